@@ -1,0 +1,237 @@
+"""PDF: whether it can be opened, how many pages it has, and whether they are whole.
+
+Importing this module imports pikepdf (60 ms) and sets its limits, which hold for the whole process: a few hundred
+kilobytes of a hostile file can unpack to gigabytes. An import happens once, under a lock, before the first use, which
+is what pikepdf asks for.
+
+When is a damaged PDF fine? pikepdf mends what it can, and a file cut in half is mended to a document with half its
+content. That must not pass as the whole, so a document is refused if
+- its end is missing: the last thing that is written, again with each later change, is "startxref", where the table of
+  objects is, and no object may begin behind it;
+- it needed mending, and then a page, its content or a picture on it is not there or is shorter than it should be
+  (where nothing is damaged, a reference to nothing is allowed, and means nothing: PDF 1.7, 7.3.10);
+- a JPEG that it shows is cut off, as programs that wrap scans in PDF do not look into them.
+A wrong table of objects and rubbish before or behind the file are mended without loss, and are fine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+
+import pikepdf
+
+from textdrop.adapters.files.images import is_whole_jpeg
+from textdrop.core.errors import Reason, Refusal
+from textdrop.core.files import FileFacts, FileLimits
+
+_UNPACKED_BYTES = 100 * 1024 * 1024
+pikepdf.settings.set_qpdf_limits(
+    doc_max_warnings=1_000,
+    parser_max_nesting=100,
+    parser_max_container_size=1_000_000,
+    flate_max_memory=_UNPACKED_BYTES,
+    png_max_memory=_UNPACKED_BYTES,
+    run_length_max_memory=_UNPACKED_BYTES,
+    tiff_max_memory=_UNPACKED_BYTES,
+    dct_max_memory=_UNPACKED_BYTES,
+    dct_max_progressive_scans=1_000,
+)
+
+_MAX_TREE_NODES = 100_000
+_MAX_TREE_DEPTH = 50
+_OBJECT_START = re.compile(rb"\d\s+\d+\s+obj\b")
+_ENCRYPT = re.compile(rb"/Encrypt\s*(?:(\d{1,10})\s+(\d{1,5})\s+R\b|<<)")
+_FILTER_BUT_PASSWORD = re.compile(rb"/Filter\s*/(?!Standard\b|Crypt\b|\w*Decode\b)[A-Za-z]")
+_ENCRYPTION_DICTIONARY_BYTES = 64 * 1024
+
+_SAVE_AGAIN = "Save, print to PDF or scan the document again and upload that."
+
+
+def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
+    """The facts of a PDF. Raises Refusal: `damaged`, `encrypted` or `too_many_pages`, and nothing else.
+
+    A PDF that opens without a password is not `encrypted`, whatever its owner's password forbids.
+    """
+    try:
+        with pikepdf.open(BytesIO(content), suppress_warnings=True) as document:
+            if _is_cut_off(content):
+                raise _damaged("the PDF is cut off: its end is missing")
+            return FileFacts("application/pdf", pages=_count_whole_pages(document, limits.max_pages))
+    except Refusal:
+        raise
+    except pikepdf.PasswordError:
+        raise Refusal(
+            Reason.ENCRYPTED,
+            "the PDF opens only with a password",
+            "Save it without the password and upload that.",
+        ) from None
+    except Exception:  # whatever a malformed object makes the library or the reading of it raise, it means one thing
+        if _is_encrypted_without_password(content):
+            raise Refusal(
+                Reason.ENCRYPTED,
+                "the PDF is encrypted for the holders of certain certificates or by other protection software",
+                "Save it without encryption and upload that.",
+            ) from None
+        raise _damaged("the PDF cannot be opened, nor mended") from None
+
+
+def _count_whole_pages(document: pikepdf.Pdf, max_pages: int) -> int:
+    """The number of pages; Refusal if there is none, there are more than `max_pages`, or something of them is lost."""
+    pages = 0
+    first_lost = 0
+    check = _Check(document.is_encrypted)
+    for page in _pages(document):
+        pages += 1
+        if pages > max_pages:
+            allowed = "1 page" if max_pages == 1 else f"{max_pages:,} pages"
+            raise Refusal(
+                Reason.TOO_MANY_PAGES,
+                f"the PDF has more pages than one document may have; the most is {allowed}",
+                f"Split it into files of at most {allowed} and upload those.",
+            )
+        if first_lost == 0 and not check.is_whole(page):
+            first_lost = pages
+    # Asked for last: objects are read, and mended, when they are used.
+    if first_lost and document.get_warnings():
+        raise _damaged(f"the PDF is damaged: page {first_lost:,}, or a part of it, is missing")
+    if pages == 0:
+        raise _damaged("the PDF has no pages")
+    return pages
+
+
+def _pages(document: pikepdf.Pdf) -> Iterator[pikepdf.Object | None]:
+    """Each page in order, from a page tree that may be malformed in any way; None for one that is not there.
+
+    `document.pages` is not used: it reads the whole tree before it gives the first page, and makes copies of pages
+    that appear twice.
+    """
+    seen: set[tuple[int, int]] = set()
+    nodes: list[pikepdf.Object | None] = [document.Root.get("/Pages")]
+    for _ in range(_MAX_TREE_NODES):
+        if not nodes:
+            return
+        node = nodes.pop()
+        if not isinstance(node, pikepdf.Dictionary):
+            yield None
+            continue
+        kids = node.get("/Kids")
+        if not isinstance(kids, pikepdf.Array):
+            yield node
+            continue
+        if node.objgen in seen or len(nodes) + len(kids) > _MAX_TREE_NODES:
+            break
+        if node.is_indirect:
+            seen.add(node.objgen)
+        nodes.extend(reversed(list(kids)))
+    raise _damaged("the PDF is damaged: its list of pages has no end")
+
+
+@dataclass(slots=True)
+class _Check:
+    """Whether pages are whole. What they share is looked at once, so that no sharing makes it slow."""
+
+    encrypted: bool
+    streams: set[tuple[int, int]] = field(default_factory=set)
+    resources: set[tuple[int, int]] = field(default_factory=set)
+
+    def is_whole(self, page: pikepdf.Object | None) -> bool:
+        """Whether the page, its content and all that it may draw are there."""
+        if page is None or _has_lost(page, "/Contents") or _has_lost(page, "/Resources"):
+            return False
+        contents = page.get("/Contents", pikepdf.Array())
+        parts = list(contents) if isinstance(contents, pikepdf.Array) else [contents]
+        if not all(self._has_data(part) for part in parts):
+            return False
+        holders = [_holder_of_resources(page)]
+        while holders:
+            drawings = self._drawings(holders.pop())
+            if drawings is None:
+                return False
+            for drawing in drawings:
+                if isinstance(drawing, pikepdf.Stream) and drawing.objgen in self.streams:
+                    continue
+                if not self._has_data(drawing):
+                    return False
+                if drawing.get("/Filter") == "/DCTDecode" and not is_whole_jpeg(drawing.read_raw_bytes()):
+                    raise _damaged("the PDF holds a JPEG image that is cut off: the end of it is missing")
+                holders.append(drawing)
+        return True
+
+    def _drawings(self, holder: pikepdf.Object) -> list[pikepdf.Object] | None:
+        """The pictures and forms in the resources of a page or form, if not given before; None if one is lost."""
+        resources = holder.get("/Resources")
+        if not isinstance(resources, pikepdf.Dictionary):
+            return []
+        owner = (resources if resources.is_indirect else holder).objgen
+        if owner in self.resources:
+            return []
+        self.resources.add(owner)
+        drawings = resources.get("/XObject")
+        if not isinstance(drawings, pikepdf.Dictionary):
+            return None if _has_lost(resources, "/XObject") else []
+        names = drawings.keys()
+        # A dictionary does not list a key whose object is lost, but it writes it.
+        return None if drawings.unparse().count(b" R") > len(names) else [drawings[name] for name in names]
+
+    def _has_data(self, part: pikepdf.Object) -> bool:
+        """Whether it is a stream that is not empty unless it says so; a picture must be as long as it says."""
+        if not isinstance(part, pikepdf.Stream):
+            return False
+        if part.objgen not in self.streams:
+            length = part.get("/Length")
+            least = length if isinstance(length, int) else 0
+            # Changed line ends make text a little shorter, and decryption makes all data so: nothing is lost by either.
+            if self.encrypted or part.get("/Subtype") != "/Image":
+                least = min(least, 1)
+            if len(part.read_raw_bytes()) < least:
+                return False
+            self.streams.add(part.objgen)
+        return True
+
+
+def _holder_of_resources(page: pikepdf.Object) -> pikepdf.Object:
+    """The page itself, or the node above it from which it inherits its resources."""
+    node: pikepdf.Object | None = page
+    for _ in range(_MAX_TREE_DEPTH):
+        if not isinstance(node, pikepdf.Dictionary):
+            break
+        if "/Resources" in node:
+            return node
+        node = node.get("/Parent")
+    return page
+
+
+def _has_lost(dictionary: pikepdf.Object, key: str) -> bool:
+    """Whether the dictionary refers, by this key, to an object that is not in the file."""
+    return key not in dictionary and re.search(rb"%b \d+ \d+ R\b" % key.encode(), dictionary.unparse()) is not None
+
+
+def _is_cut_off(content: bytes) -> bool:
+    end = content.rfind(b"startxref")
+    return end < 0 or _OBJECT_START.search(content, end) is not None
+
+
+def _is_encrypted_without_password(content: bytes) -> bool:
+    """Whether a file that cannot be opened names another way of decrypting it than a password.
+
+    The dictionary that says so is never compressed (PDF 1.7, 7.5.7), so it can be looked for in the bytes.
+    """
+    encrypt = next(iter(deque(_ENCRYPT.finditer(content), maxlen=1)), None)
+    if encrypt is None:
+        return False
+    start = encrypt.end()
+    if encrypt[1] is not None:
+        found = re.search(rb"\b0*%d\s+%d\s+obj\b" % (int(encrypt[1]), int(encrypt[2])), content)
+        if found is None:
+            return False
+        start = found.end()
+    dictionary = content[start : start + _ENCRYPTION_DICTIONARY_BYTES].partition(b"endobj")[0]
+    return _FILTER_BUT_PASSWORD.search(dictionary) is not None
+
+
+def _damaged(what: str) -> Refusal:
+    return Refusal(Reason.DAMAGED, what, _SAVE_AGAIN)

@@ -1,0 +1,266 @@
+"""The OCR service as textdrop uses it: `ports.Ocr` over its REST interface.
+
+What each answer means is in `failures.failure`; what can go wrong on the way, in `transport`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from textdrop.adapters.yandex import operations, recognition
+from textdrop.adapters.yandex.connection import Endpoint, endpoint, trust
+from textdrop.adapters.yandex.credentials import Credentials
+from textdrop.adapters.yandex.failures import ServiceError, failure, retry_after_seconds, service_error
+from textdrop.adapters.yandex.transport import Answer, Ending, Transport
+from textdrop.adapters.yandex.values import documents, mapping
+from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
+from textdrop.core.errors import (
+    OcrAnswerLost,
+    OcrAnswerMalformed,
+    OcrAnswerTooLarge,
+    OcrError,
+    OcrOperationUnknown,
+    OcrUnreachable,
+    SettingsError,
+    StoreUnavailable,
+    Trace,
+)
+from textdrop.core.pages import RecognisedPage
+
+OPERATION_BYTES = 100_000
+"""The most read of an answer that is an Operation; real ones have under a thousand bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds. `connect_seconds`: from the look-up of the host to the end of the TLS handshake. `read_seconds`: of
+    silence, while sending or receiving. The totals hold for all of a call, whatever else happens."""
+
+    connect_seconds: float = 5.0
+    read_seconds: float = 20.0
+    submit_total_seconds: float = 30.0
+    ask_total_seconds: float = 15.0
+
+
+_DEFAULT_TIMEOUTS = Timeouts()
+
+
+class YandexOcr:
+    """One for a process; its threads share it.
+
+    `submit_total_seconds` and `ask_total_seconds` are the most that a submit and an ask can take, all in all. Only a
+    slow reading of the secret could add to that, never a request: none begins or goes on once the total is over.
+
+    A 401 makes the credentials be read again, and the request is repeated once, within the same total, if they
+    changed: a refused submit was not accepted, so at most one submit of the two is. Nothing else is ever repeated.
+    No error, and nothing in a trace, holds a credential; errors carry the Trace of their exchange.
+    """
+
+    def __init__(
+        self,
+        *,
+        ocr_base_url: str,
+        operation_base_url: str,
+        credentials: Credentials,
+        folder_id: str = "",
+        timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+        max_answer_bytes: int = 20_000_000,
+        ca_file: str = "",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`folder_id` only for a user's token, as a service account's folder is implied. `ca_file`: PEM certificates
+        of the authorities to trust instead of the system's. `now` gives epoch seconds, for a Retry-After that is a
+        date. Raises SettingsError."""
+        if not (folder_id.isascii() and folder_id.isprintable()) or " " in folder_id:
+            raise SettingsError("the folder id of the OCR service must be letters and digits")
+        self.submit_total_seconds = timeouts.submit_total_seconds
+        self.ask_total_seconds = timeouts.ask_total_seconds
+        self._ocr = endpoint(ocr_base_url)
+        self._operations = endpoint(operation_base_url)
+        self._credentials = credentials
+        self._folder_id = folder_id
+        self._max_answer_bytes = max_answer_bytes
+        self._now = now
+        self._transport = Transport(
+            connect_seconds=timeouts.connect_seconds,
+            read_seconds=timeouts.read_seconds,
+            context=trust(ca_file) if self._ocr.tls or self._operations.tls else None,
+        )
+        # A parsed page takes many times its bytes, and threads cannot parse at the same time anyway.
+        self._parsing = threading.Lock()
+
+    def prepare(self, content: bytes, media_type: str, languages: Sequence[str], model: str) -> bytes:
+        """The body of a submit, made beforehand so that a reserved slot is used at once."""
+        settings = {"mimeType": media_type, "languageCodes": list(languages), "model": model}
+        # Joined by hand: content is several megabytes, and base64 needs no escaping.
+        rest = json.dumps(settings, ensure_ascii=False).encode().removeprefix(b"{")
+        return b"".join([b'{"content": "', base64.b64encode(content), b'", ', rest])
+
+    def submit(self, body: bytes, client_request_id: str) -> Submitted:
+        """Send a prepared page. Never twice: the service bills each.
+
+        Accepted only when an id came. Not accepted: OcrUnreachable, OcrUnavailable, OcrThrottled,
+        OcrCredentialsRefused, OcrCredentialsMissing, OcrRejected. It may have been accepted: OcrAnswerLost, also for
+        an answer of success that is cut, over the limit or without an id.
+        """
+        answer, trace = self._exchange(
+            self._ocr,
+            "POST",
+            "/ocr/v1/recognizeTextAsync",
+            body=body,
+            total_seconds=self.submit_total_seconds,
+            client_request_id=client_request_id,
+            most_bytes=OPERATION_BYTES,
+        )
+        value, error = _read(answer)
+        if not _is_success(answer):
+            raise self._failure(answer.status, answer, error, trace, submitting=True)
+        operation = operations.described(value)
+        if operation is not None:
+            return Submitted(operation, trace)
+        if error is not None:
+            raise self._failure(error.status, answer, error, trace, submitting=True)
+        raise OcrAnswerLost(f"a submit was answered without a usable id ({answer.ending.value})", trace)
+
+    def result(self, operation_id: str) -> Recognition | NotReady:
+        """The result of an operation, whole and readable. Every 404 is NotReady: the caller knows how old it is.
+
+        Raises OcrAnswerTooLarge over `max_answer_bytes`, OcrAnswerMalformed where it cannot be understood,
+        OcrAnswerLost where it did not come whole, and what `failures.failure` has for an ask; ask again later.
+        """
+        answer, trace = self._exchange(
+            self._ocr,
+            "GET",
+            f"/ocr/v1/getRecognition?operationId={quote(operation_id, safe='')}",
+            total_seconds=self.ask_total_seconds,
+            most_bytes=self._max_answer_bytes,
+        )
+        try:
+            if not _is_success(answer):
+                raise self._failure(answer.status, answer, _read(answer)[1], trace)
+            _require_whole(answer, trace)
+            with self._parsing:
+                if not recognition.read_pages(answer.body, trace):
+                    return NotReady(trace)
+        except OcrOperationUnknown as unknown:
+            return NotReady(unknown.trace)
+        return Recognition(answer.body, trace)
+
+    def status(self, operation_id: str) -> OperationStatus:
+        """The operation itself. Raises OcrOperationUnknown for a 404, and otherwise as `result` does."""
+        answer, trace = self._exchange(
+            self._operations,
+            "GET",
+            f"/operations/{quote(operation_id, safe='')}",
+            total_seconds=self.ask_total_seconds,
+            most_bytes=OPERATION_BYTES,
+        )
+        value, error = _read(answer)
+        if not _is_success(answer):
+            raise self._failure(answer.status, answer, error, trace)
+        _require_whole(answer, trace)
+        if error is not None and not {"id", "done"} & mapping(value).keys():
+            raise self._failure(error.status, answer, error, trace)
+        status = operations.status(value, operation_id, trace)
+        if status is None:
+            raise OcrAnswerMalformed("the OCR service's answer is not the operation that was asked for", trace)
+        return status
+
+    def read_page(self, body: bytes) -> RecognisedPage:
+        """The page in the stored body of a Recognition. Raises OcrAnswerMalformed."""
+        with self._parsing:
+            return recognition.read_page(body)
+
+    def new_connections(self) -> None:
+        """Call at the start of each invocation: a connection that was open while the process was frozen may be dead,
+        and a submit lost on it would count as unknown."""
+        self._transport.new_connections()
+
+    def _exchange(
+        self,
+        where: Endpoint,
+        method: str,
+        path: str,
+        *,
+        total_seconds: float,
+        most_bytes: int,
+        body: bytes | None = None,
+        client_request_id: str = "",
+    ) -> tuple[Answer, Trace]:
+        trace = Trace(client_request_id=client_request_id or str(uuid.uuid4()))
+        try:
+            deadline = time.monotonic() + total_seconds
+            authorization = self._credentials.authorization()
+            headers = {
+                # Compressed answers only where they are large.
+                "accept-encoding": "identity" if body is not None else "gzip",
+                "x-client-request-id": trace.client_request_id,
+                "x-data-logging-enabled": "false",
+            }
+            if body is not None:
+                headers["content-type"] = "application/json"
+            if self._folder_id:
+                headers["x-folder-id"] = self._folder_id
+
+            def attempt(authorization: str) -> Answer:
+                sent = {"authorization": authorization, **headers}
+                answer = self._transport.exchange(
+                    where, method, path, sent, body, deadline=deadline, most_bytes=most_bytes
+                )
+                return answer if _is_success(answer) else _without(authorization, answer)
+
+            answer = attempt(authorization)
+            if answer.status == 401 and self._credentials.refresh(authorization):
+                answer = attempt(self._credentials.authorization())
+        except StoreUnavailable as error:
+            raise OcrUnreachable("the credentials could not be read, so nothing was sent", trace) from error
+        except OcrError as error:
+            error.trace = trace
+            raise
+        trace = replace(
+            trace,
+            status=answer.status,
+            request_id=answer.headers.get("x-request-id", "")[:200],
+            server_trace_id=answer.headers.get("x-server-trace-id", "")[:200],
+        )
+        return answer, trace
+
+    def _failure(
+        self, status: int, answer: Answer, error: ServiceError | None, trace: Trace, *, submitting: bool = False
+    ) -> OcrError:
+        wish = retry_after_seconds(answer.headers, self._now())
+        return failure(status, error, trace, submitting=submitting, retry_after_seconds=wish)
+
+
+def _is_success(answer: Answer) -> bool:
+    return 200 <= answer.status <= 299
+
+
+def _without(authorization: str, answer: Answer) -> Answer:
+    """The answer, should it have repeated our credentials in its message, without them."""
+    return replace(answer, body=answer.body.replace(authorization.split()[-1].encode(), b"[credentials]"))
+
+
+def _read(answer: Answer) -> tuple[Any, ServiceError | None]:
+    """The one JSON value of an answer (None where there is not exactly one), and the service's error in it."""
+    try:
+        values = documents(answer.body)
+    except OcrAnswerMalformed:
+        return None, None
+    value = values[0] if len(values) == 1 else None
+    return value, service_error(value)
+
+
+def _require_whole(answer: Answer, trace: Trace) -> None:
+    if answer.ending is Ending.TOO_LARGE:
+        raise OcrAnswerTooLarge("the OCR service's answer is over the limit", trace)
+    if answer.ending is Ending.CUT:
+        raise OcrAnswerLost(f"the OCR service's answer is {Ending.CUT.value}", trace)

@@ -1,0 +1,212 @@
+"""What the service recognised, out of a result's bytes: JSON Lines, read as tolerantly as its documentation is vague.
+
+Two generations of fields are read: `textAnnotation` with `lines[].text`, and snake_case with `lines[].alternatives[]`.
+Text is never dropped in silence: where one form of it is missing, the other is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textdrop.adapters.yandex.failures import failure, service_error
+from textdrop.adapters.yandex.values import documents, either, integer, items, mapping, text
+from textdrop.core.errors import OcrAnswerMalformed, Trace
+from textdrop.core.pages import Block, Cell, Entity, Line, Polygon, RecognisedPage, Table, Word
+
+_NO_TRACE = Trace()
+_TURNS = {"ANGLE_90": 90, "ANGLE_180": 180, "ANGLE_270": 270}
+_LAYOUTS = frozenset(
+    ["text", "header", "section_header", "footer", "footnote", "picture", "caption", "title", "list", "unknown"]
+)
+_ANNOTATION_FIELDS = ("fullText", "full_text", "blocks", "tables", "entities", "width", "height")
+
+
+def read_page(body: bytes, trace: Trace = _NO_TRACE) -> RecognisedPage:
+    """The page in the result of a request for one page.
+
+    Should the service answer with several pages all the same, they are put one below the other as one page, so that
+    no text is lost: texts joined by a line end, points moved down by the heights of the pages before.
+    Raises OcrAnswerMalformed when there is none, or one is missing.
+    """
+    pages = read_pages(body, trace)
+    if not pages:
+        raise OcrAnswerMalformed("the OCR service's result holds no page", trace)
+    whole = pages[0]
+    for page in pages[1:]:
+        whole = _stacked(whole, page)
+    return whole
+
+
+def read_pages(body: bytes, trace: Trace = _NO_TRACE) -> list[RecognisedPage]:
+    """The pages in a result, by their numbers; none when it is empty or names none: it is not ready.
+
+    A page sent twice alike counts once. Raises OcrAnswerMalformed when the body is cut short, cannot be understood or
+    leaves out a page between others; where the service says in it that it failed, the error for what it says.
+    """
+    numbered: list[tuple[int, RecognisedPage]] = []
+    for document in documents(body, trace):
+        for message in document if isinstance(document, list) else [document]:
+            found = _numbered_page(message, trace)
+            if found is not None and found not in numbered:
+                numbered.append(found)
+    numbered.sort(key=lambda found: found[0])
+    numbers = sorted({number for number, _ in numbered})
+    if numbers and numbers[-1] - numbers[0] + 1 != len(numbers):
+        raise OcrAnswerMalformed("the OCR service's result leaves out a page", trace)
+    return [page for _, page in numbered]
+
+
+def _numbered_page(message: Any, trace: Trace) -> tuple[int, RecognisedPage] | None:
+    """A message of the stream. `page` alone is a blank page; an object without anything of a page is none."""
+    if not isinstance(message, dict):
+        raise OcrAnswerMalformed("the OCR service's result holds something that is no object", trace)
+    result = message.get("result")
+    if result is None or message.get("error"):
+        error = service_error(message)
+        if error is not None:
+            raise failure(error.status, error, trace, submitting=False)
+        if message.get("error"):
+            raise OcrAnswerMalformed("the OCR service's result holds an error without a code", trace)
+        result = message
+    if not isinstance(result, dict):
+        raise OcrAnswerMalformed("the OCR service's result is no object", trace)
+    annotation = either(result, "textAnnotation", "text_annotation")
+    if annotation is None and any(name in result for name in _ANNOTATION_FIELDS):
+        annotation = result
+    if annotation is None and "page" not in result:
+        return None
+    if annotation is not None and not isinstance(annotation, dict):
+        raise OcrAnswerMalformed("the OCR service's text annotation is no object", trace)
+    return integer(result.get("page")), _page(annotation or {})
+
+
+def _page(annotation: dict[str, Any]) -> RecognisedPage:
+    blocks = [_block(mapping(block)) for block in items(annotation.get("blocks"))]
+    tables = [_table(mapping(table)) for table in items(annotation.get("tables"))]
+    markdown = text(annotation.get("markdown"))
+    full_text = text(either(annotation, "fullText", "full_text"))
+    return RecognisedPage(
+        width=max(integer(annotation.get("width")), 0),
+        height=max(integer(annotation.get("height")), 0),
+        rotate=_TURNS.get(text(annotation.get("rotate")), 0),
+        text=full_text or "\n".join(line["text"] for block in blocks for line in block["lines"]),
+        blocks=blocks,
+        tables=tables,
+        entities=[
+            Entity(name=text(entity.get("name")), text=text(entity.get("text")))
+            for entity in map(mapping, items(annotation.get("entities")))
+        ],
+        markdown=markdown if markdown.strip() else None,
+    )
+
+
+def _block(block: dict[str, Any]) -> Block:
+    lines = [_line(mapping(line)) for line in items(block.get("lines"))]
+    layout = text(either(block, "layoutType", "layout_type")).removeprefix("LAYOUT_TYPE_").lower()
+    return Block(
+        type=layout if layout in _LAYOUTS else "unknown",
+        polygon=_text_polygon(block),
+        languages=[code for code in map(_language, items(block.get("languages"))) if code],
+        lines=lines,
+    )
+
+
+def _language(language: Any) -> str:
+    return text(either(mapping(language), "languageCode", "language_code")) or text(language)
+
+
+def _line(line: dict[str, Any]) -> Line:
+    alternatives = items(line.get("alternatives"))
+    best = mapping(alternatives[0]) if alternatives else {}
+    words = [_word(mapping(word)) for word in items(line.get("words")) or items(best.get("words"))]
+    said = text(line.get("text")) or text(best.get("text")) or " ".join(word["text"] for word in words)
+    return Line(text=said, polygon=_text_polygon(line), words=words)
+
+
+def _word(word: dict[str, Any]) -> Word:
+    alternatives = items(word.get("alternatives"))
+    best = mapping(alternatives[0]) if alternatives else {}
+    return Word(text=text(word.get("text")) or text(best.get("text")), polygon=_text_polygon(word))
+
+
+def _table(table: dict[str, Any]) -> Table:
+    """A table. Counts that are missing are those of its cells."""
+    cells = [_cell(mapping(cell)) for cell in items(table.get("cells"))]
+    rows = max(integer(either(table, "rowCount", "row_count")), 0)
+    columns = max(integer(either(table, "columnCount", "column_count")), 0)
+    return Table(
+        rows=rows or max((cell["row"] + cell["row_span"] for cell in cells), default=0),
+        columns=columns or max((cell["column"] + cell["column_span"] for cell in cells), default=0),
+        polygon=_rectangle(_points(table)),
+        cells=cells,
+    )
+
+
+def _cell(cell: dict[str, Any]) -> Cell:
+    return Cell(
+        row=max(integer(either(cell, "rowIndex", "row_index")), 0),
+        column=max(integer(either(cell, "columnIndex", "column_index")), 0),
+        row_span=max(integer(either(cell, "rowSpan", "row_span")), 1),
+        column_span=max(integer(either(cell, "columnSpan", "column_span")), 1),
+        text=text(cell.get("text")),
+        polygon=_rectangle(_points(cell)),
+    )
+
+
+def _points(shape: dict[str, Any]) -> Polygon:
+    box = mapping(either(shape, "boundingBox", "bounding_box"))
+    return [[integer(point.get("x")), integer(point.get("y"))] for point in map(mapping, items(box.get("vertices")))]
+
+
+def _text_polygon(shape: dict[str, Any]) -> Polygon:
+    """The box of a block, line or word, clockwise from its first point.
+
+    The service starts at the top left of the text and goes counter-clockwise (TL, BL, BR, TR), so the rest is turned
+    round, unless it is clockwise already. A polygon of other than four points becomes the rectangle around it.
+    """
+    points = _points(shape)
+    if len(points) != 4:
+        return _rectangle(points)
+    first, second, third, fourth = points
+    following = zip(points, [second, third, fourth, first], strict=True)
+    clockwise = sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in following) > 0  # y points down
+    return points if clockwise else [first, fourth, third, second]
+
+
+def _rectangle(points: Polygon) -> Polygon:
+    """The upright rectangle around points that begin anywhere; all zeros when there are none."""
+    if not points:
+        return [[0, 0] for _ in range(4)]
+    left, right = min(x for x, _ in points), max(x for x, _ in points)
+    top, bottom = min(y for _, y in points), max(y for _, y in points)
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def _stacked(upper: RecognisedPage, lower: RecognisedPage) -> RecognisedPage:
+    down = upper["height"]
+    for block in lower["blocks"]:
+        _move(block["polygon"], down)
+        for line in block["lines"]:
+            _move(line["polygon"], down)
+            for word in line["words"]:
+                _move(word["polygon"], down)
+    for table in lower["tables"]:
+        _move(table["polygon"], down)
+        for cell in table["cells"]:
+            _move(cell["polygon"], down)
+    markdowns = [page["markdown"] for page in (upper, lower) if page["markdown"] is not None]
+    return RecognisedPage(
+        width=max(upper["width"], lower["width"]),
+        height=upper["height"] + lower["height"],
+        rotate=upper["rotate"],
+        text=upper["text"].removesuffix("\n") + "\n" + lower["text"],
+        blocks=upper["blocks"] + lower["blocks"],
+        tables=upper["tables"] + lower["tables"],
+        entities=upper["entities"] + lower["entities"],
+        markdown="\n\n".join(markdowns) if markdowns else None,
+    )
+
+
+def _move(polygon: Polygon, down: int) -> None:
+    for point in polygon:
+        point[1] += down

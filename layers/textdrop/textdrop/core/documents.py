@@ -1,0 +1,188 @@
+"""The rows: a document, its operations, and what they are made of. Frozen data; `core.states` makes the next one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from textdrop.core.answers import OperationDescription
+from textdrop.core.errors import Reason, Trace
+
+
+class DocumentState(StrEnum):
+    """accepted → recognizing → delivering → final."""
+
+    ACCEPTED = "accepted"  # → recognizing, when its pages are known; → delivering, when it is refused
+    RECOGNIZING = "recognizing"  # → delivering, when every page is final
+    DELIVERING = "delivering"  # → final, when the notice was accepted
+    FINAL = "final"
+
+
+class OperationState(StrEnum):
+    """waiting → submitting → running → recognized | failed."""
+
+    WAITING = (
+        "waiting"  # → submitting, with a slot; → failed, when it will never be sent
+    )
+    SUBMITTING = "submitting"  # → running | failed | waiting, by the answer
+    RUNNING = "running"  # → recognized | failed, by what asking brings
+    RECOGNIZED = "recognized"
+    FAILED = "failed"
+
+
+class Outcome(StrEnum):
+    """How a document ended."""
+
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class DueKind(StrEnum):
+    """The kind of work a row is due for: the partition of the index `due`."""
+
+    ASK = "ask"
+    SUBMIT = "submit"
+    DELIVER = "deliver"
+
+
+class Step(StrEnum):
+    """The steps of a delivery, in order. Each is written on the row before it begins."""
+
+    FILES = "files"
+    PUBLISH = "publish"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One version of one object in the uploads bucket.
+
+    `version_id` is "" where the bucket has no versions; then `etag` and `last_modified` name the version. Times are
+    epoch seconds; `last_modified` is 0 until the object was seen. `sequencer` is S3's, as it came ("" unknown).
+    """
+
+    bucket: str
+    key: str
+    version_id: str = ""
+    etag: str = ""
+    size: int = 0
+    sequencer: str = ""
+    event_at: float = 0.0
+    last_modified: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a document is to be recognised, and where each choice came from."""
+
+    languages: tuple[str, ...]
+    model: str
+    languages_from: Literal["metadata", "parameter"] = "parameter"
+    model_from: Literal["metadata", "parameter"] = "parameter"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why there is no text: the reason, what was wrong, what to do, and the exchange with the service, if any."""
+
+    reason: Reason
+    what: str
+    advice: str
+    trace: Trace = field(default_factory=Trace)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Our row for an upload.
+
+    `rev` grows with every write but the shrinking of `unfinished`; it is the fencing token. A lease is a `due_at` in
+    the future and a `holder`. `attempts` counts goes that never came back, `setbacks` orderly returns in a row (for
+    the backoff), `goes` every go at submitting. `pages` is 0 until known. A final row has no due time, every other has one. Times: epoch seconds.
+    """
+
+    id: str
+    source: Source
+    state: DocumentState
+    accepted_at: float
+    rev: int = 1
+    run: int = 1
+    holder: str = ""
+    due_kind: DueKind | None = None
+    due_at: float | None = None
+    attempts: int = 0
+    setbacks: int = 0
+    goes: int = 0
+    options: Options | None = None
+    media_type: str = ""
+    pages: int = 0
+    unfinished: frozenset[int] = frozenset()
+    outcome: Outcome | None = None
+    problem: Problem | None = None
+    pages_recognized: int = 0
+    outcome_at: float | None = None
+    step: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One recognizeTextAsync call, for one page (counted from 1) of a document's run.
+
+    `holder_rev` is the `rev` of the document's holder who wrote the intent. `unknowns` counts submits that may have
+    been accepted without our learning it. `described` is the service's own description, from acceptance on.
+    """
+
+    document_id: str
+    run: int
+    page: int
+    state: OperationState
+    holder_rev: int = 0
+    unknowns: int = 0
+    client_request_id: str = ""
+    described: OperationDescription | None = None
+    submitted_at: float | None = None
+    deadline_at: float | None = None
+    due_kind: DueKind | None = None
+    due_at: float | None = None
+    finished_at: float | None = None
+    problem: Problem | None = None
+    trace: Trace = field(default_factory=Trace)
+
+    @property
+    def final(self) -> bool:
+        """Nothing will change this row any more."""
+        return self.state in (OperationState.RECOGNIZED, OperationState.FAILED)
+
+    @property
+    def sent(self) -> bool:
+        """The service's id is stored: the page is paid for and must not be sent again."""
+        return self.described is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A hint from the index: this row may be due. The row itself is the truth. `page` 0: the document's row."""
+
+    kind: DueKind
+    due_at: float
+    document_id: str
+    run: int = 0
+    page: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """Which document is the newest upload of its key. `order` is from `core.identity.order`."""
+
+    order: str
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A message from poll to submit: go on with this document, if its `rev` is still this one."""
+
+    document_id: str
+    rev: int

@@ -1,0 +1,155 @@
+"""Every error of textdrop, as one tree. The class carries the decision; nobody reads a message to decide.
+
+TextdropError
+├── SettingsError             the deployment is wrong; nothing is tried until it is mended
+├── Refusal                   this document cannot be recognised; never again, and the user is told why
+├── ObjectGone                the source is no longer there
+├── OcrError                  the OCR service, or the way to it
+│   ├── OcrUnreachable        nothing was sent: again, after a backoff
+│   ├── OcrUnavailable        the service itself answered that it failed: again, after a backoff
+│   ├── OcrAnswerLost         sent, and no answer that can be trusted: it may have been accepted
+│   ├── OcrThrottled          over a quota: again, later; no attempt is used up
+│   ├── OcrCredentialsRefused the key was refused: everybody pauses
+│   │   └── OcrCredentialsMissing  there is no key yet: everybody pauses
+│   ├── OcrRejected           the service refuses this document: never again
+│   ├── OcrOperationUnknown   the service does not know the operation (any more, or yet)
+│   ├── OcrAnswerTooLarge     a result over our limit: never again
+│   └── OcrAnswerMalformed    an answer that cannot be read whole: ask again
+└── StoreUnavailable          a cloud service failed or throttled us after its own retries: the row's due time brings it back
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a document, or one of its pages, has no text. A closed list: it is part of what users program against."""
+
+    UNSUPPORTED_TYPE = "unsupported_type"
+    EMPTY_FILE = "empty_file"
+    OBJECT_GONE = "object_gone"
+    DAMAGED = "damaged"
+    ENCRYPTED = "encrypted"
+    FILE_TOO_LARGE = "file_too_large"
+    IMAGE_TOO_LARGE = "image_too_large"
+    TOO_MANY_PAGES = "too_many_pages"
+    INVALID_OPTIONS = "invalid_options"
+    REJECTED_BY_OCR = "rejected_by_ocr"
+    FAILED_IN_OCR = "failed_in_ocr"
+    OCR_UNAVAILABLE = "ocr_unavailable"
+    SUBMIT_UNCONFIRMED = "submit_unconfirmed"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    RESULT_EXPIRED = "result_expired"
+    INTERNAL = "internal"
+
+
+SKIPPED: frozenset[Reason] = frozenset(
+    {Reason.UNSUPPORTED_TYPE, Reason.EMPTY_FILE, Reason.OBJECT_GONE}
+)
+"""Reasons that mean "there was nothing to recognise": the outcome is `skipped`; all others are `failed`."""
+
+
+class TextdropError(Exception):
+    """The root. Never raised itself."""
+
+
+class SettingsError(TextdropError):
+    """The deployment's settings are missing or wrong; the message names every one of them."""
+
+
+class Refusal(TextdropError):
+    """This document cannot be recognised, and trying again cannot help.
+
+    `reason` is from the closed list; `what` says what was wrong with this very file, in one sentence without
+    any of its text; `advice` says what its owner can do.
+    """
+
+    def __init__(self, reason: Reason, what: str, advice: str) -> None:
+        super().__init__(f"{reason}: {what}")
+        self.reason = reason
+        self.what = what
+        self.advice = advice
+
+
+class ObjectGone(TextdropError):
+    """The version of the object that was uploaded is no longer in the bucket."""
+
+
+class StoreUnavailable(TextdropError):
+    """A storage, queue or notification service failed or throttled us. What was asked may or may not have happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What identifies one exchange with the OCR service, for logs and for the service's support.
+
+    `status` is the HTTP status (0: there was no answer), `code` the gRPC code of the body (0: none), `message` the
+    service's own words, at most 500 characters. The rest are ids ("" where the service gave none).
+    """
+
+    status: int = 0
+    code: int = 0
+    message: str = ""
+    client_request_id: str = ""
+    request_id: str = ""
+    server_trace_id: str = ""
+
+
+class OcrError(TextdropError):
+    """The OCR service, or the way to it. `trace` says which exchange."""
+
+    def __init__(self, what: str, trace: Trace | None = None) -> None:
+        super().__init__(what)
+        self.trace = trace if trace is not None else Trace()
+
+
+class OcrUnreachable(OcrError):
+    """No connection could be made, so nothing was sent. Safe to repeat, even a submit."""
+
+
+class OcrUnavailable(OcrError):
+    """A 5xx that carries the service's own error body: it did not do what was asked. Safe to repeat, even a submit."""
+
+
+class OcrAnswerLost(OcrError):
+    """Sent, but no answer that can be trusted: a connection lost or timed out after sending, 499, 502, 504, or any
+    5xx without the service's own body. A submit may have been accepted, and billed."""
+
+
+class OcrThrottled(OcrError):
+    """429: over a quota. `retry_after_seconds` is the service's wish, None where it names none."""
+
+    def __init__(
+        self,
+        what: str,
+        trace: Trace | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(what, trace)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class OcrCredentialsRefused(OcrError):
+    """401 or 403. On a submit it concerns every document, not this one."""
+
+
+class OcrCredentialsMissing(OcrCredentialsRefused):
+    """The secret holds no credentials yet, or none in a form that is known."""
+
+
+class OcrRejected(OcrError):
+    """A 4xx about this very request: sending it again would be refused again."""
+
+
+class OcrOperationUnknown(OcrError):
+    """404 for an operation's status or result: not ready yet, expired, or never known. The caller knows its age."""
+
+
+class OcrAnswerTooLarge(OcrError):
+    """An answer over the limit we read up to."""
+
+
+class OcrAnswerMalformed(OcrError):
+    """An answer that is cut short or cannot be understood."""

@@ -1,0 +1,28 @@
+"""What a look into an uploaded file tells, and the limits it is held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MediaType = Literal["image/jpeg", "image/png", "application/pdf"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileLimits:
+    """`max_bytes` and `max_pixels` are the OCR service's (10 MB, 20 megapixels); `max_pages` is the stack's."""
+
+    max_bytes: int = 10_000_000
+    max_pixels: int = 20_000_000
+    max_pages: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file that can be sent: what it really is, by content. `width` and `height` are pixels after EXIF orientation
+    (0 for a PDF)."""
+
+    media_type: MediaType
+    pages: int
+    width: int = 0
+    height: int = 0

@@ -1,0 +1,51 @@
+"""Who is who: the document of an upload, the notice of an outcome, and which of two uploads of a key is newer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from textdrop.core.documents import Document, Source
+
+SEQUENCER_WIDTH = 64
+
+
+def version(source: Source) -> str:
+    """What tells this version of the object from others: S3's version id, or what HEAD and a listing both give."""
+    if source.version_id:
+        return source.version_id
+    seen_at = source.last_modified or source.event_at
+    return f"{source.etag}@{seen_at:.0f}"
+
+
+def document_id(source: Source) -> str:
+    """32 hex digits. The same for every event, listing and backfill that meets this version of this object."""
+    name = json.dumps(
+        [source.bucket, source.key, version(source)],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def key_id(source: Source) -> str:
+    """32 hex digits that name the object's key, whatever its version."""
+    name = json.dumps(
+        [source.bucket, source.key], ensure_ascii=False, separators=(",", ":")
+    )
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def notice_id(document: Document) -> str:
+    """`<document id>:<run>:<outcome>`: the same each time this notice is sent, so that a repeat can be dropped."""
+    return f"{document.id}:{document.run}:{document.outcome}"
+
+
+def order(source: Source) -> str:
+    """A text that compares as the uploads of one key do: by time of the version, then sequencer, then version id.
+
+    S3's sequencers differ in length; the shorter is padded with zeros on the right before they are compared as text
+    (Amazon S3 user guide, event message structure).
+    """
+    seen_at = source.last_modified or source.event_at
+    return f"{int(seen_at * 1000):016d}|{source.sequencer.upper().ljust(SEQUENCER_WIDTH, '0')}|{source.version_id}"

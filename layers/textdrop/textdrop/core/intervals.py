@@ -1,0 +1,45 @@
+"""How long to wait: backoff after a setback, and when to ask for a running operation again."""
+
+from __future__ import annotations
+
+from textdrop.core.policy import Policy
+
+FIRST_TYPICAL_SECONDS = 2.0
+LEAST_SECONDS = 0.3
+MOST_SECONDS = 30.0
+AGE_SHARE = 0.1
+OVERDUE_TYPICALS = 5.0
+OVERDUE_LEAST_SECONDS = 30.0
+
+
+def backoff_seconds(setbacks: int, chance: float, policy: Policy) -> float:
+    """Exponential with full jitter: `chance` in [0, 1) chooses within 0 to the ceiling of this setback, never under
+    the first step."""
+    ceiling = min(
+        policy.backoff_most_seconds,
+        policy.backoff_first_seconds * 2.0 ** min(setbacks, 30),
+    )
+    return max(policy.backoff_first_seconds, ceiling * chance)
+
+
+def first_ask_seconds(typical_seconds: float) -> float:
+    """How old an operation should be when it is first asked for: a little younger than recognitions lately took."""
+    return max(LEAST_SECONDS, 0.8 * typical_seconds)
+
+
+def next_ask_seconds(age_seconds: float, running: int, asks_per_second: float) -> float:
+    """The wait after an answer "not ready": a tenth of the age, and no more often than the quota carries for all."""
+    return min(
+        MOST_SECONDS,
+        max(LEAST_SECONDS, AGE_SHARE * age_seconds, running / asks_per_second),
+    )
+
+
+def overdue(age_seconds: float, typical_seconds: float) -> bool:
+    """Whether the operation's status is worth a request of its own."""
+    return age_seconds > max(OVERDUE_LEAST_SECONDS, OVERDUE_TYPICALS * typical_seconds)
+
+
+def typical_after(typical_seconds: float, taken_seconds: float) -> float:
+    """What recognitions lately take, after one more: moves a fifth of the way, so one outlier does little."""
+    return typical_seconds + 0.2 * (taken_seconds - typical_seconds)

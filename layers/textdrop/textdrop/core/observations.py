@@ -1,0 +1,202 @@
+"""What can be seen of a row. `core.states.decide` says what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from textdrop.core.answers import OperationDescription
+from textdrop.core.documents import Operation, Options, Problem, Source, Step
+from textdrop.core.errors import Trace
+
+# --- of a document ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """An event, a listing or a backfill met this upload. Whoever creates the row holds it until `lease_until`."""
+
+    document_id: str
+    source: Source
+    holder: str
+    lease_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A worker wants to go on with the document, and to hold it until `lease_until`."""
+
+    holder: str
+    lease_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A look at the source showed that it cannot be recognised. `source` carries what is now known of it."""
+
+    problem: Problem
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class PagesKnown:
+    """A look at the source showed what there is to send."""
+
+    pages: int
+    media_type: str
+    options: Options
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """An orderly return: out of time, no slot, a pause, a failure that did not kill the worker. Again at `due_at`.
+
+    `setback`: something failed, so that the next wait is longer. Waiting for a slot or a pause is none.
+    """
+
+    due_at: float
+    setback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PagesLooked:
+    """The operations of the document's run, read consistently."""
+
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegins:
+    """The delivery goes to its next step, and is held until `lease_until`."""
+
+    step: Step
+    lease_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeAccepted:
+    """The topic took the notice."""
+
+
+# --- of an operation --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """The document's holder, whose `rev` this is, looks at a page before sending it.
+
+    `attempts` are the document's, with this go; `unavailable_for` is how many seconds the service has been unavailable
+    to it.
+    """
+
+    holder_rev: int
+    attempts: int
+    unavailable_for: float
+    deadline_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReserved:
+    """A slot of the quota is ours, and the body is ready: the intent may be written, then the POST made."""
+
+    holder_rev: int
+    client_request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The service took the page under this id."""
+
+    holder_rev: int
+    described: OperationDescription
+    deadline_seconds: float
+    trace: Trace = field(default_factory=Trace)
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """The service certainly did not take the page, for a reason that is not the page's: 429, no connection, a 5xx with
+    the service's own body, credentials refused."""
+
+    holder_rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The service refuses this page."""
+
+    holder_rev: int
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLost:
+    """Sent, and no answer that can be trusted."""
+
+    holder_rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsendable:
+    """The source of a page that has yet to be sent cannot be opened again, for this reason."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """The whole result is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """There is a result, and it is over our limit."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class FailedInService:
+    """The service says that the operation failed."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """An ask that began at `asked_at` brought an answer of the service, and no result."""
+
+    asked_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AskFailed:
+    """An ask that began at `asked_at` brought no answer of the service: no deadline is held against the page."""
+
+    asked_at: float
+
+
+DocumentSeen = (
+    Uploaded
+    | Taken
+    | Refused
+    | PagesKnown
+    | Returned
+    | PagesLooked
+    | StepBegins
+    | NoticeAccepted
+)
+OperationSeen = (
+    Considered
+    | SlotReserved
+    | Accepted
+    | NotTaken
+    | Rejected
+    | AnswerLost
+    | Unsendable
+    | Recognised
+    | Unreadable
+    | FailedInService
+    | NotDone
+    | AskFailed
+)

@@ -1,0 +1,170 @@
+"""How a document is to be recognised: from the upload's metadata, else from the stack's parameters.
+
+Languages and models are those of the OCR service's documentation (pages "Supported languages" and "Recognition
+models"), with its rules on what goes together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from textdrop.core.documents import Options
+from textdrop.core.errors import Reason, Refusal
+
+PREFIX = "ocr-"
+LANGUAGES = "ocr-languages"
+MODEL = "ocr-model"
+NAMES = (LANGUAGES, MODEL)
+
+ANY_LANGUAGE = "*"
+SHARED_LANGUAGES = tuple(
+    [
+        "az",
+        "ba",
+        "be",
+        "bg",
+        "bs",
+        "cs",
+        "cv",
+        "da",
+        "de",
+        "en",
+        "es",
+        "et",
+        "fi",
+        "fr",
+        "hu",
+        "id",
+        "it",
+        "kk",
+        "ky",
+        "lt",
+        "lv",
+        "mt",
+        "nl",
+        "no",
+        "pl",
+        "pt",
+        "ro",
+        "ru",
+        "sah",
+        "sk",
+        "sl",
+        "sr",
+        "sv",
+        "tg",
+        "tr",
+        "tt",
+        "uz",
+        "vi",
+    ]
+)
+"""Latin and Cyrillic scripts: any of them go together."""
+
+SINGLE_LANGUAGES = tuple(["ar", "el", "he", "hy", "ja", "ka", "ko", "th", "zh"])
+"""Scripts of which only one may be in a request, beside Russian and English."""
+
+MODELS = (
+    "page",
+    "page-column-sort",
+    "handwritten",
+    "table",
+    "markdown",
+    "math-markdown",
+    "passport",
+    "driver-license-front",
+    "driver-license-back",
+    "vehicle-registration-front",
+    "vehicle-registration-back",
+    "license-plates",
+)
+RUSSIAN_ENGLISH_MODELS = ("handwritten", "table")
+EXPLICIT_LANGUAGE_MODELS = ("handwritten", "table", "license-plates")
+
+
+def resolve(metadata: Mapping[str, str], languages: str, model: str) -> Options:
+    """The options of a document. `languages` and `model` are the stack's parameters, metadata goes before them.
+
+    Languages stand apart by spaces or commas. Raises Refusal (`invalid_options`) that names the allowed values.
+    """
+    unknown = sorted(
+        name for name in metadata if name.startswith(PREFIX) and name not in NAMES
+    )
+    if unknown:
+        raise _invalid(
+            f"The metadata {_quoted(unknown)} is not an option.",
+            f"Options are {', '.join(NAMES)}.",
+        )
+    chosen_languages = metadata.get(LANGUAGES, languages)
+    chosen_model = metadata.get(MODEL, model).strip().lower()
+    codes = tuple(
+        dict.fromkeys(
+            code
+            for code in re.split(r"[\s,]+", chosen_languages.strip().lower())
+            if code
+        )
+    )
+    _check_model(chosen_model)
+    _check_languages(codes)
+    _check_together(codes, chosen_model)
+    return Options(
+        languages=codes,
+        model=chosen_model,
+        languages_from="metadata" if LANGUAGES in metadata else "parameter",
+        model_from="metadata" if MODEL in metadata else "parameter",
+    )
+
+
+def _check_model(model: str) -> None:
+    if model not in MODELS:
+        raise _invalid(
+            f"The model {_quoted([model])} is not known.",
+            f"Allowed for {MODEL}: {', '.join(MODELS)}.",
+        )
+
+
+def _check_languages(codes: tuple[str, ...]) -> None:
+    allowed = (ANY_LANGUAGE, *SHARED_LANGUAGES, *SINGLE_LANGUAGES)
+    advice = f'Allowed for {LANGUAGES}: {" ".join(allowed)} (apart by spaces or commas; "*" finds out by itself).'
+    unknown = [code for code in codes if code not in allowed]
+    if unknown:
+        raise _invalid(f"The language {_quoted(unknown)} is not known.", advice)
+    if not codes:
+        raise _invalid("No language is named.", advice)
+    if ANY_LANGUAGE in codes and len(codes) > 1:
+        raise _invalid(
+            '"*" stands beside other languages.',
+            'Name either "*" alone, or the languages.',
+        )
+    single = [code for code in codes if code in SINGLE_LANGUAGES]
+    beside = [
+        code for code in codes if code in SHARED_LANGUAGES and code not in ("ru", "en")
+    ]
+    if len(single) > 1 or (single and beside):
+        raise _invalid(
+            f"The languages {_quoted(codes)} do not go together.",
+            f"Of {' '.join(SINGLE_LANGUAGES)} only one may be named, beside ru and en alone.",
+        )
+
+
+def _check_together(codes: tuple[str, ...], model: str) -> None:
+    if model in EXPLICIT_LANGUAGE_MODELS and ANY_LANGUAGE in codes:
+        raise _invalid(
+            f'The model "{model}" does not take "*".',
+            "Name the languages of the text, such as ru en.",
+        )
+    if model in RUSSIAN_ENGLISH_MODELS and not set(codes) <= {"ru", "en"}:
+        raise _invalid(
+            f'The model "{model}" reads only ru and en.',
+            f"Set {LANGUAGES} to ru, en or both.",
+        )
+
+
+def _quoted(values: tuple[str, ...] | list[str]) -> str:
+    # Metadata is the uploader's: bounded, so that an error stays readable.
+    return ", ".join(f'"{value[:40]}"' for value in values[:5])
+
+
+def _invalid(what: str, advice: str) -> Refusal:
+    return Refusal(Reason.INVALID_OPTIONS, what, advice)

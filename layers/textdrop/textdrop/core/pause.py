@@ -1,0 +1,85 @@
+"""The pause: when submitting stops for every document, and how it starts again.
+
+Credentials refused, or too many refusals, unknowns or connect failures in a row across documents, mean that trying the
+next document would fail alike. Then one probe a minute goes out until one is accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from textdrop.core.policy import Policy
+
+
+class Exchange(StrEnum):
+    """How a submit went, as far as other documents are concerned."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"  # a 4xx about this document
+    CREDENTIALS_REFUSED = "credentials_refused"
+    NOT_SENT = "not_sent"  # could not connect
+    UNAVAILABLE = "unavailable"  # a 5xx with the service's own body
+    UNKNOWN = "unknown"  # the answer was lost
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The row. `since` is None unless submitting is paused; `why` is the exchange that paused it.
+
+    `unavailable_since` is when the service first failed to answer after it last accepted. `probe_at` is when the next
+    probe may go out. `rev` guards the write.
+    """
+
+    rev: int = 0
+    since: float | None = None
+    why: str = ""
+    probe_at: float = 0.0
+    refusals: int = 0
+    failures: int = 0
+    unavailable_since: float | None = None
+
+
+def observed(
+    pause: Pause, exchange: Exchange, now: float, policy: Policy
+) -> Pause | None:
+    """The row after an exchange; None when nothing changes, which is so for every acceptance in good times."""
+    after = _counted(pause, exchange, now)
+    tripped = (
+        exchange is Exchange.CREDENTIALS_REFUSED
+        or after.refusals >= policy.refusals_before_pause
+        or after.failures >= policy.failures_before_pause
+    )
+    if tripped and pause.since is None:
+        after = replace(
+            after, since=now, why=str(exchange), probe_at=now + policy.probe_seconds
+        )
+    if after == pause:
+        return None
+    return replace(after, rev=pause.rev + 1)
+
+
+def _counted(pause: Pause, exchange: Exchange, now: float) -> Pause:
+    unavailable_since = (
+        pause.unavailable_since if pause.unavailable_since is not None else now
+    )
+    match exchange:
+        case Exchange.ACCEPTED:
+            return Pause(rev=pause.rev)
+        case Exchange.REJECTED:
+            return replace(pause, refusals=pause.refusals + 1, failures=0)
+        case Exchange.CREDENTIALS_REFUSED:
+            return pause
+        case Exchange.NOT_SENT | Exchange.UNKNOWN:
+            return replace(
+                pause, failures=pause.failures + 1, unavailable_since=unavailable_since
+            )
+        case Exchange.UNAVAILABLE:
+            return replace(pause, unavailable_since=unavailable_since)
+
+
+def probing(pause: Pause, now: float, policy: Policy) -> Pause | None:
+    """The row that lets its writer send one probe; None when it is not time yet. Of several writers, one succeeds."""
+    if pause.since is None or now < pause.probe_at:
+        return None
+    return replace(pause, rev=pause.rev + 1, probe_at=now + policy.probe_seconds)

@@ -1,0 +1,43 @@
+"""The numbers that decisions are made with. All are data, so that a simulation can run with others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Times in seconds.
+
+    `result_kept_seconds`: the service forgets a result after three days. `slot_late_seconds`: a slot used later than
+    this would let a stalled worker burst. `unproven`: so many refusals, unknowns or connect failures in a row across
+    documents pause submitting.
+    """
+
+    max_attempts: int = 5
+    max_unknowns: int = 3
+    lease_margin_seconds: float = 5.0
+    guard_seconds: float = 900.0
+    handed_out_seconds: float = 900.0
+    deadline_base_seconds: float = 3600.0
+    deadline_page_seconds: float = 10.0
+    result_kept_seconds: float = 3 * DAY_SECONDS
+    backoff_first_seconds: float = 1.0
+    backoff_most_seconds: float = 300.0
+    probe_seconds: float = 60.0
+    refusals_before_pause: int = 10
+    failures_before_pause: int = 3
+    throttle_pause_seconds: float = 1.0
+    throttle_most_seconds: float = 300.0
+    slot_ahead_seconds: float = 1.0
+    slot_late_seconds: float = 0.1
+    tick_lease_seconds: float = 20.0
+    tick_renew_seconds: float = 5.0
+    tick_settle_seconds: float = 2.0
+    tick_stay_seconds: float = 10.0
+
+    def deadline_seconds(self, pages: int) -> float:
+        """How long a document of so many pages may take in the service before its operations are given up."""
+        return self.deadline_base_seconds + self.deadline_page_seconds * max(pages, 1)

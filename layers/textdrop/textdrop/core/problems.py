@@ -1,0 +1,127 @@
+"""Problems that arise in our own decisions: in plain words, what was wrong and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textdrop.core.documents import Operation, Problem
+from textdrop.core.errors import Reason, Refusal, Trace
+
+UPLOAD_AGAIN = "Upload the file again."
+
+
+def of_refusal(refusal: Refusal) -> Problem:
+    """The problem that a refusal states."""
+    return Problem(refusal.reason, refusal.what, refusal.advice)
+
+
+def worn_out(attempts: int) -> Problem:
+    """The document's workers died too often."""
+    return Problem(
+        Reason.INTERNAL,
+        f"Processing this file ended the worker {attempts} times without an answer.",
+        "Check that the file opens in a viewer, save it anew (for a PDF: print it to PDF) and upload it again.",
+    )
+
+
+def delivery_worn_out(attempts: int) -> Problem:
+    """The delivery's workers died too often."""
+    return Problem(
+        Reason.INTERNAL,
+        f"Delivering the result ended the worker {attempts} times. The pages as received are kept in the results bucket.",
+        "Raise the poll function's memory or timeout, then upload the file again.",
+    )
+
+
+def pages_unsendable(problem: Problem, page: int) -> Problem:
+    """The same problem, said of one page."""
+    return replace(problem, what=f"Page {page}: {problem.what}")
+
+
+def unconfirmed(unknowns: int) -> Problem:
+    """Too many submits whose answers were lost; each may have been billed."""
+    return Problem(
+        Reason.SUBMIT_UNCONFIRMED,
+        f"The page was sent {unknowns} times and the answer was lost each time.",
+        "Check the network between the stack and the OCR service, then upload the file again.",
+    )
+
+
+def unavailable(seconds: float) -> Problem:
+    """The service could not be reached for longer than the document's deadline."""
+    return Problem(
+        Reason.OCR_UNAVAILABLE,
+        f"The OCR service has been unavailable for {seconds / 60:.0f} minutes.",
+        "Look at the service's status page, and upload the file again once it works.",
+    )
+
+
+def deadline_exceeded(operation: Operation, now: float) -> Problem:
+    """The service has not finished within the deadline."""
+    age = now - (operation.submitted_at or now)
+    return Problem(
+        Reason.DEADLINE_EXCEEDED,
+        f"The OCR service had not finished {age / 60:.0f} minutes after it took the page.",
+        UPLOAD_AGAIN
+        + " If it happens again, give the operation's id to the service's support.",
+        operation.trace,
+    )
+
+
+def result_expired(operation: Operation) -> Problem:
+    """The service keeps results for three days."""
+    return Problem(
+        Reason.RESULT_EXPIRED,
+        "The OCR service no longer has the result: it keeps results for three days.",
+        UPLOAD_AGAIN,
+        operation.trace,
+    )
+
+
+def rejected(trace: Trace) -> Problem:
+    """The service refused the page at submit."""
+    return Problem(
+        Reason.REJECTED_BY_OCR,
+        "The OCR service refused the page.",
+        "See the service's code and message; correct the file or its options and upload it again.",
+        trace,
+    )
+
+
+def failed_in_service(trace: Trace) -> Problem:
+    """The service took the page and failed to recognise it."""
+    return Problem(
+        Reason.FAILED_IN_OCR,
+        "The OCR service failed to recognise the page.",
+        "See the service's code and message. If the file looks right, upload it again.",
+        trace,
+    )
+
+
+def result_too_large(trace: Trace) -> Problem:
+    """The result is larger than we read."""
+    return Problem(
+        Reason.INTERNAL,
+        "The service's result for the page is larger than is read.",
+        "Split the page, or make its image smaller, and upload it again.",
+        trace,
+    )
+
+
+def object_gone() -> Problem:
+    """The upload is no longer in the bucket."""
+    return Problem(
+        Reason.OBJECT_GONE,
+        "The uploaded object was deleted or replaced before it could be read.",
+        "Upload the file again if its text is still wanted.",
+    )
+
+
+def no_page_has_text(problems: list[Problem]) -> Problem:
+    """All pages of a document failed: the first page's problem stands for the document."""
+    first = problems[0]
+    if len(problems) == 1:
+        return first
+    return replace(
+        first, what=f"All {len(problems)} pages failed; the first: {first.what}"
+    )

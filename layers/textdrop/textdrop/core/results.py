@@ -1,0 +1,289 @@
+"""The files that a document ends in, and the notice: plain JSON, made from the rows and the recognised pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from textdrop import __version__
+from textdrop.core import identity, keys
+from textdrop.core.documents import (
+    Document,
+    Operation,
+    OperationState,
+    Outcome,
+    Problem,
+)
+from textdrop.core.errors import Trace
+from textdrop.core.pages import RecognisedPage
+
+RESULT_SCHEMA = "textdrop.result/1"
+ERROR_SCHEMA = "textdrop.error/1"
+NOTICE_SCHEMA = "textdrop.notice/1"
+PAGE_BREAK = "\f"
+
+
+def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:
+    """`<key>.txt`: UTF-8, "\\n" at line ends, a form feed between pages. A page that failed is empty."""
+    texts = ["" if page is None else _lines(page["text"]) for page in pages]
+    return PAGE_BREAK.join(texts).encode("utf-8", "replace")
+
+
+def _lines(text: str) -> str:
+    # A form feed inside a page would look like a page break.
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace(PAGE_BREAK, "\n")
+    return plain if not plain or plain.endswith("\n") else plain + "\n"
+
+
+def result_file(
+    document: Document,
+    operations: Sequence[Operation],
+    pages: Sequence[RecognisedPage | None],
+) -> bytes:
+    """`<key>.ocr.json`. `operations` and `pages` are by page number; a page without a recognition is None."""
+    notes = []
+    if document.outcome is Outcome.PARTIAL:
+        failed = [
+            operation.page
+            for operation in operations
+            if operation.state is OperationState.FAILED
+        ]
+        notes.append(
+            f"Without text: {len(failed)} of {document.pages} pages ({_ranges(failed)})."
+        )
+    return _json(
+        {
+            "schema": RESULT_SCHEMA,
+            **_identity(document),
+            "options": _options(document),
+            "model": document.options.model if document.options else None,
+            "pages": [
+                _page(operation, page)
+                for operation, page in zip(operations, pages, strict=True)
+            ],
+            "notes": notes,
+            "versions": {"textdrop": __version__},
+            "timings": _timings(document),
+        }
+    )
+
+
+def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
+    """`<key>.error.json`: what went wrong in plain words, and all that support could ask for."""
+    problem = document.problem
+    return _json(
+        {
+            "schema": ERROR_SCHEMA,
+            **_identity(document),
+            "reason": str(problem.reason) if problem else None,
+            "what": problem.what if problem else None,
+            "advice": problem.advice if problem else None,
+            "service": _trace(problem.trace) if problem else None,
+            "options": _options(document),
+            "attempts": document.goes,
+            "pages": [
+                {
+                    "number": operation.page,
+                    "status": str(operation.state),
+                    "problem": _problem(operation.problem),
+                    "unconfirmed_submits": operation.unknowns,
+                    "operation": _operation(operation),
+                    "submit": _trace(operation.trace),
+                }
+                for operation in operations
+            ],
+            "versions": {"textdrop": __version__},
+            "timings": _timings(document),
+        }
+    )
+
+
+def notice(
+    document: Document, results_bucket: str, published: bool, newest: bool
+) -> str:
+    """The notice's body: small, the same on each repeat, and enough to find everything."""
+    files = {
+        name: {"bucket": results_bucket, "key": key}
+        for name, key in _named_files(document, published).items()
+    }
+    body: dict[str, Any] = {
+        "schema": NOTICE_SCHEMA,
+        "id": identity.notice_id(document),
+        "document": document.id,
+        "run": document.run,
+        "outcome": str(document.outcome),
+        "reason": str(document.problem.reason) if document.problem else None,
+        "what": document.problem.what if document.problem else None,
+        "advice": document.problem.advice if document.problem else None,
+        "source": _source(document),
+        "files": files,
+        "published": published,
+        "newest": newest,
+        "model": document.options.model if document.options else None,
+        "pages": {
+            "total": document.pages,
+            "recognized": document.pages_recognized,
+            "failed": document.pages - document.pages_recognized,
+        },
+        "duration_seconds": _duration(document),
+        "at": timestamp(document.outcome_at),
+    }
+    return json.dumps(body, ensure_ascii=False)
+
+
+def notice_attributes(document: Document) -> dict[str, str]:
+    """What subscribers filter by. SNS knows no empty values: an attribute without one is left out."""
+    attributes = {
+        "outcome": str(document.outcome),
+        "reason": str(document.problem.reason) if document.problem else "",
+        "model": document.options.model if document.options else "",
+        "prefix": keys.prefix(document.source.key),
+    }
+    return {name: value for name, value in attributes.items() if value}
+
+
+def timestamp(epoch_seconds: float | None) -> str | None:
+    """RFC 3339 in UTC, to the millisecond."""
+    if epoch_seconds is None:
+        return None
+    return (
+        datetime.fromtimestamp(epoch_seconds, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
+
+
+FILE_NAMES = {keys.TEXT: "text", keys.JSON: "json", keys.ERROR: "error"}
+
+
+def _named_files(document: Document, published: bool) -> dict[str, str]:
+    return {
+        FILE_NAMES[suffix]: key
+        for suffix, key in keys.files(document, published).items()
+    }
+
+
+def _identity(document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "run": document.run,
+        "outcome": str(document.outcome),
+        "source": _source(document),
+    }
+
+
+def _source(document: Document) -> dict[str, Any]:
+    source = document.source
+    return {
+        "bucket": source.bucket,
+        "key": source.key,
+        "version_id": source.version_id or None,
+        "etag": source.etag or None,
+        "size": source.size,
+        "media_type": document.media_type or None,
+    }
+
+
+def _options(document: Document) -> dict[str, Any] | None:
+    options = document.options
+    if options is None:
+        return None
+    return {
+        "languages": {"value": list(options.languages), "from": options.languages_from},
+        "model": {"value": options.model, "from": options.model_from},
+    }
+
+
+def _page(operation: Operation, page: RecognisedPage | None) -> dict[str, Any]:
+    status = "failed" if operation.state is OperationState.FAILED else "recognized"
+    head: dict[str, Any] = {
+        "number": operation.page,
+        "status": status,
+        "reason": str(operation.problem.reason) if operation.problem else None,
+        "problem": _problem(operation.problem),
+    }
+    body: Mapping[str, Any] = (
+        page
+        if page is not None
+        else {
+            "width": None,
+            "height": None,
+            "rotate": None,
+            "text": "",
+            "blocks": [],
+            "tables": [],
+            "entities": [],
+            "markdown": None,
+        }
+    )
+    return {**head, **body, "operation": _operation(operation)}
+
+
+def _operation(operation: Operation) -> dict[str, Any] | None:
+    described = operation.described
+    if described is None:
+        return None
+    failed = operation.problem.trace if operation.problem else None
+    error = (
+        {"code": failed.code, "message": failed.message}
+        if failed and failed.code
+        else None
+    )
+    return {**asdict(described), "error": error}
+
+
+def _problem(problem: Problem | None) -> dict[str, Any] | None:
+    if problem is None:
+        return None
+    return {
+        "reason": str(problem.reason),
+        "what": problem.what,
+        "advice": problem.advice,
+        "service": _trace(problem.trace),
+    }
+
+
+def _trace(trace: Trace) -> dict[str, Any] | None:
+    """The exchange with the service; None when there was none."""
+    if trace == Trace():
+        return None
+    return {name: value or None for name, value in asdict(trace).items()}
+
+
+def _timings(document: Document) -> dict[str, Any]:
+    return {
+        "uploaded_at": timestamp(
+            document.source.last_modified or document.source.event_at or None
+        ),
+        "accepted_at": timestamp(document.accepted_at),
+        "outcome_at": timestamp(document.outcome_at),
+        "duration_seconds": _duration(document),
+    }
+
+
+def _duration(document: Document) -> float | None:
+    if document.outcome_at is None:
+        return None
+    return round(max(0.0, document.outcome_at - document.accepted_at), 3)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """[1, 2, 3, 7] → "1-3, 7"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(
+        str(first) if first == last else f"{first}-{last}" for first, last in spans
+    )
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode(
+        "utf-8", "replace"
+    )

@@ -1,0 +1,307 @@
+"""What the use cases need of the world. Each method says what is atomic and what may be repeated.
+
+Every method may raise `StoreUnavailable` (a cloud service failed or throttled us) unless it says otherwise; then what
+was asked may or may not have happened. A conditional write that returns True was applied, once, by this call, even when
+the first answer was lost and the repeat met its own write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
+from textdrop.core.documents import Document, Due, DueKind, Newest, Operation, Resume, Source
+from textdrop.core.files import FileFacts, FileLimits
+from textdrop.core.pages import RecognisedPage
+from textdrop.core.pause import Pause
+from textdrop.core.policy import Policy
+from textdrop.core.quota import Quota
+
+
+class Clock(Protocol):
+    """Time and chance, so that tests and simulations hold both."""
+
+    def now(self) -> float:
+        """Epoch seconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns after so many seconds."""
+
+    def chance(self) -> float:
+        """A random number in [0, 1)."""
+
+    def token(self) -> str:
+        """A new random UUID, as text."""
+
+
+class Documents(Protocol):
+    """Document and operation rows, and the index of what is due."""
+
+    def create(self, document: Document) -> bool:
+        """Puts the row if there is none with its id. False: there is one already (of another holder)."""
+
+    def read(self, document_id: str) -> Document | None:
+        """The row, read consistently."""
+
+    def write(self, before: Document, after: Document) -> bool:
+        """Changes the row from `before` to `after` (whose `rev` is one higher) if its `rev` is still `before.rev`.
+
+        `unfinished` is written only when it differs between the two: it shrinks beside us.
+        """
+
+    def postpone(self, due: Due, due_at: float) -> Document | None:
+        """Moves the document's `due_at` if its kind and time are still those of the hint; nothing else changes.
+
+        The row as it is afterwards; None when it is no longer as the hint says. A repeat may return None though the
+        first took effect: the row then comes due at the later time.
+        """
+
+    def finish_page(self, document_id: str, run: int, page: int) -> frozenset[int] | None:
+        """Takes a page out of `unfinished` and returns what is left; None if the row is gone or of another run.
+
+        Leaves `rev` alone. May be repeated.
+        """
+
+    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+        """At most `limit` rows of that kind with `due_at` ≤ `until`, oldest first: hints that lag behind the rows."""
+
+    def read_operation(self, document_id: str, run: int, page: int) -> Operation | None:
+        """The row, read consistently."""
+
+    def read_operations(self, document_id: str, run: int) -> list[Operation]:
+        """All operations of a run, by page, read consistently."""
+
+    def write_operation(self, before: Operation | None, after: Operation) -> bool:
+        """Changes the row if its state, `holder_rev` and `unknowns` are still those of `before` (None: no row)."""
+
+
+class NewestUploads(Protocol):
+    """Which document is the newest of its key."""
+
+    def raise_to(self, source: Source, newest: Newest) -> Newest:
+        """Makes `newest` the key's newest if its order is higher than the row's; the row afterwards, consistently."""
+
+    def read(self, source: Source) -> Newest | None:
+        """The key's newest, read consistently."""
+
+
+class SubmitQuota(Protocol):
+    """The row of the submit quota, shared by all workers."""
+
+    def read(self) -> Quota:
+        """The row, read consistently; a fresh one if there is none."""
+
+    def reserve(self, slots: int, interval_seconds: float, now: float, ahead_seconds: float) -> float | None:
+        """Reserves so many slots, one interval apart, and returns when the first begins (≥ `now`).
+
+        None: the next free time is more than `ahead_seconds` away, and nothing was reserved. One atomic update; slots
+        of a reservation whose answer was lost are left unused.
+        """
+
+    def write(self, before: Quota, after: Quota) -> bool:
+        """Replaces the row if its `throttles` is still `before`'s."""
+
+
+class PauseRow(Protocol):
+    """The row that says whether submitting is paused."""
+
+    def read(self) -> Pause:
+        """The row, read consistently; one with rev 0 if there is none."""
+
+    def write(self, before: Pause, after: Pause) -> bool:
+        """Replaces the row if its `rev` is still `before.rev`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The tick row. `wake` grows with each wake, `wake_at` is when it last did."""
+
+    state: str = "idle"  # idle, starting, running
+    owner: str = ""
+    lease_until: float = 0.0
+    wake: int = 0
+    wake_at: float = 0.0
+    typical_seconds: float = 0.0
+
+
+class TickRow(Protocol):
+    """The row that lets one tick run at a time. Every method but `read` is one atomic update."""
+
+    def read(self) -> Tick:
+        """The row, read consistently; an idle one if there is none."""
+
+    def wake(self, now: float) -> Tick:
+        """Adds 1 to `wake` and sets `wake_at`; the row afterwards. A repeat counts twice, which does no harm."""
+
+    def start(self, now: float, lease_until: float) -> bool:
+        """idle → starting. True for the one caller that moved it, who then invokes poll."""
+
+    def take(self, owner: str, now: float, lease_until: float) -> Tick | None:
+        """idle, starting or a passed lease → running, owned. None: somebody else runs."""
+
+    def renew(self, owner: str, lease_until: float) -> Tick | None:
+        """A later lease for the owner; the row afterwards. None: the row is no longer the owner's."""
+
+    def end(self, owner: str, wake: int, typical_seconds: float) -> bool:
+        """running → idle, if the owner is still this one and nobody has called `wake` since."""
+
+    def hand_over(self, owner: str, lease_until: float, typical_seconds: float) -> bool:
+        """running → starting, if the owner is still this one, who then invokes poll."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceObject:
+    """An upload as the bucket shows it. `source` is complete (etag, size, last_modified, version); `metadata` are the
+    user's, with lower-case names; `read()` gives the content, and may raise ObjectGone or StoreUnavailable."""
+
+    source: Source
+    metadata: Mapping[str, str]
+    read: Callable[[], bytes]
+
+
+class Sources(Protocol):
+    """The uploads bucket."""
+
+    def look(self, source: Source) -> SourceObject:
+        """HEAD of that version (or, without versions, of the object if it still has that ETag). Raises ObjectGone."""
+
+
+class Results(Protocol):
+    """The results bucket."""
+
+    bucket: str
+    total_seconds: float
+    """The most that one call can take, all in all."""
+
+    def put(self, key: str, body: bytes, content_type: str) -> None:
+        """The object is there, whole, afterwards. May be repeated."""
+
+    def get(self, key: str) -> bytes | None:
+        """The object's content; None if there is none."""
+
+    def copy(self, key: str, to: str) -> None:
+        """`to` has the content and type of `key` afterwards. May be repeated."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """None of them exists afterwards. May be repeated."""
+
+
+class Notices(Protocol):
+    """The results topic."""
+
+    def publish(self, body: str, attributes: Mapping[str, str]) -> None:
+        """The topic has accepted the notice. May be repeated: notices are at least once."""
+
+
+class ResumeQueue(Protocol):
+    """The way from poll to submit."""
+
+    def send(self, resume: Resume) -> None:
+        """The message is in the uploads queue. May be repeated: all but the first are dropped by `rev`."""
+
+
+class Poller(Protocol):
+    """The poll function, as others call it."""
+
+    def invoke(self) -> None:
+        """A tick has been asked for, asynchronously."""
+
+
+class Ocr(Protocol):
+    """The OCR service. Methods raise `OcrError`s, never StoreUnavailable. Safe to call from several threads."""
+
+    submit_total_seconds: float
+    """The most that one submit can take, all in all."""
+
+    ask_total_seconds: float
+    """The most that one ask can take, all in all."""
+
+    def prepare(self, content: bytes, media_type: str, languages: Sequence[str], model: str) -> bytes:
+        """The body of a submit, made before a slot is reserved."""
+
+    def submit(self, body: bytes, client_request_id: str) -> Submitted:
+        """Sends the page once. Every call may cost money."""
+
+    def result(self, operation_id: str) -> Recognition | NotReady:
+        """Asks for the result. May be repeated."""
+
+    def status(self, operation_id: str) -> OperationStatus:
+        """Asks for the operation's state. May be repeated."""
+
+    def read_page(self, body: bytes) -> RecognisedPage:
+        """Reads a stored result again."""
+
+
+class Inspect(Protocol):
+    """A look into a file."""
+
+    def __call__(self, content: bytes, limits: FileLimits) -> FileFacts:
+        """What the file is, by its content. Raises Refusal, and nothing else, whatever the bytes."""
+
+
+class Workers(Protocol):
+    """Threads for work that waits on the network."""
+
+    def start(self, task: Callable[[], None]) -> None:
+        """Runs the task, now or soon, beside the caller. The task handles its own errors."""
+
+    def free(self) -> int:
+        """How many more tasks could begin at once."""
+
+    def wait(self) -> None:
+        """Returns when every task started has ended."""
+
+
+class Journal(Protocol):
+    """Logs and metrics. Never any text of a document. Never raises."""
+
+    def moved(self, rule: str, row: Document | Operation) -> None:
+        """A row was written by this rule: one INFO line a transition."""
+
+    def noted(self, event: str, **fields: str | int | float | None) -> None:
+        """Something else worth a line."""
+
+    def counted(self, metric: str, value: float = 1) -> None:
+        """A metric."""
+
+    def failed(self, event: str, error: BaseException, **fields: str | int | float | None) -> None:
+        """Something went wrong that is no document's fault: one line with the error's kind and place."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitPorts:
+    """What the submit function works with. `lambda_deadline` of each invocation is given to the use case itself."""
+
+    clock: Clock
+    documents: Documents
+    quota: SubmitQuota
+    pause: PauseRow
+    tick: TickRow
+    sources: Sources
+    ocr: Ocr
+    inspect: Inspect
+    poller: Poller
+    workers: Workers
+    journal: Journal
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class PollPorts:
+    """What the poll function works with."""
+
+    clock: Clock
+    documents: Documents
+    newest: NewestUploads
+    pause: PauseRow
+    tick: TickRow
+    results: Results
+    ocr: Ocr
+    notices: Notices
+    resumes: ResumeQueue
+    poller: Poller
+    workers: Workers
+    journal: Journal
+    policy: Policy

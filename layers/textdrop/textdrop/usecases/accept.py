@@ -1,0 +1,78 @@
+"""Messages come in; rows come out. From then on the table, not the queue, keeps a document alive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textdrop.core import identity, states
+from textdrop.core.documents import Document, Resume, Source
+from textdrop.core.errors import ObjectGone, StoreUnavailable
+from textdrop.core.events import MessageMalformed, parse
+from textdrop.core.observations import Uploaded
+from textdrop.ports import SubmitPorts
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the uploads queue."""
+
+    id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`held` are new documents, held by us; `resumes` ask to go on with old ones; `failed` messages come again."""
+
+    held: tuple[Document, ...]
+    resumes: tuple[Resume, ...]
+    failed: tuple[str, ...]
+
+
+def accept(
+    ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_until: float
+) -> Accepted:
+    """Every upload that the messages name has a row afterwards, but for those of the failed messages.
+
+    No source is opened before all rows stand: a file that kills its worker cannot take its neighbours along.
+    """
+    held: list[Document] = []
+    resumes: list[Resume] = []
+    failed: list[str] = []
+    for message in messages:
+        try:
+            for asked in parse(message.body):
+                if isinstance(asked, Resume):
+                    resumes.append(asked)
+                else:
+                    held.extend(_create(ports, asked, holder, lease_until))
+        except (MessageMalformed, StoreUnavailable) as error:
+            ports.journal.failed("message_failed", error, message=message.id)
+            failed.append(message.id)
+    return Accepted(tuple(held), tuple(resumes), tuple(failed))
+
+
+def _create(
+    ports: SubmitPorts, source: Source, holder: str, lease_until: float
+) -> list[Document]:
+    source = _identified(ports, source)
+    seen = Uploaded(identity.document_id(source), source, holder, lease_until)
+    decision = states.decide_document(None, seen, ports.clock.now(), ports.policy)
+    if decision.row is None:
+        return []
+    if not ports.documents.create(decision.row):
+        ports.journal.counted("DuplicateUploads")
+        return []
+    ports.journal.moved(decision.rule, decision.row)
+    return [decision.row]
+
+
+def _identified(ports: SubmitPorts, source: Source) -> Source:
+    """Without versions, HEAD tells which upload this is, as a listing would later; with them, the event does."""
+    if source.version_id:
+        return source
+    try:
+        return ports.sources.look(source).source
+    except ObjectGone:
+        return source

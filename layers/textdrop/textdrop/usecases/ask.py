@@ -1,0 +1,176 @@
+"""Asks the service for a running operation, stores what it brings, and concludes the document after its last page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textdrop.core import intervals, keys, problems
+from textdrop.core.answers import NotReady, Recognition
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState
+from textdrop.core.errors import (
+    OcrAnswerLost,
+    OcrAnswerMalformed,
+    OcrAnswerTooLarge,
+    OcrCredentialsMissing,
+    OcrCredentialsRefused,
+    OcrError,
+    OcrOperationUnknown,
+    OcrRejected,
+    OcrThrottled,
+    OcrUnavailable,
+    OcrUnreachable,
+)
+from textdrop.core.observations import (
+    AskFailed,
+    FailedInService,
+    NotDone,
+    OperationSeen,
+    PagesLooked,
+    Recognised,
+    Unreadable,
+)
+from textdrop.ports import PollPorts
+from textdrop.usecases.moves import move_document, move_operation
+
+CONCLUDE_TRIES = 5
+UNAUTHENTICATED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an ask came to. `operation` is the row afterwards (None: another worker was first, or it is gone).
+
+    `document` is set when this was its last page: it is ready for delivery. `throttled_seconds` is how long to ask
+    nothing at all.
+    """
+
+    operation: Operation | None
+    document: Document | None = None
+    throttled_seconds: float = 0.0
+
+
+def ask(ports: PollPorts, operation: Operation, typical_seconds: float) -> Asked:
+    """Asks once. A result is stored before its row says so. Raises StoreUnavailable; the row is then as it was."""
+    asked_at = ports.clock.now()
+    try:
+        seen = _result(ports, operation, asked_at, typical_seconds)
+    except OcrThrottled as error:
+        ports.journal.counted("AsksThrottled")
+        wish = error.retry_after_seconds
+        seconds = ports.policy.throttle_pause_seconds if wish is None else wish
+        return Asked(
+            operation,
+            throttled_seconds=min(seconds, ports.policy.throttle_most_seconds),
+        )
+    moved = move_operation(ports, operation, seen)
+    if moved is None or not moved.final:
+        return Asked(moved)
+    return Asked(moved, finish_page(ports, moved))
+
+
+def finish_page(ports: PollPorts, operation: Operation) -> Document | None:
+    """Takes a final page out of the unfinished ones; the document, ready for delivery, if it was the last."""
+    left = ports.documents.finish_page(
+        operation.document_id, operation.run, operation.page
+    )
+    return (
+        conclude(ports, operation.document_id)
+        if left is not None and not left
+        else None
+    )
+
+
+def conclude(ports: PollPorts, document_id: str) -> Document | None:
+    """Derives a recognizing document's next step from its operations. The row if delivery begins, else None."""
+    for _ in range(CONCLUDE_TRIES):
+        document = ports.documents.read(document_id)
+        if document is None or document.state is not DocumentState.RECOGNIZING:
+            return None
+        operations = ports.documents.read_operations(document_id, document.run)
+        moved = move_document(ports, document, PagesLooked(tuple(operations)))
+        if moved is not None:
+            return moved if moved.state is DocumentState.DELIVERING else None
+    return None
+
+
+def _result(
+    ports: PollPorts, operation: Operation, asked_at: float, typical_seconds: float
+) -> OperationSeen:
+    """What the service has, as an observation; a whole result has been stored. Raises OcrThrottled."""
+    operation_id = operation.described.id if operation.described else ""
+    try:
+        answer = ports.ocr.result(operation_id)
+    except OcrThrottled:
+        raise
+    except OcrAnswerTooLarge as error:
+        return Unreadable(problems.result_too_large(error.trace))
+    except OcrError as error:
+        seen = _unanswered(ports, operation, error, asked_at)
+        # Refused the result, the service may still tell whether the operation failed.
+        return (
+            _status(ports, operation, seen, asked_at)
+            if isinstance(error, OcrCredentialsRefused)
+            else seen
+        )
+    match answer:
+        case Recognition(body):
+            key = keys.page(operation.document_id, operation.run, operation.page)
+            ports.results.put(key, body, keys.CONTENT_TYPES[keys.JSON])
+            return Recognised()
+        case NotReady():
+            seen = NotDone(asked_at)
+            age = asked_at - (operation.submitted_at or asked_at)
+            if intervals.overdue(age, typical_seconds):
+                return _status(ports, operation, seen, asked_at)
+            return seen
+
+
+def _status(
+    ports: PollPorts, operation: Operation, seen: OperationSeen, asked_at: float
+) -> OperationSeen:
+    """What the operation itself says, if it says that it failed; else `seen`."""
+    operation_id = operation.described.id if operation.described else ""
+    try:
+        status = ports.ocr.status(operation_id)
+    except OcrError as error:
+        # Whether a key may read operations is not documented: the result alone is enough.
+        ports.journal.failed(
+            "status_failed", error, document=operation.document_id, page=operation.page
+        )
+        return seen
+    if status.error_code:
+        return FailedInService(problems.failed_in_service(status.trace))
+    return seen
+
+
+def _unanswered(
+    ports: PollPorts, operation: Operation, error: OcrError, asked_at: float
+) -> OperationSeen:
+    """What an error to an ask says of the page: an answer about this page runs its deadline, no answer does not."""
+    ports.journal.failed(
+        "ask_failed", error, document=operation.document_id, page=operation.page
+    )
+    match error:
+        case (
+            OcrUnreachable()
+            | OcrUnavailable()
+            | OcrAnswerLost()
+            | OcrCredentialsMissing()
+        ):
+            return AskFailed(asked_at)
+        case OcrCredentialsRefused() if error.trace.status == UNAUTHENTICATED:
+            # The key is wrong for everything; the results stay in the service for three days.
+            return AskFailed(asked_at)
+        case (
+            OcrOperationUnknown()
+            | OcrAnswerMalformed()
+            | OcrRejected()
+            | OcrCredentialsRefused()
+            | _
+        ):
+            return NotDone(asked_at)
+
+
+def is_running(operation: Operation | None) -> bool:
+    """Whether there is something to ask for."""
+    return operation is not None and operation.state is OperationState.RUNNING

@@ -1,0 +1,167 @@
+"""Delivers a document whose outcome is fixed: files, then their published names, then the notice, then final."""
+
+from __future__ import annotations
+
+from textdrop.core import identity, intervals, keys, results
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    Newest,
+    Operation,
+    OperationState,
+    Outcome,
+    Step,
+)
+from textdrop.core.errors import StoreUnavailable, TextdropError
+from textdrop.core.observations import NoticeAccepted, Returned, StepBegins, Taken
+from textdrop.core.pages import RecognisedPage
+from textdrop.ports import PollPorts
+from textdrop.usecases.moves import move_document
+
+
+class PageMissing(TextdropError):
+    """A recognised page is no longer in the results bucket."""
+
+
+class NoTimeLeft(TextdropError):
+    """The step does not fit into the time that is left; the document comes due again."""
+
+
+class NotOurs(TextdropError):
+    """Another worker holds the document."""
+
+
+def deliver(ports: PollPorts, document: Document, deadline: float) -> bool:
+    """Goes through the steps that are left. True: the document is final. Never raises.
+
+    `deadline` is when this worker is ended by force. Every step can be repeated, and is written on the row before it
+    begins; so whoever goes on after a crash knows what may have happened.
+    """
+    lease_until = deadline + ports.policy.lease_margin_seconds
+    held: Document | None = None
+    try:
+        held = move_document(ports, document, Taken(ports.clock.token(), lease_until))
+        if held is None or held.state is not DocumentState.DELIVERING:
+            return False
+        return _steps(ports, held, deadline, lease_until)
+    except NotOurs:
+        return False
+    except (StoreUnavailable, NoTimeLeft) as error:
+        ports.journal.failed("delivery_failed", error, document=document.id)
+        if held is not None:
+            _return(ports, held, setback=isinstance(error, StoreUnavailable))
+    except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts, five fail it
+        ports.journal.failed("delivery_died", error, document=document.id)
+    return False
+
+
+def _steps(
+    ports: PollPorts, document: Document, deadline: float, lease_until: float
+) -> bool:
+    published = keys.can_be_published(document.source.key)
+    if document.step is Step.FILES:
+        _write_files(ports, document)
+        document = _begin(ports, document, Step.PUBLISH, lease_until)
+    if document.step is Step.PUBLISH:
+        if published:
+            _publish(ports, document, deadline)
+        document = _begin(ports, document, Step.NOTICE, lease_until)
+    newest = ports.newest.read(document.source)
+    is_newest = newest is None or newest.document_id == document.id
+    body = results.notice(
+        document, ports.results.bucket, published and is_newest, is_newest
+    )
+    ports.notices.publish(body, results.notice_attributes(document))
+    if move_document(ports, document, NoticeAccepted()) is None:
+        raise NotOurs
+    ports.journal.counted("DocumentsFinished")
+    return True
+
+
+def _begin(
+    ports: PollPorts, document: Document, step: Step, lease_until: float
+) -> Document:
+    moved = move_document(ports, document, StepBegins(step, lease_until))
+    if moved is None:
+        raise NotOurs
+    return moved
+
+
+def _write_files(ports: PollPorts, document: Document) -> None:
+    """The document's own files, which stay."""
+    operations = ports.documents.read_operations(document.id, document.run)
+    if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL):
+        pages = [_read_page(ports, operation) for operation in operations]
+        _put(ports, document, keys.TEXT, results.text_file(pages))
+        _put(
+            ports, document, keys.JSON, results.result_file(document, operations, pages)
+        )
+    else:
+        _put(ports, document, keys.ERROR, results.error_file(document, operations))
+
+
+def _read_page(ports: PollPorts, operation: Operation) -> RecognisedPage | None:
+    if operation.state is not OperationState.RECOGNIZED:
+        return None
+    body = ports.results.get(
+        keys.page(operation.document_id, operation.run, operation.page)
+    )
+    if body is None:
+        raise PageMissing(f"page {operation.page} of {operation.document_id}")
+    return ports.ocr.read_page(body)
+
+
+def _put(ports: PollPorts, document: Document, suffix: str, body: bytes) -> None:
+    ports.results.put(keys.own(document.id, suffix), body, keys.CONTENT_TYPES[suffix])
+
+
+def _publish(ports: PollPorts, document: Document, deadline: float) -> None:
+    """The upload's own names show the newest upload of the key, whoever finishes last."""
+    source = document.source
+    newest = ports.newest.raise_to(source, Newest(identity.order(source), document.id))
+    while True:
+        winner = (
+            document
+            if newest.document_id == document.id
+            else ports.documents.read(newest.document_id)
+        )
+        if winner is None or winner.outcome is None:
+            # The newest will publish itself.
+            return
+        shown = keys.suffixes(winner.outcome)
+        for suffix in shown:
+            _in_time(ports, deadline)
+            ports.results.copy(keys.own(winner.id, suffix), source.key + suffix)
+        _in_time(ports, deadline)
+        ports.results.delete(
+            [source.key + suffix for suffix in keys.SUFFIXES if suffix not in shown]
+        )
+        again = ports.newest.read(source)
+        if again is None or again.document_id == newest.document_id:
+            return
+        newest = again
+
+
+def _in_time(ports: PollPorts, deadline: float) -> None:
+    """A published name is touched only by a call that ends before the lease: a late one could undo a newer upload's."""
+    if ports.clock.now() + ports.results.total_seconds > deadline:
+        raise NoTimeLeft("no time left to publish")
+
+
+def _return(ports: PollPorts, held: Document, setback: bool) -> None:
+    """Leaves the delivery due again, if it is still ours; else its lease does."""
+    wait = (
+        intervals.backoff_seconds(held.setbacks, ports.clock.chance(), ports.policy)
+        if setback
+        else 0.0
+    )
+    try:
+        row = ports.documents.read(held.id)
+        if (
+            row is not None
+            and row.holder == held.holder
+            and row.state is DocumentState.DELIVERING
+        ):
+            move_document(ports, row, Returned(ports.clock.now() + wait, setback))
+    except StoreUnavailable as error:
+        ports.journal.failed("return_failed", error, document=held.id)

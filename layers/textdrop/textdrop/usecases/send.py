@@ -1,0 +1,336 @@
+"""Sends one page: considers it, waits for a slot, writes the intent, POSTs once, writes the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textdrop.core import intervals, problems
+from textdrop.core.documents import Document, Operation, OperationState, Options
+from textdrop.core.errors import (
+    OcrCredentialsRefused,
+    OcrError,
+    OcrRejected,
+    OcrThrottled,
+    OcrUnavailable,
+    OcrUnreachable,
+    StoreUnavailable,
+)
+from textdrop.core.observations import (
+    Accepted,
+    AnswerLost,
+    Considered,
+    NotTaken,
+    OperationSeen,
+    Rejected,
+    SlotReserved,
+)
+from textdrop.core.pause import Exchange, Pause, observed, probing
+from textdrop.core.quota import interval_seconds, throttled
+from textdrop.ports import SubmitPorts
+from textdrop.usecases.moves import move_operation
+
+WRITE_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The page has an id or is final: nothing is left to send."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The page could not be sent now; its document should be due again at `due_at`."""
+
+    due_at: float
+    setback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The document is no longer ours: stop, and write nothing more."""
+
+
+Sent = Settled | Later | Lost
+
+
+def send_page(
+    ports: SubmitPorts,
+    submits_per_second: float,
+    document: Document,
+    operation: Operation | None,
+    page: int,
+    content: Callable[[], bytes],
+    deadline: float,
+) -> Sent:
+    """Sends a page of a document that we hold, if it is still to be sent.
+
+    `content` gives the page's bytes, and is called only when a page is really about to be sent. May raise what
+    `content` raises, and StoreUnavailable.
+    """
+    body: bytes | None = None
+    while True:
+        pause = ports.pause.read()
+        considered = _consider(ports, document, operation, page, pause)
+        if not isinstance(considered, Operation):
+            return considered
+        later = _paused(ports, pause)
+        if later is not None:
+            return later
+        if body is None:
+            body = _prepare(ports, document, content())
+        slot = _reserve(ports, submits_per_second, deadline)
+        if slot is None:
+            return Later(ports.clock.now(), setback=False)
+        seen = SlotReserved(document.rev, ports.clock.token())
+        intent = _put_intent(ports, considered, seen)
+        if intent is None:
+            return Lost()
+        if not _at_slot(ports, submits_per_second, slot, deadline):
+            _write_answer(ports, intent, NotTaken(document.rev))
+            return Later(ports.clock.now(), setback=False)
+        sent = _exchange(ports, document, intent, body, pause)
+        if sent is not None:
+            return sent
+        operation = ports.documents.read_operation(document.id, document.run, page)
+
+
+def _consider(
+    ports: SubmitPorts,
+    document: Document,
+    operation: Operation | None,
+    page: int,
+    pause: Pause,
+) -> Operation | Settled | Lost:
+    """The page's row as it is to be sent (waiting, or not there yet), or why it is not."""
+    now = ports.clock.now()
+    since = pause.unavailable_since
+    seen = Considered(
+        holder_rev=document.rev,
+        attempts=document.attempts,
+        unavailable_for=0.0
+        if since is None
+        else now - max(since, document.accepted_at),
+        deadline_seconds=ports.policy.deadline_seconds(document.pages),
+    )
+    row = operation or Operation(
+        document.id, document.run, page, OperationState.WAITING
+    )
+    while True:
+        if row.final or row.sent:
+            return Settled(row)
+        moved = move_operation(ports, row, seen)
+        if moved is None:
+            stored = ports.documents.read_operation(document.id, document.run, page)
+            if stored is None or stored == row:
+                return Lost()
+            row = stored
+        elif moved is row:
+            return Lost() if row.state is OperationState.SUBMITTING else row
+        else:
+            row = moved
+
+
+def _paused(ports: SubmitPorts, pause: Pause) -> Later | None:
+    """Why nothing may be sent now; None when it may, also as the one probe of a pause."""
+    if pause.since is None:
+        return None
+    now = ports.clock.now()
+    probe = probing(pause, now, ports.policy)
+    if probe is not None and ports.pause.write(pause, probe):
+        ports.journal.noted("probe", why=pause.why)
+        return None
+    due_at = pause.probe_at if probe is None else now + ports.policy.probe_seconds
+    return Later(due_at, setback=False)
+
+
+def _prepare(ports: SubmitPorts, document: Document, content: bytes) -> bytes:
+    options = document.options or Options(languages=(), model="")
+    return ports.ocr.prepare(
+        content, document.media_type, options.languages, options.model
+    )
+
+
+def _reserve(
+    ports: SubmitPorts, submits_per_second: float, deadline: float
+) -> float | None:
+    """When our POST may begin; None when no slot can be had that leaves the POST its whole time."""
+    last_start = deadline - ports.ocr.submit_total_seconds
+    while ports.clock.now() < last_start:
+        now = ports.clock.now()
+        interval = interval_seconds(ports.quota.read(), submits_per_second, now)
+        start = ports.quota.reserve(1, interval, now, ports.policy.slot_ahead_seconds)
+        if start is not None:
+            return start if start <= last_start else None
+        # Everybody who waits looks again at a time of its own, at most twice a second.
+        ports.clock.sleep(0.5 * (0.5 + ports.clock.chance()))
+    return None
+
+
+def _put_intent(
+    ports: SubmitPorts, row: Operation, seen: SlotReserved
+) -> Operation | None:
+    intent = move_operation(ports, row, seen)
+    return None if intent is row else intent
+
+
+def _at_slot(
+    ports: SubmitPorts, submits_per_second: float, slot: float | None, deadline: float
+) -> bool:
+    """Returns at the slot, or at a later one if this one has passed. False: there is no time left for the POST."""
+    while slot is not None:
+        ports.clock.sleep(max(0.0, slot - ports.clock.now()))
+        now = ports.clock.now()
+        if now + ports.ocr.submit_total_seconds > deadline:
+            return False
+        if now <= slot + ports.policy.slot_late_seconds:
+            return True
+        # Used late, a slot would let a stalled worker burst beside the others' slots.
+        slot = _reserve(ports, submits_per_second, deadline)
+    return False
+
+
+def _exchange(
+    ports: SubmitPorts, document: Document, intent: Operation, body: bytes, pause: Pause
+) -> Settled | Later | Lost | None:
+    """The POST and the writing of its answer. None: throttled; all have slowed down, and the page may be tried anew."""
+    deadline_seconds = ports.policy.deadline_seconds(document.pages)
+    try:
+        submitted = ports.ocr.submit(body, intent.client_request_id)
+    except OcrThrottled as error:
+        ports.journal.counted("SubmitsThrottled")
+        _slow_down(ports, error.retry_after_seconds)
+        return None if _write_answer(ports, intent, NotTaken(document.rev)) else Lost()
+    except OcrRejected as error:
+        _write_answer(
+            ports, intent, Rejected(document.rev, problems.rejected(error.trace))
+        )
+        _observe(ports, pause, Exchange.REJECTED)
+        return _settled(ports, intent)
+    except OcrError as error:
+        return _not_submitted(ports, document, intent, error, pause)
+    ports.journal.counted("PagesSubmitted")
+    seen = Accepted(
+        document.rev, submitted.operation, deadline_seconds, submitted.trace
+    )
+    _write_answer(ports, intent, seen)
+    _observe(ports, pause, Exchange.ACCEPTED)
+    return _settled(ports, intent)
+
+
+def _not_submitted(
+    ports: SubmitPorts,
+    document: Document,
+    intent: Operation,
+    error: OcrError,
+    pause: Pause,
+) -> Later:
+    exchange = _exchange_of(error)
+    ports.journal.failed(
+        "submit_failed",
+        error,
+        document=document.id,
+        page=intent.page,
+        exchange=str(exchange),
+    )
+    lost = exchange is Exchange.UNKNOWN
+    if lost:
+        ports.journal.counted("SubmitsUnknown")
+    _write_answer(
+        ports, intent, AnswerLost(document.rev) if lost else NotTaken(document.rev)
+    )
+    after = _observe(ports, pause, exchange)
+    now = ports.clock.now()
+    if after.since is not None:
+        return Later(max(now, after.probe_at), setback=True)
+    wait = intervals.backoff_seconds(
+        document.setbacks, ports.clock.chance(), ports.policy
+    )
+    return Later(now + wait, setback=True)
+
+
+def _exchange_of(error: OcrError) -> Exchange:
+    match error:
+        case OcrCredentialsRefused():
+            return Exchange.CREDENTIALS_REFUSED
+        case OcrUnreachable():
+            return Exchange.NOT_SENT
+        case OcrUnavailable():
+            return Exchange.UNAVAILABLE
+        case _:
+            # An answer that says nothing of whether the page was taken: it may have been.
+            return Exchange.UNKNOWN
+
+
+def _write_answer(ports: SubmitPorts, intent: Operation, seen: OperationSeen) -> bool:
+    """Writes what the POST brought. What was accepted is paid for, so its id is written however often it takes."""
+    row = intent
+    for tried in range(WRITE_TRIES):
+        try:
+            if move_operation(ports, row, seen) is not None:
+                return True
+            stored = ports.documents.read_operation(
+                intent.document_id, intent.run, intent.page
+            )
+            if stored is None:
+                return False
+            row = stored
+        except StoreUnavailable as error:
+            ports.journal.failed(
+                "answer_not_written",
+                error,
+                document=intent.document_id,
+                page=intent.page,
+            )
+            ports.clock.sleep(0.2 * 2**tried)
+    if isinstance(seen, Accepted):
+        # The id is in the log at least; the next holder counts the intent as unknown.
+        ports.journal.noted(
+            "accepted_unwritten",
+            document=intent.document_id,
+            operation=seen.described.id,
+        )
+    return False
+
+
+def _settled(ports: SubmitPorts, intent: Operation) -> Settled | Lost:
+    stored = ports.documents.read_operation(intent.document_id, intent.run, intent.page)
+    if stored is None or not (stored.final or stored.sent):
+        return Lost()
+    return Settled(stored)
+
+
+def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
+    wish = (
+        ports.policy.throttle_pause_seconds
+        if retry_after_seconds is None
+        else retry_after_seconds
+    )
+    seconds = min(
+        max(wish, ports.policy.throttle_pause_seconds),
+        ports.policy.throttle_most_seconds,
+    )
+    for _ in range(WRITE_TRIES):
+        quota = ports.quota.read()
+        after = throttled(quota, ports.clock.now(), seconds)
+        if after is None or ports.quota.write(quota, after):
+            return
+
+
+def _observe(ports: SubmitPorts, pause: Pause, exchange: Exchange) -> Pause:
+    """Counts the exchange for all documents; the pause row afterwards."""
+    for _ in range(WRITE_TRIES):
+        after = observed(pause, exchange, ports.clock.now(), ports.policy)
+        if after is None:
+            return pause
+        if ports.pause.write(pause, after):
+            if (after.since is None) != (pause.since is None):
+                ports.journal.noted(
+                    "paused" if after.since is not None else "resumed",
+                    why=after.why or pause.why,
+                )
+            return after
+        pause = ports.pause.read()
+    return pause

@@ -1,0 +1,249 @@
+"""submit: opens sources and sends pages. Nobody else does either.
+
+A *go* is one worker holding one document: it looks into the source, then sends each page that has no id. It ends in an
+orderly return (the document is due again, or guarded, or on its way to delivery) or not at all (the lease passes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from textdrop.core import intervals, options, problems
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    DueKind,
+    Operation,
+    OperationState,
+    Resume,
+)
+from textdrop.core.errors import ObjectGone, Reason, Refusal, StoreUnavailable
+from textdrop.core.files import FileLimits
+from textdrop.core.observations import (
+    PagesKnown,
+    PagesLooked,
+    Refused,
+    Returned,
+    Taken,
+    Unsendable,
+)
+from textdrop.ports import SubmitPorts
+from textdrop.usecases.accept import Message, accept
+from textdrop.usecases.moves import move_document, move_operation
+from textdrop.usecases.send import Later, Lost, Sent, Settled, send_page
+from textdrop.usecases.wake import wake
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitSettings:
+    """The stack's parameters that submit works by."""
+
+    languages: str
+    model: str
+    submits_per_second: float
+    limits: FileLimits
+
+
+def submit(
+    ports: SubmitPorts,
+    settings: SubmitSettings,
+    messages: Sequence[Message],
+    deadline: float,
+) -> list[str]:
+    """Takes in a batch of messages and goes on with every document they name.
+
+    `deadline` is when this invocation is ended by force. Returns the ids of the messages that must come again.
+    """
+    holder = ports.clock.token()
+    lease_until = deadline + ports.policy.lease_margin_seconds
+    accepted = accept(ports, messages, holder, lease_until)
+    for document in accepted.held:
+        ports.workers.start(partial(_go, ports, settings, document, deadline))
+    resumed = [
+        document for resume in accepted.resumes for document in _resumed(ports, resume)
+    ]
+    for document in resumed:
+        if document.attempts == 0:
+            _take_and_go(ports, settings, document, holder, deadline)
+    ports.workers.wait()
+    # A document whose last worker died may kill this one too: such go last and alone, not yet held while others are.
+    for document in resumed:
+        if document.attempts > 0:
+            _take_and_go(ports, settings, document, holder, deadline)
+            ports.workers.wait()
+    return list(accepted.failed)
+
+
+def _resumed(ports: SubmitPorts, resume: Resume) -> list[Document]:
+    try:
+        document = ports.documents.read(resume.document_id)
+    except StoreUnavailable as error:
+        # The row still carries its due time, so it is handed out again.
+        ports.journal.failed("resume_failed", error, document=resume.document_id)
+        return []
+    if document is None or document.rev != resume.rev:
+        ports.journal.counted("StaleResumes")
+        return []
+    return [document]
+
+
+def _take_and_go(
+    ports: SubmitPorts,
+    settings: SubmitSettings,
+    document: Document,
+    holder: str,
+    deadline: float,
+) -> None:
+    try:
+        taken = move_document(
+            ports, document, Taken(holder, deadline + ports.policy.lease_margin_seconds)
+        )
+    except StoreUnavailable as error:
+        ports.journal.failed("take_failed", error, document=document.id)
+        return
+    if taken is None:
+        return
+    if taken.state is DocumentState.DELIVERING:
+        wake(ports)
+        return
+    ports.workers.start(partial(_go, ports, settings, taken, deadline))
+
+
+def _go(
+    ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float
+) -> None:
+    """One go at a document that we hold. Never raises."""
+    try:
+        _go_on(ports, settings, document, deadline)
+    except StoreUnavailable as error:
+        ports.journal.failed("go_failed", error, document=document.id)
+        _return_after_failure(ports, document)
+    except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts, five fail it
+        ports.journal.failed("go_died", error, document=document.id)
+
+
+def _go_on(
+    ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float
+) -> None:
+    content: bytes | None = None
+    if document.state is DocumentState.ACCEPTED:
+        known, content = _look(ports, settings, document)
+        if known is None or known.state is DocumentState.DELIVERING:
+            wake(ports)
+            return
+        document = known
+        operations: dict[int, Operation] = {}
+    else:
+        rows = ports.documents.read_operations(document.id, document.run)
+        operations = {operation.page: operation for operation in rows}
+    for page in range(1, document.pages + 1):
+        sent = _send(
+            ports, settings, document, operations.get(page), page, content, deadline
+        )
+        match sent:
+            case Settled(operation):
+                operations[page] = operation
+                if operation.final:
+                    ports.documents.finish_page(document.id, document.run, page)
+            case Later(due_at, setback):
+                move_document(ports, document, Returned(due_at, setback))
+                break
+            case Lost():
+                return
+    else:
+        move_document(ports, document, PagesLooked(tuple(operations.values())))
+    wake(ports)
+
+
+def _look(
+    ports: SubmitPorts, settings: SubmitSettings, document: Document
+) -> tuple[Document | None, bytes | None]:
+    """What the source turns out to be: the row that follows (None: no longer ours), and the content to send."""
+    source = document.source
+    content: bytes | None = None
+    try:
+        seen = ports.sources.look(source)
+        source = seen.source
+        _check_size(source.size, settings.limits)
+        chosen = options.resolve(seen.metadata, settings.languages, settings.model)
+        content = seen.read()
+        facts = ports.inspect(content, settings.limits)
+    except Refusal as refusal:
+        return move_document(
+            ports, document, Refused(problems.of_refusal(refusal), source)
+        ), None
+    except ObjectGone:
+        return move_document(
+            ports, document, Refused(problems.object_gone(), source)
+        ), None
+    known = PagesKnown(facts.pages, facts.media_type, chosen, source)
+    return move_document(ports, document, known), content
+
+
+def _check_size(size: int, limits: FileLimits) -> None:
+    """Refuses by the size alone, before anything is read."""
+    if size == 0:
+        raise Refusal(
+            Reason.EMPTY_FILE,
+            "The file has no bytes.",
+            "Check the upload, and upload the file again.",
+        )
+    if size > limits.max_bytes:
+        raise Refusal(
+            Reason.FILE_TOO_LARGE,
+            f"The file has {size:,} bytes; the most is {limits.max_bytes:,}.",
+            "Make it smaller (a lower resolution, stronger compression, fewer pages a file) and upload it again.",
+        )
+
+
+def _send(
+    ports: SubmitPorts,
+    settings: SubmitSettings,
+    document: Document,
+    operation: Operation | None,
+    page: int,
+    content: bytes | None,
+    deadline: float,
+) -> Sent:
+    """Sends one page; the source of a document that was looked into earlier is opened again if it must be."""
+
+    def read() -> bytes:
+        return (
+            ports.sources.look(document.source).read() if content is None else content
+        )
+
+    try:
+        return send_page(
+            ports,
+            settings.submits_per_second,
+            document,
+            operation,
+            page,
+            read,
+            deadline,
+        )
+    except ObjectGone:
+        row = operation or Operation(
+            document.id, document.run, page, OperationState.WAITING
+        )
+        failed = move_operation(ports, row, Unsendable(problems.object_gone()))
+        return Lost() if failed is None else Settled(failed)
+
+
+def _return_after_failure(ports: SubmitPorts, document: Document) -> None:
+    """Leaves the document due again after a backoff, if it is still ours; else its lease does."""
+    wait = intervals.backoff_seconds(
+        document.setbacks, ports.clock.chance(), ports.policy
+    )
+    try:
+        row = ports.documents.read(document.id)
+        if (
+            row is not None
+            and row.holder == document.holder
+            and row.due_kind is DueKind.SUBMIT
+        ):
+            move_document(ports, row, Returned(ports.clock.now() + wait, setback=True))
+    except StoreUnavailable as error:
+        ports.journal.failed("return_failed", error, document=document.id)

@@ -1,0 +1,379 @@
+"""One run of poll: asks for what is running, delivers what is done, hands out what is due for submitting.
+
+One tick runs at a time (the tick row's lease). It looks at the index of due rows again and again, starts work that is
+due on its workers, and ends when nothing is due soon; submit's wake or the schedule starts the next. Out of time with
+work left, it invokes its successor.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from textdrop.core import intervals
+from textdrop.core.bucket import Bucket, available, full, taken
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    Due,
+    DueKind,
+    Operation,
+    Resume,
+)
+from textdrop.core.errors import StoreUnavailable
+from textdrop.ports import PollPorts, Tick
+from textdrop.usecases.ask import Asked, ask, conclude, finish_page, is_running
+from textdrop.usecases.deliver import deliver
+
+LOOK_SECONDS = 0.5
+PAUSE_LOOK_SECONDS = 2.0
+SLEEP_MOST_SECONDS = 0.05
+HINTS_MOST = 5_000
+FORGET_SECONDS = 10.0
+BUCKET_SECONDS = 0.2
+
+Name = tuple[str, int, int]
+"""A row: document id, run, page (0, 0 for the document's own)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollSettings:
+    """Rates per second: asks as the service allows results to be read, submits as the stack's parameter says."""
+
+    asks_per_second: float
+    submits_per_second: float
+    step_seconds: float
+    """The most that one ask with its delivery can take; none begins with less time left."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`."""
+
+    owner: str
+    row: Tick
+    deadline: float
+    typical_seconds: float
+    asks: Bucket
+    hand_outs: Bucket
+    renew_at: float
+    look_at: float = 0.0
+    looked_at: float = 0.0
+    pause_look_at: float = 0.0
+    ask_after: float = 0.0
+    hand_out_after: float = 0.0
+    paused: bool = False
+    due_soon: bool = True
+    running: dict[Name, float] = field(default_factory=dict)
+    rows: dict[Name, Operation] = field(default_factory=dict)
+    documents: dict[Name, Due] = field(default_factory=dict)
+    busy: set[Name] = field(default_factory=set)
+    handled: dict[Name, tuple[float, float]] = field(default_factory=dict)
+    done: deque[tuple[Name, Asked | None]] = field(default_factory=deque)
+
+
+def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
+    """Runs until nothing is due soon, the time is up, or the row is another's. Says which, in a word.
+
+    `deadline` is when this invocation is ended by force. Raises StoreUnavailable when the tick row cannot be had.
+    """
+    owner = ports.clock.token()
+    now = ports.clock.now()
+    row = ports.tick.take(owner, now, now + ports.policy.tick_lease_seconds)
+    if row is None:
+        return "busy"
+    memory = _Memory(
+        owner=owner,
+        row=row,
+        deadline=deadline,
+        typical_seconds=row.typical_seconds or intervals.FIRST_TYPICAL_SECONDS,
+        asks=full(
+            settings.asks_per_second,
+            max(1.0, settings.asks_per_second * BUCKET_SECONDS),
+            now,
+        ),
+        hand_outs=full(
+            settings.submits_per_second, max(1.0, settings.submits_per_second), now
+        ),
+        renew_at=now + ports.policy.tick_renew_seconds,
+    )
+    ports.journal.counted("Ticks")
+    try:
+        return _run(ports, settings, memory)
+    finally:
+        ports.workers.wait()
+
+
+def _run(ports: PollPorts, settings: PollSettings, memory: _Memory) -> str:
+    while True:
+        _collect(ports, memory)
+        now = ports.clock.now()
+        if now >= memory.renew_at and not _renew(ports, memory):
+            return "lost"
+        if now + settings.step_seconds > memory.deadline:
+            return _hand_over(ports, memory)
+        if now >= memory.look_at:
+            _look(ports, memory, now)
+        _start_deliveries(ports, settings, memory)
+        _start_asks(ports, settings, memory)
+        if _ended(ports, memory):
+            return "ended"
+        ports.clock.sleep(_pause_seconds(ports, memory))
+
+
+def _renew(ports: PollPorts, memory: _Memory) -> bool:
+    now = ports.clock.now()
+    try:
+        row = ports.tick.renew(memory.owner, now + ports.policy.tick_lease_seconds)
+    except StoreUnavailable as error:
+        # The lease lasts for several renewals; without any, another tick takes over and this one is told so.
+        ports.journal.failed("renew_failed", error)
+        memory.renew_at = now + ports.clock.chance()
+        return now < memory.row.lease_until
+    if row is None:
+        return False
+    memory.row = row
+    memory.renew_at = now + ports.policy.tick_renew_seconds
+    return True
+
+
+def _look(ports: PollPorts, memory: _Memory, now: float) -> None:
+    """Reads the index: what is running, and which documents are due now or soon."""
+    memory.look_at = now + LOOK_SECONDS
+    soon = now + ports.policy.tick_stay_seconds
+    try:
+        for due in ports.documents.due(DueKind.ASK, now, HINTS_MOST):
+            name = _name(due)
+            if name not in memory.running and not _handled(memory, name, due, now):
+                first = due.due_at + intervals.first_ask_seconds(memory.typical_seconds)
+                memory.running[name] = max(now, first)
+        deliveries = ports.documents.due(DueKind.DELIVER, soon, HINTS_MOST)
+        submits = ports.documents.due(DueKind.SUBMIT, soon, HINTS_MOST)
+        _look_at_pause(ports, memory, now, bool(submits))
+    except StoreUnavailable as error:
+        ports.journal.failed("look_failed", error)
+        memory.due_soon = True
+        return
+    documents = [
+        due
+        for due in deliveries + submits
+        if not _handled(memory, _name(due), due, now)
+    ]
+    memory.documents = {_name(due): due for due in documents}
+    memory.due_soon = any(_workable_at(memory, due) <= soon for due in documents)
+    memory.looked_at = now
+
+
+def _look_at_pause(
+    ports: PollPorts, memory: _Memory, now: float, submits_due: bool
+) -> None:
+    """While submitting is paused nothing is handed out, but what the next probe needs."""
+    if not submits_due or now < memory.pause_look_at:
+        return
+    pause = ports.pause.read()
+    memory.pause_look_at = now + PAUSE_LOOK_SECONDS
+    memory.paused = pause.since is not None
+    memory.hand_out_after = (
+        max(pause.probe_at, memory.hand_out_after) if memory.paused else 0.0
+    )
+
+
+def _workable_at(memory: _Memory, due: Due) -> float:
+    return (
+        max(due.due_at, memory.hand_out_after)
+        if due.kind is DueKind.SUBMIT
+        else due.due_at
+    )
+
+
+def _start_deliveries(
+    ports: PollPorts, settings: PollSettings, memory: _Memory
+) -> None:
+    """Starts what is due of documents: deliveries and guards as workers are free, hand-outs as the quota has room."""
+    for name, due in list(memory.documents.items()):
+        now = ports.clock.now()
+        if ports.workers.free() <= 0:
+            return
+        if name in memory.busy or _workable_at(memory, due) > now:
+            continue
+        if due.kind is DueKind.SUBMIT:
+            if available(memory.hand_outs, now) < 1:
+                continue
+            memory.hand_outs = taken(memory.hand_outs, 1, now)
+            if memory.paused:
+                memory.hand_out_after = now + ports.policy.probe_seconds
+            task: Callable[[], None] = partial(_hand_out, ports, due)
+        else:
+            task = partial(_deliver_due, ports, due.document_id, memory.deadline)
+        del memory.documents[name]
+        memory.handled[name] = (due.due_at, now)
+        _start(ports, memory, name, task)
+
+
+def _start_asks(ports: PollPorts, settings: PollSettings, memory: _Memory) -> None:
+    """Asks for the operations whose time has come, the longest due first, within the quota."""
+    now = ports.clock.now()
+    if now < memory.ask_after:
+        return
+    waiting = sorted(
+        (at, name)
+        for name, at in memory.running.items()
+        if at <= now and name not in memory.busy
+    )
+    for _, name in waiting:
+        now = ports.clock.now()
+        if ports.workers.free() <= 0 or available(memory.asks, now) < 1:
+            return
+        memory.asks = taken(memory.asks, 1, now)
+        operation = memory.rows.get(name)
+        task = partial(
+            _ask_due, ports, name, operation, memory.typical_seconds, memory.deadline
+        )
+        interval = intervals.next_ask_seconds(
+            now - (operation.submitted_at or now) if operation else 0.0,
+            len(memory.running),
+            settings.asks_per_second,
+        )
+        memory.running[name] = now + interval
+        _start(ports, memory, name, task)
+
+
+def _start(
+    ports: PollPorts, memory: _Memory, name: Name, task: partial[Asked | None]
+) -> None:
+    memory.busy.add(name)
+
+    def run() -> None:
+        asked: Asked | None = None
+        try:
+            asked = task()
+        except StoreUnavailable as error:
+            ports.journal.failed("step_failed", error, document=name[0], page=name[2])
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the tick: the row is still due
+            ports.journal.failed("step_died", error, document=name[0], page=name[2])
+        finally:
+            memory.done.append((name, asked))
+
+    ports.workers.start(run)
+
+
+def _collect(ports: PollPorts, memory: _Memory) -> None:
+    """Takes in what the workers brought."""
+    while memory.done:
+        name, asked = memory.done.popleft()
+        memory.busy.discard(name)
+        if asked is None:
+            continue
+        now = ports.clock.now()
+        if asked.throttled_seconds:
+            memory.ask_after = max(memory.ask_after, now + asked.throttled_seconds)
+        if is_running(asked.operation) and asked.operation is not None:
+            memory.rows[name] = asked.operation
+            continue
+        memory.running.pop(name, None)
+        memory.rows.pop(name, None)
+        operation = asked.operation
+        if operation is not None and operation.submitted_at is not None:
+            memory.handled[name] = (operation.submitted_at, now)
+            taken_seconds = (operation.finished_at or now) - operation.submitted_at
+            memory.typical_seconds = intervals.typical_after(
+                memory.typical_seconds, taken_seconds
+            )
+
+
+def _ended(ports: PollPorts, memory: _Memory) -> bool:
+    """Ends when nothing runs, nothing is due soon, and a look that came well after the last wake saw so."""
+    if memory.running or memory.busy or memory.due_soon or memory.done:
+        return False
+    if memory.looked_at < memory.row.wake_at + ports.policy.tick_settle_seconds:
+        return False
+    try:
+        if ports.tick.end(memory.owner, memory.row.wake, memory.typical_seconds):
+            return True
+    except StoreUnavailable as error:
+        ports.journal.failed("end_failed", error)
+    # Somebody called `wake` since, or the row is no longer ours: renewing tells which.
+    memory.renew_at = 0.0
+    return False
+
+
+def _hand_over(ports: PollPorts, memory: _Memory) -> str:
+    """Out of time: the successor starts at once if there is work left."""
+    ports.workers.wait()
+    now = ports.clock.now()
+    if ports.tick.hand_over(
+        memory.owner, now + ports.policy.tick_lease_seconds, memory.typical_seconds
+    ):
+        ports.poller.invoke()
+        return "handed_over"
+    return "lost"
+
+
+def _pause_seconds(ports: PollPorts, memory: _Memory) -> float:
+    """How long nothing will happen: until the next ask, look or renewal, but results of workers are taken in soon."""
+    now = ports.clock.now()
+    times = [
+        memory.look_at,
+        memory.renew_at,
+        *(at for name, at in memory.running.items() if name not in memory.busy),
+    ]
+    wait = min(times) - now
+    return min(max(wait, 0.005), SLEEP_MOST_SECONDS if memory.busy else LOOK_SECONDS)
+
+
+def _ask_due(
+    ports: PollPorts,
+    name: Name,
+    operation: Operation | None,
+    typical_seconds: float,
+    deadline: float,
+) -> Asked:
+    """Asks for one operation and, if that was the last of its document, delivers it."""
+    if operation is None:
+        operation = ports.documents.read_operation(*name)
+        if operation is None or not is_running(operation):
+            # Final already: whoever made it so may have died before the document heard of it.
+            document = (
+                finish_page(ports, operation)
+                if operation is not None and operation.final
+                else None
+            )
+            return _delivered(ports, Asked(operation, document), deadline)
+    return _delivered(ports, ask(ports, operation, typical_seconds), deadline)
+
+
+def _delivered(ports: PollPorts, asked: Asked, deadline: float) -> Asked:
+    if asked.document is not None:
+        deliver(ports, asked.document, deadline)
+    return asked
+
+
+def _deliver_due(ports: PollPorts, document_id: str, deadline: float) -> None:
+    """Goes on with a document that is due for delivery, or whose guard is due."""
+    document: Document | None = ports.documents.read(document_id)
+    if document is not None and document.state is DocumentState.RECOGNIZING:
+        document = conclude(ports, document_id)
+    if document is not None and document.state is DocumentState.DELIVERING:
+        deliver(ports, document, deadline)
+
+
+def _hand_out(ports: PollPorts, due: Due) -> None:
+    """Sends submit a message to go on. The row's due time moves on first: a lost message is sent again then."""
+    document = ports.documents.postpone(
+        due, ports.clock.now() + ports.policy.handed_out_seconds
+    )
+    if document is not None:
+        ports.resumes.send(Resume(document.id, document.rev))
+        ports.journal.noted("handed_out", document=document.id)
+
+
+def _name(due: Due) -> Name:
+    return (due.document_id, due.run, due.page)
+
+
+def _handled(memory: _Memory, name: Name, due: Due, now: float) -> bool:
+    """Whether the hint is of a time that this tick has worked on already: the index lags behind the rows."""
+    due_at, at = memory.handled.get(name, (-1.0, 0.0))
+    return due_at == due.due_at and now < at + FORGET_SECONDS
