@@ -260,13 +260,13 @@ class Journal(Protocol):
     def moved(self, rule: str, row: Document | Operation) -> None:
         """A row was written by this rule: one INFO line a transition."""
 
-    def noted(self, event: str, **fields: str | int | float | None) -> None:
+    def noted(self, event: str, **fields: str | float | None) -> None:
         """Something else worth a line."""
 
     def counted(self, metric: str, value: float = 1) -> None:
         """A metric."""
 
-    def failed(self, event: str, error: BaseException, **fields: str | int | float | None) -> None:
+    def failed(self, event: str, error: BaseException, **fields: str | float | None) -> None:
         """Something went wrong that is no document's fault: one line with the error's kind and place."""
 
 

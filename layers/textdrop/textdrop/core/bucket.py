@@ -36,6 +36,4 @@ def wait_seconds(bucket: Bucket, now: float) -> float:
 
 
 def _tokens(bucket: Bucket, now: float) -> float:
-    return min(
-        bucket.capacity, bucket.tokens + max(0.0, now - bucket.at) * bucket.per_second
-    )
+    return min(bucket.capacity, bucket.tokens + max(0.0, now - bucket.at) * bucket.per_second)

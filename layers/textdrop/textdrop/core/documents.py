@@ -22,9 +22,7 @@ class DocumentState(StrEnum):
 class OperationState(StrEnum):
     """waiting → submitting → running → recognized | failed."""
 
-    WAITING = (
-        "waiting"  # → submitting, with a slot; → failed, when it will never be sent
-    )
+    WAITING = "waiting"  # → submitting, with a slot; → failed, when it will never be sent
     SUBMITTING = "submitting"  # → running | failed | waiting, by the answer
     RUNNING = "running"  # → recognized | failed, by what asking brings
     RECOGNIZED = "recognized"

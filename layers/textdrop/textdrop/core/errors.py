@@ -45,9 +45,7 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
-SKIPPED: frozenset[Reason] = frozenset(
-    {Reason.UNSUPPORTED_TYPE, Reason.EMPTY_FILE, Reason.OBJECT_GONE}
-)
+SKIPPED: frozenset[Reason] = frozenset({Reason.UNSUPPORTED_TYPE, Reason.EMPTY_FILE, Reason.OBJECT_GONE})
 """Reasons that mean "there was nothing to recognise": the outcome is `skipped`; all others are `failed`."""
 
 

@@ -27,20 +27,12 @@ def parse(body: str) -> list[Source | Resume]:
         if not isinstance(message, dict):
             raise MessageMalformed("the message is not a JSON object")
         if message.get("textdrop") == "resume":
-            return [
-                Resume(document_id=str(message["document"]), rev=int(message["rev"]))
-            ]
+            return [Resume(document_id=str(message["document"]), rev=int(message["rev"]))]
         if message.get("Event") == "s3:TestEvent":
             return []
-        sources = [
-            _source(record)
-            for record in message["Records"]
-            if str(record["eventName"]).startswith(_CREATED)
-        ]
+        sources = [_source(record) for record in message["Records"] if str(record["eventName"]).startswith(_CREATED)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise MessageMalformed(
-            f"the message cannot be read: {type(error).__name__}"
-        ) from error
+        raise MessageMalformed(f"the message cannot be read: {type(error).__name__}") from error
     return [source for source in sources if not _is_folder_marker(source)]
 
 
@@ -67,6 +59,4 @@ def _is_folder_marker(source: Source) -> bool:
 
 def resume_body(resume: Resume) -> str:
     """The message that `parse` gives back as this resume."""
-    return json.dumps(
-        {"textdrop": "resume", "document": resume.document_id, "rev": resume.rev}
-    )
+    return json.dumps({"textdrop": "resume", "document": resume.document_id, "rev": resume.rev})

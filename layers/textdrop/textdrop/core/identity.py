@@ -30,9 +30,7 @@ def document_id(source: Source) -> str:
 
 def key_id(source: Source) -> str:
     """32 hex digits that name the object's key, whatever its version."""
-    name = json.dumps(
-        [source.bucket, source.key], ensure_ascii=False, separators=(",", ":")
-    )
+    name = json.dumps([source.bucket, source.key], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

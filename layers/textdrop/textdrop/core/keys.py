@@ -35,9 +35,7 @@ def suffixes(outcome: Outcome) -> tuple[str, ...]:
 def can_be_published(key: str) -> bool:
     """Whether the upload's own name can carry every suffix: it is short enough, and not within our own folder."""
     longest = max(len(suffix) for suffix in SUFFIXES)
-    return len(
-        key.encode("utf-8", "surrogatepass")
-    ) + longest <= MAX_KEY_BYTES and not key.startswith(OWN_FOLDER)
+    return len(key.encode("utf-8", "surrogatepass")) + longest <= MAX_KEY_BYTES and not key.startswith(OWN_FOLDER)
 
 
 def prefix(key: str) -> str:

@@ -176,16 +176,7 @@ class AskFailed:
     asked_at: float
 
 
-DocumentSeen = (
-    Uploaded
-    | Taken
-    | Refused
-    | PagesKnown
-    | Returned
-    | PagesLooked
-    | StepBegins
-    | NoticeAccepted
-)
+DocumentSeen = Uploaded | Taken | Refused | PagesKnown | Returned | PagesLooked | StepBegins | NoticeAccepted
 OperationSeen = (
     Considered
     | SlotReserved

@@ -18,51 +18,49 @@ MODEL = "ocr-model"
 NAMES = (LANGUAGES, MODEL)
 
 ANY_LANGUAGE = "*"
-SHARED_LANGUAGES = tuple(
-    [
-        "az",
-        "ba",
-        "be",
-        "bg",
-        "bs",
-        "cs",
-        "cv",
-        "da",
-        "de",
-        "en",
-        "es",
-        "et",
-        "fi",
-        "fr",
-        "hu",
-        "id",
-        "it",
-        "kk",
-        "ky",
-        "lt",
-        "lv",
-        "mt",
-        "nl",
-        "no",
-        "pl",
-        "pt",
-        "ro",
-        "ru",
-        "sah",
-        "sk",
-        "sl",
-        "sr",
-        "sv",
-        "tg",
-        "tr",
-        "tt",
-        "uz",
-        "vi",
-    ]
+SHARED_LANGUAGES = (
+    "az",
+    "ba",
+    "be",
+    "bg",
+    "bs",
+    "cs",
+    "cv",
+    "da",
+    "de",
+    "en",
+    "es",
+    "et",
+    "fi",
+    "fr",
+    "hu",
+    "id",
+    "it",
+    "kk",
+    "ky",
+    "lt",
+    "lv",
+    "mt",
+    "nl",
+    "no",
+    "pl",
+    "pt",
+    "ro",
+    "ru",
+    "sah",
+    "sk",
+    "sl",
+    "sr",
+    "sv",
+    "tg",
+    "tr",
+    "tt",
+    "uz",
+    "vi",
 )
 """Latin and Cyrillic scripts: any of them go together."""
 
-SINGLE_LANGUAGES = tuple(["ar", "el", "he", "hy", "ja", "ka", "ko", "th", "zh"])
+SINGLE_LANGUAGES = ("ar", "el", "he", "hy", "ja", "ka", "ko", "th", "zh")
 """Scripts of which only one may be in a request, beside Russian and English."""
 
 MODELS = (
@@ -88,9 +86,7 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str) -> Options:
 
     Languages stand apart by spaces or commas. Raises Refusal (`invalid_options`) that names the allowed values.
     """
-    unknown = sorted(
-        name for name in metadata if name.startswith(PREFIX) and name not in NAMES
-    )
+    unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
     if unknown:
         raise _invalid(
             f"The metadata {_quoted(unknown)} is not an option.",
@@ -98,13 +94,7 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str) -> Options:
         )
     chosen_languages = metadata.get(LANGUAGES, languages)
     chosen_model = metadata.get(MODEL, model).strip().lower()
-    codes = tuple(
-        dict.fromkeys(
-            code
-            for code in re.split(r"[\s,]+", chosen_languages.strip().lower())
-            if code
-        )
-    )
+    codes = tuple(dict.fromkeys(code for code in re.split(r"[\s,]+", chosen_languages.strip().lower()) if code))
     _check_model(chosen_model)
     _check_languages(codes)
     _check_together(codes, chosen_model)
@@ -138,9 +128,7 @@ def _check_languages(codes: tuple[str, ...]) -> None:
             'Name either "*" alone, or the languages.',
         )
     single = [code for code in codes if code in SINGLE_LANGUAGES]
-    beside = [
-        code for code in codes if code in SHARED_LANGUAGES and code not in ("ru", "en")
-    ]
+    beside = [code for code in codes if code in SHARED_LANGUAGES and code not in ("ru", "en")]
     if len(single) > 1 or (single and beside):
         raise _invalid(
             f"The languages {_quoted(codes)} do not go together.",

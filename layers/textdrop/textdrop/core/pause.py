@@ -40,9 +40,7 @@ class Pause:
     unavailable_since: float | None = None
 
 
-def observed(
-    pause: Pause, exchange: Exchange, now: float, policy: Policy
-) -> Pause | None:
+def observed(pause: Pause, exchange: Exchange, now: float, policy: Policy) -> Pause | None:
     """The row after an exchange; None when nothing changes, which is so for every acceptance in good times."""
     after = _counted(pause, exchange, now)
     tripped = (
@@ -51,18 +49,14 @@ def observed(
         or after.failures >= policy.failures_before_pause
     )
     if tripped and pause.since is None:
-        after = replace(
-            after, since=now, why=str(exchange), probe_at=now + policy.probe_seconds
-        )
+        after = replace(after, since=now, why=str(exchange), probe_at=now + policy.probe_seconds)
     if after == pause:
         return None
     return replace(after, rev=pause.rev + 1)
 
 
 def _counted(pause: Pause, exchange: Exchange, now: float) -> Pause:
-    unavailable_since = (
-        pause.unavailable_since if pause.unavailable_since is not None else now
-    )
+    unavailable_since = pause.unavailable_since if pause.unavailable_since is not None else now
     match exchange:
         case Exchange.ACCEPTED:
             return Pause(rev=pause.rev)
@@ -71,9 +65,7 @@ def _counted(pause: Pause, exchange: Exchange, now: float) -> Pause:
         case Exchange.CREDENTIALS_REFUSED:
             return pause
         case Exchange.NOT_SENT | Exchange.UNKNOWN:
-            return replace(
-                pause, failures=pause.failures + 1, unavailable_since=unavailable_since
-            )
+            return replace(pause, failures=pause.failures + 1, unavailable_since=unavailable_since)
         case Exchange.UNAVAILABLE:
             return replace(pause, unavailable_since=unavailable_since)
 

@@ -62,8 +62,7 @@ def deadline_exceeded(operation: Operation, now: float) -> Problem:
     return Problem(
         Reason.DEADLINE_EXCEEDED,
         f"The OCR service had not finished {age / 60:.0f} minutes after it took the page.",
-        UPLOAD_AGAIN
-        + " If it happens again, give the operation's id to the service's support.",
+        UPLOAD_AGAIN + " If it happens again, give the operation's id to the service's support.",
         operation.trace,
     )
 
@@ -122,6 +121,4 @@ def no_page_has_text(problems: list[Problem]) -> Problem:
     first = problems[0]
     if len(problems) == 1:
         return first
-    return replace(
-        first, what=f"All {len(problems)} pages failed; the first: {first.what}"
-    )
+    return replace(first, what=f"All {len(problems)} pages failed; the first: {first.what}")

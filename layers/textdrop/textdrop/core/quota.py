@@ -27,9 +27,7 @@ class Quota:
 
 def factor(quota: Quota, now: float) -> float:
     """What part of the configured rate may be used now."""
-    return min(
-        1.0, quota.factor + max(0.0, now - quota.factor_at) * RECOVERY_PER_SECOND
-    )
+    return min(1.0, quota.factor + max(0.0, now - quota.factor_at) * RECOVERY_PER_SECOND)
 
 
 def interval_seconds(quota: Quota, submits_per_second: float, now: float) -> float:

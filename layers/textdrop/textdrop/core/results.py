@@ -46,24 +46,15 @@ def result_file(
     """`<key>.ocr.json`. `operations` and `pages` are by page number; a page without a recognition is None."""
     notes = []
     if document.outcome is Outcome.PARTIAL:
-        failed = [
-            operation.page
-            for operation in operations
-            if operation.state is OperationState.FAILED
-        ]
-        notes.append(
-            f"Without text: {len(failed)} of {document.pages} pages ({_ranges(failed)})."
-        )
+        failed = [operation.page for operation in operations if operation.state is OperationState.FAILED]
+        notes.append(f"Without text: {len(failed)} of {document.pages} pages ({_ranges(failed)}).")
     return _json(
         {
             "schema": RESULT_SCHEMA,
             **_identity(document),
             "options": _options(document),
             "model": document.options.model if document.options else None,
-            "pages": [
-                _page(operation, page)
-                for operation, page in zip(operations, pages, strict=True)
-            ],
+            "pages": [_page(operation, page) for operation, page in zip(operations, pages, strict=True)],
             "notes": notes,
             "versions": {"textdrop": __version__},
             "timings": _timings(document),
@@ -101,14 +92,9 @@ def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
     )
 
 
-def notice(
-    document: Document, results_bucket: str, published: bool, newest: bool
-) -> str:
+def notice(document: Document, results_bucket: str, published: bool, newest: bool) -> str:
     """The notice's body: small, the same on each repeat, and enough to find everything."""
-    files = {
-        name: {"bucket": results_bucket, "key": key}
-        for name, key in _named_files(document, published).items()
-    }
+    files = {name: {"bucket": results_bucket, "key": key} for name, key in _named_files(document, published).items()}
     body: dict[str, Any] = {
         "schema": NOTICE_SCHEMA,
         "id": identity.notice_id(document),
@@ -149,21 +135,14 @@ def timestamp(epoch_seconds: float | None) -> str | None:
     """RFC 3339 in UTC, to the millisecond."""
     if epoch_seconds is None:
         return None
-    return (
-        datetime.fromtimestamp(epoch_seconds, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 FILE_NAMES = {keys.TEXT: "text", keys.JSON: "json", keys.ERROR: "error"}
 
 
 def _named_files(document: Document, published: bool) -> dict[str, str]:
-    return {
-        FILE_NAMES[suffix]: key
-        for suffix, key in keys.files(document, published).items()
-    }
+    return {FILE_NAMES[suffix]: key for suffix, key in keys.files(document, published).items()}
 
 
 def _identity(document: Document) -> dict[str, Any]:
@@ -227,11 +206,7 @@ def _operation(operation: Operation) -> dict[str, Any] | None:
     if described is None:
         return None
     failed = operation.problem.trace if operation.problem else None
-    error = (
-        {"code": failed.code, "message": failed.message}
-        if failed and failed.code
-        else None
-    )
+    error = {"code": failed.code, "message": failed.message} if failed and failed.code else None
     return {**asdict(described), "error": error}
 
 
@@ -255,9 +230,7 @@ def _trace(trace: Trace) -> dict[str, Any] | None:
 
 def _timings(document: Document) -> dict[str, Any]:
     return {
-        "uploaded_at": timestamp(
-            document.source.last_modified or document.source.event_at or None
-        ),
+        "uploaded_at": timestamp(document.source.last_modified or document.source.event_at or None),
         "accepted_at": timestamp(document.accepted_at),
         "outcome_at": timestamp(document.outcome_at),
         "duration_seconds": _duration(document),
@@ -278,12 +251,8 @@ def _ranges(numbers: Sequence[int]) -> str:
             spans[-1][1] = number
         else:
             spans.append([number, number])
-    return ", ".join(
-        str(first) if first == last else f"{first}-{last}" for first, last in spans
-    )
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
 
 
 def _json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode(
-        "utf-8", "replace"
-    )
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")

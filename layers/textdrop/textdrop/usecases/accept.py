@@ -30,9 +30,7 @@ class Accepted:
     failed: tuple[str, ...]
 
 
-def accept(
-    ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_until: float
-) -> Accepted:
+def accept(ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_until: float) -> Accepted:
     """Every upload that the messages name has a row afterwards, but for those of the failed messages.
 
     No source is opened before all rows stand: a file that kills its worker cannot take its neighbours along.
@@ -53,9 +51,7 @@ def accept(
     return Accepted(tuple(held), tuple(resumes), tuple(failed))
 
 
-def _create(
-    ports: SubmitPorts, source: Source, holder: str, lease_until: float
-) -> list[Document]:
+def _create(ports: SubmitPorts, source: Source, holder: str, lease_until: float) -> list[Document]:
     source = _identified(ports, source)
     seen = Uploaded(identity.document_id(source), source, holder, lease_until)
     decision = states.decide_document(None, seen, ports.clock.now(), ports.policy)

@@ -70,14 +70,8 @@ def ask(ports: PollPorts, operation: Operation, typical_seconds: float) -> Asked
 
 def finish_page(ports: PollPorts, operation: Operation) -> Document | None:
     """Takes a final page out of the unfinished ones; the document, ready for delivery, if it was the last."""
-    left = ports.documents.finish_page(
-        operation.document_id, operation.run, operation.page
-    )
-    return (
-        conclude(ports, operation.document_id)
-        if left is not None and not left
-        else None
-    )
+    left = ports.documents.finish_page(operation.document_id, operation.run, operation.page)
+    return conclude(ports, operation.document_id) if left is not None and not left else None
 
 
 def conclude(ports: PollPorts, document_id: str) -> Document | None:
@@ -93,9 +87,7 @@ def conclude(ports: PollPorts, document_id: str) -> Document | None:
     return None
 
 
-def _result(
-    ports: PollPorts, operation: Operation, asked_at: float, typical_seconds: float
-) -> OperationSeen:
+def _result(ports: PollPorts, operation: Operation, asked_at: float, typical_seconds: float) -> OperationSeen:
     """What the service has, as an observation; a whole result has been stored. Raises OcrThrottled."""
     operation_id = operation.described.id if operation.described else ""
     try:
@@ -107,11 +99,7 @@ def _result(
     except OcrError as error:
         seen = _unanswered(ports, operation, error, asked_at)
         # Refused the result, the service may still tell whether the operation failed.
-        return (
-            _status(ports, operation, seen, asked_at)
-            if isinstance(error, OcrCredentialsRefused)
-            else seen
-        )
+        return _status(ports, operation, seen, asked_at) if isinstance(error, OcrCredentialsRefused) else seen
     match answer:
         case Recognition(body):
             key = keys.page(operation.document_id, operation.run, operation.page)
@@ -125,49 +113,30 @@ def _result(
             return seen
 
 
-def _status(
-    ports: PollPorts, operation: Operation, seen: OperationSeen, asked_at: float
-) -> OperationSeen:
+def _status(ports: PollPorts, operation: Operation, seen: OperationSeen, asked_at: float) -> OperationSeen:
     """What the operation itself says, if it says that it failed; else `seen`."""
     operation_id = operation.described.id if operation.described else ""
     try:
         status = ports.ocr.status(operation_id)
     except OcrError as error:
         # Whether a key may read operations is not documented: the result alone is enough.
-        ports.journal.failed(
-            "status_failed", error, document=operation.document_id, page=operation.page
-        )
+        ports.journal.failed("status_failed", error, document=operation.document_id, page=operation.page)
         return seen
     if status.error_code:
         return FailedInService(problems.failed_in_service(status.trace))
     return seen
 
 
-def _unanswered(
-    ports: PollPorts, operation: Operation, error: OcrError, asked_at: float
-) -> OperationSeen:
+def _unanswered(ports: PollPorts, operation: Operation, error: OcrError, asked_at: float) -> OperationSeen:
     """What an error to an ask says of the page: an answer about this page runs its deadline, no answer does not."""
-    ports.journal.failed(
-        "ask_failed", error, document=operation.document_id, page=operation.page
-    )
+    ports.journal.failed("ask_failed", error, document=operation.document_id, page=operation.page)
     match error:
-        case (
-            OcrUnreachable()
-            | OcrUnavailable()
-            | OcrAnswerLost()
-            | OcrCredentialsMissing()
-        ):
+        case OcrUnreachable() | OcrUnavailable() | OcrAnswerLost() | OcrCredentialsMissing():
             return AskFailed(asked_at)
         case OcrCredentialsRefused() if error.trace.status == UNAUTHENTICATED:
             # The key is wrong for everything; the results stay in the service for three days.
             return AskFailed(asked_at)
-        case (
-            OcrOperationUnknown()
-            | OcrAnswerMalformed()
-            | OcrRejected()
-            | OcrCredentialsRefused()
-            | _
-        ):
+        case OcrOperationUnknown() | OcrAnswerMalformed() | OcrRejected() | OcrCredentialsRefused() | _:
             return NotDone(asked_at)
 
 

@@ -55,9 +55,7 @@ def deliver(ports: PollPorts, document: Document, deadline: float) -> bool:
     return False
 
 
-def _steps(
-    ports: PollPorts, document: Document, deadline: float, lease_until: float
-) -> bool:
+def _steps(ports: PollPorts, document: Document, deadline: float, lease_until: float) -> bool:
     published = keys.can_be_published(document.source.key)
     if document.step is Step.FILES:
         _write_files(ports, document)
@@ -68,9 +66,7 @@ def _steps(
         document = _begin(ports, document, Step.NOTICE, lease_until)
     newest = ports.newest.read(document.source)
     is_newest = newest is None or newest.document_id == document.id
-    body = results.notice(
-        document, ports.results.bucket, published and is_newest, is_newest
-    )
+    body = results.notice(document, ports.results.bucket, published and is_newest, is_newest)
     ports.notices.publish(body, results.notice_attributes(document))
     if move_document(ports, document, NoticeAccepted()) is None:
         raise NotOurs
@@ -78,9 +74,7 @@ def _steps(
     return True
 
 
-def _begin(
-    ports: PollPorts, document: Document, step: Step, lease_until: float
-) -> Document:
+def _begin(ports: PollPorts, document: Document, step: Step, lease_until: float) -> Document:
     moved = move_document(ports, document, StepBegins(step, lease_until))
     if moved is None:
         raise NotOurs
@@ -93,9 +87,7 @@ def _write_files(ports: PollPorts, document: Document) -> None:
     if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL):
         pages = [_read_page(ports, operation) for operation in operations]
         _put(ports, document, keys.TEXT, results.text_file(pages))
-        _put(
-            ports, document, keys.JSON, results.result_file(document, operations, pages)
-        )
+        _put(ports, document, keys.JSON, results.result_file(document, operations, pages))
     else:
         _put(ports, document, keys.ERROR, results.error_file(document, operations))
 
@@ -103,9 +95,7 @@ def _write_files(ports: PollPorts, document: Document) -> None:
 def _read_page(ports: PollPorts, operation: Operation) -> RecognisedPage | None:
     if operation.state is not OperationState.RECOGNIZED:
         return None
-    body = ports.results.get(
-        keys.page(operation.document_id, operation.run, operation.page)
-    )
+    body = ports.results.get(keys.page(operation.document_id, operation.run, operation.page))
     if body is None:
         raise PageMissing(f"page {operation.page} of {operation.document_id}")
     return ports.ocr.read_page(body)
@@ -120,11 +110,7 @@ def _publish(ports: PollPorts, document: Document, deadline: float) -> None:
     source = document.source
     newest = ports.newest.raise_to(source, Newest(identity.order(source), document.id))
     while True:
-        winner = (
-            document
-            if newest.document_id == document.id
-            else ports.documents.read(newest.document_id)
-        )
+        winner = document if newest.document_id == document.id else ports.documents.read(newest.document_id)
         if winner is None or winner.outcome is None:
             # The newest will publish itself.
             return
@@ -133,9 +119,7 @@ def _publish(ports: PollPorts, document: Document, deadline: float) -> None:
             _in_time(ports, deadline)
             ports.results.copy(keys.own(winner.id, suffix), source.key + suffix)
         _in_time(ports, deadline)
-        ports.results.delete(
-            [source.key + suffix for suffix in keys.SUFFIXES if suffix not in shown]
-        )
+        ports.results.delete([source.key + suffix for suffix in keys.SUFFIXES if suffix not in shown])
         again = ports.newest.read(source)
         if again is None or again.document_id == newest.document_id:
             return
@@ -150,18 +134,10 @@ def _in_time(ports: PollPorts, deadline: float) -> None:
 
 def _return(ports: PollPorts, held: Document, setback: bool) -> None:
     """Leaves the delivery due again, if it is still ours; else its lease does."""
-    wait = (
-        intervals.backoff_seconds(held.setbacks, ports.clock.chance(), ports.policy)
-        if setback
-        else 0.0
-    )
+    wait = intervals.backoff_seconds(held.setbacks, ports.clock.chance(), ports.policy) if setback else 0.0
     try:
         row = ports.documents.read(held.id)
-        if (
-            row is not None
-            and row.holder == held.holder
-            and row.state is DocumentState.DELIVERING
-        ):
+        if row is not None and row.holder == held.holder and row.state is DocumentState.DELIVERING:
             move_document(ports, row, Returned(ports.clock.now() + wait, setback))
     except StoreUnavailable as error:
         ports.journal.failed("return_failed", error, document=held.id)

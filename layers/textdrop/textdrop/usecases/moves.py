@@ -8,9 +8,7 @@ from textdrop.core.observations import DocumentSeen, OperationSeen
 from textdrop.ports import PollPorts, SubmitPorts
 
 
-def move_document(
-    ports: SubmitPorts | PollPorts, before: Document, seen: DocumentSeen
-) -> Document | None:
+def move_document(ports: SubmitPorts | PollPorts, before: Document, seen: DocumentSeen) -> Document | None:
     """Decides and writes. The row afterwards; None when nothing was to be written, or another worker was first."""
     decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)
     if decision.row is None or not ports.documents.write(before, decision.row):
@@ -19,18 +17,14 @@ def move_document(
     return decision.row
 
 
-def move_operation(
-    ports: SubmitPorts | PollPorts, before: Operation, seen: OperationSeen
-) -> Operation | None:
+def move_operation(ports: SubmitPorts | PollPorts, before: Operation, seen: OperationSeen) -> Operation | None:
     """Decides and writes. The row afterwards (`before` when nothing was to be written); None when another worker was
     first, so that the row must be read again."""
     decision = states.decide_operation(before, seen, ports.clock.now(), ports.policy)
     if decision.row is None:
         return before
     # Every stored row carries its holder's rev, so one without has not been stored yet.
-    if not ports.documents.write_operation(
-        before if before.holder_rev else None, decision.row
-    ):
+    if not ports.documents.write_operation(before if before.holder_rev else None, decision.row):
         return None
     ports.journal.moved(decision.rule, decision.row)
     return decision.row

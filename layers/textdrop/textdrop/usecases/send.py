@@ -110,14 +110,10 @@ def _consider(
     seen = Considered(
         holder_rev=document.rev,
         attempts=document.attempts,
-        unavailable_for=0.0
-        if since is None
-        else now - max(since, document.accepted_at),
+        unavailable_for=0.0 if since is None else now - max(since, document.accepted_at),
         deadline_seconds=ports.policy.deadline_seconds(document.pages),
     )
-    row = operation or Operation(
-        document.id, document.run, page, OperationState.WAITING
-    )
+    row = operation or Operation(document.id, document.run, page, OperationState.WAITING)
     while True:
         if row.final or row.sent:
             return Settled(row)
@@ -148,14 +144,10 @@ def _paused(ports: SubmitPorts, pause: Pause) -> Later | None:
 
 def _prepare(ports: SubmitPorts, document: Document, content: bytes) -> bytes:
     options = document.options or Options(languages=(), model="")
-    return ports.ocr.prepare(
-        content, document.media_type, options.languages, options.model
-    )
+    return ports.ocr.prepare(content, document.media_type, options.languages, options.model)
 
 
-def _reserve(
-    ports: SubmitPorts, submits_per_second: float, deadline: float
-) -> float | None:
+def _reserve(ports: SubmitPorts, submits_per_second: float, deadline: float) -> float | None:
     """When our POST may begin; None when no slot can be had that leaves the POST its whole time."""
     last_start = deadline - ports.ocr.submit_total_seconds
     while ports.clock.now() < last_start:
@@ -169,16 +161,12 @@ def _reserve(
     return None
 
 
-def _put_intent(
-    ports: SubmitPorts, row: Operation, seen: SlotReserved
-) -> Operation | None:
+def _put_intent(ports: SubmitPorts, row: Operation, seen: SlotReserved) -> Operation | None:
     intent = move_operation(ports, row, seen)
     return None if intent is row else intent
 
 
-def _at_slot(
-    ports: SubmitPorts, submits_per_second: float, slot: float | None, deadline: float
-) -> bool:
+def _at_slot(ports: SubmitPorts, submits_per_second: float, slot: float | None, deadline: float) -> bool:
     """Returns at the slot, or at a later one if this one has passed. False: there is no time left for the POST."""
     while slot is not None:
         ports.clock.sleep(max(0.0, slot - ports.clock.now()))
@@ -204,17 +192,13 @@ def _exchange(
         _slow_down(ports, error.retry_after_seconds)
         return None if _write_answer(ports, intent, NotTaken(document.rev)) else Lost()
     except OcrRejected as error:
-        _write_answer(
-            ports, intent, Rejected(document.rev, problems.rejected(error.trace))
-        )
+        _write_answer(ports, intent, Rejected(document.rev, problems.rejected(error.trace)))
         _observe(ports, pause, Exchange.REJECTED)
         return _settled(ports, intent)
     except OcrError as error:
         return _not_submitted(ports, document, intent, error, pause)
     ports.journal.counted("PagesSubmitted")
-    seen = Accepted(
-        document.rev, submitted.operation, deadline_seconds, submitted.trace
-    )
+    seen = Accepted(document.rev, submitted.operation, deadline_seconds, submitted.trace)
     _write_answer(ports, intent, seen)
     _observe(ports, pause, Exchange.ACCEPTED)
     return _settled(ports, intent)
@@ -238,16 +222,12 @@ def _not_submitted(
     lost = exchange is Exchange.UNKNOWN
     if lost:
         ports.journal.counted("SubmitsUnknown")
-    _write_answer(
-        ports, intent, AnswerLost(document.rev) if lost else NotTaken(document.rev)
-    )
+    _write_answer(ports, intent, AnswerLost(document.rev) if lost else NotTaken(document.rev))
     after = _observe(ports, pause, exchange)
     now = ports.clock.now()
     if after.since is not None:
         return Later(max(now, after.probe_at), setback=True)
-    wait = intervals.backoff_seconds(
-        document.setbacks, ports.clock.chance(), ports.policy
-    )
+    wait = intervals.backoff_seconds(document.setbacks, ports.clock.chance(), ports.policy)
     return Later(now + wait, setback=True)
 
 
@@ -271,9 +251,7 @@ def _write_answer(ports: SubmitPorts, intent: Operation, seen: OperationSeen) ->
         try:
             if move_operation(ports, row, seen) is not None:
                 return True
-            stored = ports.documents.read_operation(
-                intent.document_id, intent.run, intent.page
-            )
+            stored = ports.documents.read_operation(intent.document_id, intent.run, intent.page)
             if stored is None:
                 return False
             row = stored
@@ -303,11 +281,7 @@ def _settled(ports: SubmitPorts, intent: Operation) -> Settled | Lost:
 
 
 def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
-    wish = (
-        ports.policy.throttle_pause_seconds
-        if retry_after_seconds is None
-        else retry_after_seconds
-    )
+    wish = ports.policy.throttle_pause_seconds if retry_after_seconds is None else retry_after_seconds
     seconds = min(
         max(wish, ports.policy.throttle_pause_seconds),
         ports.policy.throttle_most_seconds,

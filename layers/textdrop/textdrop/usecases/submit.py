@@ -61,9 +61,7 @@ def submit(
     accepted = accept(ports, messages, holder, lease_until)
     for document in accepted.held:
         ports.workers.start(partial(_go, ports, settings, document, deadline))
-    resumed = [
-        document for resume in accepted.resumes for document in _resumed(ports, resume)
-    ]
+    resumed = [document for resume in accepted.resumes for document in _resumed(ports, resume)]
     for document in resumed:
         if document.attempts == 0:
             _take_and_go(ports, settings, document, holder, deadline)
@@ -97,9 +95,7 @@ def _take_and_go(
     deadline: float,
 ) -> None:
     try:
-        taken = move_document(
-            ports, document, Taken(holder, deadline + ports.policy.lease_margin_seconds)
-        )
+        taken = move_document(ports, document, Taken(holder, deadline + ports.policy.lease_margin_seconds))
     except StoreUnavailable as error:
         ports.journal.failed("take_failed", error, document=document.id)
         return
@@ -111,9 +107,7 @@ def _take_and_go(
     ports.workers.start(partial(_go, ports, settings, taken, deadline))
 
 
-def _go(
-    ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float
-) -> None:
+def _go(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
     """One go at a document that we hold. Never raises."""
     try:
         _go_on(ports, settings, document, deadline)
@@ -124,9 +118,7 @@ def _go(
         ports.journal.failed("go_died", error, document=document.id)
 
 
-def _go_on(
-    ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float
-) -> None:
+def _go_on(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
     content: bytes | None = None
     if document.state is DocumentState.ACCEPTED:
         known, content = _look(ports, settings, document)
@@ -139,9 +131,7 @@ def _go_on(
         rows = ports.documents.read_operations(document.id, document.run)
         operations = {operation.page: operation for operation in rows}
     for page in range(1, document.pages + 1):
-        sent = _send(
-            ports, settings, document, operations.get(page), page, content, deadline
-        )
+        sent = _send(ports, settings, document, operations.get(page), page, content, deadline)
         match sent:
             case Settled(operation):
                 operations[page] = operation
@@ -157,9 +147,7 @@ def _go_on(
     wake(ports)
 
 
-def _look(
-    ports: SubmitPorts, settings: SubmitSettings, document: Document
-) -> tuple[Document | None, bytes | None]:
+def _look(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> tuple[Document | None, bytes | None]:
     """What the source turns out to be: the row that follows (None: no longer ours), and the content to send."""
     source = document.source
     content: bytes | None = None
@@ -171,13 +159,9 @@ def _look(
         content = seen.read()
         facts = ports.inspect(content, settings.limits)
     except Refusal as refusal:
-        return move_document(
-            ports, document, Refused(problems.of_refusal(refusal), source)
-        ), None
+        return move_document(ports, document, Refused(problems.of_refusal(refusal), source)), None
     except ObjectGone:
-        return move_document(
-            ports, document, Refused(problems.object_gone(), source)
-        ), None
+        return move_document(ports, document, Refused(problems.object_gone(), source)), None
     known = PagesKnown(facts.pages, facts.media_type, chosen, source)
     return move_document(ports, document, known), content
 
@@ -210,9 +194,7 @@ def _send(
     """Sends one page; the source of a document that was looked into earlier is opened again if it must be."""
 
     def read() -> bytes:
-        return (
-            ports.sources.look(document.source).read() if content is None else content
-        )
+        return ports.sources.look(document.source).read() if content is None else content
 
     try:
         return send_page(
@@ -225,25 +207,17 @@ def _send(
             deadline,
         )
     except ObjectGone:
-        row = operation or Operation(
-            document.id, document.run, page, OperationState.WAITING
-        )
+        row = operation or Operation(document.id, document.run, page, OperationState.WAITING)
         failed = move_operation(ports, row, Unsendable(problems.object_gone()))
         return Lost() if failed is None else Settled(failed)
 
 
 def _return_after_failure(ports: SubmitPorts, document: Document) -> None:
     """Leaves the document due again after a backoff, if it is still ours; else its lease does."""
-    wait = intervals.backoff_seconds(
-        document.setbacks, ports.clock.chance(), ports.policy
-    )
+    wait = intervals.backoff_seconds(document.setbacks, ports.clock.chance(), ports.policy)
     try:
         row = ports.documents.read(document.id)
-        if (
-            row is not None
-            and row.holder == document.holder
-            and row.due_kind is DueKind.SUBMIT
-        ):
+        if row is not None and row.holder == document.holder and row.due_kind is DueKind.SUBMIT:
             move_document(ports, row, Returned(ports.clock.now() + wait, setback=True))
     except StoreUnavailable as error:
         ports.journal.failed("return_failed", error, document=document.id)

@@ -79,6 +79,7 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
 
     `deadline` is when this invocation is ended by force. Raises StoreUnavailable when the tick row cannot be had.
     """
+    ports.journal.counted("Ticks")
     owner = ports.clock.token()
     now = ports.clock.now()
     row = ports.tick.take(owner, now, now + ports.policy.tick_lease_seconds)
@@ -94,12 +95,9 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
             max(1.0, settings.asks_per_second * BUCKET_SECONDS),
             now,
         ),
-        hand_outs=full(
-            settings.submits_per_second, max(1.0, settings.submits_per_second), now
-        ),
+        hand_outs=full(settings.submits_per_second, max(1.0, settings.submits_per_second), now),
         renew_at=now + ports.policy.tick_renew_seconds,
     )
-    ports.journal.counted("Ticks")
     try:
         return _run(ports, settings, memory)
     finally:
@@ -156,41 +154,27 @@ def _look(ports: PollPorts, memory: _Memory, now: float) -> None:
         ports.journal.failed("look_failed", error)
         memory.due_soon = True
         return
-    documents = [
-        due
-        for due in deliveries + submits
-        if not _handled(memory, _name(due), due, now)
-    ]
+    documents = [due for due in deliveries + submits if not _handled(memory, _name(due), due, now)]
     memory.documents = {_name(due): due for due in documents}
     memory.due_soon = any(_workable_at(memory, due) <= soon for due in documents)
     memory.looked_at = now
 
 
-def _look_at_pause(
-    ports: PollPorts, memory: _Memory, now: float, submits_due: bool
-) -> None:
+def _look_at_pause(ports: PollPorts, memory: _Memory, now: float, submits_due: bool) -> None:
     """While submitting is paused nothing is handed out, but what the next probe needs."""
     if not submits_due or now < memory.pause_look_at:
         return
     pause = ports.pause.read()
     memory.pause_look_at = now + PAUSE_LOOK_SECONDS
     memory.paused = pause.since is not None
-    memory.hand_out_after = (
-        max(pause.probe_at, memory.hand_out_after) if memory.paused else 0.0
-    )
+    memory.hand_out_after = max(pause.probe_at, memory.hand_out_after) if memory.paused else 0.0
 
 
 def _workable_at(memory: _Memory, due: Due) -> float:
-    return (
-        max(due.due_at, memory.hand_out_after)
-        if due.kind is DueKind.SUBMIT
-        else due.due_at
-    )
+    return max(due.due_at, memory.hand_out_after) if due.kind is DueKind.SUBMIT else due.due_at
 
 
-def _start_deliveries(
-    ports: PollPorts, settings: PollSettings, memory: _Memory
-) -> None:
+def _start_deliveries(ports: PollPorts, settings: PollSettings, memory: _Memory) -> None:
     """Starts what is due of documents: deliveries and guards as workers are free, hand-outs as the quota has room."""
     for name, due in list(memory.documents.items()):
         now = ports.clock.now()
@@ -217,20 +201,14 @@ def _start_asks(ports: PollPorts, settings: PollSettings, memory: _Memory) -> No
     now = ports.clock.now()
     if now < memory.ask_after:
         return
-    waiting = sorted(
-        (at, name)
-        for name, at in memory.running.items()
-        if at <= now and name not in memory.busy
-    )
+    waiting = sorted((at, name) for name, at in memory.running.items() if at <= now and name not in memory.busy)
     for _, name in waiting:
         now = ports.clock.now()
         if ports.workers.free() <= 0 or available(memory.asks, now) < 1:
             return
         memory.asks = taken(memory.asks, 1, now)
         operation = memory.rows.get(name)
-        task = partial(
-            _ask_due, ports, name, operation, memory.typical_seconds, memory.deadline
-        )
+        task = partial(_ask_due, ports, name, operation, memory.typical_seconds, memory.deadline)
         interval = intervals.next_ask_seconds(
             now - (operation.submitted_at or now) if operation else 0.0,
             len(memory.running),
@@ -240,9 +218,7 @@ def _start_asks(ports: PollPorts, settings: PollSettings, memory: _Memory) -> No
         _start(ports, memory, name, task)
 
 
-def _start(
-    ports: PollPorts, memory: _Memory, name: Name, task: partial[Asked | None]
-) -> None:
+def _start(ports: PollPorts, memory: _Memory, name: Name, task: Callable[[], Asked | None]) -> None:
     memory.busy.add(name)
 
     def run() -> None:
@@ -278,9 +254,7 @@ def _collect(ports: PollPorts, memory: _Memory) -> None:
         if operation is not None and operation.submitted_at is not None:
             memory.handled[name] = (operation.submitted_at, now)
             taken_seconds = (operation.finished_at or now) - operation.submitted_at
-            memory.typical_seconds = intervals.typical_after(
-                memory.typical_seconds, taken_seconds
-            )
+            memory.typical_seconds = intervals.typical_after(memory.typical_seconds, taken_seconds)
 
 
 def _ended(ports: PollPorts, memory: _Memory) -> bool:
@@ -303,9 +277,7 @@ def _hand_over(ports: PollPorts, memory: _Memory) -> str:
     """Out of time: the successor starts at once if there is work left."""
     ports.workers.wait()
     now = ports.clock.now()
-    if ports.tick.hand_over(
-        memory.owner, now + ports.policy.tick_lease_seconds, memory.typical_seconds
-    ):
+    if ports.tick.hand_over(memory.owner, now + ports.policy.tick_lease_seconds, memory.typical_seconds):
         ports.poller.invoke()
         return "handed_over"
     return "lost"
@@ -335,11 +307,7 @@ def _ask_due(
         operation = ports.documents.read_operation(*name)
         if operation is None or not is_running(operation):
             # Final already: whoever made it so may have died before the document heard of it.
-            document = (
-                finish_page(ports, operation)
-                if operation is not None and operation.final
-                else None
-            )
+            document = finish_page(ports, operation) if operation is not None and operation.final else None
             return _delivered(ports, Asked(operation, document), deadline)
     return _delivered(ports, ask(ports, operation, typical_seconds), deadline)
 
@@ -361,9 +329,7 @@ def _deliver_due(ports: PollPorts, document_id: str, deadline: float) -> None:
 
 def _hand_out(ports: PollPorts, due: Due) -> None:
     """Sends submit a message to go on. The row's due time moves on first: a lost message is sent again then."""
-    document = ports.documents.postpone(
-        due, ports.clock.now() + ports.policy.handed_out_seconds
-    )
+    document = ports.documents.postpone(due, ports.clock.now() + ports.policy.handed_out_seconds)
     if document is not None:
         ports.resumes.send(Resume(document.id, document.rev))
         ports.journal.noted("handed_out", document=document.id)

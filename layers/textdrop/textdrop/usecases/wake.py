@@ -14,9 +14,7 @@ def wake(ports: SubmitPorts) -> None:
     now = ports.clock.now()
     try:
         row = ports.tick.wake(now)
-        if row.state == "idle" and ports.tick.start(
-            now, now + ports.policy.tick_lease_seconds
-        ):
+        if row.state == "idle" and ports.tick.start(now, now + ports.policy.tick_lease_seconds):
             ports.poller.invoke()
     except StoreUnavailable as error:
         ports.journal.failed("wake_failed", error)

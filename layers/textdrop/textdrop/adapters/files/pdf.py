@@ -43,6 +43,10 @@ pikepdf.settings.set_qpdf_limits(
 
 _MAX_TREE_NODES = 100_000
 _MAX_TREE_DEPTH = 50
+# Mending takes some 25 µs an object, and each takes at least 60 bytes of an honest file.
+_MAX_OBJECTS = 200_000
+# In the operators of a page: "/Name Do". A name with an escape (#) in it, which is rare, is left out.
+_DRAWN = re.compile(rb"(/[^\s/\[\]<>(){}%#]+)\s+Do\b")
 _OBJECT_START = re.compile(rb"\d\s+\d+\s+obj\b")
 _ENCRYPT = re.compile(rb"/Encrypt\s*(?:(\d{1,10})\s+(\d{1,5})\s+R\b|<<)")
 _FILTER_BUT_PASSWORD = re.compile(rb"/Filter\s*/(?!Standard\b|Crypt\b|\w*Decode\b)[A-Za-z]")
@@ -56,11 +60,16 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
 
     A PDF that opens without a password is not `encrypted`, whatever its owner's password forbids.
     """
+    if content.count(b" obj") > _MAX_OBJECTS:
+        raise _damaged(f"the PDF has more than {_MAX_OBJECTS:,} objects, which no document of its size needs")
     try:
-        with pikepdf.open(BytesIO(content), suppress_warnings=True) as document:
+        # Inherited attributes are looked up where they are: spreading them over the pages walks the whole tree.
+        with pikepdf.open(BytesIO(content), suppress_warnings=True, inherit_page_attributes=False) as document:
             if _is_cut_off(content):
                 raise _damaged("the PDF is cut off: its end is missing")
-            return FileFacts("application/pdf", pages=_count_whole_pages(document, limits.max_pages))
+            pages = list(_pages(document, limits.max_pages))
+            _check_whole(document, pages)
+            return FileFacts("application/pdf", pages=len(pages))
     except Refusal:
         raise
     except pikepdf.PasswordError:
@@ -79,55 +88,51 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
         raise _damaged("the PDF cannot be opened, nor mended") from None
 
 
-def _count_whole_pages(document: pikepdf.Pdf, max_pages: int) -> int:
-    """The number of pages; Refusal if there is none, there are more than `max_pages`, or something of them is lost."""
+def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Object | None]:
+    """Each page in order, from a page tree that may be malformed in any way; None for one that is not there.
+
+    Refusal if there is none, or as soon as there are more than `max_pages`. `document.pages` is not used: it reads
+    the whole tree before it gives the first page, and makes copies of pages that appear twice.
+    """
     pages = 0
-    first_lost = 0
-    check = _Check(document.is_encrypted)
-    for page in _pages(document):
+    seen: set[tuple[int, int]] = set()
+    nodes: list[pikepdf.Object | None] = [document.Root.get("/Pages")]
+    for _ in range(_MAX_TREE_NODES):
+        if not nodes:
+            break
+        node = nodes.pop()
+        kids = node.get("/Kids") if isinstance(node, pikepdf.Dictionary) else None
+        if isinstance(node, pikepdf.Dictionary) and isinstance(kids, pikepdf.Array):
+            if node.objgen in seen or len(nodes) + len(kids) > _MAX_TREE_NODES:
+                break
+            if node.is_indirect:
+                seen.add(node.objgen)
+            nodes.extend(reversed(list(kids)))
+            continue
         pages += 1
         if pages > max_pages:
             allowed = "1 page" if max_pages == 1 else f"{max_pages:,} pages"
             raise Refusal(
                 Reason.TOO_MANY_PAGES,
-                f"the PDF has more pages than one document may have; the most is {allowed}",
+                f"the PDF has more pages than a document may have here; the most is {allowed}",
                 f"Split it into files of at most {allowed} and upload those.",
             )
-        if first_lost == 0 and not check.is_whole(page):
-            first_lost = pages
-    # Asked for last: objects are read, and mended, when they are used.
-    if first_lost and document.get_warnings():
-        raise _damaged(f"the PDF is damaged: page {first_lost:,}, or a part of it, is missing")
+        yield node if isinstance(node, pikepdf.Dictionary) else None
+    if nodes:
+        raise _damaged("the PDF is damaged: its list of pages has no end")
     if pages == 0:
         raise _damaged("the PDF has no pages")
-    return pages
 
 
-def _pages(document: pikepdf.Pdf) -> Iterator[pikepdf.Object | None]:
-    """Each page in order, from a page tree that may be malformed in any way; None for one that is not there.
-
-    `document.pages` is not used: it reads the whole tree before it gives the first page, and makes copies of pages
-    that appear twice.
-    """
-    seen: set[tuple[int, int]] = set()
-    nodes: list[pikepdf.Object | None] = [document.Root.get("/Pages")]
-    for _ in range(_MAX_TREE_NODES):
-        if not nodes:
-            return
-        node = nodes.pop()
-        if not isinstance(node, pikepdf.Dictionary):
-            yield None
-            continue
-        kids = node.get("/Kids")
-        if not isinstance(kids, pikepdf.Array):
-            yield node
-            continue
-        if node.objgen in seen or len(nodes) + len(kids) > _MAX_TREE_NODES:
-            break
-        if node.is_indirect:
-            seen.add(node.objgen)
-        nodes.extend(reversed(list(kids)))
-    raise _damaged("the PDF is damaged: its list of pages has no end")
+def _check_whole(document: pikepdf.Pdf, pages: list[pikepdf.Object | None]) -> None:
+    check = _Check(document.is_encrypted)
+    lost = [number for number, page in enumerate(pages, 1) if not check.is_whole(page)]
+    # Asked for after that: objects are read, and mended, when they are used.
+    if document.get_warnings():
+        # A reference to a lost object cannot be told from none, so what is missing shows in what the page draws.
+        lost += [number for number, page in enumerate(pages, 1) if page is None or _draws_what_is_not_there(page)]
+        if lost:
+            raise _damaged(f"the PDF is damaged: page {min(lost):,}, or a part of it, is missing")
 
 
 @dataclass(slots=True)
@@ -140,7 +145,7 @@ class _Check:
 
     def is_whole(self, page: pikepdf.Object | None) -> bool:
         """Whether the page, its content and all that it may draw are there."""
-        if page is None or _has_lost(page, "/Contents") or _has_lost(page, "/Resources"):
+        if page is None:
             return False
         contents = page.get("/Contents", pikepdf.Array())
         parts = list(contents) if isinstance(contents, pikepdf.Array) else [contents]
@@ -148,10 +153,7 @@ class _Check:
             return False
         holders = [_holder_of_resources(page)]
         while holders:
-            drawings = self._drawings(holders.pop())
-            if drawings is None:
-                return False
-            for drawing in drawings:
+            for drawing in self._new_drawings(holders.pop()):
                 if isinstance(drawing, pikepdf.Stream) and drawing.objgen in self.streams:
                     continue
                 if not self._has_data(drawing):
@@ -161,8 +163,8 @@ class _Check:
                 holders.append(drawing)
         return True
 
-    def _drawings(self, holder: pikepdf.Object) -> list[pikepdf.Object] | None:
-        """The pictures and forms in the resources of a page or form, if not given before; None if one is lost."""
+    def _new_drawings(self, holder: pikepdf.Object) -> list[pikepdf.Object]:
+        """The pictures and forms in the resources of a page or form, unless they were given before."""
         resources = holder.get("/Resources")
         if not isinstance(resources, pikepdf.Dictionary):
             return []
@@ -171,11 +173,7 @@ class _Check:
             return []
         self.resources.add(owner)
         drawings = resources.get("/XObject")
-        if not isinstance(drawings, pikepdf.Dictionary):
-            return None if _has_lost(resources, "/XObject") else []
-        names = drawings.keys()
-        # A dictionary does not list a key whose object is lost, but it writes it.
-        return None if drawings.unparse().count(b" R") > len(names) else [drawings[name] for name in names]
+        return [drawings[name] for name in drawings.keys()] if isinstance(drawings, pikepdf.Dictionary) else []  # noqa: SIM118
 
     def _has_data(self, part: pikepdf.Object) -> bool:
         """Whether it is a stream that is not empty unless it says so; a picture must be as long as it says."""
@@ -193,6 +191,18 @@ class _Check:
         return True
 
 
+def _draws_what_is_not_there(page: pikepdf.Object) -> bool:
+    contents = page.get("/Contents")
+    if contents is None:
+        return True
+    parts = list(contents) if isinstance(contents, pikepdf.Array) else [contents]
+    drawn = {name for part in parts if isinstance(part, pikepdf.Stream) for name in _DRAWN.findall(part.read_bytes())}
+    resources = _holder_of_resources(page).get("/Resources")
+    drawings = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None
+    there = drawings.keys() if isinstance(drawings, pikepdf.Dictionary) else set()
+    return any(name.decode("latin-1") not in there for name in drawn)
+
+
 def _holder_of_resources(page: pikepdf.Object) -> pikepdf.Object:
     """The page itself, or the node above it from which it inherits its resources."""
     node: pikepdf.Object | None = page
@@ -203,11 +213,6 @@ def _holder_of_resources(page: pikepdf.Object) -> pikepdf.Object:
             return node
         node = node.get("/Parent")
     return page
-
-
-def _has_lost(dictionary: pikepdf.Object, key: str) -> bool:
-    """Whether the dictionary refers, by this key, to an object that is not in the file."""
-    return key not in dictionary and re.search(rb"%b \d+ \d+ R\b" % key.encode(), dictionary.unparse()) is not None
 
 
 def _is_cut_off(content: bytes) -> bool:

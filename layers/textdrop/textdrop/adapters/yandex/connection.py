@@ -38,7 +38,7 @@ class Endpoint:
 
 
 def endpoint(base_url: str) -> Endpoint:
-    """The endpoint of a base URL such as `https://ocr.api.cloud.yandex.net`. Raises SettingsError for any other text."""
+    """The endpoint of a base URL such as `https://ocr.api.cloud.yandex.net`; SettingsError for any other text."""
     # The URL itself is in no error: somebody may have put credentials into it.
     wrong = "a base URL of the OCR service must be http(s)://host[:port][/path], without user, query or fragment"
     try:
@@ -56,7 +56,7 @@ def endpoint(base_url: str) -> Endpoint:
     return Endpoint(host, port if port is not None else (443 if tls else 80), parts.path.rstrip("/"), tls)
 
 
-class TooMuchReceived(OSError):
+class TooMuchReceivedError(OSError):
     """The other side sent more than any answer we would read."""
 
 
@@ -85,7 +85,7 @@ class TimedSocket:
         received = self._socket.recv_into(buffer)
         self._allowance -= received
         if self._allowance < 0:
-            raise TooMuchReceived("the answer is over the limit")
+            raise TooMuchReceivedError("the answer is over the limit")
         return received
 
     def makefile(self, _mode: str) -> io.BufferedReader:

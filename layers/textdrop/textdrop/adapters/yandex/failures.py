@@ -129,7 +129,7 @@ def failure(
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
-    """The service's wish in Retry-After, which is seconds or an HTTP date, from 0 to an hour. `now` in epoch seconds."""
+    """The wish in Retry-After, in seconds or as an HTTP date, from 0 to an hour. `now` in epoch seconds."""
     wish = headers.get("retry-after", "").strip()
     try:
         seconds = float(wish)

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from textdrop.adapters.yandex.connection import Endpoint, TimedSocket, TooMuchReceived, connect
+from textdrop.adapters.yandex.connection import Endpoint, TimedSocket, TooMuchReceivedError, connect
 from textdrop.core.errors import OcrAnswerLost, OcrUnreachable
 
 _HEADER_BYTES = 1_000_000  # what may come beside a body: http.client itself stops at 100 headers
@@ -168,7 +168,7 @@ def _body(response: http.client.HTTPResponse, most_bytes: int) -> tuple[bytes, E
             received += piece
             if len(received) > most_bytes:
                 return b"", Ending.TOO_LARGE
-    except TooMuchReceived:
+    except TooMuchReceivedError:
         return b"", Ending.TOO_LARGE
     except (OSError, http.client.HTTPException):
         return b"", Ending.CUT

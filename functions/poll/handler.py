@@ -1,0 +1,20 @@
+"""poll: one tick, whether the schedule, the wake or the tick before asked for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textdrop import bootstrap
+from textdrop.observability import logger, metrics
+from textdrop.usecases.tick import tick
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, str]:
+    """Runs a tick, unless another one is running."""
+    deadline = bootstrap.deadline(context)
+    ports, settings = bootstrap.poll()
+    ended = tick(ports, settings, deadline)
+    ports.journal.noted("tick_over", ended=ended)
+    return {"ended": ended}

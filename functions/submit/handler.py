@@ -1,0 +1,22 @@
+"""submit: S3's events and resume messages in, pages sent to the OCR service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textdrop import bootstrap
+from textdrop.observability import logger, metrics
+from textdrop.usecases.accept import Message
+from textdrop.usecases.submit import submit
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, Any]:
+    """Takes a batch of SQS messages; the answer names those that must come again (ReportBatchItemFailures)."""
+    deadline = bootstrap.deadline(context)
+    ports, settings = bootstrap.submit()
+    messages = [Message(record["messageId"], record["body"]) for record in event["Records"]]
+    ports.journal.counted("Messages", len(messages))
+    failed = submit(ports, settings, messages, deadline)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,0 +1,238 @@
+"""The rows that hold the whole stack together, in the table: the submit quota, the pause and the tick."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textdrop.adapters.aws import items
+from textdrop.adapters.aws.items import PAUSE_KEY, QUOTA_KEY, SCHEMA, TICK_KEY, attribute
+from textdrop.core.pause import Pause
+from textdrop.core.quota import Quota
+from textdrop.ports import Tick
+
+if TYPE_CHECKING:
+    from textdrop.adapters.aws.dynamodb import Table, Written
+
+# --- the submit quota -------------------------------------------------------------------------------------------------
+
+# The next free time has passed, or nobody has reserved yet: slots begin now.
+BEHIND_NOW = "attribute_not_exists(#next_free_at) OR #next_free_at <= :now"
+# The next free time is to come, and near enough: slots begin there.
+AHEAD_OF_NOW = "#next_free_at > :now AND #next_free_at <= :latest"
+# No other worker has told of a throttle since we read the row (which may not be there yet).
+SAME_THROTTLES = "#throttles = :before"
+NO_THROTTLES = "attribute_not_exists(#throttles)"
+# Reservations made since we read the row reach no further than what we write; then they may be overwritten.
+NOT_PAST = "(attribute_not_exists(#next_free_at) OR #next_free_at <= :next_free_at)"
+
+
+class DynamoSubmitQuota:
+    """The submit quota in DynamoDB. Safe to call from several threads."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._next_free_at = 0.0  # as last seen, to try the likelier form first; any value is right
+
+    def read(self) -> Quota:
+        stored = self._table.read(QUOTA_KEY)
+        return Quota() if stored is None else items.to_row(Quota, stored)
+
+    def reserve(self, slots: int, interval_seconds: float, now: float, ahead_seconds: float) -> float | None:
+        # An update expression has no max(): there is one form for each side of now. The row only moves forward, so
+        # that behind → ahead is the only way from one form to the other, and three tries see every case.
+        latest, taken = now + ahead_seconds, slots * interval_seconds
+        ahead = self._next_free_at > now
+        for _ in range(3):
+            written = self._reserve_ahead(taken, now, latest) if ahead else self._reserve_behind(taken, now)
+            seen = items.to_row(Quota, written.item).next_free_at
+            if written.applied:
+                starts_at = seen if ahead else now
+                self._next_free_at = starts_at + taken
+                return starts_at
+            self._next_free_at = seen
+            if seen > latest:
+                return None
+            ahead = seen > now
+        return None
+
+    def _reserve_behind(self, taken: float, now: float) -> Written:
+        values = {"free": attribute(now + taken), "schema": attribute(SCHEMA), "now": attribute(now)}
+        return self._table.update(
+            QUOTA_KEY, "SET #next_free_at = :free, #schema = :schema", BEHIND_NOW, values, returned="ALL_OLD"
+        )
+
+    def _reserve_ahead(self, taken: float, now: float, latest: float) -> Written:
+        values = {"taken": attribute(taken), "now": attribute(now), "latest": attribute(latest)}
+        return self._table.update(QUOTA_KEY, "ADD #next_free_at :taken", AHEAD_OF_NOW, values, returned="ALL_OLD")
+
+    def write(self, before: Quota, after: Quota) -> bool:
+        """As the port says, but that `next_free_at` never moves back: slots reserved beside us stay reserved."""
+        same, values = (SAME_THROTTLES, {"before": attribute(before.throttles)})
+        if before.throttles == 0:
+            same = f"({SAME_THROTTLES} OR {NO_THROTTLES})"
+        values |= {
+            "factor": attribute(after.factor),
+            "factor_at": attribute(after.factor_at),
+            "throttled_until": attribute(after.throttled_until),
+            "throttles": attribute(after.throttles),
+            "schema": attribute(SCHEMA),
+        }
+        change = (
+            "SET #factor = :factor, #factor_at = :factor_at, #throttled_until = :throttled_until, "
+            "#throttles = :throttles, #schema = :schema"
+        )
+        forward = {**values, "next_free_at": attribute(after.next_free_at)}
+        written = self._table.update(
+            QUOTA_KEY, f"{change}, #next_free_at = :next_free_at", f"{same} AND {NOT_PAST}", forward
+        )
+        if not written.applied and items.to_row(Quota, written.item).throttles == before.throttles:
+            written = self._table.update(QUOTA_KEY, change, same, values)
+        return written.applied or (written.repeated and _same_throttle(items.to_row(Quota, written.item), after))
+
+
+def _same_throttle(stored: Quota, after: Quota) -> bool:
+    # `next_free_at` moves with every reservation.
+    return (stored.throttles, stored.throttled_until, stored.factor, stored.factor_at) == (
+        after.throttles,
+        after.throttled_until,
+        after.factor,
+        after.factor_at,
+    )
+
+
+# --- the pause --------------------------------------------------------------------------------------------------------
+
+# Nothing has ever gone wrong.
+NO_PAUSE_ROW = "attribute_not_exists(#pk)"
+# Nobody has written the pause since we read it.
+SAME_REV = "#rev = :before"
+
+
+class DynamoPauseRow:
+    """The pause in DynamoDB."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self) -> Pause:
+        stored = self._table.read(PAUSE_KEY)
+        return Pause() if stored is None else items.to_row(Pause, stored)
+
+    def write(self, before: Pause, after: Pause) -> bool:
+        item = items.of_row(PAUSE_KEY, after)
+        if before.rev == 0:
+            written = self._table.put(item, NO_PAUSE_ROW)
+        else:
+            written = self._table.put(item, SAME_REV, {"before": attribute(before.rev)})
+        return written.applied or (written.repeated and items.to_row(Pause, written.item) == after)
+
+
+# --- the tick ---------------------------------------------------------------------------------------------------------
+
+# No tick runs and none has been asked for; a row that only woke has no state yet.
+IDLE = "attribute_not_exists(#state) OR #state = :idle"
+# Nobody runs: idle, or asked for, or the one that ran is dead.
+FREE = "attribute_not_exists(#state) OR #state IN (:idle, :starting) OR #lease_until <= :now"
+# The row is still ours.
+OURS = "#state = :running AND #owner = :owner"
+# The row is still ours, and nobody has found anything to do that we have not seen.
+OURS_AND_NO_WAKE = f"{OURS} AND #wake = :wake"
+
+_IDLE, _STARTING, _RUNNING = attribute("idle"), attribute("starting"), attribute("running")
+
+
+class DynamoTickRow:
+    """The tick in DynamoDB. Owners are tokens that no other tick has ever used."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self) -> Tick:
+        stored = self._table.read(TICK_KEY)
+        return Tick() if stored is None else items.to_row(Tick, stored)
+
+    def wake(self, now: float) -> Tick:
+        values = {"one": attribute(1), "now": attribute(now), "schema": attribute(SCHEMA)}
+        written = self._table.update(TICK_KEY, "ADD #wake :one SET #wake_at = :now, #schema = :schema", "", values)
+        return items.to_row(Tick, written.item)
+
+    def start(self, now: float, lease_until: float) -> bool:
+        written = self._table.update(
+            TICK_KEY,
+            "SET #state = :starting, #lease_until = :lease, #schema = :schema",
+            IDLE,
+            {"starting": _STARTING, "lease": attribute(lease_until), "schema": attribute(SCHEMA), "idle": _IDLE},
+        )
+        return written.applied or _left_starting(written, lease_until)
+
+    def take(self, owner: str, now: float, lease_until: float) -> Tick | None:
+        written = self._table.update(
+            TICK_KEY,
+            "SET #state = :running, #owner = :owner, #lease_until = :lease, #schema = :schema, "
+            # `end` compares the counter, so it must be there.
+            "#wake = if_not_exists(#wake, :zero)",
+            FREE,
+            {
+                "running": _RUNNING,
+                "owner": attribute(owner),
+                "lease": attribute(lease_until),
+                "schema": attribute(SCHEMA),
+                "zero": attribute(0),
+                "idle": _IDLE,
+                "starting": _STARTING,
+                "now": attribute(now),
+            },
+        )
+        row = items.to_row(Tick, written.item)
+        return row if written.applied or (row.state == "running" and row.owner == owner) else None
+
+    def renew(self, owner: str, lease_until: float) -> Tick | None:
+        written = self._table.update(
+            TICK_KEY,
+            "SET #lease_until = :lease",
+            OURS,
+            {"lease": attribute(lease_until), "running": _RUNNING, "owner": attribute(owner)},
+        )
+        return items.to_row(Tick, written.item) if written.applied else None
+
+    def end(self, owner: str, wake: int, typical_seconds: float) -> bool:
+        written = self._table.update(
+            TICK_KEY,
+            "SET #state = :idle, #typical_seconds = :typical REMOVE #owner, #lease_until",
+            OURS_AND_NO_WAKE,
+            {
+                "idle": _IDLE,
+                "typical": attribute(typical_seconds),
+                "running": _RUNNING,
+                "owner": attribute(owner),
+                "wake": attribute(wake),
+            },
+        )
+        if written.applied or not written.repeated:
+            return written.applied
+        # The first try ended it: idle, and nobody has woken it since. Had a rival taken and ended it in between, what
+        # we asked for would be as true.
+        row = items.to_row(Tick, written.item)
+        return (row.state, row.wake, row.typical_seconds) == ("idle", wake, typical_seconds)
+
+    def hand_over(self, owner: str, lease_until: float, typical_seconds: float) -> bool:
+        written = self._table.update(
+            TICK_KEY,
+            "SET #state = :starting, #lease_until = :lease, #typical_seconds = :typical REMOVE #owner",
+            OURS,
+            {
+                "starting": _STARTING,
+                "lease": attribute(lease_until),
+                "typical": attribute(typical_seconds),
+                "running": _RUNNING,
+                "owner": attribute(owner),
+            },
+        )
+        return written.applied or _left_starting(written, lease_until)
+
+
+def _left_starting(written: Written, lease_until: float) -> bool:
+    # A starting row has no owner; the lease we wrote, to the microsecond, is what tells our first try from a rival's.
+    # Not to know it would cost a minute, until the schedule's tick.
+    row = items.to_row(Tick, written.item)
+    return written.repeated and (row.state, row.lease_until) == ("starting", lease_until)

@@ -1,0 +1,154 @@
+"""Documents, their operations and the newest upload of each key, in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from textdrop.adapters.aws import items
+from textdrop.adapters.aws.items import attribute
+from textdrop.core.documents import Document, Due, DueKind, Newest, Operation, Source
+from textdrop.core.identity import key_id
+
+if TYPE_CHECKING:
+    from textdrop.adapters.aws.dynamodb import Table
+
+# Nobody has made this row.
+NO_ROW = "attribute_not_exists(#pk)"
+# Nobody has written the document since we read it.
+SAME_REV = "#rev = :before"
+# The document is where the index saw it: nobody took it, handed it out or finished it since.
+AS_THE_HINT_SAYS = "#due_kind = :kind AND #due_at = :hinted"
+# The page belongs to what the document is doing now; a retry's next run has pages of its own.
+SAME_RUN = "attribute_exists(#pk) AND #run = :run"
+# No other holder wrote an intent, an answer or an unknown since we read the operation.
+SAME_GO = "#state = :before_state AND #holder_rev = :before_holder_rev AND #unknowns = :before_unknowns"
+# The key has no newest upload yet, or an older one.
+OLDER = "attribute_not_exists(#pk) OR #order < :order"
+
+
+class DynamoDocuments:
+    """Documents in DynamoDB; see the port for what each method promises."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def create(self, document: Document) -> bool:
+        written = self._table.put(items.of_document(document), NO_ROW)
+        return written.applied or (written.repeated and items.to_document(written.item) == document)
+
+    def read(self, document_id: str) -> Document | None:
+        stored = self._table.read(items.document_key(document_id))
+        return None if stored is None else items.to_document(stored)
+
+    def write(self, before: Document, after: Document) -> bool:
+        if after.id != before.id or after.rev != before.rev + 1:
+            raise ValueError("a document is written over itself, with a rev one higher")
+        old, new = items.of_document(before), items.of_document(after)
+        shrinks = before.unfinished == after.unfinished
+        changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+        # A hand-out moves the due time and leaves `rev`: what `before` says of it may be old.
+        changed |= {"due_kind", "due_at"}
+        written = self._table.update(
+            items.document_key(before.id),
+            _change(changed, new),
+            SAME_REV,
+            {"before": attribute(before.rev), **{name: new[name] for name in changed & new.keys()}},
+        )
+        if written.applied or not (written.repeated and written.item):
+            return written.applied
+        stored = items.to_document(written.item)
+        return (replace(stored, unfinished=after.unfinished) if shrinks else stored) == after
+
+    def postpone(self, due: Due, due_at: float) -> Document | None:
+        written = self._table.update(
+            items.document_key(due.document_id),
+            "SET #due_at = :due_at",
+            AS_THE_HINT_SAYS,
+            {"due_at": attribute(due_at), "kind": attribute(due.kind), "hinted": attribute(due.due_at)},
+        )
+        if written.applied:
+            return items.to_document(written.item)
+        if not (written.repeated and written.item):
+            return None
+        stored = items.to_document(written.item)
+        return stored if (stored.due_kind, stored.due_at) == (due.kind, due_at) else None
+
+    def finish_page(self, document_id: str, run: int, page: int) -> frozenset[int] | None:
+        written = self._table.update(
+            items.document_key(document_id),
+            "DELETE #unfinished :pages",
+            SAME_RUN,
+            {"pages": attribute(frozenset({page})), "run": attribute(run)},
+        )
+        return items.to_document(written.item).unfinished if written.applied else None
+
+    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+        found = self._table.query_index(
+            "#due_kind = :kind AND #due_at <= :until",
+            {"kind": attribute(kind), "until": attribute(until)},
+            limit,
+        )
+        return [items.to_due(entry) for entry in islice(found, limit)]
+
+    def read_operation(self, document_id: str, run: int, page: int) -> Operation | None:
+        stored = self._table.read(items.operation_key(document_id, run, page))
+        return None if stored is None else items.to_operation(stored)
+
+    def read_operations(self, document_id: str, run: int) -> list[Operation]:
+        found = self._table.query(
+            "#pk = :document AND begins_with(#sk, :operations)",
+            {"document": attribute(document_id), "operations": attribute(items.operations_prefix(run))},
+        )
+        return [items.to_operation(stored) for stored in found]
+
+    def write_operation(self, before: Operation | None, after: Operation) -> bool:
+        if before is None:
+            written = self._table.put(items.of_operation(after), NO_ROW)
+        else:
+            written = self._table.put(
+                items.of_operation(after),
+                SAME_GO,
+                {
+                    "before_state": attribute(before.state),
+                    "before_holder_rev": attribute(before.holder_rev),
+                    "before_unknowns": attribute(before.unknowns),
+                },
+            )
+        if written.applied or not (written.repeated and written.item):
+            return written.applied
+        return items.to_operation(written.item) == after
+
+
+def _change(changed: set[str], new: Mapping[str, Any]) -> str:
+    """The update expression that gives these attributes their new values, and removes those that have none."""
+    set_to = ", ".join(f"#{name} = :{name}" for name in sorted(changed & new.keys()))
+    removed = ", ".join(f"#{name}" for name in sorted(changed - new.keys()))
+    return f"SET {set_to}" + (f" REMOVE {removed}" if removed else "")
+
+
+class DynamoNewestUploads:
+    """The newest upload of each key, in DynamoDB."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def raise_to(self, source: Source, newest: Newest) -> Newest:
+        written = self._table.update(
+            items.newest_key(key_id(source)),
+            "SET #order = :order, #document_id = :document, #schema = :schema",
+            OLDER,
+            {
+                "order": attribute(newest.order),
+                "document": attribute(newest.document_id),
+                "schema": attribute(items.SCHEMA),
+            },
+        )
+        # The row that a failed condition met is as consistent as the one a write leaves; a repeat meets its own.
+        return items.to_newest(written.item)
+
+    def read(self, source: Source) -> Newest | None:
+        stored = self._table.read(items.newest_key(key_id(source)))
+        return None if stored is None else items.to_newest(stored)

@@ -1,0 +1,140 @@
+"""The table, as the rows need it: consistent reads, queries, conditional writes that say whether they were repeated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
+
+from textdrop.adapters.aws.failures import as_store_unavailable, code, repeated
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from textdrop.adapters.aws.items import Attribute, Item, Key
+
+INDEX = "due"
+_NAME = re.compile(r"#(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a conditional write brought.
+
+    `applied`: the condition held. Then `item` is what was asked to be returned, else the row as it is stored ({}: there
+    is none). `repeated`: botocore had tried before; the row may be what the first try, whose answer was lost, made it.
+    Without a try before, a row that looks like ours was written by a rival.
+    """
+
+    applied: bool
+    item: Mapping[str, Any]
+    repeated: bool = False
+
+
+class Table:
+    """One DynamoDB table.
+
+    In expressions every attribute is named `#attribute` (so that reserved words do no harm) and every value `:name`,
+    given as `name` in `values`.
+    """
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def read(self, key: Key) -> Mapping[str, Any] | None:
+        """The item, read consistently."""
+        with as_store_unavailable("dynamodb.GetItem"):
+            answer = self._client.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True)
+        return answer.get("Item")
+
+    def put(self, item: Item, condition: str, values: Mapping[str, Attribute] | None = None) -> Written:
+        """Replaces the item, whole, if the condition holds."""
+        with as_store_unavailable("dynamodb.PutItem"):
+            try:
+                self._client.put_item(
+                    TableName=self._name,
+                    Item=item,
+                    ConditionExpression=condition,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **_placeholders(condition, values),
+                )
+            except ClientError as error:
+                return _refused(error)
+        return Written(True, item)
+
+    def update(
+        self,
+        key: Key,
+        change: str,
+        condition: str,
+        values: Mapping[str, Attribute],
+        returned: Literal["ALL_NEW", "ALL_OLD"] = "ALL_NEW",
+    ) -> Written:
+        """Changes the item, or makes it, if the condition holds ("": always)."""
+        conditions: dict[str, Any] = (
+            {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if condition else {}
+        )
+        with as_store_unavailable("dynamodb.UpdateItem"):
+            try:
+                answer = self._client.update_item(
+                    TableName=self._name,
+                    Key=_key(key),
+                    UpdateExpression=change,
+                    ReturnValues=returned,
+                    **conditions,
+                    **_placeholders(f"{change} {condition}", values),
+                )
+            except ClientError as error:
+                return _refused(error)
+        return Written(True, answer.get("Attributes", {}))
+
+    def query(self, condition: str, values: Mapping[str, Attribute]) -> Iterator[Mapping[str, Any]]:
+        """All items of one partition that meet the condition, by sort key, read consistently."""
+        return self._pages({"ConsistentRead": True}, condition, values)
+
+    def query_index(self, condition: str, values: Mapping[str, Attribute], limit: int) -> Iterator[Mapping[str, Any]]:
+        """The index's entries that meet the condition, by sort key, read in answers of at most `limit`."""
+        return self._pages({"IndexName": INDEX, "Limit": limit}, condition, values)
+
+    def _pages(
+        self, how: Mapping[str, Any], condition: str, values: Mapping[str, Attribute]
+    ) -> Iterator[Mapping[str, Any]]:
+        start: dict[str, Any] = {}
+        while True:
+            with as_store_unavailable("dynamodb.Query"):
+                answer = self._client.query(
+                    TableName=self._name,
+                    KeyConditionExpression=condition,
+                    **how,
+                    **start,
+                    **_placeholders(condition, values),
+                )
+            yield from answer["Items"]
+            if not answer.get("LastEvaluatedKey"):
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _refused(error: ClientError) -> Written:
+    """The answer to a write whose condition failed; any other error goes on."""
+    if code(error) != "ConditionalCheckFailedException":
+        raise error
+    stored: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # of this error alone
+    return Written(False, stored, repeated(error))
+
+
+def _key(key: Key) -> dict[str, Any]:
+    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+
+
+def _placeholders(expression: str, values: Mapping[str, Attribute] | None) -> dict[str, Any]:
+    names = {f"#{name}": name for name in _NAME.findall(expression)}
+    given = {f":{name}": value for name, value in (values or {}).items()}
+    return {
+        **({"ExpressionAttributeNames": names} if names else {}),
+        **({"ExpressionAttributeValues": given} if given else {}),
+    }

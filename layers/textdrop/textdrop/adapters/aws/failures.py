@@ -1,0 +1,42 @@
+"""What botocore raises, in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
+
+from textdrop.core.errors import StoreUnavailable
+
+
+@contextmanager
+def as_store_unavailable(call: str) -> Iterator[None]:
+    """Whatever AWS or the way to it answers with, but a result, becomes StoreUnavailable.
+
+    Its message is the call and AWS's error code or the error's kind; never AWS's own words, which may quote a row.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise StoreUnavailable(f"{call}: {code(error)}") from error
+    except (BotoCoreError, ResponseParserError, HTTPError) as error:
+        # ResponseParserError: an answer that is not AWS's. HTTPError: the connection broke while a body was read.
+        raise StoreUnavailable(f"{call}: {type(error).__name__}") from error
+
+
+def code(error: ClientError) -> str:
+    """AWS's error code, such as ThrottlingException."""
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def http_status(error: ClientError) -> int:
+    """The HTTP status; 0 where there is none. The only thing that the answer to a HEAD tells."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def repeated(error: ClientError) -> bool:
+    """Whether botocore had tried before, so that an earlier try may have taken effect and its answer got lost."""
+    return int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) > 0

@@ -1,0 +1,24 @@
+"""The poll function, as submit and poll itself call it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textdrop.adapters.aws.failures import as_store_unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+WAKE = b'{"textdrop": "wake"}'
+
+
+class LambdaPoller:
+    """Asks AWS Lambda for a tick, and does not wait for it."""
+
+    def __init__(self, client: LambdaClient, function_name: str) -> None:
+        self._client = client
+        self._function_name = function_name
+
+    def invoke(self) -> None:
+        with as_store_unavailable("lambda.Invoke"):
+            self._client.invoke(FunctionName=self._function_name, InvocationType="Event", Payload=WAKE)

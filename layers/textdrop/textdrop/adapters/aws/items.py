@@ -1,0 +1,237 @@
+"""Rows as DynamoDB items and back, without loss.
+
+An item has an attribute for each field of its row, under the field's name, `pk`, `sk` and `schema`. Empty texts, sets
+and None are left out. Numbers are written with all their digits. Text that is no UTF-8 (a key with lone surrogates) is
+kept as bytes, because DynamoDB's strings are UTF-8. What the OCR service describes freely is kept as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from textdrop.core.documents import Document, Due, DueKind, Newest, Operation
+from textdrop.core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+
+    Attribute = UniversalAttributeValueTypeDef
+    Item = dict[str, UniversalAttributeValueTypeDef]
+
+SCHEMA = 1
+Row = TypeVar("Row")
+Key = tuple[str, str]
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+DOCUMENT_SK = "document"
+QUOTA_KEY: Key = ("quota", "quota")
+PAUSE_KEY: Key = ("pause", "pause")
+TICK_KEY: Key = ("tick", "tick")
+
+
+def document_key(document_id: str) -> Key:
+    """The key of a document's row."""
+    return document_id, DOCUMENT_SK
+
+
+def operation_key(document_id: str, run: int, page: int) -> Key:
+    """The key of an operation's row: beside its document, in the order of run and page."""
+    return document_id, f"{operations_prefix(run)}{page:06d}"
+
+
+def operations_prefix(run: int) -> str:
+    """What the sort keys of a run's operations begin with."""
+    return f"operation#{run:04d}#"
+
+
+def newest_key(key_id: str) -> Key:
+    """The key of the row that names the newest upload of a key."""
+    return f"newest#{key_id}", "newest"
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def of_document(document: Document) -> Item:
+    """The document's item."""
+    attributes = _attributes(document)
+    del attributes["id"]  # it is the partition key
+    return item(document_key(document.id), attributes)
+
+
+def to_document(stored: Mapping[str, Any]) -> Document:
+    """The document of an item."""
+    return to_row(Document, {**stored, "id": stored["pk"]})
+
+
+def of_operation(operation: Operation) -> Item:
+    """The operation's item."""
+    attributes = _attributes(operation)
+    del attributes["document_id"]  # it is the partition key
+    return item(operation_key(operation.document_id, operation.run, operation.page), attributes)
+
+
+def to_operation(stored: Mapping[str, Any]) -> Operation:
+    """The operation of an item."""
+    return to_row(Operation, {**stored, "document_id": stored["pk"]})
+
+
+def to_due(stored: Mapping[str, Any]) -> Due:
+    """The hint of an entry in the index `due`."""
+    document_id, sort_key = stored["pk"]["S"], stored["sk"]["S"]
+    run, page = (0, 0) if sort_key == DOCUMENT_SK else map(int, sort_key.split("#")[1:])
+    return Due(DueKind(stored["due_kind"]["S"]), float(stored["due_at"]["N"]), document_id, run, page)
+
+
+def to_newest(stored: Mapping[str, Any]) -> Newest:
+    """The newest upload that an item names."""
+    return to_row(Newest, stored)
+
+
+def of_row(key: Key, row: Any) -> Item:
+    """The item of a row whose key is no part of it."""
+    return item(key, _attributes(row))
+
+
+def item(key: Key, attributes: Item) -> Item:
+    """Attributes with their key and the version of their schema."""
+    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "schema": attribute(SCHEMA), **attributes}
+
+
+def to_row(kind: type[Row], stored: Mapping[str, Any]) -> Row:
+    """The row of an item. Fields that the item lacks have their defaults.
+
+    Raises StoreUnavailable for an item that this version cannot read: a newer version wrote it, or it was edited by
+    hand. Its due time brings it back, to a worker that can.
+    """
+    schema = int(stored.get("schema", {}).get("N", SCHEMA))
+    if schema > SCHEMA:
+        raise StoreUnavailable(f"the row {_name(stored)} has schema {schema}, newer than {SCHEMA}")
+    try:
+        return _read(kind, stored)
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        # `from None`: the error may quote what is in the row.
+        raise StoreUnavailable(f"the row {_name(stored)} cannot be read ({type(error).__name__})") from None
+
+
+def _name(stored: Mapping[str, Any]) -> str:
+    return "/".join(str(stored.get(part, {}).get("S", "?")) for part in ("pk", "sk"))
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def attribute(value: Any) -> Attribute:
+    """A value as an attribute. Sets must not be empty: DynamoDB has no empty set."""
+    match value:
+        case str():  # a StrEnum too
+            return _text(str(value))
+        case int() | float():
+            return {"N": repr(value)}
+        case frozenset():
+            return {"NS": [repr(number) for number in sorted(value)]}
+        case tuple():
+            return {"L": [attribute(element) for element in value]}
+        case dict():
+            return {"S": json.dumps(value, separators=(",", ":"))}
+    if is_dataclass(value):
+        return {"M": _attributes(value)}
+    raise TypeError(f"no attribute for a {type(value).__name__}")
+
+
+def _text(text: str) -> Attribute:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return {"B": text.encode("utf-8", "surrogatepass")}
+    return {"S": text}
+
+
+def _attributes(row: Any) -> Item:
+    return {
+        field.name: attribute(value)
+        for field in _fields(type(row))
+        if (value := getattr(row, field.name)) != field.absent or isinstance(value, int | float)
+    }
+
+
+def _read(kind: type[Row], stored: Mapping[str, Any]) -> Row:
+    return kind(
+        **{
+            field.name: field.read(stored[field.name]) if field.name in stored else field.when_absent()
+            for field in _fields(kind)
+        }
+    )
+
+
+_NEEDED = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a row: how its attribute is read, and the value that no attribute stands for."""
+
+    name: str
+    read: Callable[[Any], Any]
+    absent: Any
+
+    def when_absent(self) -> Any:
+        if self.absent is _NEEDED:
+            raise KeyError(self.name)
+        return self.absent
+
+
+def _fields_of(kind: Any) -> tuple[_Field, ...]:
+    hints = get_type_hints(kind)
+    found = []
+    for field in fields(kind):
+        hint = hints[field.name]
+        if field.default is not MISSING:
+            absent = field.default
+        elif field.default_factory is not MISSING:
+            absent = field.default_factory()
+        else:
+            absent = _EMPTY.get(get_origin(hint) or hint, _NEEDED)
+        found.append(_Field(field.name, _reader(hint), absent))
+    return tuple(found)
+
+
+_fields: Callable[[Any], tuple[_Field, ...]] = cache(_fields_of)
+_EMPTY: dict[Any, Any] = {str: "", tuple: (), frozenset: frozenset()}
+
+
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """How an attribute becomes a value of this type."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):  # `X | None`: None has no attribute
+        [inner] = [argument for argument in arguments if argument is not type(None)]
+        return _reader(inner)
+    if hint is str or origin is Literal:
+        return _read_text
+    if hint is int or hint is float:
+        return lambda stored: hint(stored["N"])
+    if origin is frozenset:
+        return lambda stored: frozenset(map(int, stored["NS"]))
+    if origin is tuple:
+        element = _reader(arguments[0])
+        return lambda stored: tuple(map(element, stored["L"]))
+    if origin is dict:
+        return lambda stored: json.loads(stored["S"])
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return lambda stored: hint(stored["S"])
+    if isinstance(hint, type) and is_dataclass(hint):
+        return lambda stored: _read(hint, stored["M"])
+    raise TypeError(f"no attribute for a {hint}")
+
+
+def _read_text(stored: Mapping[str, Any]) -> str:
+    if "B" in stored:
+        return bytes(stored["B"]).decode("utf-8", "surrogatepass")
+    return str(stored["S"])

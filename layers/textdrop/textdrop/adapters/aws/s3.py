@@ -1,0 +1,135 @@
+"""The two buckets: uploads, which are only read, and results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from textdrop.adapters.aws.clients import CALL_SECONDS
+from textdrop.adapters.aws.failures import as_store_unavailable, code, http_status
+from textdrop.core.documents import Source
+from textdrop.core.errors import ObjectGone, StoreUnavailable
+from textdrop.ports import SourceObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# Not found; a delete marker in that version's place; another ETag than the upload's.
+_GONE = frozenset({404, 405, 412})
+_MOST_KEYS = 1000
+# DeleteObjects names keys in XML, which has no control characters and turns a carriage return into a line feed
+# (Amazon S3 user guide, "Naming objects"): such a key would be refused, or another one deleted.
+_NOT_IN_XML = re.compile("[\x00-\x1f\ufffe\uffff]")
+
+
+class S3Sources:
+    """Uploads in S3. A bucket is named by each source."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+
+    def look(self, source: Source) -> SourceObject:
+        if not _is_utf8(source.key):
+            raise ObjectGone("no object has this key: it is not UTF-8")
+        with as_store_unavailable("s3.HeadObject"), _as_object_gone():
+            head = self._client.head_object(**_which(source))
+        # `version_id` stays as it was: it is a part of who the document is.
+        seen = replace(
+            source,
+            etag=head["ETag"].strip('"'),
+            size=head["ContentLength"],
+            last_modified=head["LastModified"].timestamp(),
+        )
+        metadata = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
+        return SourceObject(seen, metadata, lambda: self._read(seen))
+
+    def _read(self, source: Source) -> bytes:
+        with as_store_unavailable("s3.GetObject"), _as_object_gone():
+            answer = self._client.get_object(**_which(source))
+            with answer["Body"] as body:
+                # No more than HEAD told of: what is larger is not what was looked at.
+                content = body.read(source.size + 1)
+        if len(content) != source.size:
+            raise StoreUnavailable(f"s3.GetObject: {len(content)} of {source.size} bytes")
+        return content
+
+
+def _which(source: Source) -> dict[str, Any]:
+    """The arguments that name this very version: by its id, or as long as the object still has its ETag."""
+    named: dict[str, Any] = {"Bucket": source.bucket, "Key": source.key}
+    if source.version_id:
+        named["VersionId"] = source.version_id
+    elif source.etag:
+        named["IfMatch"] = f'"{source.etag}"'
+    return named
+
+
+@contextmanager
+def _as_object_gone() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if http_status(error) not in _GONE:
+            raise
+        raise ObjectGone(f"the uploaded version is no longer in the bucket ({http_status(error)})") from error
+
+
+def _is_utf8(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class S3Results:
+    """The results bucket in S3."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+        self.total_seconds = CALL_SECONDS
+
+    def put(self, key: str, body: bytes, content_type: str) -> None:
+        with as_store_unavailable("s3.PutObject"):
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+
+    def get(self, key: str) -> bytes | None:
+        with as_store_unavailable("s3.GetObject"):
+            try:
+                answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            except ClientError as error:
+                if code(error) == "NoSuchKey":
+                    return None
+                raise
+            with answer["Body"] as body:
+                return body.read()
+
+    def copy(self, key: str, to: str) -> None:
+        with as_store_unavailable("s3.CopyObject"):
+            # A copy takes the content type along. The source is given as a dict, which botocore encodes as it must be.
+            self._client.copy_object(Bucket=self.bucket, Key=to, CopySource={"Bucket": self.bucket, "Key": key})
+
+    def delete(self, keys: Sequence[str]) -> None:
+        existing = [key for key in keys if _is_utf8(key)]
+        together = [key for key in existing if not _NOT_IN_XML.search(key)]
+        for start in range(0, len(together), _MOST_KEYS):
+            self._delete_together(together[start : start + _MOST_KEYS])
+        for key in existing:
+            if _NOT_IN_XML.search(key):
+                with as_store_unavailable("s3.DeleteObject"):
+                    self._client.delete_object(Bucket=self.bucket, Key=key)
+
+    def _delete_together(self, keys: Sequence[str]) -> None:
+        with as_store_unavailable("s3.DeleteObjects"):
+            answer = self._client.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            )
+        # 200 with errors inside: some keys were not deleted.
+        for error in answer.get("Errors", []):
+            raise StoreUnavailable(f"s3.DeleteObjects: {error.get('Code', 'unknown')}")

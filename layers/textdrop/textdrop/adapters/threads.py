@@ -1,0 +1,51 @@
+"""Threads for work that waits on the network."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+
+class ThreadWorkers:
+    """At most `count` tasks at once, each in a thread; more wait their turn. The threads stay from one use to the next.
+
+    `failed` is called, in the task's thread, with whatever a task raises; it must not raise itself.
+    """
+
+    def __init__(self, count: int, failed: Callable[[BaseException], None]) -> None:
+        self._count = count
+        self._failed = failed
+        self._pool = ThreadPoolExecutor(max_workers=count, thread_name_prefix="worker")
+        self._changed = threading.Condition()
+        self._unfinished = 0
+
+    def start(self, task: Callable[[], None]) -> None:
+        with self._changed:
+            self._unfinished += 1
+        try:
+            self._pool.submit(self._run, task)
+        except RuntimeError:  # the process is ending: no thread can be started any more
+            self._finished()
+            raise
+
+    def _run(self, task: Callable[[], None]) -> None:
+        try:
+            task()
+        except BaseException as error:  # a pool swallows every kind, so every kind is told of here
+            self._failed(error)
+        finally:
+            self._finished()
+
+    def _finished(self) -> None:
+        with self._changed:
+            self._unfinished -= 1
+            self._changed.notify_all()
+
+    def free(self) -> int:
+        with self._changed:
+            return max(0, self._count - self._unfinished)
+
+    def wait(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._unfinished == 0)

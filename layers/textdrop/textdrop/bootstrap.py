@@ -1,0 +1,125 @@
+"""Puts adapters and use cases together, once for a process. The one place that knows both."""
+
+from __future__ import annotations
+
+import os
+from functools import cache, partial
+from typing import Protocol
+
+from textdrop.adapters.aws import clients
+from textdrop.adapters.aws.control_rows import DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
+from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
+from textdrop.adapters.aws.dynamodb import Table
+from textdrop.adapters.aws.functions import LambdaPoller
+from textdrop.adapters.aws.s3 import S3Results, S3Sources
+from textdrop.adapters.aws.secrets import read_secret
+from textdrop.adapters.aws.sns import SnsNotices
+from textdrop.adapters.aws.sqs import SqsResumeQueue
+from textdrop.adapters.clock import SystemClock
+from textdrop.adapters.files.preflight import inspect
+from textdrop.adapters.threads import ThreadWorkers
+from textdrop.adapters.yandex.client import YandexOcr
+from textdrop.adapters.yandex.credentials import Credentials
+from textdrop.core.files import FileLimits
+from textdrop.core.policy import Policy
+from textdrop.observability import LambdaJournal
+from textdrop.ports import PollPorts, SubmitPorts
+from textdrop.settings import OcrSettings, poll_settings, submit_settings
+from textdrop.usecases.submit import SubmitSettings
+from textdrop.usecases.tick import PollSettings
+
+PAGES_PER_REQUEST = 1
+"""A document of more pages ends as `too_many_pages`: the service takes one page a request."""
+
+SUBMIT_THREADS = 8
+"""A batch's five documents at once, and some: threads × concurrent functions are the submits in flight."""
+
+POLL_THREADS = 16
+ASKS_PER_SECOND = 45.0
+"""The service allows 50 result reads a second; the rest is for a tick that is just ending."""
+
+STEP_SPARE_SECONDS = 5.0
+
+
+class LambdaContext(Protocol):
+    """What is used of the context that Lambda gives a handler."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """How long until this invocation is ended by force."""
+
+
+def deadline(context: LambdaContext) -> float:
+    """When this invocation is ended by force, in epoch seconds."""
+    return SystemClock().now() + context.get_remaining_time_in_millis() / 1000
+
+
+def submit() -> tuple[SubmitPorts, SubmitSettings]:
+    """The submit function's ports and settings, ready for one invocation. Raises SettingsError."""
+    ports, settings, ocr = _submit()
+    # A connection kept from an earlier invocation may be dead; a POST on it would be an answer lost.
+    ocr.new_connections()
+    return ports, settings
+
+
+def poll() -> tuple[PollPorts, PollSettings]:
+    """The poll function's ports and settings, ready for one invocation. Raises SettingsError."""
+    return _poll()
+
+
+@cache
+def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
+    settings = submit_settings(os.environ)
+    table = Table(clients.dynamodb(), settings.table_name)
+    ocr = _ocr(settings.ocr)
+    journal = LambdaJournal()
+    ports = SubmitPorts(
+        clock=SystemClock(),
+        documents=DynamoDocuments(table),
+        quota=DynamoSubmitQuota(table),
+        pause=DynamoPauseRow(table),
+        tick=DynamoTickRow(table),
+        sources=S3Sources(clients.s3()),
+        ocr=ocr,
+        inspect=inspect,
+        poller=LambdaPoller(clients.functions(), settings.poll_function_name),
+        workers=ThreadWorkers(SUBMIT_THREADS, partial(journal.failed, "task_died")),
+        journal=journal,
+        policy=Policy(),
+    )
+    limits = FileLimits(max_pages=min(settings.max_pages, PAGES_PER_REQUEST))
+    return ports, SubmitSettings(settings.languages, settings.model, settings.submits_per_second, limits), ocr
+
+
+@cache
+def _poll() -> tuple[PollPorts, PollSettings]:
+    settings = poll_settings(os.environ)
+    table = Table(clients.dynamodb(), settings.table_name)
+    results = S3Results(clients.s3(), settings.results_bucket)
+    ocr = _ocr(settings.ocr)
+    journal = LambdaJournal()
+    ports = PollPorts(
+        clock=SystemClock(),
+        documents=DynamoDocuments(table),
+        newest=DynamoNewestUploads(table),
+        pause=DynamoPauseRow(table),
+        tick=DynamoTickRow(table),
+        results=results,
+        ocr=ocr,
+        notices=SnsNotices(clients.sns(), settings.results_topic_arn),
+        resumes=SqsResumeQueue(clients.sqs(), settings.uploads_queue_url),
+        poller=LambdaPoller(clients.functions(), settings.poll_function_name),
+        workers=ThreadWorkers(POLL_THREADS, partial(journal.failed, "task_died")),
+        journal=journal,
+        policy=Policy(),
+    )
+    step_seconds = ocr.ask_total_seconds + results.total_seconds + STEP_SPARE_SECONDS
+    return ports, PollSettings(ASKS_PER_SECOND, settings.submits_per_second, step_seconds)
+
+
+def _ocr(settings: OcrSettings) -> YandexOcr:
+    return YandexOcr(
+        ocr_base_url=settings.ocr_base_url,
+        operation_base_url=settings.operation_base_url,
+        credentials=Credentials(lambda: read_secret(clients.secrets(), settings.credentials_secret_arn)),
+        folder_id=settings.folder_id,
+    )

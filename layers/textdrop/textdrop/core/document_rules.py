@@ -1,0 +1,293 @@
+"""The rules of documents: accepted → recognizing → delivering → final."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from textdrop.core import observations as see
+from textdrop.core import problems
+from textdrop.core.documents import Document, DocumentState, DueKind, OperationState, Outcome, Problem, Step
+from textdrop.core.errors import SKIPPED, Reason
+from textdrop.core.policy import Policy
+from textdrop.core.rules import Rule, always, is_in, unchanged
+
+_ACCEPTED, _RECOGNIZING = DocumentState.ACCEPTED, DocumentState.RECOGNIZING
+_DELIVERING, _FINAL = DocumentState.DELIVERING, DocumentState.FINAL
+_BEFORE_DELIVERY = (_ACCEPTED, _RECOGNIZING)
+
+
+def _worn_out(row: Document, policy: Policy) -> bool:
+    return row.attempts >= policy.max_attempts
+
+
+def _new_document(row: None, seen: see.Uploaded, now: float, policy: Policy) -> Document:
+    return Document(
+        id=seen.document_id,
+        source=seen.source,
+        state=_ACCEPTED,
+        accepted_at=now,
+        holder=seen.holder,
+        due_kind=DueKind.SUBMIT,
+        due_at=seen.lease_until,
+        attempts=1,
+        goes=1,
+    )
+
+
+def _taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
+    return replace(
+        row,
+        rev=row.rev + 1,
+        holder=seen.holder,
+        due_at=seen.lease_until,
+        attempts=row.attempts + 1,
+        goes=row.goes + 1,
+    )
+
+
+def _delivery_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
+    # A delivery that died goes on with the step it had begun: those before it were done.
+    return replace(
+        row,
+        rev=row.rev + 1,
+        holder=seen.holder,
+        due_at=seen.lease_until,
+        attempts=row.attempts + 1,
+        step=row.step or Step.FILES,
+    )
+
+
+def _delivering(
+    row: Document,
+    outcome: Outcome,
+    problem: Problem | None,
+    recognized: int,
+    now: float,
+) -> Document:
+    return replace(
+        row,
+        rev=row.rev + 1,
+        state=_DELIVERING,
+        due_kind=DueKind.DELIVER,
+        due_at=now,
+        attempts=0,
+        setbacks=0,
+        outcome=outcome,
+        problem=problem,
+        pages_recognized=recognized,
+        outcome_at=now,
+        step=None,
+    )
+
+
+def _refused(row: Document, seen: see.Refused, now: float, policy: Policy) -> Document:
+    outcome = Outcome.SKIPPED if seen.problem.reason in SKIPPED else Outcome.FAILED
+    return _delivering(replace(row, source=seen.source), outcome, seen.problem, 0, now)
+
+
+def _pages_known(row: Document, seen: see.PagesKnown, now: float, policy: Policy) -> Document:
+    return replace(
+        row,
+        rev=row.rev + 1,
+        state=_RECOGNIZING,
+        source=seen.source,
+        pages=seen.pages,
+        media_type=seen.media_type,
+        options=seen.options,
+        unfinished=frozenset(range(1, seen.pages + 1)),
+    )
+
+
+def _returned(row: Document, seen: see.Returned, now: float, policy: Policy) -> Document:
+    return replace(
+        row,
+        rev=row.rev + 1,
+        due_at=seen.due_at,
+        attempts=0,
+        setbacks=row.setbacks + 1 if seen.setback else 0,
+    )
+
+
+def _unsent(row: Document, seen: see.PagesLooked) -> bool:
+    settled = {operation.page for operation in seen.operations if operation.final or operation.sent}
+    return len(settled) < row.pages
+
+
+def _all_final(row: Document, seen: see.PagesLooked) -> bool:
+    return sum(operation.final for operation in seen.operations) == row.pages
+
+
+def _concluded(row: Document, seen: see.PagesLooked, now: float, policy: Policy) -> Document:
+    failed = sorted(
+        (operation for operation in seen.operations if operation.state is OperationState.FAILED),
+        key=lambda operation: operation.page,
+    )
+    found = [operation.problem for operation in failed if operation.problem is not None]
+    recognized = row.pages - len(failed)
+    if not failed:
+        return _delivering(row, Outcome.SUCCEEDED, None, recognized, now)
+    if recognized:
+        return _delivering(row, Outcome.PARTIAL, found[0], recognized, now)
+    return _delivering(row, Outcome.FAILED, problems.no_page_has_text(found), 0, now)
+
+
+def _guarded(row: Document, seen: see.PagesLooked, now: float, policy: Policy) -> Document:
+    return replace(
+        row,
+        rev=row.rev + 1,
+        due_kind=DueKind.DELIVER,
+        due_at=now + policy.guard_seconds,
+        attempts=0,
+        setbacks=0,
+    )
+
+
+def _submit_again(row: Document, seen: see.PagesLooked, now: float, policy: Policy) -> Document:
+    return replace(row, rev=row.rev + 1, due_kind=DueKind.SUBMIT, due_at=now)
+
+
+def _delivery_replaced(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
+    problem = problems.delivery_worn_out(row.attempts)
+    return replace(
+        _delivering(row, Outcome.FAILED, problem, 0, now),
+        holder=seen.holder,
+        due_at=seen.lease_until,
+        attempts=1,
+        step=Step.FILES,
+    )
+
+
+def _delivery_worn_out(row: Document, seen: Any, now: float, policy: Policy) -> bool:
+    replaced = row.problem is not None and row.outcome is Outcome.FAILED and row.problem.reason is Reason.INTERNAL
+    return row.state is _DELIVERING and _worn_out(row, policy) and row.step is not Step.NOTICE and not replaced
+
+
+def _final(row: Document, seen: see.NoticeAccepted, now: float, policy: Policy) -> Document:
+    return replace(
+        row,
+        rev=row.rev + 1,
+        state=_FINAL,
+        due_kind=None,
+        due_at=None,
+        holder="",
+        attempts=0,
+        setbacks=0,
+    )
+
+
+DOCUMENT_RULES: tuple[Rule, ...] = (
+    Rule(
+        "upload_new",
+        "An upload without a row gets one, held by whoever creates it.",
+        see.Uploaded,
+        lambda row, seen, now, policy: row is None,
+        _new_document,
+    ),
+    Rule(
+        "upload_repeated",
+        "An upload that has a row changes nothing.",
+        see.Uploaded,
+        always,
+        unchanged,
+    ),
+    Rule(
+        "worn_out_unread",
+        "A document whose workers died too often before its pages were known fails.",
+        see.Taken,
+        lambda row, seen, now, policy: row.state is _ACCEPTED and _worn_out(row, policy),
+        lambda row, seen, now, policy: _delivering(row, Outcome.FAILED, problems.worn_out(row.attempts), 0, now),
+    ),
+    Rule(
+        "taken",
+        "A document due for submitting is held by one worker; the attempt counts until it comes back.",
+        see.Taken,
+        lambda row, seen, now, policy: row.state in _BEFORE_DELIVERY and row.due_kind is DueKind.SUBMIT,
+        _taken,
+    ),
+    Rule(
+        "delivery_held",
+        "A delivery that is not due is somebody else's.",
+        see.Taken,
+        lambda row, seen, now, policy: row.state is _DELIVERING and (row.due_at or 0.0) > now,
+        unchanged,
+    ),
+    Rule(
+        "delivery_worn_out",
+        "A delivery that died too often before its notice becomes a failure whose files read no page.",
+        see.Taken,
+        _delivery_worn_out,
+        _delivery_replaced,
+    ),
+    Rule(
+        "delivery_taken",
+        "A delivery that is due is held by one worker; the attempt counts until it comes back.",
+        see.Taken,
+        is_in(_DELIVERING),
+        _delivery_taken,
+    ),
+    Rule("taken_late", "Nothing is left to take.", see.Taken, always, unchanged),
+    Rule(
+        "refused",
+        "A source that cannot be recognised goes to delivery with its reason.",
+        see.Refused,
+        is_in(_ACCEPTED),
+        _refused,
+    ),
+    Rule(
+        "pages_known",
+        "Once its pages are known a document is recognizing, and every page is unfinished.",
+        see.PagesKnown,
+        is_in(_ACCEPTED),
+        _pages_known,
+    ),
+    Rule(
+        "returned",
+        "An orderly return leaves the document due again and clears its attempts.",
+        see.Returned,
+        is_in(_ACCEPTED, _RECOGNIZING, _DELIVERING),
+        _returned,
+    ),
+    Rule(
+        "concluded",
+        "When every page is final the outcome is fixed and delivery begins.",
+        see.PagesLooked,
+        lambda row, seen, now, policy: row.state is _RECOGNIZING and _all_final(row, seen),
+        _concluded,
+    ),
+    Rule(
+        "pages_unsent",
+        "A guarded document with a page that was never sent is due for submitting.",
+        see.PagesLooked,
+        lambda row, seen, now, policy: row.state is _RECOGNIZING and _unsent(row, seen),
+        _submit_again,
+    ),
+    Rule(
+        "every_page_sent",
+        "When every page has an id or is final, only a guard is left, and no attempt counts.",
+        see.PagesLooked,
+        is_in(_RECOGNIZING),
+        _guarded,
+    ),
+    Rule(
+        "looked_late",
+        "The outcome is fixed already.",
+        see.PagesLooked,
+        is_in(_DELIVERING, _FINAL),
+        unchanged,
+    ),
+    Rule(
+        "step_begins",
+        "A delivery writes its step before it begins it.",
+        see.StepBegins,
+        is_in(_DELIVERING),
+        lambda row, seen, now, policy: replace(row, rev=row.rev + 1, step=seen.step, due_at=seen.lease_until),
+    ),
+    Rule(
+        "notice_accepted",
+        "After the notice was accepted the document is final and nothing is due.",
+        see.NoticeAccepted,
+        is_in(_DELIVERING),
+        _final,
+    ),
+)

@@ -1,0 +1,86 @@
+"""Logs and metrics, made in one place. Never any text of a document, never a credential."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from textdrop.core.documents import Document, Operation
+from textdrop.core.errors import OcrError, TextdropError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+logger = Logger()
+metrics = Metrics()
+
+
+class LambdaJournal:
+    """Lines of JSON for CloudWatch Logs, and metrics in its embedded format. Satisfies `ports.Journal`."""
+
+    def moved(self, rule: str, row: Document | Operation) -> None:
+        """One INFO line a transition."""
+        if isinstance(row, Document):
+            logger.info(
+                "document moved",
+                extra=_present(
+                    rule=rule,
+                    document=row.id,
+                    state=str(row.state),
+                    rev=row.rev,
+                    run=row.run,
+                    attempts=row.attempts,
+                    outcome=str(row.outcome) if row.outcome else None,
+                    reason=str(row.problem.reason) if row.problem else None,
+                ),
+            )
+        else:
+            logger.info(
+                "operation moved",
+                extra=_present(
+                    rule=rule,
+                    document=row.document_id,
+                    page=row.page,
+                    state=str(row.state),
+                    unknowns=row.unknowns,
+                    operation=row.described.id if row.described else None,
+                    request_id=row.trace.request_id,
+                    reason=str(row.problem.reason) if row.problem else None,
+                ),
+            )
+
+    def noted(self, event: str, **fields: str | float | None) -> None:
+        """Something else worth a line."""
+        logger.info(event, extra=_present(**fields))
+
+    def counted(self, metric: str, value: float = 1) -> None:
+        """A metric, written out when the invocation ends."""
+        metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)
+
+    def failed(self, event: str, error: BaseException, **fields: str | float | None) -> None:
+        """One line: what kind of error and where. Our own errors' messages carry no document text; others' may."""
+        known = isinstance(error, TextdropError)
+        trace = error.trace if isinstance(error, OcrError) else None
+        place = traceback.extract_tb(error.__traceback__)
+        line = _present(
+            error=type(error).__name__,
+            message_of_error=str(error) if known else None,
+            cause=type(error.__cause__).__name__ if error.__cause__ else None,
+            at=f"{place[-1].filename.rpartition('/')[2]}:{place[-1].lineno}" if place and not known else None,
+            http_status=trace.status if trace else None,
+            service_code=trace.code if trace else None,
+            request_id=trace.request_id if trace else None,
+            server_trace_id=trace.server_trace_id if trace else None,
+            **fields,
+        )
+        if known:
+            logger.warning(event, extra=line)
+        else:
+            logger.error(event, extra=line)
+
+
+def _present(**fields: str | float | None) -> Mapping[str, object]:
+    return {name: value for name, value in fields.items() if value is not None and value != ""}

@@ -1,0 +1,138 @@
+"""Builds the real template and deploys it into the emulator with the sam command, as a user would into an account."""
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+
+from local import processes, servers
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+ROOT = servers.ROOT
+SAM = ROOT / ".local" / "venv" / "sam" / "bin" / "sam"
+UV = ROOT / ".local" / "venv" / "uv" / "bin" / "uv"
+STACK = "textdrop"
+ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class DeploymentFailed(Exception):
+    """sam ended with an error; the message carries the end of its log."""
+
+
+def architecture() -> str:
+    """This machine's processor as Lambda names it."""
+    return ARCHITECTURES[platform.machine().lower()]
+
+
+def fingerprint(parameters: Mapping[str, str]) -> str:
+    """Hash of all that a deployment is made from: template, layers, functions, parameters, the functions' Python."""
+    files = [ROOT / "template.yaml"]
+    for folder in ("layers", "functions"):
+        files += (path for path in (ROOT / folder).rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    digest = hashlib.sha256(json.dumps([sorted(parameters.items()), servers.layer_python()]).encode())
+    for path in sorted(files):
+        digest.update(f"\0{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def build(state: Path) -> Path:
+    """Build the template for this machine's emulator; the path of the built template."""
+    for leftover in (ROOT / "functions").glob("*/__pycache__"):  # it would be shipped with the function
+        shutil.rmtree(leftover)
+    built = state / "build"
+    python = servers.layer_python()
+    command = [SAM, "build", "--template-file", ROOT / "template.yaml", "--build-dir", built]
+    command += ["--cached", "--cache-dir", state / "build-cache" / python, "--config-file", _no_config(state)]
+    environment = servers.plain_environment() | {"LAYER_PYTHON": python, "UV": str(UV)}
+    _run(command, environment | {"AWS_DEFAULT_REGION": servers.REGION}, state, "build")
+    return built / "template.yaml"
+
+
+def deploy(state: Path, template: Path, parameters: Mapping[str, str], client_environment: Mapping[str, str]) -> None:
+    """Deploy the built template; the stack stands, as the parameters say, when this returns."""
+    command = [SAM, "deploy", "--template-file", template, "--stack-name", STACK, "--config-file", _no_config(state)]
+    command += ["--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
+    command += ["--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides"]
+    command += [f"{name}={value}" for name, value in sorted(parameters.items())]
+    environment = servers.plain_environment() | client_environment
+    environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    _run(command, environment, state, "deploy")
+
+
+def _no_config(state: Path) -> Path:
+    """An empty configuration for sam: what `sam deploy --guided` wrote for a real account must not apply here."""
+    path = state / "tmp" / "samconfig.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("version = 0.1\n", encoding="utf-8")
+    return path
+
+
+def _run(command: list[str | Path], environment: Mapping[str, str], state: Path, step: str) -> None:
+    log = state / "logs" / f"{step}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    tmp = state / "tmp"
+    private = {"SAM_CLI_TELEMETRY": "0", "TMPDIR": str(tmp), "__SAM_CLI_APP_DIR": str(tmp / "sam")}
+    with log.open("wb") as output:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**environment, **private},
+            cwd=ROOT,
+            check=False,
+        )
+    if done.returncode:
+        raise DeploymentFailed(f"sam {step} ended with {done.returncode}. Its log, {log}, ends:\n{processes.tail(log, 30)}")
+
+
+def session() -> boto3.Session:
+    """A session with the emulator's test credentials, whatever profile the user has."""
+    return boto3.Session(
+        aws_access_key_id=servers.TEST_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=servers.TEST_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=servers.REGION,
+    )
+
+
+def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, str]) -> dict[str, str]:
+    """Fill the stack's secret and subscribe a local queue to its notices; the stack's outputs and `NoticesQueueUrl`.
+
+    May be repeated.
+    """
+    aws = session()
+    verify = str(certificate_file)
+    stacks = aws.client("cloudformation", endpoint_url=endpoint, verify=verify).describe_stacks(StackName=STACK)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks["Stacks"][0]["Outputs"]}
+    secrets = aws.client("secretsmanager", endpoint_url=endpoint, verify=verify)
+    secrets.put_secret_value(SecretId=outputs["CredentialsSecretArn"], SecretString=json.dumps(dict(credentials)))
+    sqs = aws.client("sqs", endpoint_url=endpoint, verify=verify)
+    sns = aws.client("sns", endpoint_url=endpoint, verify=verify)
+    outputs["NoticesQueueUrl"] = subscribe_queue(sqs, sns, outputs["ResultsTopicArn"], f"{STACK}-notices")
+    return outputs
+
+
+def subscribe_queue(sqs: "SQSClient", sns: "SNSClient", topic_arn: str, name: str) -> str:
+    """Have a queue that gets each message of the topic as it was published (raw); the queue's URL. May be repeated."""
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+    }
+    policy = {"Version": "2012-10-17", "Statement": [allow]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    return url

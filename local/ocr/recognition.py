@@ -1,0 +1,46 @@
+"""What an engine is: it takes a submission and says, at once or later, how and when its recognition ends."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from local.ocr.submission import Submission
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a recognition ends: with getRecognition's body, or with an operation's error (code, message, details)."""
+
+    body: bytes = b""
+    error: Mapping[str, Any] | None = None
+
+
+Finish = Callable[[Outcome, float], None]
+"""Called once with the outcome and after how many seconds from the call it is to be seen."""
+
+
+class Engine(Protocol):
+    """Recognises submissions."""
+
+    name: str
+
+    def begin(self, submission: Submission, finish: Finish) -> None:
+        """Start the recognition; `finish` is called once, from any thread, at once or later."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What the health answer says about the engine."""
+        ...
+
+    def forget(self) -> None:
+        """Recognitions that have not begun are dropped; their `finish` is never called."""
+        ...
+
+    def close(self) -> None:
+        """Afterwards nothing new begins, and files of the engine are gone."""
+        ...
+
+
+def failed(code: int, message: str) -> Outcome:
+    """An outcome that is an operation's error."""
+    return Outcome(error={"code": code, "message": message, "details": []})

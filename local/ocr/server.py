@@ -1,0 +1,226 @@
+"""Puts the service on a port of 127.0.0.1, over HTTP/1.1 with connections kept alive; tests too `start` it here."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from local.ocr.protocol import (
+    NOT_FOUND,
+    STATUS,
+    Answer,
+    error_answer,
+    proxy_answer,
+    trace_headers,
+)
+from local.ocr.recognition import Engine
+from local.ocr.service import Service
+from local.ocr.settings import Settings
+from local.ocr.table import TableEngine, load
+
+log = logging.getLogger("local.ocr")
+
+# The largest content in base64 is 13.4 million characters; what is larger, a proxy before the service refuses.
+MAX_BODY_BYTES = 16_000_000
+# A refused body is still read up to here, so that the client gets to read the answer.
+MAX_DRAINED_BYTES = 64_000_000
+IDLE_SECONDS = 75
+
+SUBMIT_PATH = "/ocr/v1/recognizeTextAsync"
+RESULT_PATH = "/ocr/v1/getRecognition"
+STATUS_PATH = "/operations/"
+ADMIN_PATH = "/_admin/"
+
+
+class OcrServer:
+    """A running service. `url` is the base URL for all of the service's hosts."""
+
+    def __init__(self, service: Service, engine: Engine, port: int, stopping: threading.Event) -> None:
+        self._service = service
+        self._engine = engine
+        self._stopping = stopping
+        self._http = _HttpServer(("127.0.0.1", port), service)
+        self.port = int(self._http.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="ocr-http", daemon=True)
+        self._thread.start()
+
+    def stats(self) -> dict[str, Any]:
+        """As GET /_admin/stats."""
+        return self._service.stats()
+
+    def reset(self) -> None:
+        """As POST /_admin/reset."""
+        self._service.reset()
+
+    def add_fault(self, **request: Any) -> None:
+        """As POST /_admin/faults; raises local.ocr.faults.FaultRequestError."""
+        self._service.add_fault(request)
+
+    def stop(self) -> None:
+        """Afterwards the port is free, every connection closed, nothing new begins. May be called again."""
+        self._stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._http.close_connections()
+        self._thread.join()
+        self._engine.close()
+
+
+def start(settings: Settings, *, clock: Callable[[], float] = time.time) -> OcrServer:
+    """Start a service on 127.0.0.1 and return once it listens. `clock` gives epoch seconds.
+
+    Raises OSError (port taken), local.ocr.table.TableError, local.ocr.tessdata.TessdataError.
+    """
+    stopping = threading.Event()
+
+    def wait(seconds: float) -> None:
+        stopping.wait(seconds)
+
+    engine = _engine(settings)
+    try:
+        return OcrServer(Service(settings, engine, clock=clock, wait=wait), engine, settings.port, stopping)
+    except BaseException:
+        engine.close()
+        raise
+
+
+def _engine(settings: Settings) -> Engine:
+    if settings.engine == "table":
+        table = load(settings.table) if settings.table else {}
+        return TableEngine(table, seconds=settings.seconds, spread=settings.spread, seed=settings.seed)
+    from local.ocr.tesseract import TesseractEngine  # the table engine must run without tesserocr and pypdfium2
+
+    return TesseractEngine(settings.tessdata, settings.workers)
+
+
+class _HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], service: Service) -> None:
+        super().__init__(address, _Handler)
+        self.service = service
+        self._connections: set[socket.socket] = set()
+        self._connections_lock = threading.Lock()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        with self._connections_lock:
+            self._connections.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._connections_lock:
+                self._connections.discard(request)
+
+    def close_connections(self) -> None:
+        """End the connections that clients keep alive."""
+        with self._connections_lock:
+            connections = list(self._connections)
+        for connection in connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # the client was faster
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error of the server; anything else is logged with its traceback."""
+        log.exception("request failed")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "local-ocr"
+    sys_version = ""
+    timeout = IDLE_SECONDS
+    disable_nagle_algorithm = True
+    server: _HttpServer
+
+    def do_GET(self) -> None:
+        self._serve(self._get)
+
+    def do_POST(self) -> None:
+        self._serve(self._post)
+
+    def _serve(self, answer: Callable[[str, bytes], Answer]) -> None:
+        try:
+            body = self._body()
+            if body is None:
+                self._send(proxy_answer(413))
+                return
+            self._send(answer(self.path, body))
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+    def _get(self, path: str, body: bytes) -> Answer:
+        service = self.server.service
+        parts = urlsplit(path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if parts.path == RESULT_PATH:
+            query = parse_qs(parts.query)
+            names = query.get("operationId") or query.get("operation_id") or [""]
+            return service.result(headers, names[0])
+        if parts.path.startswith(STATUS_PATH):
+            return service.status(headers, unquote(parts.path.removeprefix(STATUS_PATH)))
+        return self._other("GET", parts.path, body)
+
+    def _post(self, path: str, body: bytes) -> Answer:
+        parts = urlsplit(path)
+        if parts.path == SUBMIT_PATH:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            return self.server.service.submit(headers, body)
+        return self._other("POST", parts.path, body)
+
+    def _other(self, method: str, path: str, body: bytes) -> Answer:
+        if path.startswith(ADMIN_PATH):
+            return self.server.service.administer(method, path.removeprefix(ADMIN_PATH), body)
+        return error_answer(STATUS, NOT_FOUND, "Not Found")
+
+    def _body(self) -> bytes | None:
+        """The request's body; None when it is larger than the limit or of a length that is not told."""
+        length = self.headers.get("Content-Length", "0")
+        size = int(length) if length.isascii() and length.isdigit() else MAX_DRAINED_BYTES + 1
+        if self.headers.get("Transfer-Encoding") or size > MAX_DRAINED_BYTES:
+            self.close_connection = True
+            return None
+        if size > MAX_BODY_BYTES:
+            self.close_connection = True
+            while size > 0 and (read := self.rfile.read(min(size, 65_536))):
+                size -= len(read)
+            return None
+        body = self.rfile.read(size)
+        if len(body) < size:
+            raise ConnectionResetError("the client closed in mid-body")
+        return body
+
+    def _send(self, answer: Answer) -> None:
+        if answer.cut:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.send_response(answer.status)
+        for name, value in {**trace_headers(), **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        # One write for head and body: two would wait for each other's acknowledgement.
+        head = b"".join(self._headers_buffer) + b"\r\n"
+        self._headers_buffer: list[bytes] = []
+        self.wfile.write(head + answer.body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What http.server itself refuses (a malformed head, an unknown method) is answered as a proxy would."""
+        self.close_connection = True
+        if not hasattr(self, "request_version"):
+            self.request_version = self.protocol_version
+        self._send(Answer(code, proxy_answer(400).body, content_type="text/html"))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are logged as events by the service, not as lines of HTTP."""

@@ -1,0 +1,113 @@
+"""Background processes of the local stack, known by a mark in their environment.
+
+A record of process ids goes stale (a crash, a restart, an id used again), and children of a crashed server are in no record. A mark
+that every child inherits is right at any time: what carries it is ours, nothing else is.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+MARK = "TEXTDROP_LOCAL_PROCESS"
+TERM_SECONDS = 5.0
+
+
+class ProcessFailed(Exception):
+    """A process ended early or did not become ready; the message carries the end of its log."""
+
+
+def find(mark: str) -> list[int]:
+    """Ids of the live processes that were started under the mark, and of their children; oldest id first."""
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            environment = (folder / "environ").read_bytes()
+        except OSError:  # ended meanwhile, or another user's
+            continue
+        if wanted in environment.split(b"\0"):
+            found.append(int(folder.name))
+    return sorted(found)
+
+
+def start(
+    mark: str, command: Sequence[str | Path], *, log: Path, environment: Mapping[str, str], cwd: Path
+) -> subprocess.Popen[bytes]:
+    """Start a command under the mark, in a session of its own, its output in `log` (written anew)."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**environment, MARK: mark},
+            cwd=cwd,
+            start_new_session=True,
+        )
+
+
+def stop(mark: str) -> None:
+    """End what carries the mark: the first process is asked, then all are, then all are killed."""
+    members = find(mark)
+    for asked, receivers in ((signal.SIGTERM, members[:1]), (signal.SIGTERM, None), (signal.SIGKILL, None)):
+        for pid in find(mark) if receivers is None else receivers:
+            try:
+                os.kill(pid, asked)
+            except ProcessLookupError:
+                continue
+        limit = time.monotonic() + TERM_SECONDS
+        while time.monotonic() < limit:
+            _reap(members)
+            if not find(mark):
+                return
+            time.sleep(0.05)
+
+
+def _reap(pids: Sequence[int]) -> None:
+    """Collect those that are finished children of this process; a zombie would be waited for in vain."""
+    for pid in pids:
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            continue
+
+
+def wait_ready(
+    child: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, log: Path, timeout_seconds: float
+) -> None:
+    """Return once `is_ready()` holds; ProcessFailed with the log's end if the process ends or the time is over first."""
+    limit = time.monotonic() + timeout_seconds
+    while not is_ready():
+        code = child.poll()
+        if code is not None:
+            raise ProcessFailed(f"{name} ended with {code} while starting. Its log, {log}, ends:\n{tail(log)}")
+        if time.monotonic() > limit:
+            raise ProcessFailed(f"{name} was not ready in {timeout_seconds:.0f} s. Its log, {log}, ends:\n{tail(log)}")
+        time.sleep(0.05)
+
+
+def tail(log: Path, lines: int = 20) -> str:
+    """The last lines of a log."""
+    if not log.exists():
+        return "(no log)"
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def free_port(usual: int) -> int:
+    """The usual port on 127.0.0.1 if it can be bound now, else any that can."""
+    for port in (usual, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ProcessFailed("no port can be bound on 127.0.0.1")

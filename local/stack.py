@@ -1,0 +1,301 @@
+"""The local stack: `python -m local.stack up | down | status`.
+
+`up` starts both servers on 127.0.0.1, builds and deploys the real template over TLS with IAM enforced, and writes `env` for a
+shell to source. On a running stack it starts what is missing and deploys what changed. `down` ends it all. State, logs and the
+build stand in one folder, `.local` unless --state names another, so that stacks can stand side by side.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from local import deployment, processes, servers
+
+ROOT = servers.ROOT
+DEFAULT_STATE = ROOT / ".local"
+EMULATOR_PORT = 4566
+OCR_PORT = 4568
+
+
+class NotUsable(Exception):
+    """The command cannot be carried out as asked; the message says what to do."""
+
+
+@dataclass
+class Record:
+    """What is running, kept in `state.json`. Each text is a fingerprint of what it was started or made from."""
+
+    emulator_port: int = 0
+    emulator: str = ""
+    ocr_port: int = 0
+    ocr: str = ""
+    deployed: str = ""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where a stack keeps its things."""
+
+    root: Path
+
+    @property
+    def tmp(self) -> Path:
+        """Temporary files of the servers; removed by `down`."""
+        return self.root / "tmp"
+
+    @property
+    def certificate(self) -> Path:
+        """The AWS endpoint's certificate."""
+        return self.tmp / "tls" / "server.crt"
+
+    @property
+    def env(self) -> Path:
+        """Lines `export NAME='value'` for a shell to source."""
+        return self.root / "env"
+
+    @property
+    def record(self) -> Path:
+        """What is running."""
+        return self.root / "state.json"
+
+    def mark(self, server: str) -> str:
+        """The mark of one server's processes."""
+        return f"{self.root.resolve()}#{server}"
+
+    def log(self, name: str) -> Path:
+        """The log of a server or a step."""
+        return self.root / "logs" / f"{name}.log"
+
+    def read(self) -> Record:
+        """The record, or an empty one where there is none that can be read."""
+        try:
+            return Record(**json.loads(self.record.read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            return Record()
+
+    def write(self, record: Record) -> None:
+        """Replace the record at once."""
+        fresh = self.record.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
+        fresh.replace(self.record)
+
+
+@contextmanager
+def _alone(folder: Folder) -> Iterator[None]:
+    """One command at a time on a stack."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with (folder.root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _hash(*parts: str | Path) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update((part.read_bytes() if isinstance(part, Path) else part.encode()) + b"\0")
+    return digest.hexdigest()
+
+
+def up(state: Path, *, engine: str, real_api_key: str | None, say: Callable[[str], None]) -> dict[str, str]:
+    """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
+
+    With `real_api_key` it is deployed against the real OCR service under that key, else against the local one with the engine
+    ("tesseract" or "table").
+    """
+    folder = Folder(state)
+    with _alone(folder):
+        record = folder.read()
+        _ensure_emulator(folder, record, say)
+        if real_api_key is None:
+            _ensure_ocr(folder, record, engine, say)
+            base = f"http://127.0.0.1:{record.ocr_port}"
+            parameters = {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}
+        else:
+            processes.stop(folder.mark("ocr"))
+            base = "https://ocr.api.cloud.yandex.net"
+            parameters = {"OcrBaseUrl": base}
+        parameters["Architecture"] = deployment.architecture()
+        client = servers.client_environment(record.emulator_port, folder.certificate)
+        wanted = deployment.fingerprint(parameters)
+        if record.deployed != wanted:
+            _deploy(folder, parameters, client, say)
+        credentials = {"api_key": real_api_key or servers.OCR_API_KEY}
+        outputs = deployment.finish(client["AWS_ENDPOINT_URL"], folder.certificate, credentials)
+        record.deployed = wanted
+        folder.write(record)
+        env = dict(client) | {
+            "UPLOADS_BUCKET": outputs["UploadsBucketName"],
+            "RESULTS_BUCKET": outputs["ResultsBucketName"],
+            "RESULTS_TOPIC_ARN": outputs["ResultsTopicArn"],
+            "NOTICES_QUEUE_URL": outputs["NoticesQueueUrl"],
+            "TABLE_NAME": outputs["TableName"],
+            "OCR_BASE_URL": base,
+        }
+        _write_env(folder.env, env)
+    return env
+
+
+def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None]) -> None:
+    """The AWS emulator runs; when it had to be started, nothing is deployed in it."""
+    wanted = _hash(ROOT / "local" / "requirements" / "ministack.txt", ROOT / "local" / "servers.py")
+    running = processes.find(folder.mark("aws")) and servers.emulator_is_up(record.emulator_port, folder.certificate)
+    if running and record.emulator == wanted:
+        return
+    processes.stop(folder.mark("aws"))
+    _remove(folder.tmp)
+    record.deployed = ""
+    record.emulator_port = processes.free_port(EMULATOR_PORT)
+    say(f"stack: AWS emulator on 127.0.0.1:{record.emulator_port} ...")
+    servers.start_emulator(
+        folder.mark("aws"),
+        record.emulator_port,
+        tmp=folder.tmp,
+        certificate_file=folder.certificate,
+        log=folder.log("aws"),
+    )
+    record.emulator = wanted
+    folder.write(record)
+
+
+def _ensure_ocr(folder: Folder, record: Record, engine: str, say: Callable[[str], None]) -> None:
+    """The OCR service runs with the engine and from the sources as they are now, on its former port if that can be had."""
+    wanted = _hash(engine, *sorted((ROOT / "local" / "ocr").rglob("*.py")))
+    running = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
+    if running and record.ocr == wanted:
+        return
+    processes.stop(folder.mark("ocr"))
+    record.ocr_port = processes.free_port(record.ocr_port or OCR_PORT)
+    say(f"stack: OCR service ({engine}) on 127.0.0.1:{record.ocr_port} ...")
+    servers.start_ocr(
+        folder.mark("ocr"), record.ocr_port, engine=engine, tmp=folder.root / "tmp" / "ocr", log=folder.log("ocr")
+    )
+    record.ocr = wanted
+    folder.write(record)
+
+
+def _deploy(
+    folder: Folder, parameters: Mapping[str, str], client: Mapping[str, str], say: Callable[[str], None]
+) -> None:
+    start = time.monotonic()
+    say("stack: building the template ...")
+    template = deployment.build(folder.root)
+    built = time.monotonic()
+    say(f"stack: built in {built - start:.1f} s; deploying ...")
+    deployment.deploy(folder.root, template, parameters, client)
+    say(f"stack: deployed in {time.monotonic() - built:.1f} s")
+
+
+def _write_env(path: Path, env: Mapping[str, str]) -> None:
+    """Write the file for a shell to source. A profile would go before the test credentials, a proxy before loopback."""
+    lines = ["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"]
+    for name, value in env.items():
+        quoted = value.replace("'", "'\\''")
+        lines.append(f"export {name}='{quoted}'")
+    lines.append("""export NO_PROXY='127.0.0.1,localhost'"${NO_PROXY:+,$NO_PROXY}\"""")
+    lines.append(f"""export PATH='{ROOT / ".venv" / "bin"}:{deployment.SAM.parent}':"$PATH\"""")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_env(state: Path) -> dict[str, str]:
+    """The variables of a running stack's `env` file (without PATH and NO_PROXY), or NotUsable when there is none."""
+    path = Folder(state).env
+    if not path.exists():
+        raise NotUsable(f"no local stack in {state}: start one with `make up`")
+    variables = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("export ") and line.endswith("'"):
+            name, _, value = line.removeprefix("export ").partition("=")
+            variables[name] = value[1:-1].replace("'\\''", "'")
+    return variables
+
+
+def down(state: Path) -> bool:
+    """Nothing of the stack runs and only its logs and its build are left, when this returns; whether anything ran."""
+    folder = Folder(state)
+    if not folder.root.exists():
+        return False
+    with _alone(folder):
+        found = False
+        for server in ("aws", "ocr"):
+            found = bool(processes.find(folder.mark(server))) or found
+            processes.stop(folder.mark(server))
+        _remove(folder.tmp)
+        for path in (folder.env, folder.record):
+            path.unlink(missing_ok=True)
+    return found
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def is_up(state: Path) -> bool:
+    """Whether the stack's AWS endpoint answers and something is deployed in it."""
+    folder = Folder(state)
+    record = folder.read()
+    return bool(record.deployed) and servers.emulator_is_up(record.emulator_port, folder.certificate)
+
+
+def status(state: Path) -> str:
+    """What runs, for a person to read."""
+    folder = Folder(state)
+    record = folder.read()
+    lines = []
+    for server, port, title in (("aws", record.emulator_port, "AWS emulator"), ("ocr", record.ocr_port, "OCR service")):
+        pids = processes.find(folder.mark(server))
+        lines.append(f"{title}: " + (f"127.0.0.1:{port}, {len(pids)} processes" if pids else "not running"))
+    lines.append(f"deployed: {'yes' if is_up(state) else 'no'}")
+    lines.append(f"variables: . {folder.env}" if folder.env.exists() else "variables: none")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one command; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local.stack", description=(__doc__ or "").split("\n\n")[1])
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="folder of state and logs (default: .local)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up_parser = commands.add_parser("up", help="start, build and deploy; on a running stack, what changed")
+    up_parser.add_argument("--engine", choices=["tesseract", "table"], default="tesseract", help="of the OCR service")
+    up_parser.add_argument(
+        "--real",
+        action=argparse.BooleanOptionalAction,
+        default="YANDEX_API_KEY" in os.environ,
+        help="use the real OCR service, with the key in YANDEX_API_KEY (default: if that is set)",
+    )
+    commands.add_parser("down", help="end everything; only logs and the build stay")
+    commands.add_parser("status", help="tell what runs")
+    options = parser.parse_args(arguments)
+    state = options.state.resolve()
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):  # boto3 would look for it, though it is not used here
+        os.environ.pop(name, None)
+    try:
+        if options.command == "down":
+            print("stack: down" if down(state) else "stack: was not running")
+        elif options.command == "status":
+            print(status(state))
+        else:
+            if options.real and not os.environ.get("YANDEX_API_KEY"):
+                raise NotUsable("--real needs an API key of the OCR service in YANDEX_API_KEY")
+            start = time.monotonic()
+            key = os.environ["YANDEX_API_KEY"] if options.real else None
+            env = up(state, engine=options.engine, real_api_key=key, say=lambda line: print(line, flush=True))
+            print(f"stack: up in {time.monotonic() - start:.1f} s at {env['AWS_ENDPOINT_URL']}, OCR {env['OCR_BASE_URL']}")
+            print(f"stack: for a shell: . {Folder(state).env}")
+    except (NotUsable, processes.ProcessFailed, deployment.DeploymentFailed) as failure:
+        print(f"stack: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
