@@ -7,8 +7,9 @@ decodes them, once (Amazon S3 user guide, "Event message structure").
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -27,34 +28,65 @@ def parse(body: str) -> list[Source | Resume]:
         if not isinstance(message, dict):
             raise MessageMalformed("the message is not a JSON object")
         if message.get("textdrop") == "resume":
-            return [Resume(document_id=str(message["document"]), rev=int(message["rev"]))]
+            return [_resume(message)]
         if message.get("Event") == "s3:TestEvent":
             return []
-        sources = [_source(record) for record in message["Records"] if str(record["eventName"]).startswith(_CREATED)]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        records = message["Records"]
+        if not isinstance(records, list):
+            raise MessageMalformed("the message's Records are not a list")
+        sources = [_source(record) for record in records if _text(record["eventName"]).startswith(_CREATED)]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise MessageMalformed(f"the message cannot be read: {type(error).__name__}") from error
-    return [source for source in sources if not _is_folder_marker(source)]
+    return [source for source in sources if source is not None]
 
 
 _CREATED = ("ObjectCreated:", "s3:ObjectCreated:")
+_DOCUMENT_ID = re.compile(r"[!-~]{1,64}")
+_MOST = 2**53  # larger whole numbers are neither sizes nor revisions, and not every store keeps them
 
 
-def _source(record: Mapping[str, Any]) -> Source:
+def _resume(message: Mapping[str, Any]) -> Resume:
+    document_id = _text(message["document"])
+    if not _DOCUMENT_ID.fullmatch(document_id):
+        raise ValueError("not a document's id")
+    return Resume(document_id, _whole(message["rev"]))
+
+
+def _source(record: Mapping[str, Any]) -> Source | None:
+    """The upload that a record tells of; None for a folder marker."""
     bucket, seen = record["s3"]["bucket"], record["s3"]["object"]
-    version_id = seen.get("versionId") or ""
+    # Strict: bytes that are not UTF-8 must not turn into the name of another object.
+    key = unquote_plus(_text(seen["key"]), errors="strict")
+    size = seen.get("size")
+    name = _text(bucket["name"])
+    if not name or not key:
+        raise ValueError("a bucket and a key have at least one character")
+    if key.endswith("/") and size == 0:
+        return None
+    version_id = _text(seen.get("versionId") or "")
+    event_time = datetime.fromisoformat(record["eventTime"])
     return Source(
-        bucket=bucket["name"],
-        key=unquote_plus(seen["key"]),
+        bucket=name,
+        key=key,
         version_id="" if version_id == "null" else version_id,
-        etag=str(seen.get("eTag") or "").strip('"'),
-        size=int(seen.get("size") or 0),
-        sequencer=str(seen.get("sequencer") or ""),
-        event_at=datetime.fromisoformat(record["eventTime"]).timestamp(),
+        etag=_text(seen.get("eTag") or "").strip('"'),
+        size=0 if size is None else _whole(size),
+        sequencer=_text(seen.get("sequencer") or ""),
+        # S3's times are UTC, so one that names no zone is, wherever this runs.
+        event_at=(event_time if event_time.tzinfo else event_time.replace(tzinfo=UTC)).timestamp(),
     )
 
 
-def _is_folder_marker(source: Source) -> bool:
-    return source.key.endswith("/") and source.size == 0
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError("not a whole number of a usual size")
+    return value
 
 
 def resume_body(resume: Resume) -> str:

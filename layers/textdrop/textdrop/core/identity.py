@@ -14,8 +14,7 @@ def version(source: Source) -> str:
     """What tells this version of the object from others: S3's version id, or what HEAD and a listing both give."""
     if source.version_id:
         return source.version_id
-    seen_at = source.last_modified or source.event_at
-    return f"{source.etag}@{seen_at:.0f}"
+    return f"{source.etag}@{_seconds(source)}"
 
 
 def document_id(source: Source) -> str:
@@ -45,5 +44,9 @@ def order(source: Source) -> str:
     S3's sequencers differ in length; the shorter is padded with zeros on the right before they are compared as text
     (Amazon S3 user guide, event message structure).
     """
-    seen_at = source.last_modified or source.event_at
-    return f"{int(seen_at * 1000):016d}|{source.sequencer.upper().ljust(SEQUENCER_WIDTH, '0')}|{source.version_id}"
+    return f"{_seconds(source):012d}|{source.sequencer.upper().ljust(SEQUENCER_WIDTH, '0')}|{source.version_id}"
+
+
+def _seconds(source: Source) -> int:
+    """When the version came, in whole seconds, cut off: HEAD knows no finer, though listings and events may."""
+    return int(source.last_modified or source.event_at)

@@ -28,7 +28,11 @@ def first_ask_seconds(typical_seconds: float) -> float:
 
 
 def next_ask_seconds(age_seconds: float, running: int, asks_per_second: float) -> float:
-    """The wait after an answer "not ready": a tenth of the age, and no more often than the quota carries for all."""
+    """The wait after an answer "not ready": a tenth of the age, or longer if the quota does not carry that for all.
+
+    0.3 to 30 s. With more running than 30 s of the quota carry, the bucket of asks alone holds back: a longer wait
+    would outlast the crowd.
+    """
     return min(
         MOST_SECONDS,
         max(LEAST_SECONDS, AGE_SHARE * age_seconds, running / asks_per_second),

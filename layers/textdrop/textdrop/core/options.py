@@ -78,7 +78,7 @@ MODELS = (
     "license-plates",
 )
 RUSSIAN_ENGLISH_MODELS = ("handwritten", "table")
-EXPLICIT_LANGUAGE_MODELS = ("handwritten", "table", "license-plates")
+EXPLICIT_LANGUAGE_MODELS = (*RUSSIAN_ENGLISH_MODELS, "license-plates")
 
 
 def resolve(metadata: Mapping[str, str], languages: str, model: str) -> Options:
@@ -125,7 +125,7 @@ def _check_languages(codes: tuple[str, ...]) -> None:
     if ANY_LANGUAGE in codes and len(codes) > 1:
         raise _invalid(
             '"*" stands beside other languages.',
-            'Name either "*" alone, or the languages.',
+            f'Name either "*" alone, or languages of: {" ".join(allowed[1:])}.',
         )
     single = [code for code in codes if code in SINGLE_LANGUAGES]
     beside = [code for code in codes if code in SHARED_LANGUAGES and code not in ("ru", "en")]
@@ -137,15 +137,15 @@ def _check_languages(codes: tuple[str, ...]) -> None:
 
 
 def _check_together(codes: tuple[str, ...], model: str) -> None:
-    if model in EXPLICIT_LANGUAGE_MODELS and ANY_LANGUAGE in codes:
-        raise _invalid(
-            f'The model "{model}" does not take "*".',
-            "Name the languages of the text, such as ru en.",
-        )
     if model in RUSSIAN_ENGLISH_MODELS and not set(codes) <= {"ru", "en"}:
         raise _invalid(
             f'The model "{model}" reads only ru and en.',
             f"Set {LANGUAGES} to ru, en or both.",
+        )
+    if model in EXPLICIT_LANGUAGE_MODELS and ANY_LANGUAGE in codes:
+        raise _invalid(
+            f'The model "{model}" does not take "*".',
+            f"Name the languages of the text, of: {' '.join(SHARED_LANGUAGES + SINGLE_LANGUAGES)}.",
         )
 
 

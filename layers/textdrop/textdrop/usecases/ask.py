@@ -9,7 +9,6 @@ from textdrop.core.answers import NotReady, Recognition
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState
 from textdrop.core.errors import (
     OcrAnswerLost,
-    OcrAnswerMalformed,
     OcrAnswerTooLarge,
     OcrCredentialsMissing,
     OcrCredentialsRefused,
@@ -34,6 +33,7 @@ from textdrop.usecases.moves import move_document, move_operation
 
 CONCLUDE_TRIES = 5
 UNAUTHENTICATED = 401
+_ANSWERED = (OcrRejected, OcrCredentialsRefused, OcrUnavailable, OcrOperationUnknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,8 @@ def _result(ports: PollPorts, operation: Operation, asked_at: float, typical_sec
         return Unreadable(problems.result_too_large(error.trace))
     except OcrError as error:
         seen = _unanswered(ports, operation, error, asked_at)
-        # Refused the result, the service may still tell whether the operation failed.
-        return _status(ports, operation, seen, asked_at) if isinstance(error, OcrCredentialsRefused) else seen
+        # The service answered, without a result: it may still tell whether the operation failed.
+        return _status(ports, operation, seen) if isinstance(error, _ANSWERED) else seen
     match answer:
         case Recognition(body):
             key = keys.page(operation.document_id, operation.run, operation.page)
@@ -109,11 +109,11 @@ def _result(ports: PollPorts, operation: Operation, asked_at: float, typical_sec
             seen = NotDone(asked_at)
             age = asked_at - (operation.submitted_at or asked_at)
             if intervals.overdue(age, typical_seconds):
-                return _status(ports, operation, seen, asked_at)
+                return _status(ports, operation, seen)
             return seen
 
 
-def _status(ports: PollPorts, operation: Operation, seen: OperationSeen, asked_at: float) -> OperationSeen:
+def _status(ports: PollPorts, operation: Operation, seen: OperationSeen) -> OperationSeen:
     """What the operation itself says, if it says that it failed; else `seen`."""
     operation_id = operation.described.id if operation.described else ""
     try:
@@ -136,7 +136,7 @@ def _unanswered(ports: PollPorts, operation: Operation, error: OcrError, asked_a
         case OcrCredentialsRefused() if error.trace.status == UNAUTHENTICATED:
             # The key is wrong for everything; the results stay in the service for three days.
             return AskFailed(asked_at)
-        case OcrOperationUnknown() | OcrAnswerMalformed() | OcrRejected() | OcrCredentialsRefused() | _:
+        case _:
             return NotDone(asked_at)
 
 

@@ -30,7 +30,7 @@ from textdrop.core.files import FileFacts, FileLimits
 
 _UNPACKED_BYTES = 100 * 1024 * 1024
 pikepdf.settings.set_qpdf_limits(
-    doc_max_warnings=1_000,
+    doc_max_warnings=10_000,
     parser_max_nesting=100,
     parser_max_container_size=1_000_000,
     flate_max_memory=_UNPACKED_BYTES,
@@ -67,8 +67,9 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
         with pikepdf.open(BytesIO(content), suppress_warnings=True, inherit_page_attributes=False) as document:
             if _is_cut_off(content):
                 raise _damaged("the PDF is cut off: its end is missing")
+            noticed = bool(document.get_warnings())
             pages = list(_pages(document, limits.max_pages))
-            _check_whole(document, pages)
+            _check_whole(document, pages, noticed and not _opens_unmended(content))
             return FileFacts("application/pdf", pages=len(pages))
     except Refusal:
         raise
@@ -88,11 +89,22 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
         raise _damaged("the PDF cannot be opened, nor mended") from None
 
 
-def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Object | None]:
-    """Each page in order, from a page tree that may be malformed in any way; None for one that is not there.
+def _opens_unmended(content: bytes) -> bool:
+    """Whether the table of objects is usable; a warning may be about as little as a missing page size."""
+    try:
+        with pikepdf.open(
+            BytesIO(content), suppress_warnings=True, inherit_page_attributes=False, attempt_recovery=False
+        ):
+            return True
+    except pikepdf.PdfError:
+        return False
 
-    Refusal if there is none, or as soon as there are more than `max_pages`. `document.pages` is not used: it reads
-    the whole tree before it gives the first page, and makes copies of pages that appear twice.
+
+def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Dictionary]:
+    """Each page in order, from a page tree that may be malformed in any way.
+
+    Refusal if there is none, if one is missing, or as soon as there are more than `max_pages`. `document.pages` is
+    not used: it makes copies of pages that appear twice, all of them before it gives the first.
     """
     pages = 0
     seen: set[tuple[int, int]] = set()
@@ -101,8 +113,10 @@ def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Object | N
         if not nodes:
             break
         node = nodes.pop()
-        kids = node.get("/Kids") if isinstance(node, pikepdf.Dictionary) else None
-        if isinstance(node, pikepdf.Dictionary) and isinstance(kids, pikepdf.Array):
+        if not isinstance(node, pikepdf.Dictionary):
+            raise _damaged(f"the PDF is damaged: page {pages + 1:,} is missing")
+        kids = node.get("/Kids")
+        if isinstance(kids, pikepdf.Array):
             if node.objgen in seen or len(nodes) + len(kids) > _MAX_TREE_NODES:
                 break
             if node.is_indirect:
@@ -117,22 +131,24 @@ def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Object | N
                 f"the PDF has more pages than a document may have here; the most is {allowed}",
                 f"Split it into files of at most {allowed} and upload those.",
             )
-        yield node if isinstance(node, pikepdf.Dictionary) else None
+        yield node
     if nodes:
         raise _damaged("the PDF is damaged: its list of pages has no end")
     if pages == 0:
         raise _damaged("the PDF has no pages")
 
 
-def _check_whole(document: pikepdf.Pdf, pages: list[pikepdf.Object | None]) -> None:
+def _check_whole(document: pikepdf.Pdf, pages: list[pikepdf.Dictionary], mended: bool) -> None:
+    """Refusal if something of a page is lost. `mended`: the table of objects had to be made anew."""
     check = _Check(document.is_encrypted)
     lost = [number for number, page in enumerate(pages, 1) if not check.is_whole(page)]
-    # Asked for after that: objects are read, and mended, when they are used.
-    if document.get_warnings():
-        # A reference to a lost object cannot be told from none, so what is missing shows in what the page draws.
-        lost += [number for number, page in enumerate(pages, 1) if page is None or _draws_what_is_not_there(page)]
-        if lost:
-            raise _damaged(f"the PDF is damaged: page {min(lost):,}, or a part of it, is missing")
+    # Asked for after that: an object is read, and mended, when it is used.
+    if not mended and not document.get_warnings():
+        return
+    # A reference to a lost object cannot be told from none, so what is missing shows in what the page draws.
+    lost += [number for number, page in enumerate(pages, 1) if check.draws_what_is_lost(page)]
+    if lost:
+        raise _damaged(f"the PDF is damaged: a part of page {min(lost):,} is missing")
 
 
 @dataclass(slots=True)
@@ -142,14 +158,11 @@ class _Check:
     encrypted: bool
     streams: set[tuple[int, int]] = field(default_factory=set)
     resources: set[tuple[int, int]] = field(default_factory=set)
+    unpacked_bytes: int = 0
 
-    def is_whole(self, page: pikepdf.Object | None) -> bool:
-        """Whether the page, its content and all that it may draw are there."""
-        if page is None:
-            return False
-        contents = page.get("/Contents", pikepdf.Array())
-        parts = list(contents) if isinstance(contents, pikepdf.Array) else [contents]
-        if not all(self._has_data(part) for part in parts):
+    def is_whole(self, page: pikepdf.Dictionary) -> bool:
+        """Whether the page's content and all that it may draw have their data."""
+        if not all(self._has_data(part) for part in _contents(page)):
             return False
         holders = [_holder_of_resources(page)]
         while holders:
@@ -162,6 +175,21 @@ class _Check:
                     raise _damaged("the PDF holds a JPEG image that is cut off: the end of it is missing")
                 holders.append(drawing)
         return True
+
+    def draws_what_is_lost(self, page: pikepdf.Dictionary) -> bool:
+        """Whether the page has no content, or draws a picture or form that is not in its resources."""
+        parts = {part.objgen: part for part in _contents(page) if isinstance(part, pikepdf.Stream)}
+        drawn: set[bytes] = set()
+        for part in parts.values():
+            operators = part.read_bytes()
+            self.unpacked_bytes += len(operators)
+            if self.unpacked_bytes > _UNPACKED_BYTES:
+                raise _damaged("the PDF is damaged, and too large when unpacked to be mended")
+            drawn.update(_DRAWN.findall(operators))
+        resources = _holder_of_resources(page).get("/Resources")
+        drawings = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None
+        there = drawings.keys() if isinstance(drawings, pikepdf.Dictionary) else set()
+        return not parts or any(name.decode("latin-1") not in there for name in drawn)
 
     def _new_drawings(self, holder: pikepdf.Object) -> list[pikepdf.Object]:
         """The pictures and forms in the resources of a page or form, unless they were given before."""
@@ -191,16 +219,11 @@ class _Check:
         return True
 
 
-def _draws_what_is_not_there(page: pikepdf.Object) -> bool:
+def _contents(page: pikepdf.Dictionary) -> list[pikepdf.Object]:
     contents = page.get("/Contents")
     if contents is None:
-        return True
-    parts = list(contents) if isinstance(contents, pikepdf.Array) else [contents]
-    drawn = {name for part in parts if isinstance(part, pikepdf.Stream) for name in _DRAWN.findall(part.read_bytes())}
-    resources = _holder_of_resources(page).get("/Resources")
-    drawings = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None
-    there = drawings.keys() if isinstance(drawings, pikepdf.Dictionary) else set()
-    return any(name.decode("latin-1") not in there for name in drawn)
+        return []
+    return list(contents) if isinstance(contents, pikepdf.Array) else [contents]
 
 
 def _holder_of_resources(page: pikepdf.Object) -> pikepdf.Object:

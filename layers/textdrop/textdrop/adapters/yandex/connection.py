@@ -142,7 +142,6 @@ def connect(where: Endpoint, *, until: float, read_seconds: float, context: ssl.
                 if where.tls:
                     if context is None:
                         raise SettingsError("an endpoint with TLS needs what verifies its certificate")
-                    # An answer without a length ends with the connection: only TLS's own ending proves it whole.
                     plain = context.wrap_socket(plain, server_hostname=where.host, suppress_ragged_eofs=False)
                 return TimedSocket(plain, read_seconds)
             except BaseException:
@@ -157,9 +156,12 @@ def connect(where: Endpoint, *, until: float, read_seconds: float, context: ssl.
 def trust(ca_file: str = "") -> ssl.SSLContext:
     """What verifies the service's certificate: the authorities in `ca_file`, or the system's. Raises SettingsError."""
     try:
-        return ssl.create_default_context(cafile=ca_file or None)
+        context = ssl.create_default_context(cafile=ca_file or None)
     except OSError as error:
         raise SettingsError("the file of certificate authorities cannot be read") from error
+    # An answer without a length ends with the connection: only TLS's own ending proves it whole. (OpenSSL 3 has this.)
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    return context
 
 
 def _addresses(host: str, port: int, until: float) -> list[tuple[int, int, int, Any]]:

@@ -42,7 +42,7 @@ def status(value: Any, asked_id: str, trace: Trace) -> OperationStatus | None:
     operation = mapping(value)
     if not any(name in operation for name in ("id", "done", "error")):
         return None
-    description = described(operation if "id" in operation else {**operation, "id": asked_id})
+    description = described({**operation, "id": either(operation, "id") or asked_id})
     if description is None or description.id != asked_id:
         return None
     error = mapping(operation.get("error"))

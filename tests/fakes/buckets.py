@@ -1,0 +1,164 @@
+"""Buckets in memory, with or without versions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fakes.faults import Fake, Faults, effect
+from textdrop.core.documents import Source
+from textdrop.core.errors import ObjectGone, StoreUnavailable
+from textdrop.ports import Clock, SourceObject
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an object; a delete marker has no body."""
+
+    version_id: str
+    body: bytes | None
+    etag: str = ""
+    last_modified: float = 0.0
+    content_type: str = "binary/octet-stream"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class FakeBucket:
+    """Objects by key, each a list of versions, oldest first. Without versions a list has one."""
+
+    def __init__(self, name: str, clock: Clock, *, versioned: bool = True) -> None:
+        self.name = name
+        self.versions: dict[str, list[Version]] = {}
+        self._clock = clock
+        self._versioned = versioned
+        self._made = 0
+
+    def put(
+        self,
+        key: str,
+        body: bytes,
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "binary/octet-stream",
+    ) -> Source:
+        """Stores the object; returns it as an event tells of it."""
+        now = self._clock.now()
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        named = dict(metadata or {})
+        self._add(key, Version(self._next_version(), body, etag, float(int(now)), content_type, named))
+        return Source(
+            bucket=self.name,
+            key=key,
+            version_id=self.versions[key][-1].version_id,
+            etag=etag,
+            size=len(body),
+            sequencer=f"{self._made:016X}",
+            event_at=now,
+        )
+
+    def delete(self, key: str) -> None:
+        """As DeleteObject without a version: a marker where there are versions, else nothing is left."""
+        if self._versioned:
+            self._add(key, Version(self._next_version(), None))
+        else:
+            self.versions.pop(key, None)
+
+    def forget(self, key: str, version_id: str) -> None:
+        """Deletes one version for ever."""
+        self.versions[key] = [version for version in self.versions[key] if version.version_id != version_id]
+
+    def find(self, key: str, version_id: str = "") -> Version | None:
+        """That version, or the newest; None where there is none or it is a delete marker."""
+        found = [version for version in self.versions.get(key, []) if version_id in ("", version.version_id)]
+        return found[-1] if found and found[-1].body is not None else None
+
+    def keys(self) -> list[str]:
+        """The keys of all objects there are, as a listing shows them."""
+        return sorted(key for key in self.versions if self.find(key) is not None)
+
+    def _next_version(self) -> str:
+        self._made += 1
+        return f"version-{self._made:06d}" if self._versioned else ""
+
+    def _add(self, key: str, version: Version) -> None:
+        self.versions[key] = [*self.versions.get(key, []), version] if self._versioned else [version]
+
+
+class FakeSources(Fake):
+    """Uploads in fake buckets, by their names."""
+
+    port = "sources"
+
+    def __init__(self, buckets: Sequence[FakeBucket], faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self._buckets = {bucket.name: bucket for bucket in buckets}
+
+    @effect
+    def look(self, source: Source) -> SourceObject:
+        version, _ = self._find(source)
+        seen = Source(
+            bucket=source.bucket,
+            key=source.key,
+            version_id=source.version_id,
+            etag=version.etag,
+            size=len(version.body or b""),
+            sequencer=source.sequencer,
+            event_at=source.event_at,
+            last_modified=version.last_modified,
+        )
+        metadata = {name.lower(): value for name, value in version.metadata.items()}
+        return SourceObject(seen, metadata, lambda: self.read(seen))
+
+    @effect
+    def read(self, source: Source) -> bytes:
+        """What a SourceObject's `read` gives."""
+        return self._find(source)[1]
+
+    def _find(self, source: Source) -> tuple[Version, bytes]:
+        bucket = self._buckets.get(source.bucket)
+        version = bucket.find(source.key, source.version_id) if bucket else None
+        if version is None or version.body is None:
+            raise ObjectGone("no such version")
+        if not source.version_id and source.etag and source.etag != version.etag:
+            raise ObjectGone("another ETag")
+        return version, version.body
+
+
+class FakeResults(Fake):
+    """The results bucket over a fake bucket."""
+
+    port = "results"
+
+    def __init__(self, store: FakeBucket, faults: Faults | None = None, total_seconds: float = 5.0) -> None:
+        super().__init__(faults)
+        self.bucket = store.name
+        self.total_seconds = total_seconds
+        self._store = store
+
+    @effect
+    def put(self, key: str, body: bytes, content_type: str) -> None:
+        self._check(key)
+        self._store.put(key, body, content_type=content_type)
+
+    @effect
+    def get(self, key: str) -> bytes | None:
+        version = self._store.find(key)
+        return None if version is None else version.body
+
+    @effect
+    def copy(self, key: str, to: str) -> None:
+        self._check(to)
+        version = self._store.find(key)
+        if version is None or version.body is None:
+            raise StoreUnavailable(f"there is no {key!r} to copy")
+        self._store.put(to, version.body, version.metadata, version.content_type)
+
+    @effect
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            if self._store.find(key) is not None:
+                self._store.delete(key)
+
+    def _check(self, key: str) -> None:
+        if len(key.encode()) > 1024:
+            raise StoreUnavailable("KeyTooLongError")

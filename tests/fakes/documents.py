@@ -1,0 +1,150 @@
+"""Documents, operations and the newest uploads, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from fakes.faults import Fake, Faults, effect
+from textdrop.core.documents import Document, Due, DueKind, Newest, Operation, Source
+from textdrop.core.identity import key_id
+
+OperationKey = tuple[str, int, int]
+
+
+class FakeDocuments(Fake):
+    """`rows` and `operations` are what is stored, for tests to look at and to prepare.
+
+    The index of what is due is up to date unless it is held: `hold_index` keeps it as it is now, `let_index_follow`
+    lets it catch up. So a test chooses how far the hints lag behind the rows.
+    """
+
+    port = "documents"
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self.rows: dict[str, Document] = {}
+        self.operations: dict[OperationKey, Operation] = {}
+        self._held_index: list[Due] | None = None
+
+    def hold_index(self) -> None:
+        """From now on `due` sees the rows as they are at this moment."""
+        with self.lock:
+            self._held_index = self._index()
+
+    def let_index_follow(self) -> None:
+        """From now on `due` sees the rows as they are."""
+        with self.lock:
+            self._held_index = None
+
+    @effect
+    def create(self, document: Document) -> bool:
+        stored = self.rows.get(document.id)
+        if stored is not None:
+            return self.repeated and stored == document
+        self.rows[document.id] = document
+        return True
+
+    @effect
+    def read(self, document_id: str) -> Document | None:
+        return self.rows.get(document_id)
+
+    @effect
+    def write(self, before: Document, after: Document) -> bool:
+        if after.id != before.id or after.rev != before.rev + 1:
+            raise ValueError("a document is written over itself, with a rev one higher")
+        stored = self.rows.get(before.id)
+        if stored is None:
+            return False
+        shrinks = before.unfinished == after.unfinished
+        if stored.rev != before.rev:
+            seen = replace(stored, unfinished=after.unfinished) if shrinks else stored
+            return self.repeated and seen == after
+        changed = {
+            name: getattr(after, name)
+            for name in Document.__dataclass_fields__
+            if getattr(before, name) != getattr(after, name) or name in ("due_kind", "due_at")
+        }
+        self.rows[before.id] = replace(stored, **changed)
+        return True
+
+    @effect
+    def postpone(self, due: Due, due_at: float) -> Document | None:
+        stored = self.rows.get(due.document_id)
+        if stored is None or stored.due_kind != due.kind:
+            return None
+        if stored.due_at == due.due_at:
+            stored = self.rows[due.document_id] = replace(stored, due_at=due_at)
+            return stored
+        return stored if self.repeated and stored.due_at == due_at else None
+
+    @effect
+    def finish_page(self, document_id: str, run: int, page: int) -> frozenset[int] | None:
+        stored = self.rows.get(document_id)
+        if stored is None or stored.run != run:
+            return None
+        left = stored.unfinished - {page}
+        self.rows[document_id] = replace(stored, unfinished=left)
+        return left
+
+    @effect
+    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+        index = self._index() if self._held_index is None else self._held_index
+        found = [entry for entry in index if entry.kind == kind and entry.due_at <= until]
+        return sorted(found, key=lambda entry: entry.due_at)[:limit]
+
+    @effect
+    def read_operation(self, document_id: str, run: int, page: int) -> Operation | None:
+        return self.operations.get((document_id, run, page))
+
+    @effect
+    def read_operations(self, document_id: str, run: int) -> list[Operation]:
+        found = [row for row in self.operations.values() if (row.document_id, row.run) == (document_id, run)]
+        return sorted(found, key=lambda row: row.page)
+
+    @effect
+    def write_operation(self, before: Operation | None, after: Operation) -> bool:
+        key = (after.document_id, after.run, after.page)
+        stored = self.operations.get(key)
+        if _go(stored) != _go(before):
+            return self.repeated and stored == after
+        self.operations[key] = after
+        return True
+
+    def _index(self) -> list[Due]:
+        documents = [
+            Due(row.due_kind, row.due_at, row.id)
+            for row in self.rows.values()
+            if row.due_kind is not None and row.due_at is not None
+        ]
+        operations = [
+            Due(row.due_kind, row.due_at, row.document_id, row.run, row.page)
+            for row in self.operations.values()
+            if row.due_kind is not None and row.due_at is not None
+        ]
+        return documents + operations
+
+
+def _go(row: Operation | None) -> tuple[object, ...] | None:
+    return None if row is None else (row.state, row.holder_rev, row.unknowns)
+
+
+class FakeNewest(Fake):
+    """The newest upload of each key; `rows` by `core.identity.key_id`."""
+
+    port = "newest"
+
+    def __init__(self, faults: Faults | None = None, rows: Mapping[str, Newest] | None = None) -> None:
+        super().__init__(faults)
+        self.rows: dict[str, Newest] = dict(rows or {})
+
+    @effect
+    def raise_to(self, source: Source, newest: Newest) -> Newest:
+        stored = self.rows.get(key_id(source))
+        if stored is None or stored.order < newest.order:
+            stored = self.rows[key_id(source)] = newest
+        return stored
+
+    @effect
+    def read(self, source: Source) -> Newest | None:
+        return self.rows.get(key_id(source))

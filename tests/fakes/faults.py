@@ -1,0 +1,122 @@
+"""What goes wrong in the fakes, and when."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, Literal, ParamSpec, TypeVar
+
+ANY = "*"
+
+
+@dataclass
+class _Planned:
+    call: str
+    when: Literal["before", "after", "lost"]
+    error: Callable[[], BaseException] | None
+    skip: int
+
+
+class Faults:
+    """Every fake asks here before and after each of its calls, named `<port>.<method>`, such as `documents.write`.
+
+    `calls` are all calls so far. A simulation overrides `before` and `after`: what they raise happens before or after
+    the call's effect. They are called outside the fake's lock.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self._lock = threading.Lock()
+        self._planned: list[_Planned] = []
+
+    def fail(
+        self,
+        call: str,
+        error: BaseException | Callable[[], BaseException],
+        *,
+        when: Literal["before", "after"] = "before",
+        skip: int = 0,
+        times: int = 1,
+    ) -> None:
+        """The next such calls (after `skip` good ones) raise this error, before or after their effect."""
+        raised = error if callable(error) else lambda: error
+        with self._lock:
+            self._planned.extend(_Planned(call, when, raised, skip if time == 0 else 0) for time in range(times))
+
+    def lose_answer(self, call: str = ANY) -> None:
+        """The next such call takes effect, its answer is lost, and the library repeats it, as botocore does."""
+        with self._lock:
+            self._planned.append(_Planned(call, "lost", None, 0))
+
+    def before(self, call: str) -> None:
+        """Called before the effect."""
+        with self._lock:
+            self.calls.append(call)
+        self._raise_planned(call, "before")
+
+    def after(self, call: str) -> None:
+        """Called after the effect."""
+        self._raise_planned(call, "after")
+
+    def answer_lost(self, call: str) -> bool:
+        """Whether the answer of this call is to be lost and the call repeated."""
+        return self._taken(call, "lost") is not None
+
+    def _raise_planned(self, call: str, when: str) -> None:
+        planned = self._taken(call, when)
+        if planned is not None and planned.error is not None:
+            raise planned.error()
+
+    def _taken(self, call: str, when: str) -> _Planned | None:
+        with self._lock:
+            for planned in self._planned:
+                if planned.call in (call, ANY) and planned.when == when:
+                    if planned.skip:
+                        planned.skip -= 1
+                        return None
+                    self._planned.remove(planned)
+                    return planned
+        return None
+
+
+class Fake:
+    """A fake of one port. Each of its effects is atomic; its rows are frozen data, so what it gives out never changes.
+
+    `repeated` is set while a call whose answer was lost is repeated: only then may a row that is as the call would
+    have made it be taken for the call's own work.
+    """
+
+    port: str
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults if faults is not None else Faults()
+        self.lock = threading.RLock()
+        self.repeated = False
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+F = TypeVar("F", bound=Fake)
+
+
+def effect(method: Callable[Concatenate[F, P], T]) -> Callable[Concatenate[F, P], T]:
+    """Makes a fake's method one atomic call that can fail before or after its effect, or lose its answer."""
+
+    @wraps(method)
+    def call(self: F, /, *arguments: P.args, **named: P.kwargs) -> T:
+        name = f"{self.port}.{method.__name__}"
+        self.faults.before(name)
+        with self.lock:
+            answer = method(self, *arguments, **named)
+            if self.faults.answer_lost(name):
+                self.repeated = True
+                try:
+                    answer = method(self, *arguments, **named)
+                finally:
+                    self.repeated = False
+        self.faults.after(name)
+        return answer
+
+    return call

@@ -1,0 +1,65 @@
+"""The topic, the uploads queue and the poll function, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from fakes.faults import Fake, Faults, effect
+from textdrop.core.documents import Resume
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice that the topic accepted."""
+
+    body: str
+    attributes: Mapping[str, str]
+
+
+class FakeNotices(Fake):
+    """`published` are the notices that the topic accepted, in order."""
+
+    port = "notices"
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self.published: list[Notice] = []
+
+    @effect
+    def publish(self, body: str, attributes: Mapping[str, str]) -> None:
+        self.published.append(Notice(body, {name: value for name, value in attributes.items() if value}))
+
+
+class FakeResumeQueue(Fake):
+    """`sent` are the messages in the queue, in order; `on_send`, if given, is called with each."""
+
+    port = "resumes"
+
+    def __init__(self, faults: Faults | None = None, on_send: Callable[[Resume], None] | None = None) -> None:
+        super().__init__(faults)
+        self.sent: list[Resume] = []
+        self._on_send = on_send
+
+    @effect
+    def send(self, resume: Resume) -> None:
+        self.sent.append(resume)
+        if self._on_send is not None:
+            self._on_send(resume)
+
+
+class FakePoller(Fake):
+    """`invoked` counts the ticks asked for; `on_invoke`, if given, is called for each."""
+
+    port = "poller"
+
+    def __init__(self, faults: Faults | None = None, on_invoke: Callable[[], None] | None = None) -> None:
+        super().__init__(faults)
+        self.invoked = 0
+        self._on_invoke = on_invoke
+
+    @effect
+    def invoke(self) -> None:
+        self.invoked += 1
+        if self._on_invoke is not None:
+            self._on_invoke()

@@ -1,0 +1,152 @@
+"""The OCR service in memory: it has no idempotency, bills every acceptance, and forgets results."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from fakes.faults import Fake, Faults, effect
+from textdrop.core.answers import NotReady, OperationDescription, OperationStatus, Recognition, Submitted
+from textdrop.core.errors import (
+    OcrAnswerMalformed,
+    OcrOperationUnknown,
+    OcrRejected,
+    OcrUnavailable,
+    Trace,
+)
+from textdrop.core.pages import RecognisedPage
+from textdrop.ports import Clock
+
+INVALID_ARGUMENT, INTERNAL = 3, 13
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How the recognition of a content ends, if not with a page: the service's code and message."""
+
+    code: int = INTERNAL
+    message: str = "recognition failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """One submit that the service took, and billed."""
+
+    operation_id: str
+    content: bytes
+    client_request_id: str
+    ready_at: float
+
+
+def page(text: str) -> RecognisedPage:
+    """A page with this text and nothing else."""
+    return RecognisedPage(width=100, height=100, rotate=0, text=text, blocks=[], tables=[], entities=[], markdown=None)
+
+
+def synthetic_text(content: bytes) -> str:
+    """The text of a content that the table does not hold: as the local OCR service's, so that both can be compared."""
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return f"Content {digest}\nСодержимое {digest}"
+
+
+class FakeOcr(Fake):
+    """`table`: content → its page or failure. A recognition takes `seconds`, by the clock.
+
+    `accepted` are the submits that were billed, in order, whether or not their answer arrived: a fault `after`
+    `ocr.submit` loses an answer, one `before` it is a refusal. `asked` counts asks by operation.
+    """
+
+    port = "ocr"
+
+    def __init__(
+        self,
+        clock: Clock,
+        faults: Faults | None = None,
+        table: Mapping[bytes, RecognisedPage | Failure] | None = None,
+        seconds: float = 0.0,
+        kept_seconds: float = 3 * 86_400.0,
+        submit_total_seconds: float = 5.0,
+        ask_total_seconds: float = 5.0,
+    ) -> None:
+        super().__init__(faults)
+        self.table: dict[bytes, RecognisedPage | Failure] = dict(table or {})
+        self.seconds = seconds
+        self.kept_seconds = kept_seconds
+        self.submit_total_seconds = submit_total_seconds
+        self.ask_total_seconds = ask_total_seconds
+        self.accepted: list[Accepted] = []
+        self.asked: Counter[str] = Counter()
+        self._clock = clock
+
+    @property
+    def billed(self) -> Counter[bytes]:
+        """How often each content was accepted."""
+        return Counter(accepted.content for accepted in self.accepted)
+
+    def prepare(self, content: bytes, media_type: str, languages: Sequence[str], model: str) -> bytes:
+        settings = {"mimeType": media_type, "languageCodes": list(languages), "model": model}
+        return json.dumps({"content": base64.b64encode(content).decode(), **settings}).encode()
+
+    @effect
+    def submit(self, body: bytes, client_request_id: str) -> Submitted:
+        trace = Trace(client_request_id=client_request_id)
+        content = base64.b64decode(json.loads(body)["content"])
+        if not content:
+            raise OcrRejected("content is empty", replace(trace, status=400, code=INVALID_ARGUMENT))
+        operation_id = f"operation{len(self.accepted) + 1:011d}"
+        self.accepted.append(Accepted(operation_id, content, client_request_id, self._clock.now() + self.seconds))
+        return Submitted(_described(operation_id), replace(trace, status=200))
+
+    @effect
+    def result(self, operation_id: str) -> Recognition | NotReady:
+        self.asked[operation_id] += 1
+        trace = Trace(status=200)
+        accepted = self._find(operation_id)
+        if accepted is None or self._clock.now() < accepted.ready_at:
+            return NotReady(replace(trace, status=404, code=5))
+        outcome = self._outcome(accepted)
+        if isinstance(outcome, Failure):
+            kind = OcrRejected if outcome.code == INVALID_ARGUMENT else OcrUnavailable
+            raise kind(outcome.message, Trace(code=outcome.code, message=outcome.message))
+        return Recognition(json.dumps(outcome, ensure_ascii=False).encode(), trace)
+
+    @effect
+    def status(self, operation_id: str) -> OperationStatus:
+        self.asked[operation_id] += 1
+        accepted = self._find(operation_id)
+        if accepted is None:
+            raise OcrOperationUnknown("no such operation", Trace(status=404, code=5))
+        status = OperationStatus(_described(operation_id), done=False, trace=Trace(status=200))
+        if self._clock.now() < accepted.ready_at:
+            return status
+        outcome = self._outcome(accepted)
+        if isinstance(outcome, Failure):
+            return replace(status, done=True, error_code=outcome.code, error_message=outcome.message)
+        return replace(status, done=True)
+
+    def read_page(self, body: bytes) -> RecognisedPage:
+        try:
+            found = json.loads(body)
+        except ValueError:
+            raise OcrAnswerMalformed("not JSON") from None
+        if not isinstance(found, dict) or found.keys() != RecognisedPage.__annotations__.keys():
+            raise OcrAnswerMalformed("not a page")
+        return cast(RecognisedPage, found)
+
+    def _find(self, operation_id: str) -> Accepted | None:
+        for accepted in self.accepted:
+            if accepted.operation_id == operation_id:
+                return accepted if self._clock.now() < accepted.ready_at + self.kept_seconds else None
+        return None
+
+    def _outcome(self, accepted: Accepted) -> RecognisedPage | Failure:
+        return self.table.get(accepted.content) or page(synthetic_text(accepted.content))
+
+
+def _described(operation_id: str) -> OperationDescription:
+    return OperationDescription(id=operation_id, description="OCR async recognition")

@@ -1,0 +1,89 @@
+"""Every external call of a document's way fails once, before and after its effect; the promises hold all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from fakes.faults import Faults
+
+from textdrop.core.documents import DocumentState, Outcome
+from textdrop.core.errors import StoreUnavailable
+from world import KilledError, World
+
+
+class Nth(Faults):
+    """The nth call fails, before or after its effect; calls after it are good."""
+
+    def __init__(self, nth: int, error: Callable[[], BaseException], when: str) -> None:
+        super().__init__()
+        self.nth, self.error, self.when = nth, error, when
+        self.counted = 0
+        self.fired = ""
+
+    def before(self, call: str) -> None:
+        self.counted += 1
+        super().before(call)
+        self._fire(call, "before")
+
+    def after(self, call: str) -> None:
+        super().after(call)
+        self._fire(call, "after")
+
+    def _fire(self, call: str, when: str) -> None:
+        if when == self.when and self.counted == self.nth and not self.fired:
+            self.fired = call
+            raise self.error()
+
+
+def killed() -> BaseException:
+    return KilledError()
+
+
+def unavailable() -> BaseException:
+    return StoreUnavailable("a service failed")
+
+
+def one_way(faults: Faults) -> World:
+    """One good upload and one that is refused, from event to notices, with these faults."""
+    world = World(faults=faults)
+    world.upload("good.png", b"page")
+    world.upload("bad.png", b"damaged")
+    world.run()
+    return world
+
+
+def calls_of_one_way() -> Iterator[tuple[int, str]]:
+    faults = Faults()
+    one_way(faults)
+    return enumerate(list(faults.calls), start=1)
+
+
+CALLS = list(calls_of_one_way())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("error", [killed, unavailable])
+@pytest.mark.parametrize(("nth", "call"), CALLS, ids=[f"{nth}-{call}" for nth, call in CALLS])
+def test_the_promises_hold_whatever_call_fails(
+    nth: int, call: str, error: Callable[[], BaseException], when: str
+) -> None:
+    if call.startswith("ocr.") and error is unavailable:
+        error = killed  # the OCR service's own failures are errors of another kind, tested by themselves
+    faults = Nth(nth, error, when)
+    world = one_way(faults)
+    assert faults.fired == call
+    rows = list(world.documents.rows.values())
+    assert {row.source.key: row.outcome for row in rows} == {
+        "good.png": Outcome.SUCCEEDED,
+        "bad.png": Outcome.FAILED,
+    }
+    assert all(row.state is DocumentState.FINAL and row.due_at is None for row in rows)
+    unknowns = sum(operation.unknowns for operation in world.documents.operations.values())
+    assert 1 <= len(world.ocr.accepted) <= 1 + unknowns
+    assert unknowns <= 1
+    assert world.file("good.png.txt")
+    assert world.file("good.png.error.json") is None
+    assert world.json("bad.png.error.json")["reason"] == "damaged"
+    for row in rows:
+        assert {notice["id"] for notice in world.notices_of(row)} == {f"{row.id}:1:{row.outcome}"}

@@ -1,0 +1,200 @@
+"""The whole application on fakes and a virtual clock: what a user would do, and what subscribers would see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from urllib.parse import quote_plus
+
+from fakes.buckets import FakeBucket, FakeResults, FakeSources
+from fakes.control import FakePause, FakeQuota, FakeTick
+from fakes.documents import FakeDocuments, FakeNewest
+from fakes.faults import Faults
+from fakes.messages import FakeNotices, FakePoller, FakeResumeQueue
+from fakes.ocr import FakeOcr
+from fakes.running import FakeClock, FakeJournal, InlineWorkers
+from textdrop.core import identity
+from textdrop.core.documents import Document, DocumentState, Operation, Resume, Source
+from textdrop.core.errors import Reason, Refusal, StoreUnavailable
+from textdrop.core.events import resume_body
+from textdrop.core.files import FileFacts, FileLimits
+from textdrop.core.policy import Policy
+from textdrop.ports import PollPorts, SubmitPorts
+from textdrop.usecases.accept import Message
+from textdrop.usecases.submit import SubmitSettings, submit
+from textdrop.usecases.tick import PollSettings, tick
+
+SUBMIT_SECONDS = 300.0
+POLL_SECONDS = 120.0
+
+
+class KilledError(BaseException):
+    """The worker's process died: nothing of ours may catch it."""
+
+
+def inspect(content: bytes, limits: FileLimits) -> FileFacts:
+    """Content that tells of itself: "damaged…" is refused, "killer…" ends the process, "pages:3…" has three pages."""
+    if content.startswith(b"damaged"):
+        raise Refusal(Reason.DAMAGED, "The file is damaged.", "Send it again.")
+    if content.startswith(b"killer"):
+        raise KilledError
+    pages = int(content[6:7]) if content.startswith(b"pages:") else 1
+    return FileFacts("image/png", pages, 10, 10)
+
+
+class World:
+    """Uploads go in, `run` lets everything happen until it is quiet, then files, notices and rows can be looked at."""
+
+    def __init__(
+        self, *, versioned: bool = True, recognition_seconds: float = 1.0, faults: Faults | None = None
+    ) -> None:
+        self.clock = FakeClock()
+        self.faults = Faults() if faults is None else faults
+        self.journal = FakeJournal()
+        self.policy = Policy()
+        self.uploads = FakeBucket("uploads", self.clock, versioned=versioned)
+        self.results = FakeBucket("results", self.clock)
+        self.documents = FakeDocuments(self.faults)
+        self.newest = FakeNewest(self.faults)
+        self.pause = FakePause(self.faults)
+        self.tick = FakeTick(self.faults)
+        self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
+        self.notices = FakeNotices(self.faults)
+        self.queue: list[Message] = []
+        self.ticks_asked = 0
+        poller = FakePoller(self.faults, on_invoke=self._tick_asked)
+        quota = FakeQuota(self.faults)
+        self.quota = quota
+        self.submit_ports = SubmitPorts(
+            clock=self.clock,
+            documents=self.documents,
+            quota=quota,
+            pause=self.pause,
+            tick=self.tick,
+            sources=FakeSources([self.uploads], self.faults),
+            ocr=self.ocr,
+            inspect=inspect,
+            poller=poller,
+            workers=InlineWorkers(),
+            journal=self.journal,
+            policy=self.policy,
+        )
+        self.poll_ports = PollPorts(
+            clock=self.clock,
+            documents=self.documents,
+            newest=self.newest,
+            pause=self.pause,
+            tick=self.tick,
+            results=FakeResults(self.results, self.faults),
+            ocr=self.ocr,
+            notices=self.notices,
+            resumes=FakeResumeQueue(self.faults, on_send=self._resumed),
+            poller=poller,
+            workers=InlineWorkers(),
+            journal=self.journal,
+            policy=self.policy,
+        )
+        self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9))
+        self.poll_settings = PollSettings(asks_per_second=45.0, submits_per_second=10.0, step_seconds=20.0)
+
+    def upload(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> Document:
+        """Puts an object, with its event in the queue. The document as it would be accepted, to look it up by."""
+        source = self.uploads.put(key, body, metadata)
+        self.queue.append(Message(f"m{len(self.queue)}", event(source)))
+        return self.document_of(source)
+
+    def document_of(self, source: Source) -> Document:
+        """A stand-in that carries the id of the source's document."""
+        seen = source
+        if not source.version_id:
+            stored = self.uploads.find(source.key)
+            assert stored is not None
+            seen = Source(source.bucket, source.key, etag=stored.etag, last_modified=stored.last_modified)
+        return Document(identity.document_id(seen), source, DocumentState.ACCEPTED, 0.0)
+
+    def submit(self, messages: Iterable[Message] | None = None) -> list[str]:
+        """One invocation of submit with these messages, or with all that the queue holds."""
+        if messages is None:
+            messages, self.queue = self.queue, []
+        return submit(self.submit_ports, self.submit_settings, list(messages), self.clock.now() + SUBMIT_SECONDS)
+
+    def poll(self) -> str:
+        """One invocation of poll."""
+        return tick(self.poll_ports, self.poll_settings, self.clock.now() + POLL_SECONDS)
+
+    def run(self, minutes: int = 600) -> None:
+        """Lets queue, wakes and the schedule work until every document is final. Fails when that does not come."""
+        for _ in range(minutes):
+            while self.queue:
+                batch, self.queue = self.queue[:5], self.queue[5:]
+                try:
+                    failed = self.submit(batch)
+                except (KilledError, StoreUnavailable):
+                    # The queue delivers the batch again.
+                    self.queue.extend(batch)
+                else:
+                    self.queue.extend(message for message in batch if message.id in failed)
+            with suppress(KilledError, StoreUnavailable):
+                self.poll()
+            if not self.queue and self.quiet():
+                return
+            self.clock.advance(60.0)
+        raise AssertionError(f"not quiet after {minutes} minutes")
+
+    def quiet(self) -> bool:
+        """Nothing is due, now or later."""
+        return not self.queue and all(row.due_at is None for row in self.rows())
+
+    def rows(self) -> list[Document | Operation]:
+        """All rows of documents and operations."""
+        return [*self.documents.rows.values(), *self.documents.operations.values()]
+
+    def row(self, document: Document) -> Document:
+        """The document as it is stored."""
+        stored = self.documents.read(document.id)
+        assert stored is not None
+        return stored
+
+    def operation(self, document: Document, page: int = 1) -> Operation:
+        """The operation of a page as it is stored."""
+        stored = self.documents.read_operation(document.id, 1, page)
+        assert stored is not None
+        return stored
+
+    def file(self, key: str) -> bytes | None:
+        """A file in the results bucket."""
+        stored = self.results.find(key)
+        return None if stored is None else stored.body
+
+    def json(self, key: str) -> dict[str, object]:
+        """A JSON file in the results bucket."""
+        body = self.file(key)
+        assert body is not None, f"no {key}; there are {self.results.keys()}"
+        parsed: dict[str, object] = json.loads(body)
+        return parsed
+
+    def notices_of(self, document: Document) -> list[dict[str, object]]:
+        """The notices about a document, as sent."""
+        bodies = [json.loads(notice.body) for notice in self.notices.published]
+        return [body for body in bodies if body["document"] == document.id]
+
+    def _resumed(self, resume: Resume) -> None:
+        self.queue.append(Message(f"r{len(self.queue)}", resume_body(resume)))
+
+    def _tick_asked(self) -> None:
+        self.ticks_asked += 1
+
+
+def event(source: Source) -> str:
+    """The S3 event of an upload, as S3 puts it into a queue."""
+    seen = {"key": quote_plus(source.key, safe="/"), "size": source.size, "eTag": source.etag}
+    seen["sequencer"] = source.sequencer
+    if source.version_id:
+        seen["versionId"] = source.version_id
+    record = {
+        "eventName": "ObjectCreated:Put",
+        "eventTime": "2023-11-14T22:13:20.000Z",
+        "s3": {"bucket": {"name": source.bucket}, "object": seen},
+    }
+    return json.dumps({"Records": [record]})
