@@ -13,7 +13,7 @@ LIFETIME = datetime.timedelta(days=30)
 
 
 def write(certificate: Path, key: Path) -> None:
-    """Write a self-signed server certificate for 127.0.0.1 and localhost, good for 30 days from now, and its private key."""
+    """Write a self-signed server certificate for 127.0.0.1 and localhost, good for 30 days, and its private key."""
     private_key = ec.generate_private_key(ec.SECP256R1())
     public_key = private_key.public_key()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "textdrop local stack")])

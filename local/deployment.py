@@ -14,6 +14,7 @@ import boto3
 from local import processes, servers
 
 if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
@@ -22,6 +23,8 @@ SAM = ROOT / ".local" / "venv" / "sam" / "bin" / "sam"
 UV = ROOT / ".local" / "venv" / "uv" / "bin" / "uv"
 STACK = "textdrop"
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+PROCESSORS = {"x86_64": "x86_64", "arm64": "aarch64"}  # as wheels name them
 
 
 class DeploymentFailed(Exception):
@@ -50,20 +53,31 @@ def build(state: Path) -> Path:
         shutil.rmtree(leftover)
     built = state / "build"
     python = servers.layer_python()
-    command = [SAM, "build", "--template-file", ROOT / "template.yaml", "--build-dir", built]
+    command: list[str | Path] = [SAM, "build", "--template-file", ROOT / "template.yaml", "--build-dir", built]
     command += ["--cached", "--cache-dir", state / "build-cache" / python, "--config-file", _no_config(state)]
     environment = servers.plain_environment() | {"LAYER_PYTHON": python, "UV": str(UV)}
+    environment["LAYER_INTERPRETER"] = str(servers.MINISTACK / "bin" / "python")
+    environment["LAYER_PROCESSORS"] = PROCESSORS[architecture()]
     _run(command, environment | {"AWS_DEFAULT_REGION": servers.REGION}, state, "build")
     return built / "template.yaml"
 
 
 def deploy(state: Path, template: Path, parameters: Mapping[str, str], client_environment: Mapping[str, str]) -> None:
     """Deploy the built template; the stack stands, as the parameters say, when this returns."""
-    command = [SAM, "deploy", "--template-file", template, "--stack-name", STACK, "--config-file", _no_config(state)]
+    command: list[str | Path] = [
+        SAM,
+        "deploy",
+        "--template-file",
+        template,
+        "--stack-name",
+        STACK,
+        "--config-file",
+        _no_config(state),
+    ]
     command += ["--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
     command += ["--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides"]
     command += [f"{name}={value}" for name, value in sorted(parameters.items())]
-    environment = servers.plain_environment() | client_environment
+    environment = servers.plain_environment() | dict(client_environment)
     environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     _run(command, environment, state, "deploy")
 
@@ -92,7 +106,18 @@ def _run(command: list[str | Path], environment: Mapping[str, str], state: Path,
             check=False,
         )
     if done.returncode:
-        raise DeploymentFailed(f"sam {step} ended with {done.returncode}. Its log, {log}, ends:\n{processes.tail(log, 30)}")
+        end = processes.tail(log, 30)
+        raise DeploymentFailed(f"sam {step} ended with {done.returncode}. Its log, {log}, ends:\n{end}")
+
+
+def mend_concurrency(functions: "LambdaClient") -> None:
+    """Make MaximumConcurrency of event sources a number. The emulator keeps a parameter's text and then polls no queue.
+
+    boto3 shows a number in either case, so it is set again whatever it is.
+    """
+    for source in functions.list_event_source_mappings()["EventSourceMappings"]:
+        if "ScalingConfig" in source:
+            functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig=source["ScalingConfig"])
 
 
 def session() -> boto3.Session:
@@ -105,9 +130,9 @@ def session() -> boto3.Session:
 
 
 def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, str]) -> dict[str, str]:
-    """Fill the stack's secret and subscribe a local queue to its notices; the stack's outputs and `NoticesQueueUrl`.
+    """Do by API what the deployment leaves: fill the secret, start the queue's poller, have a local queue of notices.
 
-    May be repeated.
+    Returns the stack's outputs and `NoticesQueueUrl`. May be repeated.
     """
     aws = session()
     verify = str(certificate_file)
@@ -115,6 +140,7 @@ def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, str]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks["Stacks"][0]["Outputs"]}
     secrets = aws.client("secretsmanager", endpoint_url=endpoint, verify=verify)
     secrets.put_secret_value(SecretId=outputs["CredentialsSecretArn"], SecretString=json.dumps(dict(credentials)))
+    mend_concurrency(aws.client("lambda", endpoint_url=endpoint, verify=verify))
     sqs = aws.client("sqs", endpoint_url=endpoint, verify=verify)
     sns = aws.client("sns", endpoint_url=endpoint, verify=verify)
     outputs["NoticesQueueUrl"] = subscribe_queue(sqs, sns, outputs["ResultsTopicArn"], f"{STACK}-notices")

@@ -1,9 +1,10 @@
 """Background processes of the local stack, known by a mark in their environment.
 
-A record of process ids goes stale (a crash, a restart, an id used again), and children of a crashed server are in no record. A mark
-that every child inherits is right at any time: what carries it is ours, nothing else is.
+A record of process ids goes stale (a crash, a restart, an id used again), and a crashed server's children are in no
+record. A mark that every child inherits is right at any time: what carries it is ours, nothing else is.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -14,6 +15,9 @@ from pathlib import Path
 
 MARK = "TEXTDROP_LOCAL_PROCESS"
 TERM_SECONDS = 5.0
+
+# Children are meant to outlive this process. Kept, since a Popen object that goes away before its process complains.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 class ProcessFailed(Exception):
@@ -42,7 +46,7 @@ def start(
     """Start a command under the mark, in a session of its own, its output in `log` (written anew)."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -51,38 +55,41 @@ def start(
             cwd=cwd,
             start_new_session=True,
         )
+    _started.append(child)
+    return child
 
 
 def stop(mark: str) -> None:
-    """End what carries the mark: the first process is asked, then all are, then all are killed."""
-    members = find(mark)
-    for asked, receivers in ((signal.SIGTERM, members[:1]), (signal.SIGTERM, None), (signal.SIGKILL, None)):
-        for pid in find(mark) if receivers is None else receivers:
-            try:
-                os.kill(pid, asked)
-            except ProcessLookupError:
-                continue
-        limit = time.monotonic() + TERM_SECONDS
-        while time.monotonic() < limit:
-            _reap(members)
-            if not find(mark):
-                return
-            time.sleep(0.05)
+    """End what carries the mark: the first process is asked, then those it leaves behind, then all are killed."""
+    first = find(mark)[:1]
+    _signal(first, signal.SIGTERM)
+    _wait(lambda: not set(first) & set(find(mark)))
+    for asked in (signal.SIGTERM, signal.SIGKILL):
+        _signal(find(mark), asked)
+        _wait(lambda: not find(mark))
 
 
-def _reap(pids: Sequence[int]) -> None:
-    """Collect those that are finished children of this process; a zombie would be waited for in vain."""
+def _signal(pids: Sequence[int], asked: signal.Signals) -> None:
     for pid in pids:
-        try:
-            os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            continue
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, asked)
+
+
+def _wait(is_over: Callable[[], bool]) -> None:
+    """Return once it is over, or after TERM_SECONDS."""
+    limit = time.monotonic() + TERM_SECONDS
+    while time.monotonic() < limit:
+        for child in _started:  # a zombie would be waited for in vain
+            child.poll()
+        if is_over():
+            return
+        time.sleep(0.05)
 
 
 def wait_ready(
     child: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, log: Path, timeout_seconds: float
 ) -> None:
-    """Return once `is_ready()` holds; ProcessFailed with the log's end if the process ends or the time is over first."""
+    """Return once `is_ready()` holds; ProcessFailed with the log's end if the process or the time ends first."""
     limit = time.monotonic() + timeout_seconds
     while not is_ready():
         code = child.poll()

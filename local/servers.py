@@ -13,7 +13,8 @@ from local import certificate, processes
 
 ROOT = Path(__file__).resolve().parent.parent
 MINISTACK = ROOT / ".local" / "venv" / "ministack"
-REGION = "us-east-1"
+# In older regions the aws command (version 1) goes round AWS_ENDPOINT_URL, to addresses of SQS that it has by heart.
+REGION = "eu-central-2"
 TEST_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 OCR_API_KEY = "local-test-key"
 
@@ -26,9 +27,7 @@ def plain_environment() -> dict[str, str]:
 
 def _answers(url: str, context: ssl.SSLContext | None = None) -> bool:
     """Whether a GET is answered with 200 within 2 s, whatever proxy the environment names."""
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
         with opener.open(url, timeout=2) as answer:
             return bool(answer.status == 200)
@@ -52,9 +51,9 @@ def ocr_is_up(port: int) -> bool:
 def start_emulator(mark: str, port: int, *, tmp: Path, certificate_file: Path, log: Path) -> None:
     """Start MiniStack over TLS with IAM enforced; it answers when this returns.
 
-    Served by hypercorn directly: MiniStack's own command would also take 127.0.0.1:443 when run as root, so that two stacks could
-    not stand side by side. Functions run in this environment: it is kept small, and names no certificate authority, since
-    MiniStack then gives its functions one that knows its own certificate.
+    Served by hypercorn directly: MiniStack's own command would also take 127.0.0.1:443 when run as root, so that two
+    stacks could not stand side by side. Functions run in this environment: it is kept small, and names no certificate
+    authority, since MiniStack then gives its functions one that knows its own certificate.
     """
     tmp.mkdir(parents=True, exist_ok=True)
     certificate_file.parent.mkdir(parents=True, exist_ok=True)
@@ -79,16 +78,17 @@ def start_emulator(mark: str, port: int, *, tmp: Path, certificate_file: Path, l
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:  # a burst of uploads opens many connections; the child inherits this
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    serve = [MINISTACK / "bin" / "python", "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
-    tls = ["--certfile", certificate_file, "--keyfile", key, "--keep-alive", "75"]
-    child = processes.start(mark, [*serve, *tls], log=log, environment=environment, cwd=tmp)
+    command: list[str | Path] = [MINISTACK / "bin" / "python", "-m", "hypercorn", "ministack.app:app"]
+    command += ["--bind", f"127.0.0.1:{port}", "--keep-alive", "75", "--graceful-timeout", "1"]
+    command += ["--certfile", certificate_file, "--keyfile", key]
+    child = processes.start(mark, command, log=log, environment=environment, cwd=tmp)
     processes.wait_ready(
         child, lambda: emulator_is_up(port, certificate_file), name="the AWS emulator", log=log, timeout_seconds=60
     )
 
 
 def start_ocr(mark: str, port: int, *, engine: str, tmp: Path, log: Path) -> None:
-    """Start the OCR service; it answers when this returns. Its first start may fetch language data: minutes, not seconds."""
+    """Start the OCR service; it answers when this returns. Its first start may fetch language data: minutes."""
     tmp.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "local.ocr", "--engine", engine, "--port", str(port), "--api-key", OCR_API_KEY]
     command += ["--port-file", str(tmp / "ocr.port")]

@@ -1,7 +1,7 @@
 """Makes the project's virtual environments, each exactly as its hashed requirement file says.
 
-Run by local/setup.sh with the Python that the environments are to have; needs nothing but the standard library. An environment
-is left alone while its stamp still holds: same requirement file, same Python, same place. So the usual run takes milliseconds.
+Run by local/setup.sh with the Python that the environments are to have; needs nothing but the standard library. An
+environment is left alone while its stamp still holds: same requirement file, same Python, same place.
 """
 
 import fcntl
@@ -26,8 +26,9 @@ ENVIRONMENTS = {
 }
 
 ADVICE = """\
-What to do: see the lines above. Mostly it is the network: this step downloads packages from the index that pip uses by
-default, or from the one in PIP_INDEX_URL; a proxy is taken from HTTPS_PROXY, a certificate authority from SSL_CERT_FILE.
+What to do: see the lines above. Mostly it is the network: this step downloads packages from the index that pip uses
+by default, or from the one in PIP_INDEX_URL; a proxy is taken from HTTPS_PROXY, a certificate authority from
+SSL_CERT_FILE.
 Then run the same command again: what is finished stays."""
 
 

@@ -1,8 +1,8 @@
 """The local stack: `python -m local.stack up | down | status`.
 
-`up` starts both servers on 127.0.0.1, builds and deploys the real template over TLS with IAM enforced, and writes `env` for a
-shell to source. On a running stack it starts what is missing and deploys what changed. `down` ends it all. State, logs and the
-build stand in one folder, `.local` unless --state names another, so that stacks can stand side by side.
+`up` starts both servers on 127.0.0.1, builds and deploys the real template over TLS with IAM enforced, and writes `env`
+for a shell to source. On a running stack it starts what is missing and deploys what changed. `down` ends it all. State,
+logs and the build stand in one folder, `.local` unless --state names another, so that stacks can stand side by side.
 """
 
 import argparse
@@ -108,8 +108,8 @@ def _hash(*parts: str | Path) -> str:
 def up(state: Path, *, engine: str, real_api_key: str | None, say: Callable[[str], None]) -> dict[str, str]:
     """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
 
-    With `real_api_key` it is deployed against the real OCR service under that key, else against the local one with the engine
-    ("tesseract" or "table").
+    With `real_api_key` it is deployed against the real OCR service under that key, else against the local one with the
+    engine ("tesseract" or "table").
     """
     folder = Folder(state)
     with _alone(folder):
@@ -140,7 +140,7 @@ def up(state: Path, *, engine: str, real_api_key: str | None, say: Callable[[str
             "TABLE_NAME": outputs["TableName"],
             "OCR_BASE_URL": base,
         }
-        _write_env(folder.env, env)
+        write_env(folder.env, env)
     return env
 
 
@@ -167,7 +167,7 @@ def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None])
 
 
 def _ensure_ocr(folder: Folder, record: Record, engine: str, say: Callable[[str], None]) -> None:
-    """The OCR service runs with the engine and from the sources as they are now, on its former port if that can be had."""
+    """The OCR service runs with the engine, from the sources as they are now; on its former port if that is free."""
     wanted = _hash(engine, *sorted((ROOT / "local" / "ocr").rglob("*.py")))
     running = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
     if running and record.ocr == wanted:
@@ -194,7 +194,7 @@ def _deploy(
     say(f"stack: deployed in {time.monotonic() - built:.1f} s")
 
 
-def _write_env(path: Path, env: Mapping[str, str]) -> None:
+def write_env(path: Path, env: Mapping[str, str]) -> None:
     """Write the file for a shell to source. A profile would go before the test credentials, a proxy before loopback."""
     lines = ["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"]
     for name, value in env.items():
@@ -289,7 +289,8 @@ def main(arguments: list[str]) -> int:
             start = time.monotonic()
             key = os.environ["YANDEX_API_KEY"] if options.real else None
             env = up(state, engine=options.engine, real_api_key=key, say=lambda line: print(line, flush=True))
-            print(f"stack: up in {time.monotonic() - start:.1f} s at {env['AWS_ENDPOINT_URL']}, OCR {env['OCR_BASE_URL']}")
+            seconds = time.monotonic() - start
+            print(f"stack: up in {seconds:.1f} s at {env['AWS_ENDPOINT_URL']}, OCR {env['OCR_BASE_URL']}")
             print(f"stack: for a shell: . {Folder(state).env}")
     except (NotUsable, processes.ProcessFailed, deployment.DeploymentFailed) as failure:
         print(f"stack: {failure}", file=sys.stderr)

@@ -14,6 +14,7 @@ from local.ocr.settings import DEFAULT_API_KEY, Settings
 from local.ocr.table import TableError
 from local.ocr.tessdata import TessdataError
 
+log = logging.getLogger("local.ocr")
 API_KEYS_VARIABLE = "LOCAL_OCR_API_KEYS"
 
 
@@ -71,7 +72,8 @@ def write_port(path: Path, port: int) -> None:
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
     settings, port_file = parse(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s ocr %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s ocr %(message)s", datefmt="%H:%M:%S")
+    log.setLevel(logging.INFO)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -80,14 +82,14 @@ def main(arguments: list[str]) -> int:
     except (OSError, TableError, TessdataError) as failure:
         print(f"local.ocr: cannot start: {failure}", file=sys.stderr)
         return 1
-    logging.info("listening url=%s engine=%s", running.url, settings.engine)
+    log.info("listening url=%s engine=%s", running.url, settings.engine)
     if port_file:
         write_port(port_file, running.port)
     stop.wait()
     running.stop()
     if port_file:
         port_file.unlink(missing_ok=True)
-    logging.info("stopped")
+    log.info("stopped")
     return 0
 
 

@@ -1,6 +1,7 @@
 """Reads a bitmap with tesserocr: turns it upright, recognises English and Russian, gives words with their boxes."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ SURE_ORIENTATION = 2.0
 SURE_READING = 75.0
 # A page in mid-recognition cannot be stopped from outside; this ends it.
 RECOGNITION_MILLISECONDS = 120_000
+# A page that takes longer, a photograph or noise, is not tried in yet another turn.
+TURNING_SECONDS = 10
 # A page whose darkest and lightest point are nearer than this has nothing to read.
 LEAST_CONTRAST = 16
 A4_INCHES = 11.7
@@ -45,8 +48,7 @@ class Reader:
         if missing:
             raise ReadingError(f"the OCR engine did not load {', '.join(sorted(missing))} from {folder}")
         self._api.SetVariable("debug_file", os.devnull)
-        # Else it reads a page that lies on its side without saying so, and the turn would be lost.
-        self._api.SetVariable("textord_tabfind_vertical_text", "0")
+        tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
         self._orientation = None
         if with_orientation:
             self._orientation = tesserocr.PyTessBaseAPI(path=str(folder), lang="osd", psm=tesserocr.PSM.OSD_ONLY)
@@ -59,11 +61,13 @@ class Reader:
             raise ReadingError("the bitmap is not grey")
         if lightest - darkest < LEAST_CONTRAST:
             return Page(image.width, image.height, ())
+        started = time.monotonic()
         turn, sure = self._turn(image)
         best = self._try(image, turn)
         if not sure and best.confidence < SURE_READING:
-            others = [self._try(image, other) for other in TURNS if other != turn]
-            best = max(best, *others, key=lambda reading: reading.confidence)
+            for other in TURNS:
+                if other != turn and time.monotonic() < started + TURNING_SECONDS:
+                    best = max(best, self._try(image, other), key=lambda reading: reading.confidence)
         return Page(image.width, image.height, best.blocks, best.turn)
 
     def _turn(self, image: Image.Image) -> tuple[int, bool]:
@@ -83,15 +87,13 @@ class Reader:
         iterator = self._api.GetIterator()
         blocks = [] if iterator is None else _blocks(iterator)
         words = [word for lines in blocks for line in lines for word in line]
-        letters = sum(len(word.text) for word in words)
-        confidence = sum(len(word.text) * word.confidence for word in words) / letters if letters else 0.0
         as_sent = _boxes_as_sent(turn, image.width, image.height)
-        return _Reading(tuple(_block(lines, as_sent) for lines in blocks), confidence, turn if words else 0)
+        return _Reading(tuple(_block(lines, as_sent) for lines in blocks), _confidence(words), turn if words else 0)
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """One try at a page: boxes are those of the page as sent, confidence is the mean of its letters, in percent.
+    """One try at a page; boxes are those of the page as sent, `confidence` is in percent.
 
     `turn`: by how many degrees clockwise the upright page was turned to be the page as sent.
     """
@@ -133,6 +135,19 @@ def _blocks(iterator: tesserocr.PyResultIterator) -> list[list[list[_Found]]]:
             blocks[-1][-1].append(_Found(text, box, place.Confidence(tesserocr.RIL.WORD)))
     with_words = [[line for line in block if line] for block in blocks]
     return [block for block in with_words if block]
+
+
+def _confidence(words: list[_Found]) -> float:
+    """The mean of all letters; 0 when the words stand on their side.
+
+    The engine reads such words well without telling, and their blocks badly; another turn reads all as it should be.
+    """
+    letters = sum(len(word.text) for word in words)
+    long_words = [word for word in words if len(word.text) >= 3]
+    tall = sum(word.box[3] - word.box[1] > word.box[2] - word.box[0] for word in long_words)
+    if not letters or tall * 2 > len(long_words):
+        return 0.0
+    return sum(len(word.text) * word.confidence for word in words) / letters
 
 
 def _block(lines: list[list[_Found]], as_sent: Callable[[Box], Box]) -> Block:

@@ -1,12 +1,16 @@
-"""Settles, word by word, which script a word is in: engines mix up Latin and Cyrillic letters that look alike.
+"""Settles which script each word is in: engines mix up Latin and Cyrillic letters that look alike.
 
 A word's own letters decide where any of them exists in one script alone; a word of look-alikes only follows its line.
+The parts of a word with a hyphen are settled each for itself.
 """
+
+import re
 
 LATIN_LOOK_ALIKES = "ABCEHKMOPTXYaceopxy"
 CYRILLIC_LOOK_ALIKES = "АВСЕНКМОРТХУасеорху"
 TO_CYRILLIC = str.maketrans(LATIN_LOOK_ALIKES, CYRILLIC_LOOK_ALIKES)
 TO_LATIN = str.maketrans(CYRILLIC_LOOK_ALIKES, LATIN_LOOK_ALIKES)
+LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def is_cyrillic(character: str) -> bool:
@@ -20,10 +24,10 @@ def is_latin(character: str) -> bool:
 
 
 def settle_line(words: list[str]) -> list[str]:
-    """The words of a line, each with its look-alikes in one script; a word as sure of both scripts stays as it is."""
-    leaning = [_leaning(word) for word in words]
-    line = sum(leaning) or sum(_apparent(word) for word in words)
-    return [_settle(word, own, line) for word, own in zip(words, leaning, strict=True)]
+    """The words of a line, each run of letters in one script; a run as sure of both scripts stays as it is."""
+    text = "".join(words)
+    line = _leaning(text) or sum(map(is_cyrillic, text)) - sum(map(is_latin, text))
+    return [LETTERS.sub(lambda run: _settle(run[0], line), word) for word in words]
 
 
 def languages(words: list[str]) -> tuple[str, ...]:
@@ -33,26 +37,18 @@ def languages(words: list[str]) -> tuple[str, ...]:
     return tuple(sorted((code for code in counts if counts[code]), key=lambda code: -counts[code]))
 
 
-def _leaning(word: str) -> int:
+def _leaning(text: str) -> int:
     """Letters that are surely Cyrillic, less those that are surely Latin."""
-    cyrillic = sum(is_cyrillic(letter) and letter not in CYRILLIC_LOOK_ALIKES for letter in word)
-    latin = sum(is_latin(letter) and letter not in LATIN_LOOK_ALIKES for letter in word)
+    cyrillic = sum(is_cyrillic(letter) and letter not in CYRILLIC_LOOK_ALIKES for letter in text)
+    latin = sum(is_latin(letter) and letter not in LATIN_LOOK_ALIKES for letter in text)
     return cyrillic - latin
 
 
-def _apparent(word: str) -> int:
-    return sum(map(is_cyrillic, word)) - sum(map(is_latin, word))
-
-
-def _settle(word: str, own: int, line: int) -> str:
-    decisive = own or (line if _only_look_alikes(word) else 0)
-    if decisive > 0:
-        return word.translate(TO_CYRILLIC)
-    if decisive < 0:
-        return word.translate(TO_LATIN)
-    return word
-
-
-def _only_look_alikes(word: str) -> bool:
-    """No letter tells: neither sure letters that cancel each other out, nor any at all."""
-    return all(letter in LATIN_LOOK_ALIKES + CYRILLIC_LOOK_ALIKES for letter in word if letter.isalpha())
+def _settle(run: str, line: int) -> str:
+    only_look_alikes = all(letter in LATIN_LOOK_ALIKES + CYRILLIC_LOOK_ALIKES for letter in run)
+    leaning = line if only_look_alikes else _leaning(run)
+    if leaning > 0:
+        return run.translate(TO_CYRILLIC)
+    if leaning < 0:
+        return run.translate(TO_LATIN)
+    return run

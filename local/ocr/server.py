@@ -139,6 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = IDLE_SECONDS
     disable_nagle_algorithm = True
+    wbufsize = 65_536  # head and body in one write: two would wait for each other's acknowledgement
     server: _HttpServer
 
     def do_GET(self) -> None:
@@ -210,17 +211,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         if self.close_connection:
             self.send_header("Connection", "close")
-        # One write for head and body: two would wait for each other's acknowledgement.
-        head = b"".join(self._headers_buffer) + b"\r\n"
-        self._headers_buffer: list[bytes] = []
-        self.wfile.write(head + answer.body)
+        self.end_headers()
+        self.wfile.write(answer.body)
+        self.wfile.flush()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What http.server itself refuses (a malformed head, an unknown method) is answered as a proxy would."""
         self.close_connection = True
-        if not hasattr(self, "request_version"):
-            self.request_version = self.protocol_version
-        self._send(Answer(code, proxy_answer(400).body, content_type="text/html"))
+        self.request_version = self.protocol_version  # else there is no head to the answer of a malformed request
+        self._send(proxy_answer(code))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are logged as events by the service, not as lines of HTTP."""

@@ -230,6 +230,9 @@ class Service:
                 operation.error = outcome.error if course.error is None else course.error
                 operation.body = outcome.body if operation.error is None else b""
                 operation.finished_at = self._clock() + seconds + operation.extra_seconds
+            took = operation.finished_at - operation.created_at
+            code = 0 if operation.error is None else operation.error["code"]
+            log.info("recognition operation=%s takes_seconds=%.2f code=%d", operation.operation_id, took, code)
 
         self._engine.begin(submission, finish)
         return json_answer(operation_json(operation.operation_id, now, now, done=False, error=None))
@@ -278,4 +281,5 @@ class Service:
             return error_answer(RESULT, NOT_FOUND, f"operation data is not ready {operation.operation_id}")
         if operation.error is not None:
             return error_answer(RESULT, operation.error["code"], operation.error["message"])
+        log.info("result read operation=%s bytes=%d", operation.operation_id, len(operation.body))
         return Answer(200, operation.body)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.ocr.tessdata import DEFAULT_FOLDER
+
 DEFAULT_API_KEY = "local-test-key"
 
 
@@ -38,7 +40,7 @@ class Settings:
     table: Path | None = None
     """Table engine: a JSON file, content's sha256 → {"text" | "annotation" | "error"}."""
 
-    tessdata: Path = Path(".local/tessdata")
+    tessdata: Path = DEFAULT_FOLDER
     """Tesseract engine: the folder of its language data, filled if it is not."""
     workers: int = 2
     """Tesseract engine: recognitions at once."""

@@ -150,7 +150,7 @@ def image_size(content: bytes) -> tuple[int, int]:
     """Width and height in pixels as the head says; (0, 0) when it says none."""
     try:
         width, height = imagesize.get(io.BytesIO(content))
-    except Exception:  # a hostile head may raise anything in the parser; recognition then says what is wrong
+    except Exception:  # noqa: BLE001 - a hostile head may raise anything in the parser; recognition says what is wrong
         return 0, 0
     return (int(width), int(height)) if width > 0 and height > 0 else (0, 0)
 
@@ -161,5 +161,5 @@ def _pdf_pages(content: bytes) -> int | None:
     try:
         with pikepdf.open(io.BytesIO(content)) as pdf:
             return len(pdf.pages)
-    except Exception:  # damaged or encrypted, in any way: recognition then says what is wrong
+    except Exception:  # noqa: BLE001 - damaged or encrypted, in any way: recognition says what is wrong
         return None

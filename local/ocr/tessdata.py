@@ -35,6 +35,9 @@ APT_SECONDS = 240
 MOST_PARTS = 64
 
 
+DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / ".local" / "tessdata"
+
+
 class TessdataError(Exception):
     """Language data that is needed cannot be had; the message says what was tried and how to get it."""
 
@@ -193,7 +196,7 @@ def _advice(name: str, failure: str, into: Path) -> str:
 def main(arguments: list[str]) -> int:
     """Set up the language data and print where it is; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local.ocr.tessdata", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--into", type=Path, default=Path(".local/tessdata"), help="the folder (default: %(default)s)")
+    parser.add_argument("--into", type=Path, default=DEFAULT_FOLDER, help="the folder (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         languages = prepare(options.into)

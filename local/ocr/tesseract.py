@@ -4,7 +4,6 @@ import logging
 import queue
 import tempfile
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,11 +70,7 @@ class TesseractEngine:
     def _work(self, reader: Reader) -> None:
         while True:
             job = self._jobs.get()
-            started = time.monotonic()
-            outcome = self._recognise(reader, job)
-            said = "recognised" if outcome.error is None else f"failed code={outcome.error['code']}"
-            log.info("%s seconds=%.2f result_bytes=%d", said, time.monotonic() - started, len(outcome.body))
-            job.finish(outcome, 0.0)
+            job.finish(self._recognise(reader, job), 0.0)
 
     def _recognise(self, reader: Reader, job: _Job) -> Outcome:
         try:
@@ -87,6 +82,6 @@ class TesseractEngine:
             return failed(INVALID_ARGUMENT, str(failure))
         except ReadingError as failure:
             return failed(DEADLINE_EXCEEDED, str(failure))
-        except Exception as failure:  # one hostile page must not end the worker; its operation says so
+        except Exception as failure:  # noqa: BLE001 - a hostile page must not end the worker; its operation says so
             log.error("recognition raised %s", type(failure).__name__)
             return failed(INTERNAL, "recognition failed")

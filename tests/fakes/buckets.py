@@ -76,6 +76,13 @@ class FakeBucket:
         """The keys of all objects there are, as a listing shows them."""
         return sorted(key for key in self.versions if self.find(key) is not None)
 
+    def content_type(self, key: str) -> str:
+        """The content type of the object there is."""
+        version = self.find(key)
+        if version is None:
+            raise KeyError(key)
+        return version.content_type
+
     def _next_version(self) -> str:
         self._made += 1
         return f"version-{self._made:06d}" if self._versioned else ""

@@ -50,6 +50,10 @@ class Faults:
         with self._lock:
             self._planned.append(_Planned(call, "lost", None, 0))
 
+    def left(self) -> int:
+        """How many planned faults have not happened yet."""
+        return len(self._planned)
+
     def before(self, call: str) -> None:
         """Called before the effect."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -28,7 +29,13 @@ class FakeNotices(Fake):
 
     @effect
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
-        self.published.append(Notice(body, {name: value for name, value in attributes.items() if value}))
+        sent = {name: _carried(value) for name, value in attributes.items() if value}
+        self.published.append(Notice(_carried(body), sent))
+
+
+def _carried(text: str) -> str:
+    # A topic carries the characters of XML 1.0.
+    return re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
 
 
 class FakeResumeQueue(Fake):

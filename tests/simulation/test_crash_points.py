@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from fakes.faults import Faults
 
+from fakes.faults import Faults
 from textdrop.core.documents import DocumentState, Outcome
 from textdrop.core.errors import StoreUnavailable
 from world import KilledError, World

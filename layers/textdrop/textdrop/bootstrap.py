@@ -63,7 +63,9 @@ def submit() -> tuple[SubmitPorts, SubmitSettings]:
 
 def poll() -> tuple[PollPorts, PollSettings]:
     """The poll function's ports and settings, ready for one invocation. Raises SettingsError."""
-    return _poll()
+    ports, settings, ocr = _poll()
+    ocr.new_connections()
+    return ports, settings
 
 
 @cache
@@ -91,7 +93,7 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
 
 
 @cache
-def _poll() -> tuple[PollPorts, PollSettings]:
+def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
     settings = poll_settings(os.environ)
     table = Table(clients.dynamodb(), settings.table_name)
     results = S3Results(clients.s3(), settings.results_bucket)
@@ -113,7 +115,7 @@ def _poll() -> tuple[PollPorts, PollSettings]:
         policy=Policy(),
     )
     step_seconds = ocr.ask_total_seconds + results.total_seconds + STEP_SPARE_SECONDS
-    return ports, PollSettings(ASKS_PER_SECOND, settings.submits_per_second, step_seconds)
+    return ports, PollSettings(ASKS_PER_SECOND, settings.submits_per_second, step_seconds), ocr
 
 
 def _ocr(settings: OcrSettings) -> YandexOcr:

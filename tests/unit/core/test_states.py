@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+
 from textdrop.core import observations as see
 from textdrop.core import states
 from textdrop.core.answers import OperationDescription
@@ -571,6 +572,7 @@ def test_rule_ids_are_unique() -> None:
 def test_what_is_written_keeps_the_invariants(example: Example) -> None:
     """A document that is not final has a due time, a final one none; a written document's rev is one higher."""
     row = decide(example, states.RULES).row
+    assert row is not None
     if isinstance(row, Document):
         assert (row.due_at is None) == (row.state is DocumentState.FINAL)
         assert (row.due_kind is None) == (row.state is DocumentState.FINAL)

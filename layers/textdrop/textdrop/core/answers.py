@@ -45,7 +45,8 @@ class OperationStatus:
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """The result cannot be read yet: 404 with the service's body, an empty 200, or a body without a page."""
+    """The result cannot be read, yet or any more: 404 or 410, an empty 200, or a body without a page. The caller knows
+    the operation's age."""
 
     trace: Trace = field(default_factory=Trace)
 

@@ -98,7 +98,8 @@ class Document:
 
     `rev` grows with every write but the shrinking of `unfinished`; it is the fencing token. A lease is a `due_at` in
     the future and a `holder`. `attempts` counts goes that never came back, `setbacks` orderly returns in a row (for
-    the backoff), `goes` every go at submitting. `pages` is 0 until known. A final row has no due time, every other has one. Times: epoch seconds.
+    the backoff), `goes` every go at submitting. `pages` is 0 until known. A final row has no due time, every other
+    has one. Times: epoch seconds.
     """
 
     id: str

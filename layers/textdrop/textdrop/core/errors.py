@@ -15,7 +15,7 @@ TextdropError
 │   ├── OcrOperationUnknown   the service does not know the operation (any more, or yet)
 │   ├── OcrAnswerTooLarge     a result over our limit: never again
 │   └── OcrAnswerMalformed    an answer that cannot be read whole: ask again
-└── StoreUnavailable          a cloud service failed or throttled us after its own retries: the row's due time brings it back
+└── StoreUnavailable          a cloud service failed or throttled us: the row's due time brings it back
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class OcrError(TextdropError):
 
 
 class OcrUnreachable(OcrError):
-    """No connection could be made, so nothing was sent. Safe to repeat, even a submit."""
+    """Nothing was sent: no connection, no time left, or the secret could not be read. Safe to repeat, even a submit."""
 
 
 class OcrUnavailable(OcrError):

@@ -28,7 +28,8 @@ def delivery_worn_out(attempts: int) -> Problem:
     """The delivery's workers died too often."""
     return Problem(
         Reason.INTERNAL,
-        f"Delivering the result ended the worker {attempts} times. The pages as received are kept in the results bucket.",
+        f"Delivering the result ended the worker {attempts} times."
+        " The pages as received are kept in the results bucket.",
         "Raise the poll function's memory or timeout, then upload the file again.",
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from textdrop.core.policy import Policy
 
-# The rows, observations and results differ by rule; `decide_document` and `decide_operation` give them back their types.
+# Rows and observations differ by rule; `decide_document` and `decide_operation` give them back their types.
 When = Callable[[Any, Any, float, Policy], bool]
 Then = Callable[[Any, Any, float, Policy], Any]
 

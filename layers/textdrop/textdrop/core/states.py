@@ -1,7 +1,7 @@
 """One function decides, for every row and everything that can be seen of it, what the row becomes.
 
-`decide(row, seen, now, policy)` goes through `RULES` from the top; the first whose `when` holds gives the next row. Each
-rule has an id, used in code, logs and docs alike, and a sentence. What no rule matches is an error, said aloud.
+A decision goes through the rules from the top; the first whose `when` holds gives the next row. Each rule has an id,
+used in code, logs and docs alike, and a sentence. What no rule matches is an error, said aloud.
 """
 
 from __future__ import annotations

@@ -104,9 +104,10 @@ class S3Results:
             try:
                 answer = self._client.get_object(Bucket=self.bucket, Key=key)
             except ClientError as error:
-                if code(error) == "NoSuchKey":
-                    return None
-                raise
+                # By the status: S3's own words for a key with control characters are no XML that can be read.
+                if http_status(error) != 404 or code(error) == "NoSuchBucket":
+                    raise
+                return None
             with answer["Body"] as body:
                 return body.read()
 

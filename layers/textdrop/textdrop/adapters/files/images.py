@@ -48,7 +48,7 @@ def inspect_jpeg(content: bytes, limits: FileLimits) -> FileFacts:
     images after the end marker, as phones add them, do not matter.
     """
     size: tuple[int, int] | None = None
-    orientation = 1
+    orientation: int | None = None
     has_data = False
     for marker, payload in _jpeg_segments(content):
         if marker in _FRAME_HEADERS and size is None:
@@ -56,14 +56,14 @@ def inspect_jpeg(content: bytes, limits: FileLimits) -> FileFacts:
                 raise _damaged("the header of the JPEG image is broken")
             height, width = struct.unpack_from(">HH", payload, 1)
             size = _checked_size(width, height, limits)
-        elif marker == _APP1 and payload.startswith(b"Exif\0\0"):
+        elif marker == _APP1 and payload.startswith(b"Exif\0\0") and orientation is None:
             orientation = _exif_orientation(payload[6:])
         elif marker == _SOS:
             has_data = True
         elif marker == _EOI:
             if size is None or not has_data:
                 raise _damaged("the JPEG image holds no picture")
-            width, height = _turned(size, orientation)
+            width, height = _turned(size, orientation or 1)
             return FileFacts("image/jpeg", pages=1, width=width, height=height)
     raise _damaged("the JPEG image is cut off: its end is missing")
 

@@ -47,6 +47,8 @@ _MAX_TREE_DEPTH = 50
 _MAX_OBJECTS = 200_000
 # In the operators of a page: "/Name Do". A name with an escape (#) in it, which is rare, is left out.
 _DRAWN = re.compile(rb"(/[^\s/\[\]<>(){}%#]+)\s+Do\b")
+_KIDS = re.compile(rb"/Kids\s*\[([^\]]*)\]")
+_REFERENCE = re.compile(rb"(\d{1,10})\s+(\d{1,5})\s+R\b")
 _OBJECT_START = re.compile(rb"\d\s+\d+\s+obj\b")
 _ENCRYPT = re.compile(rb"/Encrypt\s*(?:(\d{1,10})\s+(\d{1,5})\s+R\b|<<)")
 _FILTER_BUT_PASSWORD = re.compile(rb"/Filter\s*/(?!Standard\b|Crypt\b|\w*Decode\b)[A-Za-z]")
@@ -69,7 +71,7 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
                 raise _damaged("the PDF is cut off: its end is missing")
             noticed = bool(document.get_warnings())
             pages = list(_pages(document, limits.max_pages))
-            _check_whole(document, pages, noticed and not _opens_unmended(content))
+            _check_whole(document, pages, content, noticed)
             return FileFacts("application/pdf", pages=len(pages))
     except Refusal:
         raise
@@ -79,7 +81,7 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
             "the PDF opens only with a password",
             "Save it without the password and upload that.",
         ) from None
-    except Exception:  # whatever a malformed object makes the library or the reading of it raise, it means one thing
+    except Exception:  # noqa: BLE001 - whatever a malformed object makes the library raise, it means one thing
         if _is_encrypted_without_password(content):
             raise Refusal(
                 Reason.ENCRYPTED,
@@ -138,12 +140,19 @@ def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Dictionary
         raise _damaged("the PDF has no pages")
 
 
-def _check_whole(document: pikepdf.Pdf, pages: list[pikepdf.Dictionary], mended: bool) -> None:
-    """Refusal if something of a page is lost. `mended`: the table of objects had to be made anew."""
+def _check_whole(document: pikepdf.Pdf, pages: list[pikepdf.Dictionary], content: bytes, noticed: bool) -> None:
+    """Refusal if a page or something of it is lost. `noticed`: there were warnings when the document was opened."""
     check = _Check(document.is_encrypted)
     lost = [number for number, page in enumerate(pages, 1) if not check.is_whole(page)]
     # Asked for after that: an object is read, and mended, when it is used.
-    if not mended and not document.get_warnings():
+    mended = bool(document.get_warnings())
+    if not noticed and not mended:
+        return
+    # Mending drops the pages that are not there from the lists of pages; the file still names them.
+    listed = {page for kids in _KIDS.finditer(content) for page in _REFERENCE.findall(kids[1])}
+    if any(document.get_object(int(number), int(generation)) is None for number, generation in listed):
+        raise _damaged("the PDF is damaged: one of its pages is missing")
+    if not mended and _opens_unmended(content):
         return
     # A reference to a lost object cannot be told from none, so what is missing shows in what the page draws.
     lost += [number for number, page in enumerate(pages, 1) if check.draws_what_is_lost(page)]

@@ -21,7 +21,11 @@ def inspect(content: bytes, limits: FileLimits) -> FileFacts:
         looks_like, advice = describe_unsupported(content)
         raise Refusal(Reason.UNSUPPORTED_TYPE, f"the file is {looks_like}; PDF, JPEG and PNG can be recognised", advice)
     if len(content) > limits.max_bytes:
-        raise too_large(len(content), limits)
+        raise Refusal(
+            Reason.FILE_TOO_LARGE,
+            f"the file has {len(content):,} bytes; the most is {limits.max_bytes:,}",
+            "Scan it at a lower resolution or in grey, compress it, or split it, and upload that.",
+        )
     # A PDF library costs memory and time that images should not pay for, so it is imported for a PDF only.
     if kind == "application/pdf":
         from textdrop.adapters.files.pdf import inspect_pdf
@@ -30,12 +34,3 @@ def inspect(content: bytes, limits: FileLimits) -> FileFacts:
     from textdrop.adapters.files.images import inspect_jpeg, inspect_png
 
     return inspect_jpeg(content, limits) if kind == "image/jpeg" else inspect_png(content, limits)
-
-
-def too_large(size_bytes: int, limits: FileLimits) -> Refusal:
-    """The refusal of a file of `size_bytes`, for one that is known to be too large before it is read, too."""
-    return Refusal(
-        Reason.FILE_TOO_LARGE,
-        f"the file has {size_bytes:,} bytes; the most is {limits.max_bytes:,}",
-        "Scan it at a lower resolution or in grey, compress it, or split it, and upload that.",
-    )

@@ -56,8 +56,9 @@ _DEFAULT_TIMEOUTS = Timeouts()
 class YandexOcr:
     """One for a process; its threads share it.
 
-    `submit_total_seconds` and `ask_total_seconds` are the most that a submit and an ask can take, all in all. Only a
-    slow reading of the secret could add to that, never a request: none begins or goes on once the total is over.
+    `submit_total_seconds` and `ask_total_seconds` are the most that a submit and an ask take on the network, from the
+    look-up of the host to the last byte, a repeat after a 401 and all: no request begins or goes on once it is over.
+    Only two things could add to that: a slow reading of the secret, and the parsing of a large result.
 
     A 401 makes the credentials be read again, and the request is repeated once, within the same total, if they
     changed: a refused submit was not accepted, so at most one submit of the two is. Nothing else is ever repeated.

@@ -141,7 +141,6 @@ def _converse(
 ) -> tuple[Answer, bool]:
     """The answer, and whether another exchange may follow on the connection."""
     http_connection = http.client.HTTPConnection(where.host, where.port)
-    http_connection.auto_open = 0  # never connects by itself
     http_connection.sock = connection
     sent_whole = True
     try:

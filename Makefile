@@ -1,0 +1,67 @@
+# `make` lists the targets. Nothing is needed but Python 3.11 or newer and make; PYTHON=/path/to/python chooses one.
+# FILES: what `make demo` uploads instead of its samples.
+.DEFAULT_GOAL := help
+export SAM_CLI_TELEMETRY = 0
+export PYTHON FILES
+
+BIN = .venv/bin
+SAM = .local/venv/sam/bin/sam
+UV = .local/venv/uv/bin/uv
+
+.PHONY: help setup up down status demo test lint types imports template format build deploy requirements logs clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
+
+setup: ## make the virtual environments, or bring them up to date
+	@sh local/setup.sh
+
+demo: setup ## upload samples (or FILES="a.pdf scans/*.jpg") to the local stack and show their text
+	@$(BIN)/python -m local.demo $(FILES)
+
+up: setup ## start the local stack and deploy into it; on a running one, deploy what changed
+	@$(BIN)/python -m local.stack up
+
+down: ## end the local stack
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m local.stack down
+
+status: setup ## tell what of the local stack runs
+	@$(BIN)/python -m local.stack status
+
+logs: setup ## show the functions' logs on the local stack
+	@. .local/env && sam logs --stack-name textdrop
+
+test: lint types imports template ## everything that is checked: lint, types, import rules, template, all tests
+	@$(BIN)/python -m pytest
+
+lint: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: setup
+	@$(BIN)/mypy
+
+imports: setup
+	@PYTHONPATH=.:layers/textdrop $(BIN)/lint-imports
+
+template: setup
+	@AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
+	@$(BIN)/cfn-lint template.yaml
+
+format: setup ## format the sources and mend what ruff can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+build: setup ## build for AWS into .aws-sam, with bytecode if a python3.13 is at hand
+	@rm -rf functions/*/__pycache__
+	@UV="$(CURDIR)/$(UV)" $(SAM) build
+
+deploy: build ## build and deploy to the AWS account that the shell is signed in to; asks before it changes anything
+	@$(SAM) deploy --confirm-changeset
+
+requirements: setup ## compile the requirement files anew from pyproject.toml; UPGRADE=1 takes the newest versions
+	@sh local/requirements/compile.sh $(if $(UPGRADE),--upgrade)
+
+clean: down ## remove all that is made here: environments, state, builds, caches
+	@rm -rf .venv .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The demo: files in, progress on the screen, text out."""

@@ -1,0 +1,173 @@
+"""`python -m local.demo [FILE ...]`: files go into the local stack, and their text comes out.
+
+Without files, samples made for it go in. A stack that is not running is started, and ended afterwards; a running one
+stays.
+"""
+
+import argparse
+import itertools
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import deployment, processes, samples, servers, stack
+from local.demo import account as aws
+from local.demo import files, run, view
+from local.demo.account import Account
+from local.demo.expectation import judge
+from local.demo.progress import Upload
+from local.demo.screen import open_screen
+
+LIMIT_SECONDS = 180
+LIMIT_SECONDS_REAL = 900
+LIMIT_SECONDS_A_FILE = 20
+ENDED, UNEXPECTED, NOT_USABLE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the demo; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description=(__doc__ or "").split("\n\n", 1)[1])
+    parser.add_argument("files", nargs="*", metavar="FILE", help="what to upload; patterns such as 'scans/*.jpg' too")
+    parser.add_argument("--state", type=Path, default=stack.DEFAULT_STATE, help="folder of the stack (default: .local)")
+    options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without Cyrillic shows "?"
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):  # boto3 would look for it, though it is not used here
+        os.environ.pop(name, None)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        chosen = files.choose(options.files) if options.files else None
+        return with_stack(options.state.resolve(), chosen, os.environ.get("YANDEX_API_KEY") or None)
+    except files.FilesNotUsable as problem:
+        _complain(f"these files cannot be uploaded, so nothing was started:\n{problem}")
+        return NOT_USABLE
+    except (stack.NotUsable, processes.ProcessFailed, deployment.DeploymentFailed) as failure:
+        _complain(str(failure))
+    except (BotoCoreError, ClientError) as failure:
+        _complain(f"the local stack did not do what it was asked: {failure}")
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return UNEXPECTED
+
+
+def with_stack(state: Path, chosen: list[Path] | None, api_key: str | None) -> int:
+    """Run the demo on the stack, which is running or not afterwards as it was before; the exit code."""
+    was_up = stack.is_up(state)
+    try:
+        env = running_stack(state, api_key) if was_up else None
+        if env is None:
+            env = stack.up(state, engine="tesseract", real_api_key=api_key, say=_say)
+        return demonstrate(state, env, chosen, real=api_key is not None, stays=was_up)
+    finally:
+        if not was_up:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would leave servers behind
+            if stack.down(state):
+                _say("stack: ended, as it was not running before")
+
+
+def running_stack(state: Path, api_key: str | None) -> dict[str, str] | None:
+    """The variables of a running stack that has all it needs; None when something is to be started.
+
+    NotUsable when it works with the other OCR service.
+    """
+    env = stack.read_env(state)
+    port = urlsplit(env["OCR_BASE_URL"]).port if env["OCR_BASE_URL"].startswith("http://127.0.0.1:") else None
+    if api_key is None and port is None:
+        raise stack.NotUsable(
+            "the running stack uses the real OCR service, where pages are billed, and YANDEX_API_KEY is not set. "
+            "Set it to go on, or end the stack with `make down`."
+        )
+    if api_key is not None and port is not None:
+        raise stack.NotUsable(
+            "YANDEX_API_KEY is set, but the running stack uses the local OCR service. "
+            "End it with `make down`, or unset the variable."
+        )
+    return env if port is None or servers.ocr_is_up(port) else None
+
+
+def demonstrate(state: Path, env: Mapping[str, str], chosen: list[Path] | None, *, real: bool, stays: bool) -> int:
+    """Upload, follow and report; the exit code. `stays`: the stack runs on afterwards."""
+    home = new_folder(state / "demo")
+    expected = {} if chosen else {sample.path: sample for sample in samples.write_samples(home / "samples")}
+    uploads = planned(chosen or list(expected), f"demo/{home.name}/")
+    account = aws.connect(env)
+    service = "the real OCR service, which bills pages" if real else "the local OCR service"
+    count = f"{len(uploads)} file{'' if len(uploads) == 1 else 's'}"
+    _say(f"\n{count} to s3://{account.uploads_bucket}/demo/{home.name}/, read by {service}:")
+    screen = open_screen(sys.stdout, len(uploads))
+    limit_seconds = (LIMIT_SECONDS_REAL if real else LIMIT_SECONDS) + LIMIT_SECONDS_A_FILE * len(uploads)
+    with aws.notices(account, f"demo/{home.name}/", f"textdrop-demo-{home.name}") as queue_url:
+        run.follow(account, uploads, queue_url, screen, limit_seconds)
+    _say("\nHow each ended:")
+    widths = view.name_width(uploads, screen.columns), view.ending_width(uploads)
+    good = 0
+    for upload in uploads:
+        path = run.fetch(account, upload, home / "results")
+        text = None if path is None else run.beginning(path)
+        as_expected, remark = judge(upload, text, expected.get(upload.path))
+        good += as_expected
+        _say("\n".join(view.report(upload, text, remark, widths, screen.columns)))
+    run.keep_notices(uploads, home / "notices.jsonl")
+    _say(f"\n{good} of {len(uploads)} " + ("came to an outcome." if chosen else "ended as expected."))
+    if good < len(uploads) and not stays:
+        _say("To look into it: `make up`, then the same again. The stack then stays, and `make logs` tells more.")
+    _say("\n".join(places(account, home, stays)))
+    example = next((upload.path for upload in uploads if upload.outcome == "succeeded"), uploads[0].path)
+    _say("To go on by hand:")
+    _say("\n".join("  " + line for line in view.carry_on(_near(example), _near(stack.Folder(state).env), stays)))
+    return ENDED if good == len(uploads) else UNEXPECTED
+
+
+def planned(paths: Sequence[Path], folder: str) -> list[Upload]:
+    """The uploads of these files below a folder of the bucket."""
+    return [Upload(name, folder + name, path) for name, path in zip(files.names(paths), paths, strict=True)]
+
+
+def new_folder(parent: Path) -> Path:
+    """A folder of this run alone, named by the time."""
+    started = time.strftime("%Y%m%d-%H%M%S")
+    for number in itertools.count(1):
+        folder = parent / (started if number == 1 else f"{started}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise AssertionError("counting has no end")
+
+
+def places(account: Account, home: Path, stays: bool) -> list[str]:
+    """Where results and notices are."""
+    lines = [f"Results   {_near(home)}/results/"]
+    if stays:
+        lines.append(f"          s3://{account.results_bucket}/demo/{home.name}/")
+    return [*lines, f"Notices   {_near(home)}/notices.jsonl"]
+
+
+def _near(path: Path) -> Path:
+    """The path as seen from here, where it is below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _complain(what: str) -> None:
+    print(f"demo: {what}", file=sys.stderr)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

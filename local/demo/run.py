@@ -1,0 +1,91 @@
+"""One run: files go in, progress is shown until each is over, results come to a local folder."""
+
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.demo import account as aws
+from local.demo.account import Account
+from local.demo.progress import UPLOADED, UPLOADING, Upload, document_id, see_notice, see_state
+from local.demo.screen import Screen
+
+UPLOADS_AT_ONCE = 4
+LOOK_SECONDS = 1
+TEXT_SHOWN_BYTES = 65536
+
+
+def follow(account: Account, uploads: Sequence[Upload], queue_url: str, screen: Screen, limit_seconds: float) -> None:
+    """Each upload is over when this returns, unless the time limit came first."""
+    by_key = {upload.key: upload for upload in uploads}
+    limit = time.monotonic() + limit_seconds
+    screen.show(uploads, time.monotonic())
+    executor = ThreadPoolExecutor(UPLOADS_AT_ONCE, "upload")
+    try:
+        sent: list[Future[None]] = [executor.submit(_send, account, upload) for upload in uploads]
+        while not all(upload.over for upload in uploads) and time.monotonic() < limit:
+            for body in aws.receive(account, queue_url, LOOK_SECONDS if all(map(Future.done, sent)) else 0):
+                see_notice(by_key, body, time.monotonic())
+            under_way = {upload.document: upload for upload in uploads if upload.document and not upload.over}
+            for document, state in aws.states(account, list(under_way)).items():
+                see_state(under_way[document], state)
+            screen.show(uploads, time.monotonic())
+            for future in filter(Future.done, sent):
+                future.result()  # raises what `_send` did not expect
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _send(account: Account, upload: Upload) -> None:
+    see_state(upload, UPLOADING)
+    try:
+        version = aws.put(account, upload.path, upload.key)
+    except (OSError, ClientError, BotoCoreError) as error:
+        upload.failure = f"{type(error).__name__}: {error}"
+        return
+    upload.uploaded_at = time.monotonic()
+    upload.document = document_id(account.uploads_bucket, upload.key, version)
+    see_state(upload, UPLOADED)
+
+
+def fetch(account: Account, upload: Upload, folder: Path) -> Path | None:
+    """The upload's files are below the folder; the one with its text, if there is one.
+
+    A name that the file system does not take is replaced by the document's id.
+    """
+    if upload.notice is None:
+        return None
+    text = None
+    for kind, place in upload.notice["files"].items():
+        ending = local_ending(upload.key, place["key"])
+        path = folder / (upload.name + ending)
+        try:
+            aws.download(account, place["bucket"], place["key"], path)
+        except OSError:  # too long a name, or a file where a folder is needed
+            path = folder / (upload.notice["document"] + ending)
+            aws.download(account, place["bucket"], place["key"], path)
+        if kind == "text":
+            text = path
+    return text
+
+
+def local_ending(key: str, result_key: str) -> str:
+    """What the local copy of a result adds to the upload's name: what the result's key adds to the upload's key."""
+    if result_key.startswith(key):
+        return result_key.removeprefix(key)
+    return "." + result_key.rpartition("/")[2]  # under the document's own name
+
+
+def beginning(path: Path) -> str:
+    """The first few thousand characters of a text."""
+    with path.open("rb") as file:
+        return file.read(TEXT_SHOWN_BYTES).decode("utf-8", "ignore")
+
+
+def keep_notices(uploads: Sequence[Upload], path: Path) -> None:
+    """The notices are in the file, one a line, in the order of the uploads."""
+    lines = [json.dumps(upload.notice, ensure_ascii=False) + "\n" for upload in uploads if upload.notice]
+    path.write_text("".join(lines), encoding="utf-8", errors="replace")

@@ -1,0 +1,21 @@
+"""The ports over the table, as their contract tests see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textdrop import ports
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The ports over the table, and what can go wrong: the next answer lost, the next call failing with all tries."""
+
+    documents: ports.Documents
+    newest: ports.NewestUploads
+    quota: ports.SubmitQuota
+    pause: ports.PauseRow
+    tick: ports.TickRow
+    lose_answer: Callable[[], None]
+    break_down: Callable[[], None]

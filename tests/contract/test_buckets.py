@@ -1,0 +1,304 @@
+"""ports.Sources and ports.Results: uploads by version, results by name."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from contract.moto_aws import MotoBucket, Transport
+from fakes import FakeBucket, FakeClock, FakeResults, FakeSources, Faults
+from fakes.faults import ANY
+from textdrop.adapters.aws.s3 import S3Results, S3Sources
+from textdrop.core.documents import Source
+from textdrop.core.errors import ObjectGone, StoreUnavailable
+from textdrop.ports import Results, Sources
+
+ODD_KEYS = [
+    "a b/c+d.pdf",
+    "Счёт № 7.pdf",
+    "\U0001f600?&=#%2F%.png",
+    "a//b/../c",
+    "tab\tline\nreturn\r\x01.txt",
+    "'\"<>&",
+]
+METADATA = {"ocr-languages": "ru en", "OCR-Model": "page"}
+
+
+@dataclass(frozen=True)
+class Store:
+    """One bucket, as an uploader sees it and through both ports."""
+
+    bucket: FakeBucket | MotoBucket
+    sources: Sources
+    results: Results
+    lose_answer: Callable[[], None]
+    break_down: Callable[[], None]
+
+
+@pytest.fixture(scope="module")
+def s3_client(aws: None) -> tuple[Transport, Any]:
+    """The client for buckets, which takes longer to make than a test, and its transport."""
+    transport = Transport()
+    return transport, transport.client("s3")
+
+
+@pytest.fixture(params=["fake", "aws"])
+def make_store(request: pytest.FixtureRequest) -> Iterator[Callable[[bool], Store]]:
+    """Makes an empty store, with versions or without."""
+    if request.param == "fake":
+        faults = Faults()
+
+        def make_fake(versioned: bool) -> Store:
+            bucket = FakeBucket("uploads", FakeClock(), versioned=versioned)
+            return Store(
+                bucket,
+                FakeSources([bucket], faults),
+                FakeResults(bucket, faults),
+                lose_answer=faults.lose_answer,
+                break_down=lambda: faults.fail(ANY, StoreUnavailable("broken")),
+            )
+
+        yield make_fake
+        assert not faults.left(), "what was to go wrong did not"
+        return
+    transport, client = request.getfixturevalue("s3_client")
+
+    def make_real(versioned: bool) -> Store:
+        bucket = MotoBucket(client, f"bucket-{uuid.uuid4()}", versioned=versioned)
+        return Store(
+            bucket, S3Sources(client), S3Results(client, bucket.name), transport.lose_answer, transport.break_down
+        )
+
+    yield make_real
+    assert not transport.left(), "what was to go wrong did not"
+
+
+@pytest.fixture
+def store(make_store: Callable[[bool], Store]) -> Store:
+    """An empty store with versions, as the template makes it."""
+    return make_store(True)
+
+
+@pytest.fixture(params=[True, False], ids=["versioned", "unversioned"])
+def either_store(request: pytest.FixtureRequest, make_store: Callable[[bool], Store]) -> Store:
+    """An empty store."""
+    return make_store(request.param)
+
+
+# --- uploads ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00content\xff" * 1000])
+def test_an_upload_is_seen_and_read(either_store: Store, body: bytes) -> None:
+    told = either_store.bucket.put("a/scan.pdf", body, METADATA)
+    seen = either_store.sources.look(told)
+    assert seen.source == replace(told, last_modified=seen.source.last_modified)
+    assert seen.source.last_modified > 1_600_000_000
+    assert '"' not in seen.source.etag
+    assert seen.source.size == len(body)
+    assert seen.metadata == {"ocr-languages": "ru en", "ocr-model": "page"}
+    assert seen.read() == body
+    assert seen.read() == body, "it may be read again"
+
+
+def test_what_is_not_told_is_seen(either_store: Store) -> None:
+    told = either_store.bucket.put("a/scan.pdf", b"content")
+    seen = either_store.sources.look(Source(told.bucket, told.key)).source
+    assert (seen.etag, seen.size, seen.version_id) == (told.etag, 7, "")
+    assert either_store.sources.look(seen).read() == b"content"
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_odd_keys_of_uploads(either_store: Store, key: str) -> None:
+    told = either_store.bucket.put(key, b"content")
+    assert either_store.sources.look(told).read() == b"content"
+
+
+def test_a_key_that_cannot_be_is_gone(store: Store) -> None:
+    with pytest.raises(ObjectGone):
+        store.sources.look(Source(store.bucket.name, "\udcff\ud800.pdf", version_id="v1"))
+
+
+def test_an_older_version_is_read_as_it_was(store: Store) -> None:
+    first = store.bucket.put("scan.pdf", b"first", {"ocr-model": "page"})
+    second = store.bucket.put("scan.pdf", b"second!")
+    store.bucket.delete("scan.pdf")
+    seen = store.sources.look(first)
+    assert (seen.source.size, dict(seen.metadata), seen.read()) == (5, {"ocr-model": "page"}, b"first")
+    assert store.sources.look(second).read() == b"second!"
+
+
+def test_a_replaced_object_without_versions_is_gone(make_store: Callable[[bool], Store]) -> None:
+    store = make_store(False)
+    first = store.bucket.put("scan.pdf", b"first")
+    seen = store.sources.look(first)
+    second = store.bucket.put("scan.pdf", b"second")
+    with pytest.raises(ObjectGone):
+        store.sources.look(first)
+    with pytest.raises(ObjectGone):
+        seen.read()
+    assert store.sources.look(second).read() == b"second"
+
+
+def test_an_object_replaced_after_a_look_that_knew_no_etag_is_gone(make_store: Callable[[bool], Store]) -> None:
+    store = make_store(False)
+    store.bucket.put("scan.pdf", b"first")
+    seen = store.sources.look(Source(store.bucket.name, "scan.pdf"))
+    store.bucket.put("scan.pdf", b"second")
+    with pytest.raises(ObjectGone):
+        seen.read()
+
+
+def test_a_deleted_upload_is_gone(either_store: Store) -> None:
+    told = either_store.bucket.put("scan.pdf", b"content")
+    seen = either_store.sources.look(told)
+    if told.version_id:
+        either_store.bucket.forget("scan.pdf", told.version_id)
+    else:
+        either_store.bucket.delete("scan.pdf")
+    with pytest.raises(ObjectGone):
+        either_store.sources.look(told)
+    with pytest.raises(ObjectGone):
+        seen.read()
+
+
+def test_an_upload_that_never_was_is_gone(either_store: Store) -> None:
+    with pytest.raises(ObjectGone):
+        either_store.sources.look(Source(either_store.bucket.name, "scan.pdf"))
+    with pytest.raises(ObjectGone):
+        either_store.sources.look(Source(f"no-{uuid.uuid4()}", "scan.pdf"))
+
+
+def test_a_deleted_object_that_is_looked_for_by_name_is_gone(store: Store) -> None:
+    told = store.bucket.put("scan.pdf", b"content")
+    store.bucket.delete("scan.pdf")
+    with pytest.raises(ObjectGone):
+        store.sources.look(replace(told, version_id=""))
+
+
+def test_reading_survives_a_lost_answer(store: Store) -> None:
+    told = store.bucket.put("scan.pdf", b"content")
+    store.lose_answer()
+    seen = store.sources.look(told)
+    store.lose_answer()
+    assert seen.read() == b"content"
+
+
+def test_a_breakdown_of_uploads_is_store_unavailable(store: Store) -> None:
+    told = store.bucket.put("scan.pdf", b"content")
+    seen = store.sources.look(told)
+    store.break_down()
+    with pytest.raises(StoreUnavailable):
+        store.sources.look(told)
+    store.break_down()
+    with pytest.raises(StoreUnavailable):
+        seen.read()
+
+
+# --- results ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_is_there_whole(store: Store) -> None:
+    assert store.results.get("scan.pdf.txt") is None
+    store.results.put("scan.pdf.txt", "Привет".encode(), "text/plain; charset=utf-8")
+    assert store.results.get("scan.pdf.txt") == "Привет".encode()
+    assert store.bucket.content_type("scan.pdf.txt") == "text/plain; charset=utf-8"
+    store.results.put("scan.pdf.txt", b"", "text/plain")
+    assert store.results.get("scan.pdf.txt") == b""
+
+
+def test_a_copy_has_the_content_and_type(store: Store) -> None:
+    store.results.put(".textdrop/documents/1/result.ocr.json", b"{}", "application/json")
+    store.results.put("scan.pdf.ocr.json", b"old", "text/plain")
+    store.results.copy(".textdrop/documents/1/result.ocr.json", "scan.pdf.ocr.json")
+    assert store.results.get("scan.pdf.ocr.json") == b"{}"
+    assert store.bucket.content_type("scan.pdf.ocr.json") == "application/json"
+    assert store.results.get(".textdrop/documents/1/result.ocr.json") == b"{}"
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_odd_keys_of_results(store: Store, key: str) -> None:
+    store.results.put(key, b"1", "text/plain")
+    assert store.results.get(key) == b"1"
+    store.results.copy(key, key + ".txt")
+    assert store.results.get(key + ".txt") == b"1"
+    store.results.delete([key, key + ".txt"])
+    assert store.results.get(key) is None
+    assert store.results.get(key + ".txt") is None
+
+
+def test_deleting_one_of_two_keys_that_xml_cannot_tell_apart_leaves_the_other(store: Store) -> None:
+    store.results.put("a\r.txt", b"1", "text/plain")
+    store.results.put("a\n.txt", b"2", "text/plain")
+    store.results.delete(["a\r.txt"])
+    assert store.results.get("a\r.txt") is None
+    assert store.results.get("a\n.txt") == b"2"
+
+
+def test_a_copy_of_nothing_is_store_unavailable(store: Store) -> None:
+    with pytest.raises(StoreUnavailable):
+        store.results.copy("nothing.txt", "scan.pdf.txt")
+    assert store.results.get("scan.pdf.txt") is None
+
+
+def test_the_fake_knows_how_long_a_key_may_be() -> None:
+    # S3 refuses it with KeyTooLongError; moto takes it.
+    results = FakeResults(FakeBucket("results", FakeClock()))
+    results.put("ы" * 512, b"1", "text/plain")
+    with pytest.raises(StoreUnavailable):
+        results.put("ы" * 513, b"1", "text/plain")
+
+
+def test_deleted_names_are_gone_and_it_may_be_repeated(store: Store) -> None:
+    for key in ("a.txt", "b.txt", "c.txt"):
+        store.results.put(key, b"1", "text/plain")
+    store.results.delete(["a.txt", "b.txt", "never.txt", "\ud800.txt"])
+    store.results.delete(["a.txt"])
+    store.results.delete([])
+    assert store.bucket.keys() == ["c.txt"]
+
+
+def test_more_names_are_deleted_than_one_request_carries(store: Store) -> None:
+    keys = [f"{number}.txt" for number in range(1_001)]
+    for key in (keys[0], keys[-1], "kept.txt"):
+        store.results.put(key, b"1", "text/plain")
+    store.results.delete(keys)
+    assert store.bucket.keys() == ["kept.txt"]
+
+
+def test_results_survive_lost_answers(store: Store) -> None:
+    store.lose_answer()
+    store.results.put("a.txt", b"1", "text/plain")
+    store.lose_answer()
+    store.results.copy("a.txt", "b.txt")
+    store.lose_answer()
+    assert store.results.get("b.txt") == b"1"
+    store.lose_answer()
+    store.results.delete(["a.txt"])
+    assert store.bucket.keys() == ["b.txt"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda results: results.put("a.txt", b"1", "text/plain"),
+        lambda results: results.get("a.txt"),
+        lambda results: results.copy("a.txt", "b.txt"),
+        lambda results: results.delete(["a.txt"]),
+        lambda results: results.delete(["a\x01.txt"]),
+    ],
+    ids=["put", "get", "copy", "delete", "delete-odd"],
+)
+def test_a_breakdown_of_results_is_store_unavailable(store: Store, call: Callable[[Results], object]) -> None:
+    store.break_down()
+    with pytest.raises(StoreUnavailable):
+        call(store.results)
+
+
+def test_the_bucket_and_the_bound_are_told(store: Store) -> None:
+    assert store.results.bucket == store.bucket.name
+    assert 0 < store.results.total_seconds < 60

@@ -1,0 +1,63 @@
+"""ports.NewestUploads: which document is the newest of its key."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract.fighting import fight
+from contract.rows import Rows
+from textdrop.core.documents import Newest, Source
+from textdrop.core.errors import StoreUnavailable
+from textdrop.core.identity import order
+
+SOURCE = Source("uploads", "a/scan.pdf")
+
+
+def test_a_key_without_uploads_has_no_newest(rows: Rows) -> None:
+    assert rows.newest.read(SOURCE) is None
+
+
+def test_the_newest_only_rises(rows: Rows) -> None:
+    second = Newest(order(Source("b", "k", "v2", sequencer="0A", last_modified=2.0)), "document-2")
+    first = Newest(order(Source("b", "k", "v1", sequencer="0AFF", last_modified=1.0)), "document-1")
+    third = Newest(order(Source("b", "k", "v3", sequencer="0B", last_modified=2.0)), "document-3")
+    assert rows.newest.raise_to(SOURCE, second) == second
+    assert rows.newest.raise_to(SOURCE, first) == second
+    assert rows.newest.read(SOURCE) == second
+    assert rows.newest.raise_to(SOURCE, third) == third
+    assert rows.newest.raise_to(SOURCE, third) == third, "it may be repeated"
+    assert rows.newest.read(SOURCE) == third
+
+
+def test_of_equal_uploads_the_first_stays(rows: Rows) -> None:
+    rows.newest.raise_to(SOURCE, Newest("1", "document-1"))
+    assert rows.newest.raise_to(SOURCE, Newest("1", "document-2")) == Newest("1", "document-1")
+
+
+@pytest.mark.parametrize("key", ["a/scan.pdf ", "A/scan.pdf", "\ud800", "ключ"])
+def test_each_key_has_its_own(rows: Rows, key: str) -> None:
+    rows.newest.raise_to(SOURCE, Newest("2", "document-1"))
+    other = Source("uploads", key)
+    assert rows.newest.read(other) is None
+    assert rows.newest.raise_to(other, Newest("1", "document-2")) == Newest("1", "document-2")
+    assert rows.newest.read(SOURCE) == Newest("2", "document-1")
+
+
+def test_a_lost_answer_changes_nothing(rows: Rows) -> None:
+    rows.lose_answer()
+    assert rows.newest.raise_to(SOURCE, Newest("1", "document-1")) == Newest("1", "document-1")
+
+
+def test_whatever_the_order_of_arrival_the_highest_stays(rows: Rows) -> None:
+    seen = fight(6, lambda number: rows.newest.raise_to(SOURCE, Newest(f"{number}", f"document-{number}")))
+    assert rows.newest.read(SOURCE) == Newest("5", "document-5")
+    assert all(row.order >= f"{number}" for number, row in enumerate(seen))
+
+
+def test_a_breakdown_is_store_unavailable(rows: Rows) -> None:
+    rows.break_down()
+    with pytest.raises(StoreUnavailable):
+        rows.newest.raise_to(SOURCE, Newest("1", "document-1"))
+    rows.break_down()
+    with pytest.raises(StoreUnavailable):
+        rows.newest.read(SOURCE)

@@ -1,0 +1,86 @@
+"""The local OCR service as a process: started, found by its port file, ended by a signal."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from local.ocr.__main__ import API_KEYS_VARIABLE, parse, write_port
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_process_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    port_file = tmp_path / "port"
+    command = [sys.executable, "-m", "local.ocr", "--engine", "table", "--port-file", str(port_file)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, API_KEYS_VARIABLE: "one,two"}
+    ) as process:
+        assert process.stderr is not None
+        assert "listening" in process.stderr.readline()
+        until = time.monotonic() + 10
+        while not port_file.exists() and time.monotonic() < until:
+            assert process.poll() is None
+        url = f"http://127.0.0.1:{int(port_file.read_text())}"
+        with requests.Session() as session:
+            headers = {"Authorization": "Api-Key two"}
+            assert session.get(f"{url}/operations/x", headers=headers, timeout=10).status_code == 404
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        assert time.monotonic() - began < 3
+        assert "stopped" in process.stderr.read()
+    assert not port_file.exists()
+
+
+def test_what_keeps_it_from_starting_is_said(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local.ocr", "--engine", "table", "--table", str(tmp_path / "none.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("local.ocr: cannot start: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_table_engine_loads_no_ocr_library() -> None:
+    program = (
+        "import sys; from local.ocr import server; from local.ocr.settings import Settings\n"
+        "server.start(Settings(engine='table')).stop()\n"
+        "print(sorted({'tesserocr', 'pypdfium2', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_options_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(API_KEYS_VARIABLE, raising=False)
+    settings, port_file = parse([])
+    assert (settings.api_keys, settings.engine, port_file) == (("local-test-key",), "tesseract", None)
+    given = [
+        "--api-key",
+        "a",
+        "--api-key",
+        "b",
+        "--submits-per-second",
+        "2.5",
+        "--quota-window",
+        "sliding",
+        "--spread",
+        "0.4",
+    ]
+    settings, _ = parse(given)
+    assert (settings.api_keys, settings.submits_per_second) == (("a", "b"), 2.5)
+    assert (settings.quota_window, settings.spread) == ("sliding", 0.4)
+    with pytest.raises(SystemExit):
+        parse(["--submits-per-second", "0"])
+
+
+def test_the_port_file_appears_whole(tmp_path: Path) -> None:
+    write_port(tmp_path / "port", 4568)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("port", "4568\n")]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local import certificate
+from textdrop.adapters.yandex.client import Timeouts, YandexOcr
+from textdrop.adapters.yandex.credentials import Credentials
+from unit.adapters.yandex.scripted_service import ScriptedService
+
+KEY = "AQVN-a-key-nobody-may-see"
+QUICK = Timeouts(connect_seconds=5, read_seconds=5, submit_total_seconds=0.4, ask_total_seconds=0.4)
+PATIENT = Timeouts(connect_seconds=5, read_seconds=5, submit_total_seconds=10, ask_total_seconds=10)
+
+MakeClient = Callable[..., YandexOcr]
+
+
+@pytest.fixture
+def service() -> Iterator[ScriptedService]:
+    scripted = ScriptedService()
+    yield scripted
+    scripted.stop()
+
+
+@pytest.fixture(scope="session")
+def ca_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certificate")
+    certificate.write(folder / "certificate.pem", folder / "key.pem")
+    return folder / "certificate.pem"
+
+
+@pytest.fixture
+def tls_service(ca_file: Path) -> Iterator[ScriptedService]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca_file, ca_file.with_name("key.pem"))
+    scripted = ScriptedService(context)
+    yield scripted
+    scripted.stop()
+
+
+@pytest.fixture
+def make_client(service: ScriptedService) -> Iterator[MakeClient]:
+    """A client of the scripted service, or of another address; patient unless told."""
+    made: list[YandexOcr] = []
+
+    def make(
+        *,
+        base_url: str = service.base_url,
+        timeouts: Timeouts = PATIENT,
+        credentials: Credentials | None = None,
+        folder_id: str = "",
+        max_answer_bytes: int = 100_000,
+        ca_file: str = "",
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> YandexOcr:
+        client = YandexOcr(
+            ocr_base_url=base_url,
+            operation_base_url=base_url + "/operation-service",
+            credentials=credentials or Credentials(lambda: f'{{"api_key": "{KEY}"}}'),
+            folder_id=folder_id,
+            timeouts=timeouts,
+            max_answer_bytes=max_answer_bytes,
+            ca_file=ca_file,
+            now=now,
+        )
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.new_connections()
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> YandexOcr:
+    return make_client()
+
+
+@pytest.fixture
+def quick_client(make_client: MakeClient) -> YandexOcr:
+    return make_client(timeouts=QUICK)

@@ -1,0 +1,376 @@
+"""How a result's bytes become a page, in every shape the service is known or suspected to send."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textdrop.adapters.yandex.recognition import read_page, read_pages
+from textdrop.core.errors import OcrAnswerMalformed, OcrError, OcrOperationUnknown
+from textdrop.core.pages import Polygon
+
+NO_BOX = [[0, 0]] * 4
+
+
+def box(*points: tuple[int, int]) -> dict[str, Any]:
+    """As the service writes it: integers as strings, and no zeros."""
+    return {"vertices": [{name: str(at) for name, at in zip("xy", point, strict=True) if at} for point in points]}
+
+
+def vendor_box(left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
+    return box((left, top), (left, bottom), (right, bottom), (right, top))
+
+
+def clockwise(left: int, top: int, right: int, bottom: int) -> Polygon:
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def line(text: str, left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
+    word = {"boundingBox": vendor_box(left, top, right, bottom), "text": text, "entityIndex": "-1"}
+    return {
+        "boundingBox": vendor_box(left, top, right, bottom),
+        "text": text,
+        "words": [word],
+        "textSegments": [{"startIndex": "0", "length": str(len(text))}],
+        "orientation": "ANGLE_0",
+    }
+
+
+def annotation(text: str = "MIND THE GAP\n", **fields: Any) -> dict[str, Any]:
+    return {
+        "width": "800",
+        "height": "600",
+        "blocks": [
+            {
+                "boundingBox": vendor_box(0, 7, 90, 40),
+                "lines": [line(text.strip(), 0, 7, 90, 40)],
+                "languages": [{"languageCode": "en"}],
+                "layoutType": "LAYOUT_TYPE_SECTION_HEADER",
+            }
+        ],
+        "entities": [],
+        "tables": [],
+        "fullText": text,
+        "rotate": "ANGLE_0",
+        "markdown": " ",
+        "pictures": [],
+        **fields,
+    }
+
+
+def message(page: int = 0, **fields: Any) -> dict[str, Any]:
+    return {"result": {"textAnnotation": annotation(**fields), "page": str(page)}}
+
+
+def lines(*messages: Any) -> bytes:
+    return b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in messages)
+
+
+def test_a_page_as_the_service_sends_it() -> None:
+    assert read_page(lines(message(rotate="ANGLE_270"))) == {
+        "width": 800,
+        "height": 600,
+        "rotate": 270,
+        "text": "MIND THE GAP\n",
+        "blocks": [
+            {
+                "type": "section_header",
+                "polygon": clockwise(0, 7, 90, 40),
+                "languages": ["en"],
+                "lines": [
+                    {
+                        "text": "MIND THE GAP",
+                        "polygon": clockwise(0, 7, 90, 40),
+                        "words": [{"text": "MIND THE GAP", "polygon": clockwise(0, 7, 90, 40)}],
+                    }
+                ],
+            }
+        ],
+        "tables": [],
+        "entities": [],
+        "markdown": None,
+    }
+
+
+ONE = message()
+PRETTY = json.dumps(ONE, indent=2).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lines(ONE).rstrip(),
+        b"\r\n\r\n" + lines(ONE) + b"\n\n",
+        b"\xef\xbb\xbf" + lines(ONE),
+        PRETTY,
+        lines(ONE["result"]),
+        lines(ONE["result"]["textAnnotation"]),
+        lines([ONE]),
+        lines({"result": {"text_annotation": ONE["result"]["textAnnotation"]}}),
+        lines({**ONE, "error": None, "unknown": [1]}),
+        lines(ONE, ONE),
+        lines(message(page=7)),
+        lines(ONE, {"result": {}}),
+    ],
+)
+def test_one_page_in_any_framing(body: bytes) -> None:
+    assert read_page(body) == read_page(lines(ONE))
+
+
+def test_the_older_generation_of_fields() -> None:
+    older = {
+        "width": 800,
+        "height": 600.0,
+        "blocks": [
+            {
+                "bounding_box": vendor_box(1, 2, 30, 40),
+                "layout_type": "LAYOUT_TYPE_LIST",
+                "languages": [{"language_code": "ru"}, "en", {}],
+                "lines": [
+                    {
+                        "bounding_box": vendor_box(1, 2, 30, 40),
+                        "alternatives": [
+                            {"text": "осторожно", "words": [{"alternatives": [{"text": "осторожно"}]}]},
+                            {"text": "осторожна"},
+                        ],
+                    },
+                    {"words": [{"text": "двери"}, {"text": "закрываются"}]},
+                ],
+            }
+        ],
+        "tables": [{"row_count": "1", "column_count": 2, "cells": [{"column_index": "1", "column_span": "1"}]}],
+    }
+    page = read_page(lines({"result": {"text_annotation": older, "page": 0}}))
+    assert page["text"] == "осторожно\nдвери закрываются"
+    (block,) = page["blocks"]
+    assert (block["type"], block["languages"]) == ("list", ["ru", "en"])
+    assert block["lines"][0]["words"] == [{"text": "осторожно", "polygon": NO_BOX}]
+    assert block["lines"][0]["polygon"] == clockwise(1, 2, 30, 40)
+    (table,) = page["tables"]
+    assert (table["rows"], table["columns"], table["cells"][0]["column"]) == (1, 2, 1)
+
+
+@pytest.mark.parametrize("blank", [{"page": "0"}, {"textAnnotation": {}, "page": "0"}, {"textAnnotation": {}}])
+def test_a_blank_page_is_a_page(blank: dict[str, Any]) -> None:
+    page = read_page(lines({"result": blank}))
+    assert (page["text"], page["blocks"], page["markdown"], page["width"]) == ("", [], None, 0)
+
+
+@pytest.mark.parametrize("value", [None, True, -1, "x", {"a": 1}, {"lines": [1]}])
+def test_fields_of_another_type_are_read_as_empty(value: Any) -> None:
+    fields = ["width", "height", "blocks", "tables", "entities", "rotate"]
+    page = read_page(lines(message(text="kept", **dict.fromkeys(fields, value))))
+    assert page == {**read_page(lines({"result": {"page": "0"}})), "text": "kept"}
+
+
+@pytest.mark.parametrize("item", [None, 5, "x", []])
+def test_items_of_another_type_are_read_as_empty(item: Any) -> None:
+    page = read_page(lines(message(blocks=[{"lines": [item, {"words": [item]}]}], entities=[item])))
+    (block,) = page["blocks"]
+    assert [line["text"] for line in block["lines"]] == ["", ""]
+    assert [line["words"] for line in block["lines"]] == [[], [{"text": "", "polygon": NO_BOX}]]
+    assert page["entities"] == [{"name": "", "text": ""}]
+
+
+@pytest.mark.parametrize(
+    "number", ["1e400", "-1e400", "NaN", "Infinity", "9" * 5000, '"' + "9" * 5000 + '"', "4294967296", '"nan"', "true"]
+)
+def test_an_absurd_number_is_none(number: str) -> None:
+    body = json.dumps(message(width="WIDTH")).replace('"WIDTH"', number).encode()
+    assert read_page(body)["width"] == 0
+
+
+@pytest.mark.parametrize(("number", "read"), [("12", 12), ('"12"', 12), ('" 12 "', 12), ("12.6", 13), ("-3", 0)])
+def test_a_number_in_any_spelling(number: str, read: int) -> None:
+    assert read_page(json.dumps(message(width="WIDTH")).replace('"WIDTH"', number).encode())["width"] == read
+
+
+def test_text_can_always_be_written_as_utf8() -> None:
+    body = json.dumps(message(text="a\ud800b 😀")).encode() + b' {"result": {"\\udfff": 1}}'
+    assert read_page(body)["text"] == "a\ufffdb 😀"
+    broken = lines(message(text="Ж")).replace("Ж".encode(), b"\xd0")
+    assert read_page(broken)["text"] == "\ufffd"
+
+
+def test_text_is_made_of_lines_where_it_is_missing() -> None:
+    block = {"lines": [{"text": "one"}, {"text": "two"}]}
+    fields: dict[str, Any] = {"fullText": None, "blocks": [block, {"lines": []}, {"lines": [{"text": "three"}]}]}
+    assert read_page(lines(message(**fields)))["text"] == "one\ntwo\nthree"
+
+
+@pytest.mark.parametrize(("given", "kept"), [(" ", None), ("", None), (None, None), ("# A\n", "# A\n")])
+def test_markdown(given: str | None, kept: str | None) -> None:
+    assert read_page(lines(message(markdown=given)))["markdown"] == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "type_"),
+    [
+        ("LAYOUT_TYPE_TEXT", "text"),
+        ("LAYOUT_TYPE_UNSPECIFIED", "unknown"),
+        (None, "unknown"),
+        ("LAYOUT_TYPE_NEW", "unknown"),
+    ],
+)
+def test_layout_type(given: str | None, type_: str) -> None:
+    assert read_page(lines(message(blocks=[{"layoutType": given}])))["blocks"][0]["type"] == type_
+
+
+@pytest.mark.parametrize(
+    ("points", "polygon"),
+    [
+        ([(1, 2), (1, 9), (8, 9), (8, 2)], [[1, 2], [8, 2], [8, 9], [1, 9]]),
+        ([(1, 2), (8, 2), (8, 9), (1, 9)], [[1, 2], [8, 2], [8, 9], [1, 9]]),
+        # A line turned a quarter: its own top left is the page's top right.
+        ([(8, 2), (1, 2), (1, 9), (8, 9)], [[8, 2], [8, 9], [1, 9], [1, 2]]),
+        ([(5, 5), (5, 5), (5, 5), (5, 5)], [[5, 5]] * 4),
+        ([(8, 9), (1, 2)], [[1, 2], [8, 2], [8, 9], [1, 9]]),
+        ([(3, 0), (0, 3), (3, 6), (6, 3), (5, 1)], [[0, 0], [6, 0], [6, 6], [0, 6]]),
+        ([], NO_BOX),
+    ],
+)
+def test_polygons_of_text_run_clockwise_from_its_top_left(points: list[tuple[int, int]], polygon: Polygon) -> None:
+    fields: dict[str, Any] = {"blocks": [{"boundingBox": box(*points), "lines": [{"boundingBox": box(*points)}]}]}
+    (block,) = read_page(lines(message(**fields)))["blocks"]
+    assert block["polygon"] == polygon
+    assert block["lines"][0]["polygon"] == polygon
+
+
+def test_a_table_and_its_cells_begin_anywhere() -> None:
+    corners = [(1, 2), (8, 2), (8, 9), (1, 9)]
+    cells = [
+        {
+            "boundingBox": box(*corners[start:], *corners[:start]),
+            "rowIndex": str(row) if row else None,
+            "columnIndex": "2",
+            "rowSpan": "2",
+            "text": f"cell {row}",
+        }
+        for row, start in [(0, 0), (1, 1), (5, 3)]
+    ]
+    (table,) = read_page(lines(message(tables=[{"boundingBox": box(*reversed(corners)), "cells": cells}])))["tables"]
+    assert table["polygon"] == clockwise(1, 2, 8, 9)
+    assert [cell["polygon"] for cell in table["cells"]] == [clockwise(1, 2, 8, 9)] * 3
+    assert [(cell["row"], cell["column"]) for cell in table["cells"]] == [(0, 2), (1, 2), (5, 2)]
+    assert {(cell["row_span"], cell["column_span"]) for cell in table["cells"]} == {(2, 1)}
+    assert (table["rows"], table["columns"]) == (7, 3)
+
+
+def test_entities() -> None:
+    entities = [{"name": "surname", "text": "агапова"}, {"name": "number"}, {"text": 702084625}]
+    assert read_page(lines(message(entities=entities)))["entities"] == [
+        {"name": "surname", "text": "агапова"},
+        {"name": "number", "text": ""},
+        {"name": "", "text": "702084625"},
+    ]
+
+
+def test_several_pages_become_one_with_all_their_text() -> None:
+    table = {"boundingBox": vendor_box(1, 2, 3, 4), "cells": [{"boundingBox": vendor_box(1, 2, 3, 4)}]}
+    second = message(1, text="second", width="900", markdown="two", tables=[table])
+    page = read_page(lines(second, message(0, text="first\n", markdown="one")))
+    assert page["text"] == "first\nsecond"
+    assert (page["width"], page["height"], page["markdown"]) == (900, 1200, "one\n\ntwo")
+    upper, lower = page["blocks"]
+    assert upper["lines"][0]["words"][0]["polygon"] == clockwise(0, 7, 90, 40)
+    texts: list[Any] = [lower, lower["lines"][0], lower["lines"][0]["words"][0]]
+    assert [shape["polygon"] for shape in texts] == [clockwise(0, 607, 90, 640)] * 3
+    tables: list[Any] = [page["tables"][0], page["tables"][0]["cells"][0]]
+    assert [shape["polygon"] for shape in tables] == [clockwise(1, 602, 3, 604)] * 2
+
+
+def test_pages_come_by_their_numbers() -> None:
+    pages = read_pages(lines(*[message(number, text=f"{number}") for number in (10, 9, 11)]))
+    assert [page["text"] for page in pages] == ["9", "10", "11"]
+
+
+def test_two_different_pages_of_one_number_are_both_kept() -> None:
+    pages = read_pages(lines(message(0, text="one"), message(0, text="other")))
+    assert [page["text"] for page in pages] == ["one", "other"]
+
+
+@pytest.mark.parametrize("body", [b"", b"\n \n", b"{}", b'{"result": null}', lines({"result": {"unknown": 1}})])
+def test_no_page(body: bytes) -> None:
+    assert read_pages(body) == []
+    with pytest.raises(OcrAnswerMalformed):
+        read_page(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lines(ONE)[:-2],
+        lines(ONE) + b'{"result',
+        lines(ONE) + b"\x00",
+        lines(message(0), message(2)),
+        lines(ONE, 5),
+        lines(None),
+        lines({"result": "text"}),
+        lines({"result": {"textAnnotation": "text"}}),
+        lines({"result": {"textAnnotation": [annotation()]}}),
+        lines({**ONE, "error": {"message": "no code"}}),
+        b"[" * 1_000_000,
+        b'{"result":' * 1_000_000,
+        b'{"a":' * 900 + b'"\\ud800"' + b"}" * 900,
+        json.dumps(ONE).encode("utf-16"),
+    ],
+)
+def test_a_body_that_is_not_whole_or_not_a_result(body: bytes) -> None:
+    with pytest.raises(OcrAnswerMalformed) as raised:
+        read_pages(body)
+    assert "MIND" not in repr(raised.value)
+
+
+def test_an_error_in_the_stream_is_the_error() -> None:
+    with pytest.raises(OcrOperationUnknown):
+        read_pages(lines(ONE, {"error": {"grpcCode": 5, "message": "not ready"}}))
+
+
+# --- whatever the bytes -------------------------------------------------------------------------------------------
+
+NAMES = re.findall(r'"(\w+)": ', json.dumps(ONE))
+NAMES += ["error", "code", "grpcCode", "httpCode", "alternatives", "cells", "rowIndex", "text_annotation"]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "0", "-1", "7", "a", "\ud800"])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    max_leaves=25,
+)
+ANNOTATIONS = st.fixed_dictionaries({}, optional=dict.fromkeys(annotation(), VALUES))
+MESSAGES = st.one_of(
+    VALUES,
+    st.builds(lambda value, page: {"result": {"textAnnotation": value, "page": page}}, ANNOTATIONS, SCALARS),
+)
+
+
+def reads_or_refuses(body: bytes) -> None:
+    try:
+        pages = read_pages(body)
+    except OcrError:
+        return
+    json.dumps(pages, ensure_ascii=False, allow_nan=False).encode()
+    for page in pages:
+        shapes: list[Any] = [*page["blocks"], *page["tables"]]
+        assert all(len(shape["polygon"]) == 4 for shape in shapes)
+    if pages:
+        read_page(body)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    reads_or_refuses(body)
+
+
+@given(st.lists(MESSAGES, max_size=3), st.integers(min_value=0), st.integers(min_value=0, max_value=255))
+def test_any_json_whole_or_damaged_is_read_or_refused(messages: list[Any], at: int, byte: int) -> None:
+    body = "\n".join(json.dumps(each) for each in messages).encode()
+    reads_or_refuses(body)
+    if body:
+        at %= len(body)
+        reads_or_refuses(body[:at])
+        reads_or_refuses(body[:at] + bytes([byte]) + body[at + 1 :])

@@ -1,0 +1,372 @@
+"""What may have been sent and what was not; totals that hold however slowly bytes come; which connections are used.
+
+A total is short here, and what it cuts off would go on for as long as the test runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from textdrop.adapters.yandex.client import Timeouts, YandexOcr
+from textdrop.adapters.yandex.credentials import Credentials
+from textdrop.core.answers import NotReady
+from textdrop.core.errors import OcrAnswerLost, OcrError, OcrRejected, OcrUnreachable, SettingsError
+from unit.adapters.yandex.conftest import PATIENT, QUICK, MakeClient
+from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, raw, silence, trickle
+
+LATE_SECONDS = 1.5  # over any total here; under the patience of a test that would wait for ever
+OPERATION = {"id": "fd8k2m4s6u8w0y2a4c6e", "done": False}
+HEADERS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+
+def took_at_most_its_total(call: Callable[[], object], error: type[OcrError]) -> None:
+    began = time.monotonic()
+    with pytest.raises(error) as raised:
+        call()
+    assert type(raised.value) is error
+    assert time.monotonic() - began < LATE_SECONDS
+
+
+# --- an answer that takes too long was perhaps accepted -----------------------------------------------------------
+
+
+ENDLESS: dict[str, Play] = {
+    "nothing": silence(),
+    "status line": trickle(b"", b"H"),
+    "one header": trickle(b"HTTP/1.1 200 OK\r\nx-slow: "),
+    "headers": trickle(HEADERS, b"x-y: z\r\n"),
+    "interim answers": trickle(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": trickle(HEADERS + b"content-length: 1000\r\n\r\n", b" "),
+    "body without length": trickle(HEADERS + b"\r\n", b" "),
+    "chunks": trickle(HEADERS + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "trailers": trickle(HEADERS + b"transfer-encoding: chunked\r\n\r\n0\r\n", b"x: y\r\n"),
+    "body of an error": trickle(b"HTTP/1.1 503 X\r\ncontent-length: 1000\r\n\r\n", b" "),
+}
+
+
+def test_a_submit_whose_answer_does_not_end_is_lost_in_time(service: ScriptedService, make_client: MakeClient) -> None:
+    def play(exchange: Exchange) -> bool:
+        return ENDLESS[exchange.headers["x-client-request-id"]](exchange)
+
+    def submit(kind: str) -> type[OcrError] | None:
+        try:
+            client.submit(b"{}", kind)
+        except OcrError as error:
+            return type(error)
+        return None
+
+    service.plays(*[play] * len(ENDLESS))
+    client = make_client(timeouts=Timeouts(5, 5, submit_total_seconds=0.6))
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(ENDLESS)) as threads:
+        ends = dict(zip(ENDLESS, threads.map(submit, ENDLESS), strict=True))
+    assert time.monotonic() - began < LATE_SECONDS
+    assert ends == dict.fromkeys(ENDLESS, OcrAnswerLost)
+    assert len(service.exchanges) == len(ENDLESS)
+
+
+@pytest.mark.parametrize("ask", ["result", "status"])
+def test_an_ask_whose_answer_does_not_end_is_lost_in_time(
+    service: ScriptedService, quick_client: YandexOcr, ask: str
+) -> None:
+    service.plays(trickle(HEADERS + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n"))
+    took_at_most_its_total(lambda: getattr(quick_client, ask)("fd8"), OcrAnswerLost)
+
+
+def test_a_submit_whose_body_is_not_taken_is_lost_in_time(service: ScriptedService, quick_client: YandexOcr) -> None:
+    service.plays(silence(reading=False))
+    took_at_most_its_total(lambda: quick_client.submit(b"x" * 30_000_000, "r"), OcrAnswerLost)
+
+
+def test_silence_is_not_waited_for_until_the_total(service: ScriptedService, make_client: MakeClient) -> None:
+    service.plays(silence())
+    client = make_client(timeouts=Timeouts(5, 0.2, 60, 60))
+    took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrAnswerLost)
+
+
+def test_the_totals_are_there_to_be_read(make_client: MakeClient) -> None:
+    client = make_client(timeouts=Timeouts(submit_total_seconds=12.5, ask_total_seconds=3.5))
+    assert (client.submit_total_seconds, client.ask_total_seconds) == (12.5, 3.5)
+
+
+def test_the_repeat_after_a_401_is_within_the_same_total(service: ScriptedService, make_client: MakeClient) -> None:
+    keys = iter(['{"api_key": "a"}', '{"api_key": "b"}'])
+
+    def read_secret() -> str:
+        return next(keys)
+
+    def slow_401(exchange: Exchange) -> bool:
+        exchange.over.wait(0.3)
+        return answer(401)(exchange)
+
+    service.plays(slow_401, trickle(HEADERS, b"x-y: z\r\n"))
+    credentials = Credentials(read_secret, refused_seconds=0)
+    client = make_client(timeouts=Timeouts(5, 5, submit_total_seconds=0.5), credentials=credentials)
+    began = time.monotonic()
+    with pytest.raises(OcrAnswerLost):
+        client.submit(b"{}", "r")
+    assert time.monotonic() - began < 0.3 + 0.5
+    assert len(service.exchanges) == 2
+
+
+def test_nothing_is_sent_once_reading_the_secret_has_used_up_the_total(
+    service: ScriptedService, make_client: MakeClient
+) -> None:
+    def slow_secret() -> str:
+        threading.Event().wait(0.03)
+        return '{"api_key": "k"}'
+
+    client = make_client(timeouts=Timeouts(5, 5, 0.02, 5), credentials=Credentials(slow_secret))
+    with pytest.raises(OcrUnreachable):
+        client.submit(b"{}", "r")
+    assert not service.exchanges
+
+
+def test_nothing_is_sent_again_once_reading_the_secret_has_used_up_the_total(
+    service: ScriptedService, make_client: MakeClient
+) -> None:
+    keys = iter(['{"api_key": "a"}', '{"api_key": "b"}'])
+
+    def slow_the_second_time() -> str:
+        key = next(keys)
+        if service.exchanges:
+            threading.Event().wait(0.45)
+        return key
+
+    service.plays(answer(401), answer(200, OPERATION))
+    client = make_client(timeouts=QUICK, credentials=Credentials(slow_the_second_time, refused_seconds=0))
+    with pytest.raises(OcrUnreachable):
+        client.submit(b"{}", "r")
+    assert len(service.exchanges) == 1
+
+
+# --- nothing was sent ---------------------------------------------------------------------------------------------
+
+
+def test_a_refused_connection_sends_nothing(make_client: MakeClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(OcrUnreachable) as raised:
+        make_client(base_url=f"http://127.0.0.1:{port}").submit(b"{}", "r")
+    assert raised.value.trace.client_request_id == "r"
+
+
+@pytest.fixture
+def full_port() -> Iterator[int]:
+    """A port whose queue of connections is full: it answers no further one."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        waiting = []
+        for _ in range(3):
+            connection = socket.socket()
+            connection.setblocking(False)
+            connection.connect_ex(listening.getsockname())
+            waiting.append(connection)
+        yield listening.getsockname()[1]
+        for connection in waiting:
+            connection.close()
+
+
+def test_a_connection_that_is_not_made_in_time_sends_nothing(full_port: int, make_client: MakeClient) -> None:
+    client = make_client(base_url=f"http://127.0.0.1:{full_port}", timeouts=Timeouts(0.2, 60, 60, 60))
+    took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrUnreachable)
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+    full_port: int, service: ScriptedService, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two_addresses(host: str, port: int, **_: object) -> list[Any]:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, ("127.0.0.1", full_port)), (*kind, ("127.0.0.1", service.port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
+    service.plays(answer(200, OPERATION))
+    client = make_client(base_url="http://ocr.example", timeouts=Timeouts(0.4, 60, 60, 60))
+    assert client.submit(b"{}", "r").operation.id == OPERATION["id"]
+
+
+def test_an_unknown_host_sends_nothing(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> list[Any]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(OcrUnreachable):
+        make_client(base_url="http://ocr.example").submit(b"{}", "r")
+
+
+def test_a_host_name_too_long_for_dns_sends_nothing(make_client: MakeClient) -> None:
+    with pytest.raises(OcrUnreachable):
+        make_client(base_url=f"http://{'a' * 70}.example").submit(b"{}", "r")
+
+
+def test_a_look_up_without_end_sends_nothing(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def endless(*_: object, **__: object) -> list[Any]:
+        over.wait()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", endless)
+    client = make_client(base_url="http://ocr.example", timeouts=Timeouts(0.2, 60, 60, 60))
+    took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrUnreachable)
+    over.set()
+
+
+# --- TLS ----------------------------------------------------------------------------------------------------------
+
+
+def test_speaks_tls_to_a_service_whose_authority_is_trusted(
+    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path
+) -> None:
+    tls_service.plays(answer(200, OPERATION), answer(200, OPERATION))
+    client = make_client(base_url=tls_service.base_url, ca_file=str(ca_file))
+    assert client.submit(b"x" * 1_000_000, "r").operation.id == OPERATION["id"]
+    client.submit(b"{}", "r")
+    assert len(tls_service.exchanges[0].body) == 1_000_000
+    assert [sent.connection_number for sent in tls_service.exchanges] == [1, 1]
+
+
+def test_a_certificate_that_is_not_trusted_sends_nothing(tls_service: ScriptedService, make_client: MakeClient) -> None:
+    with pytest.raises(OcrUnreachable):
+        make_client(base_url=tls_service.base_url).submit(b"{}", "r")
+    assert not tls_service.exchanges
+
+
+def test_a_certificate_for_another_host_sends_nothing(
+    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path
+) -> None:
+    base_url = tls_service.base_url.replace("127.0.0.1", "127.0.0.2")
+    with pytest.raises(OcrUnreachable):
+        make_client(base_url=base_url, ca_file=str(ca_file)).submit(b"{}", "r")
+
+
+def test_a_handshake_with_something_else_sends_nothing(service: ScriptedService, make_client: MakeClient) -> None:
+    client = make_client(base_url=service.base_url.replace("http", "https"), timeouts=Timeouts(0.2, 60, 60, 60))
+    took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrUnreachable)
+    assert not service.exchanges
+
+
+def test_a_tls_answer_that_trickles_is_lost_in_time(
+    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path
+) -> None:
+    tls_service.plays(trickle(HEADERS, b"x-y: z\r\n"))
+    client = make_client(base_url=tls_service.base_url, ca_file=str(ca_file), timeouts=QUICK)
+    took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrAnswerLost)
+
+
+def test_an_answer_without_a_length_that_tls_did_not_end_is_cut(
+    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path
+) -> None:
+    tls_service.plays(raw(HEADERS + b'\r\n{"result": {"page": "0"}}\n'))  # and a close of TCP alone
+    with pytest.raises(OcrAnswerLost):
+        make_client(base_url=tls_service.base_url, ca_file=str(ca_file)).result("fd8")
+
+
+def test_an_authorities_file_that_is_none_is_a_setting_to_mend(make_client: MakeClient, tmp_path: Path) -> None:
+    for text in (None, "no certificate"):
+        if text:
+            (tmp_path / "ca.pem").write_text(text)
+        with pytest.raises(SettingsError):
+            make_client(base_url="https://ocr.example", ca_file=str(tmp_path / "ca.pem"))
+
+
+# --- connections --------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_serves_one_exchange_after_another(service: ScriptedService, client: YandexOcr) -> None:
+    service.plays(answer(200, OPERATION), answer(404, {"code": 5}), answer(200, OPERATION, chunked=True))
+    client.submit(b"{}", "r")
+    assert isinstance(client.result("fd8"), NotReady)
+    client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [1, 1, 1]
+
+
+def test_an_invocation_begins_with_new_connections(service: ScriptedService, client: YandexOcr) -> None:
+    service.plays(answer(200, OPERATION), answer(200, OPERATION))
+    client.submit(b"{}", "r")
+    client.new_connections()
+    client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
+
+
+def test_a_connection_in_use_when_an_invocation_begins_is_not_kept(service: ScriptedService, client: YandexOcr) -> None:
+    def begin_invocation(exchange: Exchange) -> bool:
+        client.new_connections()
+        return answer(200, OPERATION)(exchange)
+
+    service.plays(begin_invocation, answer(200, OPERATION))
+    client.submit(b"{}", "r")
+    client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
+
+
+def test_a_connection_that_the_service_closed_meanwhile_loses_no_submit(
+    service: ScriptedService, client: YandexOcr
+) -> None:
+    service.plays(answer(200, OPERATION), answer(200, OPERATION))
+    client.submit(b"{}", "r")
+    service.hang_up()
+    client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
+
+
+def test_a_connection_idle_for_long_is_not_used_again(
+    service: ScriptedService, client: YandexOcr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.plays(answer(200, OPERATION), answer(200, OPERATION))
+    client.submit(b"{}", "r")
+    monkeypatch.setattr("textdrop.adapters.yandex.transport._IDLE_SECONDS", 0.0)
+    client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        answer(200, OPERATION, headers={"connection": "close"}),
+        answer(500, body=b"x", headers={"content-length": "9"}),
+        answer(200, {**OPERATION, "description": "x" * 200_000}),
+    ],
+)
+def test_a_connection_with_something_left_on_it_is_not_used_again(
+    service: ScriptedService, make_client: MakeClient, play: Play
+) -> None:
+    client = make_client(timeouts=Timeouts(PATIENT.connect_seconds, 0.1, 5, 5))
+    service.plays(play, answer(200, OPERATION))
+    with contextlib.suppress(OcrAnswerLost):
+        client.submit(b"{}", "r")
+    client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
+
+
+def test_a_connection_on_which_a_body_was_not_sent_whole_is_not_used_again(
+    service: ScriptedService, make_client: MakeClient
+) -> None:
+    def refuse_at_once(exchange: Exchange) -> bool:
+        exchange.connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+        return silence(reading=False)(exchange)
+
+    service.plays(refuse_at_once, answer(200, OPERATION))
+    client = make_client(timeouts=Timeouts(5, 0.2, 5, 5))
+    with pytest.raises(OcrRejected):
+        client.submit(b"x" * 30_000_000, "r")
+    client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
+
+
+def test_a_lost_submit_is_not_sent_again_on_a_kept_connection(service: ScriptedService, client: YandexOcr) -> None:
+    service.plays(answer(200, OPERATION), raw(b""), answer(200, OPERATION))
+    client.submit(b"{}", "r")
+    with pytest.raises(OcrAnswerLost):
+        client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [1, 1]

@@ -1,0 +1,103 @@
+"""How long to wait: backoff, and when to ask for a running operation again."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textdrop.core import intervals
+from textdrop.core.policy import Policy
+
+POLICY = Policy()
+SETBACKS = st.integers(0, 10_000)
+CHANCES = st.floats(0, 1, exclude_max=True)
+AGES = st.floats(0, 4 * 86_400)
+RUNNING = st.integers(0, 100_000)
+
+
+# --- backoff ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setbacks", "chance", "seconds"),
+    [(0, 0.0, 1.0), (0, 0.99, 1.0), (3, 0.0, 1.0), (3, 0.5, 4.0), (3, 0.75, 6.0), (20, 0.5, 150.0), (9_999, 0.5, 150.0)],
+)
+def test_backoff_doubles_and_is_spread_over_all_of_it(setbacks: int, chance: float, seconds: float) -> None:
+    assert intervals.backoff_seconds(setbacks, chance, POLICY) == seconds
+
+
+@given(setbacks=SETBACKS, chance=CHANCES)
+def test_backoff_is_never_under_the_first_step_nor_over_the_most(setbacks: int, chance: float) -> None:
+    wait = intervals.backoff_seconds(setbacks, chance, POLICY)
+    assert POLICY.backoff_first_seconds <= wait <= POLICY.backoff_most_seconds
+
+
+@given(setbacks=SETBACKS, chance=CHANCES, later=CHANCES)
+def test_backoff_grows_with_setbacks_and_chance(setbacks: int, chance: float, later: float) -> None:
+    wait = intervals.backoff_seconds(setbacks, chance, POLICY)
+    assert wait <= intervals.backoff_seconds(setbacks + 1, chance, POLICY)
+    assert wait <= intervals.backoff_seconds(setbacks, max(chance, later), POLICY)
+
+
+def test_the_policy_sets_the_steps() -> None:
+    quick = Policy(backoff_first_seconds=0.5, backoff_most_seconds=3.0)
+    assert [intervals.backoff_seconds(setbacks, 0.999, quick) for setbacks in range(4)] == pytest.approx(
+        [0.5, 1.0, 2.0, 3.0], rel=0.01
+    )
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("typical", "seconds"), [(10.0, 8.0), (2.0, 1.6), (0.1, 0.3), (0.0, 0.3)])
+def test_the_first_ask_comes_a_little_before_recognitions_lately_ended(typical: float, seconds: float) -> None:
+    assert intervals.first_ask_seconds(typical) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("age", "running", "seconds"),
+    [(0.0, 1, 0.3), (10.0, 1, 1.0), (100.0, 1, 10.0), (3_600.0, 1, 30.0), (1.0, 225, 5.0), (0.0, 100_000, 30.0)],
+)
+def test_asking_again_follows_the_age_and_how_many_are_running(age: float, running: int, seconds: float) -> None:
+    assert intervals.next_ask_seconds(age, running, 45.0) == pytest.approx(seconds)
+
+
+@given(age=AGES, older=AGES, running=RUNNING, more=RUNNING)
+def test_the_older_and_the_more_the_longer_the_wait(age: float, older: float, running: int, more: int) -> None:
+    wait = intervals.next_ask_seconds(age, running, 45.0)
+    assert 0.3 <= wait <= 30.0
+    assert wait <= intervals.next_ask_seconds(max(age, older), running, 45.0)
+    assert wait <= intervals.next_ask_seconds(age, max(running, more), 45.0)
+
+
+@given(age=AGES, running=st.integers(1, 1_350))
+def test_asks_of_all_that_run_keep_within_the_quota(age: float, running: int) -> None:
+    assert running / intervals.next_ask_seconds(age, running, 45.0) <= 45.0 * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("age", "typical", "overdue"), [(30.0, 1.0, False), (30.1, 1.0, True), (99.0, 20.0, False), (101.0, 20.0, True)]
+)
+def test_the_status_is_asked_for_after_five_times_the_usual_and_at_least_half_a_minute(
+    age: float, typical: float, overdue: bool
+) -> None:
+    assert intervals.overdue(age, typical) is overdue
+
+
+def test_what_is_typical_moves_a_fifth_of_the_way() -> None:
+    assert intervals.typical_after(2.0, 12.0) == 4.0
+
+
+@given(typical=st.floats(0, 1e5), taken=st.floats(0, 1e5))
+def test_what_is_typical_stays_between_what_it_was_and_what_was_seen(typical: float, taken: float) -> None:
+    after = intervals.typical_after(typical, taken)
+    assert min(typical, taken) - 1e-6 <= after <= max(typical, taken) + 1e-6
+
+
+# --- a document's deadline --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("pages", "seconds"), [(0, 3_610.0), (1, 3_610.0), (2, 3_620.0), (5_000, 53_600.0)])
+def test_a_deadline_is_an_hour_and_ten_seconds_a_page(pages: int, seconds: float) -> None:
+    assert POLICY.deadline_seconds(pages) == seconds

@@ -1,0 +1,123 @@
+"""Names in the results bucket: every upload has its own, and none is one of ours."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from textdrop.core import keys
+from textdrop.core.documents import Document, DocumentState, Outcome, Source
+
+# Keys made of what names are made of here meet far more often than any text would.
+PARTS = st.sampled_from([*keys.SUFFIXES, ".ocr", ".json", ".error", ".t", "xt", "a", "/", keys.OWN_FOLDER, "я", "."])
+KEYS = st.lists(PARTS, min_size=1, max_size=5).map("".join) | st.text(min_size=1)
+SUFFIXES = st.sampled_from(keys.SUFFIXES)
+IDS = st.text("0123456789abcdef", min_size=32, max_size=32)
+
+
+def document(key: str, outcome: Outcome | None) -> Document:
+    return Document("ab" * 16, Source("uploads", key), DocumentState.DELIVERING, accepted_at=0.0, outcome=outcome)
+
+
+@given(one=KEYS, its_suffix=SUFFIXES, other=KEYS, others_suffix=SUFFIXES)
+@example("a", ".ocr.json", "a.ocr", ".error.json")
+@example("a.txt", ".txt", "a", ".txt")
+def test_no_two_uploads_meet_in_one_name(one: str, its_suffix: str, other: str, others_suffix: str) -> None:
+    meet = one + its_suffix == other + others_suffix
+    assert meet == ((one, its_suffix) == (other, others_suffix))
+
+
+def test_no_suffix_is_the_end_of_another() -> None:
+    assert [
+        (one, other) for one in keys.SUFFIXES for other in keys.SUFFIXES if one != other and one.endswith(other)
+    ] == []
+
+
+@given(key=KEYS, suffix=SUFFIXES)
+@example(".textdrop", ".txt")
+@example(".textdrop/", ".txt")
+def test_no_published_name_lies_in_our_own_folder(key: str, suffix: str) -> None:
+    assume(keys.can_be_published(key))
+    assert not (key + suffix).startswith(keys.OWN_FOLDER)
+
+
+@given(document_id=IDS, suffix=SUFFIXES, run=st.integers(1, 9999), number=st.integers(1, 5000))
+def test_our_own_files_lie_in_our_own_folder(document_id: str, suffix: str, run: int, number: int) -> None:
+    for name in (keys.own(document_id, suffix), keys.page(document_id, run, number)):
+        assert name.startswith(f".textdrop/documents/{document_id}/")
+
+
+def test_our_own_files_have_these_names() -> None:
+    assert keys.own("d1", ".txt") == ".textdrop/documents/d1/result.txt"
+    assert keys.page("d1", 2, 31) == ".textdrop/documents/d1/pages/0002-000031.json"
+
+
+@given(pages=st.sets(st.tuples(st.integers(1, 9999), st.integers(1, 999_999)), min_size=2, max_size=5))
+def test_every_page_of_every_run_has_its_own_name_and_names_sort_as_pages_do(pages: set[tuple[int, int]]) -> None:
+    names = [keys.page("d1", run, number) for run, number in sorted(pages)]
+    assert names == sorted(set(names))
+
+
+@pytest.mark.parametrize(
+    ("key", "can"),
+    [
+        ("a.pdf", True),
+        ("a" * 1013, True),  # with .error.json 1,024 bytes
+        ("a" * 1014, False),
+        ("я" * 506, True),
+        ("я" * 507, False),
+        ("📄" * 253, True),
+        ("📄" * 254, False),
+        (".textdrop/a.pdf", False),
+        (".textdrop/", False),
+        (".textdrop", True),
+        ("a/.textdrop/b", True),
+        ("\ud800", True),
+    ],
+)
+def test_a_key_can_be_published_if_every_suffix_fits_and_it_is_not_in_our_folder(key: str, can: bool) -> None:
+    assert keys.can_be_published(key) is can
+
+
+@given(key=KEYS | st.text("я", min_size=490, max_size=520), suffix=SUFFIXES)
+def test_a_published_name_is_no_longer_than_s3_takes(key: str, suffix: str) -> None:
+    assume(keys.can_be_published(key))
+    assert len((key + suffix).encode("utf-8", "surrogatepass")) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("key", "prefix"),
+    [("a.pdf", "/"), ("a/b.pdf", "a/"), ("a/b/c d.pdf", "a/b/"), ("a/", "a/"), ("a//b", "a//"), ("/b", "/")],
+)
+def test_the_prefix_is_the_place_of_an_upload(key: str, prefix: str) -> None:
+    assert keys.prefix(key) == prefix
+
+
+@given(key=KEYS)
+def test_a_prefix_is_never_empty(key: str) -> None:
+    assert keys.prefix(key).endswith("/")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "suffixes"),
+    [
+        (Outcome.SUCCEEDED, (".txt", ".ocr.json")),
+        (Outcome.PARTIAL, (".txt", ".ocr.json")),
+        (Outcome.FAILED, (".error.json",)),
+        (Outcome.SKIPPED, (".error.json",)),
+    ],
+)
+def test_every_outcome_has_its_files(outcome: Outcome, suffixes: tuple[str, ...]) -> None:
+    assert keys.suffixes(outcome) == suffixes
+    row = document("a/scan.pdf", outcome)
+    assert keys.files(row, published=True) == {suffix: f"a/scan.pdf{suffix}" for suffix in suffixes}
+    assert keys.files(row, published=False) == {suffix: keys.own(row.id, suffix) for suffix in suffixes}
+
+
+def test_without_an_outcome_there_are_no_files() -> None:
+    assert keys.files(document("a/scan.pdf", None), published=True) == {}
+
+
+def test_every_file_has_a_content_type() -> None:
+    assert set(keys.CONTENT_TYPES) == set(keys.SUFFIXES)

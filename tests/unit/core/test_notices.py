@@ -1,0 +1,210 @@
+"""Notices: small, findable, filterable. The samples in `events/` are made by `core.results`, and stay so.
+
+After a change to the notice, write the samples anew with
+`PYTHONPATH=layers/textdrop .venv/bin/python tests/unit/core/test_notices.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textdrop.core import problems, results
+from textdrop.core.documents import Document, DocumentState, Options, Outcome, Problem, Source
+from textdrop.core.errors import Reason, Trace
+from textdrop.core.options import MODELS, SHARED_LANGUAGES
+
+EVENTS = Path(__file__).parents[3] / "events"
+SNS_BYTES = 262_144
+BUCKET = "textdrop-results"
+
+SUCCEEDED = Document(
+    id="9f86d081884c7d659a2feaa0c55ad015",
+    source=Source(
+        "textdrop-uploads",
+        "contracts/Договор № 7+8.pdf",
+        "3HL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH",
+        "d41d8cd98f00b204e9800998ecf8427e",
+        183_204,
+        "0055AED6DCD90281E5",
+        1_773_480_413.589,
+        1_773_480_413.0,
+    ),
+    state=DocumentState.DELIVERING,
+    accepted_at=1_773_480_415.25,
+    goes=1,
+    options=Options(("ru", "en"), "page"),
+    media_type="application/pdf",
+    pages=1,
+    outcome=Outcome.SUCCEEDED,
+    pages_recognized=1,
+    outcome_at=1_773_480_418.5,
+)
+FAILED = replace(
+    SUCCEEDED,
+    id="60303ae22b998861bce3b28f33eec1be",
+    source=replace(SUCCEEDED.source, key="scans/receipt.jpg", version_id="Kd7TnFzTnB1kWqyRyq6gFJm2sH8x", size=92_113),
+    media_type="image/jpeg",
+    outcome=Outcome.FAILED,
+    problem=problems.rejected(Trace(400, 3, "image is too blurred", "c1", "r1", "s1")),
+    pages_recognized=0,
+)
+SKIPPED = replace(
+    SUCCEEDED,
+    id="fd61a03af4f77d870fc21e05e7e80678",
+    source=replace(SUCCEEDED.source, key="notes.txt", version_id="mRk1Xq8XnB2kPzyTyq6gFJm2aB4c", size=17),
+    options=None,
+    media_type="",
+    pages=0,
+    outcome=Outcome.SKIPPED,
+    problem=Problem(
+        Reason.UNSUPPORTED_TYPE, "The file is not a JPEG, PNG or PDF.", "Convert it to one of these and upload it again."
+    ),
+    pages_recognized=0,
+)
+SAMPLES = {"notice-succeeded.json": SUCCEEDED, "notice-failed.json": FAILED, "notice-skipped.json": SKIPPED}
+
+
+def notice(document: Document, published: bool = True, newest: bool = True) -> dict[str, Any]:
+    value = json.loads(results.notice(document, BUCKET, published, newest))
+    assert isinstance(value, dict)
+    return value
+
+
+def sample(document: Document) -> str:
+    """The sample's text: the notice, indented."""
+    return json.dumps(notice(document), ensure_ascii=False, indent=2) + "\n"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_samples_are_what_is_sent(name: str) -> None:
+    assert (EVENTS / name).read_text("utf-8") == sample(SAMPLES[name])
+
+
+def test_a_notice_is_enough_to_find_everything() -> None:
+    assert notice(SUCCEEDED) == {
+        "schema": "textdrop.notice/1",
+        "id": "9f86d081884c7d659a2feaa0c55ad015:1:succeeded",
+        "document": "9f86d081884c7d659a2feaa0c55ad015",
+        "run": 1,
+        "outcome": "succeeded",
+        "reason": None,
+        "what": None,
+        "advice": None,
+        "source": {
+            "bucket": "textdrop-uploads",
+            "key": "contracts/Договор № 7+8.pdf",
+            "version_id": "3HL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH",
+            "etag": "d41d8cd98f00b204e9800998ecf8427e",
+            "size": 183_204,
+            "media_type": "application/pdf",
+        },
+        "files": {
+            "text": {"bucket": BUCKET, "key": "contracts/Договор № 7+8.pdf.txt"},
+            "json": {"bucket": BUCKET, "key": "contracts/Договор № 7+8.pdf.ocr.json"},
+        },
+        "published": True,
+        "newest": True,
+        "model": "page",
+        "pages": {"total": 1, "recognized": 1, "failed": 0},
+        "duration_seconds": 3.25,
+        "at": "2026-03-14T09:26:58.500Z",
+    }
+
+
+def test_a_failure_says_why_and_where_the_error_file_is() -> None:
+    shown = notice(FAILED)
+    assert (shown["outcome"], shown["reason"]) == ("failed", "rejected_by_ocr")
+    assert shown["what"] == "The OCR service refused the page."
+    assert shown["files"] == {"error": {"bucket": BUCKET, "key": "scans/receipt.jpg.error.json"}}
+    assert shown["pages"] == {"total": 1, "recognized": 0, "failed": 1}
+    # The service's own words are in the file, for those who may read it.
+    assert "blurred" not in json.dumps(shown)
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_what_is_not_published_is_found_under_the_documents_own_name(newest: bool) -> None:
+    shown = notice(SUCCEEDED, published=False, newest=newest)
+    assert (shown["published"], shown["newest"]) == (False, newest)
+    assert {file["key"] for file in shown["files"].values()} == {
+        f".textdrop/documents/{SUCCEEDED.id}/result.txt",
+        f".textdrop/documents/{SUCCEEDED.id}/result.ocr.json",
+    }
+
+
+def test_a_partial_outcome_counts_its_pages() -> None:
+    document = replace(SUCCEEDED, outcome=Outcome.PARTIAL, pages=5, pages_recognized=3, problem=FAILED.problem)
+    shown = notice(document)
+    assert shown["pages"] == {"total": 5, "recognized": 3, "failed": 2}
+    assert set(shown["files"]) == {"text", "json"}
+    assert shown["reason"] == "rejected_by_ocr"
+
+
+def test_the_id_tells_repeats_from_new_outcomes() -> None:
+    repeated = replace(SUCCEEDED, rev=9, attempts=3, holder="w2", due_at=5.0)
+    assert results.notice(repeated, BUCKET, True, True) == results.notice(SUCCEEDED, BUCKET, True, True)
+    others = [replace(SUCCEEDED, run=2), replace(SUCCEEDED, outcome=Outcome.FAILED), FAILED]
+    assert len({notice(document)["id"] for document in [SUCCEEDED, *others]}) == 4
+
+
+@given(key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1), outcome=st.sampled_from(Outcome))
+def test_whatever_the_key_the_notice_is_json_and_says_it(key: str, outcome: Outcome) -> None:
+    document = replace(SUCCEEDED, source=replace(SUCCEEDED.source, key=key), outcome=outcome)
+    assert notice(document)["source"]["key"] == key
+
+
+@pytest.mark.parametrize("key", ["\0" * 1024, "я" * 512, "📄" * 256, '"' * 1024, "\x1f/" * 512])
+def test_the_longest_notice_is_small(key: str) -> None:
+    document = replace(
+        SUCCEEDED,
+        source=replace(SUCCEEDED.source, bucket="b" * 63, key=key, version_id="v" * 1024),
+        options=Options(SHARED_LANGUAGES, max(MODELS, key=len), "metadata", "metadata"),
+        outcome=Outcome.PARTIAL,
+        pages=5_000,
+        problem=Problem(Reason.INVALID_OPTIONS, "w" * 1_000, "a" * 1_000, FAILED.problem.trace if FAILED.problem else Trace()),
+    )
+    body = results.notice(document, "r" * 63, True, True)
+    attributes = results.notice_attributes(document)
+    size = len(body.encode()) + sum(len((name + value).encode()) for name, value in attributes.items())
+    # SNS allows 262,144 bytes, and e-mail and queues on the way add their own.
+    assert size < SNS_BYTES / 8
+
+
+# --- attributes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "attributes"),
+    [
+        (SUCCEEDED, {"outcome": "succeeded", "model": "page", "prefix": "contracts/"}),
+        (FAILED, {"outcome": "failed", "reason": "rejected_by_ocr", "model": "page", "prefix": "scans/"}),
+        (SKIPPED, {"outcome": "skipped", "reason": "unsupported_type", "prefix": "/"}),
+    ],
+)
+def test_attributes_are_what_subscribers_filter_by(document: Document, attributes: dict[str, str]) -> None:
+    assert results.notice_attributes(document) == attributes
+
+
+@given(key=st.text(min_size=1), outcome=st.sampled_from(Outcome), reason=st.none() | st.sampled_from(Reason))
+def test_no_attribute_is_empty(key: str, outcome: Outcome, reason: Reason | None) -> None:
+    document = replace(
+        SKIPPED,
+        source=replace(SKIPPED.source, key=key),
+        outcome=outcome,
+        problem=None if reason is None else Problem(reason, "what", "advice"),
+    )
+    attributes = results.notice_attributes(document)
+    assert all(attributes.values())
+    assert {"outcome", "prefix"} <= set(attributes) <= {"outcome", "reason", "model", "prefix"}
+    assert ("reason" in attributes) == (reason is not None)
+
+
+if __name__ == "__main__":
+    for sample_name, sample_document in SAMPLES.items():
+        (EVENTS / sample_name).write_text(sample(sample_document), "utf-8")

@@ -1,0 +1,190 @@
+"""How a document is to be recognised: metadata before parameters, and a wrong choice named with what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textdrop.core import options
+from textdrop.core.documents import Options
+from textdrop.core.errors import Reason, Refusal
+
+LANGUAGES = (options.ANY_LANGUAGE, *options.SHARED_LANGUAGES, *options.SINGLE_LANGUAGES)
+
+
+def resolved(languages: str | None = None, model: str | None = None) -> Options:
+    """What metadata with these values comes to, beside the default parameters."""
+    given_values = {"ocr-languages": languages, "ocr-model": model}
+    metadata = {name: value for name, value in given_values.items() if value is not None}
+    return options.resolve(metadata, "ru en", "page")
+
+
+def refused(metadata: Mapping[str, str], languages: str = "ru en", model: str = "page") -> Refusal:
+    with pytest.raises(Refusal) as raised:
+        options.resolve(metadata, languages, model)
+    assert raised.value.reason is Reason.INVALID_OPTIONS
+    return raised.value
+
+
+# --- what is allowed --------------------------------------------------------------------------------------------------
+
+
+def test_the_languages_and_models_are_the_services() -> None:
+    shared = "az ba be bg bs cs cv da de en es et fi fr hu id it kk ky lt lv mt nl no pl pt ro ru sah sk sl sr sv tg tr"
+    assert options.SHARED_LANGUAGES == (*shared.split(), "tt", "uz", "vi")
+    assert options.SINGLE_LANGUAGES == ("ar", "el", "he", "hy", "ja", "ka", "ko", "th", "zh")
+    assert len(set(options.MODELS)) == 12
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_is_allowed_alone(language: str) -> None:
+    assert resolved(language).languages == (language,)
+
+
+@pytest.mark.parametrize("language", options.SINGLE_LANGUAGES)
+def test_a_language_of_its_own_script_goes_with_russian_and_english(language: str) -> None:
+    assert resolved(f"{language} ru en").languages == (language, "ru", "en")
+
+
+def test_latin_and_cyrillic_go_together() -> None:
+    assert resolved(" ".join(options.SHARED_LANGUAGES)).languages == options.SHARED_LANGUAGES
+
+
+@pytest.mark.parametrize("model", options.MODELS)
+def test_every_model_is_allowed_with_russian_and_english(model: str) -> None:
+    assert resolved("ru en", model).model == model
+
+
+@pytest.mark.parametrize("model", sorted(set(options.MODELS) - {"handwritten", "table", "license-plates"}))
+def test_a_model_that_detects_takes_any_language(model: str) -> None:
+    assert resolved("*", model).languages == ("*",)
+
+
+@pytest.mark.parametrize(
+    "text", ["ru en", "ru,en", "ru, en", " ru\ten ", "RU En", "ru ru en ru", ",ru,,en,", "ru\nen", "ru\u00a0en"]
+)
+def test_languages_stand_apart_by_spaces_or_commas(text: str) -> None:
+    assert resolved(text).languages == ("ru", "en")
+
+
+@pytest.mark.parametrize("model", ["table", " Table ", "TABLE"])
+def test_case_and_blanks_of_a_model_do_not_count(model: str) -> None:
+    assert resolved(model=model).model == "table"
+
+
+# --- where it comes from ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({}, Options(("ru", "en"), "page", "parameter", "parameter")),
+        ({"ocr-languages": "de"}, Options(("de",), "page", "metadata", "parameter")),
+        ({"ocr-model": "markdown"}, Options(("ru", "en"), "markdown", "parameter", "metadata")),
+        ({"ocr-languages": "*", "ocr-model": "page"}, Options(("*",), "page", "metadata", "metadata")),
+        ({"owner": "anna", "ocrlanguages": "xx"}, Options(("ru", "en"), "page", "parameter", "parameter")),
+    ],
+)
+def test_metadata_goes_before_parameters_each_by_itself(metadata: dict[str, str], expected: Options) -> None:
+    assert options.resolve(metadata, "ru en", "page") == expected
+
+
+def test_wrong_parameters_do_no_harm_where_metadata_goes_before_them() -> None:
+    metadata = {"ocr-languages": "ru", "ocr-model": "page"}
+    assert options.resolve(metadata, "nonsense", "nonsense").languages == ("ru",)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_model_is_told_the_models() -> None:
+    refusal = refused({"ocr-model": "paige"})
+    assert '"paige"' in refusal.what
+    assert refusal.advice == f"Allowed for ocr-model: {', '.join(options.MODELS)}."
+
+
+@pytest.mark.parametrize(
+    ("languages", "what"),
+    [
+        ("ru klingon", 'The language "klingon" is not known.'),
+        ("xx yy", 'The language "xx", "yy" is not known.'),
+        ("", "No language is named."),
+        (" , ", "No language is named."),
+        ("* ru", '"*" stands beside other languages.'),
+        ("ru-RU", 'The language "ru-ru" is not known.'),
+    ],
+)
+def test_a_wrong_language_is_told_the_languages(languages: str, what: str) -> None:
+    refusal = refused({"ocr-languages": languages})
+    assert refusal.what == what
+    assert set(LANGUAGES) - {"*"} <= set(refusal.advice.replace(".", " ").split())
+    assert '"*"' in refusal.advice
+
+
+@pytest.mark.parametrize("languages", ["zh ja", "zh de", "ar ru en fr", "el he ru"])
+def test_languages_that_do_not_go_together_are_told_which_do(languages: str) -> None:
+    refusal = refused({"ocr-languages": languages})
+    assert "do not go together" in refusal.what
+    assert {*options.SINGLE_LANGUAGES, "ru", "en"} <= set(refusal.advice.split())
+
+
+@pytest.mark.parametrize("model", ["handwritten", "table"])
+@pytest.mark.parametrize("languages", ["*", "de", "ru en fr", "zh"])
+def test_a_model_for_russian_and_english_says_so(model: str, languages: str) -> None:
+    refusal = refused({"ocr-languages": languages, "ocr-model": model})
+    assert refusal.what == f'The model "{model}" reads only ru and en.'
+    assert refusal.advice == "Set ocr-languages to ru, en or both."
+
+
+def test_a_model_that_does_not_detect_is_told_the_languages() -> None:
+    refusal = refused({"ocr-languages": "*", "ocr-model": "license-plates"})
+    assert refusal.what == 'The model "license-plates" does not take "*".'
+    assert set(LANGUAGES) - {"*"} <= set(refusal.advice.rstrip(".").split())
+
+
+def test_metadata_that_looks_like_an_option_is_told_the_options() -> None:
+    refusal = refused({"ocr-language": "ru", "ocr-lang": "ru", "owner": "anna"})
+    assert '"ocr-lang", "ocr-language"' in refusal.what
+    assert refusal.advice == "Options are ocr-languages, ocr-model."
+
+
+def test_a_wrong_parameter_is_told_as_metadata_is() -> None:
+    assert refused({}, languages="xx").what == 'The language "xx" is not known.'
+    assert refused({}, model="x").what == 'The model "x" is not known.'
+
+
+def test_a_refusal_repeats_only_a_little_of_what_was_given() -> None:
+    assert len(refused({"ocr-languages": " ".join(f"{number}" * 500 for number in range(500))}).what) < 300
+    assert len(refused({"ocr-model": "x" * 2000}).what) < 100
+
+
+# --- any text ---------------------------------------------------------------------------------------------------------
+
+CHOSEN_LANGUAGES = st.lists(st.sampled_from([*LANGUAGES, "xx", ","]), max_size=4).map(" ".join) | st.text()
+CHOSEN_MODELS = st.sampled_from([*options.MODELS, "PAGE", ""]) | st.text()
+NAMES = st.sampled_from(["ocr-languages", "ocr-model", "ocr-model ", "owner"]) | st.text()
+
+
+@given(
+    metadata=st.dictionaries(NAMES, CHOSEN_LANGUAGES | CHOSEN_MODELS, max_size=4),
+    languages=CHOSEN_LANGUAGES,
+    model=CHOSEN_MODELS,
+)
+def test_any_text_is_resolved_or_refused(metadata: dict[str, str], languages: str, model: str) -> None:
+    try:
+        chosen = options.resolve(metadata, languages, model)
+    except Refusal as refusal:
+        assert refusal.reason is Reason.INVALID_OPTIONS
+        assert refusal.what
+        assert refusal.advice
+        return
+    assert chosen.model in options.MODELS
+    assert chosen.languages
+    assert set(chosen.languages) <= set(LANGUAGES)
+    assert len(set(chosen.languages)) == len(chosen.languages)
+    assert chosen.languages == ("*",) or "*" not in chosen.languages
+    assert chosen.model not in ("handwritten", "table") or set(chosen.languages) <= {"ru", "en"}
+    assert len(set(chosen.languages) & set(options.SINGLE_LANGUAGES)) <= 1

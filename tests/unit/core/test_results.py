@@ -1,0 +1,421 @@
+"""The files a document ends in, compared whole: what users read is part of what is promised."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textdrop import __version__
+from textdrop.core import problems, results
+from textdrop.core.answers import OperationDescription
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    Operation,
+    OperationState,
+    Options,
+    Outcome,
+    Problem,
+    Source,
+)
+from textdrop.core.errors import Reason, Trace
+from textdrop.core.pages import RecognisedPage
+
+ID = "0a" * 16
+TRACE = Trace(status=200, client_request_id="c1", request_id="r1", server_trace_id="s1")
+FAILURE = Trace(status=200, code=3, message="image is too blurred", client_request_id="c2", request_id="r2")
+POLYGON = [[10, 20], [110, 20], [110, 40], [10, 40]]
+
+DOCUMENT = Document(
+    id=ID,
+    source=Source("uploads", "a/скан 1.pdf", "v1", "e1", 1_234, "0A", 1_773_480_413.589, 1_773_480_413.0),
+    state=DocumentState.DELIVERING,
+    accepted_at=1_773_480_415.25,
+    goes=2,
+    options=Options(("ru", "en"), "page", "metadata", "parameter"),
+    media_type="application/pdf",
+    pages=1,
+    outcome=Outcome.SUCCEEDED,
+    pages_recognized=1,
+    outcome_at=1_773_480_418.5,
+)
+DESCRIBED = OperationDescription(
+    "op1", "OCR async recognition", "2026-03-14T09:26:56Z", "ajeexample", "2026-03-14T09:26:58Z", {"a": [1]}
+)
+OPERATION = Operation(ID, 1, 1, OperationState.RECOGNIZED, described=DESCRIBED, trace=TRACE)
+FAILED = replace(
+    OPERATION,
+    state=OperationState.FAILED,
+    described=replace(DESCRIBED, id="op2", metadata=None),
+    problem=problems.failed_in_service(FAILURE),
+)
+UNSENT = Operation(ID, 1, 1, OperationState.FAILED, unknowns=3, problem=problems.unconfirmed(3))
+PAGE: RecognisedPage = {
+    "width": 2480,
+    "height": 3508,
+    "rotate": 0,
+    "text": "Договор № 7",
+    "blocks": [
+        {
+            "type": "text",
+            "polygon": POLYGON,
+            "languages": ["ru"],
+            "lines": [
+                {"text": "Договор № 7", "polygon": POLYGON, "words": [{"text": "Договор", "polygon": POLYGON}]},
+            ],
+        }
+    ],
+    "tables": [],
+    "entities": [],
+    "markdown": None,
+}
+BLANK: RecognisedPage = {
+    "width": 100,
+    "height": 100,
+    "rotate": 0,
+    "text": "",
+    "blocks": [],
+    "tables": [],
+    "entities": [],
+    "markdown": None,
+}
+SOURCE_SHOWN = {
+    "bucket": "uploads",
+    "key": "a/скан 1.pdf",
+    "version_id": "v1",
+    "etag": "e1",
+    "size": 1_234,
+    "media_type": "application/pdf",
+}
+OPTIONS_SHOWN = {
+    "languages": {"value": ["ru", "en"], "from": "metadata"},
+    "model": {"value": "page", "from": "parameter"},
+}
+TIMINGS_SHOWN = {
+    "uploaded_at": "2026-03-14T09:26:53.000Z",
+    "accepted_at": "2026-03-14T09:26:55.250Z",
+    "outcome_at": "2026-03-14T09:26:58.500Z",
+    "duration_seconds": 3.25,
+}
+
+
+def page(text: str) -> RecognisedPage:
+    return {**PAGE, "text": text}
+
+
+def read(file: bytes) -> dict[str, Any]:
+    value = json.loads(file.decode("utf-8"))
+    assert isinstance(value, dict)
+    return value
+
+
+def numbered(operation: Operation, number: int) -> Operation:
+    return replace(operation, page=number)
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "file"),
+    [
+        (["one"], "one\n"),
+        (["one\n"], "one\n"),
+        (["one", "two\nthree"], "one\n\ftwo\nthree\n"),
+        ([""], ""),
+        (["", "two", ""], "\ftwo\n\f"),
+        (["a\r\nb\rc\n\rd"], "a\nb\nc\n\nd\n"),
+        (["a\fb", "\f"], "a\nb\n\f\n"),
+        (["Ёж 🦔"], "Ёж 🦔\n"),
+        (["a\ud800b"], "a?b\n"),
+    ],
+)
+def test_text_has_a_form_feed_between_pages_and_plain_line_ends(texts: list[str], file: str) -> None:
+    assert results.text_file([page(text) for text in texts]) == file.encode()
+
+
+def test_a_failed_page_is_empty_text() -> None:
+    assert results.text_file([None, page("two"), None]) == b"\ftwo\n\f"
+
+
+@given(texts=st.lists(st.none() | st.text(st.characters() | st.sampled_from("\r\n\f"), max_size=20), min_size=1))
+def test_any_text_comes_apart_into_its_pages(texts: list[str | None]) -> None:
+    file = results.text_file([None if text is None else page(text) for text in texts]).decode("utf-8")
+    assert "\r" not in file
+    shown = file.split("\f")
+    assert len(shown) == len(texts)
+    for part, text in zip(shown, texts, strict=True):
+        assert part == "" or part.endswith("\n")
+        assert part.split() == (text or "").encode("utf-8", "replace").decode().split()
+
+
+# --- <key>.ocr.json ---------------------------------------------------------------------------------------------------
+
+
+def test_a_result_has_everything_that_was_decided() -> None:
+    assert read(results.result_file(DOCUMENT, [OPERATION], [PAGE])) == {
+        "schema": "textdrop.result/1",
+        "id": ID,
+        "run": 1,
+        "outcome": "succeeded",
+        "source": SOURCE_SHOWN,
+        "options": OPTIONS_SHOWN,
+        "model": "page",
+        "pages": [
+            {
+                "number": 1,
+                "status": "recognized",
+                "reason": None,
+                "problem": None,
+                **PAGE,
+                "operation": {
+                    "id": "op1",
+                    "description": "OCR async recognition",
+                    "created_at": "2026-03-14T09:26:56Z",
+                    "created_by": "ajeexample",
+                    "modified_at": "2026-03-14T09:26:58Z",
+                    "metadata": {"a": [1]},
+                    "error": None,
+                },
+            }
+        ],
+        "notes": [],
+        "versions": {"textdrop": __version__},
+        "timings": TIMINGS_SHOWN,
+    }
+
+
+def test_a_blank_page_is_a_result() -> None:
+    [shown] = read(results.result_file(DOCUMENT, [OPERATION], [BLANK]))["pages"]
+    assert (shown["status"], shown["text"], shown["blocks"]) == ("recognized", "", [])
+
+
+def test_a_partial_result_says_which_pages_failed_and_why() -> None:
+    document = replace(
+        DOCUMENT, outcome=Outcome.PARTIAL, pages=3, pages_recognized=2, problem=problems.failed_in_service(FAILURE)
+    )
+    operations = [numbered(OPERATION, 1), numbered(FAILED, 2), numbered(OPERATION, 3)]
+    shown = read(results.result_file(document, operations, [PAGE, None, PAGE]))
+    assert shown["outcome"] == "partial"
+    assert shown["notes"] == ["Without text: 1 of 3 pages (2)."]
+    assert [one["status"] for one in shown["pages"]] == ["recognized", "failed", "recognized"]
+    service = {
+        "status": 200,
+        "code": 3,
+        "message": "image is too blurred",
+        "client_request_id": "c2",
+        "request_id": "r2",
+        "server_trace_id": None,
+    }
+    assert shown["pages"][1] == {
+        "number": 2,
+        "status": "failed",
+        "reason": "failed_in_ocr",
+        "problem": {
+            "reason": "failed_in_ocr",
+            "what": "The OCR service failed to recognise the page.",
+            "advice": "See the service's code and message. If the file looks right, upload it again.",
+            "service": service,
+        },
+        "width": None,
+        "height": None,
+        "rotate": None,
+        "text": "",
+        "blocks": [],
+        "tables": [],
+        "entities": [],
+        "markdown": None,
+        "operation": {
+            "id": "op2",
+            "description": "OCR async recognition",
+            "created_at": "2026-03-14T09:26:56Z",
+            "created_by": "ajeexample",
+            "modified_at": "2026-03-14T09:26:58Z",
+            "metadata": None,
+            "error": {"code": 3, "message": "image is too blurred"},
+        },
+    }
+
+
+def test_a_page_that_was_never_sent_has_no_operation() -> None:
+    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=2, problem=UNSENT.problem)
+    shown = read(results.result_file(document, [UNSENT, numbered(OPERATION, 2)], [None, PAGE]))
+    assert shown["pages"][0]["operation"] is None
+    assert shown["pages"][0]["reason"] == "submit_unconfirmed"
+
+
+@pytest.mark.parametrize(
+    ("failed", "note"),
+    [
+        ([1], "(1)"),
+        ([1, 2], "(1-2)"),
+        ([1, 2, 3, 7], "(1-3, 7)"),
+        ([2, 4, 6], "(2, 4, 6)"),
+        ([3, 4, 6, 7, 9], "(3-4, 6-7, 9)"),
+    ],
+)
+def test_failed_pages_are_named_in_ranges(failed: list[int], note: str) -> None:
+    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=9, problem=FAILED.problem)
+    operations = [numbered(FAILED if number in failed else OPERATION, number) for number in range(1, 10)]
+    pages = [None if number in failed else PAGE for number in range(1, 10)]
+    [shown] = read(results.result_file(document, operations, pages))["notes"]
+    assert shown == f"Without text: {len(failed)} of 9 pages {note}."
+
+
+@given(failed=st.sets(st.integers(1, 200), min_size=1))
+def test_ranges_name_exactly_the_failed_pages(failed: set[int]) -> None:
+    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=200, problem=FAILED.problem)
+    operations = [numbered(FAILED if number in failed else OPERATION, number) for number in range(1, 201)]
+    [note] = read(results.result_file(document, operations, [None] * 200))["notes"]
+    spans = [span.split("-") for span in note[note.index("(") + 1 : note.index(")")].split(", ")]
+    named = [number for span in spans for number in range(int(span[0]), int(span[-1]) + 1)]
+    assert named == sorted(failed)
+
+
+def test_a_page_too_few_is_noticed() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        results.result_file(DOCUMENT, [OPERATION, numbered(OPERATION, 2)], [PAGE])
+
+
+# --- <key>.error.json -------------------------------------------------------------------------------------------------
+
+
+def test_an_error_before_anything_was_sent() -> None:
+    document = replace(
+        DOCUMENT,
+        outcome=Outcome.SKIPPED,
+        problem=Problem(Reason.EMPTY_FILE, "The file has no bytes.", "Check the upload."),
+        options=None,
+        media_type="",
+        pages=0,
+        pages_recognized=0,
+    )
+    assert read(results.error_file(document, [])) == {
+        "schema": "textdrop.error/1",
+        "id": ID,
+        "run": 1,
+        "outcome": "skipped",
+        "source": {**SOURCE_SHOWN, "media_type": None},
+        "reason": "empty_file",
+        "what": "The file has no bytes.",
+        "advice": "Check the upload.",
+        "service": None,
+        "options": None,
+        "attempts": 2,
+        "pages": [],
+        "versions": {"textdrop": __version__},
+        "timings": TIMINGS_SHOWN,
+    }
+
+
+def test_an_error_of_the_service_has_all_that_its_support_asks_for() -> None:
+    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=FAILED.problem, pages_recognized=0)
+    shown = read(results.error_file(document, [FAILED]))
+    service = {
+        "status": 200,
+        "code": 3,
+        "message": "image is too blurred",
+        "client_request_id": "c2",
+        "request_id": "r2",
+        "server_trace_id": None,
+    }
+    assert (shown["reason"], shown["outcome"], shown["attempts"]) == ("failed_in_ocr", "failed", 2)
+    assert shown["service"] == service
+    assert shown["options"] == OPTIONS_SHOWN
+    assert shown["pages"] == [
+        {
+            "number": 1,
+            "status": "failed",
+            "problem": {
+                "reason": "failed_in_ocr",
+                "what": shown["what"],
+                "advice": shown["advice"],
+                "service": service,
+            },
+            "unconfirmed_submits": 0,
+            "operation": {
+                "id": "op2",
+                "description": "OCR async recognition",
+                "created_at": "2026-03-14T09:26:56Z",
+                "created_by": "ajeexample",
+                "modified_at": "2026-03-14T09:26:58Z",
+                "metadata": None,
+                "error": {"code": 3, "message": "image is too blurred"},
+            },
+            "submit": {
+                "status": 200,
+                "code": None,
+                "message": None,
+                "client_request_id": "c1",
+                "request_id": "r1",
+                "server_trace_id": "s1",
+            },
+        }
+    ]
+
+
+def test_an_error_counts_the_submits_that_may_have_been_billed() -> None:
+    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=UNSENT.problem)
+    [shown] = read(results.error_file(document, [UNSENT]))["pages"]
+    assert shown["unconfirmed_submits"] == 3
+    assert shown["operation"] is None
+    assert shown["submit"] is None
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_is_written_as_its_word(reason: Reason) -> None:
+    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=Problem(reason, "what", "advice"))
+    assert read(results.error_file(document, []))["reason"] == reason.value
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+
+def test_russian_can_be_read_and_files_end_in_a_line_end() -> None:
+    file = results.result_file(DOCUMENT, [OPERATION], [PAGE])
+    assert "Договор № 7".encode() in file
+    assert file.endswith(b"}\n")
+
+
+@given(key=st.text(min_size=1), text=st.text(), message=st.text())
+def test_whatever_the_texts_are_the_files_are_json_in_utf_8(key: str, text: str, message: str) -> None:
+    problem = problems.rejected(Trace(400, 3, message))
+    document = replace(DOCUMENT, source=replace(DOCUMENT.source, key=key), problem=problem)
+    result = read(results.result_file(document, [OPERATION], [page(text)]))
+    error = read(results.error_file(document, [replace(FAILED, problem=problem)]))
+    shown = [key, text, message or None]
+    assert [result["source"]["key"], result["pages"][0]["text"], error["service"]["message"]] == [
+        value and value.encode("utf-8", "replace").decode() for value in shown
+    ]
+
+
+def test_unversioned_and_unseen_uploads_have_null_for_what_is_not_known() -> None:
+    source = Source("uploads", "a.pdf", event_at=0.0)
+    shown = read(results.error_file(replace(DOCUMENT, source=source, outcome=Outcome.FAILED), []))
+    assert (shown["source"]["version_id"], shown["source"]["etag"], shown["timings"]["uploaded_at"]) == (None,) * 3
+
+
+@pytest.mark.parametrize(
+    ("epoch_seconds", "text"),
+    [
+        (None, None),
+        (0.0, "1970-01-01T00:00:00.000Z"),
+        (1_773_480_413.589, "2026-03-14T09:26:53.589Z"),
+        (1_773_480_413, "2026-03-14T09:26:53.000Z"),
+    ],
+)
+def test_times_are_rfc_3339_in_utc(epoch_seconds: float | None, text: str | None) -> None:
+    assert results.timestamp(epoch_seconds) == text
+
+
+@pytest.mark.parametrize(("outcome_at", "seconds"), [(None, None), (1_773_480_415.0, 0.0), (1_773_480_416.0, 0.75)])
+def test_a_duration_is_from_acceptance_to_outcome_and_never_negative(
+    outcome_at: float | None, seconds: float | None
+) -> None:
+    timings = read(results.error_file(replace(DOCUMENT, outcome_at=outcome_at), []))["timings"]
+    assert timings["duration_seconds"] == seconds

@@ -1,0 +1,56 @@
+"""The textAnnotation has the shape of the service's samples."""
+
+from local.ocr.annotation import Block, Line, Page, Word, enclosing, text_annotation
+
+
+def line(*words: tuple[str, tuple[int, int, int, int]]) -> Line:
+    return Line(tuple(Word(text, box) for text, box in words), enclosing([box for _, box in words]))
+
+
+FIRST = line(("Привет,", (10, 20, 80, 40)), ("мир", (90, 18, 130, 42)))
+SECOND = line(("Hello", (10, 60, 60, 80)))
+THIRD = line(("End", (10, 200, 40, 220)))
+PAGE = Page(
+    300,
+    400,
+    (Block((FIRST, SECOND), (10, 18, 130, 80), ("ru", "en")), Block((THIRD,), (10, 200, 40, 220), ("en",))),
+    rotate=90,
+)
+
+
+def test_segments_count_the_characters_of_the_full_text() -> None:
+    annotation = text_annotation(PAGE)
+    text = annotation["fullText"]
+    assert text == "Привет, мир\nHello\nEnd\n"
+
+    def segment(value: dict[str, list[dict[str, str]]]) -> str:
+        [part] = value["textSegments"]
+        start = int(part["startIndex"])
+        return str(text[start : start + int(part["length"])])
+
+    first, second = annotation["blocks"]
+    assert [segment(first), segment(second)] == ["Привет, мир\nHello", "End"]
+    lines = [line for block in annotation["blocks"] for line in block["lines"]]
+    assert [segment(line) for line in lines] == [line["text"] for line in lines] == ["Привет, мир", "Hello", "End"]
+    words = [word for line in lines for word in line["words"]]
+    assert [segment(word) for word in words] == [word["text"] for word in words] == ["Привет,", "мир", "Hello", "End"]
+
+
+def test_integers_are_strings_and_corners_run_from_top_left_to_bottom_left() -> None:
+    annotation = text_annotation(PAGE)
+    assert (annotation["width"], annotation["height"], annotation["rotate"]) == ("300", "400", "ANGLE_90")
+    corners = annotation["blocks"][0]["lines"][0]["boundingBox"]["vertices"]
+    expected = (("10", "18"), ("10", "42"), ("130", "42"), ("130", "18"))
+    assert corners == [{"x": x, "y": y} for x, y in expected]
+    assert annotation["blocks"][0]["lines"][0]["words"][0]["entityIndex"] == "-1"
+    assert annotation["blocks"][0]["languages"] == [{"languageCode": "ru"}, {"languageCode": "en"}]
+
+
+def test_a_blank_page_has_no_blocks_and_an_empty_text() -> None:
+    annotation = text_annotation(Page(30, 40, ()))
+    assert (annotation["blocks"], annotation["fullText"], annotation["rotate"]) == ([], "", "ANGLE_0")
+    assert annotation["markdown"] == " "
+
+
+def test_markdown_is_paragraphs_for_the_models_that_have_it() -> None:
+    assert text_annotation(PAGE, markdown=True)["markdown"] == "Привет, мир\nHello\n\nEnd"

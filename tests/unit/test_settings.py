@@ -1,0 +1,194 @@
+"""What the functions read of their environment, and that the template gives them exactly that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from textdrop.core.errors import SettingsError
+from textdrop.settings import (
+    OcrSettings,
+    PollFunctionSettings,
+    SubmitFunctionSettings,
+    poll_settings,
+    submit_settings,
+)
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+
+SHARED = {
+    "TABLE_NAME": "table",
+    "OCR_BASE_URL": "https://ocr.example",
+    "OPERATION_BASE_URL": "https://operation.example",
+    "IAM_BASE_URL": "https://iam.example",
+    "CREDENTIALS_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key",
+    "SUBMITS_PER_SECOND": "10",
+    "POLL_FUNCTION_NAME": "textdrop-poll",
+}
+SUBMIT = SHARED | {"LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
+POLL = SHARED | {
+    "UPLOADS_QUEUE_URL": "https://queue.example",
+    "RESULTS_BUCKET": "results",
+    "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
+}
+OCR = OcrSettings(
+    ocr_base_url="https://ocr.example",
+    operation_base_url="https://operation.example",
+    iam_base_url="https://iam.example",
+    credentials_secret_arn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:key",
+    folder_id="",
+)
+
+Read = Callable[[Mapping[str, str]], object]
+FUNCTIONS: dict[str, tuple[Read, dict[str, str]]] = {
+    "submit": (submit_settings, SUBMIT),
+    "poll": (poll_settings, POLL),
+}
+BOTH = pytest.mark.parametrize("function", FUNCTIONS)
+
+
+# --- what is read -----------------------------------------------------------------------------------------------------
+
+
+def test_submit_reads_its_environment() -> None:
+    assert submit_settings(SUBMIT) == SubmitFunctionSettings(
+        table_name="table",
+        ocr=OCR,
+        submits_per_second=10.0,
+        languages="ru en",
+        model="page",
+        max_pages=5000,
+        poll_function_name="textdrop-poll",
+    )
+
+
+def test_poll_reads_its_environment() -> None:
+    assert poll_settings(POLL) == PollFunctionSettings(
+        table_name="table",
+        ocr=OCR,
+        submits_per_second=10.0,
+        uploads_queue_url="https://queue.example",
+        results_bucket="results",
+        results_topic_arn="arn:aws:sns:eu-central-1:123456789012:results",
+        poll_function_name="textdrop-poll",
+    )
+
+
+def test_a_folder_may_be_named_and_blanks_around_values_do_not_count() -> None:
+    settings = submit_settings({name: f" {value}\n" for name, value in SUBMIT.items()} | {"FOLDER_ID": " b1gexample "})
+    assert settings.ocr.folder_id == "b1gexample"
+    assert settings.table_name == "table"
+
+
+# --- what is wrong ----------------------------------------------------------------------------------------------------
+
+
+def faults(function: str, **changed: str | None) -> str:
+    read, variables = FUNCTIONS[function]
+    environment = {name: value for name, value in (variables | changed).items() if value is not None}
+    with pytest.raises(SettingsError) as raised:
+        read(environment)
+    return str(raised.value)
+
+
+@BOTH
+@pytest.mark.parametrize("missing", [{}, {"every": ""}, {"every": "  "}])
+def test_all_that_is_missing_is_named_at_once(function: str, missing: dict[str, str]) -> None:
+    read, variables = FUNCTIONS[function]
+    environment = dict.fromkeys(variables, missing["every"]) if missing else {}
+    with pytest.raises(SettingsError) as raised:
+        read(environment)
+    named = str(raised.value).removeprefix("the function's environment is not right: ").split("; ")
+    assert sorted(named) == sorted(f"{name} is missing" for name in variables)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [(function, name) for function, (_, variables) in FUNCTIONS.items() for name in variables]
+)
+def test_each_missing_name_is_named_alone(function: str, name: str) -> None:
+    assert faults(function, **{name: None}) == f"the function's environment is not right: {name} is missing"
+
+
+@BOTH
+@pytest.mark.parametrize("value", ["ten", "0", "-1", "0.09", "nan", "inf", "1e999", "10 per second", "0x10"])
+def test_a_rate_must_be_a_number_above_nought(function: str, value: str) -> None:
+    assert faults(function, SUBMITS_PER_SECOND=value).endswith("SUBMITS_PER_SECOND must be a number of at least 0.1")
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-5", "nan", "inf"])
+def test_the_most_pages_must_be_a_number(value: str) -> None:
+    assert faults("submit", MAX_PAGES=value).endswith("MAX_PAGES must be a number of at least 1")
+
+
+def test_missing_and_wrong_are_told_together() -> None:
+    message = faults("submit", TABLE_NAME=None, MAX_PAGES="x", SUBMITS_PER_SECOND="y")
+    assert message.count(";") == 2
+    assert all(name in message for name in ("TABLE_NAME", "MAX_PAGES", "SUBMITS_PER_SECOND"))
+
+
+def test_no_value_is_repeated() -> None:
+    assert "s3cret" not in faults("submit", MAX_PAGES="s3cret", CREDENTIALS_SECRET_ARN="s3cret", TABLE_NAME=None)
+
+
+# --- what the template gives ------------------------------------------------------------------------------------------
+
+
+class _Template(yaml.SafeLoader):
+    """CloudFormation's short forms (!Ref, !Sub, …) are read as what they are applied to."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> object:
+    match node:
+        case yaml.ScalarNode():
+            return loader.construct_scalar(node)
+        case yaml.SequenceNode():
+            return loader.construct_sequence(node, deep=True)
+        case _:
+            assert isinstance(node, yaml.MappingNode)
+            return loader.construct_mapping(node, deep=True)
+
+
+_Template.add_multi_constructor("!", _short_form)
+
+
+class _Watched(dict[str, str]):
+    """An environment that remembers what was asked for."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        super().__init__(variables)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+@BOTH
+def test_the_template_gives_each_function_what_it_reads_and_nothing_else(function: str) -> None:
+    # `_Template` is a SafeLoader.
+    template = yaml.load(TEMPLATE.read_text("utf-8"), _Template)  # noqa: S506 - it is one
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    own = template["Resources"][f"{function.title()}Function"]["Properties"]["Environment"]["Variables"]
+    # Powertools reads these two kinds itself.
+    given = {name for name in shared | own if name != "LOG_LEVEL" and not name.startswith("POWERTOOLS_")}
+    read, variables = FUNCTIONS[function]
+    environment = _Watched(variables)
+    read(environment)
+    assert given == environment.names
+
+
+def test_powertools_is_given_what_logs_and_metrics_need() -> None:
+    template = yaml.load(TEMPLATE.read_text("utf-8"), _Template)  # noqa: S506 - a SafeLoader
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert shared["POWERTOOLS_METRICS_NAMESPACE"]
+    services = {
+        template["Resources"][f"{function.title()}Function"]["Properties"]["Environment"]["Variables"][
+            "POWERTOOLS_SERVICE_NAME"
+        ]
+        for function in FUNCTIONS
+    }
+    assert services == set(FUNCTIONS)
