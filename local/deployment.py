@@ -95,6 +95,7 @@ def _run(command: list[str | Path], environment: Mapping[str, str], state: Path,
     log.parent.mkdir(parents=True, exist_ok=True)
     tmp = state / "tmp"
     private = {"SAM_CLI_TELEMETRY": "0", "TMPDIR": str(tmp), "__SAM_CLI_APP_DIR": str(tmp / "sam")}
+    private["SAM_CLI_POLL_DELAY"] = "0.2"  # seconds between looks at the stack; 5 by default
     with log.open("wb") as output:
         done = subprocess.run(
             command,

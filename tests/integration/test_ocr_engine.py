@@ -8,6 +8,7 @@ import pikepdf
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from local.accuracy import character_error_rate
 from local.ocr import tessdata
 from local.ocr.annotation import Box, Page
 from local.ocr.decoding import DecodingError, decode
@@ -59,17 +60,6 @@ def text_of(page: Page) -> str:
     return "\n".join(" ".join(word.text for word in line.words) for block in page.blocks for line in block.lines)
 
 
-def character_error(read: str, truth: str) -> float:
-    """Edit distance by characters over the truth's length, runs of white space counting as one space."""
-    read, truth = " ".join(read.split()), " ".join(truth.split())
-    row = list(range(len(truth) + 1))
-    for i, left in enumerate(read, 1):
-        above, row[0] = row[0], i
-        for j, right in enumerate(truth, 1):
-            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (left != right))
-    return row[-1] / len(truth)
-
-
 def ink_box(image: Image.Image) -> Box:
     box = image.point(lambda value: 255 - value).getbbox()
     assert box is not None
@@ -82,7 +72,7 @@ def test_reads_pages_however_they_lie(reader: Reader, name: str, turn: int) -> N
     upright = page_image(TEXTS[name])
     image = upright.transpose(TURNED[turn]) if turn else upright
     page = reader.read(image)
-    assert character_error(text_of(page), TEXTS[name]) < WORST_CHARACTER_ERROR
+    assert character_error_rate(TEXTS[name], text_of(page)) < WORST_CHARACTER_ERROR
     assert page.rotate == turn
     assert (page.width, page.height) == image.size
     assert_boxes_hold_the_ink(page, image)
@@ -110,7 +100,7 @@ def test_reads_a_few_words_however_they_lie(reader: Reader, text: str, turn: int
 def test_without_orientation_data_the_turns_are_tried(turn: int) -> None:
     reader = Reader(tessdata.prepare(DEFAULT_FOLDER).folder, with_orientation=False)
     page = reader.read(page_image(RUSSIAN).transpose(TURNED[turn]))
-    assert character_error(text_of(page), RUSSIAN) < WORST_CHARACTER_ERROR
+    assert character_error_rate(RUSSIAN, text_of(page)) < WORST_CHARACTER_ERROR
     assert page.rotate == turn
 
 
@@ -147,7 +137,7 @@ def test_reads_every_format(reader: Reader, mode: str, form: str, mime_type: str
         image = image.convert("I").point(lambda value: value * 256)
     content = encoded(image.convert(mode), form, **({"resolution": 150} if form == "PDF" else {}))
     page = reader.read(decode(content, mime_type))
-    assert character_error(text_of(page), ENGLISH) < WORST_CHARACTER_ERROR
+    assert character_error_rate(ENGLISH, text_of(page)) < WORST_CHARACTER_ERROR
     width = 2 * image.width if form == "PDF" else image.width
     assert abs(page.width - width) <= 2
 
@@ -165,7 +155,7 @@ def test_pixels_are_those_after_exif_orientation(reader: Reader) -> None:
     content = encoded(page_image(ENGLISH).transpose(TURNED[270]), "JPEG", exif=exif)
     page = reader.read(decode(content, JPEG))
     assert (page.width, page.height, page.rotate) == (1240, 877, 0)
-    assert character_error(text_of(page), ENGLISH) < WORST_CHARACTER_ERROR
+    assert character_error_rate(ENGLISH, text_of(page)) < WORST_CHARACTER_ERROR
 
 
 def test_a_huge_pdf_page_is_rasterised_within_the_limit() -> None:

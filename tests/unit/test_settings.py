@@ -169,8 +169,7 @@ class _Watched(dict[str, str]):
 
 @BOTH
 def test_the_template_gives_each_function_what_it_reads_and_nothing_else(function: str) -> None:
-    # `_Template` is a SafeLoader.
-    template = yaml.load(TEMPLATE.read_text("utf-8"), _Template)  # noqa: S506 - it is one
+    template = yaml.load(TEMPLATE.read_text("utf-8"), _Template)
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     own = template["Resources"][f"{function.title()}Function"]["Properties"]["Environment"]["Variables"]
     # Powertools reads these two kinds itself.
@@ -182,7 +181,7 @@ def test_the_template_gives_each_function_what_it_reads_and_nothing_else(functio
 
 
 def test_powertools_is_given_what_logs_and_metrics_need() -> None:
-    template = yaml.load(TEMPLATE.read_text("utf-8"), _Template)  # noqa: S506 - a SafeLoader
+    template = yaml.load(TEMPLATE.read_text("utf-8"), _Template)
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     assert shared["POWERTOOLS_METRICS_NAMESPACE"]
     services = {

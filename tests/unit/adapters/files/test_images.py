@@ -68,7 +68,7 @@ def test_a_thumbnail_is_not_taken_for_the_image() -> None:
 def test_a_jpeg_cut_anywhere_is_damaged(tenth: int, progressive: bool) -> None:
     content = making.jpeg(200, 200, progressive=progressive, orientation=6)
     found = refusal(content[: len(content) * tenth // 10])
-    assert (found.reason, found.what) == (Reason.DAMAGED, "the JPEG image is cut off: its end is missing")
+    assert (found.reason, found.what) == (Reason.DAMAGED, "The JPEG image is cut off: its end is missing.")
 
 
 def test_a_jpeg_filled_up_with_zeros_is_damaged() -> None:
@@ -79,8 +79,8 @@ def test_a_jpeg_filled_up_with_zeros_is_damaged() -> None:
 
 def test_a_jpeg_without_a_picture_is_damaged() -> None:
     content = making.jpeg()
-    assert refusal(b"\xff\xd8\xff\xd9").what == "the JPEG image holds no picture"
-    assert refusal(content[: content.index(b"\xff\xda")] + b"\xff\xd9").what == "the JPEG image holds no picture"
+    assert refusal(b"\xff\xd8\xff\xd9").what == "The JPEG image holds no picture."
+    assert refusal(content[: content.index(b"\xff\xda")] + b"\xff\xd9").what == "The JPEG image holds no picture."
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_the_size_a_jpeg_says_it_has_decides(width: int, height: int, reason: Re
 def test_too_many_pixels_are_told_in_numbers() -> None:
     found = refusal(making.png_of(making.png_header(35_000, 2_000)))
     assert found.reason == Reason.IMAGE_TOO_LARGE
-    assert found.what == "the image is 35000 × 2000 pixels, 70.0 megapixels; the most is 20"
+    assert found.what == "The image is 35000 × 2000 pixels, 70.0 megapixels; the most is 20."
     assert "300 dpi" in found.advice
     just_over = refusal(making.png_of(making.png_header(20_000_001, 1)))
-    assert just_over.what == "the image is 20000001 × 1 pixels, 20.1 megapixels; the most is 20"
+    assert just_over.what == "The image is 20000001 × 1 pixels, 20.1 megapixels; the most is 20."
 
 
 @pytest.mark.parametrize("content", [b"\xff" * 3_000_000, b"\xff\xe0\0\2" * 700_000, b"\xff\xd8\xff\xd0" * 700_000])
@@ -144,7 +144,7 @@ def test_a_png_cut_anywhere_is_damaged(tenth: int) -> None:
 def test_a_png_with_a_wrong_byte_is_damaged() -> None:
     content = bytearray(making.png(100, 100))
     content[len(content) // 2] ^= 1
-    assert refusal(bytes(content)).what == "the PNG image is broken: a checksum in it is wrong"
+    assert refusal(bytes(content)).what == "The PNG image is broken: a checksum in it is wrong."
 
 
 # One bit a pixel, 10 × 10, in the seven passes of Adam7: rows times (1 + bytes a row).
@@ -158,7 +158,7 @@ def test_a_png_must_have_all_its_rows(interlace: int, data_bytes: int) -> None:
         return making.png_of(making.png_header(10, 10, bits=1, interlace=interlace), data, making.png_chunk(b"IEND"))
 
     assert inspect(content(data_bytes), LIMITS) == FileFacts("image/png", 1, 10, 10)
-    assert refusal(content(data_bytes - 1)).what == "the PNG image is broken: rows of the picture are missing"
+    assert refusal(content(data_bytes - 1)).what == "The PNG image is broken: rows of the picture are missing."
 
 
 @pytest.mark.parametrize(

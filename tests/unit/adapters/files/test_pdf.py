@@ -61,9 +61,9 @@ def test_pages_are_counted_up_to_the_limit() -> None:
     assert inspect(making.pdf_of_pages(3), FileLimits(max_pages=3)).pages == 3
     found = refusal(making.pdf_of_pages(3), FileLimits(max_pages=2))
     assert found.reason == Reason.TOO_MANY_PAGES
-    assert found.what.endswith("the most is 2 pages")
+    assert found.what.endswith("the most is 2 pages.")
     one = refusal(making.pdf_of_pages(2), FileLimits(max_pages=1))
-    assert one.what.endswith("the most is 1 page")
+    assert one.what.endswith("the most is 1 page.")
     assert one.advice == "Split it into files of at most 1 page and upload those."
 
 
@@ -108,7 +108,7 @@ def test_a_pdf_cut_anywhere_is_damaged(percent: int, save: dict[str, object]) ->
 
 def test_a_later_change_that_is_cut_off_is_damaged_and_not_the_older_state() -> None:
     content = making.pdf() + b"4 0 obj\n" + making.stream(b"q Q")
-    assert refusal(content[:-10]).what == "the PDF is cut off: its end is missing"
+    assert refusal(content[:-10]).what == "The PDF is cut off: its end is missing."
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def zipped(*names: str, content: bytes = b"<x/>") -> bytes:
 def test_an_unsupported_file_is_named(content: bytes, looks_like: str) -> None:
     found = refusal(content)
     assert found.reason == Reason.UNSUPPORTED_TYPE
-    assert found.what == f"the file is {looks_like}; PDF, JPEG and PNG can be recognised"
+    assert found.what == f"The file is {looks_like}; PDF, JPEG and PNG can be recognised."
     assert found.advice
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_is_too_large_is_told_in_numbers() -> None:
     assert inspect(content, FileLimits(max_bytes=len(content))).width == 60
     found = refusal(content, FileLimits(max_bytes=len(content) - 1))
     assert found.reason == Reason.FILE_TOO_LARGE
-    assert found.what == f"the file has {len(content):,} bytes; the most is {len(content) - 1:,}"
+    assert found.what == f"The file has {len(content):,} bytes; the most is {len(content) - 1:,}."
 
 
 def test_the_type_comes_before_the_size() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from textdrop.core.errors import ObjectGone, StoreUnavailable
 from textdrop.ports import SourceObject
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 # Not found; a delete marker in that version's place; another ETag than the upload's.
@@ -51,12 +52,11 @@ class S3Sources:
     def _read(self, source: Source) -> bytes:
         with as_store_unavailable("s3.GetObject"), _as_object_gone():
             answer = self._client.get_object(**_which(source))
-            with answer["Body"] as body:
-                # No more than HEAD told of: what is larger is not what was looked at.
-                content = body.read(source.size + 1)
-        if len(content) != source.size:
-            raise StoreUnavailable(f"s3.GetObject: {len(content)} of {source.size} bytes")
-        return content
+            if answer["ContentLength"] != source.size:
+                # No more than HEAD told of: what has another size is not what was looked at.
+                answer["Body"].close()
+                raise StoreUnavailable(f"s3.GetObject: {answer['ContentLength']} bytes, {source.size} expected")
+            return _content(answer["Body"])
 
 
 def _which(source: Source) -> dict[str, Any]:
@@ -77,6 +77,12 @@ def _as_object_gone() -> Iterator[None]:
         if http_status(error) not in _GONE:
             raise
         raise ObjectGone(f"the uploaded version is no longer in the bucket ({http_status(error)})") from error
+
+
+def _content(body: StreamingBody) -> bytes:
+    """All of it. Its length and checksum are checked, which a `with` around the body itself would leave out."""
+    with closing(body):
+        return body.read()
 
 
 def _is_utf8(key: str) -> bool:
@@ -108,8 +114,7 @@ class S3Results:
                 if http_status(error) != 404 or code(error) == "NoSuchBucket":
                     raise
                 return None
-            with answer["Body"] as body:
-                return body.read()
+            return _content(answer["Body"])
 
     def copy(self, key: str, to: str) -> None:
         with as_store_unavailable("s3.CopyObject"):

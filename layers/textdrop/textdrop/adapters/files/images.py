@@ -53,7 +53,7 @@ def inspect_jpeg(content: bytes, limits: FileLimits) -> FileFacts:
     for marker, payload in _jpeg_segments(content):
         if marker in _FRAME_HEADERS and size is None:
             if len(payload) < 6:
-                raise _damaged("the header of the JPEG image is broken")
+                raise _damaged("The header of the JPEG image is broken.")
             height, width = struct.unpack_from(">HH", payload, 1)
             size = _checked_size(width, height, limits)
         elif marker == _APP1 and payload.startswith(b"Exif\0\0") and orientation is None:
@@ -62,10 +62,10 @@ def inspect_jpeg(content: bytes, limits: FileLimits) -> FileFacts:
             has_data = True
         elif marker == _EOI:
             if size is None or not has_data:
-                raise _damaged("the JPEG image holds no picture")
+                raise _damaged("The JPEG image holds no picture.")
             width, height = _turned(size, orientation or 1)
             return FileFacts("image/jpeg", pages=1, width=width, height=height)
-    raise _damaged("the JPEG image is cut off: its end is missing")
+    raise _damaged("The JPEG image is cut off: its end is missing.")
 
 
 def is_whole_jpeg(content: bytes) -> bool:
@@ -86,15 +86,15 @@ def inspect_png(content: bytes, limits: FileLimits) -> FileFacts:
     position = _PNG_SIGNATURE_BYTES
     while True:
         if position + 12 > len(content):
-            raise _damaged("the PNG image is cut off: its end is missing")
+            raise _damaged("The PNG image is cut off: its end is missing.")
         length, name = struct.unpack_from(">I4s", content, position)
         start, end = position + 8, position + 8 + length
         if end + 4 > len(content):
-            raise _damaged("the PNG image is cut off: its end is missing")
+            raise _damaged("The PNG image is cut off: its end is missing.")
         if zlib.crc32(memoryview(content)[position + 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
-            raise _damaged("the PNG image is broken: a checksum in it is wrong")
+            raise _damaged("The PNG image is broken: a checksum in it is wrong.")
         if (name == b"IHDR") != (position == _PNG_SIGNATURE_BYTES):
-            raise _damaged("the header of the PNG image is missing or not where it should be")
+            raise _damaged("The header of the PNG image is missing or not where it should be.")
         if name == b"IHDR":
             width, height, missing_bytes = _png_header(content[start:end], limits)
         elif name == b"IDAT":
@@ -105,7 +105,7 @@ def inspect_png(content: bytes, limits: FileLimits) -> FileFacts:
             break
         position = end + 4
     if missing_bytes > 0:
-        raise _damaged("the PNG image is broken: rows of the picture are missing")
+        raise _damaged("The PNG image is broken: rows of the picture are missing.")
     width, height = _turned((width, height), orientation)
     return FileFacts("image/png", pages=1, width=width, height=height)
 
@@ -132,10 +132,10 @@ def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
 def _png_header(header: bytes, limits: FileLimits) -> tuple[int, int, int]:
     """Width, height, and how many bytes the picture's data unpacks to."""
     if len(header) != 13:
-        raise _damaged("the header of the PNG image is broken")
+        raise _damaged("The header of the PNG image is broken.")
     width, height, bit_depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
     if bit_depth not in _BIT_DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
-        raise _damaged("the header of the PNG image is broken")
+        raise _damaged("The header of the PNG image is broken.")
     _checked_size(width, height, limits)
     bits_per_pixel = bit_depth * _CHANNELS[colour]
     data_bytes = 0
@@ -158,7 +158,7 @@ def _unpacked_bytes(unpacker: zlib._Decompress, packed: memoryview, wanted_bytes
             try:
                 unpacked = len(unpacker.decompress(pending, _INFLATE_OUTPUT_BYTES))
             except zlib.error:
-                raise _damaged("the PNG image is broken: its data cannot be unpacked") from None
+                raise _damaged("The PNG image is broken: its data cannot be unpacked.") from None
             count += unpacked
             pending = unpacker.unconsumed_tail
     return count
@@ -166,13 +166,13 @@ def _unpacked_bytes(unpacker: zlib._Decompress, packed: memoryview, wanted_bytes
 
 def _checked_size(width: int, height: int, limits: FileLimits) -> tuple[int, int]:
     if width == 0 or height == 0:
-        raise _damaged(f"the image is {width} × {height} pixels")
+        raise _damaged(f"The image is {width} × {height} pixels.")
     if width * height > limits.max_pixels:
         raise Refusal(
             Reason.IMAGE_TOO_LARGE,
             # Rounded up, so that an image just over the limit does not read as if it were within.
-            f"the image is {width} × {height} pixels, {math.ceil(width * height / 100_000) / 10:,} megapixels; "
-            f"the most is {limits.max_pixels / 1_000_000:g}",
+            f"The image is {width} × {height} pixels, {math.ceil(width * height / 100_000) / 10:,} megapixels; "
+            f"the most is {limits.max_pixels / 1_000_000:g}.",
             "Scan it at a lower resolution (300 dpi is plenty for text), scale it down or split it, and upload that.",
         )
     return width, height

@@ -63,12 +63,12 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
     A PDF that opens without a password is not `encrypted`, whatever its owner's password forbids.
     """
     if content.count(b" obj") > _MAX_OBJECTS:
-        raise _damaged(f"the PDF has more than {_MAX_OBJECTS:,} objects, which no document of its size needs")
+        raise _damaged(f"The PDF has more than {_MAX_OBJECTS:,} objects, which no document of its size needs.")
     try:
         # Inherited attributes are looked up where they are: spreading them over the pages walks the whole tree.
         with pikepdf.open(BytesIO(content), suppress_warnings=True, inherit_page_attributes=False) as document:
             if _is_cut_off(content):
-                raise _damaged("the PDF is cut off: its end is missing")
+                raise _damaged("The PDF is cut off: its end is missing.")
             noticed = bool(document.get_warnings())
             pages = list(_pages(document, limits.max_pages))
             _check_whole(document, pages, content, noticed)
@@ -78,17 +78,17 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
     except pikepdf.PasswordError:
         raise Refusal(
             Reason.ENCRYPTED,
-            "the PDF opens only with a password",
+            "The PDF opens only with a password.",
             "Save it without the password and upload that.",
         ) from None
     except Exception:  # noqa: BLE001 - whatever a malformed object makes the library raise, it means one thing
         if _is_encrypted_without_password(content):
             raise Refusal(
                 Reason.ENCRYPTED,
-                "the PDF is encrypted for the holders of certain certificates or by other protection software",
+                "The PDF is encrypted for the holders of certain certificates or by other protection software.",
                 "Save it without encryption and upload that.",
             ) from None
-        raise _damaged("the PDF cannot be opened, nor mended") from None
+        raise _damaged("The PDF cannot be opened, nor mended.") from None
 
 
 def _opens_unmended(content: bytes) -> bool:
@@ -116,7 +116,7 @@ def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Dictionary
             break
         node = nodes.pop()
         if not isinstance(node, pikepdf.Dictionary):
-            raise _damaged(f"the PDF is damaged: page {pages + 1:,} is missing")
+            raise _damaged(f"The PDF is damaged: page {pages + 1:,} is missing.")
         kids = node.get("/Kids")
         if isinstance(kids, pikepdf.Array):
             if node.objgen in seen or len(nodes) + len(kids) > _MAX_TREE_NODES:
@@ -130,14 +130,14 @@ def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Dictionary
             allowed = "1 page" if max_pages == 1 else f"{max_pages:,} pages"
             raise Refusal(
                 Reason.TOO_MANY_PAGES,
-                f"the PDF has more pages than a document may have here; the most is {allowed}",
+                f"The PDF has more pages than a document may have here; the most is {allowed}.",
                 f"Split it into files of at most {allowed} and upload those.",
             )
         yield node
     if nodes:
-        raise _damaged("the PDF is damaged: its list of pages has no end")
+        raise _damaged("The PDF is damaged: its list of pages has no end.")
     if pages == 0:
-        raise _damaged("the PDF has no pages")
+        raise _damaged("The PDF has no pages.")
 
 
 def _check_whole(document: pikepdf.Pdf, pages: list[pikepdf.Dictionary], content: bytes, noticed: bool) -> None:
@@ -151,13 +151,13 @@ def _check_whole(document: pikepdf.Pdf, pages: list[pikepdf.Dictionary], content
     # Mending drops the pages that are not there from the lists of pages; the file still names them.
     listed = {page for kids in _KIDS.finditer(content) for page in _REFERENCE.findall(kids[1])}
     if any(document.get_object(int(number), int(generation)) is None for number, generation in listed):
-        raise _damaged("the PDF is damaged: one of its pages is missing")
+        raise _damaged("The PDF is damaged: one of its pages is missing.")
     if not mended and _opens_unmended(content):
         return
     # A reference to a lost object cannot be told from none, so what is missing shows in what the page draws.
     lost += [number for number, page in enumerate(pages, 1) if check.draws_what_is_lost(page)]
     if lost:
-        raise _damaged(f"the PDF is damaged: a part of page {min(lost):,} is missing")
+        raise _damaged(f"The PDF is damaged: a part of page {min(lost):,} is missing.")
 
 
 @dataclass(slots=True)
@@ -181,7 +181,7 @@ class _Check:
                 if not self._has_data(drawing):
                     return False
                 if drawing.get("/Filter") == "/DCTDecode" and not is_whole_jpeg(drawing.read_raw_bytes()):
-                    raise _damaged("the PDF holds a JPEG image that is cut off: the end of it is missing")
+                    raise _damaged("The PDF holds a JPEG image that is cut off: the end of it is missing.")
                 holders.append(drawing)
         return True
 
@@ -193,7 +193,7 @@ class _Check:
             operators = part.read_bytes()
             self.unpacked_bytes += len(operators)
             if self.unpacked_bytes > _UNPACKED_BYTES:
-                raise _damaged("the PDF is damaged, and too large when unpacked to be mended")
+                raise _damaged("The PDF is damaged, and too large when unpacked to be mended.")
             drawn.update(_DRAWN.findall(operators))
         resources = _holder_of_resources(page).get("/Resources")
         drawings = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None

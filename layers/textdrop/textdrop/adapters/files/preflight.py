@@ -15,15 +15,17 @@ def inspect(content: bytes, limits: FileLimits) -> FileFacts:
     a file smaller only to learn that it cannot be read anyway.
     """
     if not content:
-        raise Refusal(Reason.EMPTY_FILE, "the file is empty", "Upload it again, or check where it comes from.")
+        raise Refusal(Reason.EMPTY_FILE, "The file is empty.", "Upload it again, or check where it comes from.")
     kind = media_type(content)
     if kind is None:
         looks_like, advice = describe_unsupported(content)
-        raise Refusal(Reason.UNSUPPORTED_TYPE, f"the file is {looks_like}; PDF, JPEG and PNG can be recognised", advice)
+        raise Refusal(
+            Reason.UNSUPPORTED_TYPE, f"The file is {looks_like}; PDF, JPEG and PNG can be recognised.", advice
+        )
     if len(content) > limits.max_bytes:
         raise Refusal(
             Reason.FILE_TOO_LARGE,
-            f"the file has {len(content):,} bytes; the most is {limits.max_bytes:,}",
+            f"The file has {len(content):,} bytes; the most is {limits.max_bytes:,}.",
             "Scan it at a lower resolution or in grey, compress it, or split it, and upload that.",
         )
     # A PDF library costs memory and time that images should not pay for, so it is imported for a PDF only.

@@ -1,0 +1,132 @@
+"""The local OCR service with its real engine: documents go in over HTTP and come out read; a bad one harms no other."""
+
+import base64
+import hashlib
+import io
+import queue
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+
+from local.accuracy import character_error_rate
+from local.ocr import server
+from local.ocr.reading import Reader
+from local.ocr.recognition import Outcome
+from local.ocr.settings import Settings
+from local.ocr.submission import PNG, Submission
+from local.ocr.tessdata import DEFAULT_FOLDER
+from local.ocr.tesseract import TesseractEngine
+from local.samples import write_samples
+
+HEADERS = {"Authorization": "Api-Key local-test-key"}
+TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".pdf": "application/pdf"}
+RESULT_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[server.OcrServer]:
+    started = server.start(Settings(engine="tesseract"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def waiting_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where an engine made in this test keeps what waits."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def submission(content: bytes) -> Submission:
+    return Submission(content, hashlib.sha256(content).hexdigest(), PNG, (), "page")
+
+
+def blank_page() -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (300, 200), 255).save(file, "PNG")
+    return file.getvalue()
+
+
+def recognised(session: requests.Session, url: str, content: bytes, mime_type: str) -> requests.Response:
+    """What getRecognition answers once the operation is done."""
+    body = {"content": base64.b64encode(content).decode(), "mimeType": mime_type, "languageCodes": ["ru", "en"]}
+    submitted = session.post(f"{url}/ocr/v1/recognizeTextAsync", json=body, headers=HEADERS, timeout=10)
+    assert submitted.status_code == 200
+    operation_id = submitted.json()["id"]
+    until = time.monotonic() + RESULT_SECONDS
+    while not session.get(f"{url}/operations/{operation_id}", headers=HEADERS, timeout=10).json()["done"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    query = {"operationId": operation_id}
+    return session.get(f"{url}/ocr/v1/getRecognition", params=query, headers=HEADERS, timeout=10)
+
+
+def test_reads_the_sample_documents(running: server.OcrServer, tmp_path: Path) -> None:
+    samples = [sample for sample in write_samples(tmp_path) if sample.outcome == "succeeded"]
+    assert {sample.path.suffix for sample in samples} == set(TYPES)
+    with requests.Session() as session:
+        for sample in samples:
+            answer = recognised(session, running.url, sample.path.read_bytes(), TYPES[sample.path.suffix])
+            annotation = answer.json()["result"]["textAnnotation"]
+            assert character_error_rate(sample.text, annotation["fullText"]) < 0.02, sample.path.name
+            assert bool(annotation["blocks"]) == bool(sample.text)
+
+
+def test_a_document_that_cannot_be_read_ends_its_own_operation_alone(running: server.OcrServer) -> None:
+    with requests.Session() as session:
+        failed = recognised(session, running.url, blank_page()[:60], PNG)
+        assert (failed.status_code, failed.json()["error"]["grpcCode"]) == (400, 3)
+        assert recognised(session, running.url, blank_page(), PNG).status_code == 200
+
+
+def test_the_engine_says_what_it_has_loaded(running: server.OcrServer) -> None:
+    health = requests.get(f"{running.url}/_admin/health", timeout=10).json()
+    assert (health["status"], health["engine"], health["languages"][:2]) == ("ok", "tesseract", ["eng", "rus"])
+
+
+def test_a_page_on_which_the_engine_breaks_down_does_not_end_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(_reader: Reader, _image: Image.Image) -> None:
+        raise RuntimeError("text of the page")
+
+    outcomes: queue.Queue[Outcome] = queue.Queue()
+    engine = TesseractEngine(DEFAULT_FOLDER, workers=1)
+    with monkeypatch.context() as broken:
+        broken.setattr(Reader, "read", break_down)
+        engine.begin(submission(blank_page()), lambda outcome, _: outcomes.put(outcome))
+        first = outcomes.get(timeout=10)
+    engine.begin(submission(blank_page()), lambda outcome, _: outcomes.put(outcome))
+    second = outcomes.get(timeout=10)
+    engine.close()
+    assert first.error == {"code": 13, "message": "recognition failed", "details": []}
+    assert second.error is None
+
+
+def test_what_waits_is_dropped_when_the_engine_is_told_to_forget(waiting_files: Path) -> None:
+    outcomes: list[Outcome] = []
+    engine = TesseractEngine(DEFAULT_FOLDER, workers=0)
+    for _ in range(3):
+        engine.begin(submission(blank_page()), lambda outcome, _: outcomes.append(outcome))
+    assert engine.describe()["waiting"] == len([path for path in waiting_files.rglob("*") if path.is_file()]) == 3
+    engine.forget()
+    assert engine.describe()["waiting"] == 0
+    assert not [path for path in waiting_files.rglob("*") if path.is_file()]
+    engine.close()
+    assert not list(waiting_files.iterdir())
+    assert not outcomes
+
+
+def test_a_reset_drops_what_waits(waiting_files: Path) -> None:
+    started = server.start(Settings(engine="tesseract", workers=0))
+    with requests.Session() as session:
+        body = {"content": base64.b64encode(blank_page()).decode(), "mimeType": "PNG"}
+        url = f"{started.url}/ocr/v1/recognizeTextAsync"
+        assert session.post(url, json=body, headers=HEADERS, timeout=10).status_code == 200
+        started.reset()
+    assert not [path for path in waiting_files.rglob("*") if path.is_file()]
+    started.stop()
+    assert not list(waiting_files.iterdir())

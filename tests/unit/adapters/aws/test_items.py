@@ -1,0 +1,272 @@
+"""Rows become DynamoDB items and come back as they were."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Context, Inexact, Rounded
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textdrop.adapters.aws import items
+from textdrop.core.answers import OperationDescription
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    Due,
+    DueKind,
+    Newest,
+    Operation,
+    OperationState,
+    Options,
+    Outcome,
+    Problem,
+    Source,
+    Step,
+)
+from textdrop.core.errors import Reason, StoreUnavailable, Trace
+from textdrop.core.pause import Pause
+from textdrop.core.quota import Quota
+from textdrop.ports import Tick
+
+# DynamoDB: up to 38 digits, and nothing between 0 and 1E-130 (developer guide, "Supported data types").
+DYNAMODB = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, Rounded])
+
+TEXT = st.text(st.characters(), max_size=8) | st.sampled_from(["", "\ud800", "\udcff/ü+ .pdf", "\x00"])
+COUNT = st.integers(0, 10**6)
+SECONDS = st.floats(0, 1e11).filter(lambda seconds: seconds == 0 or seconds > 1e-100) | st.integers(0, 10**10)
+MAYBE_SECONDS = st.none() | SECONDS
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+METADATA = st.none() | st.dictionaries(st.text(max_size=4), JSON, max_size=3)
+TRACES = st.builds(
+    Trace,
+    status=COUNT,
+    code=COUNT,
+    message=TEXT,
+    client_request_id=TEXT,
+    request_id=TEXT,
+    server_trace_id=TEXT,
+)
+PROBLEMS = st.builds(Problem, st.sampled_from(Reason), TEXT, TEXT, st.just(Trace()) | TRACES)
+FROM = st.sampled_from(["metadata", "parameter"])
+OPTIONS = st.builds(Options, st.lists(TEXT, max_size=3).map(tuple), TEXT, FROM, FROM)
+SOURCES = st.builds(
+    Source,
+    bucket=TEXT,
+    key=TEXT,
+    version_id=TEXT,
+    etag=TEXT,
+    size=COUNT,
+    sequencer=TEXT,
+    event_at=SECONDS,
+    last_modified=SECONDS,
+)
+DOCUMENTS = st.builds(
+    Document,
+    id=st.text("0123456789abcdef", min_size=32, max_size=32),
+    source=SOURCES,
+    state=st.sampled_from(DocumentState),
+    accepted_at=SECONDS,
+    rev=COUNT,
+    run=COUNT,
+    holder=TEXT,
+    due_kind=st.none() | st.sampled_from(DueKind),
+    due_at=MAYBE_SECONDS,
+    attempts=COUNT,
+    setbacks=COUNT,
+    goes=COUNT,
+    options=st.none() | OPTIONS,
+    media_type=TEXT,
+    pages=COUNT,
+    unfinished=st.frozensets(COUNT, max_size=5),
+    outcome=st.none() | st.sampled_from(Outcome),
+    problem=st.none() | PROBLEMS,
+    pages_recognized=COUNT,
+    outcome_at=MAYBE_SECONDS,
+    step=st.none() | st.sampled_from(Step),
+)
+OPERATIONS = st.builds(
+    Operation,
+    document_id=st.text("0123456789abcdef", min_size=32, max_size=32),
+    run=COUNT,
+    page=COUNT,
+    state=st.sampled_from(OperationState),
+    holder_rev=COUNT,
+    unknowns=COUNT,
+    client_request_id=TEXT,
+    described=st.none() | st.builds(OperationDescription, TEXT, TEXT, TEXT, TEXT, TEXT, METADATA),
+    submitted_at=MAYBE_SECONDS,
+    deadline_at=MAYBE_SECONDS,
+    due_kind=st.none() | st.sampled_from(DueKind),
+    due_at=MAYBE_SECONDS,
+    finished_at=MAYBE_SECONDS,
+    problem=st.none() | PROBLEMS,
+    trace=st.just(Trace()) | TRACES,
+)
+CONTROL = (
+    st.builds(Quota, SECONDS, SECONDS, SECONDS, SECONDS, COUNT)
+    | st.builds(Pause, COUNT, MAYBE_SECONDS, TEXT, SECONDS, COUNT, COUNT, MAYBE_SECONDS)
+    | st.builds(Tick, TEXT, TEXT, SECONDS, COUNT, SECONDS, SECONDS)
+    | st.builds(Newest, TEXT, TEXT)
+)
+
+DOCUMENT = Document("1" * 32, Source("b", "k"), DocumentState.ACCEPTED, 1.5, due_kind=DueKind.SUBMIT, due_at=2.25)
+
+
+def test_no_field_of_a_row_is_left_out_of_these_tests() -> None:
+    for kind, strategy in ((Document, DOCUMENTS), (Operation, OPERATIONS)):
+        for name in kind.__dataclass_fields__:
+            assert f"{name}=" in repr(strategy), f"{kind.__name__}.{name} is not varied"
+
+
+@given(DOCUMENTS)
+def test_documents_come_back(document: Document) -> None:
+    item = items.of_document(document)
+    check(item)
+    assert items.to_document(item) == document
+
+
+@given(OPERATIONS)
+def test_operations_come_back(operation: Operation) -> None:
+    item = items.of_operation(operation)
+    check(item)
+    assert items.to_operation(item) == operation
+
+
+@given(CONTROL)
+def test_control_rows_come_back(row: Any) -> None:
+    item = items.of_row(items.TICK_KEY, row)
+    check(item)
+    assert items.to_row(type(row), item) == row
+
+
+def check(item: Any) -> None:
+    """The item is one that DynamoDB takes, and keeps without rounding."""
+    for name, value in item.items():
+        assert name
+        check_value(value)
+
+
+def check_value(value: Any) -> None:
+    [(kind, held)] = value.items()
+    match kind:
+        case "S":
+            held.encode()
+        case "B":
+            assert isinstance(held, bytes)
+        case "N":
+            DYNAMODB.create_decimal(held)
+        case "NS":
+            assert held
+            assert len(set(held)) == len(held)
+            assert all(int(number) >= 0 for number in held)
+        case "L":
+            for element in held:
+                check_value(element)
+        case "M":
+            check(held)
+        case _:
+            raise AssertionError(kind)
+
+
+def test_an_item_is_compact_and_readable() -> None:
+    assert items.of_document(DOCUMENT) == {
+        "pk": {"S": "1" * 32},
+        "sk": {"S": "document"},
+        "schema": {"N": "1"},
+        "source": {
+            "M": {
+                "bucket": {"S": "b"},
+                "key": {"S": "k"},
+                "size": {"N": "0"},
+                "event_at": {"N": "0.0"},
+                "last_modified": {"N": "0.0"},
+            }
+        },
+        "state": {"S": "accepted"},
+        "accepted_at": {"N": "1.5"},
+        "rev": {"N": "1"},
+        "run": {"N": "1"},
+        "due_kind": {"S": "submit"},
+        "due_at": {"N": "2.25"},
+        "attempts": {"N": "0"},
+        "setbacks": {"N": "0"},
+        "goes": {"N": "0"},
+        "pages": {"N": "0"},
+        "pages_recognized": {"N": "0"},
+    }
+
+
+def test_a_row_that_is_not_due_has_no_index_attributes() -> None:
+    item = items.of_document(replace(DOCUMENT, due_kind=None, due_at=None))
+    assert not {"due_kind", "due_at"} & item.keys()
+
+
+def test_operations_sort_by_run_and_page_and_never_meet() -> None:
+    keys = [items.operation_key("d", run, page)[1] for run in (1, 2, 11) for page in (1, 9, 10, 5000)]
+    assert keys == sorted(keys)
+    assert not items.operation_key("d", 11, 1)[1].startswith(items.operations_prefix(1))
+    assert len({items.document_key("d"), *keys}) == len(keys) + 1
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Due(DueKind.SUBMIT, 1_700_000_000.123456, "1" * 32),
+        Due(DueKind.ASK, 5.0, "1" * 32, 1, 1),
+        Due(DueKind.ASK, 5.0, "1" * 32, 12345, 1234567),
+    ],
+)
+def test_hints_are_read_from_keys(hint: Due) -> None:
+    key = items.operation_key(hint.document_id, hint.run, hint.page) if hint.page else (hint.document_id, "document")
+    entry = items.item(key, {"due_kind": items.attribute(hint.kind), "due_at": items.attribute(hint.due_at)})
+    assert items.to_due(entry) == hint
+
+
+def test_a_row_without_a_field_that_came_later_has_its_default() -> None:
+    item = items.of_document(replace(DOCUMENT, goes=7))
+    del item["goes"]
+    assert items.to_document(item) == DOCUMENT
+
+
+def test_a_row_of_a_newer_schema_is_left_to_those_who_know_it() -> None:
+    item = {**items.of_document(DOCUMENT), "schema": items.attribute(items.SCHEMA + 1)}
+    with pytest.raises(StoreUnavailable, match="schema 2"):
+        items.to_document(item)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"state": {"S": "unheard of"}},
+        {"state": {"N": "1"}},
+        {"rev": {"N": "one"}},
+        {"source": {"S": "secret"}},
+        {"accepted_at": None},
+        {"problem": {"M": {}}},
+    ],
+)
+def test_a_row_that_cannot_be_read_is_told_by_its_key_alone(damage: dict[str, Any]) -> None:
+    item: dict[str, Any] = {**items.of_document(DOCUMENT), **damage}
+    with pytest.raises(StoreUnavailable, match=r"1{32}/document") as told:
+        items.to_document({name: value for name, value in item.items() if value is not None})
+    assert "secret" not in str(told.value)
+    assert told.value.__suppress_context__
+
+
+@pytest.mark.parametrize("seconds", [1_700_000_000.123457, 0.1 + 0.2, 1e-7, 123456789.98765432, math.pi * 1e9])
+def test_seconds_keep_every_digit(seconds: float) -> None:
+    stored: Any = items.attribute(seconds)
+    assert float(DYNAMODB.create_decimal(stored["N"])) == seconds
+
+
+def test_what_is_no_part_of_a_row_is_refused() -> None:
+    with pytest.raises(TypeError, match="no attribute for a list"):
+        items.attribute([])

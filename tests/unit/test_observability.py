@@ -1,0 +1,343 @@
+"""Logs and metrics: every line says what happened, none says what a document says, and none can fail its caller."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Metrics
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from textdrop import observability
+from textdrop.core import problems
+from textdrop.core.answers import OperationDescription
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    DueKind,
+    Operation,
+    OperationState,
+    Options,
+    Outcome,
+    Source,
+)
+from textdrop.core.errors import OcrRejected, StoreUnavailable, TextdropError, Trace
+from textdrop.observability import LambdaJournal
+
+PACKAGE = Path(observability.__file__).parent
+CANARY = "CANARY-договор"
+TRACE = Trace(400, 3, f"bad text: {CANARY}", "c1", "r1", "s1")
+DOCUMENT = Document(
+    id="0a" * 16,
+    source=Source("uploads", f"{CANARY}.pdf", "v1", CANARY),
+    state=DocumentState.DELIVERING,
+    accepted_at=1.0,
+    rev=4,
+    attempts=0,
+    due_kind=DueKind.DELIVER,
+    due_at=2.0,
+    holder="w1",
+    options=Options((CANARY,), CANARY),
+    pages=1,
+    outcome=Outcome.FAILED,
+    problem=replace(problems.rejected(TRACE), what=CANARY, advice=CANARY),
+)
+OPERATION = Operation(
+    DOCUMENT.id,
+    1,
+    7,
+    OperationState.FAILED,
+    unknowns=2,
+    described=OperationDescription("op1", CANARY, metadata={"text": CANARY}),
+    problem=DOCUMENT.problem,
+    trace=replace(TRACE, request_id="r2"),
+)
+
+
+class Lines(io.StringIO):
+    """What was logged."""
+
+    def read_lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+    def only(self) -> dict[str, Any]:
+        [line] = self.read_lines()
+        return line
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    [handler] = [found for found in observability.logger.handlers if isinstance(found, logging.StreamHandler)]
+    written = Lines()
+    before = handler.setStream(written)
+    yield written
+    if before is not None:
+        handler.setStream(before)
+
+
+@pytest.fixture
+def metrics(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metrics]:
+    fresh = Metrics(namespace="textdrop", service="test")
+    fresh.clear_metrics()
+    monkeypatch.setattr(observability, "metrics", fresh)
+    yield fresh
+    fresh.clear_metrics()
+
+
+def shown(line: dict[str, Any]) -> dict[str, Any]:
+    """The line without what Powertools adds to each."""
+    return {name: value for name, value in line.items() if name not in ("location", "timestamp", "service")}
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_document_that_moved_is_one_line(lines: Lines) -> None:
+    LambdaJournal().moved("refused", DOCUMENT)
+    assert shown(lines.only()) == {
+        "level": "INFO",
+        "message": "document moved",
+        "rule": "refused",
+        "document": DOCUMENT.id,
+        "state": "delivering",
+        "rev": 4,
+        "run": 1,
+        "attempts": 0,
+        "outcome": "failed",
+        "reason": "rejected_by_ocr",
+    }
+
+
+def test_an_operation_that_moved_is_one_line(lines: Lines) -> None:
+    LambdaJournal().moved("rejected", OPERATION)
+    assert shown(lines.only()) == {
+        "level": "INFO",
+        "message": "operation moved",
+        "rule": "rejected",
+        "document": DOCUMENT.id,
+        "page": 7,
+        "state": "failed",
+        "unknowns": 2,
+        "operation": "op1",
+        "request_id": "r2",
+        "reason": "rejected_by_ocr",
+    }
+
+
+def test_what_is_not_known_is_left_out(lines: Lines) -> None:
+    LambdaJournal().moved("considered", Operation(DOCUMENT.id, 1, 1, OperationState.WAITING))
+    LambdaJournal().noted("probe", why="", document=None, page=0)
+    first, second = lines.read_lines()
+    assert {"operation", "request_id", "reason"} & set(first) == set()
+    assert shown(second) == {"level": "INFO", "message": "probe", "page": 0}
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    """The error as it is after it was really raised."""
+    try:
+        raise error from cause
+    except BaseException as caught:  # noqa: BLE001 - it is given back
+        return caught
+
+
+def test_our_own_error_is_a_warning_with_its_message(lines: Lines) -> None:
+    error = raised(StoreUnavailable("s3.GetObject: SlowDown"), KeyError(CANARY))
+    LambdaJournal().failed("go_failed", error, document="d1")
+    assert shown(lines.only()) == {
+        "level": "WARNING",
+        "message": "go_failed",
+        "error": "StoreUnavailable",
+        "message_of_error": "s3.GetObject: SlowDown",
+        "cause": "KeyError",
+        "document": "d1",
+    }
+
+
+def test_an_error_of_the_service_names_its_exchange_but_not_its_words(lines: Lines) -> None:
+    LambdaJournal().failed("submit_failed", raised(OcrRejected("refused (HTTP 400, code 3)", TRACE)), page=1)
+    assert shown(lines.only()) == {
+        "level": "WARNING",
+        "message": "submit_failed",
+        "error": "OcrRejected",
+        "message_of_error": "refused (HTTP 400, code 3)",
+        "http_status": 400,
+        "service_code": 3,
+        "request_id": "r1",
+        "server_trace_id": "s1",
+        "page": 1,
+    }
+
+
+def test_anothers_error_is_an_error_with_its_place_and_without_its_message(lines: Lines) -> None:
+    error = raised(ValueError(f"cannot read {CANARY}"), KeyError(CANARY))
+    LambdaJournal().failed("go_died", error, document="d1")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    assert shown(lines.only()) == {
+        "level": "ERROR",
+        "message": "go_died",
+        "error": "ValueError",
+        "cause": "KeyError",
+        "at": f"test_observability.py:{place.lineno}",
+        "document": "d1",
+    }
+
+
+def test_an_error_that_was_never_raised_has_no_place(lines: Lines) -> None:
+    LambdaJournal().failed("task_died", MemoryError(CANARY))
+    assert shown(lines.only()) == {"level": "ERROR", "message": "task_died", "error": "MemoryError"}
+
+
+class Unprintable(Exception):
+    """What can neither be shown nor told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError(CANARY)
+
+    __repr__ = __str__
+
+
+def kinds(kind: type[BaseException]) -> list[type[BaseException]]:
+    return [kind, *(found for inner in kind.__subclasses__() for found in kinds(inner))]
+
+
+FOREIGN = [ValueError(CANARY), UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, CANARY), Unprintable()]
+
+
+@pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("chained", [False, True])
+def test_no_text_of_a_document_is_logged(error: Exception, chained: bool, lines: Lines) -> None:
+    journal = LambdaJournal()
+    journal.moved("refused", DOCUMENT)
+    journal.moved("rejected", OPERATION)
+    wrapped = raised(StoreUnavailable("s3.GetObject: 503"), error) if chained else raised(error)
+    journal.failed("go_died", wrapped, document=DOCUMENT.id)
+    journal.failed("ask_failed", raised(OcrRejected("refused", TRACE), error))
+    assert len(lines.read_lines()) == 4
+    assert "CANARY" not in lines.getvalue()
+
+
+def test_every_error_of_ours_is_known_by_its_kind() -> None:
+    # The message of each is logged, so each must be made where no document's text is at hand.
+    assert all(kind.__module__.startswith("textdrop.") for kind in kinds(TextdropError))
+
+
+# --- no journal call fails its caller ---------------------------------------------------------------------------------
+
+
+def fields_used() -> list[tuple[str, str]]:
+    """The keyword arguments of every `journal.noted` and `journal.failed` in the package."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                of_journal = ast.unparse(node.func.value).endswith("journal")
+                if of_journal and node.func.attr in ("noted", "failed"):
+                    found |= {(node.func.attr, keyword.arg) for keyword in node.keywords if keyword.arg}
+    return sorted(found)
+
+
+def test_the_fields_in_use_were_found() -> None:
+    assert {("failed", "document"), ("noted", "why")} <= set(fields_used())
+
+
+@pytest.mark.parametrize(("method", "field"), fields_used())
+def test_every_field_in_use_is_logged(method: str, field: str, lines: Lines) -> None:
+    journal = LambdaJournal()
+    if method == "noted":
+        journal.noted("something", **{field: "value"})
+    else:
+        journal.failed("something", raised(StoreUnavailable("s3.GetObject: 503")), **{field: "value"})
+    line = lines.only()
+    assert line["message"] == "something"
+    assert "value" in line.values()
+
+
+# Names that a log record, Powertools or the line itself has already.
+TAKEN = ["message", "name", "args", "level", "timestamp", "at", "cause", "http_status"]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_field_whose_name_is_taken_fails_nobody_and_hides_nothing(name: str, lines: Lines) -> None:
+    journal = LambdaJournal()
+    fields: dict[str, Any] = {name: "value"}
+    journal.noted("something", **fields)
+    journal.failed("something", raised(ValueError(CANARY)), **fields)
+    first, second = lines.read_lines()
+    assert first["message"] == second["message"] == "something"
+    assert (first["level"], second["level"], second["error"]) == ("INFO", "ERROR", "ValueError")
+
+
+@given(event=st.text(), value=st.text(st.characters(exclude_categories=["Cs"])) | st.integers() | st.floats())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_value_is_logged_and_fails_nobody(event: str, value: str | int | float, lines: Lines) -> None:
+    lines.seek(0)
+    lines.truncate()
+    LambdaJournal().noted(event.encode("utf-8", "replace").decode(), why=value)
+    [line] = lines.getvalue().split("\n")[:-1]
+    assert json.loads(line)["level"] == "INFO"
+
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+
+
+def counted(metrics: Metrics, written: str, name: str) -> float:
+    """The sum of a metric: of the blobs that were written out, and of what waits for the invocation's end."""
+    blobs = [json.loads(line) for line in written.splitlines()]
+    waiting = metrics.serialize_metric_set() if metrics.metric_set else {}
+    values = [value for blob in [*blobs, waiting] for value in blob.get(name, [])]
+    return sum(values)
+
+
+def test_a_count_is_a_metric(metrics: Metrics, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = LambdaJournal()
+    journal.counted("PagesSubmitted")
+    journal.counted("Messages", 5)
+    assert counted(metrics, capsys.readouterr().out, "PagesSubmitted") == 1
+    assert counted(metrics, "", "Messages") == 5
+
+
+@pytest.mark.usefixtures("metrics")
+def test_counts_go_out_under_the_namespace_without_a_documents_dimension(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(100):
+        LambdaJournal().counted("PagesSubmitted")
+    blob = json.loads(capsys.readouterr().out)
+    [directive] = blob["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "textdrop"
+    assert directive["Dimensions"] == [["service"]]
+
+
+def test_counts_of_many_threads_are_all_counted(metrics: Metrics, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = LambdaJournal()
+    names = ["PagesSubmitted", "SubmitsUnknown", "SubmitsThrottled"]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            calls = [pool.submit(journal.counted, names[number % 3]) for number in range(6_000)]
+            assert [call.exception() for call in calls if call.exception()] == []
+    finally:
+        sys.setswitchinterval(before)
+    written = capsys.readouterr().out
+    assert [counted(metrics, written, name) for name in names] == [2_000] * 3
+
+
+def test_counting_needs_nothing_of_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    # Between a submit and the writing of its id an exception would cost the page a second time.
+    observability.metrics.clear_metrics()
+    for _ in range(100):
+        LambdaJournal().counted("PagesSubmitted")
+    assert json.loads(capsys.readouterr().out)["PagesSubmitted"] == [1.0] * 100
