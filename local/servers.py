@@ -79,7 +79,7 @@ def start_emulator(mark: str, port: int, *, tmp: Path, certificate_file: Path, l
     if soft < hard:  # a burst of uploads opens many connections; the child inherits this
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     command: list[str | Path] = [MINISTACK / "bin" / "python", "-m", "hypercorn", "ministack.app:app"]
-    command += ["--bind", f"127.0.0.1:{port}", "--keep-alive", "75", "--graceful-timeout", "1"]
+    command += ["--bind", f"127.0.0.1:{port}", "--keep-alive", "75", "--graceful-timeout", "1", "--workers", "0"]
     command += ["--certfile", certificate_file, "--keyfile", key]
     child = processes.start(mark, command, log=log, environment=environment, cwd=tmp)
     processes.wait_ready(

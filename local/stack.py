@@ -122,7 +122,12 @@ def up(state: Path, *, engine: str, real_api_key: str | None, say: Callable[[str
         else:
             processes.stop(folder.mark("ocr"))
             base = "https://ocr.api.cloud.yandex.net"
-            parameters = {"OcrBaseUrl": base}
+            # Each named: on an update, a parameter that is not keeps its former value.
+            parameters = {
+                "OcrBaseUrl": base,
+                "OperationBaseUrl": "https://operation.api.cloud.yandex.net",
+                "IamBaseUrl": "https://iam.api.cloud.yandex.net",
+            }
         parameters["Architecture"] = deployment.architecture()
         client = servers.client_environment(record.emulator_port, folder.certificate)
         wanted = deployment.fingerprint(parameters)

@@ -24,6 +24,7 @@ from local.demo.account import Account
 from local.demo.expectation import judge
 from local.demo.progress import Upload
 from local.demo.screen import open_screen
+from local.samples import Sample
 
 LIMIT_SECONDS = 180
 LIMIT_SECONDS_REAL = 900
@@ -98,33 +99,47 @@ def demonstrate(state: Path, env: Mapping[str, str], chosen: list[Path] | None, 
     """Upload, follow and report; the exit code. `stays`: the stack runs on afterwards."""
     home = new_folder(state / "demo")
     expected = {} if chosen else {sample.path: sample for sample in samples.write_samples(home / "samples")}
-    uploads = planned(chosen or list(expected), f"demo/{home.name}/")
-    account = aws.connect(env)
-    service = "the real OCR service, which bills pages" if real else "the local OCR service"
-    count = f"{len(uploads)} file{'' if len(uploads) == 1 else 's'}"
-    _say(f"\n{count} to s3://{account.uploads_bucket}/demo/{home.name}/, read by {service}:")
-    screen = open_screen(sys.stdout, len(uploads))
-    limit_seconds = (LIMIT_SECONDS_REAL if real else LIMIT_SECONDS) + LIMIT_SECONDS_A_FILE * len(uploads)
-    with aws.notices(account, f"demo/{home.name}/", f"textdrop-demo-{home.name}") as queue_url:
-        run.follow(account, uploads, queue_url, screen, limit_seconds)
-    _say("\nHow each ended:")
-    widths = view.name_width(uploads, screen.columns), view.ending_width(uploads)
-    good = 0
-    for upload in uploads:
-        path = run.fetch(account, upload, home / "results")
-        text = None if path is None else run.beginning(path)
-        as_expected, remark = judge(upload, text, expected.get(upload.path))
-        good += as_expected
-        _say("\n".join(view.report(upload, text, remark, widths, screen.columns)))
+    folder = f"demo/{home.name}/"
+    uploads = planned(chosen or list(expected), folder)
+    with aws.connected(env) as account:
+        count = f"{len(uploads)} file{'' if len(uploads) == 1 else 's'}"
+        service = "the real OCR service, which bills pages" if real else "the local OCR service"
+        _say(f"\n{count} to s3://{account.uploads_bucket}/{folder}, read by {service}:")
+        screen = open_screen(sys.stdout, len(uploads))
+        limit_seconds = (LIMIT_SECONDS_REAL if real else LIMIT_SECONDS) + LIMIT_SECONDS_A_FILE * len(uploads)
+        with aws.notices(account, folder, f"textdrop-demo-{home.name}") as queue_url:
+            run.follow(account, uploads, queue_url, screen, limit_seconds)
+        good = report(account, uploads, expected, home / "results", screen.columns)
     run.keep_notices(uploads, home / "notices.jsonl")
     _say(f"\n{good} of {len(uploads)} " + ("came to an outcome." if chosen else "ended as expected."))
     if good < len(uploads) and not stays:
         _say("To look into it: `make up`, then the same again. The stack then stays, and `make logs` tells more.")
-    _say("\n".join(places(account, home, stays)))
-    example = next((upload.path for upload in uploads if upload.outcome == "succeeded"), uploads[0].path)
+    _say(f"Results   {_near(home)}/results/")
+    if stays:
+        _say(f"          s3://{env['RESULTS_BUCKET']}/{folder}")
+    _say(f"Notices   {_near(home)}/notices.jsonl")
+    read = [upload for upload in uploads if upload.notice and "text" in upload.notice["files"]]
+    example, suffix = (read[0].path, ".txt") if read else (uploads[0].path, ".error.json")
     _say("To go on by hand:")
-    _say("\n".join("  " + line for line in view.carry_on(_near(example), _near(stack.Folder(state).env), stays)))
+    for command in view.carry_on(_near(example), suffix, _near(stack.Folder(state).env), stays):
+        _say(f"  {command}")
     return ENDED if good == len(uploads) else UNEXPECTED
+
+
+def report(
+    account: Account, uploads: Sequence[Upload], expected: Mapping[Path, Sample], results: Path, screen_columns: int
+) -> int:
+    """Print how each ended, with its files below the folder `results`; how many ended as they should."""
+    _say("\nHow each ended:")
+    widths = view.name_width(uploads, screen_columns), view.ending_width(uploads)
+    good = 0
+    for upload in uploads:
+        path = run.fetch(account, upload, results)
+        text = None if path is None else run.beginning(path)
+        as_expected, remark = judge(upload, text, expected.get(upload.path))
+        good += as_expected
+        _say("\n".join(view.report(upload, text, remark, widths, screen_columns)))
+    return good
 
 
 def planned(paths: Sequence[Path], folder: str) -> list[Upload]:
@@ -141,14 +156,6 @@ def new_folder(parent: Path) -> Path:
             folder.mkdir(parents=True)
             return folder
     raise AssertionError("counting has no end")
-
-
-def places(account: Account, home: Path, stays: bool) -> list[str]:
-    """Where results and notices are."""
-    lines = [f"Results   {_near(home)}/results/"]
-    if stays:
-        lines.append(f"          s3://{account.results_bucket}/demo/{home.name}/")
-    return [*lines, f"Notices   {_near(home)}/notices.jsonl"]
 
 
 def _near(path: Path) -> Path:

@@ -35,7 +35,8 @@ class Account:
     table_name: str
 
 
-def connect(env: Mapping[str, str]) -> Account:
+@contextmanager
+def connected(env: Mapping[str, str]) -> Iterator[Account]:
     """The account of the variables; a profile, a proxy or an endpoint of the user's own changes nothing."""
     session = boto3.Session(
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
@@ -44,7 +45,7 @@ def connect(env: Mapping[str, str]) -> Account:
     )
     endpoint, verify = env["AWS_ENDPOINT_URL"], env["AWS_CA_BUNDLE"]
     config = Config(proxies={}, s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 5})
-    return Account(
+    account = Account(
         s3=session.client("s3", endpoint_url=endpoint, verify=verify, config=config),
         sqs=session.client("sqs", endpoint_url=endpoint, verify=verify, config=config),
         sns=session.client("sns", endpoint_url=endpoint, verify=verify, config=config),
@@ -54,6 +55,11 @@ def connect(env: Mapping[str, str]) -> Account:
         topic_arn=env["RESULTS_TOPIC_ARN"],
         table_name=env["TABLE_NAME"],
     )
+    try:
+        yield account
+    finally:
+        for client in (account.s3, account.sqs, account.sns, account.dynamodb):
+            client.close()
 
 
 def put(account: Account, path: Path, key: str) -> str:

@@ -98,14 +98,18 @@ def first_lines(text: str) -> list[str]:
     return [line for line in shown if line][:TEXT_LINES]
 
 
-def carry_on(example: Path, env_file: Path, running: bool) -> list[str]:
-    """Commands that go on from here by hand, each as it can be pasted into a shell."""
-    text = shlex.quote(example.name + ".txt")
+def carry_on(example: Path, suffix: str, env_file: Path, running: bool) -> list[str]:
+    """Commands that go on from here by hand, each as it can be pasted into a shell.
+
+    They upload the example, whose result will be its name with the suffix.
+    """
+    result = shlex.quote(example.name + suffix)
     return [
         *([] if running else ["make up"]),
         f". {shlex.quote(str(env_file))}",
         f"aws s3 cp {shlex.quote(str(example))} \"s3://$UPLOADS_BUCKET/\" --metadata ocr-languages='ru en'",
-        'aws sqs receive-message --queue-url "$NOTICES_QUEUE_URL" --wait-time-seconds 20 --max-number-of-messages 10',
-        f'aws s3 cp "s3://$RESULTS_BUCKET/"{text} -',
+        f'aws s3api wait object-exists --bucket "$RESULTS_BUCKET" --key {result}',
+        f'aws s3 cp "s3://$RESULTS_BUCKET/"{result} -',
+        'aws sqs receive-message --queue-url "$NOTICES_QUEUE_URL" --wait-time-seconds 20',
         "make down",
     ]

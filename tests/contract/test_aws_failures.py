@@ -13,6 +13,7 @@ from contract.moto_aws import NO_REPEATS, Transport, make_table
 from textdrop.adapters.aws.dynamodb import Table
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
+from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
 
@@ -140,10 +141,11 @@ def test_a_deletion_that_is_refused_in_part_is_store_unavailable(transport: Tran
     assert SECRET not in str(raised.value)
 
 
-def test_an_answer_that_is_not_of_aws_is_store_unavailable(transport: Transport, s3: Any) -> None:
+def test_an_answer_that_is_not_of_aws_is_store_unavailable(transport: Transport) -> None:
+    notices = SnsNotices(transport.client("sns", NO_REPEATS), "arn:aws:sns:eu-central-1:123456789012:results")
     transport.answer(200, "<html>proxy")
-    with pytest.raises(StoreUnavailable, match=r"s3\.DeleteObjects: ResponseParserError"):
-        S3Results(s3, "results").delete(["a.txt"])
+    with pytest.raises(StoreUnavailable, match=r"sns\.Publish: ResponseParserError"):
+        notices.publish("{}", {})
 
 
 def test_a_secret_is_read_as_it_is_now(transport: Transport) -> None:

@@ -297,9 +297,9 @@ def test_any_value_is_logged_and_fails_nobody(event: str, value: str | int | flo
 def counted(metrics: Metrics, written: str, name: str) -> float:
     """The sum of a metric: of the blobs that were written out, and of what waits for the invocation's end."""
     blobs = [json.loads(line) for line in written.splitlines()]
-    waiting = metrics.serialize_metric_set() if metrics.metric_set else {}
-    values = [value for blob in [*blobs, waiting] for value in blob.get(name, [])]
-    return sum(values)
+    if metrics.metric_set:
+        blobs.append(metrics.serialize_metric_set())
+    return sum(float(value) for blob in blobs for value in blob.get(name, []))
 
 
 def test_a_count_is_a_metric(metrics: Metrics, capsys: pytest.CaptureFixture[str]) -> None:

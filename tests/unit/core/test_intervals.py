@@ -21,7 +21,15 @@ RUNNING = st.integers(0, 100_000)
 
 @pytest.mark.parametrize(
     ("setbacks", "chance", "seconds"),
-    [(0, 0.0, 1.0), (0, 0.99, 1.0), (3, 0.0, 1.0), (3, 0.5, 4.0), (3, 0.75, 6.0), (20, 0.5, 150.0), (9_999, 0.5, 150.0)],
+    [
+        (0, 0.0, 1.0),
+        (0, 0.99, 1.0),
+        (3, 0.0, 1.0),
+        (3, 0.5, 4.0),
+        (3, 0.75, 6.0),
+        (20, 0.5, 150.0),
+        (9_999, 0.5, 150.0),
+    ],
 )
 def test_backoff_doubles_and_is_spread_over_all_of_it(setbacks: int, chance: float, seconds: float) -> None:
     assert intervals.backoff_seconds(setbacks, chance, POLICY) == seconds

@@ -64,7 +64,9 @@ SKIPPED = replace(
     pages=0,
     outcome=Outcome.SKIPPED,
     problem=Problem(
-        Reason.UNSUPPORTED_TYPE, "The file is not a JPEG, PNG or PDF.", "Convert it to one of these and upload it again."
+        Reason.UNSUPPORTED_TYPE,
+        "The file is a plain text file; PDF, JPEG and PNG can be recognised.",
+        "It holds text already, so there is nothing to recognise; to have it read as a page, print it as PDF.",
     ),
     pages_recognized=0,
 )
@@ -167,7 +169,9 @@ def test_the_longest_notice_is_small(key: str) -> None:
         options=Options(SHARED_LANGUAGES, max(MODELS, key=len), "metadata", "metadata"),
         outcome=Outcome.PARTIAL,
         pages=5_000,
-        problem=Problem(Reason.INVALID_OPTIONS, "w" * 1_000, "a" * 1_000, FAILED.problem.trace if FAILED.problem else Trace()),
+        problem=Problem(
+            Reason.INVALID_OPTIONS, "w" * 1_000, "a" * 1_000, FAILED.problem.trace if FAILED.problem else Trace()
+        ),
     )
     body = results.notice(document, "r" * 63, True, True)
     attributes = results.notice_attributes(document)

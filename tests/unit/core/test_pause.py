@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -193,6 +194,6 @@ def test_probes_are_a_minute_apart(history: list[Exchange], times: list[float]) 
         if probe is not None:
             pause = probe
             probes.append(now)
-    assert all(later - earlier >= POLICY.probe_seconds for earlier, later in zip(probes, probes[1:], strict=False))
+    assert all(later - earlier >= POLICY.probe_seconds for earlier, later in pairwise(probes))
     # Nor are they forgotten: one goes out at the first look after its minute.
     assert len(probes) >= int((now - (pause.since or now)) / (POLICY.probe_seconds + 30))

@@ -92,7 +92,7 @@ def test_after_a_429_the_rate_takes_its_time() -> None:
 @given(quota=QUOTAS, pause=st.floats(0.1, 300))
 def test_every_429_is_counted_once_per_pause_and_the_rate_has_a_floor(quota: Quota, pause: float) -> None:
     after = throttled(quota, NOW, pause)
-    assert (after is None) == (NOW < quota.throttled_until)
+    assert (after is None) == (quota.throttled_until > NOW)
     if after is not None:
         assert after.throttles == quota.throttles + 1
         assert after.next_free_at >= max(quota.next_free_at, NOW + pause)
@@ -113,7 +113,7 @@ def reserved(quota: Quota, slots: int, interval: float, now: float) -> tuple[flo
 
 @dataclass
 class Simulation:
-    """Workers that reserve slots and send at them as fast as they may; each stalls, or dies with its slots, at times."""
+    """Workers that reserve slots and send at them as fast as they may; now and then one stalls past its slot."""
 
     random: Random
     rate: float

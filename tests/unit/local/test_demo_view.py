@@ -154,13 +154,15 @@ def test_the_table_is_for_terminals_that_can_hold_it(
 
 def test_commands_to_go_on_with_survive_a_shell(tmp_path: Path) -> None:
     odd = tmp_path / "it's $HOME `x` & Скан.pdf"
-    commands = view.carry_on(odd, tmp_path / "env file", running=True)
+    commands = view.carry_on(odd, ".txt", tmp_path / "env file", running=True)
     (tmp_path / "env file").write_text("export UPLOADS_BUCKET=u RESULTS_BUCKET=r NOTICES_QUEUE_URL=q\n")
     script = 'aws() { printf \'<%s>\' "$@"; echo; }; make() { echo made "$@"; }\n' + "\n".join(commands)
     shown = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
     assert shown[0] == f"<s3><cp><{odd}><s3://u/><--metadata><ocr-languages=ru en>"
-    assert shown[2:] == [f"<s3><cp><s3://r/{odd.name}.txt><->", "made down"]
+    assert shown[1] == f"<s3api><wait><object-exists><--bucket><r><--key><{odd.name}.txt>"
+    assert shown[2] == f"<s3><cp><s3://r/{odd.name}.txt><->"
+    assert shown[-1] == "made down"
 
 
 def test_a_stack_that_is_gone_is_started_first() -> None:
-    assert view.carry_on(Path("a.pdf"), Path(".local/env"), running=False)[0] == "make up"
+    assert view.carry_on(Path("a.pdf"), ".error.json", Path(".local/env"), running=False)[0] == "make up"

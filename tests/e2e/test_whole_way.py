@@ -1,0 +1,217 @@
+"""A file in, its text out: the real template and the real functions, used as a user would."""
+
+import json
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from e2e.whole_stack import WholeStack
+from local.accuracy import character_error_rate
+from local.demo.progress import document_id
+from local.samples import Sample
+from local.servers import OCR_API_KEY
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST_WRONG = 0.02
+FOLDER = "samples/"
+DAMAGED, UNSUPPORTED, BLANK = "half a scan.pdf", "invoice.pdf", "blank page.png"
+ENGLISH, RUSSIAN, PHOTO, PDF = (
+    "letter.png",
+    "договор №5 + приложение.png",
+    "photo of a notice.jpg",
+    "record 4410.pdf",
+)
+
+
+@pytest.fixture(scope="module")
+def uploaded(whole: WholeStack, samples: Mapping[str, Sample]) -> Mapping[str, Sample]:
+    """The samples are in the bucket, all under one folder."""
+    for name, sample in samples.items():
+        whole.upload(FOLDER + name, sample.path.read_bytes())
+    return samples
+
+
+@pytest.mark.parametrize("name", [ENGLISH, RUSSIAN, PHOTO, PDF])
+def test_pages_are_read_with_less_than_two_in_a_hundred_characters_wrong(
+    whole: WholeStack, uploaded: Mapping[str, Sample], name: str
+) -> None:
+    notice = whole.notice(FOLDER + name)
+    assert notice.body["outcome"] == "succeeded"
+    assert character_error_rate(uploaded[name].text, whole.text(notice)) < MOST_WRONG
+
+
+@pytest.mark.parametrize("name", [ENGLISH, RUSSIAN, PHOTO, PDF, BLANK, DAMAGED, UNSUPPORTED])
+def test_every_sample_has_its_outcome_its_files_and_a_row_that_is_final(
+    whole: WholeStack, uploaded: Mapping[str, Sample], name: str
+) -> None:
+    key, expected = FOLDER + name, uploaded[name]
+    body = whole.notice(key).body
+    assert (body["outcome"], body["reason"]) == (expected.outcome, expected.reason or None)
+    suffixes = {"text": ".txt", "json": ".ocr.json"} if expected.outcome == "succeeded" else {"error": ".error.json"}
+    bucket = whole.env["RESULTS_BUCKET"]
+    assert body["files"] == {kind: {"bucket": bucket, "key": key + suffix} for kind, suffix in suffixes.items()}
+    assert whole.keys_below(key) == {key + suffix for suffix in suffixes.values()}
+    whole.wait(lambda: whole.state(body["document"]) == "final", 10, "the row is not final")
+    assert "due_at" not in (whole.row(body["document"]) or {})
+
+
+def test_a_result_says_where_each_word_stands(whole: WholeStack, uploaded: Mapping[str, Sample]) -> None:
+    [page] = json.loads(whole.read(whole.notice(FOLDER + ENGLISH), "json"))["pages"]
+    words = [word for block in page["blocks"] for line in block["lines"] for word in line["words"]]
+    assert " ".join(word["text"] for word in words).split() == page["text"].split()
+    assert all(0 <= x <= page["width"] and 0 <= y <= page["height"] for word in words for x, y in word["polygon"])
+
+
+def test_an_error_says_what_was_wrong_and_what_to_do(whole: WholeStack, uploaded: Mapping[str, Sample]) -> None:
+    error = json.loads(whole.read(whole.notice(FOLDER + DAMAGED), "error"))
+    assert error["reason"] == "damaged"
+    assert error["what"]
+    assert error["advice"]
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_subscribers_can_filter_by_outcome_reason_model_and_place(whole: WholeStack) -> None:
+    assert whole.notice(FOLDER + ENGLISH).attributes == {"outcome": "succeeded", "model": "page", "prefix": FOLDER}
+    damaged = whole.notice(FOLDER + DAMAGED).attributes
+    assert (damaged["outcome"], damaged["reason"], damaged["prefix"]) == ("failed", "damaged", FOLDER)
+
+
+def test_the_aws_command_line_is_enough(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+    whole.shell(
+        f"""aws s3 cp '{samples[PDF].path}' "s3://$UPLOADS_BUCKET/by hand/" --metadata ocr-languages="ru en" """
+    )
+    notice = whole.notice(f"by hand/{PDF}")
+    text = whole.shell(f"""aws s3 cp "s3://$RESULTS_BUCKET/by hand/{PDF}.txt" -""")
+    assert character_error_rate(samples[PDF].text, text) < MOST_WRONG
+    options = json.loads(whole.read(notice, "json"))["options"]
+    assert options["languages"] == {"value": ["ru", "en"], "from": "metadata"}
+    assert options["model"] == {"value": "page", "from": "parameter"}
+
+
+def test_a_wrong_option_fails_its_document_and_names_what_is_allowed(
+    whole: WholeStack, samples: Mapping[str, Sample]
+) -> None:
+    version = whole.upload("wrong.png", samples[BLANK].path.read_bytes(), ocr_languages="ru tlh")
+    body = whole.notice("wrong.png", version).body
+    assert (body["outcome"], body["reason"]) == ("failed", "invalid_options")
+    assert "tlh" in body["what"]
+    assert " ru " in body["advice"]
+
+
+@pytest.mark.parametrize("key", ["a b+c  (1)/%2B 100%.png", "Счёт №7/скан 📄.PNG", "no-suffix", "ends with space /x "])
+def test_names_with_what_names_have_are_kept(whole: WholeStack, samples: Mapping[str, Sample], key: str) -> None:
+    version = whole.upload(key, samples[BLANK].path.read_bytes())
+    notice = whole.notice(key, version)
+    assert notice.body["outcome"] == "succeeded"
+    assert whole.keys_below(key) == {key + ".txt", key + ".ocr.json"}
+    assert notice.attributes["prefix"] == (key[: key.rfind("/") + 1] or "/")
+
+
+def test_a_repeated_event_pays_nothing_and_tells_nothing(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+    key = "scans/twice + 1.png"
+    version = whole.upload(key, samples[BLANK].path.read_bytes())
+    body = whole.notice(key, version).body
+    whole.wait(lambda: whole.state(body["document"]) == "final", 10, "the row is not final")
+    accepted, told, row = whole.ocr_stats()["submits"]["accepted"], len(whole.notices), whole.row(body["document"])
+
+    event = json.loads((ROOT / "events" / "s3-put.json").read_text(encoding="utf-8"))
+    [record] = event["Records"]
+    record["s3"]["bucket"]["name"] = whole.env["UPLOADS_BUCKET"]
+    record["s3"]["object"] |= {
+        "key": urllib.parse.quote_plus(key),
+        "versionId": version,
+        "eTag": body["source"]["etag"],
+    }
+    for _ in range(2):
+        whole.account.sqs.send_message(QueueUrl=whole.output("UploadsQueueUrl"), MessageBody=json.dumps(event))
+    whole.until_idle()
+
+    assert whole.ocr_stats()["submits"]["accepted"] == accepted
+    assert whole.row(body["document"]) == row
+    assert len(whole.notices) == told
+
+
+def test_the_newest_upload_of_a_key_has_its_names(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+    key = "again.png"
+    first = whole.upload(key, samples[ENGLISH].path.read_bytes())
+    second = whole.upload(key, samples[PHOTO].path.read_bytes())
+    older, newer = whole.notice(key, first), whole.notice(key, second)
+    assert newer.body["newest"]
+    published = whole.account.s3.get_object(Bucket=whole.env["RESULTS_BUCKET"], Key=key + ".txt")["Body"].read()
+    assert character_error_rate(samples[PHOTO].text, published.decode()) < MOST_WRONG
+    own = f".textdrop/documents/{older.body['document']}/result.txt"
+    kept = whole.account.s3.get_object(Bucket=whole.env["RESULTS_BUCKET"], Key=own)["Body"].read()
+    assert character_error_rate(samples[ENGLISH].text, kept.decode()) < MOST_WRONG
+
+    third = whole.upload(key, samples[DAMAGED].path.read_bytes())
+    assert whole.notice(key, third).body["outcome"] == "failed"
+    assert whole.keys_below(key) == {key + ".error.json"}
+
+
+def test_folder_markers_and_test_events_are_no_documents(whole: WholeStack) -> None:
+    version = whole.upload("a folder/", b"")
+    event = (ROOT / "events" / "s3-test-event.json").read_text(encoding="utf-8")
+    whole.account.sqs.send_message(QueueUrl=whole.output("UploadsQueueUrl"), MessageBody=event)
+    whole.until_idle()
+    assert whole.row(document_id(whole.env["UPLOADS_BUCKET"], "a folder/", version)) is None
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_functions_may_do_what_they_must_and_no_more(whole: WholeStack) -> None:
+    whole.notice(FOLDER + ENGLISH)
+    uploads, results, table = (whole.env[name] for name in ("UPLOADS_BUCKET", "RESULTS_BUCKET", "TABLE_NAME"))
+    row = f"--table-name {table} --key '{json.dumps({'pk': {'S': 'x'}, 'sk': {'S': 'document'}})}'"
+    assert whole.allowed_as("submit", f"s3api head-object --bucket {uploads} --key '{FOLDER}{ENGLISH}'")
+    assert not whole.allowed_as("submit", f"s3api delete-object --bucket {uploads} --key '{FOLDER}{ENGLISH}'")
+    assert not whole.allowed_as("submit", f"s3api head-object --bucket {results} --key '{FOLDER}{ENGLISH}.txt'")
+    assert whole.allowed_as("poll", f"s3api head-object --bucket {results} --key '{FOLDER}{ENGLISH}.txt'")
+    assert not whole.allowed_as("poll", f"s3api head-object --bucket {uploads} --key '{FOLDER}{ENGLISH}'")
+    assert whole.allowed_as("poll", f"dynamodb get-item {row}")
+    assert not whole.allowed_as("poll", f"dynamodb delete-item {row}")
+
+
+def test_the_demo_shows_the_way_on_a_running_stack_and_leaves_it(
+    whole: WholeStack, samples: Mapping[str, Sample]
+) -> None:
+    queues = whole.shell("aws sqs list-queues")
+    files = [str(samples[name].path) for name in (BLANK, PDF)]
+    demo = subprocess.run(
+        [sys.executable, "-m", "local.demo", "--state", whole.state_folder, *files],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "    | Record of acceptance\n" in demo.stdout
+    assert "2 of 2 came to an outcome." in demo.stdout
+    assert whole.shell("aws sqs list-queues") == queues
+
+    commands = demo.stdout.partition("To go on by hand:\n")[2].splitlines()
+    assert commands[-1].strip() == "make down"
+    shown = whole.shell(f"cd '{ROOT}'\n" + "\n".join(commands[:-1]))
+    assert '"outcome\\": \\"succeeded' in shown
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_logs_tell_of_documents_but_nothing_of_their_text(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+    document = whole.notice(FOLDER + RUSSIAN).body["document"]
+    whole.notice(FOLDER + ENGLISH)
+    words = {
+        word
+        for name in (ENGLISH, RUSSIAN, PDF)
+        for word in samples[name].text.split()
+        if len(word) > 7 and word.isalpha()
+    }
+    assert len(words) > 50
+    for function in ("submit", "poll"):
+        log = whole.shell(f"aws logs filter-log-events --log-group-name /aws/lambda/textdrop-{function} --output json")
+        messages = "\n".join(event["message"] for event in json.loads(log)["events"])
+        assert document in messages
+        found = [word for word in words if word in messages or json.dumps(word)[1:-1] in messages]
+        assert found == []
+        assert OCR_API_KEY not in messages

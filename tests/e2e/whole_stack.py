@@ -1,0 +1,153 @@
+"""A stack of the tests' own, and what a user does with one: upload, wait for the notice, read the files."""
+
+import json
+import os
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.demo.account import Account
+
+NOTICE_SECONDS = 90
+IDLE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice as a subscriber's queue gets it."""
+
+    body: Mapping[str, Any]
+    attributes: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class WholeStack:
+    """The stack, through its `env` variables and the account they name. `notices` are all that came, in order."""
+
+    env: Mapping[str, str]
+    state_folder: Path
+    account: Account
+    notices: list[Notice] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def upload(self, key: str, content: bytes, **metadata: str) -> str:
+        """Put the object, its metadata `ocr_x` as `ocr-x`; the version id."""
+        given = {name.replace("_", "-"): value for name, value in metadata.items()}
+        answer = self.account.s3.put_object(Bucket=self.account.uploads_bucket, Key=key, Body=content, Metadata=given)
+        return answer["VersionId"]
+
+    def shell(self, script: str) -> str:
+        """What the commands print, in a shell that has sourced the env file and nothing else of ours."""
+        plain = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG", "LC_ALL")}
+        sourced = f". '{self.state_folder / 'env'}'\n{script}"
+        done = subprocess.run(["sh", "-eu", "-c", sourced], env=plain, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def notice(self, key: str, version: str | None = None) -> Notice:
+        """The notice of the upload, once it is here."""
+
+        def matches(notice: Notice) -> bool:
+            source = notice.body["source"]
+            return bool(source["key"] == key and version in (None, source["version_id"]))
+
+        self.wait(lambda: any(map(matches, self.notices)), NOTICE_SECONDS, f"no notice of {key!r}")
+        [found] = filter(matches, self.notices)
+        return found
+
+    def wait(self, holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
+        """Take in notices until it holds."""
+        limit = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < limit, f"{otherwise} within {seconds:.0f} s"
+            self._receive()
+
+    def _receive(self) -> None:
+        sqs, url = self.account.sqs, self.env["NOTICES_QUEUE_URL"]
+        answer = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageAttributeNames=["All"]
+        )
+        for message in answer.get("Messages", []):
+            attributes = message.get("MessageAttributes", {})
+            self.notices.append(
+                Notice(
+                    body=json.loads(message["Body"]),
+                    attributes={name: given["StringValue"] for name, given in attributes.items()},
+                )
+            )
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def read(self, notice: Notice, kind: str) -> bytes:
+        """The content of one of the notice's files."""
+        place = notice.body["files"][kind]
+        return self.account.s3.get_object(Bucket=place["bucket"], Key=place["key"])["Body"].read()
+
+    def text(self, notice: Notice) -> str:
+        """The text."""
+        return self.read(notice, "text").decode()
+
+    def keys_below(self, key: str) -> set[str]:
+        """The keys in the results bucket that begin with this one."""
+        answer = self.account.s3.list_objects_v2(Bucket=self.account.results_bucket, Prefix=key)
+        return {found["Key"] for found in answer.get("Contents", [])}
+
+    def row(self, document: str) -> Mapping[str, Any] | None:
+        """The document's row as it stands, or None."""
+        key = {"pk": {"S": document}, "sk": {"S": "document"}}
+        answer = self.account.dynamodb.get_item(TableName=self.account.table_name, Key=key, ConsistentRead=True)
+        return answer.get("Item")
+
+    def state(self, document: str) -> str | None:
+        """The state of the document's row."""
+        row = self.row(document)
+        return None if row is None else str(row["state"]["S"])
+
+    def output(self, name: str) -> str:
+        """One of the deployed stack's outputs."""
+        if not self.outputs:
+            described = json.loads(self.shell("aws cloudformation describe-stacks --stack-name textdrop --output json"))
+            self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
+        return self.outputs[name]
+
+    def allowed_as(self, function: str, command: str) -> bool:
+        """Whether the function's role may carry out an aws command; anything but yes and access denied is an error."""
+        if function not in self.roles:
+            named = f"--function-name textdrop-{function} --query Role --output text"
+            role = self.shell(f"aws lambda get-function-configuration {named}").strip()
+            assumed = self.shell(f"aws sts assume-role --role-arn {role} --role-session-name e2e --output json")
+            self.roles[function] = json.loads(assumed)["Credentials"]
+        names = {
+            "AccessKeyId": "ACCESS_KEY_ID",
+            "SecretAccessKey": "SECRET_ACCESS_KEY",
+            "SessionToken": "SESSION_TOKEN",
+        }
+        exports = [
+            f"export AWS_{names[name]}='{value}'" for name, value in self.roles[function].items() if name in names
+        ]
+        answer = self.shell("\n".join([*exports, f"aws {command} 2>&1 || echo refused"]))
+        if not answer.rstrip().endswith("refused"):
+            return True
+        assert "(403)" in answer or "AccessDenied" in answer, answer
+        return False
+
+    def ocr_stats(self) -> Mapping[str, Any]:
+        """What the OCR service counted."""
+        with urllib.request.urlopen(f"{self.env['OCR_BASE_URL']}/_admin/stats") as answer:
+            counted: Mapping[str, Any] = json.load(answer)
+        return counted
+
+    def until_idle(self) -> None:
+        """No message of the uploads queue is waiting or in work any more."""
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        queue_url = self.output("UploadsQueueUrl")
+
+        def idle() -> bool:
+            answer = self.account.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(names))
+            return all(answer["Attributes"][name] == "0" for name in names)
+
+        self.wait(idle, IDLE_SECONDS, "the uploads queue is not empty")
