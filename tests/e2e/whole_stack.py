@@ -143,11 +143,13 @@ class WholeStack:
 
     def until_idle(self) -> None:
         """No message of the uploads queue is waiting or in work any more."""
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         queue_url = self.output("UploadsQueueUrl")
 
         def idle() -> bool:
-            answer = self.account.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(names))
-            return all(answer["Attributes"][name] == "0" for name in names)
+            counts = self.account.sqs.get_queue_attributes(
+                QueueUrl=queue_url,
+                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+            )["Attributes"]
+            return set(counts.values()) == {"0"}
 
         self.wait(idle, IDLE_SECONDS, "the uploads queue is not empty")

@@ -164,6 +164,11 @@ def test_times_are_utc_unless_they_say_otherwise(event_time: str) -> None:
     assert upload(put() | {"eventTime": event_time}).event_at == 1_773_480_413.589
 
 
+@pytest.mark.parametrize("event_time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-07-20"])
+def test_times_at_the_edges_of_the_calendar_are_times(event_time: str) -> None:
+    assert isinstance(upload(put() | {"eventTime": event_time}).event_at, float)
+
+
 # --- resume messages --------------------------------------------------------------------------------------------------
 
 

@@ -135,6 +135,10 @@ def test_no_probe_without_a_pause_or_before_its_time(pause: Pause, now: float) -
     assert probing(pause, now, POLICY) is None
 
 
+def test_a_probe_goes_out_when_its_time_has_come() -> None:
+    assert probing(PAUSED, PAUSED.probe_at, POLICY) is not None
+
+
 def test_a_probe_puts_off_the_next_by_a_minute() -> None:
     assert probing(PAUSED, NOW, POLICY) == replace(PAUSED, rev=4, probe_at=NOW + 60)
 

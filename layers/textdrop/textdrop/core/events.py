@@ -35,7 +35,7 @@ def parse(body: str) -> list[Source | Resume]:
         if not isinstance(records, list):
             raise MessageMalformed("the message's Records are not a list")
         sources = [_source(record) for record in records if _text(record["eventName"]).startswith(_CREATED)]
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MessageMalformed(f"the message cannot be read: {type(error).__name__}") from error
     return [source for source in sources if source is not None]
 
