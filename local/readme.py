@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import yaml
+from local import cloudformation
 
 TOP = Path(__file__).resolve().parent.parent
 
 
-class _TemplateLoader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms (!Ref, !Sub, …) as plain data: here only the parameters matter."""
-
-
-def _short_form(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    raise TypeError(type(node).__name__)
-
-
-_TemplateLoader.add_multi_constructor("!", _short_form)
-
-
 def parameters() -> str:
     """The template's parameters as a table."""
-    template = yaml.load((TOP / "template.yaml").read_text("utf-8"), _TemplateLoader)  # noqa: S506 - a safe loader's child
     rows = ["| parameter | default | what it is |", "| --- | --- | --- |"]
-    for name, parameter in template["Parameters"].items():
+    for name, parameter in cloudformation.load()["Parameters"].items():
         default = parameter["Default"]
         shown = f"`{default}`" if default != "" else "empty"
         rows.append(f"| `{name}` | {shown} | {' '.join(parameter['Description'].split())} |")
@@ -50,10 +32,14 @@ def generated(text: str) -> str:
     """README.md with its generated parts made anew."""
     for name, content in (("parameters", parameters()), ("notice", notice())):
         pattern = re.compile(rf"(<!-- generated: {name} [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
-        text, replaced = pattern.subn(lambda match, content=content: match[1] + content + "\n" + match[2], text)
+        text, replaced = pattern.subn(partial(_filled, content), text)
         if replaced != 1:
             raise ValueError(f"README.md has {replaced} generated parts named {name}; there must be one")
     return text
+
+
+def _filled(content: str, part: re.Match[str]) -> str:
+    return f"{part[1]}{content}\n{part[2]}"
 
 
 def main() -> None:

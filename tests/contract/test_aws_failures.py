@@ -141,6 +141,14 @@ def test_a_deletion_that_is_refused_in_part_is_store_unavailable(transport: Tran
     assert SECRET not in str(raised.value)
 
 
+def test_names_are_deleted_in_requests_of_a_thousand(transport: Transport, s3: Any) -> None:
+    # S3 refuses more; moto takes them.
+    transport.requests.clear()
+    transport.answer(200, "<DeleteResult/>", times=3)
+    S3Results(s3, "results").delete([f"{number}.txt" for number in range(2_001)])
+    assert [bytes(request.body).count(b"<Key>") for request in transport.requests] == [1000, 1000, 1]
+
+
 def test_an_answer_that_is_not_of_aws_is_store_unavailable(transport: Transport) -> None:
     notices = SnsNotices(transport.client("sns", NO_REPEATS), "arn:aws:sns:eu-central-1:123456789012:results")
     transport.answer(200, "<html>proxy")

@@ -18,6 +18,7 @@ METRICS = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"QueueName"},
     ("AWS/Lambda", "Errors"): {"FunctionName"},
+    ("textdrop", "SubmittingPaused"): {"service"},
 }
 
 

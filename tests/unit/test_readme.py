@@ -54,7 +54,7 @@ def test_links_lead_somewhere(link: str) -> None:
 
 def test_the_reasons_are_the_closed_list() -> None:
     table = TEXT.split("**Reasons**")[1].split("## Parameters")[0]
-    named = {word for word in re.findall(r"`([a-z_]+)`", table)} - {"skipped", "failed", "partial"}
+    named = set(re.findall(r"`([a-z_]+)`", table)) - {"skipped", "failed", "partial"}
     assert named == {str(reason) for reason in Reason}
 
 

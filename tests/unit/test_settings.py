@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from local import cloudformation
 from textdrop.core.errors import SettingsError
 from textdrop.settings import (
     OcrSettings,
@@ -17,8 +16,6 @@ from textdrop.settings import (
     poll_settings,
     submit_settings,
 )
-
-TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 SHARED = {
     "TABLE_NAME": "table",
@@ -137,24 +134,6 @@ def test_no_value_is_repeated() -> None:
 # --- what the template gives ------------------------------------------------------------------------------------------
 
 
-class _Template(yaml.SafeLoader):
-    """CloudFormation's short forms (!Ref, !Sub, …) are read as what they are applied to."""
-
-
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> object:
-    match node:
-        case yaml.ScalarNode():
-            return loader.construct_scalar(node)
-        case yaml.SequenceNode():
-            return loader.construct_sequence(node, deep=True)
-        case _:
-            assert isinstance(node, yaml.MappingNode)
-            return loader.construct_mapping(node, deep=True)
-
-
-_Template.add_multi_constructor("!", _short_form)
-
-
 class _Watched(dict[str, str]):
     """An environment that remembers what was asked for."""
 
@@ -169,7 +148,7 @@ class _Watched(dict[str, str]):
 
 @BOTH
 def test_the_template_gives_each_function_what_it_reads_and_nothing_else(function: str) -> None:
-    template = yaml.load(TEMPLATE.read_text("utf-8"), _Template)
+    template = cloudformation.load()
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     own = template["Resources"][f"{function.title()}Function"]["Properties"]["Environment"]["Variables"]
     # Powertools reads these two kinds itself.
@@ -181,7 +160,7 @@ def test_the_template_gives_each_function_what_it_reads_and_nothing_else(functio
 
 
 def test_powertools_is_given_what_logs_and_metrics_need() -> None:
-    template = yaml.load(TEMPLATE.read_text("utf-8"), _Template)
+    template = cloudformation.load()
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     assert shared["POWERTOOLS_METRICS_NAMESPACE"]
     services = {

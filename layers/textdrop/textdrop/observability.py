@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import traceback
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(namespace="textdrop")
+
+_counting = threading.Lock()
+_TAKEN = {*vars(logging.makeLogRecord({})), "message", "asctime", "level", "location", "timestamp", "service"}
 
 
 class LambdaJournal:
@@ -58,14 +63,16 @@ class LambdaJournal:
 
     def counted(self, metric: str, value: float = 1) -> None:
         """A metric, written out when the invocation ends."""
-        metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)
+        # Powertools' metrics are not made for threads: counts double or get lost, and writing them out may fail.
+        with _counting:
+            metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)
 
     def failed(self, event: str, error: BaseException, **fields: str | float | None) -> None:
         """One line: what kind of error and where. Our own errors' messages carry no document text; others' may."""
         known = isinstance(error, TextdropError)
         trace = error.trace if isinstance(error, OcrError) else None
         place = traceback.extract_tb(error.__traceback__)
-        line = _present(
+        own = _present(
             error=type(error).__name__,
             message_of_error=str(error) if known else None,
             cause=type(error.__cause__).__name__ if error.__cause__ else None,
@@ -74,8 +81,8 @@ class LambdaJournal:
             service_code=trace.code if trace else None,
             request_id=trace.request_id if trace else None,
             server_trace_id=trace.server_trace_id if trace else None,
-            **fields,
         )
+        line = {**_present(**fields), **own}
         if known:
             logger.warning(event, extra=line)
         else:
@@ -83,4 +90,9 @@ class LambdaJournal:
 
 
 def _present(**fields: str | float | None) -> Mapping[str, object]:
-    return {name: value for name, value in fields.items() if value is not None and value != ""}
+    # A log record refuses fields with the names of its own, and Powertools lets them replace its own.
+    return {
+        f"{name}_" if name in _TAKEN else name: value
+        for name, value in fields.items()
+        if value is not None and value != ""
+    }

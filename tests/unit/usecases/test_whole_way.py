@@ -147,6 +147,7 @@ def test_a_document_without_any_page_fails_with_the_services_words() -> None:
     error: Any = world.json("x.png.error.json")
     assert error["reason"] == "failed_in_ocr"
     assert error["pages"][0]["operation"]["id"] == world.ocr.accepted[0].operation_id
+    assert (error["service"]["code"], error["service"]["message"]) == (13, "engine broke")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,7 @@ def test_refused_credentials_pause_submitting_until_a_probe_is_accepted() -> Non
     assert world.pause.read().since is not None
     asked = world.faults.calls.count("ocr.submit")
     assert asked == 1, "while paused nobody but the probe submits"
+    assert world.journal.counts["SubmittingPaused"] == 1
     world.run()
     assert [world.row(document).outcome for document in documents] == [Outcome.SUCCEEDED] * 5
     assert world.pause.read().since is None

@@ -30,10 +30,5 @@ def taken(bucket: Bucket, count: int, now: float) -> Bucket:
     return replace(bucket, tokens=_tokens(bucket, now) - count, at=max(now, bucket.at))
 
 
-def wait_seconds(bucket: Bucket, now: float) -> float:
-    """How long until there is a token."""
-    return max(0.0, (1.0 - _tokens(bucket, now)) / bucket.per_second)
-
-
 def _tokens(bucket: Bucket, now: float) -> float:
     return min(bucket.capacity, bucket.tokens + max(0.0, now - bucket.at) * bucket.per_second)

@@ -34,11 +34,6 @@ def delivery_worn_out(attempts: int) -> Problem:
     )
 
 
-def pages_unsendable(problem: Problem, page: int) -> Problem:
-    """The same problem, said of one page."""
-    return replace(problem, what=f"Page {page}: {problem.what}")
-
-
 def unconfirmed(unknowns: int) -> Problem:
     """Too many submits whose answers were lost; each may have been billed."""
     return Problem(

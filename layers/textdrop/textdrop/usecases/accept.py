@@ -46,7 +46,7 @@ def accept(ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_u
                 else:
                     held.extend(_create(ports, asked, holder, lease_until))
         except (MessageMalformed, StoreUnavailable) as error:
-            ports.journal.failed("message_failed", error, message=message.id)
+            ports.journal.failed("message_failed", error, message_id=message.id)
             failed.append(message.id)
     return Accepted(tuple(held), tuple(resumes), tuple(failed))
 

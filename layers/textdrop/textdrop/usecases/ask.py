@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textdrop.core import intervals, keys, problems
 from textdrop.core.answers import NotReady, Recognition
@@ -123,7 +123,8 @@ def _status(ports: PollPorts, operation: Operation, seen: OperationSeen) -> Oper
         ports.journal.failed("status_failed", error, document=operation.document_id, page=operation.page)
         return seen
     if status.error_code:
-        return FailedInService(problems.failed_in_service(status.trace))
+        said = replace(status.trace, code=status.error_code, message=status.error_message)
+        return FailedInService(problems.failed_in_service(said))
     return seen
 
 

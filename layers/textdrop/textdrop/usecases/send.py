@@ -301,10 +301,10 @@ def _observe(ports: SubmitPorts, pause: Pause, exchange: Exchange) -> Pause:
             return pause
         if ports.pause.write(pause, after):
             if (after.since is None) != (pause.since is None):
-                ports.journal.noted(
-                    "paused" if after.since is not None else "resumed",
-                    why=after.why or pause.why,
-                )
+                event = "resumed" if after.since is None else "paused"
+                ports.journal.noted(event, why=after.why or pause.why)
+            if after.since is not None:
+                ports.journal.counted("SubmittingPaused")
             return after
         pause = ports.pause.read()
     return pause

@@ -325,7 +325,7 @@ def test_a_connection_idle_for_long_is_not_used_again(
 ) -> None:
     service.plays(answer(200, OPERATION), answer(200, OPERATION))
     client.submit(b"{}", "r")
-    monkeypatch.setattr("textdrop.adapters.yandex.transport._IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("textdrop.adapters.yandex.connection._REUSABLE_SECONDS", 0.0)
     client.submit(b"{}", "r")
     assert [sent.connection_number for sent in service.exchanges] == [1, 2]
 

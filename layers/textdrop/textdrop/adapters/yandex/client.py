@@ -16,10 +16,10 @@ from typing import Any
 from urllib.parse import quote
 
 from textdrop.adapters.yandex import operations, recognition
-from textdrop.adapters.yandex.connection import Endpoint, endpoint, trust
+from textdrop.adapters.yandex.connection import trust
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.failures import ServiceError, failure, retry_after_seconds, service_error
-from textdrop.adapters.yandex.transport import Answer, Ending, Transport
+from textdrop.adapters.yandex.transport import Answer, Ending, Transport, service_url
 from textdrop.adapters.yandex.values import documents, mapping
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
 from textdrop.core.errors import (
@@ -73,7 +73,7 @@ class YandexOcr:
         credentials: Credentials,
         folder_id: str = "",
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
-        max_answer_bytes: int = 20_000_000,
+        max_answer_bytes: int = 10_000_000,
         ca_file: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -84,8 +84,8 @@ class YandexOcr:
             raise SettingsError("the folder id of the OCR service must be letters and digits")
         self.submit_total_seconds = timeouts.submit_total_seconds
         self.ask_total_seconds = timeouts.ask_total_seconds
-        self._ocr = endpoint(ocr_base_url)
-        self._operations = endpoint(operation_base_url)
+        self._ocr = service_url(ocr_base_url)
+        self._operations = service_url(operation_base_url)
         self._credentials = credentials
         self._folder_id = folder_id
         self._max_answer_bytes = max_answer_bytes
@@ -93,7 +93,7 @@ class YandexOcr:
         self._transport = Transport(
             connect_seconds=timeouts.connect_seconds,
             read_seconds=timeouts.read_seconds,
-            context=trust(ca_file) if self._ocr.tls or self._operations.tls else None,
+            context=trust(ca_file) if "https" in (self._ocr[:5], self._operations[:5]) else None,
         )
         # A parsed page takes many times its bytes, and threads cannot parse at the same time anyway.
         self._parsing = threading.Lock()
@@ -113,9 +113,8 @@ class YandexOcr:
         an answer of success that is cut, over the limit or without an id.
         """
         answer, trace = self._exchange(
-            self._ocr,
             "POST",
-            "/ocr/v1/recognizeTextAsync",
+            f"{self._ocr}/ocr/v1/recognizeTextAsync",
             body=body,
             total_seconds=self.submit_total_seconds,
             client_request_id=client_request_id,
@@ -138,9 +137,8 @@ class YandexOcr:
         OcrAnswerLost where it did not come whole, and what `failures.failure` has for an ask; ask again later.
         """
         answer, trace = self._exchange(
-            self._ocr,
             "GET",
-            f"/ocr/v1/getRecognition?operationId={quote(operation_id, safe='')}",
+            f"{self._ocr}/ocr/v1/getRecognition?operationId={quote(operation_id, safe='')}",
             total_seconds=self.ask_total_seconds,
             most_bytes=self._max_answer_bytes,
         )
@@ -158,9 +156,8 @@ class YandexOcr:
     def status(self, operation_id: str) -> OperationStatus:
         """The operation itself. Raises OcrOperationUnknown for a 404, and otherwise as `result` does."""
         answer, trace = self._exchange(
-            self._operations,
             "GET",
-            f"/operations/{quote(operation_id, safe='')}",
+            f"{self._operations}/operations/{quote(operation_id, safe='')}",
             total_seconds=self.ask_total_seconds,
             most_bytes=OPERATION_BYTES,
         )
@@ -187,9 +184,8 @@ class YandexOcr:
 
     def _exchange(
         self,
-        where: Endpoint,
         method: str,
-        path: str,
+        url: str,
         *,
         total_seconds: float,
         most_bytes: int,
@@ -213,9 +209,7 @@ class YandexOcr:
 
             def attempt(authorization: str) -> Answer:
                 sent = {"authorization": authorization, **headers}
-                answer = self._transport.exchange(
-                    where, method, path, sent, body, deadline=deadline, most_bytes=most_bytes
-                )
+                answer = self._transport.exchange(method, url, sent, body, deadline=deadline, most_bytes=most_bytes)
                 return answer if _is_success(answer) else _without(authorization, answer)
 
             answer = attempt(authorization)

@@ -1,156 +1,148 @@
-"""One connection to the OCR service, on which nothing waits past a deadline, however slowly the bytes come.
+"""Connections for `requests` on which no exchange waits past its deadline, however slowly the bytes come.
 
-No library's timeouts do that: they count from one byte to the next, so an answer that trickles has no end. A submit
-must have ended before its document's lease does, or a second worker pays for the same page.
+The timeouts of requests count from one byte to the next, so an answer that trickles has no end. A submit must have ended
+before its document's lease does, or a second worker pays for the same page. So urllib3, which connects for requests, is
+given sockets here that wait no longer than the exchange of their thread may.
 """
 
 from __future__ import annotations
 
-import io
-import select
+import queue
 import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from textdrop.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a service is. `path` comes before each of its methods' paths."""
-
-    host: str
-    port: int
-    path: str
-    tls: bool
-
-    @property
-    def host_header(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+_PIECE_BYTES = 65_536
+_MOST_IDLE = 32
+_REUSABLE_SECONDS = 20.0
+"""A connection whose last request is older is not used again: the server may be closing it, which would lose a submit's
+answer."""
 
 
-def endpoint(base_url: str) -> Endpoint:
-    """The endpoint of a base URL such as `https://ocr.api.cloud.yandex.net`; SettingsError for any other text."""
-    # The URL itself is in no error: somebody may have put credentials into it.
-    wrong = "a base URL of the OCR service must be http(s)://host[:port][/path], without user, query or fragment"
-    try:
-        parts = urlsplit(base_url.strip())
-        port = parts.port
-    except ValueError:
-        raise SettingsError(wrong) from None
-    host = parts.hostname or ""
-    plain = host.isascii() and not any(letter.isspace() for letter in base_url.strip())
-    if parts.scheme not in ("http", "https") or not host or not plain or "@" in parts.netloc:
-        raise SettingsError(wrong)
-    if parts.query or parts.fragment or not parts.path.isascii():
-        raise SettingsError(wrong)
-    tls = parts.scheme == "https"
-    return Endpoint(host, port if port is not None else (443 if tls else 80), parts.path.rstrip("/"), tls)
+class Exchange(threading.local):
+    """What the exchange of this thread may still use, and whether anything of its request was sent."""
 
+    sent = False
 
-class TooMuchReceivedError(OSError):
-    """The other side sent more than any answer we would read."""
+    def begin(self, deadline: float, read_seconds: float, most_bytes: int) -> None:
+        """From now until `deadline` (monotonic seconds), with so much silence, receiving so much, headers and all."""
+        self.deadline = deadline
+        self.read_seconds = read_seconds
+        self.bytes_left = most_bytes
+        self.sent = False
 
-
-class TimedSocket:
-    """A connected socket as http.client uses one; every wait on it ends by the deadline of the exchange."""
-
-    def __init__(self, plain: socket.socket, read_seconds: float) -> None:
-        self._socket = plain
-        self._read_seconds = read_seconds
-        self._deadline = 0.0
-        self._allowance = 0
-
-    def begin(self, deadline: float, most_bytes: int) -> None:
-        """Start an exchange: until `deadline` (monotonic seconds), receiving so many bytes, headers and all."""
-        self._deadline = deadline
-        self._allowance = most_bytes
-
-    def sendall(self, data: ReadableBuffer) -> None:
-        left = memoryview(data)
-        while left:
-            self._wait_no_longer()
-            left = left[self._socket.send(left) :]
-
-    def receive_into(self, buffer: WriteableBuffer) -> int:
-        self._wait_no_longer()
-        received = self._socket.recv_into(buffer)
-        self._allowance -= received
-        if self._allowance < 0:
-            raise TooMuchReceivedError("the answer is over the limit")
-        return received
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self))
-
-    def close(self) -> None:
-        """Nothing: http.client closes before it has read the body of a last answer. `hang_up` closes."""
-
-    def hang_up(self) -> None:
-        self._socket.close()
-
-    def is_quiet(self) -> bool:
-        """Whether an idle connection is still of use: nothing has come on it, neither bytes nor its end."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
-
-    def _wait_no_longer(self) -> None:
-        left = self._deadline - time.monotonic()
+    def seconds(self, most: float | None) -> float:
+        """How long a wait may be: `most`, or what is left. Raises TimeoutError when nothing is."""
+        left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the total time of the exchange is over")
-        self._socket.settimeout(min(left, self._read_seconds))
+        return left if most is None else min(left, most)
 
 
-class _Reader(io.RawIOBase):
-    """What http.client reads an answer from."""
-
-    def __init__(self, source: TimedSocket) -> None:
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        return self._source.receive_into(buffer)
+exchange = Exchange()
 
 
-def connect(where: Endpoint, *, until: float, read_seconds: float, context: ssl.SSLContext | None) -> TimedSocket:
-    """A connection, its TLS handshake done (with `context`, where the endpoint has TLS). `until` in monotonic seconds.
+class _Socket(socket.socket):
+    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
+        left = memoryview(data)
+        while left:
+            self.settimeout(exchange.seconds(exchange.read_seconds))
+            exchange.sent = True
+            left = left[self.send(left[:_PIECE_BYTES], flags) :]
 
-    Raises OSError when there is none by then; nothing of a request was sent. Each address of the host gets an equal
-    share of what time is left, so that one that does not answer does not use up the next one's.
-    """
-    addresses = _addresses(where.host, where.port, until)
-    for number, (family, kind, protocol, address) in enumerate(addresses):
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
+        self.settimeout(exchange.seconds(exchange.read_seconds))
+        received = super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags)
+        exchange.bytes_left -= received
+        if exchange.bytes_left < 0:
+            raise OSError("the answer is over the limit")
+        return received
+
+
+class _TlsSocket(_Socket, ssl.SSLSocket):
+    suppress_ragged_eofs: bool
+
+    def do_handshake(self, block: bool = False) -> None:
+        # An answer without a length ends with the connection: only TLS's own ending proves it whole.
+        self.suppress_ragged_eofs = False
+        super().do_handshake(block)
+
+
+class _HttpConnection(HTTPConnection):
+    _reusable_until = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        return time.monotonic() < self._reusable_until and super().is_connected
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self._reusable_until = time.monotonic() + _REUSABLE_SECONDS
         try:
-            plain = socket.socket(family, kind, protocol)
-            try:
-                plain.settimeout(_left(until) / (len(addresses) - number))
-                plain.connect(address)
-                # A request goes out as its headers and then its body, neither waiting for the other's receipt.
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                plain.settimeout(_left(until))
-                if where.tls:
-                    if context is None:
-                        raise SettingsError("an endpoint with TLS needs what verifies its certificate")
-                    plain = context.wrap_socket(plain, server_hostname=where.host, suppress_ragged_eofs=False)
-                return TimedSocket(plain, read_seconds)
-            except BaseException:
-                plain.close()
-                raise
+            super().request(*args, **kwargs)
         except OSError:
-            if number == len(addresses) - 1:
+            if not exchange.sent:
                 raise
-    raise OSError("the host has no address")
+            # The service may have answered, and closed, before it read all of a body that is too large for it.
+            self._reusable_until = 0.0
+
+    def _new_conn(self) -> socket.socket:
+        """Each address of the host gets an equal share of what time is left, so that one that does not answer does not
+        use up the next one's. What the last leaves is for the TLS handshake."""
+        until = time.monotonic() + exchange.seconds(self.timeout)
+        addresses = _addresses(self._dns_host.strip("[]"), self.port, until)
+        for waiting, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            connected = _Socket(family, kind, protocol)
+            try:
+                connected.settimeout(_left(until) / waiting)
+                connected.connect(address)
+                # A request goes out as its headers and then its body, neither waiting for the other's receipt.
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connected.settimeout(_left(until))
+                return connected
+            except OSError:
+                connected.close()
+                if waiting == 1:
+                    raise
+        raise OSError("the host has no address")
+
+
+class _HttpsConnection(_HttpConnection, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class Adapter(HTTPAdapter):
+    """Sends each request once, over connections as described above. Threads may share it."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        """`context` verifies certificates, where there is TLS."""
+        self._context = context
+        super().__init__(max_retries=0, pool_maxsize=_MOST_IDLE)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **pool_kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing: requests would have its own list of authorities trusted beside the context's."""
 
 
 def trust(ca_file: str = "") -> ssl.SSLContext:
@@ -159,32 +151,28 @@ def trust(ca_file: str = "") -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca_file or None)
     except OSError as error:
         raise SettingsError("the file of certificate authorities cannot be read") from error
-    # An answer without a length ends with the connection: only TLS's own ending proves it whole. (OpenSSL 3 has this.)
-    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # see _TlsSocket; OpenSSL 3 has this
+    context.sslsocket_class = _TlsSocket
     return context
 
 
-def _addresses(host: str, port: int, until: float) -> list[tuple[int, int, int, Any]]:
+def _addresses(host: str, port: int, until: float) -> list[tuple[Any, ...]]:
     """The host's addresses. Looked up in a thread of its own, as nothing bounds the time a look-up takes."""
-    found: list[tuple[int, int, int, Any]] = []
-    failures: list[OSError] = []
+    answer: queue.SimpleQueue[list[tuple[Any, ...]] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
-            looked_up = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.extend((family, kind, protocol, address) for family, kind, protocol, _, address in looked_up)
-        except OSError as error:
-            failures.append(error)
-        except UnicodeError as error:  # what Python raises for a name too long for DNS
-            failures.append(OSError(str(error)))
+            answer.put([*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
+        except (OSError, UnicodeError) as error:  # UnicodeError: of a name too long for DNS
+            answer.put(error)
 
-    thread = threading.Thread(target=look_up, daemon=True)
-    thread.start()
-    thread.join(_left(until))
-    if failures:
-        raise failures[0]
-    if thread.is_alive():
-        raise TimeoutError("the host's address was not found in time")
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        found = answer.get(timeout=_left(until))
+    except queue.Empty:
+        raise TimeoutError("the host's address was not found in time") from None
+    if isinstance(found, Exception):
+        raise OSError("the host's address was not found") from found
     return found
 
 
