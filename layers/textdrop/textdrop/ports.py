@@ -101,7 +101,7 @@ class SubmitQuota(Protocol):
         """
 
     def write(self, before: Quota, after: Quota) -> bool:
-        """Replaces the row if its `throttles` is still `before`'s."""
+        """Replaces the row if its `throttles` is still `before`'s; `next_free_at` never moves back."""
 
 
 class PauseRow(Protocol):

@@ -362,6 +362,7 @@ def test_many_threads_have_their_submits_in_flight_at_once(service: ScriptedServ
         "https://ocr.example/#x",
         "https://ocr.example:port",
         "https://ocr.example:99999",
+        "https://ocr.example:0",
         "https://ocr example",
     ],
 )

@@ -15,11 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests.adapters
 
 from textdrop.adapters.yandex.client import Timeouts, YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.core.answers import NotReady
-from textdrop.core.errors import OcrAnswerLost, OcrError, OcrRejected, OcrUnreachable, SettingsError
+from textdrop.core.errors import (
+    OcrAnswerLost,
+    OcrAnswerMalformed,
+    OcrError,
+    OcrRejected,
+    OcrUnreachable,
+    SettingsError,
+)
 from unit.adapters.yandex.conftest import PATIENT, QUICK, MakeClient
 from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, raw, silence, trickle
 
@@ -236,6 +244,22 @@ def test_speaks_tls_to_a_service_whose_authority_is_trusted(
     assert [sent.connection_number for sent in tls_service.exchanges] == [1, 1]
 
 
+def test_the_system_s_authorities_are_trusted_unless_others_are_named(
+    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))  # where OpenSSL looks for the system's
+    tls_service.plays(answer(200, OPERATION))
+    assert make_client(base_url=tls_service.base_url).submit(b"{}", "r").operation.id == OPERATION["id"]
+
+
+def test_a_list_of_authorities_that_a_library_brings_is_not_trusted(
+    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(ca_file))
+    with pytest.raises(OcrUnreachable):
+        make_client(base_url=tls_service.base_url).submit(b"{}", "r")
+
+
 def test_a_certificate_that_is_not_trusted_sends_nothing(tls_service: ScriptedService, make_client: MakeClient) -> None:
     with pytest.raises(OcrUnreachable):
         make_client(base_url=tls_service.base_url).submit(b"{}", "r")
@@ -278,6 +302,36 @@ def test_an_authorities_file_that_is_none_is_a_setting_to_mend(make_client: Make
             (tmp_path / "ca.pem").write_text(text)
         with pytest.raises(SettingsError):
             make_client(base_url="https://ocr.example", ca_file=str(tmp_path / "ca.pem"))
+
+
+# --- what a library could add -------------------------------------------------------------------------------------
+
+
+def test_a_proxy_that_the_environment_names_is_not_used(
+    service: ScriptedService, client: YandexOcr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    service.plays(answer(200, OPERATION))
+    assert client.submit(b"{}", "r").operation.id == OPERATION["id"]
+
+
+def test_nothing_of_an_answer_is_sent_with_the_next_request(service: ScriptedService, client: YandexOcr) -> None:
+    service.plays(answer(200, OPERATION, headers={"set-cookie": "a=b; path=/"}), answer(200, OPERATION))
+    client.submit(b"{}", "r")
+    client.submit(b"{}", "r")
+    assert "cookie" not in service.exchanges[1].headers
+
+
+def test_a_redirect_is_not_followed_nor_its_body_read_past_the_limit(
+    service: ScriptedService, client: YandexOcr
+) -> None:
+    headers = HEADERS.replace(b"200", b"307") + b"location: /elsewhere\r\n\r\n"
+    service.plays(raw(headers + b" " * 5_000_000, stay=True))
+    took_at_most_its_total(lambda: client.result("fd8"), OcrAnswerMalformed)
+    assert len(service.exchanges) == 1
 
 
 # --- connections --------------------------------------------------------------------------------------------------
@@ -325,7 +379,7 @@ def test_a_connection_idle_for_long_is_not_used_again(
 ) -> None:
     service.plays(answer(200, OPERATION), answer(200, OPERATION))
     client.submit(b"{}", "r")
-    monkeypatch.setattr("textdrop.adapters.yandex.connection._REUSABLE_SECONDS", 0.0)
+    monkeypatch.setattr("textdrop.adapters.yandex.connection._IDLE_SECONDS", 0.0)
     client.submit(b"{}", "r")
     assert [sent.connection_number for sent in service.exchanges] == [1, 2]
 

@@ -1,12 +1,13 @@
 """Connections for `requests` on which no exchange waits past its deadline, however slowly the bytes come.
 
-The timeouts of requests count from one byte to the next, so an answer that trickles has no end. A submit must have ended
-before its document's lease does, or a second worker pays for the same page. So urllib3, which connects for requests, is
-given sockets here that wait no longer than the exchange of their thread may.
+The timeouts of requests count from one byte to the next, so an answer that trickles has no end. A submit must have
+ended before its document's lease does, or a second worker pays for the same page. So urllib3, which connects for
+requests, is given sockets here that wait no longer than the exchange of their thread may.
 """
 
 from __future__ import annotations
 
+import math
 import queue
 import socket
 import ssl
@@ -25,49 +26,42 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 65_536
 _MOST_IDLE = 32
-_REUSABLE_SECONDS = 20.0
-"""A connection whose last request is older is not used again: the server may be closing it, which would lose a submit's
-answer."""
+_IDLE_SECONDS = 20.0
+"""A connection whose last request is older is not used again: the server may be closing it, and a submit be lost."""
 
 
-class Exchange(threading.local):
-    """What the exchange of this thread may still use, and whether anything of its request was sent."""
+class _CurrentExchange(threading.local):
+    """The exchange of this thread: what it may still use, and whether anything of its request was sent."""
 
-    sent = False
-
-    def begin(self, deadline: float, read_seconds: float, most_bytes: int) -> None:
-        """From now until `deadline` (monotonic seconds), with so much silence, receiving so much, headers and all."""
+    def begin(self, *, deadline: float, read_seconds: float, most_bytes: int) -> None:
+        """Until `deadline` (monotonic seconds), with so much silence, receiving so many bytes, headers and all."""
         self.deadline = deadline
         self.read_seconds = read_seconds
         self.bytes_left = most_bytes
         self.sent = False
 
-    def seconds(self, most: float | None) -> float:
-        """How long a wait may be: `most`, or what is left. Raises TimeoutError when nothing is."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the total time of the exchange is over")
-        return left if most is None else min(left, most)
 
-
-exchange = Exchange()
+current = _CurrentExchange()
 
 
 class _Socket(socket.socket):
     def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
         left = memoryview(data)
         while left:
-            self.settimeout(exchange.seconds(exchange.read_seconds))
-            exchange.sent = True
+            self._wait_no_longer()
+            current.sent = True
             left = left[self.send(left[:_PIECE_BYTES], flags) :]
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
-        self.settimeout(exchange.seconds(exchange.read_seconds))
+        self._wait_no_longer()
         received = super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags)
-        exchange.bytes_left -= received
-        if exchange.bytes_left < 0:
+        current.bytes_left -= received
+        if current.bytes_left < 0:
             raise OSError("the answer is over the limit")
         return received
+
+    def _wait_no_longer(self) -> None:
+        self.settimeout(min(_left(current.deadline), current.read_seconds))
 
 
 class _TlsSocket(_Socket, ssl.SSLSocket):
@@ -80,26 +74,27 @@ class _TlsSocket(_Socket, ssl.SSLSocket):
 
 
 class _HttpConnection(HTTPConnection):
-    _reusable_until = 0.0
+    _last_request = -math.inf
 
     @property
     def is_connected(self) -> bool:
-        return time.monotonic() < self._reusable_until and super().is_connected
+        """Whether urllib3 may use the connection again: nothing came on it either, nor its end."""
+        return time.monotonic() - self._last_request < _IDLE_SECONDS and super().is_connected
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        self._reusable_until = time.monotonic() + _REUSABLE_SECONDS
+        self._last_request = time.monotonic()
         try:
             super().request(*args, **kwargs)
         except OSError:
-            if not exchange.sent:
+            if not current.sent:
                 raise
             # The service may have answered, and closed, before it read all of a body that is too large for it.
-            self._reusable_until = 0.0
+            self._last_request = -math.inf
 
     def _new_conn(self) -> socket.socket:
         """Each address of the host gets an equal share of what time is left, so that one that does not answer does not
         use up the next one's. What the last leaves is for the TLS handshake."""
-        until = time.monotonic() + exchange.seconds(self.timeout)
+        until = min(current.deadline, time.monotonic() + (self.timeout or 0))
         addresses = _addresses(self._dns_host.strip("[]"), self.port, until)
         for waiting, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
             connected = _Socket(family, kind, protocol)
@@ -179,5 +174,5 @@ def _addresses(host: str, port: int, until: float) -> list[tuple[Any, ...]]:
 def _left(until: float) -> float:
     left = until - time.monotonic()
     if left <= 0:
-        raise TimeoutError("no time is left to connect")
+        raise TimeoutError("the time for it is over")
     return left

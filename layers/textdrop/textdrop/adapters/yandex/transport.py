@@ -18,7 +18,7 @@ import requests
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from textdrop.adapters.yandex.connection import Adapter, exchange
+from textdrop.adapters.yandex.connection import Adapter, current
 from textdrop.core.errors import OcrAnswerLost, OcrUnreachable, SettingsError
 
 _HEADER_BYTES = 1_000_000  # what may come beside a body: http.client itself stops at 100 headers
@@ -60,12 +60,12 @@ class Transport:
 
         Raises OcrUnreachable: nothing of the request was sent. OcrAnswerLost: some of it was, and no status came.
         """
-        exchange.begin(deadline, self._read_seconds, most_bytes + _HEADER_BYTES)
+        current.begin(deadline=deadline, read_seconds=self._read_seconds, most_bytes=most_bytes + _HEADER_BYTES)
         try:
             request = requests.Request(method, url, headers, data=body).prepare()
             response = self._adapter.send(request, stream=True, timeout=(self._connect_seconds, self._read_seconds))
         except (OSError, HTTPError) as error:
-            if exchange.sent:
+            if current.sent:
                 raise OcrAnswerLost(f"sent, and then no answer from the OCR service ({_first(error)})") from error
             raise OcrUnreachable(f"no connection to the OCR service ({_first(error)})") from error
         with response:
@@ -85,11 +85,11 @@ def service_url(base_url: str) -> str:
     base_url = base_url.strip()
     try:
         parts = urlsplit(base_url)
-        has_port = parts.port is None or parts.port > 0
+        port = parts.port
     except ValueError:
         raise SettingsError(wrong) from None
     plain = base_url.isascii() and not any(letter.isspace() for letter in base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not has_port or not plain or "@" in parts.netloc:
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or not plain or "@" in parts.netloc:
         raise SettingsError(wrong)
     if parts.query or parts.fragment:
         raise SettingsError(wrong)
@@ -98,8 +98,8 @@ def service_url(base_url: str) -> str:
 
 def _first(error: BaseException) -> str:
     """The kind of what the libraries wrapped."""
-    while error.__context__ is not None:
-        error = error.__context__
+    while inner := error.__cause__ or error.__context__:
+        error = inner
     return type(error).__name__
 
 
@@ -113,7 +113,7 @@ def _body(response: BaseHTTPResponse, most_bytes: int) -> tuple[bytes, Ending]:
             if len(received) > most_bytes:
                 return b"", Ending.TOO_LARGE
     except HTTPError:
-        return b"", Ending.TOO_LARGE if exchange.bytes_left < 0 else Ending.CUT
+        return b"", Ending.TOO_LARGE if current.bytes_left < 0 else Ending.CUT
     match response.headers.get("content-encoding", "").strip().lower():
         case "" | "identity":
             return bytes(received), Ending.WHOLE
