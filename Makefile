@@ -17,7 +17,7 @@ setup: ## make the virtual environments, or bring them up to date
 	@sh local/setup.sh
 
 demo: setup ## upload samples (or FILES="a.pdf scans/*.jpg") to the local stack and show their text
-	@$(BIN)/python -m local.demo $(FILES)
+	@$(BIN)/python -m local.demo -- $(FILES)
 
 up: setup ## start the local stack and deploy into it; on a running one, deploy what changed
 	@$(BIN)/python -m local.stack up

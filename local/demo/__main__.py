@@ -39,16 +39,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--state", type=Path, default=stack.DEFAULT_STATE, help="folder of the stack (default: .local)")
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without Cyrillic shows "?"
+    try:
+        chosen = files.choose(options.files) if options.files else None
+    except files.FilesNotUsable as problem:
+        _complain(f"these files cannot be uploaded, so nothing was started:\n{problem}")
+        return NOT_USABLE
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):  # boto3 would look for it, though it is not used here
         os.environ.pop(name, None)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        chosen = files.choose(options.files) if options.files else None
         return with_stack(options.state.resolve(), chosen, os.environ.get("YANDEX_API_KEY") or None)
-    except files.FilesNotUsable as problem:
-        _complain(f"these files cannot be uploaded, so nothing was started:\n{problem}")
-        return NOT_USABLE
     except (stack.NotUsable, processes.ProcessFailed, deployment.DeploymentFailed) as failure:
         _complain(str(failure))
     except (BotoCoreError, ClientError) as failure:
@@ -71,8 +72,8 @@ def with_stack(state: Path, chosen: list[Path] | None, api_key: str | None) -> i
         if not was_up:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would leave servers behind
-            if stack.down(state):
-                _say("stack: ended, as it was not running before")
+            _say("stack: ending, as it was not running before ...")
+            stack.down(state)
 
 
 def running_stack(state: Path, api_key: str | None) -> dict[str, str] | None:

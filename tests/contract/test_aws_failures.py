@@ -15,7 +15,7 @@ from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.core.documents import Source
-from textdrop.core.errors import ObjectGone, StoreUnavailable
+from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
 
 SECRET = "document-content-that-must-not-be-told"
 SOURCE = Source("uploads", "scan.pdf", version_id="v1")
@@ -91,7 +91,15 @@ def test_a_version_that_is_not_there_is_gone(transport: Transport, s3: Any, stat
         S3Sources(s3).look(SOURCE)
 
 
-@pytest.mark.parametrize("status", [400, 403, 500, 503])
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_version_that_may_not_be_read_is_forbidden(transport: Transport, s3: Any, status: int) -> None:
+    transport.answer(status, "")
+    with pytest.raises(ObjectForbidden, match=str(status)) as raised:
+        S3Sources(s3).look(SOURCE)
+    assert isinstance(raised.value.__cause__, ClientError)
+
+
+@pytest.mark.parametrize("status", [500, 503])
 def test_a_version_that_cannot_be_looked_at_is_not_gone(transport: Transport, s3: Any, status: int) -> None:
     transport.answer(status, "")
     with pytest.raises(StoreUnavailable, match=rf"s3\.HeadObject: {status}") as raised:

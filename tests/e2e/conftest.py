@@ -23,7 +23,11 @@ def whole() -> Iterator[WholeStack]:
         try:
             env = stack.up(STATE, engine="tesseract", real_api_key=None, say=print)
             with account.connected(env) as connected:
-                yield WholeStack(env, STATE, connected)
+                running = WholeStack(env, STATE, connected)
+                # So that functions which cannot even start fail all tests at once, and not each after a long wait.
+                running.upload("first", b"no document")
+                running.notice("first")
+                yield running
         finally:
             stack.down(STATE)
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from local import processes
 from local.demo.account import Account
 
 NOTICE_SECONDS = 90
@@ -64,7 +67,9 @@ class WholeStack:
         """Take in notices until it holds."""
         limit = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < limit, f"{otherwise} within {seconds:.0f} s"
+            if time.monotonic() > limit:
+                log = processes.tail(self.state_folder / "logs" / "aws.log")
+                pytest.fail(f"{otherwise} within {seconds:.0f} s. The emulator's log ends:\n{log}")
             self._receive()
 
     def _receive(self) -> None:

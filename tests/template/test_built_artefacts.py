@@ -25,17 +25,19 @@ HEAVY = {
     "PIL",
     "pikepdf",
     "pydantic",
-    "requests",
 }
-# All that may come from outside the standard library: boto3 and Powertools with what they need.
+# All that may come from outside the standard library: boto3, requests and Powertools with what they need.
 EXPECTED = {
     "aws_lambda_powertools",
     "boto3",
     "botocore",
     "certifi",
+    "charset_normalizer",
     "dateutil",
     "handler",
+    "idna",
     "jmespath",
+    "requests",
     "s3transfer",
     "six",
     "textdrop",

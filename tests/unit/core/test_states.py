@@ -243,6 +243,20 @@ EXAMPLES = [
         for reason in (Reason.UNSUPPORTED_TYPE, Reason.EMPTY_FILE, Reason.OBJECT_GONE)
     ),
     Example(
+        "forbidden_too_long",
+        replace(ACCEPTED, accepted_at=NOW - DAY_SECONDS - 1),
+        see.Forbidden(NOW + 300),
+        lambda row: (
+            (row.state, row.outcome, row.problem.reason) == (DocumentState.DELIVERING, Outcome.FAILED, Reason.INTERNAL)
+        ),
+    ),
+    Example(
+        "forbidden",
+        replace(ACCEPTED, accepted_at=NOW - DAY_SECONDS),
+        see.Forbidden(NOW + 300),
+        lambda row: (row.state, row.due_at, row.attempts, row.setbacks) == (DocumentState.ACCEPTED, NOW + 300, 0, 1),
+    ),
+    Example(
         "pages_known",
         ACCEPTED,
         see.PagesKnown(3, "application/pdf", OPTIONS, SOURCE),

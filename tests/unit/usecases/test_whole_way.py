@@ -9,6 +9,7 @@ import pytest
 from fakes.ocr import Failure, synthetic_text
 from textdrop.core.documents import DocumentState, Newest, OperationState, Outcome
 from textdrop.core.errors import (
+    ObjectForbidden,
     OcrAnswerLost,
     OcrAnswerMalformed,
     OcrAnswerTooLarge,
@@ -77,6 +78,24 @@ def test_an_object_deleted_before_it_is_read_is_skipped() -> None:
     world.uploads.forget("x.png", document.source.version_id)
     world.run()
     assert world.json("x.png.error.json")["reason"] == "object_gone"
+
+
+def test_an_object_that_may_not_be_read_is_tried_again_for_a_day() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("sources.look", ObjectForbidden("403"), times=3)
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+
+
+def test_an_object_that_may_never_be_read_fails() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("sources.look", ObjectForbidden("403"), times=10_000)
+    world.run(minutes=3_000)
+    row = world.row(document)
+    assert world.json("x.png.error.json")["reason"] == "internal"
+    assert (row.outcome_at or 0.0) - row.accepted_at > 86_400
 
 
 def test_options_come_from_metadata_before_parameters() -> None:

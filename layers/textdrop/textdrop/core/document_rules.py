@@ -235,6 +235,20 @@ DOCUMENT_RULES: tuple[Rule, ...] = (
         _refused,
     ),
     Rule(
+        "forbidden_too_long",
+        "A source that may not be read for too long fails its document.",
+        see.Forbidden,
+        lambda row, seen, now, policy: row.state is _ACCEPTED and now - row.accepted_at > policy.forbidden_seconds,
+        lambda row, seen, now, policy: _delivering(row, Outcome.FAILED, problems.forbidden(), 0, now),
+    ),
+    Rule(
+        "forbidden",
+        "A source that may not be read is tried again: whoever forbade it may allow it.",
+        see.Forbidden,
+        is_in(_ACCEPTED),
+        lambda row, seen, now, policy: _returned(row, see.Returned(seen.due_at, setback=True), now, policy),
+    ),
+    Rule(
         "pages_known",
         "Once its pages are known a document is recognizing, and every page is unfinished.",
         see.PagesKnown,

@@ -16,6 +16,7 @@ TextdropError
 │   ├── OcrAnswerTooLarge     a result over our limit: never again
 │   └── OcrAnswerMalformed    an answer that cannot be read whole: ask again
 └── StoreUnavailable          a cloud service failed or throttled us: the row's due time brings it back
+    └── ObjectForbidden       the source is there and may not be read: again for a day, then never
 """
 
 from __future__ import annotations
@@ -77,6 +78,10 @@ class ObjectGone(TextdropError):
 
 class StoreUnavailable(TextdropError):
     """A storage, queue or notification service failed or throttled us. What was asked may or may not have happened."""
+
+
+class ObjectForbidden(StoreUnavailable):
+    """The uploaded object may not be read: a policy, a customer's key that our role may not use, an archive class."""
 
 
 @dataclass(frozen=True, slots=True)

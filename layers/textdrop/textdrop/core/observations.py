@@ -38,6 +38,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Forbidden:
+    """The source is there and may not be read. Again at `due_at`, for as long as the policy allows."""
+
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class PagesKnown:
     """A look at the source showed what there is to send."""
 
@@ -176,7 +183,9 @@ class AskFailed:
     asked_at: float
 
 
-DocumentSeen = Uploaded | Taken | Refused | PagesKnown | Returned | PagesLooked | StepBegins | NoticeAccepted
+DocumentSeen = (
+    Uploaded | Taken | Refused | Forbidden | PagesKnown | Returned | PagesLooked | StepBegins | NoticeAccepted
+)
 OperationSeen = (
     Considered
     | SlotReserved

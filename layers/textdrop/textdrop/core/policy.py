@@ -19,6 +19,7 @@ class Policy:
     max_attempts: int = 5
     max_unknowns: int = 3
     lease_margin_seconds: float = 5.0
+    forbidden_seconds: float = DAY_SECONDS
     guard_seconds: float = 900.0
     handed_out_seconds: float = 900.0
     deadline_base_seconds: float = 3600.0

@@ -112,6 +112,16 @@ def object_gone() -> Problem:
     )
 
 
+def forbidden() -> Problem:
+    """The uploaded object could not be read for as long as we try."""
+    return Problem(
+        Reason.INTERNAL,
+        "The uploaded object is there, but the submit function may not read it.",
+        "Let the submit function's role read the object and use its encryption key (or restore it from the archive), "
+        "then upload the file again.",
+    )
+
+
 def no_page_has_text(problems: list[Problem]) -> Problem:
     """All pages of a document failed: the first page's problem stands for the document."""
     first = problems[0]

@@ -19,9 +19,10 @@ from textdrop.core.documents import (
     OperationState,
     Resume,
 )
-from textdrop.core.errors import ObjectGone, Reason, Refusal, StoreUnavailable
+from textdrop.core.errors import ObjectForbidden, ObjectGone, Reason, Refusal, StoreUnavailable
 from textdrop.core.files import FileLimits
 from textdrop.core.observations import (
+    Forbidden,
     PagesKnown,
     PagesLooked,
     Refused,
@@ -122,7 +123,7 @@ def _go_on(ports: SubmitPorts, settings: SubmitSettings, document: Document, dea
     content: bytes | None = None
     if document.state is DocumentState.ACCEPTED:
         known, content = _look(ports, settings, document)
-        if known is None or known.state is DocumentState.DELIVERING:
+        if known is None or known.state is not DocumentState.RECOGNIZING:
             wake(ports)
             return
         document = known
@@ -162,6 +163,10 @@ def _look(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> t
         return move_document(ports, document, Refused(problems.of_refusal(refusal), source)), None
     except ObjectGone:
         return move_document(ports, document, Refused(problems.object_gone(), source)), None
+    except ObjectForbidden as error:
+        ports.journal.failed("source_forbidden", error, document=document.id)
+        wait = intervals.backoff_seconds(document.setbacks, ports.clock.chance(), ports.policy)
+        return move_document(ports, document, Forbidden(ports.clock.now() + wait)), None
     known = PagesKnown(facts.pages, facts.media_type, chosen, source)
     return move_document(ports, document, known), content
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from textdrop.adapters.aws.clients import CALL_SECONDS
 from textdrop.adapters.aws.failures import as_store_unavailable, code, http_status
 from textdrop.core.documents import Source
-from textdrop.core.errors import ObjectGone, StoreUnavailable
+from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.ports import SourceObject
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Not found; a delete marker in that version's place; another ETag than the upload's.
 _GONE = frozenset({404, 405, 412})
+# Not allowed, or not with this key; a customer's key that must come with the request; archived.
+_FORBIDDEN = frozenset({400, 403})
 _MOST_KEYS = 1000
 # DeleteObjects names keys in XML, which has no control characters and turns a carriage return into a line feed
 # (Amazon S3 user guide, "Naming objects"): such a key would be refused, or another one deleted.
@@ -37,7 +39,7 @@ class S3Sources:
     def look(self, source: Source) -> SourceObject:
         if not _is_utf8(source.key):
             raise ObjectGone("no object has this key: it is not UTF-8")
-        with as_store_unavailable("s3.HeadObject"), _as_object_gone():
+        with as_store_unavailable("s3.HeadObject"), _as_its_object():
             head = self._client.head_object(**_which(source))
         # `version_id` stays as it was: it is a part of who the document is.
         seen = replace(
@@ -50,7 +52,7 @@ class S3Sources:
         return SourceObject(seen, metadata, lambda: self._read(seen))
 
     def _read(self, source: Source) -> bytes:
-        with as_store_unavailable("s3.GetObject"), _as_object_gone():
+        with as_store_unavailable("s3.GetObject"), _as_its_object():
             answer = self._client.get_object(**_which(source))
             if answer["ContentLength"] != source.size:
                 # No more than HEAD told of: what has another size is not what was looked at.
@@ -70,13 +72,17 @@ def _which(source: Source) -> dict[str, Any]:
 
 
 @contextmanager
-def _as_object_gone() -> Iterator[None]:
+def _as_its_object() -> Iterator[None]:
+    """What an answer says of this very object."""
     try:
         yield
     except ClientError as error:
-        if http_status(error) not in _GONE:
-            raise
-        raise ObjectGone(f"the uploaded version is no longer in the bucket ({http_status(error)})") from error
+        status = http_status(error)
+        if status in _GONE:
+            raise ObjectGone(f"the uploaded version is no longer in the bucket ({status})") from error
+        if status in _FORBIDDEN:
+            raise ObjectForbidden(f"the uploaded version may not be read ({status}, {code(error)})") from error
+        raise
 
 
 def _content(body: StreamingBody) -> bytes:

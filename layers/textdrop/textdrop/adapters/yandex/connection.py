@@ -65,12 +65,7 @@ class _Socket(socket.socket):
 
 
 class _TlsSocket(_Socket, ssl.SSLSocket):
-    suppress_ragged_eofs: bool
-
-    def do_handshake(self, block: bool = False) -> None:
-        # An answer without a length ends with the connection: only TLS's own ending proves it whole.
-        self.suppress_ragged_eofs = False
-        super().do_handshake(block)
+    pass
 
 
 class _HttpConnection(HTTPConnection):
@@ -93,7 +88,7 @@ class _HttpConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         """Each address of the host gets an equal share of what time is left, so that one that does not answer does not
-        use up the next one's. What the last leaves is for the TLS handshake."""
+        use up the next one's."""
         until = min(current.deadline, time.monotonic() + (self.timeout or 0))
         addresses = _addresses(self._dns_host.strip("[]"), self.port, until)
         for waiting, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
@@ -104,16 +99,27 @@ class _HttpConnection(HTTPConnection):
                 # A request goes out as its headers and then its body, neither waiting for the other's receipt.
                 connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connected.settimeout(_left(until))
-                return connected
+                return self._secured(connected)
             except OSError:
                 connected.close()
                 if waiting == 1:
                     raise
         raise OSError("the host has no address")
 
+    def _secured(self, plain: socket.socket) -> socket.socket:
+        return plain
+
 
 class _HttpsConnection(_HttpConnection, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        """All here: urllib3 would change the context, which is not safe while other threads connect with it."""
+        self.sock = self._new_conn()
+        self.is_verified = True
+
+    def _secured(self, plain: socket.socket) -> socket.socket:
+        context = self.ssl_context or trust()
+        # An answer without a length ends with the connection: only TLS's own ending proves it whole.
+        return context.wrap_socket(plain, server_hostname=self.host.strip("[]"), suppress_ragged_eofs=False)
 
 
 class _HttpPool(HTTPConnectionPool):
@@ -128,16 +134,13 @@ class Adapter(HTTPAdapter):
     """Sends each request once, over connections as described above. Threads may share it."""
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
-        """`context` verifies certificates, where there is TLS."""
+        """`context`, or the system's authorities, verify certificates; the list that requests brings is not used."""
         self._context = context
         super().__init__(max_retries=0, pool_maxsize=_MOST_IDLE)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **pool_kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing: requests would have its own list of authorities trusted beside the context's."""
 
 
 def trust(ca_file: str = "") -> ssl.SSLContext:
@@ -146,7 +149,7 @@ def trust(ca_file: str = "") -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca_file or None)
     except OSError as error:
         raise SettingsError("the file of certificate authorities cannot be read") from error
-    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # see _TlsSocket; OpenSSL 3 has this
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # see _secured; OpenSSL 3 has this
     context.sslsocket_class = _TlsSocket
     return context
 
