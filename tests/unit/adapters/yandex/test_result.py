@@ -23,7 +23,7 @@ from textdrop.core.errors import (
     OcrUnavailable,
 )
 from unit.adapters.yandex.conftest import KEY, MakeClient
-from unit.adapters.yandex.scripted_service import Play, ScriptedService, answer, raw, reset
+from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, raw, reset
 
 PAGE = {"result": {"textAnnotation": {"width": "10", "height": "20", "fullText": "slow\n"}, "page": "0"}}
 LINE = json.dumps(PAGE).encode() + b"\n"
@@ -120,6 +120,8 @@ def test_not_ready_says_what_the_service_said(service: ScriptedService, client: 
         (answer(200, body=gzip.compress(LINE) + b"more", headers={"content-encoding": "gzip"}), OcrAnswerLost),
         (answer(200, body=LINE, headers={"content-encoding": "br"}), OcrAnswerLost),
         (reset(b"HTTP/1.1 200 OK\r\n\r\n" + LINE), OcrAnswerLost),
+        (reset(), OcrAnswerLost),
+        (raw(b""), OcrAnswerLost),
         (answer(502, body=b"<html>"), OcrAnswerLost),
         (answer(500), OcrAnswerLost),
         (answer(500, streamed(13, 500)), OcrUnavailable),
@@ -158,6 +160,21 @@ def test_a_result_over_the_limit(service: ScriptedService, client: YandexOcr, pl
     service.plays(play)
     with pytest.raises(OcrAnswerTooLarge):
         client.result("fd8")
+
+
+def test_no_more_is_received_than_any_answer_has(service: ScriptedService, client: YandexOcr) -> None:
+    pieces: list[int] = []
+
+    def flood(exchange: Exchange) -> bool:
+        raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n")(exchange)
+        while len(pieces) < 200:
+            pieces.append(exchange.connection.send(b" " * 1_000_000))
+        return False
+
+    service.plays(flood)
+    with pytest.raises(OcrAnswerTooLarge):
+        client.result("fd8")
+    assert sum(pieces) < 50_000_000  # most of it in the buffers of the system
 
 
 def test_a_bomb_is_not_unpacked(service: ScriptedService, client: YandexOcr) -> None:

@@ -67,6 +67,12 @@ def test_sends_one_page_as_the_service_wants_it(service: ScriptedService, client
     assert "x-folder-id" not in sent.headers
 
 
+def test_a_base_url_may_have_a_path_and_end_with_a_slash(service: ScriptedService, make_client: MakeClient) -> None:
+    service.plays(answer(200, OPERATION))
+    make_client(base_url=f"{service.base_url}/proxied/").submit(b"{}", "r")
+    assert service.exchanges[0].path == "/proxied/ocr/v1/recognizeTextAsync"
+
+
 def test_sends_the_folder_only_where_one_is_set(service: ScriptedService, make_client: MakeClient) -> None:
     service.plays(answer(200, OPERATION))
     make_client(folder_id="b1gfolder").submit(b"{}", "r")

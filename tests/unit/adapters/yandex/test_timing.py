@@ -185,8 +185,11 @@ def full_port() -> Iterator[int]:
             connection.close()
 
 
-def test_a_connection_that_is_not_made_in_time_sends_nothing(full_port: int, make_client: MakeClient) -> None:
-    client = make_client(base_url=f"http://127.0.0.1:{full_port}", timeouts=Timeouts(0.2, 60, 60, 60))
+@pytest.mark.parametrize("timeouts", [Timeouts(0.2, 60, 60, 60), Timeouts(60, 60, 0.2, 60)])
+def test_a_connection_that_is_not_made_in_time_sends_nothing(
+    full_port: int, make_client: MakeClient, timeouts: Timeouts
+) -> None:
+    client = make_client(base_url=f"http://127.0.0.1:{full_port}", timeouts=timeouts)
     took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrUnreachable)
 
 
