@@ -8,7 +8,7 @@ BIN = .venv/bin
 SAM = .local/venv/sam/bin/sam
 UV = .local/venv/uv/bin/uv
 
-.PHONY: help setup up down status demo test lint types imports template format build deploy requirements logs clean
+.PHONY: help setup up down status demo test bench lint types imports template format build deploy requirements logs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
@@ -33,6 +33,9 @@ logs: setup ## show the functions' logs on the local stack
 
 test: lint types imports template ## everything that is checked: lint, types, import rules, template, all tests
 	@$(BIN)/python -m pytest
+
+bench: setup ## measure the time from upload to notice on the local stack
+	@$(BIN)/python -m benchmarks.upload_to_notice
 
 lint: setup
 	@$(BIN)/ruff check

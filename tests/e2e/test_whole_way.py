@@ -204,6 +204,15 @@ def test_the_demo_shows_the_way_on_a_running_stack_and_leaves_it(
     assert '"outcome\\": \\"succeeded' in shown
 
 
+def test_the_commands_of_the_readme_work_as_printed(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.split("<!-- runs on the local stack -->\n```sh\n")[1].split("```")[0].splitlines()
+    assert (block[:2], block[-1]) == (["make up", ". .local/env"], "make down")
+    shown = whole.shell(f"cd '{ROOT}'\n" + "\n".join(block[2:-1]))
+    assert samples[ENGLISH].text.splitlines()[0] in shown
+    assert '"Body"' in shown
+
+
 @pytest.mark.usefixtures("uploaded")
 def test_logs_tell_of_documents_but_nothing_of_their_text(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
     document = whole.notice(FOLDER + RUSSIAN).body["document"]
