@@ -29,6 +29,7 @@ status: setup ## tell what of the local stack runs
 	@$(BIN)/python -m local.stack status
 
 logs: setup ## show the functions' logs on the local stack
+	@[ -f .local/env ] || { echo "logs: no local stack is up: start one with \`make up\`" >&2; exit 1; }
 	@. .local/env && sam logs --stack-name textdrop
 
 test: lint types imports template ## everything that is checked: lint, types, import rules, template, all tests

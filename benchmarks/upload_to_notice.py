@@ -53,7 +53,7 @@ def one(aws: dict[str, Any], env: dict[str, str], number: int) -> float:
 
 
 def main() -> int:
-    env = stack.up(STATE, engine="table", real_api_key=None, say=print)
+    env = stack.up(STATE, engine="table", real_credentials=None, say=print)
     try:
         session = deployment.session()
         clients: dict[str, Any] = {

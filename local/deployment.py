@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -130,7 +130,7 @@ def session() -> boto3.Session:
     )
 
 
-def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, str]) -> dict[str, str]:
+def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, Any]) -> dict[str, str]:
     """Do by API what the deployment leaves: fill the secret, start the queue's poller, have a local queue of notices.
 
     Returns the stack's outputs and `NoticesQueueUrl`. May be repeated.

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from local import deployment, processes, servers
+from local import credentials, deployment, processes, servers
 
 ROOT = servers.ROOT
 DEFAULT_STATE = ROOT / ".local"
@@ -91,9 +92,13 @@ class Folder:
 
 @contextmanager
 def _alone(folder: Folder) -> Iterator[None]:
-    """One command at a time on a stack."""
-    folder.root.mkdir(parents=True, exist_ok=True)
-    with (folder.root / "lock").open("w") as lock:
+    """One command at a time on a stack. NotUsable when the folder cannot be written to."""
+    try:
+        folder.root.mkdir(parents=True, exist_ok=True)
+        lock = (folder.root / "lock").open("w")
+    except OSError as failure:
+        raise NotUsable(f"state and logs cannot be kept in {folder.root}: {failure.strerror}") from failure
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -105,17 +110,19 @@ def _hash(*parts: str | Path) -> str:
     return digest.hexdigest()
 
 
-def up(state: Path, *, engine: str, real_api_key: str | None, say: Callable[[str], None]) -> dict[str, str]:
+def up(
+    state: Path, *, engine: str, real_credentials: Mapping[str, Any] | None, say: Callable[[str], None]
+) -> dict[str, str]:
     """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
 
-    With `real_api_key` it is deployed against the real OCR service under that key, else against the local one with the
-    engine ("tesseract" or "table").
+    With `real_credentials`, the credentials secret's content, it is deployed against the real OCR service, else against
+    the local one with the engine ("tesseract" or "table").
     """
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
         _ensure_emulator(folder, record, say)
-        if real_api_key is None:
+        if real_credentials is None:
             _ensure_ocr(folder, record, engine, say)
             base = f"http://127.0.0.1:{record.ocr_port}"
             parameters = {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}
@@ -133,8 +140,8 @@ def up(state: Path, *, engine: str, real_api_key: str | None, say: Callable[[str
         wanted = deployment.fingerprint(parameters)
         if record.deployed != wanted:
             _deploy(folder, parameters, client, say)
-        credentials = {"api_key": real_api_key or servers.OCR_API_KEY}
-        outputs = deployment.finish(client["AWS_ENDPOINT_URL"], folder.certificate, credentials)
+        secret = {"api_key": servers.OCR_API_KEY} if real_credentials is None else real_credentials
+        outputs = deployment.finish(client["AWS_ENDPOINT_URL"], folder.certificate, secret)
         record.deployed = wanted
         folder.write(record)
         env = dict(client) | {
@@ -274,8 +281,7 @@ def main(arguments: list[str]) -> int:
     up_parser.add_argument(
         "--real",
         action=argparse.BooleanOptionalAction,
-        default="YANDEX_API_KEY" in os.environ,
-        help="use the real OCR service, with the key in YANDEX_API_KEY (default: if that is set)",
+        help=f"use the real OCR service, with {credentials.EITHER} (default: if one is set)",
     )
     commands.add_parser("down", help="end everything; only logs and the build stay")
     commands.add_parser("status", help="tell what runs")
@@ -289,15 +295,21 @@ def main(arguments: list[str]) -> int:
         elif options.command == "status":
             print(status(state))
         else:
-            if options.real and not os.environ.get("YANDEX_API_KEY"):
-                raise NotUsable("--real needs an API key of the OCR service in YANDEX_API_KEY")
+            # With --no-real they are not even read, as they may be wrong.
+            real = None if options.real is False else credentials.of_the_real_service(os.environ)
+            if options.real and real is None:
+                raise NotUsable(f"--real needs {credentials.EITHER} in the environment")
             start = time.monotonic()
-            key = os.environ["YANDEX_API_KEY"] if options.real else None
-            env = up(state, engine=options.engine, real_api_key=key, say=lambda line: print(line, flush=True))
+            env = up(state, engine=options.engine, real_credentials=real, say=lambda line: print(line, flush=True))
             seconds = time.monotonic() - start
             print(f"stack: up in {seconds:.1f} s at {env['AWS_ENDPOINT_URL']}, OCR {env['OCR_BASE_URL']}")
             print(f"stack: for a shell: . {Folder(state).env}")
-    except (NotUsable, processes.ProcessFailed, deployment.DeploymentFailed) as failure:
+    except (
+        NotUsable,
+        credentials.CredentialsNotUsable,
+        processes.ProcessFailed,
+        deployment.DeploymentFailed,
+    ) as failure:
         print(f"stack: {failure}", file=sys.stderr)
         return 1
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 from fakes.buckets import FakeBucket, FakeResults, FakeSources
@@ -47,12 +48,18 @@ class World:
     """Uploads go in, `run` lets everything happen until it is quiet, then files, notices and rows can be looked at."""
 
     def __init__(
-        self, *, versioned: bool = True, recognition_seconds: float = 1.0, faults: Faults | None = None
+        self,
+        *,
+        versioned: bool = True,
+        recognition_seconds: float = 1.0,
+        faults: Faults | None = None,
+        clock: FakeClock | None = None,
+        policy: Policy | None = None,
     ) -> None:
-        self.clock = FakeClock()
+        self.clock = FakeClock() if clock is None else clock
         self.faults = Faults() if faults is None else faults
         self.journal = FakeJournal()
-        self.policy = Policy()
+        self.policy = Policy() if policy is None else policy
         self.uploads = FakeBucket("uploads", self.clock, versioned=versioned)
         self.results = FakeBucket("results", self.clock)
         self.documents = FakeDocuments(self.faults)
@@ -62,6 +69,7 @@ class World:
         self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
         self.notices = FakeNotices(self.faults)
         self.queue: list[Message] = []
+        self._messages = 0
         self.ticks_asked = 0
         poller = FakePoller(self.faults, on_invoke=self._tick_asked)
         quota = FakeQuota(self.faults)
@@ -101,8 +109,13 @@ class World:
     def upload(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> Document:
         """Puts an object, with its event in the queue. The document as it would be accepted, to look it up by."""
         source = self.uploads.put(key, body, metadata)
-        self.queue.append(Message(f"m{len(self.queue)}", event(source)))
+        self.send(event(source))
         return self.document_of(source)
+
+    def send(self, body: str) -> None:
+        """A message into the queue."""
+        self._messages += 1
+        self.queue.append(Message(f"m{self._messages}", body))
 
     def document_of(self, source: Source) -> Document:
         """A stand-in that carries the id of the source's document."""
@@ -180,7 +193,7 @@ class World:
         return [body for body in bodies if body["document"] == document.id]
 
     def _resumed(self, resume: Resume) -> None:
-        self.queue.append(Message(f"r{len(self.queue)}", resume_body(resume)))
+        self.send(resume_body(resume))
 
     def _tick_asked(self) -> None:
         self.ticks_asked += 1
@@ -194,7 +207,7 @@ def event(source: Source) -> str:
         seen["versionId"] = source.version_id
     record = {
         "eventName": "ObjectCreated:Put",
-        "eventTime": "2023-11-14T22:13:20.000Z",
+        "eventTime": datetime.fromtimestamp(source.event_at, UTC).isoformat(),
         "s3": {"bucket": {"name": source.bucket}, "object": seen},
     }
     return json.dumps({"Records": [record]})

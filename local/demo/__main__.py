@@ -13,11 +13,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import deployment, processes, samples, servers, stack
+from local import credentials, deployment, processes, samples, servers, stack
 from local.demo import account as aws
 from local.demo import files, run, view
 from local.demo.account import Account
@@ -49,7 +50,10 @@ def main(arguments: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        return with_stack(options.state.resolve(), chosen, os.environ.get("YANDEX_API_KEY") or None)
+        return with_stack(options.state.resolve(), chosen, credentials.of_the_real_service(os.environ))
+    except credentials.CredentialsNotUsable as problem:
+        _complain(f"{problem}; nothing was started")
+        return NOT_USABLE
     except (stack.NotUsable, processes.ProcessFailed, deployment.DeploymentFailed) as failure:
         _complain(str(failure))
     except (BotoCoreError, ClientError) as failure:
@@ -60,14 +64,15 @@ def main(arguments: Sequence[str]) -> int:
     return UNEXPECTED
 
 
-def with_stack(state: Path, chosen: list[Path] | None, api_key: str | None) -> int:
+def with_stack(state: Path, chosen: list[Path] | None, real_credentials: Mapping[str, Any] | None) -> int:
     """Run the demo on the stack, which is running or not afterwards as it was before; the exit code."""
+    real = real_credentials is not None
     was_up = stack.is_up(state)
     try:
-        env = running_stack(state, api_key) if was_up else None
+        env = running_stack(state, real=real) if was_up else None
         if env is None:
-            env = stack.up(state, engine="tesseract", real_api_key=api_key, say=_say)
-        return demonstrate(state, env, chosen, real=api_key is not None, stays=was_up)
+            env = stack.up(state, engine="tesseract", real_credentials=real_credentials, say=_say)
+        return demonstrate(state, env, chosen, real=real, stays=was_up)
     finally:
         if not was_up:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -76,21 +81,21 @@ def with_stack(state: Path, chosen: list[Path] | None, api_key: str | None) -> i
             stack.down(state)
 
 
-def running_stack(state: Path, api_key: str | None) -> dict[str, str] | None:
+def running_stack(state: Path, *, real: bool) -> dict[str, str] | None:
     """The variables of a running stack that has all it needs; None when something is to be started.
 
-    NotUsable when it works with the other OCR service.
+    NotUsable when it works with the real OCR service and should not, or the other way round.
     """
     env = stack.read_env(state)
     port = urlsplit(env["OCR_BASE_URL"]).port if env["OCR_BASE_URL"].startswith("http://127.0.0.1:") else None
-    if api_key is None and port is None:
+    if not real and port is None:
         raise stack.NotUsable(
-            "the running stack uses the real OCR service, where pages are billed, and YANDEX_API_KEY is not set. "
-            "Set it to go on, or end the stack with `make down`."
+            "the running stack uses the real OCR service, where pages are billed, and neither YANDEX_API_KEY nor "
+            "YANDEX_KEY_FILE is set. Set the one that you have to go on, or end the stack with `make down`."
         )
-    if api_key is not None and port is not None:
+    if real and port is not None:
         raise stack.NotUsable(
-            "YANDEX_API_KEY is set, but the running stack uses the local OCR service. "
+            "YANDEX_API_KEY or YANDEX_KEY_FILE is set, but the running stack uses the local OCR service. "
             "End it with `make down`, or unset the variable."
         )
     return env if port is None or servers.ocr_is_up(port) else None

@@ -7,8 +7,10 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
-from local.ocr import server
+from local.ocr import fault_table, server
+from local.ocr.authorized_key import AuthorizedKeyError
 from local.ocr.quota import WINDOWS
 from local.ocr.settings import DEFAULT_API_KEY, Settings
 from local.ocr.table import TableError
@@ -36,6 +38,14 @@ def parse(arguments: list[str]) -> tuple[Settings, Path | None]:
         metavar="KEY",
         help=f"an accepted key, may be repeated; else ${API_KEYS_VARIABLE}, with commas; else {DEFAULT_API_KEY}",
     )
+    add(
+        "--authorized-key",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="an authorized key whose JWTs the IAM endpoint accepts, may be repeated; see local.ocr.authorized_key",
+    )
+    add("--iam-token-seconds", type=float, default=given.iam_token_seconds, help="how long an IAM token works")
     add("--folder-id", help="the only x-folder-id accepted where one is sent")
     add("--submits-per-second", type=_rate, default=given.submits_per_second)
     add("--status-reads-per-second", type=_rate, default=given.status_reads_per_second)
@@ -49,10 +59,24 @@ def parse(arguments: list[str]) -> tuple[Settings, Path | None]:
     data_help = "tesseract engine: folder of its language data, filled if need be"
     add("--tessdata", type=Path, default=given.tessdata, help=data_help)
     add("--workers", type=int, choices=(1, 2), default=given.workers, help="tesseract engine: recognitions at once")
+    add(
+        "--faults",
+        action=_ShowFaults,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="print the table of fault kinds and end",
+    )
     options = vars(parser.parse_args(arguments))
+    options["authorized_keys"] = tuple(options.pop("authorized_key") or ())
     port_file = options.pop("port_file")
     keys = options.pop("api_key") or [key for key in os.environ.get(API_KEYS_VARIABLE, "").split(",") if key]
     return Settings(api_keys=tuple(keys or given.api_keys), **options), port_file
+
+
+class _ShowFaults(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(fault_table.as_markdown(), end="")
+        parser.exit()
 
 
 def _rate(text: str) -> float:
@@ -79,7 +103,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         running = server.start(settings)
-    except (OSError, TableError, TessdataError) as failure:
+    except (OSError, AuthorizedKeyError, TableError, TessdataError) as failure:
         print(f"local.ocr: cannot start: {failure}", file=sys.stderr)
         return 1
     log.info("listening url=%s engine=%s", running.url, settings.engine)

@@ -14,8 +14,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-SUBMIT, STATUS, RESULT = "submit", "status", "result"
-TARGETS = (SUBMIT, STATUS, RESULT)
+SUBMIT, STATUS, RESULT, IAM = "submit", "status", "result", "iam"
+QUOTA_TARGETS = (SUBMIT, STATUS, RESULT)
+TARGETS = (*QUOTA_TARGETS, IAM)
+
+IAM_AUDIENCE = "https://iam.api.cloud.yandex.net/iam/v1/tokens"
+IAM_PATH = "/iam/v1/tokens"
 
 INVALID_ARGUMENT = 3
 DEADLINE_EXCEEDED = 4
@@ -53,13 +57,19 @@ _ID_CHARACTERS = string.ascii_lowercase + string.digits
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer. `cut`: the connection is closed without a byte of it."""
+    """One HTTP answer.
+
+    `cut`: the connection is closed without a byte of it. `sent_bytes`: the connection is closed after so many bytes of
+    the body, though its length said more; None sends it whole. `chunked`: its length is not told beforehand.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
     cut: bool = False
+    sent_bytes: int | None = None
+    chunked: bool = False
 
 
 class RefusedError(Exception):
@@ -77,17 +87,24 @@ def json_answer(value: object, status: int = 200) -> Answer:
     return Answer(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def error_answer(target: str, code: int, message: str, *, headers: Mapping[str, str] | None = None) -> Answer:
-    """An error in the shape of the method: getRecognition streams, so it wraps its error; the others do not."""
-    status = HTTP_OF_GRPC[code]
-    body: dict[str, Any]
-    if target == RESULT:
-        error = {"grpcCode": code, "httpCode": status, "message": message, "httpStatus": _phrase(status), "details": []}
-        body = {"error": error}
-    else:
-        body = {"code": code, "message": message, "details": []}
-    answer = json_answer(body, status)
-    return Answer(status, answer.body, dict(headers or {}))
+def error_answer(
+    target: str, code: int, message: str, *, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """An error in the shape of the method: getRecognition streams, so it wraps its error; the others do not.
+
+    `status`: another HTTP status than the one that belongs to the gRPC code.
+    """
+    status = HTTP_OF_GRPC[code] if status is None else status
+    body = (
+        stream_error(code, message, status) if target == RESULT else {"code": code, "message": message, "details": []}
+    )
+    return Answer(status, json_answer(body).body, dict(headers or {}))
+
+
+def stream_error(code: int, message: str, status: int) -> dict[str, Any]:
+    """An error as a streaming method sends it, in place of a result or of what should follow one."""
+    error = {"grpcCode": code, "httpCode": status, "message": message, "httpStatus": _phrase(status), "details": []}
+    return {"error": error}
 
 
 def proxy_answer(status: int) -> Answer:
@@ -117,7 +134,7 @@ def trace_headers() -> dict[str, str]:
 def operation_json(
     operation_id: str, created_at: float, modified_at: float, *, done: bool, error: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The Operation. A finished one carries neither `response` nor, if it went well, `error`: so it was seen live."""
+    """The Operation. A finished one that went well carries neither `response` nor `error`: so it was seen live."""
     value: dict[str, Any] = {
         "id": operation_id,
         "description": "OCR async recognition",
@@ -140,6 +157,12 @@ def result_line(annotation: Mapping[str, Any], page: int) -> bytes:
 
 def _phrase(status: int) -> str:
     return "Client Closed Request" if status == 499 else HTTPStatus(status).phrase
+
+
+def token_json(token: str, expires_at: float) -> dict[str, Any]:
+    """The answer of the IAM endpoint, its time with nanoseconds."""
+    nanoseconds = int(expires_at % 1 * 1e9)
+    return {"iamToken": token, "expiresAt": f"{_rfc3339(expires_at)[:-1]}.{nanoseconds:09d}Z"}
 
 
 def _rfc3339(seconds: float) -> str:

@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from local.ocr.authorized_key import read_public
 from local.ocr.protocol import (
+    IAM_PATH,
     NOT_FOUND,
     STATUS,
     Answer,
@@ -29,6 +31,7 @@ MAX_BODY_BYTES = 16_000_000
 # A refused body is still read up to here, so that the client gets to read the answer.
 MAX_DRAINED_BYTES = 64_000_000
 IDLE_SECONDS = 75
+CHUNK_BYTES = 1_000
 
 SUBMIT_PATH = "/ocr/v1/recognizeTextAsync"
 RESULT_PATH = "/ocr/v1/getRecognition"
@@ -74,8 +77,10 @@ class OcrServer:
 def start(settings: Settings, *, clock: Callable[[], float] = time.time) -> OcrServer:
     """Start a service on 127.0.0.1 and return once it listens. `clock` gives epoch seconds.
 
-    Raises OSError (port taken), local.ocr.table.TableError, local.ocr.tessdata.TessdataError.
+    Raises OSError (port taken), local.ocr.table.TableError, local.ocr.tessdata.TessdataError,
+    local.ocr.authorized_key.AuthorizedKeyError.
     """
+    keys = [read_public(path) for path in settings.authorized_keys]
     stopping = threading.Event()
 
     def wait(seconds: float) -> None:
@@ -83,7 +88,8 @@ def start(settings: Settings, *, clock: Callable[[], float] = time.time) -> OcrS
 
     engine = _engine(settings)
     try:
-        return OcrServer(Service(settings, engine, clock=clock, wait=wait), engine, settings.port, stopping)
+        service = Service(settings, engine, keys=keys, clock=clock, wait=wait)
+        return OcrServer(service, engine, settings.port, stopping)
     except BaseException:
         engine.close()
         raise
@@ -161,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _get(self, path: str, body: bytes) -> Answer:
         service = self.server.service
         parts = urlsplit(path)
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = self._headers()
         if parts.path == RESULT_PATH:
             query = parse_qs(parts.query)
             names = query.get("operationId") or query.get("operation_id") or [""]
@@ -173,9 +179,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _post(self, path: str, body: bytes) -> Answer:
         parts = urlsplit(path)
         if parts.path == SUBMIT_PATH:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            return self.server.service.submit(headers, body)
+            return self.server.service.submit(self._headers(), body)
+        if parts.path == IAM_PATH:
+            return self.server.service.issue_token(self._headers(), body)
         return self._other("POST", parts.path, body)
+
+    def _headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.headers.items()}
 
     def _other(self, method: str, path: str, body: bytes) -> Answer:
         if path.startswith(ADMIN_PATH):
@@ -208,12 +218,23 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**trace_headers(), **answer.headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
+        sent = answer.body[: answer.sent_bytes]
+        if answer.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+            sent = _in_chunks(sent)
+        else:
+            self.send_header("Content-Length", str(len(answer.body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(answer.body)
-        self.wfile.flush()
+        self.wfile.write(sent)
+        if answer.sent_bytes is None:
+            self.wfile.write(b"0\r\n\r\n" * answer.chunked)
+            self.wfile.flush()
+        else:
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What http.server itself refuses (a malformed head, an unknown method) is answered as a proxy would."""
@@ -223,3 +244,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are logged as events by the service, not as lines of HTTP."""
+
+
+def _in_chunks(body: bytes) -> bytes:
+    """The body in pieces that begin and end anywhere, without the last, empty one that ends it."""
+    pieces = [body[at : at + CHUNK_BYTES] for at in range(0, len(body), CHUNK_BYTES)]
+    return b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces)

@@ -3,16 +3,25 @@
 import hmac
 import json
 import logging
+import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from local.ocr.faults import KINDS, FaultRequestError, Faults
+from local.ocr import fault_table
+from local.ocr.authorized_key import PublicKey
+from local.ocr.faults import FaultRequestError, Faults
+from local.ocr.iam import Tokens, check_jwt
+from local.ocr.kinds import Course
 from local.ocr.protocol import (
+    IAM,
+    IAM_AUDIENCE,
+    IAM_PATH,
     INVALID_ARGUMENT,
     NOT_FOUND,
+    QUOTA_TARGETS,
     RESOURCE_EXHAUSTED,
     RESULT,
     STATUS,
@@ -26,6 +35,7 @@ from local.ocr.protocol import (
     new_operation_id,
     operation_json,
     throttled_message,
+    token_json,
 )
 from local.ocr.quota import WINDOWS
 from local.ocr.recognition import Engine, Outcome
@@ -45,23 +55,42 @@ class Operation:
     operation_id: str
     sha256: str
     created_at: float
-    extra_seconds: float
+    course: Course
     finished_at: float | None = None
     body: bytes = b""
     error: Mapping[str, Any] | None = None
 
     def done(self, now: float) -> bool:
-        return self.finished_at is not None and now >= self.finished_at
+        return self.seconds_done(now) >= 0
+
+    def seconds_done(self, now: float) -> float:
+        """For how long it has been done; negative while it is not."""
+        return -math.inf if self.finished_at is None else now - self.finished_at
+
+    def shown_error(self, now: float) -> Mapping[str, Any] | None:
+        """The error in its status."""
+        return self.course.error if self.course.error_before_done else self.error if self.done(now) else None
 
 
 class Service:
-    """One OCR service. Safe to call from many threads; `wait` sleeps for the faults that are slow."""
+    """One OCR service. Safe to call from many threads; `wait` sleeps for the faults that are slow.
+
+    `keys`: the authorized keys for which the IAM endpoint issues tokens.
+    """
 
     def __init__(
-        self, settings: Settings, engine: Engine, *, clock: Callable[[], float], wait: Callable[[float], None]
+        self,
+        settings: Settings,
+        engine: Engine,
+        *,
+        keys: Sequence[PublicKey] = (),
+        clock: Callable[[], float],
+        wait: Callable[[float], None],
     ) -> None:
         self._settings = settings
         self._engine = engine
+        self._keys = tuple(keys)
+        self._tokens = Tokens()
         self._clock = clock
         self._wait = wait
         self._lock = threading.Lock()
@@ -76,7 +105,7 @@ class Service:
     def _reset(self) -> None:
         """Caller holds the lock, or is alone."""
         window = WINDOWS[self._settings.quota_window]
-        self._quotas = {target: window(self._per_second[target]) for target in TARGETS}
+        self._quotas = {target: window(self._per_second[target]) for target in QUOTA_TARGETS}
         self._operations: dict[str, Operation] = {}
         self._expired_at = self._clock()
         self._asked: Counter[str] = Counter()
@@ -84,6 +113,7 @@ class Service:
         self._accepted: Counter[str] = Counter()
         self._refused: dict[str, Counter[str]] = {target: Counter() for target in TARGETS}
         self._not_ready = 0
+        self._issued = 0
 
     def submit(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST recognizeTextAsync: the new operation, or why not. Not idempotent: every acceptance makes another."""
@@ -95,7 +125,7 @@ class Service:
                 return answer, submission.sha256
             return self._accept(submission), submission.sha256
 
-        return self._answer(SUBMIT, headers, act)
+        return self._answer(SUBMIT, self._admitted(SUBMIT, headers, act))
 
     def status(self, headers: Mapping[str, str], operation_id: str) -> Answer:
         """GET operations/{id}."""
@@ -105,11 +135,25 @@ class Service:
         """GET getRecognition: the result's lines, "not ready", or the operation's error."""
         return self._ask(RESULT, headers, operation_id)
 
+    def issue_token(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """POST iam/v1/tokens: an IAM token for a JWT that is in order, or why not."""
+
+        def act() -> tuple[Answer, str | None]:
+            with self._lock:
+                self._asked[IAM] += 1
+            own = [f"{scheme}://{headers.get('host', '')}{IAM_PATH}" for scheme in ("http", "https")]
+            key = check_jwt(parse_body(body).get("jwt"), self._keys, [IAM_AUDIENCE, *own], self._clock())
+            answer = self._faults.before(IAM, None, self._wait)
+            return (self._issue(key) if answer is None else answer), None
+
+        return self._answer(IAM, act)
+
     def stats(self) -> dict[str, Any]:
         """What was counted since the start or the last reset.
 
-        `submits` and `asks` count requests with a good key; `accepted` those that made an operation, whether or not the
-        answer arrived; `refused` is by target and reason; `throttled` by quota alone; `faults` by kind.
+        `submits` and `asks` count requests with good credentials; `accepted` those that made an operation, whether or
+        not the answer arrived; `tokens` requests to IAM, and the tokens issued; `refused` is by target and reason;
+        `throttled` by quota alone; `faults` by kind.
         """
         now = self._clock()
         with self._lock:
@@ -121,7 +165,8 @@ class Service:
                     "by_sha256": dict(self._accepted),
                 },
                 "asks": {STATUS: self._asked[STATUS], RESULT: self._asked[RESULT], "not_ready": self._not_ready},
-                "throttled": {target: self._throttled[target] for target in TARGETS},
+                "tokens": {"asked": self._asked[IAM], "issued": self._issued},
+                "throttled": {target: self._throttled[target] for target in QUOTA_TARGETS},
                 "refused": {target: dict(reasons) for target, reasons in self._refused.items()},
             }
         done = [operation for operation in operations if operation.done(now)]
@@ -134,7 +179,7 @@ class Service:
         return {"status": "ok", "engine": self._engine.name, **self._engine.describe()}
 
     def reset(self) -> None:
-        """Afterwards no operation, count or fault is left, and the quotas are full."""
+        """Afterwards no operation, count or fault is left, and the quotas are full. Tokens go on working."""
         with self._lock:
             self._reset()
         self._faults.clear()
@@ -154,7 +199,7 @@ class Service:
         if (method, name) == ("GET", "health"):
             return json_answer(self.health())
         if (method, name) == ("GET", "faults"):
-            return json_answer({"kinds": {kind: row.says for kind, row in KINDS.items()}})
+            return json_answer(fault_table.as_json())
         if (method, name) == ("POST", "reset"):
             self.reset()
             return json_answer({})
@@ -169,34 +214,60 @@ class Service:
         allowed = "GET stats, GET health, GET faults, POST faults, POST reset"
         return json_answer({"error": f"no such admin request, allowed: {allowed}"}, 404)
 
-    def _answer(self, target: str, headers: Mapping[str, str], act: Callable[[], tuple[Answer, str | None]]) -> Answer:
-        """What every request has in common: the key, the quota, the error's shape, the faults on the answer."""
+    def _answer(self, target: str, act: Callable[[], tuple[Answer, str | None]]) -> Answer:
+        """What every request has in common: the error's shape, the count of refusals, the faults on the answer."""
         sha256 = None
         try:
-            self._authenticate(headers)
-            self._take_quota(target)
             answer, sha256 = act()
         except RefusedError as refusal:
             with self._lock:
                 self._refused[target][refusal.reason] += 1
             log.info("%s refused reason=%s", target, refusal.reason)
             answer = error_answer(target, refusal.code, refusal.message)
-        return self._faults.after(target, sha256, answer) if answer.status == 200 else answer
+        return self._faults.after(target, sha256, answer, self._wait) if answer.status == 200 else answer
+
+    def _admitted(
+        self, target: str, headers: Mapping[str, str], act: Callable[[], tuple[Answer, str | None]]
+    ) -> Callable[[], tuple[Answer, str | None]]:
+        """`act`, behind the check of the credentials and the quota."""
+
+        def admitted() -> tuple[Answer, str | None]:
+            self._authenticate(headers)
+            self._take_quota(target)
+            return act()
+
+        return admitted
 
     def _authenticate(self, headers: Mapping[str, str]) -> None:
-        scheme, _, key = headers.get("authorization", "").partition(" ")
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        wrong: str | None
         if not scheme:
-            raise RefusedError(UNAUTHENTICATED, "Unauthenticated: no Authorization header", "unauthenticated")
-        if scheme.lower() != "api-key":
-            message = "The token is invalid" if scheme.lower() == "bearer" else "Unknown authorization scheme"
-            raise RefusedError(UNAUTHENTICATED, message, "unauthenticated")
-        given = key.strip().encode("utf-8", "replace")
-        if not any(hmac.compare_digest(given, accepted.encode()) for accepted in self._settings.api_keys):
-            raise RefusedError(UNAUTHENTICATED, "Unknown api key", "unauthenticated")
+            wrong = "Unauthenticated: no Authorization header"
+        elif scheme.lower() == "bearer":
+            wrong = None if self._tokens.works(given.strip(), self._clock()) else "The token is invalid"
+        elif scheme.lower() == "api-key":
+            wrong = None if self._is_api_key(given.strip()) else "Unknown api key"
+        else:
+            wrong = "Unknown authorization scheme"
+        if wrong is not None:
+            raise RefusedError(UNAUTHENTICATED, wrong, "unauthenticated")
         folder = headers.get("x-folder-id")
         if folder and self._settings.folder_id is not None and folder != self._settings.folder_id:
             message = "Specified folder ID does not match with service account folder ID"
             raise RefusedError(INVALID_ARGUMENT, message, "folder")
+
+    def _is_api_key(self, given: str) -> bool:
+        key = given.encode("utf-8", "replace")
+        return any(hmac.compare_digest(key, accepted.encode()) for accepted in self._settings.api_keys)
+
+    def _issue(self, key: PublicKey) -> Answer:
+        life = self._faults.token_life(self._settings.iam_token_seconds)
+        now = self._clock()
+        token = self._tokens.issue(now, life.seconds)
+        with self._lock:
+            self._issued += 1
+        log.info("iam issued key=%s works_seconds=%g", key.key_id, life.seconds)
+        return json_answer(token_json(token, now + life.said_seconds))
 
     def _take_quota(self, target: str) -> None:
         with self._lock:
@@ -210,7 +281,7 @@ class Service:
     def _accept(self, submission: Submission) -> Answer:
         course = self._faults.course(submission.sha256)
         now = self._clock()
-        operation = Operation(new_operation_id(), submission.sha256, now, course.extra_seconds)
+        operation = Operation(new_operation_id(), submission.sha256, now, course)
         with self._lock:
             self._expire(now)
             self._operations[operation.operation_id] = operation
@@ -229,7 +300,7 @@ class Service:
             with self._lock:
                 operation.error = outcome.error if course.error is None else course.error
                 operation.body = outcome.body if operation.error is None else b""
-                operation.finished_at = self._clock() + seconds + operation.extra_seconds
+                operation.finished_at = self._clock() + seconds + course.extra_seconds
             took = operation.finished_at - operation.created_at
             code = 0 if operation.error is None else operation.error["code"]
             log.info("recognition operation=%s takes_seconds=%.2f code=%d", operation.operation_id, took, code)
@@ -247,7 +318,11 @@ class Service:
                 del self._operations[operation.operation_id]
 
     def _is_expired(self, operation: Operation, now: float) -> bool:
-        return operation.finished_at is not None and now >= operation.finished_at + self._settings.results_kept_seconds
+        """Whether its id is forgotten, with its result."""
+        kept = self._settings.results_kept_seconds
+        if operation.course.operation_expires:
+            kept = min(kept, operation.course.result_kept_seconds)
+        return operation.seconds_done(now) >= kept
 
     def _ask(self, target: str, headers: Mapping[str, str], operation_id: str) -> Answer:
         def act() -> tuple[Answer, str | None]:
@@ -264,21 +339,26 @@ class Service:
                 raise RefusedError(NOT_FOUND, "operation is not found", "not_found")
             return (self._status(operation, now) if target == STATUS else self._result(operation, now)), sha256
 
-        return self._answer(target, headers, act)
+        return self._answer(target, self._admitted(target, headers, act))
 
     def _status(self, operation: Operation, now: float) -> Answer:
         done = operation.done(now)
         finished_at = operation.finished_at if done and operation.finished_at is not None else operation.created_at
-        error = operation.error if done else None
-        return json_answer(
-            operation_json(operation.operation_id, operation.created_at, finished_at, done=done, error=error)
-        )
+        error = operation.shown_error(now)
+        value = operation_json(operation.operation_id, operation.created_at, finished_at, done=done, error=error)
+        if done and error is None and operation.course.with_response:
+            value["response"] = {"@type": "type.googleapis.com/google.protobuf.Empty", "value": {}}
+        return json_answer(value)
 
     def _result(self, operation: Operation, now: float) -> Answer:
-        if not operation.done(now):
+        seconds = operation.seconds_done(now)
+        told = operation.error is None or operation.course.error_in_result
+        if seconds < operation.course.result_late_seconds or not told:
             with self._lock:
                 self._not_ready += 1
             return error_answer(RESULT, NOT_FOUND, f"operation data is not ready {operation.operation_id}")
+        if seconds >= operation.course.result_kept_seconds:
+            raise RefusedError(NOT_FOUND, "operation is not found", "not_found")
         if operation.error is not None:
             return error_answer(RESULT, operation.error["code"], operation.error["message"])
         log.info("result read operation=%s bytes=%d", operation.operation_id, len(operation.body))

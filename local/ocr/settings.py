@@ -17,6 +17,10 @@ class Settings:
     port: int = 0
     """Of 127.0.0.1; 0 takes a free one."""
     api_keys: tuple[str, ...] = (DEFAULT_API_KEY,)
+    authorized_keys: tuple[Path, ...] = ()
+    """Files of authorized keys whose public part the IAM endpoint accepts JWTs by."""
+    iam_token_seconds: float = 12 * 3600
+    """For how long an IAM token works."""
     folder_id: str | None = None
     """The only `x-folder-id` accepted where one is sent; None: not looked at."""
 

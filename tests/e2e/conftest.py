@@ -21,7 +21,7 @@ def whole() -> Iterator[WholeStack]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stack.down(STATE)  # what a killed run has left
         try:
-            env = stack.up(STATE, engine="tesseract", real_api_key=None, say=print)
+            env = stack.up(STATE, engine="tesseract", real_credentials=None, say=print)
             with account.connected(env) as connected:
                 running = WholeStack(env, STATE, connected)
                 # So that functions which cannot even start fail all tests at once, and not each after a long wait.

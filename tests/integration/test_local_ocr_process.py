@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from local.ocr.__main__ import API_KEYS_VARIABLE, parse, write_port
+from local.ocr.fault_table import as_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +47,22 @@ def test_what_keeps_it_from_starting_is_said(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_key_that_cannot_be_used_keeps_it_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text('{"id": "aje", "service_account_id": "aje", "public_key": "secret"}')
+    command = [sys.executable, "-m", "local.ocr", "--engine", "table", "--authorized-key", str(tmp_path / "key.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "no public key in PEM" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_the_table_of_faults_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--faults"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == as_markdown()
+
+
 def test_the_table_engine_loads_no_ocr_library() -> None:
     program = (
         "import sys; from local.ocr import server; from local.ocr.settings import Settings\n"
@@ -73,10 +90,17 @@ def test_options_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "sliding",
         "--spread",
         "0.4",
+        "--authorized-key",
+        "one.json",
+        "--authorized-key",
+        "two.json",
+        "--iam-token-seconds",
+        "60",
     ]
     settings, _ = parse(given)
     assert (settings.api_keys, settings.submits_per_second) == (("a", "b"), 2.5)
     assert (settings.quota_window, settings.spread) == ("sliding", 0.4)
+    assert (settings.authorized_keys, settings.iam_token_seconds) == ((Path("one.json"), Path("two.json")), 60)
     with pytest.raises(SystemExit):
         parse(["--submits-per-second", "0"])
 

@@ -232,6 +232,17 @@ def test_nobody_changes_uploads_or_deletes_rows(template: Template) -> None:
                 assert not [action for action in actions if not action.startswith(("s3:Get", "s3:List"))]
 
 
+def test_submit_may_do_with_its_queue_what_the_event_source_needs_and_no_more(template: Template) -> None:
+    allowed = [
+        action
+        for statement in statements(template.resources["SubmitRole"]["Properties"]["Policies"])
+        for action in listed(statement["Action"])
+        if action.startswith("sqs:")
+    ]
+    # As in AWS's managed policy for it, AWSLambdaSQSQueueExecutionRole.
+    assert sorted(allowed) == ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+
+
 # ---- Alarms
 
 

@@ -93,7 +93,7 @@ REFUSED = replace(
     media_type="",
     problem=Problem(
         Reason.ENCRYPTED,
-        "The PDF needs a password to be opened.",
+        "The PDF opens only with a password.",
         "Save it without the password and upload that.",
     ),
 )

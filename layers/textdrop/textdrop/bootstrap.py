@@ -122,6 +122,8 @@ def _ocr(settings: OcrSettings) -> YandexOcr:
     return YandexOcr(
         ocr_base_url=settings.ocr_base_url,
         operation_base_url=settings.operation_base_url,
-        credentials=Credentials(lambda: read_secret(clients.secrets(), settings.credentials_secret_arn)),
+        credentials=Credentials(
+            lambda: read_secret(clients.secrets(), settings.credentials_secret_arn), iam_base_url=settings.iam_base_url
+        ),
         folder_id=settings.folder_id,
     )

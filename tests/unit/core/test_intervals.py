@@ -58,7 +58,7 @@ def test_the_policy_sets_the_steps() -> None:
 # --- asking -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("typical", "seconds"), [(10.0, 8.0), (2.0, 1.6), (0.1, 0.3), (0.0, 0.3)])
+@pytest.mark.parametrize(("typical", "seconds"), [(10.0, 8.0), (2.0, 1.6), (0.1, 0.3), (0.0, 0.3), (9_000.0, 30.0)])
 def test_the_first_ask_comes_a_little_before_recognitions_lately_ended(typical: float, seconds: float) -> None:
     assert intervals.first_ask_seconds(typical) == pytest.approx(seconds)
 

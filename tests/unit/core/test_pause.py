@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textdrop.core.pause import Exchange, Pause, observed, probing
+from textdrop.core.pause import Exchange, Pause, observed, probing, unavailable_seconds
 from textdrop.core.policy import Policy
 
 POLICY = Policy()
@@ -38,9 +38,10 @@ def after(*exchanges: Exchange, start: Pause | None = None, policy: Policy = POL
             Exchange.CREDENTIALS_REFUSED,
             Pause(rev=1, since=NOW, why="credentials_refused", probe_at=NOW + 60),
         ),
-        (Exchange.NOT_SENT, Pause(rev=1, failures=1, unavailable_since=NOW)),
-        (Exchange.UNKNOWN, Pause(rev=1, failures=1, unavailable_since=NOW)),
-        (Exchange.UNAVAILABLE, Pause(rev=1, unavailable_since=NOW)),
+        (Exchange.NOT_SENT, Pause(rev=1, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
+        (Exchange.UNKNOWN, Pause(rev=1, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
+        (Exchange.UNAVAILABLE, Pause(rev=1, unavailable_since=NOW, unavailable_at=NOW)),
+        (Exchange.THROTTLED, None),
     ],
 )
 def test_in_good_times(exchange: Exchange, expected: Pause | None) -> None:
@@ -53,9 +54,10 @@ def test_in_good_times(exchange: Exchange, expected: Pause | None) -> None:
         (Exchange.ACCEPTED, Pause(rev=4)),
         (Exchange.REJECTED, replace(PAUSED, rev=4, refusals=1)),
         (Exchange.CREDENTIALS_REFUSED, None),
-        (Exchange.NOT_SENT, replace(PAUSED, rev=4, failures=1, unavailable_since=NOW)),
-        (Exchange.UNKNOWN, replace(PAUSED, rev=4, failures=1, unavailable_since=NOW)),
-        (Exchange.UNAVAILABLE, replace(PAUSED, rev=4, unavailable_since=NOW)),
+        (Exchange.NOT_SENT, replace(PAUSED, rev=4, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
+        (Exchange.UNKNOWN, replace(PAUSED, rev=4, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
+        (Exchange.UNAVAILABLE, replace(PAUSED, rev=4, unavailable_since=NOW, unavailable_at=NOW)),
+        (Exchange.THROTTLED, None),
     ],
 )
 def test_during_a_pause(exchange: Exchange, expected: Pause | None) -> None:
@@ -124,12 +126,29 @@ def test_a_refusal_runs_no_deadline(exchange: Exchange) -> None:
     assert after(*[exchange] * 20).unavailable_since is None
 
 
+@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.CREDENTIALS_REFUSED, Exchange.THROTTLED])
+def test_an_answer_of_the_service_ends_what_was_unavailable(exchange: Exchange) -> None:
+    assert after(Exchange.UNKNOWN, exchange).unavailable_since is None
+    assert after(Exchange.UNKNOWN, exchange, Exchange.UNAVAILABLE).unavailable_since == NOW + 2
+
+
+@pytest.mark.parametrize(("accepted_at", "seconds"), [(NOW - 9, 3.0), (NOW + 1, 2.0), (NOW + 60, 0.0)])
+def test_it_was_unavailable_for_as_long_as_it_was_seen_to_be(accepted_at: float, seconds: float) -> None:
+    pause = after(*[Exchange.UNAVAILABLE] * 4)
+    assert unavailable_seconds(pause, accepted_at) == seconds
+    assert unavailable_seconds(Pause(), accepted_at) == 0.0
+
+
 # --- probes -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("pause", "now"),
-    [(Pause(), NOW), (Pause(rev=9, failures=2, unavailable_since=NOW), NOW), (PAUSED, PAUSED.probe_at - 0.001)],
+    [
+        (Pause(), NOW),
+        (Pause(rev=9, failures=2, unavailable_since=NOW, unavailable_at=NOW), NOW),
+        (PAUSED, PAUSED.probe_at - 0.001),
+    ],
 )
 def test_no_probe_without_a_pause_or_before_its_time(pause: Pause, now: float) -> None:
     assert probing(pause, now, POLICY) is None

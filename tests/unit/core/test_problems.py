@@ -21,15 +21,15 @@ RUNNING = Operation(
 @pytest.mark.parametrize(
     ("problem", "reason", "what", "trace"),
     [
-        (problems.worn_out(5), Reason.INTERNAL, "ended the worker 5 times", Trace()),
-        (problems.delivery_worn_out(5), Reason.INTERNAL, "ended the worker 5 times", Trace()),
-        (problems.unconfirmed(3), Reason.SUBMIT_UNCONFIRMED, "sent 3 times", Trace()),
+        (problems.worn_out(5), Reason.INTERNAL, "broke off 5 times", Trace()),
+        (problems.delivery_worn_out(5), Reason.INTERNAL, "broke off 5 times", Trace()),
+        (problems.unconfirmed(3), Reason.SUBMIT_UNCONFIRMED, "may have been billed", Trace()),
         (problems.unavailable(3_610.0), Reason.OCR_UNAVAILABLE, "for 60 minutes", Trace()),
         (problems.deadline_exceeded(RUNNING, NOW), Reason.DEADLINE_EXCEEDED, "61 minutes after", TRACE),
         (problems.result_expired(RUNNING), Reason.RESULT_EXPIRED, "three days", TRACE),
         (problems.rejected(TRACE), Reason.REJECTED_BY_OCR, "refused the page", TRACE),
         (problems.failed_in_service(TRACE), Reason.FAILED_IN_OCR, "failed to recognise", TRACE),
-        (problems.result_too_large(TRACE), Reason.INTERNAL, "larger than is read", TRACE),
+        (problems.result_too_large(TRACE), Reason.INTERNAL, "too large to be read", TRACE),
         (problems.object_gone(), Reason.OBJECT_GONE, "deleted or replaced", Trace()),
     ],
 )

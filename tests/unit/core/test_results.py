@@ -219,7 +219,7 @@ def test_a_partial_result_says_which_pages_failed_and_why() -> None:
         "problem": {
             "reason": "failed_in_ocr",
             "what": "The OCR service failed to recognise the page.",
-            "advice": "See the service's code and message. If the file looks right, upload it again.",
+            "advice": "See the service's code and message in the error file. If the file looks right, upload it again.",
             "service": service,
         },
         "width": None,

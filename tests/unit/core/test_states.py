@@ -406,6 +406,12 @@ EXAMPLES = [
         failed_with(Reason.OCR_UNAVAILABLE),
     ),
     Example(
+        "breaks_the_service",
+        replace(WAITING, breakdowns=40, holder_rev=4),
+        CONSIDERED,
+        failed_with(Reason.OCR_UNAVAILABLE),
+    ),
+    Example(
         "considered",
         WAITING,
         replace(CONSIDERED, attempts=5, unavailable_for=3610.0),
@@ -453,7 +459,13 @@ EXAMPLES = [
         "not_taken",
         replace(SUBMITTING, unknowns=2),
         see.NotTaken(5),
-        lambda row: (row.state, row.unknowns) == (OperationState.WAITING, 2),
+        lambda row: (row.state, row.unknowns, row.breakdowns) == (OperationState.WAITING, 2, 0),
+    ),
+    Example(
+        "not_taken",
+        replace(SUBMITTING, breakdowns=2),
+        see.NotTaken(5, breakdown=True),
+        lambda row: (row.state, row.unknowns, row.breakdowns) == (OperationState.WAITING, 0, 3),
     ),
     Example(
         "rejected",

@@ -58,27 +58,37 @@ def test_files_that_cannot_be_uploaded_start_nothing(tmp_path: Path, capsys: pyt
     assert not (tmp_path / "state").exists()
 
 
+def test_credentials_that_cannot_be_used_start_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("YANDEX_API_KEY", raising=False)
+    monkeypatch.setenv("YANDEX_KEY_FILE", str(tmp_path / "key.json"))
+    assert demo.main(["--state", str(tmp_path / "state")]) == demo.NOT_USABLE
+    assert "key.json cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()
+
+
 @pytest.mark.parametrize(
-    ("url", "key", "advice"),
+    ("url", "real", "advice"),
     [
-        ("https://ocr.api.cloud.yandex.net", None, "YANDEX_API_KEY is not set"),
-        ("http://127.0.0.1:4568", "secret", "make down"),
+        ("https://ocr.api.cloud.yandex.net", False, "neither YANDEX_API_KEY nor YANDEX_KEY_FILE is set"),
+        ("http://127.0.0.1:4568", True, "make down"),
     ],
 )
 def test_a_running_stack_that_reads_with_another_service_is_left_alone(
-    url: str, key: str | None, advice: str, tmp_path: Path
+    url: str, real: bool, advice: str, tmp_path: Path
 ) -> None:
     (tmp_path / "env").write_text(f"export OCR_BASE_URL='{url}'\n", encoding="utf-8")
     with pytest.raises(stack.NotUsable, match=advice):
-        demo.running_stack(tmp_path, key)
+        demo.running_stack(tmp_path, real=real)
 
 
 def test_a_running_stack_for_the_real_service_is_taken_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "env").write_text("export OCR_BASE_URL='https://ocr.api.cloud.yandex.net'\n", encoding="utf-8")
-    assert demo.running_stack(tmp_path, "secret") == {"OCR_BASE_URL": "https://ocr.api.cloud.yandex.net"}
+    assert demo.running_stack(tmp_path, real=True) == {"OCR_BASE_URL": "https://ocr.api.cloud.yandex.net"}
 
 
 def test_a_running_stack_without_its_ocr_service_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "env").write_text("export OCR_BASE_URL='http://127.0.0.1:4568'\n", encoding="utf-8")
     monkeypatch.setattr(servers, "ocr_is_up", lambda port: port != 4568)
-    assert demo.running_stack(tmp_path, None) is None
+    assert demo.running_stack(tmp_path, real=False) is None

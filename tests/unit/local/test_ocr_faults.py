@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from local.ocr.faults import KINDS, FaultRequestError, Faults
-from local.ocr.protocol import RESULT, STATUS, SUBMIT, Answer
+from local.ocr.faults import FaultRequestError, Faults
+from local.ocr.kinds import KINDS, TokenLife
+from local.ocr.protocol import IAM, RESULT, STATUS, SUBMIT, Answer
 
 CONTENT, OTHER = "a" * 64, "b" * 64
 FINE = Answer(200, b"{}")
@@ -40,13 +41,21 @@ def faults(*requests: dict[str, Any], seed: int = 0) -> Faults:
         ({"kind": "slow", "count": 1, "seconds": -1}, "seconds"),
         ({"kind": "slow", "count": 1, "seconds": None}, "seconds"),
         ({"kind": "429", "count": 1, "retry_after": "soon"}, "retry_after"),
-        ({"kind": "429", "count": 1, "target": "iam"}, "submit, status, result"),
-        ({"kind": "lost_answer", "count": 1, "target": "status"}, "submit"),
-        ({"kind": "5xx", "count": 1, "status": 404}, "500, 502, 503"),
+        ({"kind": "429", "count": 1, "target": "s3"}, "submit, status, result, iam, ocr, any"),
+        ({"kind": "reject", "count": 1, "target": "status"}, "submit"),
+        ({"kind": "5xx", "count": 1, "status": 404}, "500, 502, 503, 504"),
         ({"kind": "5xx", "count": 1, "body": "yes"}, "true or false"),
         ({"kind": "failing_operation", "count": 1, "code": 99}, "code"),
         ({"kind": "reject", "count": 1, "message": "x" * 300}, "256"),
+        ({"kind": "reject", "count": 1, "message": "two\nlines"}, "printable"),
+        ({"kind": "reject", "count": 1, "code": 13}, "one of 3, 9, 11"),
         ({"kind": "reject", "count": 1, "sha256": "abc"}, "sha256"),
+        ({"kind": "429", "count": 1, "burst": 0}, "burst"),
+        ({"kind": "cut_body", "count": 1, "share": 1}, "share"),
+        ({"kind": "cut_body", "count": 1, "share": float("nan")}, "share"),
+        ({"kind": "missing_page", "count": 1, "pages": 2}, "pages"),
+        ({"kind": "content_type", "count": 1, "type": "a\r\nb: c"}, "type"),
+        ({"kind": "short_token", "count": 1, "target": "submit"}, "iam"),
     ],
 )
 def test_a_request_that_cannot_be_meant_says_what_is_allowed(request_: object, named: str) -> None:
@@ -54,14 +63,14 @@ def test_a_request_that_cannot_be_meant_says_what_is_allowed(request_: object, n
     with pytest.raises(FaultRequestError, match=named):
         made.add(request_)
     assert made.before(SUBMIT, None, no_wait) is None
-    assert made.after(SUBMIT, None, FINE) == FINE
+    assert made.after(SUBMIT, None, FINE, no_wait) == FINE
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_has_sound_defaults_and_one_effect(name: str) -> None:
     Faults(0).add({"kind": name, "count": 1})
     kind = KINDS[name]
-    assert [kind.before, kind.operation, kind.after].count(None) == 2
+    assert [kind.before, kind.operation, kind.token, kind.after].count(None) == 3
     assert kind.says
 
 
@@ -71,6 +80,33 @@ def test_a_count_strikes_so_often_and_only_its_target() -> None:
     answers = [made.before(STATUS, None, no_wait) for _ in range(3)]
     assert [answer.status if answer else None for answer in answers] == [429, 429, None]
     assert made.struck() == {"429": 2}
+
+
+def test_a_burst_strikes_so_often_in_a_row_and_counts_once() -> None:
+    made = faults({"kind": "reject", "count": 2, "burst": 3})
+    assert [made.before(SUBMIT, None, no_wait) is not None for _ in range(8)] == [True] * 6 + [False] * 2
+
+
+def test_bursts_begin_at_the_rate_and_last() -> None:
+    made = faults({"kind": "reject", "rate": 0.1, "burst": 5})
+    struck = "".join("x" if made.before(SUBMIT, None, no_wait) else " " for _ in range(400))
+    bursts = struck[: struck.rindex(" ")].split()
+    assert len(bursts) >= 5
+    assert all(len(burst) % 5 == 0 for burst in bursts)
+
+
+@pytest.mark.parametrize(
+    ("target", "met"), [("any", [SUBMIT, STATUS, RESULT]), ("ocr", [SUBMIT, RESULT]), ("iam", [IAM])]
+)
+def test_a_target_means_methods(target: str, met: list[str]) -> None:
+    made = faults({"kind": "429", "rate": 1, "target": target})
+    assert [name for name in (SUBMIT, STATUS, RESULT, IAM) if made.before(name, None, no_wait)] == met
+
+
+def test_a_token_lives_as_long_as_the_faults_say() -> None:
+    made = faults({"kind": "short_token", "count": 1, "seconds": 5, "announced": False})
+    assert made.token_life(600) == TokenLife(5, 600)
+    assert made.token_life(600) == TokenLife(600, 600)
 
 
 def test_a_fault_for_one_content_leaves_the_others_alone() -> None:
@@ -144,5 +180,5 @@ def test_the_course_of_a_recognition_gathers_what_strikes_it() -> None:
 
 def test_a_lost_answer_is_an_answer_cut() -> None:
     made = faults({"kind": "lost_answer", "count": 1})
-    assert made.after(STATUS, None, FINE) == FINE
-    assert made.after(SUBMIT, None, FINE).cut
+    assert made.after(STATUS, None, FINE, no_wait) == FINE
+    assert made.after(SUBMIT, None, FINE, no_wait).cut

@@ -130,7 +130,8 @@ class Operation:
     """One recognizeTextAsync call, for one page (counted from 1) of a document's run.
 
     `holder_rev` is the `rev` of the document's holder who wrote the intent. `unknowns` counts submits that may have
-    been accepted without our learning it. `described` is the service's own description, from acceptance on.
+    been accepted without our learning it, `breakdowns` those that the service answered with a failure of its own.
+    `described` is the service's own description, from acceptance on.
     """
 
     document_id: str
@@ -139,6 +140,7 @@ class Operation:
     state: OperationState
     holder_rev: int = 0
     unknowns: int = 0
+    breakdowns: int = 0
     client_request_id: str = ""
     described: OperationDescription | None = None
     submitted_at: float | None = None

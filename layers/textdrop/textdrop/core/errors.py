@@ -10,7 +10,7 @@ TextdropError
 │   ├── OcrAnswerLost         sent, and no answer that can be trusted: it may have been accepted
 │   ├── OcrThrottled          over a quota: again, later; no attempt is used up
 │   ├── OcrCredentialsRefused the key was refused: everybody pauses
-│   │   └── OcrCredentialsMissing  there is no key yet: everybody pauses
+│   │   └── OcrCredentialsMissing  there is no key that can be used: everybody pauses
 │   ├── OcrRejected           the service refuses this document: never again
 │   ├── OcrOperationUnknown   the service does not know the operation (any more, or yet)
 │   ├── OcrAnswerTooLarge     a result over our limit: never again
@@ -109,7 +109,8 @@ class OcrError(TextdropError):
 
 
 class OcrUnreachable(OcrError):
-    """Nothing was sent: no connection, no time left, or the secret could not be read. Safe to repeat, even a submit."""
+    """Nothing was sent: no connection, no time left, or neither secret nor token to be had. Safe to repeat, even a
+    submit."""
 
 
 class OcrUnavailable(OcrError):
@@ -139,7 +140,7 @@ class OcrCredentialsRefused(OcrError):
 
 
 class OcrCredentialsMissing(OcrCredentialsRefused):
-    """The secret holds no credentials yet, or none in a form that is known."""
+    """The secret holds no credentials yet, none in a known form, or a key that IAM refuses. Nothing was sent."""
 
 
 class OcrRejected(OcrError):

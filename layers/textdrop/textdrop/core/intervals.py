@@ -23,8 +23,11 @@ def backoff_seconds(setbacks: int, chance: float, policy: Policy) -> float:
 
 
 def first_ask_seconds(typical_seconds: float) -> float:
-    """How old an operation should be when it is first asked for: a little younger than recognitions lately took."""
-    return max(LEAST_SECONDS, 0.8 * typical_seconds)
+    """How old an operation should be when it is first asked for: a little younger than recognitions lately took.
+
+    0.3 to 30 s, whatever they took: one that hung, or was asked for late, is no reason to leave the others lying.
+    """
+    return min(MOST_SECONDS, max(LEAST_SECONDS, 0.8 * typical_seconds))
 
 
 def next_ask_seconds(age_seconds: float, running: int, asks_per_second: float) -> float:

@@ -123,9 +123,13 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class NotTaken:
     """The service certainly did not take the page, for a reason that is not the page's: 429, no connection, a 5xx with
-    the service's own body, credentials refused."""
+    the service's own body, credentials refused.
+
+    `breakdown`: it was the 5xx. This page may be its cause, which shows when it happens again and again.
+    """
 
     holder_rev: int
+    breakdown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,13 @@ OPERATION_RULES: tuple[Rule, ...] = (
         lambda row, seen, now, policy: _page_failed(row, problems.unavailable(seen.unavailable_for), now),
     ),
     Rule(
+        "breaks_the_service",
+        "A page that the service itself fails to take again and again fails, though it takes others.",
+        see.Considered,
+        lambda row, seen, now, policy: row.state is _WAITING and row.breakdowns >= policy.max_breakdowns,
+        lambda row, seen, now, policy: _page_failed(row, problems.breakdowns(row.breakdowns), now),
+    ),
+    Rule(
         "considered",
         "A page that may be sent stays as it is until it has a slot.",
         see.Considered,
@@ -153,7 +160,9 @@ OPERATION_RULES: tuple[Rule, ...] = (
         "A page that the service certainly did not take waits.",
         see.NotTaken,
         _mine,
-        lambda row, seen, now, policy: _back_to_waiting(row, unknowns=0),
+        lambda row, seen, now, policy: replace(
+            _back_to_waiting(row, unknowns=0), breakdowns=row.breakdowns + int(seen.breakdown)
+        ),
     ),
     Rule(
         "rejected",

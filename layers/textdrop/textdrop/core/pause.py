@@ -21,14 +21,16 @@ class Exchange(StrEnum):
     NOT_SENT = "not_sent"  # could not connect
     UNAVAILABLE = "unavailable"  # a 5xx with the service's own body
     UNKNOWN = "unknown"  # the answer was lost
+    THROTTLED = "throttled"  # over a quota: the service is there, and took nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
     """The row. `since` is None unless submitting is paused; `why` is the exchange that paused it.
 
-    `unavailable_since` is when the service first failed to answer after it last accepted. `probe_at` is when the next
-    probe may go out. `rev` guards the write.
+    `unavailable_since` is when the service first failed to answer after it last did, `unavailable_at` when it last
+    failed: a throttle, a refusal or missing credentials, and times without any try, are no unavailability. `probe_at`
+    is when the next probe may go out. `rev` guards the write.
     """
 
     rev: int = 0
@@ -38,6 +40,7 @@ class Pause:
     refusals: int = 0
     failures: int = 0
     unavailable_since: float | None = None
+    unavailable_at: float = 0.0
 
 
 def observed(pause: Pause, exchange: Exchange, now: float, policy: Policy) -> Pause | None:
@@ -55,19 +58,31 @@ def observed(pause: Pause, exchange: Exchange, now: float, policy: Policy) -> Pa
     return replace(after, rev=pause.rev + 1)
 
 
+def unavailable_seconds(pause: Pause, accepted_at: float) -> float:
+    """How long the service was seen to be unavailable to a document of that time, from its first failure to its last.
+
+    Until now would be wrong: while submitting is paused, or a queue is long, nobody knows.
+    """
+    if pause.unavailable_since is None:
+        return 0.0
+    return max(0.0, pause.unavailable_at - max(pause.unavailable_since, accepted_at))
+
+
 def _counted(pause: Pause, exchange: Exchange, now: float) -> Pause:
-    unavailable_since = pause.unavailable_since if pause.unavailable_since is not None else now
+    since = pause.unavailable_since if pause.unavailable_since is not None else now
+    unavailable = replace(pause, unavailable_since=since, unavailable_at=max(now, pause.unavailable_at))
+    available = replace(pause, unavailable_since=None, unavailable_at=0.0)
     match exchange:
         case Exchange.ACCEPTED:
             return Pause(rev=pause.rev)
         case Exchange.REJECTED:
-            return replace(pause, refusals=pause.refusals + 1, failures=0)
-        case Exchange.CREDENTIALS_REFUSED:
-            return pause
+            return replace(available, refusals=pause.refusals + 1, failures=0)
+        case Exchange.CREDENTIALS_REFUSED | Exchange.THROTTLED:
+            return available
         case Exchange.NOT_SENT | Exchange.UNKNOWN:
-            return replace(pause, failures=pause.failures + 1, unavailable_since=unavailable_since)
+            return replace(unavailable, failures=pause.failures + 1)
         case Exchange.UNAVAILABLE:
-            return replace(pause, unavailable_since=unavailable_since)
+            return unavailable
 
 
 def probing(pause: Pause, now: float, policy: Policy) -> Pause | None:

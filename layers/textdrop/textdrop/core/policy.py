@@ -12,12 +12,14 @@ class Policy:
     """Times in seconds.
 
     `result_kept_seconds`: the service forgets a result after three days. `slot_late_seconds`: a slot used later than
-    this would let a stalled worker burst. `unproven`: so many refusals, unknowns or connect failures in a row across
-    documents pause submitting.
+    this would let a stalled worker burst. `max_breakdowns`: so often a page is tried that the service itself fails to
+    take, which with the backoff is longer than any outage may last; `..._before_pause`: so many refusals, unknowns or
+    connect failures in a row across documents pause submitting.
     """
 
     max_attempts: int = 5
     max_unknowns: int = 3
+    max_breakdowns: int = 40
     lease_margin_seconds: float = 5.0
     forbidden_seconds: float = DAY_SECONDS
     guard_seconds: float = 900.0

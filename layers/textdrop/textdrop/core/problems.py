@@ -19,7 +19,7 @@ def worn_out(attempts: int) -> Problem:
     """The document's workers died too often."""
     return Problem(
         Reason.INTERNAL,
-        f"Processing this file ended the worker {attempts} times without an answer.",
+        f"Processing this file broke off {attempts} times, without an error that could be caught.",
         "Check that the file opens in a viewer, save it anew (for a PDF: print it to PDF) and upload it again.",
     )
 
@@ -28,8 +28,7 @@ def delivery_worn_out(attempts: int) -> Problem:
     """The delivery's workers died too often."""
     return Problem(
         Reason.INTERNAL,
-        f"Delivering the result ended the worker {attempts} times."
-        " The pages as received are kept in the results bucket.",
+        f"Writing the result broke off {attempts} times. The pages as received are kept in the results bucket.",
         "Raise the poll function's memory or timeout, then upload the file again.",
     )
 
@@ -38,7 +37,7 @@ def unconfirmed(unknowns: int) -> Problem:
     """Too many submits whose answers were lost; each may have been billed."""
     return Problem(
         Reason.SUBMIT_UNCONFIRMED,
-        f"The page was sent {unknowns} times and the answer was lost each time.",
+        f"The page was sent {unknowns} times and the answer was lost each time, so each may have been billed.",
         "Check the network between the stack and the OCR service, then upload the file again.",
     )
 
@@ -49,6 +48,15 @@ def unavailable(seconds: float) -> Problem:
         Reason.OCR_UNAVAILABLE,
         f"The OCR service has been unavailable for {seconds / 60:.0f} minutes.",
         "Look at the service's status page, and upload the file again once it works.",
+    )
+
+
+def breakdowns(times: int) -> Problem:
+    """The service failed at this page each time, while it took others."""
+    return Problem(
+        Reason.OCR_UNAVAILABLE,
+        f"The OCR service answered {times} times that it failed to take the page.",
+        "Upload the file again later. If it happens again, save the file anew, or ask the service's support.",
     )
 
 
@@ -78,7 +86,7 @@ def rejected(trace: Trace) -> Problem:
     return Problem(
         Reason.REJECTED_BY_OCR,
         "The OCR service refused the page.",
-        "See the service's code and message; correct the file or its options and upload it again.",
+        "See the service's code and message in the error file, correct the file or its options, and upload it again.",
         trace,
     )
 
@@ -88,7 +96,7 @@ def failed_in_service(trace: Trace) -> Problem:
     return Problem(
         Reason.FAILED_IN_OCR,
         "The OCR service failed to recognise the page.",
-        "See the service's code and message. If the file looks right, upload it again.",
+        "See the service's code and message in the error file. If the file looks right, upload it again.",
         trace,
     )
 
@@ -97,7 +105,7 @@ def result_too_large(trace: Trace) -> Problem:
     """The result is larger than we read."""
     return Problem(
         Reason.INTERNAL,
-        "The service's result for the page is larger than is read.",
+        "The OCR service's result for the page is too large to be read.",
         "Split the page, or make its image smaller, and upload it again.",
         trace,
     )

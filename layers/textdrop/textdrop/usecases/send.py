@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from textdrop.core import intervals, problems
-from textdrop.core.documents import Document, Operation, OperationState, Options
+from textdrop.core.documents import Document, Operation, OperationState, Options, Problem
 from textdrop.core.errors import (
+    ObjectForbidden,
+    ObjectGone,
     OcrCredentialsRefused,
     OcrError,
     OcrRejected,
@@ -24,8 +26,9 @@ from textdrop.core.observations import (
     OperationSeen,
     Rejected,
     SlotReserved,
+    Unsendable,
 )
-from textdrop.core.pause import Exchange, Pause, observed, probing
+from textdrop.core.pause import Exchange, Pause, observed, probing, unavailable_seconds
 from textdrop.core.quota import interval_seconds, throttled
 from textdrop.ports import SubmitPorts
 from textdrop.usecases.moves import move_operation
@@ -67,8 +70,8 @@ def send_page(
 ) -> Sent:
     """Sends a page of a document that we hold, if it is still to be sent.
 
-    `content` gives the page's bytes, and is called only when a page is really about to be sent. May raise what
-    `content` raises, and StoreUnavailable.
+    `content` gives the page's bytes, and is called only when a page is really about to be sent; it may raise
+    ObjectGone and ObjectForbidden, which for too long fail the page. Raises StoreUnavailable.
     """
     body: bytes | None = None
     while True:
@@ -80,7 +83,14 @@ def send_page(
         if later is not None:
             return later
         if body is None:
-            body = _prepare(ports, document, content())
+            try:
+                body = _prepare(ports, document, content())
+            except ObjectGone:
+                return _unsendable(ports, considered, problems.object_gone())
+            except ObjectForbidden:
+                if ports.clock.now() - document.accepted_at <= ports.policy.forbidden_seconds:
+                    raise
+                return _unsendable(ports, considered, problems.forbidden())
         slot = _reserve(ports, submits_per_second, deadline)
         if slot is None:
             return Later(ports.clock.now(), setback=False)
@@ -91,7 +101,7 @@ def send_page(
         if not _at_slot(ports, submits_per_second, slot, deadline):
             _write_answer(ports, intent, NotTaken(document.rev))
             return Later(ports.clock.now(), setback=False)
-        sent = _exchange(ports, document, intent, body, pause)
+        sent = _exchange(ports, document, intent, body)
         if sent is not None:
             return sent
         operation = ports.documents.read_operation(document.id, document.run, page)
@@ -105,12 +115,10 @@ def _consider(
     pause: Pause,
 ) -> Operation | Settled | Lost:
     """The page's row as it is to be sent (waiting, or not there yet), or why it is not."""
-    now = ports.clock.now()
-    since = pause.unavailable_since
     seen = Considered(
         holder_rev=document.rev,
         attempts=document.attempts,
-        unavailable_for=0.0 if since is None else now - max(since, document.accepted_at),
+        unavailable_for=unavailable_seconds(pause, document.accepted_at),
         deadline_seconds=ports.policy.deadline_seconds(document.pages),
     )
     row = operation or Operation(document.id, document.run, page, OperationState.WAITING)
@@ -147,6 +155,11 @@ def _prepare(ports: SubmitPorts, document: Document, content: bytes) -> bytes:
     return ports.ocr.prepare(content, document.media_type, options.languages, options.model)
 
 
+def _unsendable(ports: SubmitPorts, row: Operation, problem: Problem) -> Settled | Lost:
+    failed = move_operation(ports, row, Unsendable(problem))
+    return Lost() if failed is None else Settled(failed)
+
+
 def _reserve(ports: SubmitPorts, submits_per_second: float, deadline: float) -> float | None:
     """When our POST may begin; None when no slot can be had that leaves the POST its whole time."""
     last_start = deadline - ports.ocr.submit_total_seconds
@@ -180,27 +193,28 @@ def _at_slot(ports: SubmitPorts, submits_per_second: float, slot: float | None, 
     return False
 
 
-def _exchange(
-    ports: SubmitPorts, document: Document, intent: Operation, body: bytes, pause: Pause
-) -> Settled | Later | Lost | None:
+def _exchange(ports: SubmitPorts, document: Document, intent: Operation, body: bytes) -> Settled | Later | Lost | None:
     """The POST and the writing of its answer. None: throttled; all have slowed down, and the page may be tried anew."""
     deadline_seconds = ports.policy.deadline_seconds(document.pages)
     try:
         submitted = ports.ocr.submit(body, intent.client_request_id)
     except OcrThrottled as error:
         ports.journal.counted("SubmitsThrottled")
+        # First the answer: an intent left behind would count as unknown, and this one is known not to be taken.
+        written = _write_answer(ports, intent, NotTaken(document.rev))
         _slow_down(ports, error.retry_after_seconds)
-        return None if _write_answer(ports, intent, NotTaken(document.rev)) else Lost()
+        _observe(ports, Exchange.THROTTLED)
+        return None if written else Lost()
     except OcrRejected as error:
         _write_answer(ports, intent, Rejected(document.rev, problems.rejected(error.trace)))
-        _observe(ports, pause, Exchange.REJECTED)
+        _observe(ports, Exchange.REJECTED)
         return _settled(ports, intent)
     except OcrError as error:
-        return _not_submitted(ports, document, intent, error, pause)
+        return _not_submitted(ports, document, intent, error)
     ports.journal.counted("PagesSubmitted")
     seen = Accepted(document.rev, submitted.operation, deadline_seconds, submitted.trace)
     _write_answer(ports, intent, seen)
-    _observe(ports, pause, Exchange.ACCEPTED)
+    _observe(ports, Exchange.ACCEPTED)
     return _settled(ports, intent)
 
 
@@ -209,7 +223,6 @@ def _not_submitted(
     document: Document,
     intent: Operation,
     error: OcrError,
-    pause: Pause,
 ) -> Later:
     exchange = _exchange_of(error)
     ports.journal.failed(
@@ -222,8 +235,9 @@ def _not_submitted(
     lost = exchange is Exchange.UNKNOWN
     if lost:
         ports.journal.counted("SubmitsUnknown")
-    _write_answer(ports, intent, AnswerLost(document.rev) if lost else NotTaken(document.rev))
-    after = _observe(ports, pause, exchange)
+    not_taken = NotTaken(document.rev, breakdown=exchange is Exchange.UNAVAILABLE)
+    _write_answer(ports, intent, AnswerLost(document.rev) if lost else not_taken)
+    after = _observe(ports, exchange)
     now = ports.clock.now()
     if after.since is not None:
         return Later(max(now, after.probe_at), setback=True)
@@ -293,8 +307,10 @@ def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
             return
 
 
-def _observe(ports: SubmitPorts, pause: Pause, exchange: Exchange) -> Pause:
+def _observe(ports: SubmitPorts, exchange: Exchange) -> Pause:
     """Counts the exchange for all documents; the pause row afterwards."""
+    # Read anew: since the page was considered others may have failed, which an acceptance is to clear.
+    pause = ports.pause.read()
     for _ in range(WRITE_TRIES):
         after = observed(pause, exchange, ports.clock.now(), ports.policy)
         if after is None:

@@ -16,7 +16,6 @@ from textdrop.core.documents import (
     DocumentState,
     DueKind,
     Operation,
-    OperationState,
     Resume,
 )
 from textdrop.core.errors import ObjectForbidden, ObjectGone, Reason, Refusal, StoreUnavailable
@@ -28,11 +27,10 @@ from textdrop.core.observations import (
     Refused,
     Returned,
     Taken,
-    Unsendable,
 )
 from textdrop.ports import SubmitPorts
 from textdrop.usecases.accept import Message, accept
-from textdrop.usecases.moves import move_document, move_operation
+from textdrop.usecases.moves import move_document
 from textdrop.usecases.send import Later, Lost, Sent, Settled, send_page
 from textdrop.usecases.wake import wake
 
@@ -68,8 +66,10 @@ def submit(
             _take_and_go(ports, settings, document, holder, deadline)
     ports.workers.wait()
     # A document whose last worker died may kill this one too: such go last and alone, not yet held while others are.
+    # One that could not send any more is left to its due time: to be cut off by our own end would be no fault of its.
+    last_start = deadline - ports.ocr.submit_total_seconds
     for document in resumed:
-        if document.attempts > 0:
+        if document.attempts > 0 and ports.clock.now() < last_start:
             _take_and_go(ports, settings, document, holder, deadline)
             ports.workers.wait()
     return list(accepted.failed)
@@ -136,8 +136,10 @@ def _go_on(ports: SubmitPorts, settings: SubmitSettings, document: Document, dea
         match sent:
             case Settled(operation):
                 operations[page] = operation
-                if operation.final:
-                    ports.documents.finish_page(document.id, document.run, page)
+                if operation.final and not ports.documents.finish_page(document.id, document.run, page):
+                    # The last one is ours to conclude by, and those before it may have become final beside us.
+                    rows = ports.documents.read_operations(document.id, document.run)
+                    operations = {row.page: row for row in rows}
             case Later(due_at, setback):
                 move_document(ports, document, Returned(due_at, setback))
                 break
@@ -201,20 +203,7 @@ def _send(
     def read() -> bytes:
         return ports.sources.look(document.source).read() if content is None else content
 
-    try:
-        return send_page(
-            ports,
-            settings.submits_per_second,
-            document,
-            operation,
-            page,
-            read,
-            deadline,
-        )
-    except ObjectGone:
-        row = operation or Operation(document.id, document.run, page, OperationState.WAITING)
-        failed = move_operation(ports, row, Unsendable(problems.object_gone()))
-        return Lost() if failed is None else Settled(failed)
+    return send_page(ports, settings.submits_per_second, document, operation, page, read, deadline)
 
 
 def _return_after_failure(ports: SubmitPorts, document: Document) -> None:

@@ -20,6 +20,7 @@ from textdrop.core.documents import (
     Due,
     DueKind,
     Operation,
+    OperationState,
     Resume,
 )
 from textdrop.core.errors import StoreUnavailable
@@ -253,8 +254,10 @@ def _collect(ports: PollPorts, memory: _Memory) -> None:
         operation = asked.operation
         if operation is not None and operation.submitted_at is not None:
             memory.handled[name] = (operation.submitted_at, now)
-            taken_seconds = (operation.finished_at or now) - operation.submitted_at
-            memory.typical_seconds = intervals.typical_after(memory.typical_seconds, taken_seconds)
+            # One that hung until its deadline, or expired, says nothing of how long a recognition takes.
+            if operation.state is OperationState.RECOGNIZED:
+                taken_seconds = (operation.finished_at or now) - operation.submitted_at
+                memory.typical_seconds = intervals.typical_after(memory.typical_seconds, taken_seconds)
 
 
 def _ended(ports: PollPorts, memory: _Memory) -> bool:
@@ -289,7 +292,7 @@ def _pause_seconds(ports: PollPorts, memory: _Memory) -> float:
     times = [
         memory.look_at,
         memory.renew_at,
-        *(at for name, at in memory.running.items() if name not in memory.busy),
+        *(max(at, memory.ask_after) for name, at in memory.running.items() if name not in memory.busy),
     ]
     wait = min(times) - now
     return min(max(wait, 0.005), SLEEP_MOST_SECONDS if memory.busy else LOOK_SECONDS)

@@ -100,6 +100,7 @@ OPERATIONS = st.builds(
     state=st.sampled_from(OperationState),
     holder_rev=COUNT,
     unknowns=COUNT,
+    breakdowns=COUNT,
     client_request_id=TEXT,
     described=st.none() | st.builds(OperationDescription, TEXT, TEXT, TEXT, TEXT, TEXT, METADATA),
     submitted_at=MAYBE_SECONDS,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local import certificate
+from local.ocr import authorized_key
 from textdrop.adapters.yandex.client import Timeouts, YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from unit.adapters.yandex.scripted_service import ScriptedService
@@ -16,6 +18,23 @@ QUICK = Timeouts(connect_seconds=5, read_seconds=5, submit_total_seconds=0.4, as
 PATIENT = Timeouts(connect_seconds=5, read_seconds=5, submit_total_seconds=10, ask_total_seconds=10)
 
 MakeClient = Callable[..., YandexOcr]
+
+
+@pytest.fixture(scope="session")
+def key_file() -> dict[str, str]:
+    """The fields of an authorized key's file, as downloaded."""
+    return authorized_key.generate()
+
+
+@pytest.fixture(scope="session")
+def other_key_file() -> dict[str, str]:
+    return authorized_key.generate()
+
+
+@pytest.fixture(scope="session")
+def key_secret(key_file: dict[str, str]) -> str:
+    """The file's text, which is what the secret holds."""
+    return json.dumps(key_file, indent=3)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,6 +20,10 @@ from textdrop.ports import SourceObject
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
+
+# An upload's metadata, up to 2 KB of it, comes as a header an entry, and http.client breaks off after 100 headers: an
+# upload with more entries could never be looked at.
+http.client._MAXHEADERS = 2_200  # type: ignore[attr-defined]  # the only place where it can be set
 
 # Not found; a delete marker in that version's place; another ETag than the upload's.
 _GONE = frozenset({404, 405, 412})

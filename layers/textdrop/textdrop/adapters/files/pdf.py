@@ -1,9 +1,5 @@
 """PDF: whether it can be opened, how many pages it has, and whether they are whole.
 
-Importing this module imports pikepdf (60 ms) and sets its limits, which hold for the whole process: a few hundred
-kilobytes of a hostile file can unpack to gigabytes. An import happens once, under a lock, before the first use, which
-is what pikepdf asks for.
-
 When is a damaged PDF fine? pikepdf mends what it can, and a file cut in half is mended to a document with half its
 content. That must not pass as the whole, so a document is refused if
 - its end is missing: the last thing that is written, again with each later change, is "startxref", where the table of
@@ -17,7 +13,6 @@ A wrong table of objects and rubbish before or behind the file are mended withou
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -25,36 +20,15 @@ from io import BytesIO
 import pikepdf
 
 from textdrop.adapters.files.images import is_whole_jpeg
+from textdrop.adapters.files.qpdf import UNPACKED_BYTES, damaged
+from textdrop.adapters.files.whole_file import check_objects, is_cut_off, is_encrypted_without_password, listed_pages
 from textdrop.core.errors import Reason, Refusal
 from textdrop.core.files import FileFacts, FileLimits
 
-_UNPACKED_BYTES = 100 * 1024 * 1024
-pikepdf.settings.set_qpdf_limits(
-    doc_max_warnings=10_000,
-    parser_max_nesting=100,
-    parser_max_container_size=1_000_000,
-    flate_max_memory=_UNPACKED_BYTES,
-    png_max_memory=_UNPACKED_BYTES,
-    run_length_max_memory=_UNPACKED_BYTES,
-    tiff_max_memory=_UNPACKED_BYTES,
-    dct_max_memory=_UNPACKED_BYTES,
-    dct_max_progressive_scans=1_000,
-)
-
 _MAX_TREE_NODES = 100_000
 _MAX_TREE_DEPTH = 50
-# Mending takes some 25 µs an object, and each takes at least 60 bytes of an honest file.
-_MAX_OBJECTS = 200_000
 # In the operators of a page: "/Name Do". A name with an escape (#) in it, which is rare, is left out.
 _DRAWN = re.compile(rb"(/[^\s/\[\]<>(){}%#]+)\s+Do\b")
-_KIDS = re.compile(rb"/Kids\s*\[([^\]]*)\]")
-_REFERENCE = re.compile(rb"(\d{1,10})\s+(\d{1,5})\s+R\b")
-_OBJECT_START = re.compile(rb"\d\s+\d+\s+obj\b")
-_ENCRYPT = re.compile(rb"/Encrypt\s*(?:(\d{1,10})\s+(\d{1,5})\s+R\b|<<)")
-_FILTER_BUT_PASSWORD = re.compile(rb"/Filter\s*/(?!Standard\b|Crypt\b|\w*Decode\b)[A-Za-z]")
-_ENCRYPTION_DICTIONARY_BYTES = 64 * 1024
-
-_SAVE_AGAIN = "Save, print to PDF or scan the document again and upload that."
 
 
 def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
@@ -62,13 +36,12 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
 
     A PDF that opens without a password is not `encrypted`, whatever its owner's password forbids.
     """
-    if content.count(b" obj") > _MAX_OBJECTS:
-        raise _damaged(f"The PDF has more than {_MAX_OBJECTS:,} objects, which no document of its size needs.")
+    check_objects(content)
     try:
         # Inherited attributes are looked up where they are: spreading them over the pages walks the whole tree.
         with pikepdf.open(BytesIO(content), suppress_warnings=True, inherit_page_attributes=False) as document:
-            if _is_cut_off(content):
-                raise _damaged("The PDF is cut off: its end is missing.")
+            if is_cut_off(content):
+                raise damaged("The PDF is cut off: its end is missing.")
             noticed = bool(document.get_warnings())
             pages = list(_pages(document, limits.max_pages))
             _check_whole(document, pages, content, noticed)
@@ -82,13 +55,13 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
             "Save it without the password and upload that.",
         ) from None
     except Exception:  # noqa: BLE001 - whatever a malformed object makes the library raise, it means one thing
-        if _is_encrypted_without_password(content):
+        if is_encrypted_without_password(content):
             raise Refusal(
                 Reason.ENCRYPTED,
                 "The PDF is encrypted for the holders of certain certificates or by other protection software.",
                 "Save it without encryption and upload that.",
             ) from None
-        raise _damaged("The PDF cannot be opened, nor mended.") from None
+        raise damaged("The PDF cannot be opened, nor mended.") from None
 
 
 def _opens_unmended(content: bytes) -> bool:
@@ -116,7 +89,7 @@ def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Dictionary
             break
         node = nodes.pop()
         if not isinstance(node, pikepdf.Dictionary):
-            raise _damaged(f"The PDF is damaged: page {pages + 1:,} is missing.")
+            raise damaged(f"The PDF is damaged: page {pages + 1:,} is missing.")
         kids = node.get("/Kids")
         if isinstance(kids, pikepdf.Array):
             if node.objgen in seen or len(nodes) + len(kids) > _MAX_TREE_NODES:
@@ -128,16 +101,17 @@ def _pages(document: pikepdf.Pdf, max_pages: int) -> Iterator[pikepdf.Dictionary
         pages += 1
         if pages > max_pages:
             allowed = "1 page" if max_pages == 1 else f"{max_pages:,} pages"
+            smaller = "of one page each" if max_pages == 1 else f"of at most {allowed}"
             raise Refusal(
                 Reason.TOO_MANY_PAGES,
                 f"The PDF has more pages than a document may have here; the most is {allowed}.",
-                f"Split it into files of at most {allowed} and upload those.",
+                f"Split it into files {smaller} and upload those.",
             )
         yield node
     if nodes:
-        raise _damaged("The PDF is damaged: its list of pages has no end.")
+        raise damaged("The PDF is damaged: its list of pages has no end.")
     if pages == 0:
-        raise _damaged("The PDF has no pages.")
+        raise damaged("The PDF has no pages.")
 
 
 def _check_whole(document: pikepdf.Pdf, pages: list[pikepdf.Dictionary], content: bytes, noticed: bool) -> None:
@@ -149,15 +123,14 @@ def _check_whole(document: pikepdf.Pdf, pages: list[pikepdf.Dictionary], content
     if not noticed and not mended:
         return
     # Mending drops the pages that are not there from the lists of pages; the file still names them.
-    listed = {page for kids in _KIDS.finditer(content) for page in _REFERENCE.findall(kids[1])}
-    if any(document.get_object(int(number), int(generation)) is None for number, generation in listed):
-        raise _damaged("The PDF is damaged: one of its pages is missing.")
+    if any(document.get_object(listed) is None for listed in listed_pages(content)):
+        raise damaged("The PDF is damaged: one of its pages is missing.")
     if not mended and _opens_unmended(content):
         return
     # A reference to a lost object cannot be told from none, so what is missing shows in what the page draws.
     lost += [number for number, page in enumerate(pages, 1) if check.draws_what_is_lost(page)]
     if lost:
-        raise _damaged(f"The PDF is damaged: a part of page {min(lost):,} is missing.")
+        raise damaged(f"The PDF is damaged: a part of page {min(lost):,} is missing.")
 
 
 @dataclass(slots=True)
@@ -181,7 +154,7 @@ class _Check:
                 if not self._has_data(drawing):
                     return False
                 if drawing.get("/Filter") == "/DCTDecode" and not is_whole_jpeg(drawing.read_raw_bytes()):
-                    raise _damaged("The PDF holds a JPEG image that is cut off: the end of it is missing.")
+                    raise damaged("The PDF holds a JPEG image that is cut off: the end of it is missing.")
                 holders.append(drawing)
         return True
 
@@ -192,8 +165,8 @@ class _Check:
         for part in parts.values():
             operators = part.read_bytes()
             self.unpacked_bytes += len(operators)
-            if self.unpacked_bytes > _UNPACKED_BYTES:
-                raise _damaged("The PDF is damaged, and too large when unpacked to be mended.")
+            if self.unpacked_bytes > UNPACKED_BYTES:
+                raise damaged("The PDF is damaged, and too large when unpacked to be mended.")
             drawn.update(_DRAWN.findall(operators))
         resources = _holder_of_resources(page).get("/Resources")
         drawings = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None
@@ -245,30 +218,3 @@ def _holder_of_resources(page: pikepdf.Object) -> pikepdf.Object:
             return node
         node = node.get("/Parent")
     return page
-
-
-def _is_cut_off(content: bytes) -> bool:
-    end = content.rfind(b"startxref")
-    return end < 0 or _OBJECT_START.search(content, end) is not None
-
-
-def _is_encrypted_without_password(content: bytes) -> bool:
-    """Whether a file that cannot be opened names another way of decrypting it than a password.
-
-    The dictionary that says so is never compressed (PDF 1.7, 7.5.7), so it can be looked for in the bytes.
-    """
-    encrypt = next(iter(deque(_ENCRYPT.finditer(content), maxlen=1)), None)
-    if encrypt is None:
-        return False
-    start = encrypt.end()
-    if encrypt[1] is not None:
-        found = re.search(rb"\b0*%d\s+%d\s+obj\b" % (int(encrypt[1]), int(encrypt[2])), content)
-        if found is None:
-            return False
-        start = found.end()
-    dictionary = content[start : start + _ENCRYPTION_DICTIONARY_BYTES].partition(b"endobj")[0]
-    return _FILTER_BUT_PASSWORD.search(dictionary) is not None
-
-
-def _damaged(what: str) -> Refusal:
-    return Refusal(Reason.DAMAGED, what, _SAVE_AGAIN)

@@ -60,8 +60,9 @@ class YandexOcr:
     look-up of the host to the last byte, a repeat after a 401 and all: no request begins or goes on once it is over.
     Only two things could add to that: a slow reading of the secret, and the parsing of a large result.
 
-    A 401 makes the credentials be read again, and the request is repeated once, within the same total, if they
-    changed: a refused submit was not accepted, so at most one submit of the two is. Nothing else is ever repeated.
+    A 401 makes the credentials be read again and a token be renewed, and the request is repeated once, within the same
+    total, if they changed: a refused submit was not accepted, so at most one submit of the two is. Nothing else is ever
+    repeated.
     No error, and nothing in a trace, holds a credential; errors carry the Trace of their exchange.
     """
 
@@ -195,7 +196,7 @@ class YandexOcr:
         trace = Trace(client_request_id=client_request_id or str(uuid.uuid4()))
         try:
             deadline = time.monotonic() + total_seconds
-            authorization = self._credentials.authorization()
+            authorization = self._credentials.authorization(deadline)
             headers = {
                 # Compressed answers only where they are large.
                 "accept-encoding": "identity" if body is not None else "gzip",
@@ -213,12 +214,13 @@ class YandexOcr:
                 return answer if _is_success(answer) else _without(authorization, answer)
 
             answer = attempt(authorization)
-            if answer.status == 401 and self._credentials.refresh(authorization):
-                answer = attempt(self._credentials.authorization())
+            if answer.status == 401 and self._credentials.refresh(authorization, deadline):
+                answer = attempt(self._credentials.authorization(deadline))
         except StoreUnavailable as error:
             raise OcrUnreachable("the credentials could not be read, so nothing was sent", trace) from error
         except OcrError as error:
-            error.trace = trace
+            # Of an exchange with IAM, the status and its words stay.
+            error.trace = replace(error.trace, client_request_id=trace.client_request_id)
             raise
         trace = replace(
             trace,

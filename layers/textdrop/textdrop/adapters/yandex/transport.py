@@ -21,7 +21,7 @@ from urllib3.response import BaseHTTPResponse
 from textdrop.adapters.yandex.connection import Adapter, current
 from textdrop.core.errors import OcrAnswerLost, OcrUnreachable, SettingsError
 
-_HEADER_BYTES = 1_000_000  # what may come beside a body: http.client itself stops at 100 headers
+_HEADER_BYTES = 1_000_000  # what may come beside a body
 _PIECE_BYTES = 65_536
 
 

@@ -1,0 +1,192 @@
+"""What random histories found: races, outages and ends that each broke a promise once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+
+from fakes.running import InlineWorkers
+from textdrop.core.answers import Submitted
+from textdrop.core.documents import Document, DueKind, OperationState, Outcome
+from textdrop.core.errors import (
+    ObjectForbidden,
+    OcrAnswerLost,
+    OcrCredentialsRefused,
+    OcrRejected,
+    OcrThrottled,
+    OcrUnavailable,
+    Reason,
+    StoreUnavailable,
+    Trace,
+)
+from textdrop.core.policy import Policy
+from world import SUBMIT_SECONDS, KilledError, World
+
+REFUSED = OcrCredentialsRefused("401", Trace(status=401, code=16))
+BROKEN = OcrUnavailable("500", Trace(status=500, code=13))
+
+
+def reason(world: World, document: Document) -> Reason | None:
+    problem = world.row(document).problem
+    return None if problem is None else problem.reason
+
+
+def kill(world: World, call: str, when: Literal["before", "after"]) -> None:
+    """The worker dies at this call; what it left is the table's."""
+    world.faults.fail(call, KilledError, when=when)
+    with pytest.raises(KilledError):
+        world.submit()
+    world.queue.clear()
+
+
+def test_an_upload_deleted_after_its_worker_died_while_sending_is_gone() -> None:
+    """The intent is counted as unknown first; only then can the page fail."""
+    world = World()
+    document = world.upload("x.png", b"page")
+    kill(world, "ocr.submit", "before")
+    world.uploads.forget("x.png", document.source.version_id)
+    world.run()
+    assert reason(world, document) is Reason.OBJECT_GONE
+    assert world.operation(document).unknowns == 1
+    assert "go_died" not in {entry.name for entry in world.journal.failures}
+
+
+def test_an_upload_that_may_not_be_read_again_for_its_last_pages_fails_in_the_end() -> None:
+    world = World(policy=Policy(forbidden_seconds=1_800.0))
+    document = world.upload("x.png", b"page")
+    kill(world, "ocr.submit", "before")
+    world.faults.fail("sources.look", ObjectForbidden("403"), times=100)
+    world.run()
+    assert reason(world, document) is Reason.INTERNAL
+    assert (world.row(document).outcome_at or 0.0) - world.row(document).accepted_at > world.policy.forbidden_seconds
+
+
+def test_a_failure_before_a_long_pause_for_the_key_is_no_outage() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
+    world.faults.fail("ocr.submit", REFUSED, times=90)
+    world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert (world.row(document).outcome_at or 0.0) - world.row(document).accepted_at > 3_610
+
+
+def test_a_time_in_which_nobody_tried_is_no_outage() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("ocr.submit", BROKEN)
+    world.submit()
+    world.clock.advance(7_200)
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+
+
+def test_a_page_that_breaks_the_service_is_given_up_while_others_are_taken() -> None:
+    world = World()
+    submit: Callable[[bytes, str], Submitted] = world.ocr.submit
+    poison = world.ocr.prepare(b"poison", "image/png", ["ru", "en"], "page")
+
+    def break_at_poison(body: bytes, client_request_id: str) -> Submitted:
+        if body == poison:
+            raise BROKEN
+        return submit(body, client_request_id)
+
+    world.ocr.submit = break_at_poison  # type: ignore[method-assign]  # one page breaks the service
+    document = world.upload("x.png", b"poison")
+    for number in range(600):
+        if world.quiet():
+            break
+        world.upload(f"{number}.png", b"page %d" % number)
+        world.submit()
+        world.poll()
+        world.clock.advance(60.0)
+    assert reason(world, document) is Reason.OCR_UNAVAILABLE
+    assert world.operation(document).breakdowns == world.policy.max_breakdowns
+
+
+def test_a_throttle_is_no_unknown_though_the_quota_cannot_be_read() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("ocr.submit", OcrThrottled("429", Trace(status=429, code=8)))
+    world.faults.fail("quota.write", StoreUnavailable("throttled too"))
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert world.operation(document).unknowns == 0
+
+
+def test_no_go_begins_that_could_not_send_any_more() -> None:
+    """A document whose last worker died waits for its neighbours, who may wait for slots until the end."""
+    world = World()
+    suspect = world.upload("x.png", b"page")
+    kill(world, "documents.create", "after")
+    world.clock.advance(SUBMIT_SECONDS + 10)
+    world.poll()
+    neighbours_done = InlineWorkers.wait
+
+    class SlowWorkers(InlineWorkers):
+        def wait(self) -> None:
+            neighbours_done(self)
+            world.clock.advance(SUBMIT_SECONDS - 2)
+
+    world.submit_ports = replace(world.submit_ports, workers=SlowWorkers())
+    before = world.row(suspect)
+    world.submit()
+    assert world.row(suspect) == before
+    assert before.attempts == 1
+
+
+def test_a_refused_last_page_ends_its_document_at_once() -> None:
+    """The page before it became final beside us, so that nobody else concludes the document."""
+    world = World(recognition_seconds=0.0)
+    document = world.upload("x.pdf", b"pages:2")
+    submit: Callable[[bytes, str], Submitted] = world.ocr.submit
+
+    def poll_before_the_second(body: bytes, client_request_id: str) -> Submitted:
+        if world.ocr.accepted:
+            world.poll()
+            raise OcrRejected("400", Trace(status=400, code=3))
+        return submit(body, client_request_id)
+
+    world.ocr.submit = poll_before_the_second  # type: ignore[method-assign]  # a tick between two pages
+    world.submit()
+    assert world.operation(document, 1).state is OperationState.RECOGNIZED
+    assert world.row(document).outcome is Outcome.PARTIAL
+    assert world.row(document).due_kind is DueKind.DELIVER
+
+
+def test_names_that_were_copied_while_their_delivery_became_a_failure_are_copied_again() -> None:
+    world = World()
+    world.upload("x.png", b"old")
+    older = world.queue.pop()
+    world.clock.advance(2)
+    newer = world.upload("x.png", b"new")
+    world.run()
+    world.queue.append(older)
+    copied = world.poll_ports.results.copy
+
+    def copy_and_be_overtaken(key: str, to: str) -> None:
+        row = world.row(newer)
+        if row.outcome is Outcome.SUCCEEDED:
+            world.results.put(f".textdrop/documents/{newer.id}/result.error.json", b"{}")
+            world.documents.rows[newer.id] = replace(row, outcome=Outcome.FAILED)
+        copied(key, to)
+
+    world.poll_ports.results.copy = copy_and_be_overtaken  # type: ignore[method-assign]  # another worker's delivery
+    world.run()
+    assert world.file("x.png.error.json") == b"{}"
+    assert world.file("x.png.txt") is None
+
+
+def test_an_operation_that_hung_does_not_keep_the_next_waiting() -> None:
+    world = World(recognition_seconds=1e9)
+    world.upload("hung.png", b"hung")
+    world.run()
+    world.ocr.seconds = 1.0
+    document = world.upload("x.png", b"page")
+    began = world.clock.now()
+    world.run()
+    assert (world.row(document).outcome_at or 0.0) - began < 5.0
