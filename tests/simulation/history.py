@@ -17,15 +17,16 @@ from fakes.faults import Faults
 from fakes.ocr import Failure
 from fakes.running import FakeClock
 from textdrop.core import errors
-from textdrop.core.documents import Document
+from textdrop.core.documents import Document, DocumentState
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable, Trace
 from textdrop.core.policy import Policy
 from textdrop.usecases.accept import Message
-from world import KilledError, World
+from textdrop.usecases.deliver import deliver
+from world import POLL_SECONDS, KilledError, World
 
 SKEW_SECONDS = 0.25
 STALLS_SECONDS = (0.05, 1.0, 7.0, 25.0, 130.0, 320.0, 1300.0)
-POLICY = Policy(deadline_base_seconds=400.0, deadline_page_seconds=1.0)
+POLICY = Policy(max_attempts=2, max_unknowns=2, deadline_base_seconds=400.0, deadline_page_seconds=1.0)
 
 NOT_ACCEPTED: tuple[Callable[[], Exception], ...] = (
     lambda: errors.OcrUnreachable("no connection"),
@@ -69,7 +70,7 @@ FOCUSES = (
     "tick.",
 )
 FOCUS_RATE = 0.3
-PUBLISHING = ("results.copy", "results.delete")
+WRITING = ("results.put", "results.copy", "results.delete")
 
 
 class SkewedClock(FakeClock):
@@ -168,10 +169,10 @@ class History(Faults):
         self.clock.advance(self.random.choice(STALLS_SECONDS))
         if self.depth < 3:
             for _ in range(self.random.randrange(3)):
-                self._act()
-        # The one thing that no later check can mend. DESIGN: "no copy or delete of a published name without its own
-        # [total timeout before the lease's end]": a call on its way that long has been given up by its client.
-        if (call, when) in [(name, "before") for name in PUBLISHING] and (
+                self.random.choice((self._act, self._deliver))()
+        # No later check could mend a file written late, which is why none is begun without its whole time before the
+        # lease's end: a call that takes longer than that time has been given up by its client.
+        if (call, when) in [(name, "before") for name in WRITING] and (
             self.true_now() - began > self.world.poll_ports.results.total_seconds
         ):
             raise StoreUnavailable("timed out")
@@ -200,7 +201,7 @@ class History(Faults):
         self._settle()
 
     def _act(self) -> None:
-        often, seldom = (self._submit, self._poll), (self._upload, self._repeat, self._forget)
+        often, seldom = (self._submit, self._poll), (self._upload, self._repeat, self._forget, self._deliver)
         self.random.choice((*often, *often, *often, *seldom))()
 
     def _upload(self) -> None:
@@ -226,6 +227,13 @@ class History(Faults):
 
     def _poll(self) -> None:
         self._invoke(self.world.poll)
+
+    def _deliver(self) -> None:
+        """What another thread of a tick does: tasks run one after another here, but in calls of others."""
+        for row in list(self.world.documents.rows.values()):
+            if row.state is DocumentState.DELIVERING and (row.due_at or 0.0) <= self.clock.now():
+                deadline = self.clock.now() + POLL_SECONDS
+                self._invoke(partial(deliver, self.world.poll_ports, row, deadline))
 
     def _repeat(self) -> None:
         if self.seen:

@@ -23,7 +23,7 @@ from textdrop.core.errors import (
     Trace,
 )
 from textdrop.core.policy import Policy
-from world import SUBMIT_SECONDS, KilledError, World
+from world import POLL_SECONDS, SUBMIT_SECONDS, KilledError, World
 
 REFUSED = OcrCredentialsRefused("401", Trace(status=401, code=16))
 BROKEN = OcrUnavailable("500", Trace(status=500, code=13))
@@ -190,3 +190,25 @@ def test_an_operation_that_hung_does_not_keep_the_next_waiting() -> None:
     began = world.clock.now()
     world.run()
     assert (world.row(document).outcome_at or 0.0) - began < 5.0
+
+
+def test_a_worker_stalled_past_its_lease_writes_no_file_of_an_outcome_that_was_replaced() -> None:
+    world = World(policy=Policy(max_attempts=1))
+    document = world.upload("x.png", b"damaged")
+    world.submit()
+    written = world.poll_ports.documents.write
+    stalled: list[Document] = []
+
+    def write_and_stall(before: Document, after: Document) -> bool:
+        applied = written(before, after)
+        if not stalled:
+            stalled.append(after)
+            world.clock.advance(POLL_SECONDS + 30)
+            world.run()
+        return applied
+
+    world.poll_ports.documents.write = write_and_stall  # type: ignore[method-assign]  # one call, and then a stall
+    world.poll()
+    assert reason(world, document) is Reason.INTERNAL
+    assert world.json(f".textdrop/documents/{document.id}/result.error.json")["reason"] == "internal"
+    assert world.json("x.png.error.json")["reason"] == "internal"

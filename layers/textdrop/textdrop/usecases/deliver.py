@@ -58,7 +58,7 @@ def deliver(ports: PollPorts, document: Document, deadline: float) -> bool:
 def _steps(ports: PollPorts, document: Document, deadline: float, lease_until: float) -> bool:
     published = keys.can_be_published(document.source.key)
     if document.step is Step.FILES:
-        _write_files(ports, document)
+        _write_files(ports, document, deadline)
         document = _begin(ports, document, Step.PUBLISH, lease_until)
     if document.step is Step.PUBLISH:
         if published:
@@ -81,15 +81,15 @@ def _begin(ports: PollPorts, document: Document, step: Step, lease_until: float)
     return moved
 
 
-def _write_files(ports: PollPorts, document: Document) -> None:
+def _write_files(ports: PollPorts, document: Document, deadline: float) -> None:
     """The document's own files, which stay."""
     operations = ports.documents.read_operations(document.id, document.run)
     if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL):
         pages = [_read_page(ports, operation) for operation in operations]
-        _put(ports, document, keys.TEXT, results.text_file(pages))
-        _put(ports, document, keys.JSON, results.result_file(document, operations, pages))
+        _put(ports, document, keys.TEXT, results.text_file(pages), deadline)
+        _put(ports, document, keys.JSON, results.result_file(document, operations, pages), deadline)
     else:
-        _put(ports, document, keys.ERROR, results.error_file(document, operations))
+        _put(ports, document, keys.ERROR, results.error_file(document, operations), deadline)
 
 
 def _read_page(ports: PollPorts, operation: Operation) -> RecognisedPage | None:
@@ -101,7 +101,8 @@ def _read_page(ports: PollPorts, operation: Operation) -> RecognisedPage | None:
     return ports.ocr.read_page(body)
 
 
-def _put(ports: PollPorts, document: Document, suffix: str, body: bytes) -> None:
+def _put(ports: PollPorts, document: Document, suffix: str, body: bytes, deadline: float) -> None:
+    _in_time(ports, deadline)
     ports.results.put(keys.own(document.id, suffix), body, keys.CONTENT_TYPES[suffix])
 
 
@@ -135,9 +136,10 @@ def _same_outcome(ports: PollPorts, shown: Document) -> bool:
 
 
 def _in_time(ports: PollPorts, deadline: float) -> None:
-    """A published name is touched only by a call that ends before the lease: a late one could undo a newer upload's."""
+    """A result is touched only by a call that ends before the lease: a late one could undo a newer upload's, or what
+    this delivery has become in other hands."""
     if ports.clock.now() + ports.results.total_seconds > deadline:
-        raise NoTimeLeft("no time left to publish")
+        raise NoTimeLeft("no time left to write results")
 
 
 def _return(ports: PollPorts, held: Document, setback: bool) -> None:
