@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import tracemalloc
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
@@ -14,34 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textdrop.adapters.files import preflight
-from textdrop.adapters.files.document import open_document
+from textdrop.adapters.files.preflight import inspect
 from textdrop.core.errors import Reason, Refusal
 from textdrop.core.files import FileFacts, FileLimits
 from unit.adapters.files import making
 
 LIMITS = FileLimits()
 ONE_PAGE = FileFacts("application/pdf", 1)
-
-
-def each_page(content: bytes, limits: FileLimits) -> FileFacts:
-    with open_document(io.BytesIO(content), len(content), limits) as document:
-        for number in range(1, document.facts.pages + 1):
-            document.page(number)
-        return document.facts
-
-
-WAYS: list[Callable[[bytes, FileLimits], FileFacts]] = []
-
-
-@pytest.fixture(scope="module", autouse=True, params=[preflight.inspect, each_page], ids=["whole", "each page"])
-def way(request: pytest.FixtureRequest) -> None:
-    """A file is looked at as a whole, or opened and each of its pages asked for."""
-    WAYS[:] = [request.param]
-
-
-def inspect(content: bytes, limits: FileLimits) -> FileFacts:
-    return WAYS[0](content, limits)
 
 
 def refusal(content: bytes, limits: FileLimits = LIMITS) -> Refusal:
@@ -192,7 +169,6 @@ def test_a_cut_off_jpeg_in_a_sound_pdf_is_damaged() -> None:
     inherited = changed(
         _2=b"<< /Kids [3 0 R] /Count 1 /Resources << /XObject << /Form 6 0 R >> >> >>",
         _3=b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R >>",
-        _4=making.stream(b"/Form Do"),
         _5=making.picture(scan[: len(scan) // 2]),
         _6=making.stream(b"/Scan Do", b"/Subtype /Form /Resources << /XObject << /Scan 5 0 R >> >>"),
     )

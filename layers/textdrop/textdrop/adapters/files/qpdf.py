@@ -1,4 +1,4 @@
-"""qpdf, by way of pikepdf: opening a PDF within limits that hold for hostile files.
+"""qpdf, by way of pikepdf: the limits within which hostile files are opened.
 
 Importing this module imports pikepdf (60 ms) and sets its limits, which hold for the whole process: a few hundred
 kilobytes of a hostile file can unpack to gigabytes. An import happens once, under a lock, before the first use, which
@@ -6,8 +6,6 @@ is what pikepdf asks for.
 """
 
 from __future__ import annotations
-
-from typing import BinaryIO
 
 import pikepdf
 
@@ -29,21 +27,6 @@ pikepdf.settings.set_qpdf_limits(
     dct_max_memory=UNPACKED_BYTES,
     dct_max_progressive_scans=1_000,
 )
-
-
-def open_pdf(file: BinaryIO, *, mend: bool) -> pikepdf.Pdf:
-    """The document, read from the file piece by piece as it is used. Raises pikepdf.PdfError.
-
-    Without `mend`, an object that is not where the table of objects says reads as null, with a warning; with it, the
-    whole file is searched for objects. Inherited attributes stay where they are: spreading them walks all pages.
-    """
-    return pikepdf.open(
-        file,
-        suppress_warnings=True,
-        inherit_page_attributes=False,
-        attempt_recovery=mend,
-        access_mode=pikepdf.AccessMode.stream,
-    )
 
 
 def damaged(what: str) -> Refusal:
