@@ -194,3 +194,12 @@ def test_any_text_is_resolved_or_refused(metadata: dict[str, str], languages: st
     assert chosen.languages == ("*",) or "*" not in chosen.languages
     assert chosen.model not in ("handwritten", "table") or set(chosen.languages) <= {"ru", "en"}
     assert len(set(chosen.languages) & set(options.SINGLE_LANGUAGES)) <= 1
+
+
+def test_wrong_parameters_of_the_stack_are_named_as_such() -> None:
+    with pytest.raises(Refusal) as raised:
+        options.resolve({}, "de", "handwritten")
+    assert "parameters Languages and Model" in raised.value.advice
+    with pytest.raises(Refusal) as raised:
+        options.resolve({"ocr-model": "handwritten"}, "de", "page")
+    assert "parameters" not in raised.value.advice

@@ -209,7 +209,9 @@ def test_three_lost_answers_end_the_page() -> None:
     document = world.upload("x.png", b"page")
     world.faults.fail("ocr.submit", OcrAnswerLost("timeout"), when="after", times=9)
     world.run()
-    assert world.json("x.png.error.json")["reason"] == "submit_unconfirmed"
+    error: Any = world.json("x.png.error.json")
+    assert error["reason"] == "submit_unconfirmed"
+    assert error["service"]["client_request_id"] == world.ocr.accepted[-1].client_request_id
     assert len(world.ocr.accepted) == 3
     assert world.operation(document).unknowns == 3
 

@@ -97,7 +97,9 @@ OPERATION_RULES: tuple[Rule, ...] = (
         "A page with too many unknown submits is not sent again.",
         see.Considered,
         lambda row, seen, now, policy: row.state is _WAITING and row.unknowns >= policy.max_unknowns,
-        lambda row, seen, now, policy: _page_failed(row, problems.unconfirmed(row.unknowns), now),
+        lambda row, seen, now, policy: _page_failed(
+            row, problems.unconfirmed(row.unknowns, row.client_request_id), now
+        ),
     ),
     Rule(
         "unavailable_too_long",

@@ -95,9 +95,15 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str) -> Options:
     chosen_languages = metadata.get(LANGUAGES, languages)
     chosen_model = metadata.get(MODEL, model).strip().lower()
     codes = tuple(dict.fromkeys(code for code in re.split(r"[\s,]+", chosen_languages.strip().lower()) if code))
-    _check_model(chosen_model)
-    _check_languages(codes)
-    _check_together(codes, chosen_model)
+    try:
+        _check_model(chosen_model)
+        _check_languages(codes)
+        _check_together(codes, chosen_model)
+    except Refusal as refusal:
+        if LANGUAGES in metadata or MODEL in metadata:
+            raise
+        where = "The upload names no options: correct the stack's parameters Languages and Model, then upload again."
+        raise _invalid(refusal.what, f"{where} {refusal.advice}") from None
     return Options(
         languages=codes,
         model=chosen_model,

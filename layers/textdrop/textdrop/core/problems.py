@@ -33,12 +33,13 @@ def delivery_worn_out(attempts: int) -> Problem:
     )
 
 
-def unconfirmed(unknowns: int) -> Problem:
-    """Too many submits whose answers were lost; each may have been billed."""
+def unconfirmed(unknowns: int, client_request_id: str = "") -> Problem:
+    """Too many submits whose answers were lost; each may have been billed. The id is the last one's."""
     return Problem(
         Reason.SUBMIT_UNCONFIRMED,
         f"The page was sent {unknowns} times and the answer was lost each time, so each may have been billed.",
         "Check the network between the stack and the OCR service, then upload the file again.",
+        Trace(client_request_id=client_request_id),
     )
 
 
