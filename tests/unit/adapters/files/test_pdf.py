@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 import zlib
 from contextlib import suppress
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from textdrop.adapters.files import qpdf
 from textdrop.adapters.files.preflight import inspect
 from textdrop.core.errors import Reason, Refusal
 from textdrop.core.files import FileFacts, FileLimits
@@ -265,3 +267,21 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str], caplog: pytest.Lo
     inspect(making.with_broken_table(making.pdf()), LIMITS)
     refusal(making.pdf()[:900])
     assert (*capfd.readouterr(), caplog.text) == ("", "", "")
+
+
+def test_a_file_that_is_read_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each string without an end is read to the end of the file, over and over."""
+    monkeypatch.setattr(qpdf, "CPU_SECONDS", 0.05)
+    content = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n<< /A (without end >>\n" % number for number in range(1, 5_000))
+    started = time.thread_time()
+    found = refusal(content)
+    assert found.reason == Reason.DAMAGED
+    assert "told from each other" in found.what
+    assert time.thread_time() - started < 1
+
+
+def test_a_file_that_took_too_long_is_damaged_whatever_was_made_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qpdf, "CPU_SECONDS", -1.0)
+    assert refusal(making.pdf()).reason == Reason.DAMAGED
+    monkeypatch.undo()
+    assert inspect(making.pdf(), LIMITS).pages == 1

@@ -20,7 +20,7 @@ from io import BytesIO
 import pikepdf
 
 from textdrop.adapters.files.images import is_whole_jpeg
-from textdrop.adapters.files.qpdf import UNPACKED_BYTES, damaged
+from textdrop.adapters.files.qpdf import UNPACKED_BYTES, BoundedFile, damaged
 from textdrop.adapters.files.whole_file import check_objects, is_cut_off, is_encrypted_without_password, listed_pages
 from textdrop.core.errors import Reason, Refusal
 from textdrop.core.files import FileFacts, FileLimits
@@ -37,9 +37,19 @@ def inspect_pdf(content: bytes, limits: FileLimits) -> FileFacts:
     A PDF that opens without a password is not `encrypted`, whatever its owner's password forbids.
     """
     check_objects(content)
+    file = BoundedFile(content)
+    try:
+        return _inspected(file, content, limits)
+    finally:
+        if file.exceeded:
+            # Whatever was made of a part of it.
+            raise damaged("The PDF is damaged: its parts cannot be told from each other.")
+
+
+def _inspected(file: BoundedFile, content: bytes, limits: FileLimits) -> FileFacts:
     try:
         # Inherited attributes are looked up where they are: spreading them over the pages walks the whole tree.
-        with pikepdf.open(BytesIO(content), suppress_warnings=True, inherit_page_attributes=False) as document:
+        with pikepdf.open(file, suppress_warnings=True, inherit_page_attributes=False) as document:
             if is_cut_off(content):
                 raise damaged("The PDF is cut off: its end is missing.")
             noticed = bool(document.get_warnings())
