@@ -171,6 +171,15 @@ def test_fields_of_another_type_are_read_as_empty(value: Any) -> None:
     assert page == {**read_page(lines({"result": {"page": "0"}})), "text": "kept"}
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"fullText": ["all of it"]}, {"fullText": 5}, {"blocks": "list"}, {"fullText": "", "blocks": {"lines": []}}],
+)
+def test_text_of_another_type_is_no_blank_page(fields: dict[str, Any]) -> None:
+    with pytest.raises(OcrAnswerMalformed):
+        read_page(lines({"result": {"textAnnotation": fields, "page": "0"}}))
+
+
 @pytest.mark.parametrize("item", [None, 5, "x", []])
 def test_items_of_another_type_are_read_as_empty(item: Any) -> None:
     page = read_page(lines(message(blocks=[{"lines": [item, {"words": [item]}]}], entities=[item])))

@@ -77,7 +77,17 @@ def _numbered_page(message: Any, trace: Trace) -> tuple[int, RecognisedPage] | N
         return None
     if annotation is not None and not isinstance(annotation, dict):
         raise OcrAnswerMalformed("the OCR service's text annotation is no object", trace)
+    if annotation is not None and not _has_text_or_none(annotation):
+        raise OcrAnswerMalformed("the OCR service's text stands in a form that is not known", trace)
     return integer(result.get("page")), _page(annotation or {})
+
+
+def _has_text_or_none(annotation: dict[str, Any]) -> bool:
+    """Whether its text can be read, or there is none. Text of another type would make a page pass as a blank one."""
+    full_text, blocks = either(annotation, "fullText", "full_text"), annotation.get("blocks")
+    if full_text and isinstance(full_text, str):
+        return True
+    return isinstance(full_text, str | None) and isinstance(blocks, list | None)
 
 
 def _page(annotation: dict[str, Any]) -> RecognisedPage:
