@@ -12,14 +12,15 @@ from fakes.buckets import FakeBucket, FakeResults, FakeSources
 from fakes.control import FakePause, FakeQuota, FakeTick
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
+from fakes.files import FakeDocument, KilledError
 from fakes.messages import FakeNotices, FakePoller, FakeResumeQueue
 from fakes.ocr import FakeOcr
-from fakes.running import FakeClock, FakeJournal, InlineWorkers
+from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_crew
 from textdrop.core import identity
 from textdrop.core.documents import Document, DocumentState, Operation, Resume, Source
-from textdrop.core.errors import Reason, Refusal, StoreUnavailable
+from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import resume_body
-from textdrop.core.files import FileFacts, FileLimits
+from textdrop.core.files import FileLimits
 from textdrop.core.policy import Policy
 from textdrop.ports import PollPorts, SubmitPorts
 from textdrop.usecases.accept import Message
@@ -28,20 +29,6 @@ from textdrop.usecases.tick import PollSettings, tick
 
 SUBMIT_SECONDS = 300.0
 POLL_SECONDS = 120.0
-
-
-class KilledError(BaseException):
-    """The worker's process died: nothing of ours may catch it."""
-
-
-def inspect(content: bytes, limits: FileLimits) -> FileFacts:
-    """Content that tells of itself: "damaged…" is refused, "killer…" ends the process, "pages:3…" has three pages."""
-    if content.startswith(b"damaged"):
-        raise Refusal(Reason.DAMAGED, "The file is damaged.", "Send it again.")
-    if content.startswith(b"killer"):
-        raise KilledError
-    pages = int(content[6:7]) if content.startswith(b"pages:") else 1
-    return FileFacts("image/png", pages, 10, 10)
 
 
 class World:
@@ -82,9 +69,10 @@ class World:
             tick=self.tick,
             sources=FakeSources([self.uploads], self.faults),
             ocr=self.ocr,
-            inspect=inspect,
+            open_document=FakeDocument,
             poller=poller,
             workers=InlineWorkers(),
+            crew=inline_crew,
             journal=self.journal,
             policy=self.policy,
         )
@@ -100,6 +88,7 @@ class World:
             resumes=FakeResumeQueue(self.faults, on_send=self._resumed),
             poller=poller,
             workers=InlineWorkers(),
+            crew=inline_crew,
             journal=self.journal,
             policy=self.policy,
         )

@@ -153,5 +153,9 @@ class MotoBucket:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         return sorted(found["Key"] for page in pages for found in page.get("Contents", []))
 
+    def unfinished_uploads(self) -> int:
+        """Uploads in several parts that were neither completed nor aborted."""
+        return len(self._client.list_multipart_uploads(Bucket=self.name).get("Uploads", []))
+
     def content_type(self, key: str) -> str:
         return str(self._client.head_object(Bucket=self.name, Key=key)["ContentType"])

@@ -15,7 +15,7 @@ from fakes.faults import ANY
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
-from textdrop.ports import Results, Sources
+from textdrop.ports import Results, SourceObject, Sources
 
 ODD_KEYS = [
     "a b/c+d.pdf",
@@ -89,6 +89,12 @@ def either_store(request: pytest.FixtureRequest, make_store: Callable[[bool], St
     return make_store(request.param)
 
 
+def read(seen: SourceObject) -> bytes:
+    """All of an upload's content."""
+    with seen.open() as file:
+        return file.read()
+
+
 # --- uploads ----------------------------------------------------------------------------------------------------------
 
 
@@ -101,21 +107,21 @@ def test_an_upload_is_seen_and_read(either_store: Store, body: bytes) -> None:
     assert '"' not in seen.source.etag
     assert seen.source.size == len(body)
     assert seen.metadata == {"ocr-languages": "ru en", "ocr-model": "page"}
-    assert seen.read() == body
-    assert seen.read() == body, "it may be read again"
+    assert read(seen) == body
+    assert read(seen) == body, "it may be read again"
 
 
 def test_what_is_not_told_is_seen(either_store: Store) -> None:
     told = either_store.bucket.put("a/scan.pdf", b"content")
     seen = either_store.sources.look(Source(told.bucket, told.key)).source
     assert (seen.etag, seen.size, seen.version_id) == (told.etag, 7, "")
-    assert either_store.sources.look(seen).read() == b"content"
+    assert read(either_store.sources.look(seen)) == b"content"
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_odd_keys_of_uploads(either_store: Store, key: str) -> None:
     told = either_store.bucket.put(key, b"content")
-    assert either_store.sources.look(told).read() == b"content"
+    assert read(either_store.sources.look(told)) == b"content"
 
 
 def test_a_key_that_cannot_be_is_gone(store: Store) -> None:
@@ -128,8 +134,8 @@ def test_an_older_version_is_read_as_it_was(store: Store) -> None:
     second = store.bucket.put("scan.pdf", b"second!")
     store.bucket.delete("scan.pdf")
     seen = store.sources.look(first)
-    assert (seen.source.size, dict(seen.metadata), seen.read()) == (5, {"ocr-model": "page"}, b"first")
-    assert store.sources.look(second).read() == b"second!"
+    assert (seen.source.size, dict(seen.metadata), read(seen)) == (5, {"ocr-model": "page"}, b"first")
+    assert read(store.sources.look(second)) == b"second!"
 
 
 def test_a_replaced_object_without_versions_is_gone(make_store: Callable[[bool], Store]) -> None:
@@ -140,8 +146,8 @@ def test_a_replaced_object_without_versions_is_gone(make_store: Callable[[bool],
     with pytest.raises(ObjectGone):
         store.sources.look(first)
     with pytest.raises(ObjectGone):
-        seen.read()
-    assert store.sources.look(second).read() == b"second"
+        read(seen)
+    assert read(store.sources.look(second)) == b"second"
 
 
 def test_an_object_replaced_after_a_look_that_knew_no_etag_is_gone(make_store: Callable[[bool], Store]) -> None:
@@ -150,7 +156,7 @@ def test_an_object_replaced_after_a_look_that_knew_no_etag_is_gone(make_store: C
     seen = store.sources.look(Source(store.bucket.name, "scan.pdf"))
     store.bucket.put("scan.pdf", b"second")
     with pytest.raises(ObjectGone):
-        seen.read()
+        read(seen)
 
 
 def test_a_deleted_upload_is_gone(either_store: Store) -> None:
@@ -163,7 +169,7 @@ def test_a_deleted_upload_is_gone(either_store: Store) -> None:
     with pytest.raises(ObjectGone):
         either_store.sources.look(told)
     with pytest.raises(ObjectGone):
-        seen.read()
+        read(seen)
 
 
 def test_an_upload_that_never_was_is_gone(either_store: Store) -> None:
@@ -185,7 +191,7 @@ def test_reading_survives_a_lost_answer(store: Store) -> None:
     store.lose_answer()
     seen = store.sources.look(told)
     store.lose_answer()
-    assert seen.read() == b"content"
+    assert read(seen) == b"content"
 
 
 def test_a_breakdown_of_uploads_is_store_unavailable(store: Store) -> None:
@@ -196,7 +202,7 @@ def test_a_breakdown_of_uploads_is_store_unavailable(store: Store) -> None:
         store.sources.look(told)
     store.break_down()
     with pytest.raises(StoreUnavailable):
-        seen.read()
+        read(seen)
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
@@ -218,6 +224,83 @@ def test_a_copy_has_the_content_and_type(store: Store) -> None:
     assert store.results.get("scan.pdf.ocr.json") == b"{}"
     assert store.bucket.content_type("scan.pdf.ocr.json") == "application/json"
     assert store.results.get(".textdrop/documents/1/result.ocr.json") == b"{}"
+
+
+MEBIBYTE = 1024 * 1024
+
+
+def content(size: int, seed: int) -> bytes:
+    """Bytes that tell where they are."""
+    return b"".join(b"%d:%08d\n" % (seed, at) for at in range(size // 11 + 1))[:size]
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [3],
+        [0],
+        [0, 0],
+        [10, 20, 30],
+        [6 * MEBIBYTE],
+        [6 * MEBIBYTE, 7 * MEBIBYTE, 1],
+        [1, 6 * MEBIBYTE, 0, 5 * MEBIBYTE + 1],
+        [3 * MEBIBYTE, 3 * MEBIBYTE, 3 * MEBIBYTE, 3 * MEBIBYTE],
+        [4 * MEBIBYTE, 66 * MEBIBYTE],
+    ],
+    ids=str,
+)
+def test_joined_objects_are_one_after_another(store: Store, sizes: list[int]) -> None:
+    bodies = [content(size, seed) for seed, size in enumerate(sizes)]
+    names = [f"part {number}/ё.json" for number in range(len(sizes))]
+    for name, body in zip(names, bodies, strict=True):
+        store.results.put(name, body, "application/json")
+    store.results.put("whole.json", b"old", "text/plain")
+    asked = list[bool]()
+    store.results.join(names, "whole.json", lambda: asked.append(True))
+    assert store.results.get("whole.json") == b"".join(bodies)
+    assert store.bucket.content_type("whole.json") == "application/json"
+    assert asked, "whether there is time"
+    assert store.results.get(names[0]) == bodies[0], "the parts stay"
+
+
+def test_a_join_out_of_time_leaves_all_as_it_was(store: Store) -> None:
+    for name in ("1", "2", "3"):
+        store.results.put(name, content(6 * MEBIBYTE, 1), "application/json")
+    store.results.put("whole.json", b"old", "text/plain")
+    calls = list[None]()
+    store.results.join(["1", "2", "3"], "other.json", lambda: calls.append(None))
+    for left in range(len(calls)):
+
+        def in_time(left: list[None] = [None] * left) -> None:
+            if not left:
+                raise TimeoutError
+            left.pop()
+
+        with pytest.raises(TimeoutError):
+            store.results.join(["1", "2", "3"], "whole.json", in_time)
+        assert store.results.get("whole.json") == b"old"
+    assert store.bucket.unfinished_uploads() == 0
+
+
+def test_a_join_of_what_is_not_there_is_store_unavailable(store: Store) -> None:
+    store.results.put("1", content(6 * MEBIBYTE, 1), "application/json")
+    with pytest.raises(StoreUnavailable):
+        store.results.join(["1", "2"], "whole.json", lambda: None)
+    assert store.results.get("whole.json") is None
+
+
+def test_names_under_a_prefix_are_told_in_order(store: Store) -> None:
+    for key in ("a/1-2.json", "a/1.json", "a/10.json", "a/я.json", "a/\U0001f600.json", "b/1.json", "a.json"):
+        store.results.put(key, b"1", "application/json")
+    assert store.results.under("a/1") == ["a/1-2.json", "a/1.json", "a/10.json"]
+    assert store.results.under("a/") == ["a/1-2.json", "a/1.json", "a/10.json", "a/я.json", "a/\U0001f600.json"]
+    assert store.results.under("c/") == []
+
+
+def test_more_names_are_told_than_one_answer_carries(store: Store) -> None:
+    for number in range(1_003):
+        store.results.put(f"{number:05d}", b"", "text/plain")
+    assert store.results.under("") == [f"{number:05d}" for number in range(1_003)]
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
@@ -288,10 +371,12 @@ def test_results_survive_lost_answers(store: Store) -> None:
         lambda results: results.put("a.txt", b"1", "text/plain"),
         lambda results: results.get("a.txt"),
         lambda results: results.copy("a.txt", "b.txt"),
+        lambda results: results.join(["a.txt", "b.txt"], "c.txt", lambda: None),
+        lambda results: results.under("a"),
         lambda results: results.delete(["a.txt"]),
         lambda results: results.delete(["a\x01.txt"]),
     ],
-    ids=["put", "get", "copy", "delete", "delete-odd"],
+    ids=["put", "get", "copy", "join", "under", "delete", "delete-odd"],
 )
 def test_a_breakdown_of_results_is_store_unavailable(store: Store, call: Callable[[Results], object]) -> None:
     store.break_down()

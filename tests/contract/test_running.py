@@ -9,9 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from fakes import FakeClock, InlineWorkers
+from fakes.running import inline_crew
 from textdrop.adapters.clock import SystemClock
-from textdrop.adapters.threads import ThreadWorkers
-from textdrop.ports import Clock, Workers
+from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
+from textdrop.core.errors import StoreUnavailable
+from textdrop.ports import Clock, Crew, Workers
 
 COUNT = 3
 MakeWorkers = Callable[[Callable[[BaseException], None]], Workers]
@@ -130,3 +132,70 @@ def test_fake_time_only_moves_on() -> None:
     assert clock.now() == 105.0
     assert FakeClock(seed=7).token() == FakeClock(seed=7).token()
     assert FakeClock(seed=7).token() != FakeClock(seed=8).token()
+
+
+@pytest.fixture(params=["inline", "threads"])
+def crew(request: pytest.FixtureRequest) -> Crew:
+    return inline_crew if request.param == "inline" else ThreadCrew(COUNT)
+
+
+@pytest.mark.parametrize("hands", [0, 1, 2, 3 * COUNT])
+def test_a_crew_has_done_the_task_when_it_returns(crew: Crew, hands: int) -> None:
+    todo, done = list(range(50)), list[int]()
+
+    def task() -> None:
+        while True:
+            try:
+                done.append(todo.pop())
+            except IndexError:
+                return
+
+    crew(task, hands)
+    assert sorted(done) == list(range(50))
+
+
+def test_what_a_crew_raises_reaches_the_caller(crew: Crew) -> None:
+    def task() -> None:
+        raise StoreUnavailable("away")
+
+    with pytest.raises(StoreUnavailable, match="away"):
+        crew(task, COUNT)
+    crew(lambda: None, COUNT)
+
+
+def test_a_crew_raises_what_a_helper_raised_after_all_have_ended() -> None:
+    crew, caller, begun = ThreadCrew(1), threading.get_ident(), threading.Event()
+    ended = list[str]()
+
+    def task() -> None:
+        if threading.get_ident() == caller:
+            begun.wait(timeout=10)
+            ended.append("caller")
+            return
+        begun.set()
+        raise SystemExit("helper")
+
+    with pytest.raises(SystemExit, match="helper"):
+        crew(task, 2)
+    assert ended == ["caller"]
+
+
+def test_a_crew_whose_helpers_are_busy_goes_on_alone_and_leaves_nothing_behind() -> None:
+    crew, go, ran = ThreadCrew(1), threading.Event(), list[str]()
+    helping = threading.Barrier(2)
+
+    def busy() -> None:
+        if threading.current_thread().name.startswith("crew"):
+            helping.wait(timeout=10)
+            go.wait(timeout=10)
+        else:
+            helping.wait(timeout=10)
+
+    other = threading.Thread(target=crew, args=(busy, 2))
+    other.start()
+    while not ran:  # the one helper is busy sooner or later; this crew's task does not wait for it
+        crew(lambda: ran.append(threading.current_thread().name), 3)
+    assert "MainThread" in ran
+    go.set()
+    other.join(timeout=10)
+    assert not other.is_alive()

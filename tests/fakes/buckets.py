@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from fakes.faults import Fake, Faults, effect
 from textdrop.core.documents import Source
@@ -74,7 +76,11 @@ class FakeBucket:
 
     def keys(self) -> list[str]:
         """The keys of all objects there are, as a listing shows them."""
-        return sorted(key for key in self.versions if self.find(key) is not None)
+        return sorted((key for key in self.versions if self.find(key) is not None), key=str.encode)
+
+    def unfinished_uploads(self) -> int:
+        """Uploads in several parts that were neither completed nor aborted."""
+        return 0
 
     def content_type(self, key: str) -> str:
         """The content type of the object there is."""
@@ -89,6 +95,20 @@ class FakeBucket:
 
     def _add(self, key: str, version: Version) -> None:
         self.versions[key] = [*self.versions.get(key, []), version] if self._versioned else [version]
+
+
+class SourceFile(io.BytesIO):
+    """An upload's content, fetched each time when it is read from the beginning."""
+
+    def __init__(self, fetch: Callable[[], bytes]) -> None:
+        super().__init__()
+        self._fetch = fetch
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() == 0:
+            self.write(self._fetch())
+            self.seek(0)
+        return super().read(size)
 
 
 class FakeSources(Fake):
@@ -114,11 +134,11 @@ class FakeSources(Fake):
             last_modified=version.last_modified,
         )
         metadata = {name.lower(): value for name, value in version.metadata.items()}
-        return SourceObject(seen, metadata, lambda: self.read(seen))
+        return SourceObject(seen, metadata, lambda: SourceFile(partial(self.read, seen)))
 
     @effect
     def read(self, source: Source) -> bytes:
-        """What a SourceObject's `read` gives."""
+        """What reading in a SourceObject's file fetches."""
         return self._find(source)[1]
 
     def _find(self, source: Source) -> tuple[Version, bytes]:
@@ -159,6 +179,35 @@ class FakeResults(Fake):
         if version is None or version.body is None:
             raise StoreUnavailable(f"there is no {key!r} to copy")
         self._store.put(to, version.body, version.metadata, version.content_type)
+
+    def join(self, keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
+        for key in keys:
+            in_time()
+            self.upload_part(key)
+        in_time()
+        self.complete(keys, to)
+
+    @effect
+    def upload_part(self, key: str) -> None:
+        """One part of what is joined; nothing is to be seen of it yet."""
+        self._part(key)
+
+    @effect
+    def complete(self, keys: Sequence[str], to: str) -> None:
+        """The end of what is joined."""
+        self._check(to)
+        parts = [self._part(key) for key in keys]
+        self._store.put(to, b"".join(part.body or b"" for part in parts), content_type=parts[0].content_type)
+
+    def _part(self, key: str) -> Version:
+        version = self._store.find(key)
+        if version is None:
+            raise StoreUnavailable(f"there is no {key!r} to join")
+        return version
+
+    @effect
+    def under(self, prefix: str) -> list[str]:
+        return [key for key in self._store.keys() if key.startswith(prefix)]
 
     @effect
     def delete(self, keys: Sequence[str]) -> None:

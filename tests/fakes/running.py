@@ -63,6 +63,11 @@ class InlineWorkers:
         """Nothing is left running."""
 
 
+def inline_crew(task: Callable[[], None], hands: int) -> None:
+    """A crew without helpers: the caller does it all."""
+    task()
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the journal. `name` is the rule of a row that moved, or the event."""

@@ -22,11 +22,19 @@ from textdrop.core.errors import ObjectForbidden, StoreUnavailable, Trace
 from textdrop.core.policy import Policy
 from textdrop.usecases.accept import Message
 from textdrop.usecases.deliver import deliver
-from world import POLL_SECONDS, KilledError, World
+from fakes.files import KilledError
+from world import POLL_SECONDS, World
 
 SKEW_SECONDS = 0.25
 STALLS_SECONDS = (0.05, 1.0, 7.0, 25.0, 130.0, 320.0, 1300.0)
-POLICY = Policy(max_attempts=2, max_unknowns=2, deadline_base_seconds=400.0, deadline_page_seconds=1.0)
+POLICY = Policy(
+    max_attempts=2,
+    max_unknowns=2,
+    deadline_base_seconds=400.0,
+    deadline_page_seconds=1.0,
+    one_go_pages=3,
+    segment_pages=2,
+)
 
 NOT_ACCEPTED: tuple[Callable[[], Exception], ...] = (
     lambda: errors.OcrUnreachable("no connection"),
@@ -70,7 +78,7 @@ FOCUSES = (
     "tick.",
 )
 FOCUS_RATE = 0.3
-WRITING = ("results.put", "results.copy", "results.delete")
+WRITING = ("results.put", "results.copy", "results.complete", "results.delete")
 
 
 class SkewedClock(FakeClock):
@@ -206,7 +214,7 @@ class History(Faults):
 
     def _upload(self) -> None:
         made = len(self.uploads)
-        name = self.random.choice(("page", "page", "page", "pages:3", "broken", "damaged", "killer"))
+        name = self.random.choice(("page", "page", "page", "pages:3", "pages:4,bad:2", "broken", "damaged", "killer"))
         body = f"{name} {made}".encode()
         if name == "broken":
             self.world.ocr.table[body] = Failure(self.random.choice((3, 13)))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from fakes.faults import Faults
 from textdrop.core.documents import DocumentState, Outcome
 from textdrop.core.errors import StoreUnavailable
-from world import KilledError, World
+from fakes.files import KilledError
+from textdrop.core.policy import Policy
+from world import World
 
 
 class Nth(Faults):
@@ -53,13 +56,22 @@ def one_way(faults: Faults) -> World:
     return world
 
 
-def calls_of_one_way() -> Iterator[tuple[int, str]]:
+def long_way(faults: Faults) -> World:
+    """A document of several pages, one of them damaged, assembled in segments."""
+    world = World(faults=faults, policy=Policy(one_go_pages=2, segment_pages=2))
+    world.upload("book.pdf", b"pages:4 bad:2")
+    world.run()
+    return world
+
+
+def calls_of(way: Callable[[Faults], World]) -> Iterator[tuple[int, str]]:
     faults = Faults()
-    one_way(faults)
+    way(faults)
     return enumerate(list(faults.calls), start=1)
 
 
-CALLS = list(calls_of_one_way())
+CALLS = list(calls_of(one_way))
+LONG_CALLS = list(calls_of(long_way))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -85,5 +97,33 @@ def test_the_promises_hold_whatever_call_fails(
     assert world.file("good.png.txt")
     assert world.file("good.png.error.json") is None
     assert world.json("bad.png.error.json")["reason"] == "damaged"
-    for row in rows:
+    check_notices(world)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("error", [killed, unavailable])
+@pytest.mark.parametrize(("nth", "call"), LONG_CALLS, ids=[f"{nth}-{call}" for nth, call in LONG_CALLS])
+def test_the_promises_hold_for_a_long_document_whatever_call_fails(
+    nth: int, call: str, error: Callable[[], BaseException], when: str
+) -> None:
+    if call.startswith("ocr.") and error is unavailable:
+        error = killed
+    faults = Nth(nth, error, when)
+    world = long_way(faults)
+    assert faults.fired == call
+    [row] = world.documents.rows.values()
+    assert (row.state, row.due_at) == (DocumentState.FINAL, None)
+    assert (row.outcome, row.pages_recognized) == (Outcome.PARTIAL, 3)
+    unknowns = sum(operation.unknowns for operation in world.documents.operations.values())
+    assert 3 <= len(world.ocr.accepted) <= 3 + unknowns
+    assert unknowns <= 1
+    result: Any = world.json("book.pdf.ocr.json")
+    assert [page["number"] for page in result["pages"] if page["text"]] == [1, 3, 4]
+    texts = [page["text"] and page["text"] + "\n" for page in result["pages"]]
+    assert (world.file("book.pdf.txt") or b"").decode().split("\f") == texts
+    check_notices(world)
+
+
+def check_notices(world: World) -> None:
+    for row in world.documents.rows.values():
         assert {notice["id"] for notice in world.notices_of(row)} == {f"{row.id}:1:{row.outcome}"}

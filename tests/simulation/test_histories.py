@@ -70,6 +70,7 @@ def check_outcome(history: History, upload: Upload, row: Document) -> None:
     assert row.outcome is not None
     reasons = {
         "damaged": {Reason.DAMAGED},
+        "pages:4,bad:2": {Reason.DAMAGED},
         "killer": {Reason.INTERNAL},
         "broken": {Reason.FAILED_IN_OCR},
     }.get(name, set())
@@ -79,7 +80,7 @@ def check_outcome(history: History, upload: Upload, row: Document) -> None:
     # A killer takes its neighbours along as long as they are new (decision 0001).
     if sum(happened[kind] for kind in ("kill", "stall", "store")) >= POLICY.max_attempts:
         possible.add(Reason.INTERNAL)
-    if name in ("page", "pages:3", "broken"):
+    if name in ("page", "pages:3", "pages:4,bad:2", "broken"):
         if happened["OcrAnswerTooLarge"]:
             possible.add(Reason.INTERNAL)
         if happened["OcrRejected"]:
@@ -121,7 +122,7 @@ def check_paid(history: History, upload: Upload, row: Document) -> None:
     """G2: pages sent ≤ accepted submits ≤ pages sent + counted unknowns."""
     operations = operations_of(history, row)
     sent = {operation.described.id for operation in operations if operation.described}
-    accepted = {page.operation_id for page in history.world.ocr.accepted if page.content == upload.body}
+    accepted = {page.operation_id for page in history.world.ocr.accepted if page.content.partition(b" #")[0] == upload.body}
     assert sent <= accepted, row
     assert len(sent) == sum(operation.sent for operation in operations), row
     unknowns = sum(operation.unknowns for operation in operations)

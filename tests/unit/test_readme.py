@@ -102,7 +102,7 @@ REFUSED = replace(
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("result", results.result_file(SUCCEEDED, [OPERATION], [PAGE])),
+        ("result", result_file(SUCCEEDED, [OPERATION], [PAGE])),
         ("error", results.error_file(REFUSED, [])),
     ],
 )

@@ -16,8 +16,8 @@ from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.adapters.aws.sqs import SqsResumeQueue
 from textdrop.adapters.clock import SystemClock
-from textdrop.adapters.files.preflight import inspect
-from textdrop.adapters.threads import ThreadWorkers
+from textdrop.adapters.files.document import open_document
+from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.core.files import FileLimits
@@ -28,13 +28,14 @@ from textdrop.settings import OcrSettings, poll_settings, submit_settings
 from textdrop.usecases.submit import SubmitSettings
 from textdrop.usecases.tick import PollSettings
 
-PAGES_PER_REQUEST = 1
-"""A document of more pages ends as `too_many_pages`: the service takes one page a request."""
-
 SUBMIT_THREADS = 8
-"""A batch's five documents at once, and some: threads × concurrent functions are the submits in flight."""
+"""A batch's five documents at once, and some: each sends pages in its own thread."""
+
+SUBMIT_HELPERS = 7
+"""More threads for documents of several pages. (Threads + helpers) × concurrent functions are the submits in flight."""
 
 POLL_THREADS = 16
+POLL_HELPERS = 8
 ASKS_PER_SECOND = 45.0
 """The service allows 50 result reads a second; the rest is for a tick that is just ending."""
 
@@ -82,13 +83,14 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         tick=DynamoTickRow(table),
         sources=S3Sources(clients.s3()),
         ocr=ocr,
-        inspect=inspect,
+        open_document=open_document,
         poller=LambdaPoller(clients.functions(), settings.poll_function_name),
         workers=ThreadWorkers(SUBMIT_THREADS, partial(journal.failed, "task_died")),
+        crew=ThreadCrew(SUBMIT_HELPERS),
         journal=journal,
         policy=Policy(),
     )
-    limits = FileLimits(max_pages=min(settings.max_pages, PAGES_PER_REQUEST))
+    limits = FileLimits(max_pages=settings.max_pages)
     return ports, SubmitSettings(settings.languages, settings.model, settings.submits_per_second, limits), ocr
 
 
@@ -111,6 +113,7 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
         resumes=SqsResumeQueue(clients.sqs(), settings.uploads_queue_url),
         poller=LambdaPoller(clients.functions(), settings.poll_function_name),
         workers=ThreadWorkers(POLL_THREADS, partial(journal.failed, "task_died")),
+        crew=ThreadCrew(POLL_HELPERS),
         journal=journal,
         policy=Policy(),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
 from textdrop.core.documents import Document, Due, DueKind, Newest, Operation, Resume, Source
@@ -154,11 +154,12 @@ class TickRow(Protocol):
 @dataclass(frozen=True, slots=True)
 class SourceObject:
     """An upload as the bucket shows it. `source` is complete (etag, size, last_modified, version); `metadata` are the
-    user's, with lower-case names; `read()` gives the content, and may raise ObjectGone or StoreUnavailable."""
+    user's, with lower-case names; `open()` gives the content as a file to seek and read in, which fetches what is read
+    of it. Reading may raise ObjectGone or StoreUnavailable."""
 
     source: Source
     metadata: Mapping[str, str]
-    read: Callable[[], bytes]
+    open: Callable[[], BinaryIO]
 
 
 class Sources(Protocol):
@@ -183,6 +184,16 @@ class Results(Protocol):
 
     def copy(self, key: str, to: str) -> None:
         """`to` has the content and type of `key` afterwards. May be repeated."""
+
+    def join(self, keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
+        """`to` has the contents of the keys one after another, and the type of the first, however large it is.
+
+        Takes several calls, before each of which `in_time` is called; what that raises goes to the caller, and `to` is
+        then as it was. May be repeated.
+        """
+
+    def under(self, prefix: str) -> list[str]:
+        """The keys that begin with the prefix, in the order of their UTF-8 bytes."""
 
     def delete(self, keys: Sequence[str]) -> None:
         """None of them exists afterwards. May be repeated."""
@@ -234,11 +245,39 @@ class Ocr(Protocol):
         """Reads a stored result again."""
 
 
-class Inspect(Protocol):
+class OpenedDocument(Protocol):
+    """A file that was looked into, and can be sent page by page. For one thread at a time, not always the same one."""
+
+    facts: FileFacts
+
+    def page(self, number: int) -> bytes:
+        """The page, counted from 1, as a file of its own of the same type.
+
+        Raises Refusal if there is something wrong with this page, and whatever reading the file raises.
+        """
+
+    def close(self) -> None:
+        """Nothing is held of the file any more."""
+
+
+class OpenDocument(Protocol):
     """A look into a file."""
 
-    def __call__(self, content: bytes, limits: FileLimits) -> FileFacts:
-        """What the file is, by its content. Raises Refusal, and nothing else, whatever the bytes."""
+    def __call__(self, file: BinaryIO, limits: FileLimits) -> OpenedDocument:
+        """What the file is, by its content, not its name. The file is the document's from now on, also if this fails.
+
+        Raises Refusal, whatever the bytes, and whatever reading the file raises; nothing else.
+        """
+
+
+class Crew(Protocol):
+    """Threads that help with a task that can be shared, as far as they are free."""
+
+    def __call__(self, task: Callable[[], None], hands: int) -> None:
+        """Runs the task in this thread, and in up to `hands` - 1 others at the same time; returns when all have ended.
+
+        Raises what one of them raised, after all have ended.
+        """
 
 
 class Workers(Protocol):
@@ -281,9 +320,10 @@ class SubmitPorts:
     tick: TickRow
     sources: Sources
     ocr: Ocr
-    inspect: Inspect
+    open_document: OpenDocument
     poller: Poller
     workers: Workers
+    crew: Crew
     journal: Journal
     policy: Policy
 
@@ -303,5 +343,6 @@ class PollPorts:
     resumes: ResumeQueue
     poller: Poller
     workers: Workers
+    crew: Crew
     journal: Journal
     policy: Policy

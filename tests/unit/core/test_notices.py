@@ -7,6 +7,7 @@ After a change to the notice, write the samples anew with
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textdrop.core import problems, results
-from textdrop.core.documents import Document, DocumentState, Options, Outcome, Problem, Source
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Options, Outcome, Problem, Source
 from textdrop.core.errors import Reason, Trace
 from textdrop.core.options import MODELS, SHARED_LANGUAGES
 
@@ -70,18 +71,41 @@ SKIPPED = replace(
     ),
     pages_recognized=0,
 )
-SAMPLES = {"notice-succeeded.json": SUCCEEDED, "notice-failed.json": FAILED, "notice-skipped.json": SKIPPED}
+PARTIAL = replace(
+    SUCCEEDED,
+    id="7d865e959b2466918c9863afca942d0f",
+    source=replace(SUCCEEDED.source, key="archive/book.pdf", version_id="Zr5nYl2XnB7kQwzTyq6gFJm2cD9e", size=2_480_118),
+    outcome=Outcome.PARTIAL,
+    pages=5,
+    pages_recognized=3,
+    problem=FAILED.problem,
+)
+SAMPLES = {
+    "notice-succeeded.json": SUCCEEDED,
+    "notice-partial.json": PARTIAL,
+    "notice-failed.json": FAILED,
+    "notice-skipped.json": SKIPPED,
+}
 
 
-def notice(document: Document, published: bool = True, newest: bool = True) -> dict[str, Any]:
-    value = json.loads(results.notice(document, BUCKET, published, newest))
+def operations_without_text(*pages: int) -> list[Operation]:
+    """The rows of pages that the service refused."""
+    return [Operation(PARTIAL.id, 1, page, OperationState.FAILED, problem=FAILED.problem) for page in pages]
+
+
+def notice(
+    document: Document, published: bool = True, newest: bool = True, operations: Sequence[Operation] = ()
+) -> dict[str, Any]:
+    value = json.loads(results.notice(document, operations, BUCKET, published, newest))
     assert isinstance(value, dict)
     return value
 
 
 def sample(document: Document) -> str:
     """The sample's text: the notice, indented."""
-    return json.dumps(notice(document), ensure_ascii=False, indent=2) + "\n"
+    failed = range(document.pages_recognized + 1, document.pages + 1)
+    shown = notice(document, operations=operations_without_text(*failed))
+    return json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -114,7 +138,7 @@ def test_a_notice_is_enough_to_find_everything() -> None:
         "published": True,
         "newest": True,
         "model": "page",
-        "pages": {"total": 1, "recognized": 1, "failed": 0},
+        "pages": {"total": 1, "recognized": 1, "failed": 0, "failures": []},
         "duration_seconds": 3.25,
         "at": "2026-03-14T09:26:58.500Z",
     }
@@ -125,7 +149,7 @@ def test_a_failure_says_why_and_where_the_error_file_is() -> None:
     assert (shown["outcome"], shown["reason"]) == ("failed", "rejected_by_ocr")
     assert shown["what"] == "The OCR service refused the page."
     assert shown["files"] == {"error": {"bucket": BUCKET, "key": "scans/receipt.jpg.error.json"}}
-    assert shown["pages"] == {"total": 1, "recognized": 0, "failed": 1}
+    assert (shown["pages"]["total"], shown["pages"]["recognized"], shown["pages"]["failed"]) == (1, 0, 1)
     # The service's own words are in the file, for those who may read it.
     assert "blurred" not in json.dumps(shown)
 
@@ -140,19 +164,33 @@ def test_what_is_not_published_is_found_under_the_documents_own_name(newest: boo
     }
 
 
-def test_a_partial_outcome_counts_its_pages() -> None:
-    document = replace(SUCCEEDED, outcome=Outcome.PARTIAL, pages=5, pages_recognized=3, problem=FAILED.problem)
-    shown = notice(document)
-    assert shown["pages"] == {"total": 5, "recognized": 3, "failed": 2}
+def test_a_partial_outcome_names_its_pages_and_reasons() -> None:
+    shown = notice(PARTIAL, operations=operations_without_text(3, 4))
+    assert shown["pages"] == {
+        "total": 5,
+        "recognized": 3,
+        "failed": 2,
+        "failures": [{"reason": "rejected_by_ocr", "count": 2, "pages": "3-4"}],
+    }
     assert set(shown["files"]) == {"text", "json"}
     assert shown["reason"] == "rejected_by_ocr"
 
 
 def test_the_id_tells_repeats_from_new_outcomes() -> None:
     repeated = replace(SUCCEEDED, rev=9, attempts=3, holder="w2", due_at=5.0)
-    assert results.notice(repeated, BUCKET, True, True) == results.notice(SUCCEEDED, BUCKET, True, True)
+    assert results.notice(repeated, [], BUCKET, True, True) == results.notice(SUCCEEDED, [], BUCKET, True, True)
     others = [replace(SUCCEEDED, run=2), replace(SUCCEEDED, outcome=Outcome.FAILED), FAILED]
     assert len({notice(document)["id"] for document in [SUCCEEDED, *others]}) == 4
+
+
+def test_of_very_many_failed_pages_the_first_are_named() -> None:
+    failed = range(1, 5_000, 2)
+    [group] = notice(PARTIAL, operations=operations_without_text(*failed))["pages"]["failures"]
+    named, rest = group["pages"].split(", ")[:-1], group["pages"].split(", ")[-1]
+    assert (group["count"], rest) == (2_500, "…")
+    assert len(group["pages"]) <= results.NOTICE_RANGES_CHARACTERS + 3
+    assert [int(number) for number in named] == list(failed)[: len(named)]
+    assert len(named) > 90
 
 
 @given(key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1), outcome=st.sampled_from(Outcome))
@@ -173,7 +211,7 @@ def test_the_longest_notice_is_small(key: str) -> None:
             Reason.INVALID_OPTIONS, "w" * 1_000, "a" * 1_000, FAILED.problem.trace if FAILED.problem else Trace()
         ),
     )
-    body = results.notice(document, "r" * 63, True, True)
+    body = results.notice(document, operations_without_text(*range(1, 5_000, 2)), "r" * 63, True, True)
     attributes = results.notice_attributes(document)
     size = len(body.encode()) + sum(len((name + value).encode()) for name, value in attributes.items())
     # SNS allows 262,144 bytes, and e-mail and queues on the way add their own.

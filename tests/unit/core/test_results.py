@@ -25,6 +25,7 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import Reason, Trace
 from textdrop.core.pages import RecognisedPage
+from whole_files import result_file, text_file
 
 ID = "0a" * 16
 TRACE = Trace(status=200, client_request_id="c1", request_id="r1", server_trace_id="s1")
@@ -136,16 +137,16 @@ def numbered(operation: Operation, number: int) -> Operation:
     ],
 )
 def test_text_has_a_form_feed_between_pages_and_plain_line_ends(texts: list[str], file: str) -> None:
-    assert results.text_file([page(text) for text in texts]) == file.encode()
+    assert text_file([page(text) for text in texts]) == file.encode()
 
 
 def test_a_failed_page_is_empty_text() -> None:
-    assert results.text_file([None, page("two"), None]) == b"\ftwo\n\f"
+    assert text_file([None, page("two"), None]) == b"\ftwo\n\f"
 
 
 @given(texts=st.lists(st.none() | st.text(st.characters() | st.sampled_from("\r\n\f"), max_size=20), min_size=1))
 def test_any_text_comes_apart_into_its_pages(texts: list[str | None]) -> None:
-    file = results.text_file([None if text is None else page(text) for text in texts]).decode("utf-8")
+    file = text_file([None if text is None else page(text) for text in texts]).decode("utf-8")
     assert "\r" not in file
     shown = file.split("\f")
     assert len(shown) == len(texts)
@@ -158,7 +159,7 @@ def test_any_text_comes_apart_into_its_pages(texts: list[str | None]) -> None:
 
 
 def test_a_result_has_everything_that_was_decided() -> None:
-    assert read(results.result_file(DOCUMENT, [OPERATION], [PAGE])) == {
+    assert read(result_file(DOCUMENT, [OPERATION], [PAGE])) == {
         "schema": "textdrop.result/1",
         "id": ID,
         "run": 1,
@@ -191,7 +192,7 @@ def test_a_result_has_everything_that_was_decided() -> None:
 
 
 def test_a_blank_page_is_a_result() -> None:
-    [shown] = read(results.result_file(DOCUMENT, [OPERATION], [BLANK]))["pages"]
+    [shown] = read(result_file(DOCUMENT, [OPERATION], [BLANK]))["pages"]
     assert (shown["status"], shown["text"], shown["blocks"]) == ("recognized", "", [])
 
 
@@ -200,9 +201,9 @@ def test_a_partial_result_says_which_pages_failed_and_why() -> None:
         DOCUMENT, outcome=Outcome.PARTIAL, pages=3, pages_recognized=2, problem=problems.failed_in_service(FAILURE)
     )
     operations = [numbered(OPERATION, 1), numbered(FAILED, 2), numbered(OPERATION, 3)]
-    shown = read(results.result_file(document, operations, [PAGE, None, PAGE]))
+    shown = read(result_file(document, operations, [PAGE, None, PAGE]))
     assert shown["outcome"] == "partial"
-    assert shown["notes"] == ["Without text: 1 of 3 pages (2)."]
+    assert shown["notes"] == ["Without text: 1 of 3 pages: 2 (failed_in_ocr)."]
     assert [one["status"] for one in shown["pages"]] == ["recognized", "failed", "recognized"]
     service = {
         "status": 200,
@@ -244,7 +245,7 @@ def test_a_partial_result_says_which_pages_failed_and_why() -> None:
 
 def test_a_page_that_was_never_sent_has_no_operation() -> None:
     document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=2, problem=UNSENT.problem)
-    shown = read(results.result_file(document, [UNSENT, numbered(OPERATION, 2)], [None, PAGE]))
+    shown = read(result_file(document, [UNSENT, numbered(OPERATION, 2)], [None, PAGE]))
     assert shown["pages"][0]["operation"] is None
     assert shown["pages"][0]["reason"] == "submit_unconfirmed"
 
@@ -252,34 +253,51 @@ def test_a_page_that_was_never_sent_has_no_operation() -> None:
 @pytest.mark.parametrize(
     ("failed", "note"),
     [
-        ([1], "(1)"),
-        ([1, 2], "(1-2)"),
-        ([1, 2, 3, 7], "(1-3, 7)"),
-        ([2, 4, 6], "(2, 4, 6)"),
-        ([3, 4, 6, 7, 9], "(3-4, 6-7, 9)"),
+        ([1], "1"),
+        ([1, 2], "1-2"),
+        ([1, 2, 3, 7], "1-3, 7"),
+        ([2, 4, 6], "2, 4, 6"),
+        ([3, 4, 6, 7, 9], "3-4, 6-7, 9"),
     ],
 )
 def test_failed_pages_are_named_in_ranges(failed: list[int], note: str) -> None:
-    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=9, problem=FAILED.problem)
+    recognized = 9 - len(failed)
+    document = replace(
+        DOCUMENT, outcome=Outcome.PARTIAL, pages=9, pages_recognized=recognized, problem=FAILED.problem
+    )
     operations = [numbered(FAILED if number in failed else OPERATION, number) for number in range(1, 10)]
     pages = [None if number in failed else PAGE for number in range(1, 10)]
-    [shown] = read(results.result_file(document, operations, pages))["notes"]
-    assert shown == f"Without text: {len(failed)} of 9 pages {note}."
+    [shown] = read(result_file(document, operations, pages))["notes"]
+    assert shown == f"Without text: {len(failed)} of 9 pages: {note} (failed_in_ocr)."
 
 
 @given(failed=st.sets(st.integers(1, 40), min_size=1))
 def test_ranges_name_exactly_the_failed_pages(failed: set[int]) -> None:
-    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=40, problem=FAILED.problem)
     operations = [numbered(FAILED if number in failed else OPERATION, number) for number in range(1, 41)]
-    [note] = read(results.result_file(document, operations, [None] * 40))["notes"]
-    spans = [span.split("-") for span in note[note.index("(") + 1 : note.index(")")].split(", ")]
+    [group] = results.failures(operations)
+    assert (group["reason"], group["count"]) == ("failed_in_ocr", len(failed))
+    spans = [span.split("-") for span in group["pages"].split(", ")]
     named = [number for span in spans for number in range(int(span[0]), int(span[-1]) + 1)]
     assert named == sorted(failed)
 
 
-def test_a_page_too_few_is_noticed() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        results.result_file(DOCUMENT, [OPERATION, numbered(OPERATION, 2)], [PAGE])
+def test_pages_that_failed_for_several_reasons_are_told_apart() -> None:
+    operations = [numbered(UNSENT, 1), numbered(FAILED, 2), numbered(OPERATION, 3), numbered(UNSENT, 4)]
+    assert results.failures(operations[::-1]) == [
+        {"reason": "submit_unconfirmed", "count": 2, "pages": "1, 4"},
+        {"reason": "failed_in_ocr", "count": 1, "pages": "2"},
+    ]
+    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=4, pages_recognized=1, problem=UNSENT.problem)
+    [note] = read(result_file(document, operations, [None, None, PAGE, None]))["notes"]
+    assert note == "Without text: 3 of 4 pages: 1, 4 (submit_unconfirmed); 2 (failed_in_ocr)."
+
+
+def test_each_page_of_a_result_stands_in_a_line_of_its_own() -> None:
+    document = replace(DOCUMENT, pages=2, pages_recognized=2)
+    lines = result_file(document, [OPERATION, numbered(OPERATION, 2)], [PAGE, BLANK]).decode().splitlines()
+    start = lines.index(' "pages": [')
+    assert [json.loads(line.rstrip(","))["number"] for line in lines[start + 1 : start + 3]] == [1, 2]
+    assert lines[start + 3] == " ],"
 
 
 # --- <key>.error.json -------------------------------------------------------------------------------------------------
@@ -377,7 +395,7 @@ def test_every_reason_is_written_as_its_word(reason: Reason) -> None:
 
 
 def test_russian_can_be_read_and_files_end_in_a_line_end() -> None:
-    file = results.result_file(DOCUMENT, [OPERATION], [PAGE])
+    file = result_file(DOCUMENT, [OPERATION], [PAGE])
     assert "Договор № 7".encode() in file
     assert file.endswith(b"}\n")
 
@@ -386,7 +404,7 @@ def test_russian_can_be_read_and_files_end_in_a_line_end() -> None:
 def test_whatever_the_texts_are_the_files_are_json_in_utf_8(key: str, text: str, message: str) -> None:
     problem = problems.rejected(Trace(400, 3, message))
     document = replace(DOCUMENT, source=replace(DOCUMENT.source, key=key), problem=problem)
-    result = read(results.result_file(document, [OPERATION], [page(text)]))
+    result = read(result_file(document, [OPERATION], [page(text)]))
     error = read(results.error_file(document, [replace(FAILED, problem=problem)]))
     shown = [key, text, message or None]
     assert [result["source"]["key"], result["pages"][0]["text"], error["service"]["message"]] == [

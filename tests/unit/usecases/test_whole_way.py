@@ -53,7 +53,7 @@ def test_the_notice_names_files_that_are_there() -> None:
     [
         (b"", {}, Outcome.SKIPPED, Reason.EMPTY_FILE),
         (b"damaged", {}, Outcome.FAILED, Reason.DAMAGED),
-        (b"x" * 10_000_001, {}, Outcome.FAILED, Reason.FILE_TOO_LARGE),
+        (b"pages:10", {}, Outcome.FAILED, Reason.TOO_MANY_PAGES),
         (b"page", {"ocr-model": "pages"}, Outcome.FAILED, Reason.INVALID_OPTIONS),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_failed_page_leaves_the_others_their_text() -> None:
     result: Any = world.json("x.pdf.ocr.json")
     assert [page["status"] for page in result["pages"]] == ["recognized", "failed", "recognized"]
     assert result["pages"][1]["problem"]["service"]["code"] == 3
-    assert result["notes"] == ["Without text: 1 of 3 pages (2)."]
+    assert result["notes"] == ["Without text: 1 of 3 pages: 2 (rejected_by_ocr)."]
     text = world.file("x.pdf.txt")
     assert text is not None
     assert text.count(b"\f") == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 
 class ThreadWorkers:
@@ -49,3 +49,21 @@ class ThreadWorkers:
     def wait(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._unfinished == 0)
+
+
+class ThreadCrew:
+    """At most `helpers` threads, shared by all who call; each caller works on its own task in its own thread besides."""
+
+    def __init__(self, helpers: int) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=helpers, thread_name_prefix="crew")
+
+    def __call__(self, task: Callable[[], None], hands: int) -> None:
+        shared = [self._pool.submit(task) for _ in range(hands - 1)]
+        try:
+            task()
+        finally:
+            # The task is at its end: whoever has not begun need not.
+            begun = [future for future in shared if not future.cancel()]
+            wait(begun)
+        for future in begun:
+            future.result()

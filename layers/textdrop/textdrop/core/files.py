@@ -10,9 +10,11 @@ MediaType = Literal["image/jpeg", "image/png", "application/pdf"]
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """`max_bytes` and `max_pixels` are the OCR service's (10 MB, 20 megapixels); `max_pages` is the stack's."""
+    """`max_bytes` and `max_pixels` are the OCR service's, for a page (10 MB, 20 megapixels); `max_pages` is the
+    stack's. `max_document_bytes` is for a document of several pages."""
 
     max_bytes: int = 10_000_000
+    max_document_bytes: int = 2_000_000_000
     max_pixels: int = 20_000_000
     max_pages: int = 5_000
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from textdrop.core.documents import Document, Outcome
 
 OWN_FOLDER = ".textdrop/"
@@ -15,6 +18,7 @@ CONTENT_TYPES = {
     ERROR: "application/json",
 }
 MAX_KEY_BYTES = 1024
+_SEGMENT = re.compile(rf"-(\d{{6}})-(\d{{6}}){re.escape(JSON)}$")
 
 
 def own(document_id: str, suffix: str) -> str:
@@ -25,6 +29,22 @@ def own(document_id: str, suffix: str) -> str:
 def page(document_id: str, run: int, number: int) -> str:
     """The service's answer for one page, as received."""
     return f"{OWN_FOLDER}documents/{document_id}/pages/{run:04d}-{number:06d}.json"
+
+
+def segments(document_id: str, run: int) -> str:
+    """What the names of all segments begin with, of which a long document's result is made."""
+    return f"{OWN_FOLDER}documents/{document_id}/segments/{run:04d}-"
+
+
+def segment(document_id: str, run: int, first: int, last: int, suffix: str) -> str:
+    """The result of the pages from first to last, as a part of the whole."""
+    return f"{segments(document_id, run)}{first:06d}-{last:06d}{suffix}"
+
+
+def segments_of(names: Iterable[str]) -> list[tuple[int, int]]:
+    """First and last page of each segment among the names whose JSON, which is written after the text, is there."""
+    found = (_SEGMENT.search(name) for name in names)
+    return sorted((int(match[1]), int(match[2])) for match in found if match is not None)
 
 
 def suffixes(outcome: Outcome) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from textdrop import __version__
 from textdrop.core import identity, keys
@@ -17,19 +17,21 @@ from textdrop.core.documents import (
     Outcome,
     Problem,
 )
-from textdrop.core.errors import Trace
+from textdrop.core.errors import Reason, Trace
 from textdrop.core.pages import RecognisedPage
 
 RESULT_SCHEMA = "textdrop.result/1"
 ERROR_SCHEMA = "textdrop.error/1"
 NOTICE_SCHEMA = "textdrop.notice/1"
 PAGE_BREAK = "\f"
+NOTICE_RANGES_CHARACTERS = 500
 
 
-def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:
-    """`<key>.txt`: UTF-8, "\\n" at line ends, a form feed between pages. A page that failed is empty."""
-    texts = ["" if page is None else _lines(page["text"]) for page in pages]
-    return PAGE_BREAK.join(texts).encode("utf-8", "replace")
+def page_text(number: int, page: RecognisedPage | None) -> bytes:
+    """One page's part of `<key>.txt`: UTF-8, "\\n" at line ends, a form feed before each page but the first. A page
+    that failed is empty."""
+    text = "" if page is None else _lines(page["text"])
+    return ((PAGE_BREAK if number > 1 else "") + text).encode("utf-8", "replace")
 
 
 def _lines(text: str) -> str:
@@ -38,28 +40,54 @@ def _lines(text: str) -> str:
     return plain if not plain or plain.endswith("\n") else plain + "\n"
 
 
-def result_file(
-    document: Document,
-    operations: Sequence[Operation],
-    pages: Sequence[RecognisedPage | None],
-) -> bytes:
-    """`<key>.ocr.json`. `operations` and `pages` are by page number; a page without a recognition is None."""
+def result_frame(document: Document, operations: Sequence[Operation]) -> tuple[bytes, bytes]:
+    """What stands in `<key>.ocr.json` before its pages and after them; each page is `page_json`, one a line."""
     notes = []
     if document.outcome is Outcome.PARTIAL:
-        failed = [operation.page for operation in operations if operation.state is OperationState.FAILED]
-        notes.append(f"Without text: {len(failed)} of {document.pages} pages ({_ranges(failed)}).")
-    return _json(
+        failed = [f"{group['pages']} ({group['reason']})" for group in failures(operations)]
+        count = document.pages - document.pages_recognized
+        notes.append(f"Without text: {count} of {document.pages} pages: {'; '.join(failed)}.")
+    frame = _json(
         {
             "schema": RESULT_SCHEMA,
             **_identity(document),
             "options": _options(document),
             "model": document.options.model if document.options else None,
-            "pages": [_page(operation, page) for operation, page in zip(operations, pages, strict=True)],
+            "pages": [],
             "notes": notes,
             "versions": {"textdrop": __version__},
             "timings": _timings(document),
         }
     )
+    # No string can hold this: a line end in a string is escaped.
+    head, pages, tail = frame.partition(b'\n "pages": [')
+    return head + pages, b"\n " + tail
+
+
+def page_json(operation: Operation, page: RecognisedPage | None) -> bytes:
+    """One page's part of `<key>.ocr.json`; a page without a recognition is None."""
+    line = json.dumps(_page(operation, page), ensure_ascii=False, separators=(", ", ": "))
+    return ((",\n  " if operation.page > 1 else "\n  ") + line).encode("utf-8", "replace")
+
+
+class FailedPages(TypedDict):
+    """Pages that failed for one reason: how many, and which, as in "1-3, 7"."""
+
+    reason: str
+    count: int
+    pages: str
+
+
+def failures(operations: Sequence[Operation]) -> list[FailedPages]:
+    """The pages that failed, by reason, in the order of each reason's first page."""
+    by_reason: dict[str, list[int]] = {}
+    for operation in sorted(operations, key=lambda operation: operation.page):
+        if operation.state is OperationState.FAILED:
+            reason = str(operation.problem.reason) if operation.problem else str(Reason.INTERNAL)
+            by_reason.setdefault(reason, []).append(operation.page)
+    return [
+        {"reason": reason, "count": len(numbers), "pages": _ranges(numbers)} for reason, numbers in by_reason.items()
+    ]
 
 
 def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
@@ -92,8 +120,13 @@ def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
     )
 
 
-def notice(document: Document, results_bucket: str, published: bool, newest: bool) -> str:
-    """The notice's body: small, the same on each repeat, and enough to find everything."""
+def notice(
+    document: Document, operations: Sequence[Operation], results_bucket: str, published: bool, newest: bool
+) -> str:
+    """The notice's body: small, the same on each repeat, and enough to find everything.
+
+    `operations` are the run's, if any page failed; they are not needed else.
+    """
     files = {name: {"bucket": results_bucket, "key": key} for name, key in _named_files(document, published).items()}
     body: dict[str, Any] = {
         "schema": NOTICE_SCHEMA,
@@ -113,6 +146,7 @@ def notice(document: Document, results_bucket: str, published: bool, newest: boo
             "total": document.pages,
             "recognized": document.pages_recognized,
             "failed": document.pages - document.pages_recognized,
+            "failures": [{**group, "pages": _shortened(group["pages"])} for group in failures(operations)],
         },
         "duration_seconds": _duration(document),
         "at": timestamp(document.outcome_at),
@@ -252,6 +286,13 @@ def _ranges(numbers: Sequence[int]) -> str:
         else:
             spans.append([number, number])
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
+
+
+def _shortened(ranges: str) -> str:
+    """A notice is small: of a great many ranges it names the first; the files name all."""
+    if len(ranges) <= NOTICE_RANGES_CHARACTERS:
+        return ranges
+    return ranges[: ranges.rindex(", ", 0, NOTICE_RANGES_CHARACTERS)] + ", …"
 
 
 def _json(value: dict[str, Any]) -> bytes:

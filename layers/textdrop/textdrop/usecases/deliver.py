@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textdrop.core import identity, intervals, keys, results
 from textdrop.core.documents import (
     Document,
     DocumentState,
     Newest,
-    Operation,
-    OperationState,
     Outcome,
     Step,
 )
 from textdrop.core.errors import StoreUnavailable, TextdropError
 from textdrop.core.observations import NoticeAccepted, Returned, StepBegins, Taken
-from textdrop.core.pages import RecognisedPage
 from textdrop.ports import PollPorts
+from textdrop.usecases.assemble import assemble
 from textdrop.usecases.moves import move_document
-
-
-class PageMissing(TextdropError):
-    """A recognised page is no longer in the results bucket."""
-
-
-class NoTimeLeft(TextdropError):
-    """The step does not fit into the time that is left; the document comes due again."""
+from textdrop.usecases.time_left import NoTimeLeft, in_time
 
 
 class NotOurs(TextdropError):
@@ -66,7 +59,9 @@ def _steps(ports: PollPorts, document: Document, deadline: float, lease_until: f
         document = _begin(ports, document, Step.NOTICE, lease_until)
     newest = ports.newest.read(document.source)
     is_newest = newest is None or newest.document_id == document.id
-    body = results.notice(document, ports.results.bucket, published and is_newest, is_newest)
+    failed = document.pages > document.pages_recognized
+    operations = ports.documents.read_operations(document.id, document.run) if failed else []
+    body = results.notice(document, operations, ports.results.bucket, published and is_newest, is_newest)
     ports.notices.publish(body, results.notice_attributes(document))
     if move_document(ports, document, NoticeAccepted()) is None:
         raise NotOurs
@@ -85,25 +80,11 @@ def _write_files(ports: PollPorts, document: Document, deadline: float) -> None:
     """The document's own files, which stay."""
     operations = ports.documents.read_operations(document.id, document.run)
     if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL):
-        pages = [_read_page(ports, operation) for operation in operations]
-        _put(ports, document, keys.TEXT, results.text_file(pages), deadline)
-        _put(ports, document, keys.JSON, results.result_file(document, operations, pages), deadline)
-    else:
-        _put(ports, document, keys.ERROR, results.error_file(document, operations), deadline)
-
-
-def _read_page(ports: PollPorts, operation: Operation) -> RecognisedPage | None:
-    if operation.state is not OperationState.RECOGNIZED:
-        return None
-    body = ports.results.get(keys.page(operation.document_id, operation.run, operation.page))
-    if body is None:
-        raise PageMissing(f"page {operation.page} of {operation.document_id}")
-    return ports.ocr.read_page(body)
-
-
-def _put(ports: PollPorts, document: Document, suffix: str, body: bytes, deadline: float) -> None:
-    _in_time(ports, deadline)
-    ports.results.put(keys.own(document.id, suffix), body, keys.CONTENT_TYPES[suffix])
+        assemble(ports, document, operations, deadline)
+        return
+    body = results.error_file(document, operations)
+    in_time(ports, deadline)
+    ports.results.put(keys.own(document.id, keys.ERROR), body, keys.CONTENT_TYPES[keys.ERROR])
 
 
 def _publish(ports: PollPorts, document: Document, deadline: float) -> None:
@@ -117,9 +98,8 @@ def _publish(ports: PollPorts, document: Document, deadline: float) -> None:
             return
         shown = keys.suffixes(winner.outcome)
         for suffix in shown:
-            _in_time(ports, deadline)
-            ports.results.copy(keys.own(winner.id, suffix), source.key + suffix)
-        _in_time(ports, deadline)
+            _show(ports, winner, suffix, source.key + suffix, deadline)
+        in_time(ports, deadline)
         ports.results.delete([source.key + suffix for suffix in keys.SUFFIXES if suffix not in shown])
         again = ports.newest.read(source)
         if again is None:
@@ -129,17 +109,20 @@ def _publish(ports: PollPorts, document: Document, deadline: float) -> None:
         newest = again
 
 
+def _show(ports: PollPorts, winner: Document, suffix: str, name: str, deadline: float) -> None:
+    own = keys.own(winner.id, suffix)
+    if winner.pages > ports.policy.one_go_pages:
+        # More than one call may be able to copy in its time.
+        ports.results.join([own], name, partial(in_time, ports, deadline))
+        return
+    in_time(ports, deadline)
+    ports.results.copy(own, name)
+
+
 def _same_outcome(ports: PollPorts, shown: Document) -> bool:
     """A delivery that keeps dying becomes a failure, which may have been published while we copied what was before."""
     row = ports.documents.read(shown.id)
     return row is None or (row.run, row.outcome) == (shown.run, shown.outcome)
-
-
-def _in_time(ports: PollPorts, deadline: float) -> None:
-    """A result is touched only by a call that ends before the lease: a late one could undo a newer upload's, or what
-    this delivery has become in other hands."""
-    if ports.clock.now() + ports.results.total_seconds > deadline:
-        raise NoTimeLeft("no time left to write results")
 
 
 def _return(ports: PollPorts, held: Document, setback: bool) -> None:

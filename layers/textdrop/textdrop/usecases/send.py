@@ -16,6 +16,7 @@ from textdrop.core.errors import (
     OcrThrottled,
     OcrUnavailable,
     OcrUnreachable,
+    Refusal,
     StoreUnavailable,
 )
 from textdrop.core.observations import (
@@ -71,7 +72,7 @@ def send_page(
     """Sends a page of a document that we hold, if it is still to be sent.
 
     `content` gives the page's bytes, and is called only when a page is really about to be sent; it may raise
-    ObjectGone and ObjectForbidden, which for too long fail the page. Raises StoreUnavailable.
+    Refusal and ObjectGone, which fail the page, and ObjectForbidden, which for too long does. Raises StoreUnavailable.
     """
     body: bytes | None = None
     while True:
@@ -85,6 +86,8 @@ def send_page(
         if body is None:
             try:
                 body = _prepare(ports, document, content())
+            except Refusal as refusal:
+                return _unsendable(ports, considered, problems.of_refusal(refusal))
             except ObjectGone:
                 return _unsendable(ports, considered, problems.object_gone())
             except ObjectForbidden:

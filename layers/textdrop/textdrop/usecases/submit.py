@@ -18,7 +18,7 @@ from textdrop.core.documents import (
     Operation,
     Resume,
 )
-from textdrop.core.errors import ObjectForbidden, ObjectGone, Reason, Refusal, StoreUnavailable
+from textdrop.core.errors import ObjectForbidden, ObjectGone, Refusal, StoreUnavailable
 from textdrop.core.files import FileLimits
 from textdrop.core.observations import (
     Forbidden,
@@ -28,10 +28,12 @@ from textdrop.core.observations import (
     Returned,
     Taken,
 )
-from textdrop.ports import SubmitPorts
+from textdrop.ports import OpenedDocument, SubmitPorts
 from textdrop.usecases.accept import Message, accept
 from textdrop.usecases.moves import move_document
-from textdrop.usecases.send import Later, Lost, Sent, Settled, send_page
+from textdrop.usecases.pages import send_pages
+from textdrop.usecases.send import Later, Lost
+from textdrop.usecases.source import PageSource
 from textdrop.usecases.wake import wake
 
 
@@ -120,47 +122,47 @@ def _go(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadli
 
 
 def _go_on(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
-    content: bytes | None = None
+    opened: OpenedDocument | None = None
+    operations: dict[int, Operation] = {}
     if document.state is DocumentState.ACCEPTED:
-        known, content = _look(ports, settings, document)
+        known, opened = _look(ports, settings, document)
         if known is None or known.state is not DocumentState.RECOGNIZING:
             wake(ports)
             return
         document = known
-        operations: dict[int, Operation] = {}
     else:
         rows = ports.documents.read_operations(document.id, document.run)
         operations = {operation.page: operation for operation in rows}
-    for page in range(1, document.pages + 1):
-        sent = _send(ports, settings, document, operations.get(page), page, content, deadline)
-        match sent:
-            case Settled(operation):
-                operations[page] = operation
-                if operation.final and not ports.documents.finish_page(document.id, document.run, page):
-                    # The last one is ours to conclude by, and those before it may have become final beside us.
-                    rows = ports.documents.read_operations(document.id, document.run)
-                    operations = {row.page: row for row in rows}
-            case Later(due_at, setback):
-                move_document(ports, document, Returned(due_at, setback))
-                break
-            case Lost():
-                return
-    else:
-        move_document(ports, document, PagesLooked(tuple(operations.values())))
+    with PageSource(partial(_open, ports, settings, document), opened) as source:
+        sent = send_pages(ports, settings.submits_per_second, document, operations, source, deadline)
+    match sent:
+        case Lost():
+            return
+        case Later(due_at, setback):
+            move_document(ports, document, Returned(due_at, setback))
+        case _:
+            move_document(ports, document, PagesLooked(sent))
     wake(ports)
 
 
-def _look(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> tuple[Document | None, bytes | None]:
-    """What the source turns out to be: the row that follows (None: no longer ours), and the content to send."""
+def _open(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> OpenedDocument:
+    """The source of a document that was looked into earlier, opened again."""
+    return ports.open_document(ports.sources.look(document.source).open(), settings.limits)
+
+
+def _look(
+    ports: SubmitPorts, settings: SubmitSettings, document: Document
+) -> tuple[Document | None, OpenedDocument | None]:
+    """What the source turns out to be: the row that follows (None: no longer ours), and the file if it is to be sent.
+
+    Whoever gets the file closes it.
+    """
     source = document.source
-    content: bytes | None = None
     try:
         seen = ports.sources.look(source)
         source = seen.source
-        _check_size(source.size, settings.limits)
         chosen = options.resolve(seen.metadata, settings.languages, settings.model)
-        content = seen.read()
-        facts = ports.inspect(content, settings.limits)
+        opened = ports.open_document(seen.open(), settings.limits)
     except Refusal as refusal:
         return move_document(ports, document, Refused(problems.of_refusal(refusal), source)), None
     except ObjectGone:
@@ -169,41 +171,14 @@ def _look(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> t
         ports.journal.failed("source_forbidden", error, document=document.id)
         wait = intervals.backoff_seconds(document.setbacks, ports.clock.chance(), ports.policy)
         return move_document(ports, document, Forbidden(ports.clock.now() + wait)), None
-    known = PagesKnown(facts.pages, facts.media_type, chosen, source)
-    return move_document(ports, document, known), content
-
-
-def _check_size(size: int, limits: FileLimits) -> None:
-    """Refuses by the size alone, before anything is read."""
-    if size == 0:
-        raise Refusal(
-            Reason.EMPTY_FILE,
-            "The file has no bytes.",
-            "Check the upload, and upload the file again.",
-        )
-    if size > limits.max_bytes:
-        raise Refusal(
-            Reason.FILE_TOO_LARGE,
-            f"The file has {size:,} bytes; the most is {limits.max_bytes:,}.",
-            "Make it smaller (a lower resolution, stronger compression, fewer pages a file) and upload it again.",
-        )
-
-
-def _send(
-    ports: SubmitPorts,
-    settings: SubmitSettings,
-    document: Document,
-    operation: Operation | None,
-    page: int,
-    content: bytes | None,
-    deadline: float,
-) -> Sent:
-    """Sends one page; the source of a document that was looked into earlier is opened again if it must be."""
-
-    def read() -> bytes:
-        return ports.sources.look(document.source).read() if content is None else content
-
-    return send_page(ports, settings.submits_per_second, document, operation, page, read, deadline)
+    known: Document | None = None
+    try:
+        pages, media_type = opened.facts.pages, opened.facts.media_type
+        known = move_document(ports, document, PagesKnown(pages, media_type, chosen, source))
+    finally:
+        if known is None:
+            opened.close()
+    return known, opened
 
 
 def _return_after_failure(ports: SubmitPorts, document: Document) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from textdrop.adapters.aws import joining
 from textdrop.adapters.aws.clients import CALL_SECONDS
 from textdrop.adapters.aws.failures import as_store_unavailable, code, http_status
 from textdrop.core.documents import Source
@@ -54,7 +56,7 @@ class S3Sources:
             last_modified=head["LastModified"].timestamp(),
         )
         metadata = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
-        return SourceObject(seen, metadata, lambda: self._read(seen))
+        return SourceObject(seen, metadata, lambda: io.BytesIO(self._read(seen)))
 
     def _read(self, source: Source) -> bytes:
         with as_store_unavailable("s3.GetObject"), _as_its_object():
@@ -131,6 +133,14 @@ class S3Results:
         with as_store_unavailable("s3.CopyObject"):
             # A copy takes the content type along. The source is given as a dict, which botocore encodes as it must be.
             self._client.copy_object(Bucket=self.bucket, Key=to, CopySource={"Bucket": self.bucket, "Key": key})
+
+    def join(self, keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
+        joining.join(self._client, self.bucket, keys, to, in_time)
+
+    def under(self, prefix: str) -> list[str]:
+        with as_store_unavailable("s3.ListObjectsV2"):
+            listing = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            return [found["Key"] for page in listing for found in page.get("Contents", [])]
 
     def delete(self, keys: Sequence[str]) -> None:
         existing = [key for key in keys if _is_utf8(key)]

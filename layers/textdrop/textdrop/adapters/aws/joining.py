@@ -1,0 +1,134 @@
+"""Joins objects of a bucket into one, within S3 as far as its rules allow: every part of a multipart upload but the
+last must have 5 MiB (Amazon S3 user guide, "Multipart upload limits"), so what is smaller goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textdrop.adapters.aws.failures import as_store_unavailable
+from textdrop.core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+PART_LEAST_BYTES = 5 * 1024 * 1024
+PART_MOST_BYTES = 64 * 1024 * 1024
+"""What S3 surely copies within the time that a call has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A part of an object: `size` bytes from `start` on."""
+
+    key: str
+    start: int
+    size: int
+
+    @property
+    def header(self) -> str:
+        """As HTTP names it."""
+        return f"bytes={self.start}-{self.start + self.size - 1}"
+
+
+def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
+    """`to` has the contents of the keys, one after another, and the content type of the first.
+
+    `in_time` is called before each call that writes. Raises what it raises, and StoreUnavailable; `to` is then as it
+    was, or, if only the last answer was lost, as it should be.
+    """
+    with as_store_unavailable("s3.HeadObject"):
+        heads = [client.head_object(Bucket=bucket, Key=key) for key in keys]
+    content_type = heads[0]["ContentType"]
+    parts = list(plan([(key, head["ContentLength"]) for key, head in zip(keys, heads, strict=True)]))
+    if len(parts) == 1 and len(parts[0]) == 1:
+        in_time()
+        with as_store_unavailable("s3.CopyObject"):
+            client.copy_object(Bucket=bucket, Key=to, CopySource={"Bucket": bucket, "Key": parts[0][0].key})
+        return
+    if len(parts) <= 1:
+        body = _fetched(client, bucket, parts[0]) if parts else b""
+        in_time()
+        with as_store_unavailable("s3.PutObject"):
+            client.put_object(Bucket=bucket, Key=to, Body=body, ContentType=content_type)
+        return
+    in_time()
+    with as_store_unavailable("s3.CreateMultipartUpload"):
+        upload_id = client.create_multipart_upload(Bucket=bucket, Key=to, ContentType=content_type)["UploadId"]
+    try:
+        made: list[CompletedPartTypeDef] = []
+        for number, part in enumerate(parts, start=1):
+            in_time()
+            made.append({"PartNumber": number, "ETag": _part(client, bucket, to, upload_id, number, part)})
+        in_time()
+        with as_store_unavailable("s3.CompleteMultipartUpload"):
+            client.complete_multipart_upload(
+                Bucket=bucket, Key=to, UploadId=upload_id, MultipartUpload={"Parts": made}
+            )
+    except Exception:
+        # What cannot be taken away now is so by the bucket's lifecycle rule.
+        with suppress(StoreUnavailable), as_store_unavailable("s3.AbortMultipartUpload"):
+            client.abort_multipart_upload(Bucket=bucket, Key=to, UploadId=upload_id)
+        raise
+
+
+def plan(objects: Sequence[tuple[str, int]]) -> Iterator[list[Range]]:
+    """The parts of a multipart upload that joins objects of these keys and sizes.
+
+    A part of one range of at least 5 MiB is copied within S3; any other is fetched and uploaded. Every part but the
+    last has at least 5 MiB, and none that is fetched has more than twice that.
+    """
+    pending: list[Range] = []
+    for key, size in objects:
+        start = 0
+        if pending and size:
+            missing = PART_LEAST_BYTES - sum(piece.size for piece in pending)
+            # All of a small one: what would be left of it could not be copied anyway.
+            start = size if size <= PART_LEAST_BYTES else missing
+            pending.append(Range(key, 0, start))
+            if sum(piece.size for piece in pending) >= PART_LEAST_BYTES:
+                yield pending
+                pending = []
+        left = size - start
+        while left >= PART_LEAST_BYTES:
+            most = left if left <= PART_MOST_BYTES else min(PART_MOST_BYTES, left - PART_LEAST_BYTES)
+            yield [Range(key, start, most)]
+            start, left = start + most, left - most
+        if left:
+            pending.append(Range(key, start, left))
+    if pending:
+        yield pending
+
+
+def _part(client: S3Client, bucket: str, to: str, upload_id: str, number: int, part: Sequence[Range]) -> str:
+    """Makes one part of the upload; its ETag."""
+    if len(part) == 1 and part[0].size >= PART_LEAST_BYTES:
+        with as_store_unavailable("s3.UploadPartCopy"):
+            copied = client.upload_part_copy(
+                Bucket=bucket,
+                Key=to,
+                UploadId=upload_id,
+                PartNumber=number,
+                CopySource={"Bucket": bucket, "Key": part[0].key},
+                CopySourceRange=part[0].header,
+            )
+        return copied["CopyPartResult"]["ETag"]
+    body = _fetched(client, bucket, part)
+    with as_store_unavailable("s3.UploadPart"):
+        sent = client.upload_part(Bucket=bucket, Key=to, UploadId=upload_id, PartNumber=number, Body=body)
+    return sent["ETag"]
+
+
+def _fetched(client: S3Client, bucket: str, part: Sequence[Range]) -> bytes:
+    pieces = []
+    for piece in part:
+        with as_store_unavailable("s3.GetObject"):
+            answer = client.get_object(Bucket=bucket, Key=piece.key, Range=piece.header)
+            with closing(answer["Body"]) as body:
+                pieces.append(body.read())
+        if len(pieces[-1]) != piece.size:
+            raise StoreUnavailable(f"s3.GetObject: {len(pieces[-1])} bytes, {piece.size} expected")
+    return b"".join(pieces)

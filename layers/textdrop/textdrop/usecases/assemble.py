@@ -1,0 +1,130 @@
+"""Assembles text and JSON of a document from its pages, whatever their number: never all of them in memory.
+
+What fits into one segment is written at once. Anything larger is written segment by segment, each an object of its own
+that whoever goes on after a break finds and need not make again; at last they are joined within the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from textdrop.core import keys, results
+from textdrop.core.documents import Document, Operation, OperationState
+from textdrop.core.errors import TextdropError
+from textdrop.core.pages import RecognisedPage
+from textdrop.ports import PollPorts
+from textdrop.usecases.time_left import NoTimeLeft, in_time
+
+PAGES_AT_ONCE = 8
+
+
+class PageMissing(TextdropError):
+    """A recognised page is no longer in the results bucket."""
+
+
+@dataclass(slots=True)
+class _Segment:
+    """Consecutive pages in both forms; `last` is 0 while it is empty."""
+
+    first: int
+    last: int = 0
+    text: list[bytes] = field(default_factory=list)
+    json: list[bytes] = field(default_factory=list)
+
+
+def assemble(ports: PollPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
+    """The document's own text and JSON are there afterwards. `operations` are all of its run's, by page.
+
+    Raises NoTimeLeft when this has to go on later, PageMissing and StoreUnavailable.
+    """
+    head, tail = results.result_frame(document, operations)
+    is_long = document.pages > ports.policy.one_go_pages
+    done = _segments_there(ports, document) if is_long else []
+    while not done or done[-1][1] < document.pages:
+        first = done[-1][1] + 1 if done else 1
+        if is_long and ports.clock.now() + ports.policy.segment_seconds > deadline:
+            raise NoTimeLeft(f"no time left to assemble pages from {first} on")
+        segment = _segment(ports, operations, first)
+        text, json = b"".join(segment.text), b"".join(segment.json)
+        if first == 1:
+            json = head + json
+        if segment.last == document.pages:
+            json += tail
+        whole = first == 1 and segment.last == document.pages
+        for suffix, body in ((keys.TEXT, text), (keys.JSON, json)):
+            own = keys.own(document.id, suffix)
+            key = own if whole else keys.segment(document.id, document.run, first, segment.last, suffix)
+            in_time(ports, deadline)
+            ports.results.put(key, body, keys.CONTENT_TYPES[suffix])
+        if whole:
+            return
+        done.append((first, segment.last))
+    _join(ports, document, done, deadline)
+
+
+def _segments_there(ports: PollPorts, document: Document) -> list[tuple[int, int]]:
+    """First and last page of the segments that there are already, from the first page on without a gap."""
+    done: list[tuple[int, int]] = []
+    for first, last in keys.segments_of(ports.results.under(keys.segments(document.id, document.run))):
+        if first == (done[-1][1] + 1 if done else 1):
+            done.append((first, last))
+    return done
+
+
+def _segment(ports: PollPorts, operations: Sequence[Operation], first: int) -> _Segment:
+    """As many pages, from this one on, as make a segment; at least one."""
+    segment, bytes_so_far = _Segment(first), 0
+    for operation, page in _pages(ports, operations[first - 1 : first - 1 + ports.policy.segment_pages]):
+        segment.text.append(results.page_text(operation.page, page))
+        segment.json.append(results.page_json(operation, page))
+        segment.last = operation.page
+        bytes_so_far += len(segment.text[-1]) + len(segment.json[-1])
+        if bytes_so_far >= ports.policy.segment_bytes:
+            break
+    return segment
+
+
+def _pages(
+    ports: PollPorts, operations: Sequence[Operation]
+) -> Iterator[tuple[Operation, RecognisedPage | None]]:
+    """The pages as they were stored, in order; None for one that failed."""
+    for start in range(0, len(operations), PAGES_AT_ONCE):
+        some = operations[start : start + PAGES_AT_ONCE]
+        bodies: dict[int, bytes | None] = {}
+        todo = [operation for operation in some if operation.state is OperationState.RECOGNIZED]
+        ports.crew(partial(_fetch, ports, todo, bodies), len(todo))
+        for operation in some:
+            yield operation, _page(ports, operation, bodies)
+
+
+def _fetch(ports: PollPorts, todo: list[Operation], bodies: dict[int, bytes | None]) -> None:
+    """Fetches one after another of what is to be fetched; several threads share the list."""
+    while True:
+        try:
+            operation = todo.pop()
+        except IndexError:
+            return
+        key = keys.page(operation.document_id, operation.run, operation.page)
+        bodies[operation.page] = ports.results.get(key)
+
+
+def _page(ports: PollPorts, operation: Operation, bodies: dict[int, bytes | None]) -> RecognisedPage | None:
+    if operation.state is not OperationState.RECOGNIZED:
+        return None
+    body = bodies.pop(operation.page)
+    if body is None:
+        raise PageMissing(f"page {operation.page} of {operation.document_id}")
+    return ports.ocr.read_page(body)
+
+
+def _join(ports: PollPorts, document: Document, done: Sequence[tuple[int, int]], deadline: float) -> None:
+    """Makes the files of their segments, which are then no longer needed."""
+    made: list[str] = []
+    for suffix in (keys.TEXT, keys.JSON):
+        segments = [keys.segment(document.id, document.run, first, last, suffix) for first, last in done]
+        ports.results.join(segments, keys.own(document.id, suffix), partial(in_time, ports, deadline))
+        made.extend(segments)
+    in_time(ports, deadline)
+    ports.results.delete(made)

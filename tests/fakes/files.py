@@ -1,0 +1,48 @@
+"""Files that tell of themselves: "pages:3 bad:2" is a document of three pages whose second is damaged."""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO
+
+from textdrop.core.errors import Reason, Refusal
+from textdrop.core.files import FileFacts, FileLimits
+
+
+class KilledError(BaseException):
+    """The worker's process died: nothing of ours may catch it."""
+
+
+class FakeDocument:
+    """An opened file. A page of several is the file's content with the page's number behind it: b"pages:3 #2"."""
+
+    def __init__(self, file: BinaryIO, limits: FileLimits) -> None:
+        self._file = file
+        content = self._read()
+        if not content:
+            raise Refusal(Reason.EMPTY_FILE, "The file is empty.", "Upload it again.")
+        if content.startswith(b"damaged"):
+            raise Refusal(Reason.DAMAGED, "The file is damaged.", "Send it again.")
+        if content.startswith(b"killer"):
+            raise KilledError
+        told = dict(re.findall(rb"(pages|bad|deadly):(\d+)", content))
+        pages = int(told.get(b"pages", 1))
+        if pages > limits.max_pages:
+            raise Refusal(Reason.TOO_MANY_PAGES, f"The most is {limits.max_pages} pages.", "Split it.")
+        self.facts = FileFacts("application/pdf" if pages > 1 else "image/png", pages, 10, 10)
+        self._bad, self._deadly = int(told.get(b"bad", 0)), int(told.get(b"deadly", 0))
+
+    def page(self, number: int) -> bytes:
+        content = self._read()
+        if number == self._deadly:
+            raise KilledError
+        if number == self._bad:
+            raise Refusal(Reason.DAMAGED, f"Page {number} is damaged.", "Scan it again.")
+        return content if self.facts.pages == 1 else content + b" #%d" % number
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _read(self) -> bytes:
+        self._file.seek(0)
+        return self._file.read()

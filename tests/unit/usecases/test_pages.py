@@ -1,0 +1,263 @@
+"""Documents of several pages: sent side by side and in turns, each page with its own fate."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import pytest
+
+from fakes.faults import Faults
+from fakes.files import KilledError
+from fakes.running import FakeClock
+from textdrop.adapters.threads import ThreadCrew
+from textdrop.core.documents import DocumentState, DueKind, Operation, OperationState, Outcome
+from textdrop.core.errors import OcrUnavailable, OcrUnreachable, Reason, StoreUnavailable, Trace
+from textdrop.core.policy import Policy
+from world import World
+
+
+def failure() -> OcrUnavailable:
+    return OcrUnavailable("503", Trace(status=503, code=14))
+
+
+def pages_sent(world: World) -> list[int]:
+    """The numbers of the pages that the service took, in order."""
+    return [int(accepted.content.rpartition(b"#")[2]) for accepted in world.ocr.accepted]
+
+
+def texts(world: World, key: str) -> list[str]:
+    return (world.file(f"{key}.txt") or b"").decode().split("\f")
+
+
+def test_every_page_is_sent_once_and_comes_out_in_its_place() -> None:
+    world = World()
+    document = world.upload("book.pdf", b"pages:9")
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert sorted(pages_sent(world)) == list(range(1, 10))
+    result: Any = world.json("book.pdf.ocr.json")
+    assert [page["number"] for page in result["pages"]] == list(range(1, 10))
+    operations = {page["number"]: page["operation"]["id"] for page in result["pages"]}
+    assert operations == {
+        page: accepted.operation_id for page, accepted in zip(pages_sent(world), world.ocr.accepted, strict=True)
+    }
+    assert [page["text"] + "\n" for page in result["pages"]] == texts(world, "book.pdf")
+    assert len(set(texts(world, "book.pdf"))) == 9
+
+
+def test_the_source_is_opened_once_in_a_go() -> None:
+    world = World()
+    world.upload("book.pdf", b"pages:9")
+    world.run()
+    assert Counter(world.faults.calls)["sources.look"] == 1
+
+
+def test_a_damaged_page_costs_nothing_and_leaves_the_others_their_text() -> None:
+    world = World()
+    document = world.upload("book.pdf", b"pages:4 bad:3")
+    world.run()
+    row = world.row(document)
+    assert (row.outcome, row.pages_recognized) == (Outcome.PARTIAL, 3)
+    assert sorted(pages_sent(world)) == [1, 2, 4]
+    result: Any = world.json("book.pdf.ocr.json")
+    assert result["pages"][2]["problem"]["what"] == "Page 3 is damaged."
+    assert texts(world, "book.pdf")[2] == ""
+    [notice] = world.notices_of(document)
+    assert notice["pages"] == {
+        "total": 4,
+        "recognized": 3,
+        "failed": 1,
+        "failures": [{"reason": "damaged", "count": 1, "pages": "3"}],
+    }
+
+
+def test_when_all_pages_fail_the_document_fails_and_the_error_names_them() -> None:
+    world = World()
+    world.ocr.prepare = lambda content, *_: b'{"content": ""}'  # type: ignore[method-assign]  # which is refused
+    document = world.upload("book.pdf", b"pages:3 bad:2")
+    world.run()
+    row = world.row(document)
+    assert row.outcome is Outcome.FAILED
+    assert row.problem is not None
+    assert row.problem.what.startswith("All 3 pages failed; the first: ")
+    error: Any = world.json("book.pdf.error.json")
+    reasons = [page["problem"]["reason"] for page in error["pages"]]
+    assert reasons == ["rejected_by_ocr", "damaged", "rejected_by_ocr"]
+    [notice] = world.notices_of(document)
+    assert notice["pages"]["failures"] == [  # type: ignore[index]
+        {"reason": "rejected_by_ocr", "count": 2, "pages": "1, 3"},
+        {"reason": "damaged", "count": 1, "pages": "2"},
+    ]
+
+
+def test_a_page_that_kills_its_worker_is_given_up_and_the_others_are_kept() -> None:
+    world = World()
+    document = world.upload("book.pdf", b"pages:5 deadly:3")
+    world.run()
+    row = world.row(document)
+    assert (row.outcome, row.pages_recognized) == (Outcome.PARTIAL, 4)
+    pages: Any = world.json("book.pdf.ocr.json")["pages"]
+    assert [page["reason"] for page in pages] == [None, None, "internal", None, None]
+
+
+def test_one_page_that_the_service_cannot_take_does_not_hold_up_the_others() -> None:
+    world = World()
+    submit = world.ocr.submit
+
+    def breaks_on_the_second(body: bytes, client_request_id: str) -> Any:
+        if base64.b64decode(json.loads(body)["content"]).endswith(b"#2"):
+            raise failure()
+        return submit(body, client_request_id)
+
+    world.ocr.submit = breaks_on_the_second  # type: ignore[method-assign]
+    document = world.upload("book.pdf", b"pages:9")
+    batch, world.queue = world.queue, []
+    world.submit(batch)
+    assert len(world.ocr.accepted) == 8
+    row = world.row(document)
+    assert (row.due_kind, row.setbacks, row.attempts) == (DueKind.SUBMIT, 1, 0)
+    assert world.operation(document, 2).breakdowns == 1
+
+
+def test_when_several_pages_cannot_be_sent_the_go_ends() -> None:
+    world = World()
+    world.faults.fail("ocr.submit", failure, times=100)
+    document = world.upload("book.pdf", b"pages:9")
+    world.submit()
+    assert Counter(world.faults.calls)["ocr.submit"] == world.policy.setbacks_in_turn
+    assert world.row(document).setbacks == 1
+
+
+def test_a_page_that_gave_trouble_goes_last() -> None:
+    world = World()
+    world.faults.fail("ocr.submit", failure, times=world.policy.setbacks_in_turn)
+    world.upload("book.pdf", b"pages:6")
+    world.run()
+    assert pages_sent(world) == [4, 5, 6, 1, 2, 3]
+
+
+def test_a_pause_stops_all_pages_at_once() -> None:
+    world = World()
+    world.faults.fail("ocr.submit", lambda: OcrUnreachable("no connection"), times=3)
+    document = world.upload("book.pdf", b"pages:9")
+    world.submit()
+    assert Counter(world.faults.calls)["ocr.submit"] == 3
+    assert world.pause.read().since is not None
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert Counter(pages_sent(world)) == dict.fromkeys(range(1, 10), 1)
+
+
+def test_a_long_document_gives_others_their_turn() -> None:
+    world = World(policy=Policy(turn_seconds=0.35))
+    document = world.upload("book.pdf", b"pages:9")
+    world.submit()
+    row = world.row(document)
+    assert 0 < len(world.ocr.accepted) < 9
+    assert (row.state, row.due_kind, row.attempts, row.setbacks) == (DocumentState.RECOGNIZING, DueKind.SUBMIT, 0, 0)
+    assert row.due_at is not None
+    assert row.due_at <= world.clock.now()
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert pages_sent(world) == list(range(1, 10))
+
+
+def test_out_of_time_the_next_go_sends_what_is_left() -> None:
+    world = World()
+    world.submit_settings = world.submit_settings.__class__("ru", "page", 0.02, world.submit_settings.limits)
+    document = world.upload("book.pdf", b"pages:9")
+    world.submit()
+    assert 0 < len(world.ocr.accepted) < 9
+    assert world.row(document).attempts == 0
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert pages_sent(world) == list(range(1, 10))
+
+
+class Threads:
+    """A world whose pages are sent by real threads; the clock is virtual."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.world = World(faults=faults, clock=FakeClock())
+        ports = self.world.submit_ports
+        object.__setattr__(ports, "crew", ThreadCrew(7))
+
+
+def test_threads_send_every_page_once() -> None:
+    for _ in range(20):
+        world = Threads().world
+        document = world.upload("book.pdf", b"pages:9 bad:5")
+        world.run()
+        assert world.row(document).outcome is Outcome.PARTIAL
+        assert sorted(pages_sent(world)) == [1, 2, 3, 4, 6, 7, 8, 9]
+
+
+def test_what_dies_in_one_thread_ends_the_go_after_the_others() -> None:
+    class Dying(Faults):
+        """Page 3's intent kills its worker; the page of another thread is on its way then."""
+
+        submitting = threading.Event()
+
+        def before(self, call: str) -> None:
+            super().before(call)
+            if call == "ocr.submit":
+                self.submitting.set()
+            if call == "sources.read" and self.calls.count("sources.read") == 5:
+                self.submitting.wait(timeout=10)
+                raise StoreUnavailable("S3 is away")
+
+    faults = Dying()
+    world = Threads(faults).world
+    document = world.upload("book.pdf", b"pages:9")
+    world.submit()
+    rows = world.documents.read_operations(document.id, 1)
+    assert {row.state for row in rows} <= {OperationState.RUNNING, OperationState.WAITING}
+    assert sum(row.sent for row in rows) == len(world.ocr.accepted)
+    assert world.row(document).setbacks == 1
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert Counter(pages_sent(world)) == dict.fromkeys(range(1, 10), 1)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_pages_that_finish_while_others_are_sent_conclude_the_document(late: bool) -> None:
+    """The last page to be finished fails at submit, whether or not the others were finished before."""
+    world = World(recognition_seconds=0.0)
+    document = world.upload("book.pdf", b"pages:3 bad:3")
+    if late:
+        read = world.documents.finish_page
+
+        def finish(document_id: str, run: int, page: int) -> frozenset[int] | None:
+            if page == 3:
+                for sent in (1, 2):
+                    world.documents.finish_page = read  # type: ignore[method-assign]
+                    ask_now(world, world.documents.read_operation(document_id, run, sent))
+            return read(document_id, run, page)
+
+        world.documents.finish_page = finish  # type: ignore[method-assign]
+    world.submit()
+    if late:
+        assert world.row(document).state is DocumentState.DELIVERING
+    world.run()
+    assert world.row(document).outcome is Outcome.PARTIAL
+
+
+def ask_now(world: World, operation: Operation | None) -> None:
+    from textdrop.usecases.ask import ask
+
+    assert operation is not None
+    partial(ask, world.poll_ports, operation, 1.0)()
+
+
+def test_an_encrypted_or_refused_whole_is_no_page_problem() -> None:
+    world = World()
+    document = world.upload("book.pdf", b"damaged")
+    world.run()
+    row = world.row(document)
+    assert row.problem is not None
+    assert (row.outcome, row.problem.reason, row.pages) == (Outcome.FAILED, Reason.DAMAGED, 0)
