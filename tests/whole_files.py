@@ -14,9 +14,7 @@ def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:
     return b"".join(results.page_text(number, page) for number, page in enumerate(pages, start=1))
 
 
-def result_file(
-    document: Document, operations: Sequence[Operation], pages: Sequence[RecognisedPage | None]
-) -> bytes:
+def result_file(document: Document, operations: Sequence[Operation], pages: Sequence[RecognisedPage | None]) -> bytes:
     """`<key>.ocr.json` of these pages."""
     head, tail = results.result_frame(document, operations)
     body = [results.page_json(operation, page) for operation, page in zip(operations, pages, strict=True)]

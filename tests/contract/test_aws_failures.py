@@ -116,8 +116,8 @@ def test_content_of_another_length_than_was_looked_at_is_never_read(
     seen = S3Sources(s3).look(SOURCE)
     assert (seen.source.size, seen.source.etag, seen.source.last_modified) == (int(told), "e", 1714557600.0)
     transport.answer(200, sent, {"ETag": '"e"', "Content-Length": str(len(sent))})
-    with pytest.raises(StoreUnavailable, match=r"s3\.GetObject"):
-        seen.read()
+    with seen.open() as file, pytest.raises(StoreUnavailable, match=r"s3\.GetObject"):
+        file.read()
 
 
 def test_a_content_that_is_cut_is_store_unavailable(transport: Transport, s3: Any) -> None:

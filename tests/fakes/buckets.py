@@ -207,7 +207,8 @@ class FakeResults(Fake):
 
     @effect
     def under(self, prefix: str) -> list[str]:
-        return [key for key in self._store.keys() if key.startswith(prefix)]
+        there = self._store.keys()
+        return [key for key in there if key.startswith(prefix)]
 
     @effect
     def delete(self, keys: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from fakes.faults import Faults
+from fakes.files import KilledError
 from fakes.ocr import Failure
 from fakes.running import FakeClock
 from textdrop.core import errors
@@ -22,7 +23,6 @@ from textdrop.core.errors import ObjectForbidden, StoreUnavailable, Trace
 from textdrop.core.policy import Policy
 from textdrop.usecases.accept import Message
 from textdrop.usecases.deliver import deliver
-from fakes.files import KilledError
 from world import POLL_SECONDS, World
 
 SKEW_SECONDS = 0.25

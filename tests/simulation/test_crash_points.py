@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fakes.faults import Faults
+from fakes.files import KilledError
 from textdrop.core.documents import DocumentState, Outcome
 from textdrop.core.errors import StoreUnavailable
-from fakes.files import KilledError
 from textdrop.core.policy import Policy
 from world import World
 

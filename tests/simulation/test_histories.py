@@ -122,7 +122,9 @@ def check_paid(history: History, upload: Upload, row: Document) -> None:
     """G2: pages sent ≤ accepted submits ≤ pages sent + counted unknowns."""
     operations = operations_of(history, row)
     sent = {operation.described.id for operation in operations if operation.described}
-    accepted = {page.operation_id for page in history.world.ocr.accepted if page.content.partition(b" #")[0] == upload.body}
+    accepted = {
+        page.operation_id for page in history.world.ocr.accepted if page.content.partition(b" #")[0] == upload.body
+    }
     assert sent <= accepted, row
     assert len(sent) == sum(operation.sent for operation in operations), row
     unknowns = sum(operation.unknowns for operation in operations)

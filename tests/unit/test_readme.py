@@ -25,6 +25,7 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import Reason
 from textdrop.core.pages import Block, Line, RecognisedPage, Word
+from whole_files import result_file
 
 TOP = Path(__file__).resolve().parents[2]
 TEXT = (TOP / "README.md").read_text("utf-8")

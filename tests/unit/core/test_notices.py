@@ -17,7 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textdrop.core import problems, results
-from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Options, Outcome, Problem, Source
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    Operation,
+    OperationState,
+    Options,
+    Outcome,
+    Problem,
+    Source,
+)
 from textdrop.core.errors import Reason, Trace
 from textdrop.core.options import MODELS, SHARED_LANGUAGES
 

@@ -262,9 +262,7 @@ def test_a_page_that_was_never_sent_has_no_operation() -> None:
 )
 def test_failed_pages_are_named_in_ranges(failed: list[int], note: str) -> None:
     recognized = 9 - len(failed)
-    document = replace(
-        DOCUMENT, outcome=Outcome.PARTIAL, pages=9, pages_recognized=recognized, problem=FAILED.problem
-    )
+    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=9, pages_recognized=recognized, problem=FAILED.problem)
     operations = [numbered(FAILED if number in failed else OPERATION, number) for number in range(1, 10)]
     pages = [None if number in failed else PAGE for number in range(1, 10)]
     [shown] = read(result_file(document, operations, pages))["notes"]

@@ -30,7 +30,8 @@ def without_ids(result: dict[str, object]) -> dict[str, Any]:
 
 
 def segments(world: World) -> list[str]:
-    return [key for key in world.results.keys() if "/segments/" in key]
+    keys_there = world.results.keys()
+    return [key for key in keys_there if "/segments/" in key]
 
 
 @pytest.mark.parametrize("body", [b"pages:9", b"pages:9 bad:1", b"pages:9 bad:9", b"pages:4 bad:2", b"pages:8"])

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from fakes.faults import Faults
-from fakes.files import KilledError
 from fakes.running import FakeClock
 from textdrop.adapters.threads import ThreadCrew
 from textdrop.core.documents import DocumentState, DueKind, Operation, OperationState, Outcome

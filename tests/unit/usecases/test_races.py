@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from fakes.files import KilledError
 from fakes.running import InlineWorkers
 from textdrop.core.answers import Submitted
 from textdrop.core.documents import Document, DueKind, OperationState, Outcome
@@ -23,7 +24,7 @@ from textdrop.core.errors import (
     Trace,
 )
 from textdrop.core.policy import Policy
-from world import POLL_SECONDS, SUBMIT_SECONDS, KilledError, World
+from world import POLL_SECONDS, SUBMIT_SECONDS, World
 
 REFUSED = OcrCredentialsRefused("401", Trace(status=401, code=16))
 BROKEN = OcrUnavailable("500", Trace(status=500, code=13))

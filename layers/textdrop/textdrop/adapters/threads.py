@@ -52,7 +52,7 @@ class ThreadWorkers:
 
 
 class ThreadCrew:
-    """At most `helpers` threads, shared by all who call; each caller works on its own task in its own thread besides."""
+    """At most `helpers` threads, shared by all who call; besides, each caller works on its task in its own thread."""
 
     def __init__(self, helpers: int) -> None:
         self._pool = ThreadPoolExecutor(max_workers=helpers, thread_name_prefix="crew")

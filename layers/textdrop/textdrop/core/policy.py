@@ -14,18 +14,19 @@ class Policy:
     `result_kept_seconds`: the service forgets a result after three days. `slot_late_seconds`: a slot used later than
     this would let a stalled worker burst. `max_breakdowns`: so often a page is tried that the service itself fails to
     take, which with the backoff is longer than any outage may last; `..._before_pause`: so many refusals, unknowns or
-    connect failures in a row across documents pause submitting. `turn_seconds`: so long one go sends pages of a document
-    before others get their turn; `setbacks_in_turn`: so many pages in a go may fail to be sent before it ends.
+    connect failures in a row across documents pause submitting. `turn_seconds`: so long one go sends a document's
+    pages before others get their turn; `setbacks_in_turn`: so many pages in a go may fail to be sent before it ends.
 
     A document of more than `one_go_pages` is assembled in segments, which may be done in several goes. A segment ends
-    with `segment_pages` or `segment_bytes`, and none begins with less than `segment_seconds` left.
+    with `segment_pages` or `segment_bytes`, and none begins with less than `segment_seconds` left: a tick that is out
+    of time waits for what its workers have begun, and nobody is asked for meanwhile.
     """
 
     max_attempts: int = 5
     max_unknowns: int = 3
     max_breakdowns: int = 40
     lease_margin_seconds: float = 5.0
-    turn_seconds: float = 60.0
+    turn_seconds: float = 30.0
     setbacks_in_turn: int = 3
     forbidden_seconds: float = DAY_SECONDS
     guard_seconds: float = 900.0
@@ -33,7 +34,7 @@ class Policy:
     one_go_pages: int = 100
     segment_pages: int = 500
     segment_bytes: int = 16_000_000
-    segment_seconds: float = 50.0
+    segment_seconds: float = 60.0
     deadline_base_seconds: float = 3600.0
     deadline_page_seconds: float = 10.0
     result_kept_seconds: float = 3 * DAY_SECONDS

@@ -44,8 +44,8 @@ def assemble(ports: PollPorts, document: Document, operations: Sequence[Operatio
     done = _segments_there(ports, document) if is_long else []
     while not done or done[-1][1] < document.pages:
         first = done[-1][1] + 1 if done else 1
-        if is_long and ports.clock.now() + ports.policy.segment_seconds > deadline:
-            raise NoTimeLeft(f"no time left to assemble pages from {first} on")
+        if is_long:
+            _time_for_segment(ports, deadline)
         segment = _segment(ports, operations, first)
         text, json = b"".join(segment.text), b"".join(segment.json)
         if first == 1:
@@ -61,7 +61,13 @@ def assemble(ports: PollPorts, document: Document, operations: Sequence[Operatio
         if whole:
             return
         done.append((first, segment.last))
+    _time_for_segment(ports, deadline)
     _join(ports, document, done, deadline)
+
+
+def _time_for_segment(ports: PollPorts, deadline: float) -> None:
+    if ports.clock.now() + ports.policy.segment_seconds > deadline:
+        raise NoTimeLeft("no time left for another segment")
 
 
 def _segments_there(ports: PollPorts, document: Document) -> list[tuple[int, int]]:
@@ -86,9 +92,7 @@ def _segment(ports: PollPorts, operations: Sequence[Operation], first: int) -> _
     return segment
 
 
-def _pages(
-    ports: PollPorts, operations: Sequence[Operation]
-) -> Iterator[tuple[Operation, RecognisedPage | None]]:
+def _pages(ports: PollPorts, operations: Sequence[Operation]) -> Iterator[tuple[Operation, RecognisedPage | None]]:
     """The pages as they were stored, in order; None for one that failed."""
     for start in range(0, len(operations), PAGES_AT_ONCE):
         some = operations[start : start + PAGES_AT_ONCE]

@@ -114,9 +114,9 @@ def _send_while_there_are(
             content = partial(source.page, page)
             row = turn.operations.get(page)
             sent = send_page(ports, submits_per_second, document, row, page, content, deadline)
-            if isinstance(sent, Settled) and sent.operation.final:
-                if not ports.documents.finish_page(document.id, document.run, page):
-                    turn.finished_last = True
+            failed = isinstance(sent, Settled) and sent.operation.final
+            if failed and not ports.documents.finish_page(document.id, document.run, page):
+                turn.finished_last = True
             turn.note(page, sent, ports.policy.setbacks_in_turn)
     except BaseException:
         turn.ended = True

@@ -1,4 +1,4 @@
-"""The source of a document that is being sent: opened once, when a page of it is first needed, and shared by threads."""
+"""The source of a document that is being sent: opened when a page of it is first needed, shared by threads."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ from textdrop.usecases.ask import Asked, ask, conclude, finish_page, is_running
 from textdrop.usecases.deliver import deliver
 
 LOOK_SECONDS = 0.5
+LOOK_SHARE = 4.0
 PAUSE_LOOK_SECONDS = 2.0
 SLEEP_MOST_SECONDS = 0.05
 HINTS_MOST = 5_000
@@ -140,21 +141,26 @@ def _renew(ports: PollPorts, memory: _Memory) -> bool:
 
 def _look(ports: PollPorts, memory: _Memory, now: float) -> None:
     """Reads the index: what is running, and which documents are due now or soon."""
-    memory.look_at = now + LOOK_SECONDS
-    soon = now + ports.policy.tick_stay_seconds
     try:
-        for due in ports.documents.due(DueKind.ASK, now, HINTS_MOST):
-            name = _name(due)
-            if name not in memory.running and not _handled(memory, name, due, now):
-                first = due.due_at + intervals.first_ask_seconds(memory.typical_seconds)
-                memory.running[name] = max(now, first)
-        deliveries = ports.documents.due(DueKind.DELIVER, soon, HINTS_MOST)
-        submits = ports.documents.due(DueKind.SUBMIT, soon, HINTS_MOST)
-        _look_at_pause(ports, memory, now, bool(submits))
+        _look_at_rows(ports, memory, now)
     except StoreUnavailable as error:
         ports.journal.failed("look_failed", error)
         memory.due_soon = True
-        return
+    # With thousands of rows a look takes its time: the most of it is for the work itself.
+    after = ports.clock.now()
+    memory.look_at = after + max(LOOK_SECONDS, LOOK_SHARE * (after - now))
+
+
+def _look_at_rows(ports: PollPorts, memory: _Memory, now: float) -> None:
+    soon = now + ports.policy.tick_stay_seconds
+    for due in ports.documents.due(DueKind.ASK, now, HINTS_MOST):
+        name = _name(due)
+        if name not in memory.running and not _handled(memory, name, due, now):
+            first = due.due_at + intervals.first_ask_seconds(memory.typical_seconds)
+            memory.running[name] = max(now, first)
+    deliveries = ports.documents.due(DueKind.DELIVER, soon, HINTS_MOST)
+    submits = ports.documents.due(DueKind.SUBMIT, soon, HINTS_MOST)
+    _look_at_pause(ports, memory, now, bool(submits))
     documents = [due for due in deliveries + submits if not _handled(memory, _name(due), due, now)]
     memory.documents = {_name(due): due for due in documents}
     memory.due_soon = any(_workable_at(memory, due) <= soon for due in documents)

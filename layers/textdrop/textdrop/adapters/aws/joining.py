@@ -65,9 +65,7 @@ def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, in_time: C
             made.append({"PartNumber": number, "ETag": _part(client, bucket, to, upload_id, number, part)})
         in_time()
         with as_store_unavailable("s3.CompleteMultipartUpload"):
-            client.complete_multipart_upload(
-                Bucket=bucket, Key=to, UploadId=upload_id, MultipartUpload={"Parts": made}
-            )
+            client.complete_multipart_upload(Bucket=bucket, Key=to, UploadId=upload_id, MultipartUpload={"Parts": made})
     except Exception:
         # What cannot be taken away now is so by the bucket's lifecycle rule.
         with suppress(StoreUnavailable), as_store_unavailable("s3.AbortMultipartUpload"):
