@@ -1,0 +1,137 @@
+"""A hundred uploads, every fifth of them hostile or met by a fault of the OCR service: none may harm the others."""
+
+import hashlib
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+from typing import Any
+
+import pikepdf
+from PIL import Image, ImageDraw
+
+EVERY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What is uploaded, what the OCR service is told to do with it, and how it must end."""
+
+    key: str
+    content: bytes
+    outcome: str = "succeeded"
+    reason: str | None = None
+    fault: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_good(self) -> bool:
+        """One of the eighty."""
+        return self.reason is None and not self.fault
+
+    @property
+    def fault_request(self) -> dict[str, Any]:
+        """What to tell the local OCR service, to strike this upload alone."""
+        return {**self.fault, "sha256": hashlib.sha256(self.content).hexdigest()}
+
+
+def uploads(count: int = 100) -> list[Upload]:
+    """So many uploads, every fifth of them bad, each content unlike any other."""
+    bad = islice(cycle([*_hostile(), *_faulty()]), count // EVERY)
+    listed = []
+    for number in range(count):
+        if number % EVERY == EVERY - 1:
+            listed.append(next(bad))
+        else:
+            listed.append(Upload(f"good/{number:03d}.png", image(number)))
+    return [
+        upload
+        if upload.is_good
+        else Upload(f"{number:03d} {upload.key}", upload.content, upload.outcome, upload.reason, upload.fault)
+        for number, upload in enumerate(listed)
+    ]
+
+
+def image(number: int, size: tuple[int, int] = (320, 120)) -> bytes:
+    """A small picture with a number on it."""
+    picture = Image.new("L", size, 255)
+    ImageDraw.Draw(picture).text((40, 30), f"No {1000 + number}", fill=0, font_size=56)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _hostile() -> Iterator[Upload]:
+    pdf = _pdf()
+    yield Upload("half.pdf", pdf[: len(pdf) // 2], "failed", "damaged")
+    yield Upload("locked.pdf", _pdf(encryption=pikepdf.Encryption(owner="o", user="u")), "failed", "encrypted")
+    yield Upload("nothing.pdf", b"", "skipped", "empty_file")
+    yield Upload("letter.docx", b"PK\x03\x04" + b"word/document.xml" * 9, "skipped", "unsupported_type")
+    yield Upload("huge.png", _png_of(60_000, 60_000), "failed", "image_too_large")
+    yield Upload("heavy.png", image(0) + bytes(10_000_000), "failed", "file_too_large")
+    yield Upload("bomb.pdf", _bomb(), "failed", "damaged")
+    yield Upload("endless strings.pdf", _endless_strings(), "failed", "damaged")
+    yield Upload("looped.pdf", _looped(), "failed", "damaged")
+    yield Upload("zeros.jpg", bytes(100_000), "skipped", "unsupported_type")
+
+
+def _faulty() -> Iterator[Upload]:
+    met: list[tuple[dict[str, Any], str, str | None]] = [
+        ({"kind": "reject", "rate": 1}, "failed", "rejected_by_ocr"),
+        ({"kind": "failing_operation", "rate": 1}, "failed", "failed_in_ocr"),
+        ({"kind": "5xx", "count": 1, "target": "submit"}, "succeeded", None),
+        ({"kind": "lost_answer", "count": 1, "target": "submit"}, "succeeded", None),
+        ({"kind": "429", "count": 1, "retry_after": 1, "target": "submit"}, "succeeded", None),
+        ({"kind": "cut_body", "count": 2, "target": "result"}, "succeeded", None),
+        ({"kind": "wrong_types", "count": 2, "target": "result"}, "succeeded", None),
+        ({"kind": "5xx", "count": 2, "target": "result"}, "succeeded", None),
+        ({"kind": "slow_recognition", "rate": 1, "seconds": 8}, "succeeded", None),
+        ({"kind": "large_body", "rate": 1, "target": "result"}, "failed", "internal"),
+    ]
+    for number, (fault, outcome, reason) in enumerate(met, start=500):
+        yield Upload(f"{fault['kind']}.png", image(number), outcome, reason, fault)
+
+
+def _pdf(**save: Any) -> bytes:
+    buffer = io.BytesIO()
+    with pikepdf.new() as document:
+        page = document.add_blank_page(page_size=(200, 200))
+        page.Contents = document.make_stream(b"0 0 m 100 100 l S " * 200)
+        document.save(buffer, **save)
+    return buffer.getvalue()
+
+
+def _png_of(width: int, height: int) -> bytes:
+    """A few bytes that say they are a picture of so many pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+def _bomb() -> bytes:
+    """An object stream that would unpack to a gigabyte."""
+    packed = zlib.compressobj(9)
+    data = b"".join(packed.compress(bytes(1_000_000)) for _ in range(1_000)) + packed.flush()
+    stream = b"<< /Type /ObjStm /N 3 /First 20 /Filter /FlateDecode /Length %d >>" % len(data)
+    return _damaged_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", stream + b"\nstream\n" + data + b"\nendstream"])
+
+
+def _endless_strings() -> bytes:
+    """Objects whose strings have no end: each is read to the end of the file."""
+    return _damaged_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", *[b"<< /A (without end >>"] * 10_000])
+
+
+def _looped() -> bytes:
+    """A list of pages that contains itself."""
+    return _damaged_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 2 >>"])
+
+
+def _damaged_pdf(objects: list[bytes]) -> bytes:
+    body = b"".join(b"%d 0 obj\n%b\nendobj\n" % (number, data) for number, data in enumerate(objects, start=1))
+    return b"%PDF-1.7\n" + body + b"trailer\n<< /Root 1 0 R >>\nstartxref\n9\n%%EOF\n"
