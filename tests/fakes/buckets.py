@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import schemas
 from fakes.faults import Fake, Faults, effect
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
@@ -132,7 +133,7 @@ class FakeSources(Fake):
 
 
 class FakeResults(Fake):
-    """The results bucket over a fake bucket."""
+    """The results bucket over a fake bucket. What documents end in is held against the published schemas."""
 
     port = "results"
 
@@ -145,6 +146,7 @@ class FakeResults(Fake):
     @effect
     def put(self, key: str, body: bytes, content_type: str) -> None:
         self._check(key)
+        schemas.check_file(key, body)
         self._store.put(key, body, content_type=content_type)
 
     @effect
