@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import schemas
 from local import processes
 from local.demo.account import Account
 
@@ -79,13 +80,20 @@ class WholeStack:
         )
         for message in answer.get("Messages", []):
             attributes = message.get("MessageAttributes", {})
-            self.notices.append(
-                Notice(
-                    body=json.loads(message["Body"]),
-                    attributes={name: given["StringValue"] for name, given in attributes.items()},
-                )
+            notice = Notice(
+                body=schemas.checked(message["Body"], "textdrop.notice/1"),
+                attributes={name: given["StringValue"] for name, given in attributes.items()},
             )
+            self._check_own_file(notice)
+            self.notices.append(notice)
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _check_own_file(self, notice: Notice) -> None:
+        """The document's own result or error, which stays whatever is uploaded later, agrees with its schema."""
+        kind, suffix = ("result", ".ocr.json") if "json" in notice.body["files"] else ("error", ".error.json")
+        key = f".textdrop/documents/{notice.body['document']}/result{suffix}"
+        body = self.account.s3.get_object(Bucket=self.account.results_bucket, Key=key)["Body"].read()
+        schemas.checked(body, f"textdrop.{kind}/1")
 
     def read(self, notice: Notice, kind: str) -> bytes:
         """The content of one of the notice's files."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import schemas
 from fakes.faults import Fake, Faults, effect
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
@@ -152,7 +153,7 @@ class FakeSources(Fake):
 
 
 class FakeResults(Fake):
-    """The results bucket over a fake bucket."""
+    """The results bucket over a fake bucket. What documents end in is held against the published schemas."""
 
     port = "results"
 
@@ -165,6 +166,7 @@ class FakeResults(Fake):
     @effect
     def put(self, key: str, body: bytes, content_type: str) -> None:
         self._check(key)
+        schemas.check_file(key, body)
         self._store.put(key, body, content_type=content_type)
 
     @effect

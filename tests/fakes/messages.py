@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import schemas
 from fakes.faults import Fake, Faults, effect
 from textdrop.core.documents import Resume
 
@@ -19,7 +21,10 @@ class Notice:
 
 
 class FakeNotices(Fake):
-    """`published` are the notices that the topic accepted, in order."""
+    """`published` are the notices that the topic accepted, in order.
+
+    A body that tells of a document is held against the published schema; the topic itself takes any.
+    """
 
     port = "notices"
 
@@ -30,7 +35,10 @@ class FakeNotices(Fake):
     @effect
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
         sent = {name: _carried(value) for name, value in attributes.items() if value}
-        self.published.append(Notice(_carried(body), sent))
+        carried = _carried(body)
+        if "document" in json.loads(carried):
+            schemas.checked(carried, "textdrop.notice/1")
+        self.published.append(Notice(carried, sent))
 
 
 def _carried(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local import readme
+from local.results_page.whole_files import result_file
 from textdrop.core import results
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
@@ -25,7 +26,6 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import Reason
 from textdrop.core.pages import Block, Line, RecognisedPage, Word
-from whole_files import result_file
 
 TOP = Path(__file__).resolve().parents[2]
 TEXT = (TOP / "README.md").read_text("utf-8")

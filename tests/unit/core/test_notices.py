@@ -1,7 +1,7 @@
 """Notices: small, findable, filterable. The samples in `events/` are made by `core.results`, and stay so.
 
 After a change to the notice, write the samples anew with
-`PYTHONPATH=layers/textdrop .venv/bin/python tests/unit/core/test_notices.py`.
+`PYTHONPATH=layers/textdrop:tests .venv/bin/python tests/unit/core/test_notices.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import schemas
 from textdrop.core import problems, results
 from textdrop.core.documents import (
     Document,
@@ -105,9 +106,8 @@ def operations_without_text(*pages: int) -> list[Operation]:
 def notice(
     document: Document, published: bool = True, newest: bool = True, operations: Sequence[Operation] = ()
 ) -> dict[str, Any]:
-    value = json.loads(results.notice(document, operations, BUCKET, published, newest))
-    assert isinstance(value, dict)
-    return value
+    """The notice, which agrees with its published schema."""
+    return schemas.checked(results.notice(document, operations, BUCKET, published, newest))
 
 
 def sample(document: Document) -> str:
@@ -188,7 +188,7 @@ def test_a_partial_outcome_names_its_pages_and_reasons() -> None:
 def test_the_id_tells_repeats_from_new_outcomes() -> None:
     repeated = replace(SUCCEEDED, rev=9, attempts=3, holder="w2", due_at=5.0)
     assert results.notice(repeated, [], BUCKET, True, True) == results.notice(SUCCEEDED, [], BUCKET, True, True)
-    others = [replace(SUCCEEDED, run=2), replace(SUCCEEDED, outcome=Outcome.FAILED), FAILED]
+    others = [replace(SUCCEEDED, run=2), replace(FAILED, id=SUCCEEDED.id), FAILED]
     assert len({notice(document)["id"] for document in [SUCCEEDED, *others]}) == 4
 
 
@@ -204,7 +204,10 @@ def test_of_very_many_failed_pages_the_first_are_named() -> None:
 
 @given(key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1), outcome=st.sampled_from(Outcome))
 def test_whatever_the_key_the_notice_is_json_and_says_it(key: str, outcome: Outcome) -> None:
-    document = replace(SUCCEEDED, source=replace(SUCCEEDED.source, key=key), outcome=outcome)
+    problem = None if outcome is Outcome.SUCCEEDED else SKIPPED.problem
+    recognized = 1 if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else 0
+    document = replace(SUCCEEDED, outcome=outcome, problem=problem, pages_recognized=recognized)
+    document = replace(document, source=replace(SUCCEEDED.source, key=key))
     assert notice(document)["source"]["key"] == key
 
 

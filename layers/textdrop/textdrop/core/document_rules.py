@@ -129,7 +129,8 @@ def _concluded(row: Document, seen: see.PagesLooked, now: float, policy: Policy)
         return _delivering(row, Outcome.SUCCEEDED, None, recognized, now)
     if recognized:
         return _delivering(row, Outcome.PARTIAL, found[0], recognized, now)
-    return _delivering(row, Outcome.FAILED, problems.no_page_has_text(found), 0, now)
+    outcome = Outcome.SKIPPED if all(problem.reason in SKIPPED for problem in found) else Outcome.FAILED
+    return _delivering(row, outcome, problems.no_page_has_text(found), 0, now)
 
 
 def _guarded(row: Document, seen: see.PagesLooked, now: float, policy: Policy) -> Document:

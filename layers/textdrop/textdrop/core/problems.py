@@ -87,7 +87,7 @@ def rejected(trace: Trace) -> Problem:
     return Problem(
         Reason.REJECTED_BY_OCR,
         "The OCR service refused the page.",
-        "See the service's code and message in the error file, correct the file or its options, and upload it again.",
+        "See the service's code and message in the result or error file, correct the file or its options, and upload it again.",
         trace,
     )
 
@@ -97,7 +97,7 @@ def failed_in_service(trace: Trace) -> Problem:
     return Problem(
         Reason.FAILED_IN_OCR,
         "The OCR service failed to recognise the page.",
-        "See the service's code and message in the error file. If the file looks right, upload it again.",
+        "See the service's code and message in the result or error file. If the file looks right, upload it again.",
         trace,
     )
 

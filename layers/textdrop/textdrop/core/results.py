@@ -240,8 +240,8 @@ def _operation(operation: Operation) -> dict[str, Any] | None:
     if described is None:
         return None
     failed = operation.problem.trace if operation.problem else None
-    error = {"code": failed.code, "message": failed.message} if failed and failed.code else None
-    return {**asdict(described), "error": error}
+    error = {"code": failed.code, "message": failed.message or None} if failed and failed.code else None
+    return {**{name: value or None for name, value in asdict(described).items()}, "error": error}
 
 
 def _problem(problem: Problem | None) -> dict[str, Any] | None:

@@ -1,0 +1,379 @@
+"""The published schemas say what the code writes: the same lists, the same fields, nothing more and nothing less."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, get_args, get_type_hints
+
+import jsonschema_rs
+import pytest
+
+import schemas
+from fakes import FakeBucket, FakeClock, FakeNotices, FakeResults
+from local.results_page import examples
+from textdrop.adapters.yandex import recognition
+from textdrop.core import errors, keys, options, pages, results
+from textdrop.core.answers import OperationDescription
+from textdrop.core.documents import Operation, OperationState, Options, Outcome
+from textdrop.core.files import MediaType
+from world import World
+
+RESULT, ERROR, NOTICE = "textdrop.result/1", "textdrop.error/1", "textdrop.notice/1"
+FOLDER = schemas.FOLDER
+
+
+def parts(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in a schema's JSON, with its place."""
+    if isinstance(value, dict):
+        yield path, value
+        for name, inner in value.items():
+            yield from parts(inner, f"{path}/{name}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from parts(inner, f"{path}/{number}")
+
+
+def objects(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The parts that describe an object of ours; conditions (if, then, else) only narrow one."""
+    for path, part in parts(schemas.SCHEMAS[name]):
+        if "properties" in part and not re.search(r"/(if|then|else)(/|$)|/contains$", path):
+            yield path, part
+
+
+# --- their form -------------------------------------------------------------------------------------------------------
+
+
+def test_there_is_one_for_each_kind_of_file() -> None:
+    assert {results.RESULT_SCHEMA, results.ERROR_SCHEMA, results.NOTICE_SCHEMA} == set(schemas.SCHEMAS)
+
+
+@pytest.mark.parametrize("name", schemas.SCHEMAS)
+def test_it_is_a_schema_of_2020_12_named_after_what_files_say(name: str) -> None:
+    schema = schemas.SCHEMAS[name]
+    kind, _, version = name.removeprefix("textdrop.").partition("/")
+    assert json.loads((FOLDER / f"{kind}-{version}.json").read_text("utf-8")) == schema
+    assert schema["$id"] == f"urn:textdrop:{kind}:{version}"
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema_rs.meta.validate(schema)
+
+
+@pytest.mark.parametrize("name", schemas.SCHEMAS)
+def test_every_field_is_described(name: str) -> None:
+    undescribed = [
+        f"{path}/{field}"
+        for path, part in objects(name)
+        for field, described in part["properties"].items()
+        if not described.get("description", "").endswith(".")
+    ]
+    undescribed += [
+        part for part, described in schemas.SCHEMAS[name]["$defs"].items() if "description" not in described
+    ]
+    assert undescribed == []
+
+
+@pytest.mark.parametrize("name", schemas.SCHEMAS)
+def test_every_field_that_may_be_null_says_when(name: str) -> None:
+    silent = [
+        f"{path}/{field}"
+        for path, part in objects(name)
+        for field, described in part["properties"].items()
+        if may_be_null(described) and "null" not in described["description"].lower()
+    ]
+    assert silent == []
+
+
+def may_be_null(field: dict[str, Any]) -> bool:
+    if "anyOf" in field:
+        return any(map(may_be_null, field["anyOf"]))
+    return None in field.get("enum", []) or "null" in field.get("type", [])
+
+
+@pytest.mark.parametrize("name", schemas.SCHEMAS)
+def test_every_field_is_required_and_no_other_allowed(name: str) -> None:
+    for path, part in objects(name):
+        assert part["type"] == "object", path
+        assert part["required"] == list(part["properties"]), path
+        assert part["additionalProperties"] is False, path
+
+
+def test_what_schemas_share_is_the_same_in_each() -> None:
+    shared: dict[str, Any] = {}
+    for schema in schemas.SCHEMAS.values():
+        for name, part in schema["$defs"].items():
+            assert shared.setdefault(name, part) == part, name
+
+
+@pytest.mark.parametrize("name", schemas.SCHEMAS)
+def test_every_part_is_used(name: str) -> None:
+    schema = schemas.SCHEMAS[name]
+    used = {part["$ref"].removeprefix("#/$defs/") for _, part in parts(schema) if "$ref" in part}
+    assert used == set(schema["$defs"])
+
+
+# --- the code's lists -------------------------------------------------------------------------------------------------
+
+REASONS = {str(reason) for reason in errors.Reason}
+SKIPPED = {str(reason) for reason in errors.SKIPPED}
+RECOGNISED = {str(outcome) for outcome in Outcome if keys.TEXT in keys.suffixes(outcome)}
+OUTCOMES = {str(outcome) for outcome in Outcome}
+ENDS = {str(state) for state in OperationState if Operation("", 1, 1, state).final}
+LANGUAGES = {options.ANY_LANGUAGE, *options.SHARED_LANGUAGES, *options.SINGLE_LANGUAGES}
+TURNS = {None, 0, *recognition._TURNS.values()}
+LISTS: dict[tuple[str, str], set[Any]] = {
+    (RESULT, "/properties/outcome"): RECOGNISED,
+    (ERROR, "/properties/outcome"): OUTCOMES - RECOGNISED,
+    (ERROR, "/then/properties/reason"): SKIPPED,
+    (NOTICE, "/properties/outcome"): OUTCOMES,
+    (NOTICE, "/allOf/1/if/properties/outcome"): RECOGNISED,
+    (NOTICE, "/allOf/3/then/properties/reason"): SKIPPED,
+    (RESULT, "/$defs/page/properties/status"): ENDS,
+    (ERROR, "/$defs/sent_page/properties/status"): ENDS,
+    (RESULT, "/$defs/page/properties/rotate"): TURNS,
+    (RESULT, "/$defs/block/properties/type"): set(recognition._LAYOUTS),
+}
+for _name in schemas.SCHEMAS:
+    LISTS[_name, "/$defs/reason"] = REASONS
+    LISTS[_name, "/$defs/model"] = set(options.MODELS)
+    LISTS[_name, "/$defs/source/properties/media_type"] = {None, *get_args(MediaType)}
+for _name in (RESULT, ERROR):
+    LISTS[_name, "/$defs/language"] = LANGUAGES
+    LISTS[_name, "/$defs/origin"] = set(get_args(get_type_hints(Options)["model_from"]))
+
+
+@pytest.mark.parametrize("name", schemas.SCHEMAS)
+def test_every_list_is_the_codes(name: str) -> None:
+    written = {(name, path): part["enum"] for path, part in parts(schemas.SCHEMAS[name]) if "enum" in part}
+    assert {place: set(values) for place, values in written.items()} == {
+        place: values for place, values in LISTS.items() if place[0] == name
+    }
+    assert all(len(values) == len(set(values)) for values in written.values())
+
+
+def test_both_choices_of_options_come_from_the_same_places() -> None:
+    hints = get_type_hints(Options)
+    assert get_args(hints["languages_from"]) == get_args(hints["model_from"])
+
+
+def test_block_types_are_those_that_the_core_tells_of() -> None:
+    told = re.sub(r"\s+", " ", pages.Block.__doc__ or "").partition(":")[2]
+    assert set(re.findall(r"\w+", told)) == set(recognition._LAYOUTS)
+
+
+def test_a_notices_id_ends_in_an_outcome() -> None:
+    pattern = schemas.SCHEMAS[NOTICE]["properties"]["id"]["pattern"]
+    assert set(re.findall(r"\(([a-z|]+)\)", pattern)[0].split("|")) == OUTCOMES
+
+
+@pytest.mark.parametrize(
+    ("part", "record"),
+    [
+        ("word", pages.Word),
+        ("line", pages.Line),
+        ("block", pages.Block),
+        ("cell", pages.Cell),
+        ("table", pages.Table),
+        ("entity", pages.Entity),
+        ("service", errors.Trace),
+    ],
+)
+def test_the_fields_are_the_codes(part: str, record: type) -> None:
+    [described] = {json.dumps(s["$defs"][part]) for s in schemas.SCHEMAS.values() if part in s["$defs"]}
+    assert list(json.loads(described)["properties"]) == list(get_type_hints(record))
+
+
+def test_a_page_has_the_fields_of_a_recognised_page_and_an_operation_those_of_its_description() -> None:
+    described = schemas.SCHEMAS[RESULT]["$defs"]
+    assert set(get_type_hints(pages.RecognisedPage)) < set(described["page"]["properties"])
+    assert [*get_type_hints(OperationDescription), "error"] == list(described["operation"]["properties"])
+
+
+# --- what they let through --------------------------------------------------------------------------------------------
+
+
+def every_page() -> Any:
+    """A result with a page of every form."""
+    value = examples.partial()
+    value["pages"] += [examples.rotated(), examples.with_table(), examples.with_entities(), examples.with_markdown()]
+    value["pages"][0]["operation"]["metadata"] = {"of": ["the service"]}
+    return value
+
+
+WRITTEN: dict[str, Any] = {
+    "succeeded": examples.succeeded(),
+    "every page": every_page(),
+    "failed": examples.failed(),
+    "skipped": examples.skipped(),
+    **{f"notice {name}": examples.notice(document) for name, document in examples.NOTICES.items()},
+}
+COUNTS = {"run", "number", "size", "width", "height", "row", "column", "row_span", "column_span", "rows", "columns"}
+COUNTS |= {"total", "recognized", "failed", "attempts", "unconfirmed_submits", "duration_seconds"}
+FROM_ONE = {"run", "number", "row_span", "column_span", "attempts"}
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where each value in a JSON value stands; not inside the service's own metadata."""
+    if path:
+        yield path
+    if path[-1:] == ("metadata",):
+        return
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in inner:
+        yield from places(item, (*path, name))
+
+
+def at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for name in path:
+        value = value[name]
+    return value
+
+
+def wrong(name: str | int, value: Any) -> Iterator[Any]:
+    """What must not stand in this value's place."""
+    if name != "metadata":
+        yield {"unexpected": True}
+    yield [None]
+    if not isinstance(value, bool):
+        yield True
+    match value:
+        case bool():
+            yield "true"
+        case str():
+            yield 5
+        case int() | float():
+            yield str(value)
+            if name != "duration_seconds":
+                yield value + 0.5
+    if name in COUNTS and isinstance(value, int | float):
+        yield -1
+    if name in FROM_ONE:
+        yield 0
+    if isinstance(value, str) and (name in ("schema", "id", "document", "at") or str(name).endswith("_at")):
+        yield from () if name in ("created_at", "modified_at") else ("2026-03-14 09:26", "", f"{value} ", "Ё")
+
+
+def changed(value: Any) -> Iterator[tuple[str, Any]]:
+    """The value with one thing wrong, for every one thing."""
+    for path in places(value):
+        *above, name = path
+        if isinstance(at(value, tuple(above)), dict):
+            without = copy.deepcopy(value)
+            del at(without, tuple(above))[name]
+            yield f"without {path}", without
+        if isinstance(at(value, path), dict) and name != "metadata":
+            more = copy.deepcopy(value)
+            at(more, path)["unexpected"] = None
+            yield f"more in {path}", more
+        for other in wrong(name, at(value, path)):
+            replaced = copy.deepcopy(value)
+            at(replaced, tuple(above))[name] = other
+            yield f"{other!r} at {path}", replaced
+    yield "more at the top", {**value, "unexpected": None}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_what_is_written_agrees_and_with_any_one_thing_wrong_it_does_not(kind: str) -> None:
+    value = WRITTEN[kind]
+    assert schemas.problems(value, value["schema"]) == []
+    passed = [what for what, other in changed(value) if not schemas.problems(other, value["schema"])]
+    assert passed == []
+
+
+def edited(value: Any, **fields: Any) -> Any:
+    return {**copy.deepcopy(value), **fields}
+
+
+ONE_PAGE = WRITTEN["succeeded"]["pages"][0]
+FAILED_PAGE = WRITTEN["every page"]["pages"][1]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        edited(WRITTEN["succeeded"], pages=[]),
+        edited(WRITTEN["succeeded"], pages=[ONE_PAGE, FAILED_PAGE]),
+        edited(WRITTEN["succeeded"], outcome="partial"),
+        edited(WRITTEN["every page"], pages=[FAILED_PAGE]),
+        edited(WRITTEN["every page"], pages=[ONE_PAGE]),
+        edited(WRITTEN["every page"], pages=[edited(FAILED_PAGE, reason=None), ONE_PAGE]),
+        edited(WRITTEN["every page"], pages=[edited(FAILED_PAGE, text="something"), ONE_PAGE]),
+        edited(WRITTEN["every page"], pages=[edited(FAILED_PAGE, width=10), ONE_PAGE]),
+        edited(WRITTEN["every page"], pages=[FAILED_PAGE, edited(ONE_PAGE, reason="damaged")]),
+        edited(WRITTEN["every page"], pages=[FAILED_PAGE, edited(ONE_PAGE, operation=None)]),
+        edited(WRITTEN["succeeded"], outcome="failed"),
+        edited(WRITTEN["failed"], outcome="partial"),
+        edited(WRITTEN["skipped"], reason="damaged"),
+        edited(WRITTEN["failed"], pages=[edited(WRITTEN["failed"]["pages"][0], problem=None)]),
+        edited(WRITTEN["notice succeeded"], reason="damaged"),
+        edited(WRITTEN["notice partial"], reason=None),
+        edited(WRITTEN["notice skipped"], reason="damaged"),
+        edited(WRITTEN["notice failed"], files=WRITTEN["notice partial"]["files"]),
+        edited(WRITTEN["notice partial"], files=WRITTEN["notice failed"]["files"]),
+        edited(WRITTEN["notice partial"], published=True, newest=False),
+        edited(WRITTEN["notice failed"], pages={"total": 2, "recognized": 1, "failed": 1}),
+    ],
+)
+def test_what_does_not_go_together_is_refused(value: Any) -> None:
+    assert schemas.problems(value, value["schema"])
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [
+        [],
+        [[1, 2], [3, 2], [3, 4]],
+        [[1, 2], [3, 2], [3, 4], [1, 4], [1, 2]],
+        [[1, 2], [3, 2], [3, 4], [1, 4.5]],
+        [[1, 2], [3, 2], [3, 4], [1, 4, 0]],
+        [[1, 2], [3, 2], [3, 4], [1, None]],
+        [{"x": 1, "y": 2}] * 4,
+        None,
+    ],
+)
+def test_a_polygon_is_four_pairs_of_integers(polygon: Any) -> None:
+    value = copy.deepcopy(WRITTEN["succeeded"])
+    value["pages"][0]["blocks"][0]["lines"][0]["words"][0]["polygon"] = polygon
+    assert schemas.problems(value, RESULT)
+
+
+# --- where they are put to use ----------------------------------------------------------------------------------------
+
+OWN = f".textdrop/documents/{'0a' * 16}/result"
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(keys.JSON, "succeeded"), (keys.ERROR, "failed")])
+def test_the_fake_bucket_refuses_what_its_schema_does(suffix: str, kind: str) -> None:
+    bucket = FakeResults(FakeBucket("results", FakeClock()))
+    own = keys.own("0a" * 16, suffix)
+    assert own == OWN + suffix
+    bucket.put(own, json.dumps(WRITTEN[kind]).encode(), "application/json")
+    others: list[Any] = [edited(WRITTEN[kind], unexpected=1), WRITTEN["notice failed"], {}, []]
+    for other in others:
+        with pytest.raises(pytest.fail.Exception):
+            bucket.put(own, json.dumps(other).encode(), "application/json")
+
+
+def test_a_page_as_received_is_the_services_own() -> None:
+    bucket = FakeResults(FakeBucket("results", FakeClock()))
+    bucket.put(keys.page("0a" * 16, 1, 1), b'{"result": {}}\n', "application/json")
+    assert bucket.get(keys.page("0a" * 16, 1, 1)) == b'{"result": {}}\n'
+
+
+def test_the_fake_topic_refuses_what_its_schema_does() -> None:
+    topic, good = FakeNotices(), WRITTEN["notice partial"]
+    topic.publish(json.dumps(good), {})
+    for other in (edited(good, unexpected=1), edited(good, schema=RESULT), edited(good, at="today")):
+        with pytest.raises(pytest.fail.Exception):
+            topic.publish(json.dumps(other), {})
+    assert len(topic.published) == 1
+
+
+@pytest.mark.parametrize(("name", "body"), [(RESULT, b"page"), (ERROR, b"damaged"), (NOTICE, b"page")])
+def test_no_use_case_hides_that_a_file_does_not_agree(monkeypatch: pytest.MonkeyPatch, name: str, body: bytes) -> None:
+    monkeypatch.setitem(schemas._VALIDATORS, name, jsonschema_rs.Draft202012Validator(False))
+    world = World()
+    world.upload("a.png", body)
+    with pytest.raises(pytest.fail.Exception, match=name):
+        world.run()
