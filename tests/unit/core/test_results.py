@@ -220,7 +220,7 @@ def test_a_partial_result_says_which_pages_failed_and_why() -> None:
         "problem": {
             "reason": "failed_in_ocr",
             "what": "The OCR service failed to recognise the page.",
-            "advice": "See the service's code and message in the result or error file. If the file looks right, upload it again.",
+            "advice": problems.failed_in_service(FAILURE).advice,
             "service": service,
         },
         "width": None,
