@@ -23,6 +23,7 @@ ENVIRONMENTS = {
     "dev": ROOT / ".venv",
     "sam": VENVS / "sam",
     "ministack": VENVS / "ministack",
+    "lambda": VENVS / "lambda",
 }
 
 ADVICE = """\

@@ -96,7 +96,8 @@ def write_port(path: Path, port: int) -> None:
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
     settings, port_file = parse(arguments)
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s ocr %(message)s", datefmt="%H:%M:%S")
+    form = "%(asctime)s.%(msecs)03d %(levelname)s %(message)s"  # local.logs reads it
+    logging.basicConfig(stream=sys.stderr, format=form, datefmt="%Y-%m-%dT%H:%M:%S")
     log.setLevel(logging.INFO)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

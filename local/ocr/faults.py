@@ -1,5 +1,6 @@
 """The faults that the service was told to have: whom they strike and how often; by count or by rate, seeded."""
 
+import logging
 import random
 import threading
 from collections import Counter
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 
 from local.ocr.kinds import KINDS, MEANT, Course, Kind, Parameters, TokenLife, Wait, is_number
 from local.ocr.protocol import IAM, SUBMIT, Answer
+
+log = logging.getLogger("local.ocr")
 
 GENERAL_FIELDS = ("kind", "count", "rate", "burst", "target", "sha256")
 
@@ -121,6 +124,7 @@ class Faults:
                 if strikes:
                     self._struck[fault.name] += 1
             if strikes:
+                log.info("fault met kind=%s target=%s", fault.name, target)
                 yield fault
 
 

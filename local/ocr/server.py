@@ -1,19 +1,24 @@
 """Puts the service on a port of 127.0.0.1, over HTTP/1.1 with connections kept alive; tests too `start` it here."""
 
+import json
 import logging
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from local.ocr.authorized_key import read_public
 from local.ocr.protocol import (
+    IAM,
     IAM_PATH,
     NOT_FOUND,
+    RESULT,
     STATUS,
+    SUBMIT,
     Answer,
     error_answer,
     proxy_answer,
@@ -37,6 +42,9 @@ SUBMIT_PATH = "/ocr/v1/recognizeTextAsync"
 RESULT_PATH = "/ocr/v1/getRecognition"
 STATUS_PATH = "/operations/"
 ADMIN_PATH = "/_admin/"
+
+TARGET_OF_PATH = {SUBMIT_PATH: SUBMIT, RESULT_PATH: RESULT, IAM_PATH: IAM}
+_OPERATION_ID = re.compile("[a-z0-9]{1,50}")
 
 
 class OcrServer:
@@ -74,8 +82,16 @@ class OcrServer:
         self._engine.close()
 
 
-def start(settings: Settings, *, clock: Callable[[], float] = time.time) -> OcrServer:
+def start(
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    wait: Callable[[float], None] | None = None,
+) -> OcrServer:
     """Start a service on 127.0.0.1 and return once it listens. `clock` gives epoch seconds.
+
+    `wait` returns after so many seconds, for the faults that are slow; without it they really wait, at most until
+    the server stops.
 
     Raises OSError (port taken), local.ocr.table.TableError, local.ocr.tessdata.TessdataError,
     local.ocr.authorized_key.AuthorizedKeyError.
@@ -83,12 +99,12 @@ def start(settings: Settings, *, clock: Callable[[], float] = time.time) -> OcrS
     keys = [read_public(path) for path in settings.authorized_keys]
     stopping = threading.Event()
 
-    def wait(seconds: float) -> None:
+    def wait_or_stop(seconds: float) -> None:
         stopping.wait(seconds)
 
     engine = _engine(settings)
     try:
-        service = Service(settings, engine, keys=keys, clock=clock, wait=wait)
+        service = Service(settings, engine, keys=keys, clock=clock, wait=wait or wait_or_stop)
         return OcrServer(service, engine, settings.port, stopping)
     except BaseException:
         engine.close()
@@ -157,10 +173,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, answer: Callable[[str, bytes], Answer]) -> None:
         try:
             body = self._body()
-            if body is None:
-                self._send(proxy_answer(413))
-                return
-            self._send(answer(self.path, body))
+            given = proxy_answer(413) if body is None else answer(self.path, body)
+            if log.isEnabledFor(logging.INFO) and (told := exchange(self.command, self.path, given)):
+                log.info("%s", told)
+            self._send(given)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
 
@@ -169,9 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(path)
         headers = self._headers()
         if parts.path == RESULT_PATH:
-            query = parse_qs(parts.query)
-            names = query.get("operationId") or query.get("operation_id") or [""]
-            return service.result(headers, names[0])
+            return service.result(headers, _asked_for(parts))
         if parts.path.startswith(STATUS_PATH):
             return service.status(headers, unquote(parts.path.removeprefix(STATUS_PATH)))
         return self._other("GET", parts.path, body)
@@ -244,6 +258,44 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are logged as events by the service, not as lines of HTTP."""
+
+
+def exchange(method: str, path: str, answer: Answer) -> str:
+    """A request and its answer for the log: the method, what was asked of which operation, the status.
+
+    Nothing else of either is in it. Empty for the admin endpoint, whose acts the service logs.
+    """
+    parts = urlsplit(path)
+    if parts.path.startswith(ADMIN_PATH):
+        return ""
+    target = STATUS if parts.path.startswith(STATUS_PATH) else TARGET_OF_PATH.get(parts.path, "unknown")
+    line = f"request method={method} target={target}"
+    if (operation_id := _operation_of(target, parts, answer)) and _OPERATION_ID.fullmatch(operation_id):
+        line += f" operation={operation_id}"
+    if answer.cut:
+        return f"{line} status=none"
+    sent = "" if answer.sent_bytes is None else f" cut_after_bytes={answer.sent_bytes}"
+    return f"{line} status={answer.status}{sent}"
+
+
+def _operation_of(target: str, parts: SplitResult, answer: Answer) -> str:
+    if target == STATUS:
+        return parts.path.removeprefix(STATUS_PATH)
+    if target == RESULT:
+        return _asked_for(parts)
+    if target != SUBMIT or answer.status != 200:
+        return ""
+    try:
+        made = json.loads(answer.body)
+    except (ValueError, RecursionError):  # a fault has been at it
+        return ""
+    return str(made.get("id", "")) if isinstance(made, dict) else ""
+
+
+def _asked_for(parts: SplitResult) -> str:
+    """The operation that a request for a result names, or ""."""
+    query = parse_qs(parts.query)
+    return (query.get("operationId") or query.get("operation_id") or [""])[0]
 
 
 def _in_chunks(body: bytes) -> bytes:

@@ -11,5 +11,6 @@ compile --universal --group pyproject.toml:uv --output-file local/requirements/u
 compile --universal pyproject.toml --group dev --output-file local/requirements/dev.txt "$@"
 compile --universal --group pyproject.toml:sam --output-file local/requirements/sam.txt "$@"
 compile --universal --group pyproject.toml:ministack --output-file local/requirements/ministack.txt "$@"
+compile --universal --group pyproject.toml:lambda --output-file local/requirements/lambda.txt "$@"
 compile --python-platform x86_64-manylinux_2_28 --constraint local/requirements/dev.txt pyproject.toml \
     --output-file layers/dependencies/requirements.txt "$@"

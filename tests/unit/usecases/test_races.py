@@ -213,3 +213,12 @@ def test_a_worker_stalled_past_its_lease_writes_no_file_of_an_outcome_that_was_r
     assert reason(world, document) is Reason.INTERNAL
     assert world.json(f".textdrop/documents/{document.id}/result.error.json")["reason"] == "internal"
     assert world.json("x.png.error.json")["reason"] == "internal"
+
+
+def test_a_page_that_may_have_been_paid_for_by_a_dead_worker_is_counted() -> None:
+    world = World()
+    document = world.upload("a.png", b"page")
+    kill(world, "ocr.submit", "after")
+    world.run()
+    assert world.operation(document).unknowns == 1
+    assert world.journal.counts["SubmitsUnknown"] == 1

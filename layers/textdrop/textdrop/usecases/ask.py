@@ -52,20 +52,22 @@ class Asked:
 def ask(ports: PollPorts, operation: Operation, typical_seconds: float) -> Asked:
     """Asks once. A result is stored before its row says so. Raises StoreUnavailable; the row is then as it was."""
     asked_at = ports.clock.now()
+    throttled_seconds = 0.0
     try:
         seen = _result(ports, operation, asked_at, typical_seconds)
     except OcrThrottled as error:
         ports.journal.counted("AsksThrottled")
         wish = error.retry_after_seconds
         seconds = ports.policy.throttle_pause_seconds if wish is None else wish
-        return Asked(
-            operation,
-            throttled_seconds=min(seconds, ports.policy.throttle_most_seconds),
-        )
+        throttled_seconds = min(seconds, ports.policy.throttle_most_seconds)
+        seen = AskFailed(asked_at)
+        # A recognition that used up some resource of the service ends in the very code of a quota.
+        if _overdue(operation, asked_at, typical_seconds):
+            seen = _status(ports, operation, seen)
     moved = move_operation(ports, operation, seen)
     if moved is None or not moved.final:
-        return Asked(moved)
-    return Asked(moved, finish_page(ports, moved))
+        return Asked(moved, throttled_seconds=throttled_seconds)
+    return Asked(moved, finish_page(ports, moved), throttled_seconds)
 
 
 def finish_page(ports: PollPorts, operation: Operation) -> Document | None:
@@ -98,8 +100,10 @@ def _result(ports: PollPorts, operation: Operation, asked_at: float, typical_sec
         return Unreadable(problems.result_too_large(error.trace))
     except OcrError as error:
         seen = _unanswered(ports, operation, error, asked_at)
-        # The service answered, without a result: it may still tell whether the operation failed.
-        return _status(ports, operation, seen) if isinstance(error, _ANSWERED) else seen
+        # The service answered, without a result: it may still tell whether the operation failed. A 499 or 504 in its
+        # own words may be the operation's, which was cancelled or took too long.
+        own = error.trace.code != 0 and _overdue(operation, asked_at, typical_seconds)
+        return _status(ports, operation, seen) if own or isinstance(error, _ANSWERED) else seen
     match answer:
         case Recognition(body):
             key = keys.page(operation.document_id, operation.run, operation.page)
@@ -107,10 +111,11 @@ def _result(ports: PollPorts, operation: Operation, asked_at: float, typical_sec
             return Recognised()
         case NotReady():
             seen = NotDone(asked_at)
-            age = asked_at - (operation.submitted_at or asked_at)
-            if intervals.overdue(age, typical_seconds):
-                return _status(ports, operation, seen)
-            return seen
+            return _status(ports, operation, seen) if _overdue(operation, asked_at, typical_seconds) else seen
+
+
+def _overdue(operation: Operation, asked_at: float, typical_seconds: float) -> bool:
+    return intervals.overdue(asked_at - (operation.submitted_at or asked_at), typical_seconds)
 
 
 def _status(ports: PollPorts, operation: Operation, seen: OperationSeen) -> OperationSeen:

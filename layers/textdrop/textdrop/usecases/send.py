@@ -137,6 +137,9 @@ def _consider(
         elif moved is row:
             return Lost() if row.state is OperationState.SUBMITTING else row
         else:
+            if moved.unknowns > row.unknowns:
+                # An intent that its worker left behind: the page may have been sent, and billed.
+                ports.journal.counted("SubmitsUnknown")
             row = moved
 
 

@@ -1,0 +1,236 @@
+"""The client held to every kind of fault of the local OCR service: an answer is read, or is an error of its class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from integration.fault_stage import HIT, RECOGNITION_SECONDS, Stage, whole_text
+from local.ocr.kinds import KINDS
+from local.ocr.protocol import IAM, RESULT, STATUS, SUBMIT, TARGETS
+from textdrop.adapters.yandex.client import YandexOcr
+from textdrop.core import errors
+from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
+
+Lost, Malformed, Large = errors.OcrAnswerLost, errors.OcrAnswerMalformed, errors.OcrAnswerTooLarge
+Refused, Missing, Rejected = errors.OcrCredentialsRefused, errors.OcrCredentialsMissing, errors.OcrRejected
+Throttled, Unavailable, Unreachable = errors.OcrThrottled, errors.OcrUnavailable, errors.OcrUnreachable
+Unknown = errors.OcrOperationUnknown
+READ = None
+"""The call brings what it would without the fault."""
+
+Met = type[errors.OcrError] | type[NotReady] | None
+Row = tuple[str, Mapping[str, object], Met]
+
+HARMLESS = ("slow", "slow_answer", "chunked", "content_type", "unknown_fields")
+THIN = ("null_fields", "missing_fields", "pretty_printed")
+
+
+def rows(met: Met, *kinds: str, **fields: object) -> list[Row]:
+    return [(kind, fields, met) for kind in kinds]
+
+
+CALLS: dict[str, list[Row]] = {
+    SUBMIT: [
+        *rows(READ, *HARMLESS, *THIN, "zero_error", "nanosecond_times"),
+        *rows(READ, "slow_recognition", "never_done", "late_result", "expired_result", "failing_operation"),
+        *rows(READ, "error_before_done", "done_with_response"),
+        *rows(Lost, "lost_request", "lost_answer", "499", "cut_body", "truncated_body", "empty_body", "html_body"),
+        *rows(Lost, "wrong_types", "large_body"),
+        *rows(Lost, "slow", "slow_answer", seconds=60),
+        *rows(Lost, "499", "5xx", body=False),
+        *rows(Lost, "5xx", status=502),
+        *rows(Lost, "5xx", status=504),
+        *rows(Unavailable, "5xx"),
+        *rows(Unavailable, "5xx", status=500),
+        *rows(Unavailable, "404", body=False),
+        *rows(Refused, "401", "403"),
+        *rows(Refused, "401", "403", body=False),
+        *rows(Throttled, "429"),
+        *rows(Rejected, "404", "413", "reject"),
+        *rows(Rejected, "413", body=True),
+        *rows(Rejected, "reject", code=9),
+        *rows(Rejected, "reject", code=11),
+    ],
+    STATUS: [
+        *rows(READ, *HARMLESS, *THIN, "zero_error", "nanosecond_times"),
+        *rows(Lost, "lost_request", "lost_answer", "499", "cut_body"),
+        *rows(Lost, "slow", "slow_answer", seconds=60),
+        *rows(Lost, "499", "5xx", body=False),
+        *rows(Lost, "5xx", status=504),
+        *rows(Unavailable, "5xx"),
+        *rows(Refused, "401", "403"),
+        *rows(Throttled, "429"),
+        *rows(Unknown, "404"),
+        *rows(Unknown, "404", body=False),
+        *rows(Malformed, "truncated_body", "empty_body", "html_body", "wrong_types"),
+        *rows(Large, "large_body", bytes=200_000),
+    ],
+    RESULT: [
+        *rows(READ, *HARMLESS, *THIN, "no_full_text", "no_blocks", "bare", "snake_case", "blank_lines"),
+        *rows(READ, "no_last_newline", "concatenated", "pages_out_of_order"),
+        *rows(READ, "blank_page", "page_alone", "not_utf8"),
+        *rows(Lost, "lost_request", "lost_answer", "499", "cut_body"),
+        *rows(Lost, "slow", "slow_answer", seconds=60),
+        *rows(Lost, "499", "5xx", body=False),
+        *rows(Lost, "5xx", status=504),
+        *rows(Lost, "error_in_stream", code=4),
+        *rows(Unavailable, "5xx", "error_in_stream"),
+        *rows(Rejected, "error_in_stream", code=3),
+        *rows(Refused, "401", "403"),
+        *rows(Throttled, "429"),
+        *rows(NotReady, "404", "empty_body"),
+        *rows(NotReady, "404", body=False),
+        *rows(Malformed, "truncated_body", "html_body", "wrong_types", "missing_page"),
+        *rows(Large, "large_body"),
+    ],
+    IAM: [
+        *rows(READ, *HARMLESS, *THIN, "short_token"),
+        *rows(READ, "short_token", announced=False),
+        *rows(Unreachable, "lost_request", "lost_answer", "499", "5xx", "cut_body", "truncated_body", "empty_body"),
+        *rows(Unreachable, "html_body", "wrong_types"),
+        *rows(Unreachable, "large_body", bytes=200_000),
+        *rows(Unreachable, "slow", "slow_answer", seconds=60),
+        *rows(Unreachable, "404", "5xx", body=False),
+        *rows(Missing, "401", "403", "404"),
+        *rows(Throttled, "429"),
+    ],
+}
+OTHER_TEXTS = {
+    "blank_page": "",
+    "page_alone": "",
+    "not_utf8": "".join(letter if letter.isascii() else "\ufffd" for letter in whole_text(HIT)),
+}
+
+ENDS: list[tuple[str, Mapping[str, object], Met, int | None]] = [
+    # What becomes of an operation: the result once it is due, and the code in its status (None: it is not known).
+    ("slow_recognition", {}, NotReady, 0),
+    ("never_done", {}, NotReady, 0),
+    ("late_result", {}, NotReady, 0),
+    ("expired_result", {}, NotReady, None),
+    ("expired_result", {"operation": False}, NotReady, 0),
+    ("failing_operation", {}, Unavailable, 13),
+    ("failing_operation", {"in_result": False}, NotReady, 13),
+    *(
+        ("failing_operation", {"code": code}, met, code)
+        for met, codes in {
+            Lost: (1, 4),
+            Unavailable: (2, 10, 12, 13, 14, 15),
+            Rejected: (3, 6, 9, 11),
+            NotReady: (5,),
+            Refused: (7, 16),
+            Throttled: (8,),
+        }.items()
+        for code in codes
+    ),
+    ("error_before_done", {}, Unavailable, 13),
+    ("done_with_response", {}, READ, 0),
+]
+
+
+def parameters(table: list[Row]) -> list[Any]:
+    return [pytest.param(*row, id="-".join([row[0], *map(str, row[1].values())])) for row in table]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(tmp_path_factory.mktemp("stage"))
+    yield stage
+    stage.stop()
+
+
+def test_every_kind_is_met_by_every_call_it_can_have() -> None:
+    possible = {(name, target) for name, kind in KINDS.items() for target in kind.targets if target in TARGETS}
+    assert {(kind, target) for target, table in CALLS.items() for kind, _, _ in table} == possible
+
+
+def test_every_end_of_an_operation_is_met() -> None:
+    assert {kind for kind, _, _, _ in ENDS} == {name for name, kind in KINDS.items() if kind.operation is not None}
+
+
+def submit(client: YandexOcr, content: bytes = HIT) -> Submitted:
+    return client.submit(client.prepare(content, "image/png", ["ru"], "page"), "request")
+
+
+def told(call: Callable[[], object]) -> object:
+    """What a call brings, or the error that it raises."""
+    try:
+        return call()
+    except errors.OcrError as error:
+        return error
+
+
+def check(answer: object, met: Met, good: type) -> None:
+    assert type(answer) is (met or good), answer
+    if isinstance(answer, errors.OcrError) and not isinstance(answer, Missing | Unreachable):
+        assert answer.trace.client_request_id
+
+
+def hangs(fields: Mapping[str, object]) -> bool:
+    return "seconds" in fields
+
+
+@pytest.mark.parametrize(("kind", "fields", "met"), parameters(CALLS[SUBMIT]))
+def test_a_submit_meets(stage: Stage, kind: str, fields: Mapping[str, object], met: Met) -> None:
+    client = stage.client(hangs=hangs(fields))
+    stage.fault(kind, SUBMIT, fields)
+    answer = told(lambda: submit(client))
+    check(answer, met, Submitted)
+    if isinstance(answer, Submitted):
+        assert client.status(answer.operation.id).operation.id == answer.operation.id
+    assert stage.server.stats()["faults"] == {kind: 1}
+
+
+@pytest.mark.parametrize(("kind", "fields", "met"), parameters(CALLS[STATUS]))
+def test_a_status_meets(stage: Stage, kind: str, fields: Mapping[str, object], met: Met) -> None:
+    client = stage.client(hangs=hangs(fields))
+    operation_id = submit(client).operation.id
+    stage.clock.advance(RECOGNITION_SECONDS)
+    stage.fault(kind, STATUS, fields)
+    answer = told(lambda: client.status(operation_id))
+    check(answer, met, OperationStatus)
+    if isinstance(answer, OperationStatus):
+        assert (answer.operation.id, answer.done, answer.error_code) == (operation_id, True, 0)
+    assert stage.server.stats()["faults"] == {kind: 1}
+
+
+@pytest.mark.parametrize(("kind", "fields", "met"), parameters(CALLS[RESULT]))
+def test_a_result_meets(stage: Stage, kind: str, fields: Mapping[str, object], met: Met) -> None:
+    client = stage.client(hangs=hangs(fields))
+    operation_id = submit(client).operation.id
+    stage.clock.advance(RECOGNITION_SECONDS)
+    stage.fault(kind, RESULT, fields)
+    answer = told(lambda: client.result(operation_id))
+    check(answer, met, Recognition)
+    if isinstance(answer, Recognition):
+        read = client.read_page(answer.body)["text"]
+        assert read.strip() == OTHER_TEXTS.get(kind, whole_text(HIT)).strip()
+    assert stage.server.stats()["faults"] == {kind: 1}
+
+
+@pytest.mark.parametrize(("kind", "fields", "met"), parameters(CALLS[IAM]))
+def test_a_token_meets(stage: Stage, kind: str, fields: Mapping[str, object], met: Met) -> None:
+    """Without a token nothing was sent to the OCR service, so nothing is in doubt."""
+    client = stage.client(hangs=hangs(fields), authorized=True)
+    stage.fault(kind, IAM, fields)
+    check(told(lambda: submit(client)), met, Submitted)
+    stats = stage.server.stats()
+    assert stats["submits"]["accepted"] == (1 if met is READ else 0)
+    assert stats["faults"] == {kind: 1}
+
+
+@pytest.mark.parametrize(("kind", "fields", "met", "code"), ENDS)
+def test_an_operation_ends(stage: Stage, kind: str, fields: Mapping[str, object], met: Met, code: int | None) -> None:
+    client = stage.client()
+    stage.fault(kind, SUBMIT, fields)
+    operation_id = submit(client).operation.id
+    stage.clock.advance(RECOGNITION_SECONDS)
+    check(told(lambda: client.result(operation_id)), met, Recognition)
+    status = told(lambda: client.status(operation_id))
+    if code is None:
+        assert type(status) is Unknown
+    else:
+        assert isinstance(status, OperationStatus)
+        assert status.error_code == code

@@ -1,0 +1,44 @@
+"""What both functions print, at the level that logs most: lines of JSON, nothing of a document, no credential."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lambda_runtime.application import SECRETS, Application, batch, failed, image, sha256
+from lambda_runtime.aws_over_http import Refusal
+from local.ocr.table import synthetic_text
+
+MALFORMED = "Malformed and private"
+DEBUG = {"LOG_LEVEL": "DEBUG"}
+
+
+def test_every_line_is_an_event_in_json_without_text_or_credentials(
+    application: Application, built_layers: list[Path]
+) -> None:
+    refusals = [Refusal(400, "AccessDeniedException", f"not for {SECRETS[0]}")]
+    application.aws.mishap = lambda request: refusals.pop() if request.service == "sns" and refusals else None
+    good, damaged = image(1), image(2)[:60]
+    bodies = [application.upload("a/good.png", good)[1], application.upload("a/damaged.png", damaged)[1], MALFORMED]
+    submit = application.start("SubmitFunction", built_layers, variables=DEBUG)
+    assert submit.invoke(batch(*bodies)).value == failed("m3")
+    application.ocr.add_fault(kind="401", target="submit", count=2)
+    assert submit.invoke(batch(application.upload("a/unpaid.png", image(3))[1])).value == failed()
+    poll = application.start("PollFunction", built_layers, variables=DEBUG)
+    assert poll.invoke({}).value == {"ended": "ended"}
+    text = synthetic_text(sha256(good))
+    assert application.text("a/good.png") == text + "\n"
+    assert refusals == []
+    lines = application.printed()
+
+    events = [json.loads(line) for line in lines]
+    metrics = [event for event in events if "_aws" in event]
+    logged = [event for event in events if "_aws" not in event]
+    assert [event["service"] for event in metrics] == ["submit", "submit", "poll"]
+    assert {event["service"] for event in logged} == {"submit", "poll"}
+    for event in logged:
+        assert {"level", "message", "timestamp", "function_request_id"} <= event.keys()
+    told = {event["message"] for event in logged}
+    assert {"document moved", "operation moved", "message_failed", "submit_failed", "delivery_failed"} <= told
+    private = [*SECRETS, MALFORMED, *text.splitlines()]
+    assert [words for words in private if words in "\n".join(lines)] == []
