@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -260,3 +261,20 @@ def test_an_encrypted_or_refused_whole_is_no_page_problem() -> None:
     row = world.row(document)
     assert row.problem is not None
     assert (row.outcome, row.problem.reason, row.pages) == (Outcome.FAILED, Reason.DAMAGED, 0)
+
+
+def test_poll_is_woken_while_pages_are_still_being_sent() -> None:
+    world = World()
+    world.upload("book.pdf", b"pages:9")
+    world.submit()
+    calls = [call for call in world.faults.calls if call in ("ocr.submit", "poller.invoke")]
+    assert calls[:2] == ["ocr.submit", "poller.invoke"]
+
+
+def test_a_slow_quota_wakes_poll_again_and_again() -> None:
+    world = World()
+    world.submit_settings = replace(world.submit_settings, submits_per_second=0.2)
+    world.upload("book.pdf", b"pages:5")
+    world.submit()
+    wakes = Counter(world.faults.calls)["tick.wake"]
+    assert wakes == 5

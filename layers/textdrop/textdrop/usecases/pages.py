@@ -11,6 +11,7 @@ from textdrop.core.documents import Document, Operation
 from textdrop.ports import SubmitPorts
 from textdrop.usecases.send import Later, Lost, Settled, send_page
 from textdrop.usecases.source import PageSource
+from textdrop.usecases.wake import wake
 
 HANDS = 8
 """So many pages of a document are sent at once, as far as threads are free: more would only wait for slots."""
@@ -26,6 +27,7 @@ class _Turn:
     later: list[Later] = field(default_factory=list)
     lost: bool = False
     finished_last: bool = False
+    woken_at: float = 0.0
     ended: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -39,6 +41,14 @@ class _Turn:
                 self.later.append(Later(now, setback=False))
                 return None
             return self.todo.pop()
+
+    def wakes(self, now: float, settle_seconds: float) -> bool:
+        """Whether poll is to be woken for what was sent: at once for the first page, then now and then."""
+        with self.lock:
+            if now < self.woken_at + settle_seconds:
+                return False
+            self.woken_at = now
+            return True
 
     def note(self, page: int, sent: Settled | Later | Lost, setbacks_most: int) -> None:
         """Takes in how it went with a page.
@@ -118,6 +128,12 @@ def _send_while_there_are(
             if failed and not ports.documents.finish_page(document.id, document.run, page):
                 turn.finished_last = True
             turn.note(page, sent, ports.policy.setbacks_in_turn)
+            if (
+                isinstance(sent, Settled)
+                and turn.todo
+                and turn.wakes(ports.clock.now(), ports.policy.tick_settle_seconds)
+            ):
+                wake(ports)
     except BaseException:
         turn.ended = True
         raise
