@@ -257,14 +257,14 @@ class OpenedDocument(Protocol):
         """
 
     def close(self) -> None:
-        """Nothing is held of the file any more."""
+        """Nothing is held of the file any more; the file itself stays open."""
 
 
 class OpenDocument(Protocol):
     """A look into a file."""
 
     def __call__(self, file: BinaryIO, limits: FileLimits) -> OpenedDocument:
-        """What the file is, by its content, not its name. The file is the document's from now on, also if this fails.
+        """What the file is, by its content, not its name; the document reads in the file as long as it is used.
 
         Raises Refusal, whatever the bytes, and whatever reading the file raises; nothing else.
         """

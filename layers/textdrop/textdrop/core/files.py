@@ -10,12 +10,12 @@ MediaType = Literal["image/jpeg", "image/png", "application/pdf"]
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """`max_bytes` and `max_pixels` are the OCR service's, for a page (10 MB, 20 megapixels); `max_pages` is the
-    stack's. `max_document_bytes` is for a document of several pages."""
+    """`max_bytes` and `max_pixels` are the OCR service's, for a page (10 MB, 20 megapixels); `max_document_bytes`, for
+    a PDF of several pages, and `max_pages` are ours."""
 
     max_bytes: int = 10_000_000
-    max_document_bytes: int = 2_000_000_000
     max_pixels: int = 20_000_000
+    max_document_bytes: int = 2_000_000_000
     max_pages: int = 5_000
 
 

@@ -4,11 +4,12 @@ last must have 5 MiB (Amazon S3 user guide, "Multipart upload limits"), so what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textdrop.adapters.aws.failures import as_store_unavailable
+from textdrop.adapters.aws.objects import content
 from textdrop.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -125,8 +126,7 @@ def _fetched(client: S3Client, bucket: str, part: Sequence[Range]) -> bytes:
     for piece in part:
         with as_store_unavailable("s3.GetObject"):
             answer = client.get_object(Bucket=bucket, Key=piece.key, Range=piece.header)
-            with closing(answer["Body"]) as body:
-                pieces.append(body.read())
+            pieces.append(content(answer["Body"]))
         if len(pieces[-1]) != piece.size:
             raise StoreUnavailable(f"s3.GetObject: {len(pieces[-1])} bytes, {piece.size} expected")
     return b"".join(pieces)

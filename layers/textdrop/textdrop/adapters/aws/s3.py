@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from textdrop.adapters.aws import joining
 from textdrop.adapters.aws.clients import CALL_SECONDS
 from textdrop.adapters.aws.failures import as_store_unavailable, code, http_status
+from textdrop.adapters.aws.objects import as_its_object, content, which
+from textdrop.adapters.aws.ranges import open_range
 from textdrop.core.documents import Source
-from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
+from textdrop.core.errors import ObjectGone, StoreUnavailable
 from textdrop.ports import SourceObject
 
 if TYPE_CHECKING:
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
-# An upload's metadata, up to 2 KB of it, comes as a header an entry, and http.client breaks off after 100 headers: an
-# upload with more entries could never be looked at.
-http.client._MAXHEADERS = 2_200  # type: ignore[attr-defined]  # the only place where it can be set
-
-# Not found; a delete marker in that version's place; another ETag than the upload's.
-_GONE = frozenset({404, 405, 412})
-# Not allowed, or not with this key; a customer's key that must come with the request; archived.
-_FORBIDDEN = frozenset({400, 403})
 _MOST_KEYS = 1000
 # DeleteObjects names keys in XML, which has no control characters and turns a carriage return into a line feed
 # (Amazon S3 user guide, "Naming objects"): such a key would be refused, or another one deleted.
@@ -46,8 +37,8 @@ class S3Sources:
     def look(self, source: Source) -> SourceObject:
         if not _is_utf8(source.key):
             raise ObjectGone("no object has this key: it is not UTF-8")
-        with as_store_unavailable("s3.HeadObject"), _as_its_object():
-            head = self._client.head_object(**_which(source))
+        with as_store_unavailable("s3.HeadObject"), as_its_object():
+            head = self._client.head_object(**which(source))
         # `version_id` stays as it was: it is a part of who the document is.
         seen = replace(
             source,
@@ -56,46 +47,7 @@ class S3Sources:
             last_modified=head["LastModified"].timestamp(),
         )
         metadata = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
-        return SourceObject(seen, metadata, lambda: io.BytesIO(self._read(seen)))
-
-    def _read(self, source: Source) -> bytes:
-        with as_store_unavailable("s3.GetObject"), _as_its_object():
-            answer = self._client.get_object(**_which(source))
-            if answer["ContentLength"] != source.size:
-                # No more than HEAD told of: what has another size is not what was looked at.
-                answer["Body"].close()
-                raise StoreUnavailable(f"s3.GetObject: {answer['ContentLength']} bytes, {source.size} expected")
-            return _content(answer["Body"])
-
-
-def _which(source: Source) -> dict[str, Any]:
-    """The arguments that name this very version: by its id, or as long as the object still has its ETag."""
-    named: dict[str, Any] = {"Bucket": source.bucket, "Key": source.key}
-    if source.version_id:
-        named["VersionId"] = source.version_id
-    elif source.etag:
-        named["IfMatch"] = f'"{source.etag}"'
-    return named
-
-
-@contextmanager
-def _as_its_object() -> Iterator[None]:
-    """What an answer says of this very object."""
-    try:
-        yield
-    except ClientError as error:
-        status = http_status(error)
-        if status in _GONE:
-            raise ObjectGone(f"the uploaded version is no longer in the bucket ({status})") from error
-        if status in _FORBIDDEN:
-            raise ObjectForbidden(f"the uploaded version may not be read ({status}, {code(error)})") from error
-        raise
-
-
-def _content(body: StreamingBody) -> bytes:
-    """All of it. Its length and checksum are checked, which a `with` around the body itself would leave out."""
-    with closing(body):
-        return body.read()
+        return SourceObject(seen, metadata, partial(open_range, self._client, seen))
 
 
 def _is_utf8(key: str) -> bool:
@@ -127,7 +79,7 @@ class S3Results:
                 if http_status(error) != 404 or code(error) == "NoSuchBucket":
                     raise
                 return None
-            return _content(answer["Body"])
+            return content(answer["Body"])
 
     def copy(self, key: str, to: str) -> None:
         with as_store_unavailable("s3.CopyObject"):

@@ -8,23 +8,45 @@ is what pikepdf asks for.
 from __future__ import annotations
 
 import io
+import os
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import pikepdf
 
 from textdrop.core.errors import Reason, Refusal
 
-UNPACKED_BYTES = 100 * 1024 * 1024
-"""The most that a stream may unpack to."""
-
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+UNPACKED_BYTES = 4 * 1024 * 1024
+"""The most that qpdf unpacks a stream to. Objects are packed together in streams, some 100 KB of them at a time, and
+each byte of them can take 70 bytes of memory."""
+
+CPU_SECONDS = 10.0
+"""The most that opening a PDF may take: honest ones take well under a second."""
+
+MENDING_SECONDS_PER_BYTE = 0.1e-6
+"""What opening may take beyond that: a file whose table of objects is made anew is read from end to end, by lines."""
+
+PAGE_CPU_SECONDS = 3.0
+"""The most that one page may take: honest ones take milliseconds."""
+
+GROWTH_BYTES = 500 * 1024 * 1024
+"""The most memory that the process may have taken on since a look began: honest ones take on some 50 MB."""
+
+RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
+"""What qpdf's warnings say when it has searched the whole file for objects."""
+
+PAGE_LEFT_OUT = "; ignoring"
+"""What qpdf's warnings say of a page that it took out of the list of pages while it mended the file."""
+
+_BUFFER_BYTES = 16 * 1024
 _SAVE_AGAIN = "Save, print to PDF or scan the document again and upload that."
 
+# No `doc_max_warnings`: with it, qpdf reads all pages when it opens a file. Mending ends after 1,000 of them by itself.
 pikepdf.settings.set_qpdf_limits(
-    doc_max_warnings=10_000,
     parser_max_nesting=100,
     parser_max_container_size=1_000_000,
     flate_max_memory=UNPACKED_BYTES,
@@ -36,33 +58,90 @@ pikepdf.settings.set_qpdf_limits(
 )
 
 
-CPU_SECONDS = 10.0
-"""The most that looking into one PDF may take: honest ones of 10 MB take well under a second."""
+class Bounds:
+    """What one look into a PDF may cost. `failure` is what reading the file has raised, which qpdf keeps to itself.
 
-
-class BoundedFile(io.BytesIO):
-    """A PDF's bytes, which end once looking into them has taken `CPU_SECONDS` of this thread.
-
-    Objects whose strings have no end are read to the end of the file each, over and over: half a megabyte of them keeps
-    qpdf busy for minutes. `exceeded` says that it was stopped: qpdf takes the missing bytes for damage and mends on.
+    A look is one call, in one thread: `begin` it there. Objects whose strings have no end are read to the end of the
+    file each, over and over: half a megabyte of them keeps qpdf busy for minutes, and lists of numbers take 70 times as
+    much memory as in the file. `exceeded` says that a look was stopped.
     """
 
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
         self.exceeded = False
-        self._stops_at = time.thread_time() + CPU_SECONDS
+        self._stops_at = 0.0
+        self._most_bytes = 0
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        return b"" if self._stopped() else super().read(size)
+    def begin(self, cpu_seconds: float) -> None:
+        self.failure = None
+        self.exceeded = False
+        self._stops_at = time.thread_time() + cpu_seconds
+        self._most_bytes = _resident_bytes() + GROWTH_BYTES
+
+    def are_passed(self) -> bool:
+        """Whether to stop, now and for the rest of this look."""
+        self.exceeded = self.exceeded or time.thread_time() > self._stops_at or _resident_bytes() > self._most_bytes
+        return self.exceeded or self.failure is not None
+
+
+class _BoundedFile(io.RawIOBase):
+    """A file that ends once the bounds are passed or reading it has failed: qpdf takes that for damage and goes on."""
+
+    def __init__(self, file: BinaryIO, bounds: Bounds) -> None:
+        super().__init__()
+        self._file = file
+        self._bounds = bounds
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        return 0 if self._stopped() else super().readinto(buffer)
+        if self._bounds.are_passed():
+            return 0
+        into = memoryview(buffer).cast("B")
+        try:
+            found = self._file.read(len(into))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when qpdf has returned
+            self._bounds.failure = error
+            return 0
+        into[: len(found)] = found
+        return len(found)
 
-    def _stopped(self) -> bool:
-        self.exceeded = self.exceeded or time.thread_time() > self._stops_at
-        return self.exceeded
+
+def opened(file: BinaryIO, bounds: Bounds) -> pikepdf.Pdf:
+    """The PDF, read from `file` within the bounds, as long as it is open."""
+    return pikepdf.open(
+        # A buffer of C's: qpdf asks for the position and the next bytes a million times.
+        io.BufferedReader(_BoundedFile(file, bounds), _BUFFER_BYTES),
+        suppress_warnings=True,
+        # Inherited attributes are looked up where they are: spreading them over the pages reads all of them.
+        inherit_page_attributes=False,
+        access_mode=pikepdf.AccessMode.stream,
+    )
+
+
+def warnings_of(document: pikepdf.Pdf) -> list[str]:
+    """qpdf's warnings since they were last asked for."""
+    return [str(warning) for warning in document.get_warnings()]
 
 
 def damaged(what: str) -> Refusal:
     """The refusal of a damaged PDF, or of one of its pages."""
     return Refusal(Reason.DAMAGED, what, _SAVE_AGAIN)
+
+
+def _resident_bytes() -> int:
+    """The process's memory, 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

@@ -1,63 +1,88 @@
-"""What the bytes of a PDF tell, beside what can be read in it: whether its end is there, and what it should hold."""
+"""What the bytes of a PDF tell, beside what can be read in it: whether its end is there, and how it is encrypted."""
 
 from __future__ import annotations
 
+import io
 import re
-from collections import deque
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from textdrop.adapters.files.qpdf import damaged
 
 MAX_OBJECTS = 200_000
 """Mending takes some 25 µs an object, and each takes at least 60 bytes of an honest file."""
 
-_MAX_LISTED = 200_000
+_END_BYTES = 64 * 1024
+_MOST_END_BYTES = 4 * 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
+_LONGEST_OBJECT_START_BYTES = 64
 _ENCRYPTION_DICTIONARY_BYTES = 64 * 1024
-_KIDS = re.compile(rb"/Kids\s*\[([^\]]*)\]")
-_REFERENCE = re.compile(rb"(\d{1,10})\s+(\d{1,5})\s+R\b")
 _OBJECT_START = re.compile(rb"\d\s+\d+\s+obj\b")
 _ENCRYPT = re.compile(rb"/Encrypt\s*(?:(\d{1,10})\s+(\d{1,5})\s+R\b|<<)")
 _FILTER_BUT_PASSWORD = re.compile(rb"/Filter\s*/(?!Standard\b|Crypt\b|\w*Decode\b)[A-Za-z]")
 
 
-def is_cut_off(content: bytes | bytearray) -> bool:
+def is_cut_off(file: BinaryIO) -> bool:
     """Whether the end is missing: the last thing written, again with each later change, is "startxref".
 
-    `content` is the file, or the end of it that holds the last "startxref".
+    Rubbish behind it does not matter, up to some megabytes.
     """
-    end = content.rfind(b"startxref")
-    return end < 0 or _OBJECT_START.search(content, end) is not None
+    size = file.seek(0, io.SEEK_END)
+    length = _END_BYTES
+    while True:
+        end = _read(file, max(size - length, 0), length)
+        found = end.rfind(b"startxref")
+        if found >= 0:
+            return _OBJECT_START.search(end, found) is not None
+        if length >= min(size, _MOST_END_BYTES):
+            return True
+        length *= 8
 
 
-def check_objects(content: bytes | bytearray) -> None:
+def check_objects(content: bytes) -> None:
     """Refusal (`damaged`) if there are more objects than mending can bear."""
     if content.count(b" obj") > MAX_OBJECTS:
         raise damaged(f"The PDF has more than {MAX_OBJECTS:,} objects, which no document of its size needs.")
 
 
-def listed_pages(content: bytes | bytearray) -> set[tuple[int, int]]:
-    """The objects that the file names as pages or lists of pages, also those that mending dropped from the lists."""
-    listed: set[tuple[int, int]] = set()
-    for kids in _KIDS.finditer(content):
-        for reference in _REFERENCE.finditer(content, *kids.span(1)):
-            listed.add((int(reference[1]), int(reference[2])))
-            if len(listed) > _MAX_LISTED:
-                raise damaged("The PDF is damaged: its list of pages has no end.")
-    return listed
-
-
-def is_encrypted_without_password(content: bytes | bytearray) -> bool:
+def is_encrypted_without_password(file: BinaryIO) -> bool:
     """Whether a file that cannot be opened names another way of decrypting it than a password.
 
-    The dictionary that says so is never compressed (PDF 1.7, 7.5.7), so it can be looked for in the bytes.
+    The dictionary that says so is never compressed (PDF 1.7, 7.5.7), so it can be looked for in the bytes; it is named
+    at the end of the file or, in one that is made for the web, at the beginning.
     """
-    encrypt = next(iter(deque(_ENCRYPT.finditer(content), maxlen=1)), None)
-    if encrypt is None:
+    size = file.seek(0, io.SEEK_END)
+    places = [0, max(size - _PIECE_BYTES, _PIECE_BYTES)]
+    named = [(place, found) for place in places for found in _ENCRYPT.finditer(_read(file, place, _PIECE_BYTES))]
+    if not named:
         return False
-    start = encrypt.end()
+    place, encrypt = named[-1]
+    start: int | None = place + encrypt.end()
     if encrypt[1] is not None:
-        found = re.search(rb"\b0*%d\s+%d\s+obj\b" % (int(encrypt[1]), int(encrypt[2])), content)
-        if found is None:
-            return False
-        start = found.end()
-    dictionary = content[start : start + _ENCRYPTION_DICTIONARY_BYTES].partition(b"endobj")[0]
+        start = _end_of(file, re.compile(rb"\b0*%d\s+%d\s+obj\b" % (int(encrypt[1]), int(encrypt[2]))))
+    if start is None:
+        return False
+    dictionary = _read(file, start, _ENCRYPTION_DICTIONARY_BYTES).partition(b"endobj")[0]
     return _FILTER_BUT_PASSWORD.search(dictionary) is not None
+
+
+def _end_of(file: BinaryIO, pattern: re.Pattern[bytes]) -> int | None:
+    """Where the first match of a short pattern ends, in a file that may be large."""
+    for place, piece in _pieces(file):
+        found = pattern.search(piece)
+        if found is not None:
+            return place + found.end()
+    return None
+
+
+def _pieces(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The file piece by piece, each with its place; they overlap a little."""
+    place = 0
+    while piece := _read(file, place, _PIECE_BYTES + _LONGEST_OBJECT_START_BYTES):
+        yield place, piece
+        place += _PIECE_BYTES
+
+
+def _read(file: BinaryIO, start: int, length: int) -> bytes:
+    file.seek(start)
+    return file.read(length)

@@ -1,0 +1,56 @@
+"""Reading objects in S3, for all who do: which version is meant, what an answer says of it, and its content."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from textdrop.adapters.aws.failures import code, http_status
+from textdrop.core.documents import Source
+from textdrop.core.errors import ObjectForbidden, ObjectGone
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+
+# An upload's metadata, up to 2 KB of it, comes as a header an entry, and http.client breaks off after 100 headers: an
+# upload with more entries could never be looked at.
+http.client._MAXHEADERS = 2_200  # type: ignore[attr-defined]  # the only place where it can be set
+
+# Not found; a delete marker in that version's place; another ETag than the upload's.
+_GONE = frozenset({404, 405, 412})
+# Not allowed, or not with this key; a customer's key that must come with the request; archived.
+_FORBIDDEN = frozenset({400, 403})
+
+
+def which(source: Source) -> dict[str, Any]:
+    """The arguments that name this very version: by its id, or as long as the object still has its ETag."""
+    named: dict[str, Any] = {"Bucket": source.bucket, "Key": source.key}
+    if source.version_id:
+        named["VersionId"] = source.version_id
+    elif source.etag:
+        named["IfMatch"] = f'"{source.etag}"'
+    return named
+
+
+@contextmanager
+def as_its_object() -> Iterator[None]:
+    """What an answer says of this very object: ObjectGone or ObjectForbidden. Other errors stay as they are."""
+    try:
+        yield
+    except ClientError as error:
+        status = http_status(error)
+        if status in _GONE:
+            raise ObjectGone(f"the uploaded version is no longer in the bucket ({status})") from error
+        if status in _FORBIDDEN:
+            raise ObjectForbidden(f"the uploaded version may not be read ({status}, {code(error)})") from error
+        raise
+
+
+def content(body: StreamingBody) -> bytes:
+    """All of it. Its length and checksum are checked, which a `with` around the body itself would leave out."""
+    with closing(body):
+        return body.read()
