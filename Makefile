@@ -28,9 +28,8 @@ down: ## end the local stack
 status: setup ## tell what of the local stack runs
 	@$(BIN)/python -m local.stack status
 
-logs: setup ## show the functions' logs on the local stack
-	@[ -f .local/env ] || { echo "logs: no local stack is up: start one with \`make up\`" >&2; exit 1; }
-	@. .local/env && sam logs --stack-name textdrop
+logs: setup ## follow the logs of the functions and the OCR service on the local stack, until Ctrl-C
+	@$(BIN)/python -m local.logs
 
 test: lint types imports template ## everything that is checked: lint, types, import rules, template, all tests
 	@$(BIN)/python -m pytest

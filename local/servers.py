@@ -87,14 +87,20 @@ def start_emulator(mark: str, port: int, *, tmp: Path, certificate_file: Path, l
     )
 
 
-def start_ocr(mark: str, port: int, *, engine: str, tmp: Path, log: Path) -> None:
-    """Start the OCR service; it answers when this returns. Its first start may fetch language data: minutes."""
+def start_ocr(mark: str, port: int, *, engine: str, authorized_key: Path, tmp: Path, log: Path) -> None:
+    """Start the OCR service; it answers when this returns. Its first start may fetch language data: minutes.
+
+    It accepts OCR_API_KEY, and the IAM tokens that it gives for the authorized key's file.
+    """
     tmp.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "local.ocr", "--engine", engine, "--port", str(port), "--api-key", OCR_API_KEY]
-    command += ["--port-file", str(tmp / "ocr.port")]
+    port_file = tmp / "ocr.port"
+    port_file.unlink(missing_ok=True)
+    command: list[str | Path] = [sys.executable, "-m", "local.ocr", "--engine", engine, "--port", str(port)]
+    command += ["--port-file", port_file, "--api-key", OCR_API_KEY, "--authorized-key", authorized_key]
     environment = plain_environment() | {"TMPDIR": str(tmp)}
     child = processes.start(mark, command, log=log, environment=environment, cwd=ROOT)
-    processes.wait_ready(child, lambda: ocr_is_up(port), name="the OCR service", log=log, timeout_seconds=300)
+    # Its own word: on the port another stack's service may answer.
+    processes.wait_ready(child, port_file.exists, name="the OCR service", log=log, timeout_seconds=300)
 
 
 def layer_python() -> str:

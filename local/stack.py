@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from local import credentials, deployment, processes, servers
+from local.ocr import authorized_key
 
 ROOT = servers.ROOT
 DEFAULT_STATE = ROOT / ".local"
 EMULATOR_PORT = 4566
 OCR_PORT = 4568
+PORT_TRIES = 3
+SERVERS = ("aws", "ocr")
 
 
 class NotUsable(Exception):
@@ -62,6 +65,11 @@ class Folder:
     def env(self) -> Path:
         """Lines `export NAME='value'` for a shell to source."""
         return self.root / "env"
+
+    @property
+    def authorized_key(self) -> Path:
+        """An authorized key that the local OCR service accepts, besides its API key."""
+        return self.root / "authorized-key.json"
 
     @property
     def record(self) -> Path:
@@ -121,21 +129,11 @@ def up(
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
-        _ensure_emulator(folder, record, say)
+        start_servers(folder, record, engine if real_credentials is None else None, say)
+        parameters = deployment.defaults() | {"Architecture": deployment.architecture()}
         if real_credentials is None:
-            _ensure_ocr(folder, record, engine, say)
             base = f"http://127.0.0.1:{record.ocr_port}"
-            parameters = {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}
-        else:
-            processes.stop(folder.mark("ocr"))
-            base = "https://ocr.api.cloud.yandex.net"
-            # Each named: on an update, a parameter that is not keeps its former value.
-            parameters = {
-                "OcrBaseUrl": base,
-                "OperationBaseUrl": "https://operation.api.cloud.yandex.net",
-                "IamBaseUrl": "https://iam.api.cloud.yandex.net",
-            }
-        parameters["Architecture"] = deployment.architecture()
+            parameters |= {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}
         client = servers.client_environment(record.emulator_port, folder.certificate)
         wanted = deployment.fingerprint(parameters)
         if record.deployed != wanted:
@@ -150,10 +148,19 @@ def up(
             "RESULTS_TOPIC_ARN": outputs["ResultsTopicArn"],
             "NOTICES_QUEUE_URL": outputs["NoticesQueueUrl"],
             "TABLE_NAME": outputs["TableName"],
-            "OCR_BASE_URL": base,
+            "OCR_BASE_URL": parameters["OcrBaseUrl"],
         }
         write_env(folder.env, env)
     return env
+
+
+def start_servers(folder: Folder, record: Record, engine: str | None, say: Callable[[str], None]) -> None:
+    """The AWS emulator runs, and the OCR service with the engine, or none without one; the record says where."""
+    _ensure_emulator(folder, record, say)
+    if engine is None:
+        processes.stop(folder.mark("ocr"))
+    else:
+        _ensure_ocr(folder, record, engine, say)
 
 
 def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None]) -> None:
@@ -162,36 +169,75 @@ def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None])
     running = processes.find(folder.mark("aws")) and servers.emulator_is_up(record.emulator_port, folder.certificate)
     if running and record.emulator == wanted:
         return
-    processes.stop(folder.mark("aws"))
+    for server in SERVERS:  # the OCR service too: it keeps files in the folder that goes
+        processes.stop(folder.mark(server))
     _remove(folder.tmp)
     record.deployed = ""
-    record.emulator_port = processes.free_port(EMULATOR_PORT)
-    say(f"stack: AWS emulator on 127.0.0.1:{record.emulator_port} ...")
-    servers.start_emulator(
-        folder.mark("aws"),
-        record.emulator_port,
-        tmp=folder.tmp,
-        certificate_file=folder.certificate,
-        log=folder.log("aws"),
-    )
+
+    def start(port: int) -> None:
+        say(f"stack: AWS emulator on 127.0.0.1:{port} ...")
+        servers.start_emulator(
+            folder.mark("aws"), port, tmp=folder.tmp, certificate_file=folder.certificate, log=folder.log("aws")
+        )
+
+    record.emulator_port = on_free_port(EMULATOR_PORT, start)
     record.emulator = wanted
     folder.write(record)
 
 
 def _ensure_ocr(folder: Folder, record: Record, engine: str, say: Callable[[str], None]) -> None:
     """The OCR service runs with the engine, from the sources as they are now; on its former port if that is free."""
-    wanted = _hash(engine, *sorted((ROOT / "local" / "ocr").rglob("*.py")))
+    _make_authorized_key(folder.authorized_key)
+    sources = sorted((ROOT / "local" / "ocr").rglob("*.py"))
+    settings = ROOT / "local" / "servers.py"
+    wanted = _hash(engine, folder.authorized_key, settings, ROOT / "local" / "requirements" / "dev.txt", *sources)
     running = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
     if running and record.ocr == wanted:
         return
     processes.stop(folder.mark("ocr"))
-    record.ocr_port = processes.free_port(record.ocr_port or OCR_PORT)
-    say(f"stack: OCR service ({engine}) on 127.0.0.1:{record.ocr_port} ...")
-    servers.start_ocr(
-        folder.mark("ocr"), record.ocr_port, engine=engine, tmp=folder.root / "tmp" / "ocr", log=folder.log("ocr")
-    )
+
+    def start(port: int) -> None:
+        say(f"stack: OCR service ({engine}) on 127.0.0.1:{port} ...")
+        servers.start_ocr(
+            folder.mark("ocr"),
+            port,
+            engine=engine,
+            authorized_key=folder.authorized_key,
+            tmp=folder.tmp / "ocr",
+            log=folder.log("ocr"),
+        )
+
+    record.ocr_port = on_free_port(record.ocr_port or OCR_PORT, start)
     record.ocr = wanted
     folder.write(record)
+
+
+def _make_authorized_key(path: Path) -> None:
+    if path.exists():
+        return
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    authorized_key.write(fresh, authorized_key.generate())
+    fresh.replace(path)
+
+
+def on_free_port(usual: int, start: Callable[[int], None]) -> int:
+    """Start a server on the usual port or, where that is taken, on any; the port.
+
+    A port may be taken between the choice and the start, as by a stack that starts at the same time; then another is
+    chosen. Raises ProcessFailed where the server does not start for another reason.
+    """
+    for _ in range(PORT_TRIES):
+        port = processes.free_port(usual)
+        try:
+            start(port)
+        except processes.ProcessFailed as failed:
+            if processes.free_port(port) == port:
+                raise
+            failure = failed
+        else:
+            return port
+    raise failure
 
 
 def _deploy(
@@ -237,11 +283,11 @@ def down(state: Path) -> bool:
         return False
     with _alone(folder):
         found = False
-        for server in ("aws", "ocr"):
+        for server in SERVERS:
             found = bool(processes.find(folder.mark(server))) or found
             processes.stop(folder.mark(server))
         _remove(folder.tmp)
-        for path in (folder.env, folder.record):
+        for path in (folder.env, folder.record, folder.authorized_key):
             path.unlink(missing_ok=True)
     return found
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local import stack
+from local import processes, servers, stack
+from local.ocr import authorized_key
 
 
 def test_the_env_file_means_the_same_to_a_shell_and_to_us(tmp_path: Path) -> None:
@@ -43,6 +46,7 @@ def test_down_forgets_a_stack_that_died(tmp_path: Path) -> None:
     folder.write(stack.Record(emulator_port=1, deployed="x"))
     folder.tmp.mkdir()
     folder.env.write_text("export TABLE_NAME='t'\n", encoding="utf-8")
+    folder.authorized_key.write_text("{}", encoding="utf-8")
     assert not stack.is_up(tmp_path)
     assert stack.down(tmp_path) is False
     assert {path.name for path in tmp_path.iterdir()} == {"lock"}
@@ -53,3 +57,130 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, capsys: pyt
     taken.touch()
     assert stack.main(["--state", str(taken), "up", "--no-real"]) == 1
     assert str(taken) in capsys.readouterr().err
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_port_that_was_taken_after_it_was_chosen_is_given_up_for_another(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_port = processes.free_port
+    choices = iter([taken])
+    monkeypatch.setattr(processes, "free_port", lambda port: next(choices, None) or free_port(port))
+    tried = []
+
+    def start(port: int) -> None:
+        tried.append(port)
+        if port == taken:
+            raise processes.ProcessFailed("address in use")
+
+    assert stack.on_free_port(taken, start) == tried[1]
+    assert tried[0] == taken != tried[1]
+
+
+def test_a_server_that_does_not_start_on_a_free_port_is_not_tried_again() -> None:
+    tried = []
+
+    def start(port: int) -> None:
+        tried.append(port)
+        raise processes.ProcessFailed("no such engine")
+
+    with pytest.raises(processes.ProcessFailed, match="no such engine"):
+        stack.on_free_port(0, start)
+    assert len(tried) == 1
+
+
+def test_a_server_whose_ports_are_always_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "free_port", lambda port: port + 1)
+    tried = []
+
+    def start(port: int) -> None:
+        tried.append(port)
+        raise processes.ProcessFailed("address in use")
+
+    with pytest.raises(processes.ProcessFailed, match="address in use"):
+        stack.on_free_port(stack.OCR_PORT, start)
+    assert len(tried) == stack.PORT_TRIES
+
+
+class Machine:
+    """Servers that only say they run: the starts of each, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.starts: list[str] = []
+        self.running: set[str] = set()
+        monkeypatch.setattr(servers, "start_emulator", lambda mark, port, **_: self._start(mark))
+        monkeypatch.setattr(servers, "start_ocr", lambda mark, port, **_: self._start(mark))
+        monkeypatch.setattr(servers, "emulator_is_up", lambda port, certificate: True)
+        monkeypatch.setattr(servers, "ocr_is_up", lambda port: True)
+        monkeypatch.setattr(processes, "find", lambda mark: [1] if mark in self.running else [])
+        monkeypatch.setattr(processes, "stop", self.running.discard)
+
+    def _start(self, mark: str) -> None:
+        self.starts.append(mark.rpartition("#")[2])
+        self.running.add(mark)
+
+    def started(self, folder: stack.Folder, engine: str | None = "table") -> list[str]:
+        """What `up` starts now."""
+        self.starts.clear()
+        stack.start_servers(folder, folder.read(), engine, say=lambda _: None)
+        return list(self.starts)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+    """A project of a few files, whose servers are not really started."""
+    for name in ("servers.py", "ocr/quota.py", "requirements/dev.txt", "requirements/ministack.txt"):
+        (tmp_path / "local" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "local" / name).write_text("x", encoding="utf-8")
+    (tmp_path / ".local").mkdir()
+    monkeypatch.setattr(stack, "ROOT", tmp_path)
+    monkeypatch.setattr(authorized_key, "generate", lambda: {"id": "made"})
+    return Machine(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("changed", "restarted"),
+    [
+        ("local/ocr/quota.py", ["ocr"]),
+        ("local/requirements/dev.txt", ["ocr"]),
+        (".local/authorized-key.json", ["ocr"]),
+        ("local/servers.py", ["aws", "ocr"]),
+        ("local/requirements/ministack.txt", ["aws", "ocr"]),
+    ],
+)
+def test_a_server_is_restarted_when_what_it_runs_on_has_changed_and_only_then(
+    machine: Machine, tmp_path: Path, changed: str, restarted: list[str]
+) -> None:
+    folder = stack.Folder(tmp_path / ".local")
+    assert machine.started(folder) == ["aws", "ocr"]
+    assert machine.started(folder) == []
+    (tmp_path / changed).write_text("y", encoding="utf-8")
+    assert machine.started(folder) == restarted
+    assert machine.started(folder) == []
+
+
+def test_another_engine_restarts_the_ocr_service_and_none_ends_it(machine: Machine, tmp_path: Path) -> None:
+    folder = stack.Folder(tmp_path / ".local")
+    machine.started(folder)
+    assert machine.started(folder, "tesseract") == ["ocr"]
+    assert machine.started(folder, None) == []
+    assert machine.running == {folder.mark("aws")}
+
+
+def test_a_stack_keeps_its_authorized_key(machine: Machine, tmp_path: Path) -> None:
+    folder = stack.Folder(tmp_path / ".local")
+    machine.started(folder)
+    made = folder.authorized_key.read_text(encoding="utf-8")
+    assert folder.authorized_key.stat().st_mode & 0o777 == 0o600
+    folder.authorized_key.with_suffix(".new").write_text("half a ke", encoding="utf-8")  # as a killed `up` leaves it
+    machine.started(folder)
+    assert folder.authorized_key.read_text(encoding="utf-8") == made
+    folder.authorized_key.unlink()
+    machine.started(folder)
+    assert "made" in folder.authorized_key.read_text(encoding="utf-8")

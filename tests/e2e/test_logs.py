@@ -1,0 +1,46 @@
+"""`make logs` on a stack that works: what the functions and the OCR service do is told while they do it."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+from e2e.whole_stack import WholeStack
+from local.samples import Sample
+from local.stack import ROOT
+
+LETTER = "letter.png"
+LIMIT_SECONDS = 90
+
+
+def test_a_document_is_followed_through_both_functions_and_the_ocr_service(
+    whole: WholeStack, samples: Mapping[str, Sample]
+) -> None:
+    command = [sys.executable, "-m", "local.logs", "--state", str(whole.state_folder), "--history", "1000"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        limit = threading.Timer(LIMIT_SECONDS, process.kill)  # ends the lines too
+        limit.start()
+        try:
+            version = whole.upload("followed.png", samples[LETTER].path.read_bytes())
+            document = whole.notice("followed.png", version).body["document"][:8]
+            lines = []
+            for line in process.stdout:
+                lines.append(line.rstrip("\n"))
+                if f"rule=notice_accepted document={document}" in line:
+                    break
+            process.send_signal(signal.SIGINT)
+            assert process.wait() == 0
+            assert process.stderr.read() == ""
+        finally:
+            limit.cancel()
+            process.kill()
+    told = "".join(f"{line[13:]}\n" for line in lines)
+    assert f"submit INFO    document moved  rule=upload_new document={document} state=accepted attempts=1\n" in told
+    [operation] = re.findall(rf"rule=accepted document={document} page=1 state=running operation=(\w+)\n", told)
+    assert f"ocr    INFO    request  method=POST target=submit operation={operation} status=200\n" in told
+    assert f"poll   INFO    operation moved  rule=recognised document={document} page=1 state=recognized" in told
+    assert not any(word in told for word in ("START RequestId", "_aws", "function_arn"))
