@@ -1,5 +1,6 @@
 """A file in, its text out: the real template and the real functions, used as a user would."""
 
+import io
 import json
 import re
 import subprocess
@@ -8,7 +9,9 @@ import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
+import pikepdf
 import pytest
+from PIL import Image
 
 from e2e.whole_stack import WholeStack
 from local.accuracy import character_error_rate
@@ -157,6 +160,37 @@ def test_the_newest_upload_of_a_key_has_its_names(whole: WholeStack, samples: Ma
     third = whole.upload(key, samples[DAMAGED].path.read_bytes())
     assert whole.notice(key, third).body["outcome"] == "failed"
     assert whole.keys_below(key) == {key + ".error.json"}
+
+
+def test_the_pages_of_a_pdf_are_read_in_order_and_a_broken_one_does_not_lose_the_others(
+    whole: WholeStack, samples: Mapping[str, Sample]
+) -> None:
+    names = [RUSSIAN, BLANK, ENGLISH]
+    scans = [Image.open(samples[name].path).convert("L") for name in names]
+    book = io.BytesIO()
+    scans[0].save(
+        book, "PDF", save_all=True, append_images=[*scans[1:], Image.new("L", (400, 400), 255)], resolution=150
+    )
+    with pikepdf.open(book) as document:
+        [picture] = document.pages[3].Resources.XObject.as_dict().values()
+        picture.write(picture.read_raw_bytes()[:-200], filter=pikepdf.Name.DCTDecode)
+        broken = io.BytesIO()
+        document.save(broken)
+    whole.upload("book.pdf", broken.getvalue())
+    notice = whole.notice("book.pdf")
+    assert notice.body["outcome"] == "partial"
+    assert notice.body["pages"] == {
+        "total": 4,
+        "recognized": 3,
+        "failed": 1,
+        "failures": [{"reason": "damaged", "count": 1, "pages": "4"}],
+    }
+    texts = whole.text(notice).split("\f")
+    assert [text == "" for text in texts] == [False, True, False, True]
+    for name, text in zip(names, texts, strict=False):
+        assert character_error_rate(samples[name].text, text) < MOST_WRONG
+    result = json.loads(whole.read(notice, "json"))
+    assert [page["reason"] for page in result["pages"]] == [None, None, None, "damaged"]
 
 
 def test_folder_markers_and_test_events_are_no_documents(whole: WholeStack) -> None:

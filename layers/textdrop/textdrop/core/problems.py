@@ -87,8 +87,8 @@ def rejected(trace: Trace) -> Problem:
     return Problem(
         Reason.REJECTED_BY_OCR,
         "The OCR service refused the page.",
-        "See the service's code and message in the result or error file, correct the file or its options, and upload it "
-        "again.",
+        "See the service's code and message in the result or error file, correct the file or its options, and upload "
+        "it again.",
         trace,
     )
 
