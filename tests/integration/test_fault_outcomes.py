@@ -107,7 +107,7 @@ def test_a_fault_that_fails_one_page_of_three_leaves_the_others(
     assert [page["reason"] for page in told["pages"]] == [
         str(reason) if number == failed else None for number in (1, 2, 3)
     ]
-    assert told["notes"] == [f"Without text: 1 of 3 pages ({failed})."]
+    assert told["notes"] == [f"Without text: 1 of 3 pages: {failed} ({reason})."]
     texts = (world.file("three.png.txt") or b"").split(b"\f")
     assert [number for number, text in enumerate(texts, start=1) if not text] == [failed]
     [notice] = world.notices_of(document)
