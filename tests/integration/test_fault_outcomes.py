@@ -111,7 +111,12 @@ def test_a_fault_that_fails_one_page_of_three_leaves_the_others(
     texts = (world.file("three.png.txt") or b"").split(b"\f")
     assert [number for number, text in enumerate(texts, start=1) if not text] == [failed]
     [notice] = world.notices_of(document)
-    assert notice["pages"] == {"total": 3, "recognized": 2, "failed": 1}
+    assert notice["pages"] == {
+        "total": 3,
+        "recognized": 2,
+        "failed": 1,
+        "failures": [{"reason": str(reason), "count": 1, "pages": str(failed)}],
+    }
     assert not early
     assert stage.server.stats()["submits"]["accepted"] == sum(operation.sent for operation in rows)
 
