@@ -22,10 +22,10 @@ from typing import Any
 
 import pikepdf
 from PIL import Image
-from textdrop.adapters.files.document import open_document
 
 from local import deployment, processes, stack
 from local.ocr.table import synthetic_text
+from textdrop.adapters.files.document import open_document
 from textdrop.core.files import FileLimits
 
 RECOGNITION_SECONDS = 3.0

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from local.samples import Sample, SamplesFailed, main, write_samples
-from textdrop.adapters.files.preflight import inspect
 from textdrop.core.errors import SKIPPED, Reason, Refusal
 from textdrop.core.files import FileLimits
+from unit.adapters.files.opening import inspected as inspect
 
 ONE_PAGE = FileLimits(max_pages=1)
 

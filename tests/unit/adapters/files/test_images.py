@@ -13,53 +13,45 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from textdrop.adapters.files.preflight import inspect
 from textdrop.core.errors import Reason, Refusal
-from textdrop.core.files import FileFacts, FileLimits
+from textdrop.core.files import FileFacts
 from unit.adapters.files import making
-
-LIMITS = FileLimits()
-
-
-def refusal(content: bytes, limits: FileLimits = LIMITS) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        inspect(content, limits)
-    return caught.value
+from unit.adapters.files.opening import inspected, refusal
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("save", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
 def test_a_jpeg_of_any_kind(mode: str, save: dict[str, Any]) -> None:
-    assert inspect(making.jpeg(61, 40, mode=mode, **save), LIMITS) == FileFacts("image/jpeg", 1, 61, 40)
+    assert inspected(making.jpeg(61, 40, mode=mode, **save)) == FileFacts("image/jpeg", 1, 61, 40)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_turns_the_size_of_a_jpeg(orientation: int) -> None:
-    facts = inspect(making.jpeg(60, 40, orientation=orientation), LIMITS)
+    facts = inspected(making.jpeg(60, 40, orientation=orientation))
     assert (facts.width, facts.height) == ((60, 40) if orientation <= 4 else (40, 60))
 
 
 def test_exif_in_big_endian_is_read_too() -> None:
     tiff = b"MM\0*" + struct.pack(">IHHHIHH", 8, 1, 0x0112, 3, 1, 6, 0)
     content = b"\xff\xd8\xff\xe1" + struct.pack(">H", 8 + len(tiff)) + b"Exif\0\0" + tiff + making.jpeg(60, 40)[2:]
-    assert inspect(content, LIMITS) == FileFacts("image/jpeg", 1, 40, 60)
+    assert inspected(content) == FileFacts("image/jpeg", 1, 40, 60)
 
 
 @pytest.mark.parametrize("tiff", [b"", b"II", b"II*\0\xff\xff\xff\x7f", b"II*\0\x08\0\0\0\xff\xff", b"XX*\0\x08\0\0\0"])
 def test_broken_exif_turns_nothing(tiff: bytes) -> None:
     content = b"\xff\xd8\xff\xe1" + struct.pack(">H", 8 + len(tiff)) + b"Exif\0\0" + tiff + making.jpeg(60, 40)[2:]
-    assert inspect(content, LIMITS) == FileFacts("image/jpeg", 1, 60, 40)
+    assert inspected(content) == FileFacts("image/jpeg", 1, 60, 40)
 
 
 def test_what_follows_the_end_of_a_jpeg_does_not_matter() -> None:
-    assert inspect(making.jpeg() + making.jpeg(10, 10)[:200], LIMITS).width == 60
+    assert inspected(making.jpeg() + making.jpeg(10, 10)[:200]).width == 60
 
 
 def test_a_thumbnail_is_not_taken_for_the_image() -> None:
     thumbnail = making.jpeg(8, 8)
     segment = b"\xff\xe1" + struct.pack(">H", 2 + 6 + len(thumbnail)) + b"Thumb\0" + thumbnail
     whole = b"\xff\xd8" + segment + making.jpeg(60, 40)[2:]
-    assert inspect(whole, LIMITS).width == 60
+    assert inspected(whole).width == 60
     assert refusal(whole[: len(whole) * 3 // 4]).reason == Reason.DAMAGED
 
 
@@ -98,7 +90,7 @@ def test_the_size_a_jpeg_says_it_has_decides(width: int, height: int, reason: Re
     size = content.index(b"\xff\xc0") + 5
     content = content[:size] + struct.pack(">HH", height, width) + content[size + 4 :]
     if reason is None:
-        assert inspect(content, LIMITS).width == width
+        assert inspected(content).width == width
     else:
         assert refusal(content).reason == reason
 
@@ -119,20 +111,20 @@ def test_endless_markers_end(content: bytes) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16"])
 def test_a_png_of_any_kind(mode: str) -> None:
-    assert inspect(making.png(61, 40, mode=mode), LIMITS) == FileFacts("image/png", 1, 61, 40)
+    assert inspected(making.png(61, 40, mode=mode)) == FileFacts("image/png", 1, 61, 40)
 
 
 def test_a_png_with_several_frames_is_one_image() -> None:
     frames = [Image.new("L", (30, 20), shade) for shade in (0, 128)]
     content = making.png(30, 20, save_all=True, append_images=frames)
     assert b"acTL" in content
-    assert inspect(content, LIMITS) == FileFacts("image/png", 1, 30, 20)
+    assert inspected(content) == FileFacts("image/png", 1, 30, 20)
 
 
 def test_exif_turns_the_size_of_a_png() -> None:
     exif = Image.Exif()
     exif[0x0112] = 8
-    assert inspect(making.png(60, 40, exif=exif), LIMITS) == FileFacts("image/png", 1, 40, 60)
+    assert inspected(making.png(60, 40, exif=exif)) == FileFacts("image/png", 1, 40, 60)
 
 
 @pytest.mark.parametrize("tenth", range(1, 10))
@@ -157,7 +149,7 @@ def test_a_png_must_have_all_its_rows(interlace: int, data_bytes: int) -> None:
         data = making.png_chunk(b"IDAT", zlib.compress(bytes(count)))
         return making.png_of(making.png_header(10, 10, bits=1, interlace=interlace), data, making.png_chunk(b"IEND"))
 
-    assert inspect(content(data_bytes), LIMITS) == FileFacts("image/png", 1, 10, 10)
+    assert inspected(content(data_bytes)) == FileFacts("image/png", 1, 10, 10)
     assert refusal(content(data_bytes - 1)).what == "The PNG image is broken: rows of the picture are missing."
 
 
@@ -187,9 +179,9 @@ def test_a_decompression_bomb_is_not_unpacked() -> None:
     full = making.png_of(making.png_header(7_000, 2_800, bits=16), bomb, making.png_chunk(b"IEND"))
     tracemalloc.start()
     try:
-        assert inspect(small, LIMITS).width == 10
+        assert inspected(small).width == 10
         assert refusal(huge).reason == Reason.IMAGE_TOO_LARGE
-        assert inspect(full, LIMITS).width == 7_000
+        assert inspected(full).width == 7_000
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -202,7 +194,7 @@ def test_one_wrong_byte_raises_nothing_but_a_refusal(position: int, flip: int, k
     content = bytearray(SOUND[kind])
     content[position % len(content)] ^= flip
     with suppress(Refusal):
-        assert inspect(bytes(content), LIMITS).pages == 1
+        assert inspected(bytes(content)).pages == 1
 
 
 SOUND = {"jpeg": making.jpeg(30, 20, orientation=6), "png": making.png(30, 20)}

@@ -63,6 +63,8 @@ _FLATE = (b"/FlateDecode", b"[ /FlateDecode ]")
 _MAX_PARTS = 50_000
 _MAX_FIELD_DEPTH = 20
 _UNPACKED_BYTES = 32 * 1024 * 1024
+# LZW packs up to 2,500 times, and qpdf has no limit for it.
+_LZW_BYTES = 16 * 1024
 _TABLE_ENTRY_BYTES = 20
 
 _CATALOG, _PAGES, _PAGE = 1, 2, 3
@@ -92,9 +94,9 @@ def cut_page(
     """A PDF of that page alone; the same bytes each time. `above` are the nodes over it, from the root on.
 
     Raises Refusal (`damaged`) if something of the page is lost, PageTooLarge, LookStopped, or what pikepdf raises.
-    `is_mended` tells, once all of the page has been read, whether anything had to be mended.
+    `is_mended` tells whether anything had to be mended so far; it may raise PageTooLarge.
     """
-    cut = _Cut(document, number, max_bytes, are_bounds_passed)
+    cut = _Cut(document, number, max_bytes, is_mended, are_bounds_passed)
     cut.add_page(page, above)
     cut.add_all_it_refers_to()
     if is_mended() and (cut.lost or cut.draws_what_is_lost(page, above)):
@@ -109,6 +111,7 @@ class _Cut:
     document: pikepdf.Pdf
     number: int
     max_bytes: int
+    is_mended: Callable[[], bool]
     are_bounds_passed: Callable[[], bool]
     lost: bool = False
     parts: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
@@ -125,12 +128,17 @@ class _Cut:
         if b"/Resources" in entries:
             entries[b"/Resources"] = self._needed(entries[b"/Resources"], contents)
         annotations, fields = self._add_annotations(page.get("/Annots"))
-        self._add(_PAGE, entries, b"/Type /Page /Parent %d 0 R /Annots [ %b]" % (_PAGES, annotations))
+        self._add(
+            _PAGE,
+            entries,
+            b"/Type /Page /Parent %d 0 R%b" % (_PAGES, b" /Annots [ %b ]" % annotations if annotations else b""),
+        )
         self._add(_PAGES, {}, b"/Type /Pages /Count 1 /Kids [ %d 0 R ]" % _PAGE)
         more = b"/Type /Catalog /Pages %d 0 R" % _PAGES
-        if fields:
-            form = _chosen(self._entries(text_of(self.document.Root.get("/AcroForm"))), _OF_A_FORM)
-            more += b" /AcroForm " + self._dictionary(form, b"/Fields [ %b]" % fields)
+        form = self.document.Root.get("/AcroForm")
+        if fields and isinstance(form, pikepdf.Dictionary):
+            form_entries = _chosen(entries_of(text_of(form, resolved=True)), _OF_A_FORM)
+            more += b" /AcroForm " + self._dictionary(form_entries, b"/Fields [ %b ]" % fields)
         self._add(_CATALOG, self._layers(), more)
 
     def add_all_it_refers_to(self) -> None:
@@ -152,7 +160,7 @@ class _Cut:
         there = {plain_name(name) for name in self._entries(resources.get(b"/XObject", NULL))}
         for part in parts:
             self._check_bounds()
-            operators = _unpacked(part)
+            operators = self._unpacked(part)
             if operators is None:
                 raise damaged(f"Page {self.number:,} of the PDF is damaged, and too large when unpacked to be mended.")
             if any(plain_name(drawn[1]) not in there for drawn in _DRAWN.finditer(operators)):
@@ -179,12 +187,8 @@ class _Cut:
 
     def _add_stream(self, number: int, stream: pikepdf.Object) -> None:
         entries = _stream_entries(stream)
-        told = stream.get("/Length")
-        told_bytes = told if isinstance(told, int) else 0
-        if self._size + told_bytes > self.max_bytes:
-            # Before it is read: it may be a gigabyte.
-            raise PageTooLarge
-        data = stream.read_raw_bytes()
+        told_bytes = _told_bytes(stream)
+        data = self._data(stream)
         # Changed line ends make text a little shorter, and decryption makes all data so: nothing is lost by either.
         exact = entries.get(b"/Subtype") == b"/Image" and not self.document.is_encrypted
         self.lost = self.lost or len(data) < (told_bytes if exact else min(told_bytes, 1))
@@ -196,22 +200,51 @@ class _Cut:
         text = self._dictionary(entries, b"/Length %d" % len(data))
         self._keep(number, text, b"\nstream\n", data, b"\nendstream")
 
+    def _data(self, stream: pikepdf.Object) -> bytes:
+        """The stream's data as it is. It may be a gigabyte, and qpdf reads it at once: so that is found out before."""
+        if _told_bytes(stream) > self.max_bytes:
+            raise PageTooLarge
+        self.is_mended()
+        return stream.read_raw_bytes()
+
+    def _unpacked(self, stream: pikepdf.Object) -> bytes | None:
+        """What a stream of operators unpacks to; None if it cannot be unpacked or is too large."""
+        entries = _stream_entries(stream)
+        packing = entries.get(b"/Filter", b"")
+        data = self._data(stream)
+        if packing in _FLATE and b"/DecodeParms" not in entries:
+            # qpdf unpacks less, for the sake of its own needs.
+            unpacker = zlib.decompressobj()
+            try:
+                unpacked = unpacker.decompress(data, _UNPACKED_BYTES)
+            except zlib.error:
+                return None
+            return None if unpacker.unconsumed_tail else unpacked
+        if b"LZW" in packing and len(data) > _LZW_BYTES:
+            return None
+        try:
+            return stream.read_bytes()
+        except pikepdf.PdfError:
+            return None
+
     def _add_annotations(self, annotations: Any) -> tuple[bytes, bytes]:
         """References to all annotations, and to those of them that are fields of a form."""
-        all_of_them, fields = b"", b""
+        all_of_them: list[bytes] = []
+        fields: list[bytes] = []
         for annotation in annotations if isinstance(annotations, pikepdf.Array) else []:
             self._check_bounds()
             entries = entries_of(text_of(annotation, resolved=True))
+            if not entries:
+                continue
             kept = {name: value for name, value in entries.items() if name not in _NOT_OF_AN_ANNOTATION}
             number = self._new_number()
-            reference = b"%d 0 R " % number
-            all_of_them += reference
+            all_of_them.append(b"%d 0 R" % number)
             if entries.get(b"/Subtype") == b"/Widget":
-                fields += reference
+                fields.append(b"%d 0 R" % number)
                 # Every field must have a name; what it is does not show.
                 kept = {**_of_its_field(annotation), **kept, b"/T": b"(%d)" % number}
             self._add(number, kept, b"/P %d 0 R" % _PAGE)
-        return all_of_them, fields
+        return b" ".join(all_of_them), b" ".join(fields)
 
     def _layers(self) -> Entries:
         """What the catalog must say for hidden layers to stay hidden."""
@@ -245,7 +278,7 @@ class _Cut:
         while contents:
             for part in contents:
                 self._check_bounds()
-                operators = _unpacked(part) if isinstance(part, pikepdf.Stream) else b""
+                operators = self._unpacked(part) if isinstance(part, pikepdf.Stream) else b""
                 if operators is None:
                     return None
                 names |= names_in(operators, all_names)
@@ -345,21 +378,7 @@ def _chosen(entries: Entries, names: Iterable[bytes]) -> Entries:
     return {name: entries[name] for name in names if name in entries}
 
 
-def _unpacked(stream: pikepdf.Object) -> bytes | None:
-    """What a stream of operators unpacks to; None if it cannot be unpacked or is too large."""
-    entries = _stream_entries(stream)
+def _told_bytes(stream: pikepdf.Object) -> int:
+    """How long the stream says it is; 0 if it does not say."""
     told = stream.get("/Length")
-    if isinstance(told, int) and told > _UNPACKED_BYTES:
-        return None
-    if entries.get(b"/Filter") in _FLATE and b"/DecodeParms" not in entries:
-        # qpdf unpacks less, for the sake of its own needs; and nothing at all of what is broken.
-        try:
-            unpacker = zlib.decompressobj()
-            unpacked = unpacker.decompress(stream.read_raw_bytes(), _UNPACKED_BYTES)
-        except zlib.error:
-            return None
-        return None if unpacker.unconsumed_tail else unpacked
-    try:
-        return stream.read_bytes()
-    except pikepdf.PdfError:
-        return None
+    return told if isinstance(told, int) else 0

@@ -37,9 +37,14 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class PageTree:
-    """Where the pages are. It holds no object of the document it was read from, and fits any that is opened later."""
+    """Where the pages are. It holds no object of the document it was read from, and fits any that is opened later.
+
+    `root` is the number of the topmost node, `stated` how many pages it says there are (-1: it does not say).
+    """
 
     pages: int
+    root: tuple[int, int]
+    stated: int
     runs: tuple[_Run, ...]
 
     def find(self, document: pikepdf.Pdf, number: int) -> tuple[pikepdf.Object, list[pikepdf.Object]]:
@@ -60,7 +65,7 @@ class PageTree:
                 raise damaged("The PDF is damaged: its list of pages contradicts itself.")
             above.append(page)
             page = kids[0]
-        if not isinstance(page, pikepdf.Dictionary):
+        if not _is_page(page):
             raise damaged(f"The PDF is damaged: page {number:,} is missing.")
         return page, above
 
@@ -80,7 +85,7 @@ def read_page_tree(document: pikepdf.Pdf, max_pages: int, *, trusting: bool) -> 
         raise damaged(_NO_PAGES)
     if tree.first_missing and tree.pages != _count(root):
         raise damaged(f"The PDF is damaged: page {tree.first_missing:,} is missing.")
-    return PageTree(tree.pages, tuple(tree.runs))
+    return PageTree(tree.pages, root.objgen, _count(root), tuple(tree.runs))
 
 
 @dataclass(slots=True)
@@ -111,7 +116,10 @@ class _Reading:
                 self._open(below, (*way, kid), open_nodes)
             else:
                 self._add(way, kid, 1)
-                if not isinstance(below, pikepdf.Dictionary):
+                if not _is_page(below):
+                    if isinstance(below, pikepdf.Dictionary):
+                        # What is left of a node with pages: nobody knows how many.
+                        raise damaged(f"The PDF is damaged: page {self.pages:,} is missing.")
                     self.first_missing = self.first_missing or self.pages
 
     def _open(
@@ -129,7 +137,7 @@ class _Reading:
         kids = node["/Kids"]
         if self.trusting and len(kids) == _count(node) > 0:
             first = kids[0]
-            if isinstance(first, pikepdf.Dictionary) and _kids(first) is None:
+            if _is_page(first):
                 self._add(way, 0, len(kids))
                 return
         open_nodes.append((node, way, 0, self.pages))
@@ -146,6 +154,11 @@ class _Reading:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             raise damaged(_NO_END)
+
+
+def _is_page(node: pikepdf.Object | None) -> bool:
+    """Whether it is a page, and not what is left of a node with pages."""
+    return isinstance(node, pikepdf.Dictionary) and "/Kids" not in node and node.get("/Type") != "/Pages"
 
 
 def _root(document: pikepdf.Pdf) -> pikepdf.Object:

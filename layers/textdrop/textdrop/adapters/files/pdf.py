@@ -21,7 +21,12 @@ from textdrop.adapters.files import qpdf
 from textdrop.adapters.files.page_file import PageTooLarge, cut_page
 from textdrop.adapters.files.page_tree import PageTree, read_page_tree
 from textdrop.adapters.files.qpdf import damaged
-from textdrop.adapters.files.whole_file import check_objects, is_cut_off, is_encrypted_without_password
+from textdrop.adapters.files.whole_file import (
+    check_objects,
+    is_cut_off,
+    is_encrypted_without_password,
+    stated_pages,
+)
 from textdrop.core.errors import Reason, Refusal
 from textdrop.core.files import FileFacts, FileLimits
 
@@ -106,7 +111,8 @@ class PdfDocument:
                 # Whether the table of objects is wrong as a whole is better found out now, with the time for it.
                 with suppress(Refusal):
                     tree.find(document, 1)
-                return tree
+            self._check_count(tree)
+            return tree
         except _Stopped:
             raise damaged(_UNREADABLE) from None
         except _Broken:
@@ -117,6 +123,14 @@ class PdfDocument:
                     "Save it without encryption and upload that.",
                 ) from None
             raise damaged("The PDF cannot be opened, nor mended.") from None
+
+    def _check_count(self, tree: PageTree) -> None:
+        """A wrong count means nothing where nothing is damaged; else pages may be missing, and others misnumbered."""
+        if not self._warned and not self._is_reconstructed:
+            return
+        stated = stated_pages(self._file, tree.root) if self._is_reconstructed else -1
+        if tree.pages != (stated if stated >= 0 else tree.stated):
+            raise damaged("The PDF is damaged: one of its pages is missing.")
 
     def _cut(self, number: int, max_bytes: int) -> bytes:
         if not 1 <= number <= self._tree.pages:
@@ -174,9 +188,12 @@ class PdfDocument:
         return document
 
     def _is_mended(self) -> bool:
+        """Whether this look had to mend anything. Raises PageTooLarge if it mended a stream to more than a page has."""
         warnings = qpdf.warnings_of(self._document) if self._document is not None else []
         self._warned = self._warned or bool(warnings)
         self._is_reconstructed = self._is_reconstructed or any(qpdf.RECONSTRUCTED in warning for warning in warnings)
+        if qpdf.recovered_bytes(warnings) > max(self._max_bytes, _SMALL_BYTES):
+            raise PageTooLarge
         return self._warned or self._is_reconstructed
 
     @contextmanager
@@ -189,7 +206,8 @@ class PdfDocument:
             yield
         except Exception as error:  # noqa: BLE001 - what it means is told below
             outcome = error
-        self._is_mended()
+        with suppress(PageTooLarge):
+            self._is_mended()
         stopped, failure = self._bounds.exceeded, self._bounds.failure
         # What was read while the file seemed to end is not in it for qpdf, and what was mended once is not told again.
         if stopped or failure is not None or (self._warned and not self._is_reconstructed):

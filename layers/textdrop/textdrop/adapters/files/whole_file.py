@@ -1,10 +1,9 @@
-"""What the bytes of a PDF tell, beside what can be read in it: whether its end is there, and how it is encrypted."""
+"""What the bytes of a PDF tell, beside what can be read in it: whether its end is there, and what it should hold."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from typing import BinaryIO
 
 from textdrop.adapters.files.qpdf import damaged
@@ -18,6 +17,7 @@ _PIECE_BYTES = 1024 * 1024
 _LONGEST_OBJECT_START_BYTES = 64
 _ENCRYPTION_DICTIONARY_BYTES = 64 * 1024
 _OBJECT_START = re.compile(rb"\d\s+\d+\s+obj\b")
+_COUNT = re.compile(rb"/Count\s+(\d{1,10})\b")
 _ENCRYPT = re.compile(rb"/Encrypt\s*(?:(\d{1,10})\s+(\d{1,5})\s+R\b|<<)")
 _FILTER_BUT_PASSWORD = re.compile(rb"/Filter\s*/(?!Standard\b|Crypt\b|\w*Decode\b)[A-Za-z]")
 
@@ -59,28 +59,37 @@ def is_encrypted_without_password(file: BinaryIO) -> bool:
     place, encrypt = named[-1]
     start: int | None = place + encrypt.end()
     if encrypt[1] is not None:
-        start = _end_of(file, re.compile(rb"\b0*%d\s+%d\s+obj\b" % (int(encrypt[1]), int(encrypt[2]))))
+        start = _end_of(file, _object_start((int(encrypt[1]), int(encrypt[2]))))
     if start is None:
         return False
     dictionary = _read(file, start, _ENCRYPTION_DICTIONARY_BYTES).partition(b"endobj")[0]
     return _FILTER_BUT_PASSWORD.search(dictionary) is not None
 
 
+def stated_pages(file: BinaryIO, root: tuple[int, int]) -> int:
+    """How many pages the root of the page tree says there are, as it was written; -1 if it does not say or is packed.
+
+    For qpdf writes another number into it when it leaves out pages.
+    """
+    start = _end_of(file, _object_start(root))
+    text = b"" if start is None else _read(file, start, _PIECE_BYTES).partition(b"endobj")[0]
+    found = _COUNT.search(text)
+    return int(found[1]) if found else -1
+
+
+def _object_start(reference: tuple[int, int]) -> re.Pattern[bytes]:
+    return re.compile(rb"\b0*%d\s+0*%d\s+obj\b" % reference)
+
+
 def _end_of(file: BinaryIO, pattern: re.Pattern[bytes]) -> int | None:
-    """Where the first match of a short pattern ends, in a file that may be large."""
-    for place, piece in _pieces(file):
-        found = pattern.search(piece)
-        if found is not None:
-            return place + found.end()
+    """Where the last match of a short pattern ends, in a file that may be large: the last one written is the one."""
+    place = file.seek(0, io.SEEK_END)
+    while place > 0:
+        place = max(place - _PIECE_BYTES, 0)
+        found = list(pattern.finditer(_read(file, place, _PIECE_BYTES + _LONGEST_OBJECT_START_BYTES)))
+        if found:
+            return place + found[-1].end()
     return None
-
-
-def _pieces(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The file piece by piece, each with its place; they overlap a little."""
-    place = 0
-    while piece := _read(file, place, _PIECE_BYTES + _LONGEST_OBJECT_START_BYTES):
-        yield place, piece
-        place += _PIECE_BYTES
 
 
 def _read(file: BinaryIO, start: int, length: int) -> bytes:

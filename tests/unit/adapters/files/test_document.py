@@ -13,18 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from textdrop.adapters.files.preflight import inspect
 from textdrop.core.errors import Reason, Refusal
 from textdrop.core.files import FileFacts, FileLimits
 from unit.adapters.files import making
-
-LIMITS = FileLimits()
-
-
-def refusal(content: bytes, limits: FileLimits = LIMITS) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        inspect(content, limits)
-    return caught.value
+from unit.adapters.files.opening import inspected, refusal
 
 
 def image(kind: str) -> bytes:
@@ -86,7 +78,7 @@ def test_an_empty_file() -> None:
 
 def test_a_file_that_is_too_large_is_told_in_numbers() -> None:
     content = making.jpeg()
-    assert inspect(content, FileLimits(max_bytes=len(content))).width == 60
+    assert inspected(content, FileLimits(max_bytes=len(content))).width == 60
     found = refusal(content, FileLimits(max_bytes=len(content) - 1))
     assert found.reason == Reason.FILE_TOO_LARGE
     assert found.what == f"The file has {len(content):,} bytes; the most is {len(content) - 1:,}."
@@ -100,8 +92,8 @@ def test_the_first_bytes_win_in_a_file_that_is_two_things() -> None:
     comment = b"%PDF-1.7 1 0 obj"
     content = making.jpeg()
     both = content[:2] + b"\xff\xfe\0" + bytes([2 + len(comment)]) + comment + content[2:]
-    assert inspect(both, LIMITS) == FileFacts("image/jpeg", 1, 60, 40)
-    assert inspect(b"<html>" + making.pdf(), LIMITS) == FileFacts("application/pdf", 1)
+    assert inspected(both) == FileFacts("image/jpeg", 1, 60, 40)
+    assert inspected(b"<html>" + making.pdf()) == FileFacts("application/pdf", 1)
 
 
 @given(
@@ -113,14 +105,16 @@ def test_the_first_bytes_win_in_a_file_that_is_two_things() -> None:
 @settings(max_examples=300, deadline=None)
 def test_whatever_the_bytes_nothing_but_a_refusal_is_raised(start: bytes, rest: bytes) -> None:
     with suppress(Refusal):
-        assert inspect(start + rest, LIMITS).pages == 1
+        assert inspected(start + rest).pages == 1
 
 
 def test_no_heavy_library_is_imported_for_an_image() -> None:
     program = (
-        "import sys; from textdrop.adapters.files.preflight import inspect\n"
+        "import io, sys\n"
+        "from textdrop.adapters.files.document import open_document\n"
         "from textdrop.core.files import FileLimits\n"
-        "assert inspect(sys.stdin.buffer.read(), FileLimits()).width == 60\n"
+        "file = io.BytesIO(sys.stdin.buffer.read())\n"
+        "assert open_document(file, FileLimits()).facts.width == 60\n"
         "print(sorted({'PIL', 'pikepdf', 'lxml'} & set(sys.modules)))\n"
     )
     done = subprocess.run(

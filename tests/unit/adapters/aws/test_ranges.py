@@ -1,0 +1,162 @@
+"""An upload as a file: read where it is needed, in few requests, and never more of it in memory than a little."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textdrop.adapters.aws import ranges
+from textdrop.adapters.aws.ranges import BLOCK_BYTES, MOST_BLOCKS_AT_ONCE, WHOLE_BYTES, open_range
+from textdrop.core.documents import Source
+from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
+
+LARGE = b"".join(b"%010d" % number for number in range(1_200_007))  # 12 MB, and no whole number of blocks
+
+
+class Bucket:
+    """One object behind S3's GetObject. `knows_ranges`: else it always answers with the whole."""
+
+    def __init__(self, content: bytes, *, knows_ranges: bool = True) -> None:
+        self.content = content
+        self.knows_ranges = knows_ranges
+        self.asked: list[dict[str, Any]] = []
+        self.sent = 0
+        self.failing: ClientError | None = None
+
+    def get_object(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        if self.failing is not None:
+            raise self.failing
+        content, told = self.content, {}
+        if self.knows_ranges and "Range" in asked:
+            start, end = (int(place) for place in asked["Range"].removeprefix("bytes=").split("-"))
+            content = self.content[start : end + 1]
+            told = {"ContentRange": f"bytes {start}-{end}/{len(self.content)}"}
+        self.sent += len(content)
+        return {"ContentLength": len(content), "Body": StreamingBody(io.BytesIO(content), len(content)), **told}
+
+
+def opened(bucket: Bucket, size: int | None = None, **named: Any) -> ranges.RangedObject:
+    source = Source("uploads", "scan.pdf", size=len(bucket.content) if size is None else size, **named)
+    return open_range(bucket, source)  # type: ignore[arg-type]  # as much of a client as is used
+
+
+def failure(status: int) -> ClientError:
+    return ClientError({"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")  # type: ignore[typeddict-item]
+
+
+PLACES = st.tuples(st.integers(0, len(LARGE) + 100), st.integers(0, 3 * BLOCK_BYTES))
+
+
+@settings(max_examples=25, deadline=None)
+@given(reads=st.lists(PLACES, min_size=1, max_size=12), knows_ranges=st.booleans())
+def test_whatever_is_read_is_what_stands_there(reads: list[tuple[int, int]], knows_ranges: bool) -> None:
+    file = opened(Bucket(LARGE, knows_ranges=knows_ranges))
+    for start, length in reads:
+        assert file.seek(start) == start
+        assert file.read(length) == LARGE[start : start + length]
+        assert file.tell() == start + len(LARGE[start : start + length])
+
+
+def test_nothing_is_requested_before_it_is_read() -> None:
+    bucket = Bucket(LARGE)
+    file = opened(bucket)
+    assert file.seek(0, io.SEEK_END) == len(LARGE)
+    assert bucket.asked == []
+
+
+@pytest.mark.parametrize("size", [1, BLOCK_BYTES, WHOLE_BYTES])
+def test_a_small_object_costs_one_request(size: int) -> None:
+    bucket = Bucket(LARGE[:size])
+    file = opened(bucket)
+    for start in (size // 2, 0, size - 1):
+        file.seek(start)
+        assert file.read(10) == LARGE[:size][start : start + 10]
+    assert len(bucket.asked) == 1
+    assert "Range" not in bucket.asked[0]
+
+
+def test_an_empty_object_costs_none() -> None:
+    bucket = Bucket(b"")
+    assert opened(bucket).read() == b""
+    assert bucket.asked == []
+
+
+def test_read_from_end_to_end_each_byte_comes_once_in_few_requests() -> None:
+    bucket = Bucket(LARGE)
+    file = opened(bucket)
+    assert b"".join(iter(lambda: file.read(100_000), b"")) == LARGE
+    assert bucket.sent == len(LARGE)
+    blocks = -(-len(LARGE) // BLOCK_BYTES)
+    assert len(bucket.asked) <= 6 + blocks // MOST_BLOCKS_AT_ONCE
+
+
+def test_a_look_at_the_end_costs_little() -> None:
+    bucket = Bucket(LARGE)
+    file = opened(bucket)
+    file.seek(-1_000, io.SEEK_END)
+    assert file.read() == LARGE[-1_000:]
+    assert bucket.sent <= 2 * BLOCK_BYTES
+
+
+@pytest.mark.parametrize(
+    ("named", "asked"),
+    [({"version_id": "v1", "etag": "e1"}, {"VersionId": "v1"}), ({"etag": "e1"}, {"IfMatch": '"e1"'})],
+)
+def test_each_request_names_the_very_version(named: dict[str, Any], asked: dict[str, str]) -> None:
+    bucket = Bucket(LARGE)
+    file = opened(bucket, **named)
+    file.seek(5_000_000)
+    file.read(10)
+    [request] = bucket.asked
+    assert {name: value for name, value in request.items() if name != "Range"} == {
+        "Bucket": "uploads",
+        "Key": "scan.pdf",
+        **asked,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(404, ObjectGone), (412, ObjectGone), (403, ObjectForbidden), (500, StoreUnavailable), (503, StoreUnavailable)],
+)
+def test_a_failed_read_says_why_and_may_be_repeated(status: int, error: type[Exception]) -> None:
+    bucket = Bucket(LARGE)
+    file = opened(bucket)
+    bucket.failing = failure(status)
+    with pytest.raises(error):
+        file.read(10)
+    bucket.failing = None
+    file.seek(0)
+    assert file.read(10) == LARGE[:10]
+
+
+@pytest.mark.parametrize("size", [5, len(LARGE) - 1, len(LARGE) + 1])
+def test_an_object_of_another_size_than_was_told_is_never_read(size: int) -> None:
+    with pytest.raises(StoreUnavailable, match="expected"):
+        opened(Bucket(LARGE, knows_ranges=False), size).read(100)
+
+
+def test_an_answer_about_another_range_is_never_read() -> None:
+    class Shifted(Bucket):
+        def get_object(self, **asked: Any) -> dict[str, Any]:
+            answer = super().get_object(**asked)
+            answer["ContentRange"] = "bytes 7-6/5"
+            return answer
+
+    with pytest.raises(StoreUnavailable, match="expected"):
+        opened(Shifted(LARGE)).read(100)
+
+
+def test_memory_is_bounded_however_much_is_read() -> None:
+    file = opened(Bucket(LARGE * 4))
+    while file.read(1_000_000):
+        pass
+    raw: Any = file.raw
+    assert sum(map(len, raw._blocks.values())) <= ranges.KEPT_BLOCKS * BLOCK_BYTES
