@@ -11,7 +11,9 @@ from textdrop.core.pause import Pause
 
 NOW = 1_700_000_000.5
 FIRST = Pause(rev=1, failures=1, unavailable_since=NOW)
-SECOND = Pause(rev=2, since=NOW + 1, why="unknown", probe_at=NOW + 61, failures=3, refusals=2)
+SECOND = Pause(
+    rev=2, since=NOW + 1, why="unknown", probe_at=NOW + 61, failures=3, refusals=2, operator_since=NOW + 0.25
+)
 
 
 def test_without_a_row_nothing_is_paused(rows: Rows) -> None:

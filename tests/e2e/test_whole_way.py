@@ -248,7 +248,9 @@ def test_the_commands_of_the_readme_work_as_printed(whole: WholeStack, samples: 
 
 
 @pytest.mark.usefixtures("uploaded")
-def test_logs_tell_of_documents_but_nothing_of_their_text(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+def test_logs_tell_of_documents_but_nothing_of_their_text_or_names(
+    whole: WholeStack, samples: Mapping[str, Sample]
+) -> None:
     document = whole.notice(FOLDER + RUSSIAN).body["document"]
     whole.notice(FOLDER + ENGLISH)
     # Names and Russian words: what the functions say of their own is neither.
@@ -266,3 +268,5 @@ def test_logs_tell_of_documents_but_nothing_of_their_text(whole: WholeStack, sam
         found = [word for word in words if word in messages or json.dumps(word)[1:-1] in messages]
         assert found == []
         assert OCR_API_KEY not in messages
+        assert [key for key in [ENGLISH, RUSSIAN, PHOTO, PDF, *ODD_KEYS] if key in messages] == []
+        assert [key for key in ODD_KEYS if json.dumps(key)[1:-1] in messages] == []

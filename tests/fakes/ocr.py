@@ -112,7 +112,7 @@ class FakeOcr(Fake):
         outcome = self._outcome(accepted)
         if isinstance(outcome, Failure):
             kind = OcrRejected if outcome.code == INVALID_ARGUMENT else OcrUnavailable
-            raise kind(outcome.message, Trace(code=outcome.code, message=outcome.message))
+            raise kind(f"the recognition failed ({outcome.code})", Trace(code=outcome.code, message=outcome.message))
         return Recognition(json.dumps(outcome, ensure_ascii=False).encode(), trace)
 
     @effect

@@ -106,6 +106,10 @@ class FakeJournal:
             self.counts[metric] += 1
             self.values.setdefault(metric, []).append(value)
 
+    def measured(self, metric: str, seconds: float) -> None:
+        with self._lock:
+            self.values.setdefault(metric, []).append(seconds)
+
     def failed(self, event: str, error: BaseException, **fields: str | int | float | None) -> None:
         with self._lock:
             self.failures.append(Entry(event, error=error, fields=fields))

@@ -21,6 +21,7 @@ from local.ocr.protocol import IAM
 from local.ocr.server import start
 from local.ocr.settings import DEFAULT_API_KEY, Settings
 from local.ocr.table import synthetic_text
+from printed import PrintingJournal, leaked, printing
 from textdrop.adapters.yandex.client import Timeouts, YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.core import keys
@@ -29,7 +30,8 @@ from textdrop.core.documents import Document, DocumentState, Operation, Outcome
 from textdrop.core.errors import Reason
 from world import World
 
-HIT, NEIGHBOUR = b"a page", b"its neighbour"
+HIT, NEIGHBOUR = b"a canary page", b"its canary neighbour"
+HIT_KEY, NEIGHBOUR_KEY = "canary folder/ключ hit.png", "canary folder/neighbour.png"
 RECOGNITION_SECONDS = 1.0
 """Shorter than the age at which an operation is first asked for: one that goes well is asked for once."""
 LATER_SECONDS = 2.0
@@ -63,13 +65,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Played:
-    """A case as it went: the document that met the fault, its neighbour, and all."""
+    """A case as it went: the document that met the fault, its neighbour, and all. `leaked` is what was printed, or
+    stood in an error, of the documents' text and keys and of credentials; `lines` how many lines were printed."""
 
     document: Seen
     neighbour: Seen
     paused: bool
     quiet: bool
     struck: int
+    leaked: tuple[str, ...]
+    lines: int
 
 
 class CountingOcr(YandexOcr):
@@ -173,17 +178,36 @@ class Stage:
         return world, ocr, early
 
     def _play(self, case: Case, *, always: bool) -> Played:
-        world, ocr, early = self.world(hangs=case.hangs, authorized=case.target == IAM)
+        with printing() as printed:
+            world, ocr, early = self.world(hangs=case.hangs, authorized=case.target == IAM)
+            journal = PrintingJournal(world.journal)
+            world.submit_ports = replace(world.submit_ports, journal=journal)
+            world.poll_ports = replace(world.poll_ports, journal=journal)
+            played = self._play_in(world, ocr, early, case, always=always)
+        everything = "\n".join([printed.getvalue(), *journal.errors])
+        return replace(
+            played, leaked=tuple(leaked(everything, self._private(journal))), lines=printed.getvalue().count("\n")
+        )
+
+    def _private(self, journal: PrintingJournal) -> list[str]:
+        """What nobody may read in a log, a metric or an error."""
+        texts = [line for content in (HIT, NEIGHBOUR) for line in whole_text(content).splitlines()]
+        key_lines = [line for line in self._key["private_key"].splitlines() if line]
+        names = [name for key in (HIT_KEY, NEIGHBOUR_KEY) for name in key.split("/")]
+        contents = [content.decode() for content in (HIT, NEIGHBOUR)]
+        return [*texts, *key_lines, *names, *contents, *journal.quoted, DEFAULT_API_KEY]
+
+    def _play_in(self, world: World, ocr: CountingOcr, early: set[str], case: Case, *, always: bool) -> Played:
         alone = {"sha256": digest(HIT)}
         whom: Mapping[str, object] = {} if case.target == IAM or (always and case.everything) else alone
         often: Mapping[str, object] = {"count": case.lasts} if case.lasts else {"rate": 1}
         self.fault(case.kind, case.target, {**whom, **(often if always else {}), **case.fields})
         if case.beside:
             self.server.add_fault(rate=1, **alone, **case.beside)
-        document = world.upload("hit.png", HIT)
+        document = world.upload(HIT_KEY, HIT)
         world.submit()
         self.clock.advance(LATER_SECONDS)
-        neighbour = world.upload("neighbour.png", NEIGHBOUR)
+        neighbour = world.upload(NEIGHBOUR_KEY, NEIGHBOUR)
         run(world)
         self._end_hanging()
         stats = self.server.stats()
@@ -194,6 +218,8 @@ class Stage:
             paused=any(note.name == "paused" for note in world.journal.notes),
             quiet=world.quiet(),
             struck=stats["faults"].get(case.kind, 0),
+            leaked=(),
+            lines=0,
         )
 
     def _wait(self, seconds: float) -> None:

@@ -66,6 +66,8 @@ def expected_text(case: Case) -> str:
 
 def check_promises(played: Played) -> None:
     assert played.quiet, "G1"
+    assert played.leaked == (), "G7"
+    assert played.lines > 8, "nothing was listened to"
     for seen in (played.document, played.neighbour):
         assert seen.final, "G1"
         assert seen.unknown == seen.way.count("answer_lost "), "G2"

@@ -30,6 +30,7 @@ from textdrop.core.identity import document_id
 from world import event
 
 SERVICES = ("dynamodb", "iam", "lambda", "s3", "secretsmanager", "sns", "sqs")
+STACK = "textdrop"
 API_KEY = "local-test-key"
 ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "AKIDFORTHISTEST", "aws-secret-for-this-test", "aws-token-for-this-test"
 WAIT_SECONDS = 30.0
@@ -164,6 +165,8 @@ class Application:
                 variables[name] = here[name]
             elif isinstance(value, str):
                 variables[name] = value
+            elif "Fn::Sub" in value:
+                variables[name] = value["Fn::Sub"].replace("${AWS::StackName}", STACK)
             else:
                 variables[name] = str(template.parameters[value["Ref"]]["Default"])
         return variables

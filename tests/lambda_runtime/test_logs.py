@@ -1,13 +1,14 @@
-"""What both functions print, at the level that logs most: lines of JSON, nothing of a document, no credential."""
+"""What both functions print, at the level that logs most: JSON, nothing of a document, no key, no credential."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from lambda_runtime.application import SECRETS, Application, batch, failed, image, sha256
+from lambda_runtime.application import SECRETS, STACK, Application, batch, failed, image, sha256
 from lambda_runtime.aws_over_http import Refusal
 from local.ocr.table import synthetic_text
+from printed import leaked
 
 MALFORMED = "Malformed and private"
 DEBUG = {"LOG_LEVEL": "DEBUG"}
@@ -19,26 +20,34 @@ def test_every_line_is_an_event_in_json_without_text_or_credentials(
     refusals = [Refusal(400, "AccessDeniedException", f"not for {SECRETS[0]}")]
     application.aws.mishap = lambda request: refusals.pop() if request.service == "sns" and refusals else None
     good, damaged = image(1), image(2)[:60]
-    bodies = [application.upload("a/good.png", good)[1], application.upload("a/damaged.png", damaged)[1], MALFORMED]
+    keys = ["canary папка/good.png", "canary папка/damaged.png", "canary папка/unpaid.png"]
+    bodies = [application.upload(keys[0], good)[1], application.upload(keys[1], damaged)[1], MALFORMED]
     submit = application.start("SubmitFunction", built_layers, variables=DEBUG)
     assert submit.invoke(batch(*bodies)).value == failed("m3")
     application.ocr.add_fault(kind="401", target="submit", count=2)
-    assert submit.invoke(batch(application.upload("a/unpaid.png", image(3))[1])).value == failed()
+    assert submit.invoke(batch(application.upload(keys[2], image(3))[1])).value == failed()
     poll = application.start("PollFunction", built_layers, variables=DEBUG)
     assert poll.invoke({}).value == {"ended": "ended"}
     text = synthetic_text(sha256(good))
-    assert application.text("a/good.png") == text + "\n"
+    assert application.text(keys[0]) == text + "\n"
     assert refusals == []
     lines = application.printed()
 
     events = [json.loads(line) for line in lines]
     metrics = [event for event in events if "_aws" in event]
     logged = [event for event in events if "_aws" not in event]
-    assert [event["service"] for event in metrics] == ["submit", "submit", "poll"]
-    assert {event["service"] for event in logged} == {"submit", "poll"}
+    submitting, polling = f"{STACK}-submit", f"{STACK}-poll"
+    assert [event["service"] for event in metrics] == [submitting, submitting, polling]
+    for event in metrics:
+        [directive] = event["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == ("textdrop", [["service"]])
+    [age] = metrics[-1]["OldestDueAge"]
+    assert 0 < age < 60
+    assert metrics[-1]["SubmittingPaused"] == [1.0]
+    assert {event["service"] for event in logged} == {submitting, polling}
     for event in logged:
         assert {"level", "message", "timestamp", "function_request_id"} <= event.keys()
     told = {event["message"] for event in logged}
     assert {"document moved", "operation moved", "message_failed", "submit_failed", "delivery_failed"} <= told
-    private = [*SECRETS, MALFORMED, *text.splitlines()]
-    assert [words for words in private if words in "\n".join(lines)] == []
+    private = [*SECRETS, MALFORMED, *text.splitlines(), *keys, "canary", "папка"]
+    assert leaked("\n".join(lines), private) == []

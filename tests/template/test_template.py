@@ -13,14 +13,6 @@ from template.cloudformation import ROOT, Template
 
 FOURTEEN_DAYS = 14 * 24 * 3600
 
-# What AWS publishes, with the dimensions that make it a number of one resource.
-METRICS = {
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
-    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"QueueName"},
-    ("AWS/Lambda", "Errors"): {"FunctionName"},
-    ("textdrop", "SubmittingPaused"): {"service"},
-}
-
 
 def get_att(name: str, attribute: str = "Arn") -> dict[str, list[str]]:
     return {"Fn::GetAtt": [name, attribute]}
@@ -241,17 +233,6 @@ def test_submit_may_do_with_its_queue_what_the_event_source_needs_and_no_more(te
     ]
     # As in AWS's managed policy for it, AWSLambdaSQSQueueExecutionRole.
     assert sorted(allowed) == ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-
-
-# ---- Alarms
-
-
-def test_alarms_watch_metrics_that_exist(template: Template) -> None:
-    for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
-        dimensions = {dimension["Name"] for dimension in alarm["Dimensions"]}
-        assert METRICS[alarm["Namespace"], alarm["MetricName"]] == dimensions
-        assert alarm["TreatMissingData"] == "notBreaching"
-        assert alarm["AlarmDescription"]
 
 
 # ---- Parameters and outputs

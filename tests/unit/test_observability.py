@@ -310,6 +310,14 @@ def test_a_count_is_a_metric(metrics: Metrics, capsys: pytest.CaptureFixture[str
     assert counted(metrics, "", "Messages") == 5
 
 
+def test_a_measure_is_a_metric_in_seconds(metrics: Metrics) -> None:
+    LambdaJournal().measured("OldestDueAge", 12.5)
+    blob: Any = metrics.serialize_metric_set()
+    [directive] = blob["_aws"]["CloudWatchMetrics"]
+    assert directive["Metrics"] == [{"Name": "OldestDueAge", "Unit": "Seconds"}]
+    assert blob["OldestDueAge"] == [12.5]
+
+
 @pytest.mark.usefixtures("metrics")
 def test_counts_go_out_under_the_namespace_without_a_documents_dimension(capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(100):

@@ -1,11 +1,12 @@
-"""Logs and metrics, made in one place. Never any text of a document, never a credential."""
+"""Logs and metrics, made in one place. Never any text of a document, nor its upload's key, nor a credential."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import traceback
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -14,13 +15,36 @@ from textdrop.core.documents import Document, Operation
 from textdrop.core.errors import OcrError, TextdropError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 logger = Logger()
 metrics = Metrics(namespace="textdrop")
 
 _counting = threading.Lock()
 _TAKEN = {*vars(logging.makeLogRecord({})), "message", "asctime", "level", "location", "timestamp", "service"}
+
+
+class InvocationDied(TextdropError):
+    """An error that nobody expected ended this invocation. It is named by its kind; the log has its place."""
+
+
+def in_our_words(handler: Callable[P, T]) -> Callable[P, T]:
+    """The handler, but that no error of others leaves it: Lambda would log its message, which may quote a document."""
+
+    @wraps(handler)
+    def told(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return handler(*arguments, **named)
+        except TextdropError:
+            raise
+        except Exception as error:
+            LambdaJournal().failed("invocation_died", error)
+            raise InvocationDied(type(error).__name__) from None
+
+    return told
 
 
 class LambdaJournal:
@@ -63,9 +87,11 @@ class LambdaJournal:
 
     def counted(self, metric: str, value: float = 1) -> None:
         """A metric, written out when the invocation ends."""
-        # Powertools' metrics are not made for threads: counts double or get lost, and writing them out may fail.
-        with _counting:
-            metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)
+        _add(metric, MetricUnit.Count, value)
+
+    def measured(self, metric: str, seconds: float) -> None:
+        """A metric in seconds, written out when the invocation ends."""
+        _add(metric, MetricUnit.Seconds, seconds)
 
     def failed(self, event: str, error: BaseException, **fields: str | float | None) -> None:
         """One line: what kind of error and where. Our own errors' messages carry no document text; others' may."""
@@ -87,6 +113,12 @@ class LambdaJournal:
             logger.warning(event, extra=line)
         else:
             logger.error(event, extra=line)
+
+
+def _add(metric: str, unit: MetricUnit, value: float) -> None:
+    # Powertools' metrics are not made for threads: counts double or get lost, and writing them out may fail.
+    with _counting:
+        metrics.add_metric(name=metric, unit=unit, value=value)
 
 
 def _present(**fields: str | float | None) -> Mapping[str, object]:

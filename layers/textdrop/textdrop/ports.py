@@ -303,7 +303,10 @@ class Journal(Protocol):
         """Something else worth a line."""
 
     def counted(self, metric: str, value: float = 1) -> None:
-        """A metric."""
+        """A metric that counts."""
+
+    def measured(self, metric: str, seconds: float) -> None:
+        """A metric that measures a time."""
 
     def failed(self, event: str, error: BaseException, **fields: str | float | None) -> None:
         """Something went wrong that is no document's fault: one line with the error's kind and place."""

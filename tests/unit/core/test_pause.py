@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textdrop.core.pause import Exchange, Pause, observed, probing, unavailable_seconds
+from textdrop.core.pause import BY_OPERATOR, Exchange, Pause, observed, probing, unavailable_seconds, why_paused
 from textdrop.core.policy import Policy
 
 POLICY = Policy()
@@ -171,6 +171,35 @@ def test_of_many_workers_one_sends_the_probe() -> None:
             stored, sent = probe, sent + 1
     assert sent == 1
     assert probing(stored, NOW + 59.9, POLICY) is None
+
+
+# --- an operator's pause ----------------------------------------------------------------------------------------------
+
+OPERATORS = Pause(rev=7, operator_since=NOW - 500)
+
+
+@pytest.mark.parametrize("also", [Pause(), PAUSED])
+def test_while_an_operator_pauses_no_probe_goes_out(also: Pause) -> None:
+    pause = replace(also, operator_since=NOW - 1)
+    assert probing(pause, NOW + 1e9, POLICY) is None
+    assert why_paused(pause) == BY_OPERATOR
+
+
+@pytest.mark.parametrize("start", [OPERATORS, replace(PAUSED, operator_since=NOW - 500)])
+@given(history=st.lists(st.sampled_from(EXCHANGES), max_size=20))
+def test_no_exchange_ends_an_operators_pause(start: Pause, history: list[Exchange]) -> None:
+    assert after(*history, Exchange.ACCEPTED, start=start).operator_since == NOW - 500
+
+
+def test_beneath_an_operators_pause_goes_on_what_exchanges_tell() -> None:
+    paused = after(Exchange.CREDENTIALS_REFUSED, start=OPERATORS)
+    assert why_paused(replace(paused, operator_since=None)) == "credentials_refused"
+    assert why_paused(replace(after(Exchange.ACCEPTED, start=paused), operator_since=None)) == ""
+
+
+def test_without_a_pause_there_is_no_reason_for_one() -> None:
+    assert why_paused(Pause()) == ""
+    assert why_paused(PAUSED) == "credentials_refused"
 
 
 # --- any history ------------------------------------------------------------------------------------------------------

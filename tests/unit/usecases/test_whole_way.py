@@ -224,6 +224,7 @@ def test_refused_credentials_pause_submitting_until_a_probe_is_accepted() -> Non
     assert world.pause.read().since is not None
     asked = world.faults.calls.count("ocr.submit")
     assert asked == 1, "while paused nobody but the probe submits"
+    world.poll()
     assert world.journal.counts["SubmittingPaused"] == 1
     world.run()
     assert [world.row(document).outcome for document in documents] == [Outcome.SUCCEEDED] * 5

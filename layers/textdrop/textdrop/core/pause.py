@@ -1,7 +1,8 @@
 """The pause: when submitting stops for every document, and how it starts again.
 
 Credentials refused, or too many refusals, unknowns or connect failures in a row across documents, mean that trying the
-next document would fail alike. Then one probe a minute goes out until one is accepted.
+next document would fail alike. Then one probe a minute goes out until one is accepted. An operator's pause, written
+into the row by hand, lasts until a hand ends it: nothing is sent meanwhile, not even a probe.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from textdrop.core.policy import Policy
+
+BY_OPERATOR = "operator"
+"""Why submitting is paused when a person has paused it."""
 
 
 class Exchange(StrEnum):
@@ -26,11 +30,12 @@ class Exchange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The row. `since` is None unless submitting is paused; `why` is the exchange that paused it.
+    """The row. `since` is None unless exchanges have paused submitting; `why` is the exchange that did.
 
     `unavailable_since` is when the service first failed to answer after it last did, `unavailable_at` when it last
     failed: a throttle, a refusal or missing credentials, and times without any try, are no unavailability. `probe_at`
-    is when the next probe may go out. `rev` guards the write.
+    is when the next probe may go out. `operator_since` is when an operator paused submitting, None when nobody has: no
+    exchange sets or ends it. `rev` guards the write.
     """
 
     rev: int = 0
@@ -41,6 +46,14 @@ class Pause:
     failures: int = 0
     unavailable_since: float | None = None
     unavailable_at: float = 0.0
+    operator_since: float | None = None
+
+
+def why_paused(pause: Pause) -> str:
+    """Why nothing is sent but probes: BY_OPERATOR, for nothing at all, or an exchange; "" when submitting goes on."""
+    if pause.operator_since is not None:
+        return BY_OPERATOR
+    return "" if pause.since is None else pause.why
 
 
 def observed(pause: Pause, exchange: Exchange, now: float, policy: Policy) -> Pause | None:
@@ -74,7 +87,7 @@ def _counted(pause: Pause, exchange: Exchange, now: float) -> Pause:
     available = replace(pause, unavailable_since=None, unavailable_at=0.0)
     match exchange:
         case Exchange.ACCEPTED:
-            return Pause(rev=pause.rev)
+            return Pause(rev=pause.rev, operator_since=pause.operator_since)
         case Exchange.REJECTED:
             return replace(available, refusals=pause.refusals + 1, failures=0)
         case Exchange.CREDENTIALS_REFUSED | Exchange.THROTTLED:
@@ -87,6 +100,6 @@ def _counted(pause: Pause, exchange: Exchange, now: float) -> Pause:
 
 def probing(pause: Pause, now: float, policy: Policy) -> Pause | None:
     """The row that lets its writer send one probe; None when it is not time yet. Of several writers, one succeeds."""
-    if pause.since is None or now < pause.probe_at:
+    if pause.operator_since is not None or pause.since is None or now < pause.probe_at:
         return None
     return replace(pause, rev=pause.rev + 1, probe_at=now + policy.probe_seconds)

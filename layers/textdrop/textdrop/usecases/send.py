@@ -29,7 +29,7 @@ from textdrop.core.observations import (
     SlotReserved,
     Unsendable,
 )
-from textdrop.core.pause import Exchange, Pause, observed, probing, unavailable_seconds
+from textdrop.core.pause import Exchange, Pause, observed, probing, unavailable_seconds, why_paused
 from textdrop.core.quota import interval_seconds, throttled
 from textdrop.ports import SubmitPorts
 from textdrop.usecases.moves import move_operation
@@ -145,14 +145,15 @@ def _consider(
 
 def _paused(ports: SubmitPorts, pause: Pause) -> Later | None:
     """Why nothing may be sent now; None when it may, also as the one probe of a pause."""
-    if pause.since is None:
+    if not why_paused(pause):
         return None
     now = ports.clock.now()
     probe = probing(pause, now, ports.policy)
     if probe is not None and ports.pause.write(pause, probe):
         ports.journal.noted("probe", why=pause.why)
         return None
-    due_at = pause.probe_at if probe is None else now + ports.policy.probe_seconds
+    # While an operator pauses there is no next probe, and poll hands out nothing, whatever is due.
+    due_at = pause.probe_at if pause.probe_at > now else now + ports.policy.probe_seconds
     return Later(due_at, setback=False)
 
 
@@ -325,8 +326,6 @@ def _observe(ports: SubmitPorts, exchange: Exchange) -> Pause:
             if (after.since is None) != (pause.since is None):
                 event = "resumed" if after.since is None else "paused"
                 ports.journal.noted(event, why=after.why or pause.why)
-            if after.since is not None:
-                ports.journal.counted("SubmittingPaused")
             return after
         pause = ports.pause.read()
     return pause

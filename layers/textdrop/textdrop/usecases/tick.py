@@ -8,9 +8,10 @@ work left, it invokes its successor.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 
 from textdrop.core import intervals
 from textdrop.core.bucket import Bucket, available, full, taken
@@ -24,6 +25,7 @@ from textdrop.core.documents import (
     Resume,
 )
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.pause import BY_OPERATOR, Pause, why_paused
 from textdrop.ports import PollPorts, Tick
 from textdrop.usecases.ask import Asked, ask, conclude, finish_page, is_running
 from textdrop.usecases.deliver import deliver
@@ -31,6 +33,7 @@ from textdrop.usecases.deliver import deliver
 LOOK_SECONDS = 0.5
 LOOK_SHARE = 4.0
 PAUSE_LOOK_SECONDS = 2.0
+MEASURE_SECONDS = 60.0
 SLEEP_MOST_SECONDS = 0.05
 HINTS_MOST = 5_000
 FORGET_SECONDS = 10.0
@@ -64,6 +67,7 @@ class _Memory:
     look_at: float = 0.0
     looked_at: float = 0.0
     pause_look_at: float = 0.0
+    measure_at: float = 0.0
     ask_after: float = 0.0
     hand_out_after: float = 0.0
     paused: bool = False
@@ -81,7 +85,6 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
 
     `deadline` is when this invocation is ended by force. Raises StoreUnavailable when the tick row cannot be had.
     """
-    ports.journal.counted("Ticks")
     owner = ports.clock.token()
     now = ports.clock.now()
     row = ports.tick.take(owner, now, now + ports.policy.tick_lease_seconds)
@@ -153,7 +156,8 @@ def _look(ports: PollPorts, memory: _Memory, now: float) -> None:
 
 def _look_at_rows(ports: PollPorts, memory: _Memory, now: float) -> None:
     soon = now + ports.policy.tick_stay_seconds
-    for due in ports.documents.due(DueKind.ASK, now, HINTS_MOST):
+    asks = ports.documents.due(DueKind.ASK, now, HINTS_MOST)
+    for due in asks:
         name = _name(due)
         if name not in memory.running and not _handled(memory, name, due, now):
             first = due.due_at + intervals.first_ask_seconds(memory.typical_seconds)
@@ -165,6 +169,8 @@ def _look_at_rows(ports: PollPorts, memory: _Memory, now: float) -> None:
     memory.documents = {_name(due): due for due in documents}
     memory.due_soon = any(_workable_at(memory, due) <= soon for due in documents)
     memory.looked_at = now
+    if now >= memory.measure_at:
+        _measure(ports, memory, now, [*asks[:1], *deliveries[:1], *submits[:1]])
 
 
 def _look_at_pause(ports: PollPorts, memory: _Memory, now: float, submits_due: bool) -> None:
@@ -173,8 +179,32 @@ def _look_at_pause(ports: PollPorts, memory: _Memory, now: float, submits_due: b
         return
     pause = ports.pause.read()
     memory.pause_look_at = now + PAUSE_LOOK_SECONDS
-    memory.paused = pause.since is not None
-    memory.hand_out_after = max(pause.probe_at, memory.hand_out_after) if memory.paused else 0.0
+    memory.paused = bool(why_paused(pause))
+    memory.hand_out_after = _hand_out_after(pause, memory.hand_out_after)
+
+
+def _hand_out_after(pause: Pause, before: float) -> float:
+    """When a document may be handed out again; never before we look again while an operator has paused submitting."""
+    why = why_paused(pause)
+    if not why:
+        return 0.0
+    if why == BY_OPERATOR:
+        return inf
+    # An operator's pause that has ended may have covered one that probes end.
+    return max(pause.probe_at, 0.0 if before == inf else before)
+
+
+def _measure(ports: PollPorts, memory: _Memory, now: float, oldest: Sequence[Due]) -> None:
+    """Once a minute, what the alarms go by: how long the longest due row has waited, and whether submitting is paused.
+
+    That there is a measure at all shows that the index is looked at, whatever is in it.
+    """
+    memory.measure_at = now + MEASURE_SECONDS
+    ports.journal.measured("OldestDueAge", max([0.0, *(now - due.due_at for due in oldest)]))
+    why = why_paused(ports.pause.read())
+    if why:
+        ports.journal.counted("SubmittingPaused")
+        ports.journal.noted("submitting_paused", why=why)
 
 
 def _workable_at(memory: _Memory, due: Due) -> float:

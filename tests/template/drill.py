@@ -1,0 +1,222 @@
+"""The application as it runs minute by minute, and every value of a metric that comes of it.
+
+The functions' own handlers are invoked, with the world's fakes behind them; their metrics are taken from what they
+print, as CloudWatch takes them. What AWS itself publishes of queues and functions is counted here.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from fakes.faults import Faults
+from functions.poll import handler as poll_function
+from functions.submit import handler as submit_function
+from template.alarm_states import MINUTE_SECONDS, Value, state
+from template.cloudformation import Template
+from textdrop import bootstrap, observability
+from textdrop.observability import LambdaJournal
+from textdrop.usecases.accept import Message
+from world import POLL_SECONDS, SUBMIT_SECONDS, World
+
+STACK = "textdrop"
+BATCH = 5
+FURTHER_BACK = (0, 3)
+"""How many periods more CloudWatch may look at: an alarm has to be right either way."""
+
+Metric = tuple[str, str, frozenset[tuple[str, str]]]
+"""A metric as CloudWatch tells it from others: namespace, name, all dimensions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What Lambda gives a handler."""
+
+    function_name: str
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+    aws_request_id: str = "7a0b9c5e-0000-4000-8000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Of no use on a clock that takes no time."""
+        return 0
+
+
+class Troubles(Faults):
+    """Calls that fail for as long as the trouble lasts: `lasting` has their errors by their names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lasting: dict[str, Callable[[], BaseException]] = {}
+
+    def before(self, call: str) -> None:
+        super().before(call)
+        if call in self.lasting:
+            raise self.lasting[call]()
+
+
+class Drill:
+    """`troubles` are what fails; `polls`, `submits` whether the functions are invoked at all."""
+
+    def __init__(self, template: Template, patch: pytest.MonkeyPatch) -> None:
+        self.troubles = Troubles()
+        self.world = World(faults=self.troubles)
+        self.world.clock.advance(-self.world.clock.now() % MINUTE_SECONDS)
+        self.polls = self.submits = self.uploads = True
+        self.values: dict[Metric, list[Value]] = {}
+        self.dead: list[Message] = []
+        self._template = template
+        self._patch = patch
+        self._received: Counter[str] = Counter()
+        self._waiting_since: dict[str, float] = {}
+        self._uploaded = 0
+        queue = template.resources["UploadsQueue"]["Properties"]
+        self._receives_most: int = queue["RedrivePolicy"]["maxReceiveCount"]
+        journal = LambdaJournal()
+        self._submit_ports = replace(self.world.submit_ports, journal=journal)
+        self._poll_ports = replace(self.world.poll_ports, journal=journal)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def minute(self) -> None:
+        """The next minute passes: an upload, the queue, the schedule, and what AWS publishes."""
+        began = self.world.clock.now()
+        if self.uploads:
+            self._uploaded += 1
+            self.world.upload(f"{self._uploaded}.png", b"page %d" % self._uploaded)
+        for message in self.world.queue:
+            self._waiting_since.setdefault(message.id, began)
+        if self.submits:
+            self._work_off_the_queue()
+        if self.polls:
+            self._invoke("PollFunction", {})
+        self._publish_of_queues()
+        self.world.clock.advance(began + MINUTE_SECONDS - self.world.clock.now())
+
+    def until(self, alarm: str, expected: str, within_minutes: float) -> float:
+        """The minutes that passed until the alarm was in this state, however CloudWatch looks at it."""
+        began = self.world.clock.now()
+        while self.states(alarm) != {expected}:
+            passed = (self.world.clock.now() - began) / MINUTE_SECONDS
+            assert passed < within_minutes, f"{alarm} is {self.states(alarm)}, not {expected}, after {passed:.0f} min"
+            self.minute()
+        return (self.world.clock.now() - began) / MINUTE_SECONDS
+
+    def states(self, alarm: str) -> set[str]:
+        """The states that the alarm may be in now."""
+        defined = self._template.of_type("AWS::CloudWatch::Alarm")[alarm]
+        values = self.values.get(self.metric(alarm), [])
+        now = self.world.clock.now()
+        return {state(defined, values, now, further_back=further) for further in FURTHER_BACK}
+
+    def metric(self, alarm: str) -> Metric:
+        """The metric that the alarm is on, with the names that its resources have here."""
+        defined = self._template.of_type("AWS::CloudWatch::Alarm")[alarm]
+        dimensions = {(named["Name"], self._resolved(named["Value"])) for named in defined["Dimensions"]}
+        return defined["Namespace"], defined["MetricName"], frozenset(dimensions)
+
+    # --- functions ----------------------------------------------------------------------------------------------------
+
+    def _work_off_the_queue(self) -> None:
+        batches, self.world.queue = self.world.queue, []
+        for start in range(0, len(batches), BATCH):
+            batch = batches[start : start + BATCH]
+            records = [{"messageId": message.id, "body": message.body} for message in batch]
+            answer = self._invoke("SubmitFunction", {"Records": records})
+            failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]} if answer else None
+            for message in batch:
+                self._received[message.id] += 1
+                if failed is not None and message.id not in failed:
+                    del self._waiting_since[message.id]
+                elif self._received[message.id] < self._receives_most:
+                    self.world.queue.append(message)
+                else:
+                    del self._waiting_since[message.id]
+                    self.dead.append(message)
+
+    def _invoke(self, function: str, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The answer, None when the function failed."""
+        name = self._name(function)
+        variables = self._template.functions()[function]["Environment"]["Variables"]
+        handler = {"PollFunction": poll_function.handler, "SubmitFunction": submit_function.handler}[function]
+        now = self.world.clock.now()
+        printed, answer = io.StringIO(), None
+        with self._patch.context() as patch, redirect_stdout(printed), _quiet_log():
+            patch.setattr(
+                observability.metrics.provider, "service", self._resolved(variables["POWERTOOLS_SERVICE_NAME"])
+            )
+            patch.setattr(bootstrap, "submit", lambda: (self._submit_ports, self.world.submit_settings))
+            patch.setattr(bootstrap, "poll", lambda: (self._poll_ports, self.world.poll_settings))
+            seconds = POLL_SECONDS if function == "PollFunction" else SUBMIT_SECONDS
+            patch.setattr(bootstrap, "deadline", lambda context: now + seconds)
+            try:
+                answer = handler(dict(event), Context(name))
+            except Exception:  # noqa: BLE001 - Lambda counts it, whatever it is
+                self._publish("AWS/Lambda", "Errors", {"FunctionName": name}, 1.0)
+            else:
+                self._publish("AWS/Lambda", "Errors", {"FunctionName": name}, 0.0)
+        for line in printed.getvalue().splitlines():
+            self._take_in(json.loads(line))
+        return answer
+
+    # --- metrics ------------------------------------------------------------------------------------------------------
+
+    def _take_in(self, blob: Mapping[str, Any]) -> None:
+        """The metrics of a line in the embedded metric format."""
+        for directive in blob.get("_aws", {}).get("CloudWatchMetrics", []):
+            for names in directive["Dimensions"]:
+                dimensions = {name: blob[name] for name in names}
+                for metric in directive["Metrics"]:
+                    for value in blob[metric["Name"]]:
+                        self._publish(directive["Namespace"], metric["Name"], dimensions, value)
+
+    def _publish_of_queues(self) -> None:
+        now = self.world.clock.now()
+        dead = {"QueueName": "UploadsDeadLetterQueue"}
+        self._publish("AWS/SQS", "ApproximateNumberOfMessagesVisible", dead, float(len(self.dead)))
+        age = now - min(self._waiting_since.values(), default=now)
+        self._publish("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": "UploadsQueue"}, age)
+
+    def _publish(self, namespace: str, name: str, dimensions: Mapping[str, str], value: float) -> None:
+        metric = (namespace, name, frozenset(dimensions.items()))
+        self.values.setdefault(metric, []).append(Value(self.world.clock.now(), value))
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    def _name(self, function: str) -> str:
+        return self._resolved(self._template.functions()[function]["FunctionName"])
+
+    def _resolved(self, value: Any) -> str:
+        """The value of a property, where queues are called as in the template."""
+        match value:
+            case str():
+                return value
+            case {"Fn::Sub": str(text)}:
+                return text.replace("${AWS::StackName}", STACK)
+            case {"Fn::GetAtt": [queue, "QueueName"]}:
+                return str(queue)
+            case {"Ref": function}:
+                return self._name(function)
+        raise ValueError(f"no value for {value}")
+
+
+@contextmanager
+def _quiet_log() -> Iterator[None]:
+    """What is logged goes nowhere, and what a handler adds to each line is taken off again."""
+    [handler] = [found for found in observability.logger.handlers if isinstance(found, logging.StreamHandler)]
+    before = handler.setStream(io.StringIO())
+    try:
+        yield
+    finally:
+        if before is not None:
+            handler.setStream(before)
+        keys = ["cold_start", "function_name", "function_memory_size", "function_arn", "function_request_id"]
+        observability.logger.remove_keys(keys)

@@ -1,0 +1,191 @@
+"""Each alarm fires: its own definition, on the values that the functions really emit before, in and after a trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from template.alarm_states import Value, state
+from template.cloudformation import Template
+from template.drill import Drill
+from textdrop.core.errors import OcrAnswerLost, OcrCredentialsRefused, OcrUnreachable, StoreUnavailable, Trace
+from textdrop.core.pause import Pause
+
+QUIET_MINUTES = 65
+HOUR, DAY = 60.0, 24 * 60.0
+
+
+@pytest.fixture
+def drill(template: Template, monkeypatch: pytest.MonkeyPatch) -> Drill:
+    return Drill(template, monkeypatch)
+
+
+# --- troubles ---------------------------------------------------------------------------------------------------------
+
+Trouble = Callable[[Drill], Callable[[], object]]
+"""Begins a trouble; what it gives back ends it."""
+
+
+def failing(call: str, error: Callable[[], BaseException]) -> Trouble:
+    def begin(drill: Drill) -> Callable[[], object]:
+        drill.troubles.lasting[call] = error
+        return drill.troubles.lasting.clear
+
+    return begin
+
+
+def unscheduled_poll(drill: Drill) -> Callable[[], object]:
+    drill.polls = False
+    return lambda: setattr(drill, "polls", True)
+
+
+def uninvoked_submit(drill: Drill) -> Callable[[], object]:
+    drill.world.upload("last.png", b"last")
+    drill.uploads = drill.submits = False
+    return lambda: setattr(drill, "submits", True)
+
+
+def unanswered_ask(drill: Drill) -> Callable[[], object]:
+    drill.world.upload("last.png", b"last")
+    drill.uploads = False
+    return NO_ANSWERS(drill)
+
+
+def held_tick_row(drill: Drill) -> Callable[[], object]:
+    tick = drill.world.tick
+    tick.row = replace(tick.row, state="running", owner="nobody", lease_until=drill.world.clock.now() + 1e9)
+
+    def end() -> None:
+        tick.row = replace(tick.row, lease_until=0.0)
+
+    return end
+
+
+def paused_by_operator(drill: Drill) -> Callable[[], object]:
+    pause = drill.world.pause
+
+    def write(since: float | None) -> None:
+        row = pause.row or Pause()
+        pause.row = replace(row, rev=row.rev + 1, operator_since=since)
+
+    write(drill.world.clock.now())
+    return lambda: write(None)
+
+
+def unreadable_messages(drill: Drill) -> Callable[[], object]:
+    drill.world.send("neither S3's nor ours")
+    return drill.dead.clear
+
+
+def one_lost_answer(drill: Drill) -> Callable[[], object]:
+    drill.troubles.fail("ocr.submit", OcrAnswerLost("lost"), when="after")
+    return lambda: None
+
+
+REFUSED = failing("ocr.submit", lambda: OcrCredentialsRefused("401", Trace(status=401)))
+NO_ANSWERS = failing("ocr.result", lambda: OcrUnreachable("no connection"))
+NO_TABLE = failing("tick.take", lambda: StoreUnavailable("dynamodb.UpdateItem: 503"))
+NO_INDEX = failing("documents.due", lambda: StoreUnavailable("dynamodb.Query: 503"))
+
+CASES: list[tuple[str, Trouble, float, float]] = [
+    # The alarm, the trouble, after how many minutes it fires at the latest, and is over at the latest.
+    ("UploadsDeadLetterAlarm", unreadable_messages, 10, 20),
+    ("UploadsWaitingAlarm", uninvoked_submit, DAY + 10, 20),
+    ("SubmittingPausedAlarm", REFUSED, 3, 10),
+    ("SubmittingPausedAlarm", paused_by_operator, 3, 10),
+    ("PollFailingAlarm", NO_TABLE, 16, 30),
+    ("TickMissingAlarm", unscheduled_poll, 15, 3),
+    ("TickMissingAlarm", held_tick_row, 15, 3),
+    ("TickMissingAlarm", NO_TABLE, 15, 3),
+    ("TickMissingAlarm", NO_INDEX, 15, 3),
+    ("OldestDueAlarm", unanswered_ask, 2 * HOUR + 15, 30),
+    ("OldestDueAlarm", paused_by_operator, 2 * HOUR + 15, 60),
+    ("SubmitsUnknownAlarm", one_lost_answer, 3, 4 * HOUR + 5),
+]
+
+
+@pytest.mark.parametrize(
+    ("alarm", "trouble", "fires_within", "ends_within"),
+    [pytest.param(*case, id=f"{case[0]}-{number}") for number, case in enumerate(CASES)],
+)
+def test_an_alarm_fires_in_its_trouble_and_only_then(
+    drill: Drill, alarm: str, trouble: Trouble, fires_within: float, ends_within: float
+) -> None:
+    drill.until(alarm, "OK", 10)
+    for _ in range(QUIET_MINUTES):
+        drill.minute()
+        assert drill.states(alarm) == {"OK"}
+    end = trouble(drill)
+    drill.until(alarm, "ALARM", fires_within)
+    end()
+    drill.until(alarm, "OK", ends_within)
+    assert drill.values[drill.metric(alarm)], "nothing emits the metric that the alarm is on"
+
+
+def test_every_alarm_is_driven(template: Template) -> None:
+    assert {alarm for alarm, *_ in CASES} == set(template.of_type("AWS::CloudWatch::Alarm"))
+
+
+@pytest.fixture
+def idle(drill: Drill) -> Drill:
+    drill.uploads = False
+    return drill
+
+
+def test_no_alarm_fires_on_an_idle_stack(idle: Drill, template: Template) -> None:
+    for _ in range(QUIET_MINUTES):
+        idle.minute()
+    assert {name: idle.states(name) for name in template.of_type("AWS::CloudWatch::Alarm")} == {
+        name: {"OK"} for name in template.of_type("AWS::CloudWatch::Alarm")
+    }
+
+
+def test_an_idle_stack_has_one_metric_of_its_own(idle: Drill) -> None:
+    idle.minute()
+    own = [name for namespace, name, _ in idle.values if namespace == "textdrop"]
+    assert own == ["OldestDueAge"]
+
+
+def test_alarms_say_what_to_do_and_tell_whoever_wants_to_know(template: Template) -> None:
+    for name, alarm in template.of_type("AWS::CloudWatch::Alarm").items():
+        told = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+        assert alarm["AlarmActions"] == told, name
+        assert 80 <= len(alarm["AlarmDescription"]) <= 1024, name
+
+
+# --- the evaluation itself --------------------------------------------------------------------------------------------
+
+
+def alarm_on(treat: str, **more: object) -> dict[str, Any]:
+    return {
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 3,
+        "Threshold": 0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": treat,
+        **more,
+    }
+
+
+# Of the table "Examples of alarm state when data is missing" in the CloudWatch user guide, for 3 periods out of the 5
+# that are looked at: each period's value, the oldest first, and the state by treatment.
+@pytest.mark.parametrize(
+    ("periods", "not_breaching", "breaching"),
+    [
+        ("0-X-X", "OK", "OK"),
+        ("0----", "OK", "OK"),
+        ("-----", "OK", "ALARM"),
+        ("0XX-X", "ALARM", "ALARM"),
+        ("--X--", "OK", "ALARM"),
+        # Not of the table: what is further back than need be is not looked at.
+        ("XXX00", "OK", "OK"),
+    ],
+)
+def test_missing_data_is_treated_as_the_user_guide_says(periods: str, not_breaching: str, breaching: str) -> None:
+    values = [Value(60.0 * at, "0X".index(seen)) for at, seen in enumerate(periods) if seen != "-"]
+    for treat, expected in (("notBreaching", not_breaching), ("breaching", breaching)):
+        assert state(alarm_on(treat), values, 300.0, further_back=2) == expected
