@@ -40,7 +40,7 @@ def in_our_words(handler: Callable[P, T]) -> Callable[P, T]:
             return handler(*arguments, **named)
         except TextdropError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, its kind is told and its message is not
             LambdaJournal().failed("invocation_died", error)
             raise InvocationDied(type(error).__name__) from None
 
