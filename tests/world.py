@@ -15,6 +15,7 @@ from fakes.faults import Faults
 from fakes.files import FakeDocument, KilledError
 from fakes.messages import FakeNotices, FakePoller, FakeResumeQueue
 from fakes.ocr import FakeOcr
+from fakes.reconciling import FakeDeadLetters, FakePassRow, FakeSuccessor, FakeUploadListing, FakeUploadsQueue
 from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_crew
 from textdrop.core import identity
 from textdrop.core.documents import Document, DocumentState, Operation, Resume, Source
@@ -22,13 +23,15 @@ from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import resume_body
 from textdrop.core.files import FileLimits
 from textdrop.core.policy import Policy
-from textdrop.ports import PollPorts, SubmitPorts
+from textdrop.ports import PollPorts, ReconcilePorts, SubmitPorts
 from textdrop.usecases.accept import Message
+from textdrop.usecases.reconcile import reconcile
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
 
 SUBMIT_SECONDS = 300.0
 POLL_SECONDS = 120.0
+RECONCILE_SECONDS = 900.0
 
 
 class World:
@@ -92,6 +95,21 @@ class World:
             journal=self.journal,
             policy=self.policy,
         )
+        self.listing = FakeUploadListing(self.uploads, self.faults)
+        self.dead_letters = FakeDeadLetters(self.clock, self.faults, on_redrive=self.send)
+        self.progress = FakePassRow(self.faults)
+        self.successor = FakeSuccessor(self.faults)
+        self.reconcile_ports = ReconcilePorts(
+            clock=self.clock,
+            documents=self.documents,
+            uploads=self.listing,
+            queue=FakeUploadsQueue(self.faults, on_send=self.send),
+            dead_letters=self.dead_letters,
+            progress=self.progress,
+            successor=self.successor,
+            journal=self.journal,
+            policy=self.policy,
+        )
         self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9))
         self.poll_settings = PollSettings(asks_per_second=45.0, submits_per_second=10.0, step_seconds=20.0)
 
@@ -100,6 +118,10 @@ class World:
         source = self.uploads.put(key, body, metadata)
         self.send(event(source))
         return self.document_of(source)
+
+    def upload_unheard(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> Document:
+        """Puts an object whose event is lost. The document as it would be accepted, to look it up by."""
+        return self.document_of(self.uploads.put(key, body, metadata))
 
     def send(self, body: str) -> None:
         """A message into the queue."""
@@ -124,6 +146,15 @@ class World:
     def poll(self) -> str:
         """One invocation of poll."""
         return tick(self.poll_ports, self.poll_settings, self.clock.now() + POLL_SECONDS)
+
+    def reconcile(self, older_than_seconds: float | None = None, seconds: float = RECONCILE_SECONDS) -> str:
+        """One invocation of reconcile, and of the successors that it asks for; how the last of them ended."""
+        while True:
+            asked = self.successor.invoked
+            ended = reconcile(self.reconcile_ports, self.clock.now() + seconds, older_than_seconds)
+            if self.successor.invoked == asked:
+                return ended
+            older_than_seconds = None
 
     def run(self, minutes: int = 600) -> None:
         """Lets queue, wakes and the schedule work until every document is final. Fails when that does not come."""

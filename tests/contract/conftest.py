@@ -11,9 +11,9 @@ from moto import mock_aws
 
 from contract.moto_aws import REGION, Transport, make_table
 from contract.rows import Rows
-from fakes import FakeDocuments, FakeNewest, FakePause, FakeQuota, FakeTick, Faults
+from fakes import FakeDocuments, FakeNewest, FakePassRow, FakePause, FakeQuota, FakeTick, Faults
 from fakes.faults import ANY
-from textdrop.adapters.aws.control_rows import DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
+from textdrop.adapters.aws.control_rows import DynamoPassRow, DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
 from textdrop.adapters.aws.dynamodb import Table
 from textdrop.core.errors import StoreUnavailable
@@ -49,6 +49,7 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
             FakeQuota(faults),
             FakePause(faults),
             FakeTick(faults),
+            FakePassRow(faults),
             lose_answer=faults.lose_answer,
             break_down=lambda: faults.fail(ANY, StoreUnavailable("broken")),
         )
@@ -64,6 +65,7 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
         DynamoSubmitQuota(table),
         DynamoPauseRow(table),
         DynamoTickRow(table),
+        DynamoPassRow(table),
         lose_answer=transport.lose_answer,
         break_down=transport.break_down,
     )

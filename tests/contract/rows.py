@@ -17,5 +17,6 @@ class Rows:
     quota: ports.SubmitQuota
     pause: ports.PauseRow
     tick: ports.TickRow
+    progress: ports.PassRow
     lose_answer: Callable[[], None]
     break_down: Callable[[], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fakes.faults import Fake, Faults, effect
@@ -26,6 +26,7 @@ class FakeDocuments(Fake):
         self.rows: dict[str, Document] = {}
         self.operations: dict[OperationKey, Operation] = {}
         self._held_index: list[Due] | None = None
+        self.made_at = 0.0
 
     def hold_index(self) -> None:
         """From now on `due` sees the rows as they are at this moment."""
@@ -110,6 +111,14 @@ class FakeDocuments(Fake):
             return self.repeated and stored == after
         self.operations[key] = after
         return True
+
+    @effect
+    def known(self, document_ids: Sequence[str]) -> set[str]:
+        return {document_id for document_id in document_ids if document_id in self.rows}
+
+    @effect
+    def kept_since(self) -> float:
+        return self.made_at
 
     def _index(self) -> list[Due]:
         documents = [

@@ -19,13 +19,14 @@ import pytest
 
 from fakes.faults import Faults
 from functions.poll import handler as poll_function
+from functions.reconcile import handler as reconcile_function
 from functions.submit import handler as submit_function
 from template.alarm_states import MINUTE_SECONDS, Value, state
 from template.cloudformation import Template
 from textdrop import bootstrap, observability
 from textdrop.observability import LambdaJournal
 from textdrop.usecases.accept import Message
-from world import POLL_SECONDS, SUBMIT_SECONDS, World
+from world import POLL_SECONDS, RECONCILE_SECONDS, SUBMIT_SECONDS, World
 
 STACK = "textdrop"
 BATCH = 5
@@ -63,6 +64,13 @@ class Troubles(Faults):
             raise self.lasting[call]()
 
 
+HANDLERS: dict[str, tuple[Any, float]] = {
+    "PollFunction": (poll_function.handler, POLL_SECONDS),
+    "SubmitFunction": (submit_function.handler, SUBMIT_SECONDS),
+    "ReconcileFunction": (reconcile_function.handler, RECONCILE_SECONDS),
+}
+
+
 class Drill:
     """`troubles` are what fails; `polls`, `submits` whether the functions are invoked at all."""
 
@@ -83,6 +91,7 @@ class Drill:
         journal = LambdaJournal()
         self._submit_ports = replace(self.world.submit_ports, journal=journal)
         self._poll_ports = replace(self.world.poll_ports, journal=journal)
+        self._reconcile_ports = replace(self.world.reconcile_ports, journal=journal)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -100,6 +109,14 @@ class Drill:
             self._invoke("PollFunction", {})
         self._publish_of_queues()
         self.world.clock.advance(began + MINUTE_SECONDS - self.world.clock.now())
+
+    def reconcile(self) -> None:
+        """The day's run, with the tries that an asynchronous invocation has."""
+        asynchronous = self._template.functions()["ReconcileFunction"]["EventInvokeConfig"]
+        tries = 1 + asynchronous["MaximumRetryAttempts"]
+        if not any(self._invoke("ReconcileFunction", {}) for _ in range(tries)):
+            name = {"FunctionName": self._name("ReconcileFunction")}
+            self._publish("AWS/Lambda", "AsyncEventsDropped", name, 1.0)
 
     def until(self, alarm: str, expected: str, within_minutes: float) -> float:
         """The minutes that passed until the alarm was in this state, however CloudWatch looks at it."""
@@ -146,7 +163,7 @@ class Drill:
         """The answer, None when the function failed."""
         name = self._name(function)
         variables = self._template.functions()[function]["Environment"]["Variables"]
-        handler = {"PollFunction": poll_function.handler, "SubmitFunction": submit_function.handler}[function]
+        handler, seconds = HANDLERS[function]
         now = self.world.clock.now()
         printed, answer = io.StringIO(), None
         with self._patch.context() as patch, redirect_stdout(printed), _quiet_log():
@@ -155,7 +172,7 @@ class Drill:
             )
             patch.setattr(bootstrap, "submit", lambda: (self._submit_ports, self.world.submit_settings))
             patch.setattr(bootstrap, "poll", lambda: (self._poll_ports, self.world.poll_settings))
-            seconds = POLL_SECONDS if function == "PollFunction" else SUBMIT_SECONDS
+            patch.setattr(bootstrap, "reconcile", lambda: self._reconcile_ports)
             patch.setattr(bootstrap, "deadline", lambda context: now + seconds)
             try:
                 answer = handler(dict(event), Context(name))

@@ -85,6 +85,13 @@ def one_lost_answer(drill: Drill) -> Callable[[], object]:
     return lambda: None
 
 
+def unreadable_bucket(drill: Drill) -> Callable[[], object]:
+    drill.troubles.lasting["uploads.after"] = lambda: StoreUnavailable("s3.ListObjectVersions: 503")
+    drill.reconcile()
+    drill.troubles.lasting.clear()
+    return drill.reconcile
+
+
 REFUSED = failing("ocr.submit", lambda: OcrCredentialsRefused("401", Trace(status=401)))
 NO_ANSWERS = failing("ocr.result", lambda: OcrUnreachable("no connection"))
 NO_TABLE = failing("tick.take", lambda: StoreUnavailable("dynamodb.UpdateItem: 503"))
@@ -103,6 +110,7 @@ CASES: list[tuple[str, Trouble, float, float]] = [
     ("TickMissingAlarm", NO_INDEX, 15, 3),
     ("OldestDueAlarm", unanswered_ask, 2 * HOUR + 15, 30),
     ("OldestDueAlarm", paused_by_operator, 2 * HOUR + 15, 60),
+    ("ReconcileFailingAlarm", unreadable_bucket, 10, 30),
     ("SubmitsUnknownAlarm", one_lost_answer, 3, 4 * HOUR + 5),
 ]
 

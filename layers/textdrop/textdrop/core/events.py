@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from textdrop.core.documents import Resume, Source
 from textdrop.core.errors import TextdropError
@@ -92,3 +92,20 @@ def _whole(value: Any) -> int:
 def resume_body(resume: Resume) -> str:
     """The message that `parse` gives back as this resume."""
     return json.dumps({"textdrop": "resume", "document": resume.document_id, "rev": resume.rev})
+
+
+def upload_body(source: Source) -> str:
+    """The message that `parse` reads as S3's event of this upload, at the time that the bucket gives the version.
+
+    For an upload that a listing shows and no event told of: its document is the one that the event would have made.
+    """
+    seen: dict[str, Any] = {"key": quote_plus(source.key, safe="/"), "size": source.size, "eTag": source.etag}
+    if source.version_id:
+        seen["versionId"] = source.version_id
+    record = {
+        "eventSource": "textdrop:reconcile",
+        "eventName": "ObjectCreated:Reconciled",
+        "eventTime": datetime.fromtimestamp(source.last_modified, UTC).isoformat(),
+        "s3": {"bucket": {"name": source.bucket}, "object": seen},
+    }
+    return json.dumps({"Records": [record]})

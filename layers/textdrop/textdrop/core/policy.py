@@ -20,6 +20,9 @@ class Policy:
     A document of more than `one_go_pages` is assembled in segments, which may be done in several goes. A segment ends
     with `segment_pages` or `segment_bytes`, and none begins with less than `segment_seconds` left: a tick that is out
     of time waits for what its workers have begun, and nobody is asked for meanwhile.
+
+    `reconcile_after_seconds`: an upload this old has been heard of, or its event is lost; `max_redrives`: so often a
+    dead letter goes back to the uploads queue.
     """
 
     max_attempts: int = 5
@@ -51,6 +54,8 @@ class Policy:
     tick_renew_seconds: float = 5.0
     tick_settle_seconds: float = 2.0
     tick_stay_seconds: float = 10.0
+    reconcile_after_seconds: float = 3600.0
+    max_redrives: int = 3
 
     def deadline_seconds(self, pages: int) -> float:
         """How long a document of so many pages may take in the service before its operations are given up."""

@@ -1,13 +1,14 @@
-"""The rows that hold the whole stack together, in the table: the submit quota, the pause and the tick."""
+"""The rows that hold the whole stack together, in the table: submit quota, pause, tick, reconcile's pass."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from textdrop.adapters.aws import items
-from textdrop.adapters.aws.items import PAUSE_KEY, QUOTA_KEY, SCHEMA, TICK_KEY, attribute
+from textdrop.adapters.aws.items import PASS_KEY, PAUSE_KEY, QUOTA_KEY, SCHEMA, TICK_KEY, attribute
 from textdrop.core.pause import Pause
 from textdrop.core.quota import Quota
+from textdrop.core.reconciling import Pass
 from textdrop.ports import Tick
 
 if TYPE_CHECKING:
@@ -236,3 +237,29 @@ def _left_starting(written: Written, lease_until: float) -> bool:
     # Not to know it would cost a minute, until the schedule's tick.
     row = items.to_row(Tick, written.item)
     return written.repeated and (row.state, row.lease_until) == ("starting", lease_until)
+
+
+# --- reconcile's pass -------------------------------------------------------------------------------------------------
+
+# No run has ever finished a part.
+NO_PASS_ROW = "attribute_not_exists(#pk)"
+
+
+class DynamoPassRow:
+    """How far reconcile has come, in DynamoDB."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self) -> Pass:
+        stored = self._table.read(PASS_KEY)
+        return Pass() if stored is None else items.to_row(Pass, stored)
+
+    def write(self, before: Pass, after: Pass) -> bool:
+        item = items.of_row(PASS_KEY, after)
+        if before.rev == 0:
+            written = self._table.put(item, NO_PASS_ROW)
+        else:
+            written = self._table.put(item, SAME_REV, {"before": attribute(before.rev)})
+        # A run beside this one may have written the very same: then both go on, until the next write.
+        return written.applied or (written.repeated and items.to_row(Pass, written.item) == after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -120,6 +120,13 @@ class DynamoDocuments:
         if written.applied or not (written.repeated and written.item):
             return written.applied
         return items.to_operation(written.item) == after
+
+    def known(self, document_ids: Sequence[str]) -> set[str]:
+        keys = [items.document_key(document_id) for document_id in dict.fromkeys(document_ids)]
+        return {key[0] for key in self._table.existing(keys)}
+
+    def kept_since(self) -> float:
+        return self._table.made_at()
 
 
 def _change(changed: set[str], new: Mapping[str, Any]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
 from textdrop.adapters.aws.failures import as_store_unavailable, code, repeated
+from textdrop.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from textdrop.adapters.aws.items import Attribute, Item, Key
 
 INDEX = "due"
+KEYS_A_READ = 100  # the most of BatchGetItem
 _NAME = re.compile(r"#(\w+)")
 
 
@@ -99,6 +101,28 @@ class Table:
     def query_index(self, condition: str, values: Mapping[str, Attribute], limit: int) -> Iterator[Mapping[str, Any]]:
         """The index's entries that meet the condition, by sort key, read in answers of at most `limit`."""
         return self._pages({"IndexName": INDEX, "Limit": limit}, condition, values)
+
+    def existing(self, keys: Sequence[Key]) -> Iterator[Key]:
+        """Those of the keys that have an item, in any order; an item made just now may be missing. No key twice."""
+        for start in range(0, len(keys), KEYS_A_READ):
+            asked: list[Any] = [_key(key) for key in keys[start : start + KEYS_A_READ]]
+            while asked:
+                with as_store_unavailable("dynamodb.BatchGetItem"):
+                    answer = self._client.batch_get_item(
+                        RequestItems={self._name: {"Keys": asked, "ProjectionExpression": "pk, sk"}}
+                    )
+                for item in answer["Responses"].get(self._name, []):
+                    yield item["pk"]["S"], item["sk"]["S"]
+                # Throttled in part: the rest is asked for again, as long as that brings something.
+                left: list[Any] = [key for rest in answer.get("UnprocessedKeys", {}).values() for key in rest["Keys"]]
+                if len(left) == len(asked):
+                    raise StoreUnavailable("dynamodb.BatchGetItem: UnprocessedKeys")
+                asked = left
+
+    def made_at(self) -> float:
+        """When the table was made, in epoch seconds."""
+        with as_store_unavailable("dynamodb.DescribeTable"):
+            return self._client.describe_table(TableName=self._name)["Table"]["CreationDateTime"].timestamp()
 
     def _pages(
         self, how: Mapping[str, Any], condition: str, values: Mapping[str, Attribute]

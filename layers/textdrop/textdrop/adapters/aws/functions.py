@@ -1,4 +1,4 @@
-"""The poll function, as submit and poll itself call it."""
+"""Functions, as others and they themselves call them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 WAKE = b'{"textdrop": "wake"}'
+GO_ON = b'{"textdrop": "go_on"}'
 
 
 class LambdaPoller:
@@ -22,3 +23,15 @@ class LambdaPoller:
     def invoke(self) -> None:
         with as_store_unavailable("lambda.Invoke"):
             self._client.invoke(FunctionName=self._function_name, InvocationType="Event", Payload=WAKE)
+
+
+class LambdaSuccessor:
+    """Asks AWS Lambda for another run of a function that goes on by its own rows, and does not wait for it."""
+
+    def __init__(self, client: LambdaClient, function_name: str) -> None:
+        self._client = client
+        self._function_name = function_name
+
+    def invoke(self) -> None:
+        with as_store_unavailable("lambda.Invoke"):
+            self._client.invoke(FunctionName=self._function_name, InvocationType="Event", Payload=GO_ON)

@@ -34,6 +34,7 @@ DOCUMENT_SK = "document"
 QUOTA_KEY: Key = ("quota", "quota")
 PAUSE_KEY: Key = ("pause", "pause")
 TICK_KEY: Key = ("tick", "tick")
+PASS_KEY: Key = ("reconcile", "reconcile")
 
 
 def document_key(document_id: str) -> Key:

@@ -1,0 +1,34 @@
+"""reconcile: uploads that no event told of, and messages that were given up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textdrop import bootstrap
+from textdrop.core.events import MessageMalformed
+from textdrop.observability import in_our_words, logger, metrics
+from textdrop.usecases.reconcile import reconcile
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+@in_our_words
+def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, str]:
+    """Looks through the bucket, or goes on where the last run stopped.
+
+    `{"older_than_seconds": 0}`, by hand, begins anew and takes uploads of that age instead of the usual hour.
+    """
+    deadline = bootstrap.deadline(context)
+    ports = bootstrap.reconcile()
+    ended = reconcile(ports, deadline, _older_than_seconds(event))
+    ports.journal.noted("reconcile_over", ended=ended)
+    return {"ended": ended}
+
+
+def _older_than_seconds(event: dict[str, Any]) -> float | None:
+    given = event.get("older_than_seconds")
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < float("inf"):
+        raise MessageMalformed("older_than_seconds must be a number of at least 0")
+    return float(given)

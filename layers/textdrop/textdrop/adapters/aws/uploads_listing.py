@@ -1,0 +1,63 @@
+"""The uploads bucket as a list of all versions of all objects, part by part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from textdrop.adapters.aws.failures import as_store_unavailable, code
+from textdrop.core.documents import Source
+from textdrop.core.reconciling import Listed, Mark
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef, ObjectVersionTypeDef
+
+NO_VERSION = "null"
+
+
+class S3UploadListing:
+    """The uploads bucket in S3.
+
+    ListObjectVersions lists a bucket without versions too: each object as its one version, named "null".
+    """
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def after(self, mark: Mark) -> Listed:
+        with as_store_unavailable("s3.ListObjectVersions"):
+            try:
+                answer = self._list(mark)
+            except ClientError as error:
+                # A mark that S3 no longer takes must not end all reconciling: from the beginning, then.
+                if not mark.key or code(error) != "InvalidArgument":
+                    raise
+                answer = self._list(Mark())
+        sources = tuple(self._source(version) for version in answer.get("Versions", []))
+        if not answer.get("IsTruncated"):
+            return Listed(sources, None)
+        return Listed(sources, Mark(answer["NextKeyMarker"], answer.get("NextVersionIdMarker", "")))
+
+    def _list(self, mark: Mark) -> ListObjectVersionsOutputTypeDef:
+        place: dict[str, Any] = {}
+        if mark.key:
+            place["KeyMarker"] = mark.key
+        if mark.version_id:
+            place["VersionIdMarker"] = mark.version_id
+        # botocore has the keys come URL-encoded, and decodes them: XML could not carry every one.
+        return self._client.list_object_versions(Bucket=self._bucket, **place)
+
+    def _source(self, version: ObjectVersionTypeDef) -> Source:
+        modified = version["LastModified"].timestamp()
+        return Source(
+            bucket=self._bucket,
+            key=version["Key"],
+            version_id="" if version["VersionId"] == NO_VERSION else version["VersionId"],
+            etag=version["ETag"].strip('"'),
+            size=version["Size"],
+            event_at=modified,
+            last_modified=modified,
+        )

@@ -1,0 +1,134 @@
+"""What reconcile does with what it finds: uploads that have no row, and messages that were given up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from textdrop.core.documents import Source
+from textdrop.core.events import MessageMalformed, parse, upload_body
+from textdrop.core.identity import document_id
+from textdrop.core.policy import Policy
+
+# --- uploads without a row --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the listing of the uploads bucket: right after this version of this key. Both "": the beginning."""
+
+    key: str = ""
+    version_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A part of the listing: versions, by key, the newest of a key first, and the mark behind them (None: the end)."""
+
+    sources: tuple[Source, ...]
+    after: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One look through the whole bucket, which several runs may share; the last one stays when it has ended.
+
+    `rev` grows with every write. `key` and `version_id` are the mark, `ended_at` is 0 until the end. `listed` versions
+    were looked at, `found` of them had no row. Times: epoch seconds.
+    """
+
+    rev: int = 0
+    key: str = ""
+    version_id: str = ""
+    older_than_seconds: float = 0.0
+    began_at: float = 0.0
+    ended_at: float = 0.0
+    listed: int = 0
+    found: int = 0
+
+    @property
+    def mark(self) -> Mark:
+        """Where to go on."""
+        return Mark(self.key, self.version_id)
+
+
+def begun(stored: Pass, older_than_seconds: float | None, now: float, policy: Policy) -> Pass:
+    """The pass to go on with: the stored one if it has not ended, unless an age is asked for, which begins anew."""
+    if stored.rev > 0 and stored.ended_at == 0.0 and older_than_seconds is None:
+        return stored
+    age = policy.reconcile_after_seconds if older_than_seconds is None else older_than_seconds
+    return Pass(rev=stored.rev, older_than_seconds=age, began_at=now)
+
+
+def advanced(current: Pass, listed: Listed, found: int, now: float) -> Pass:
+    """The pass when this part of the listing is done with."""
+    after = Mark() if listed.after is None else listed.after
+    return replace(
+        current,
+        rev=current.rev + 1,
+        key=after.key,
+        version_id=after.version_id,
+        ended_at=now if listed.after is None else 0.0,
+        listed=current.listed + len(listed.sources),
+        found=current.found + found,
+    )
+
+
+def candidates(sources: Iterable[Source], since: float, until: float) -> dict[str, Source]:
+    """The uploads of that time, by their documents' ids.
+
+    Before `since` there was no table that could know them: they are a backfill's. After `until` their events may be on
+    the way still. Versions have whole seconds, cut off, as times.
+    """
+    return {document_id(source): source for source in sources if int(since) <= source.last_modified <= until}
+
+
+def lost(uploads: Mapping[str, Source], known: Collection[str]) -> dict[str, str]:
+    """The message that has submit accept it, for each upload without a row, by its document's id.
+
+    What submit makes no document of (a folder marker) is left out: it reads the message as submit will.
+    """
+    bodies = {identifier: upload_body(source) for identifier, source in uploads.items() if identifier not in known}
+    return {identifier: body for identifier, body in bodies.items() if parse(body)}
+
+
+# --- dead letters -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message in the dead letter queue, with the history that it carries.
+
+    `receipt` is needed to delete it. `redriven` counts how often it went back to the uploads queue; `former_ids` are
+    its message ids before, oldest first: under them submit's log says why it failed. `cause` is what reconcile can
+    tell itself. Time: epoch seconds.
+    """
+
+    id: str
+    body: str
+    receipt: str
+    first_sent_at: float
+    redriven: int = 0
+    former_ids: tuple[str, ...] = ()
+    cause: str = ""
+
+
+def redriven(letter: DeadLetter, policy: Policy) -> DeadLetter | None:
+    """The message as it goes back to the uploads queue; None: it went often enough, and stays where it can be seen."""
+    if letter.redriven >= policy.max_redrives:
+        return None
+    return replace(
+        letter,
+        redriven=letter.redriven + 1,
+        former_ids=(*letter.former_ids, letter.id),
+        cause=cause(letter.body),
+    )
+
+
+def cause(body: str) -> str:
+    """Why submit gave the message back, as far as the message itself shows. Nothing of what it says."""
+    try:
+        parse(body)
+    except MessageMalformed as error:
+        return str(error)
+    return "the message can be read: see submit's log under its former ids"

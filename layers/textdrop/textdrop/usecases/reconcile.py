@@ -1,0 +1,68 @@
+"""One run of reconcile: dead letters go back, then the bucket is looked through for uploads without a row.
+
+What is found is sent to submit in the form of S3's event, so that documents are accepted in one way only.
+The mark is written after each part of the listing: whoever dies, another run goes on from there. Runs side by side do
+the same work twice at worst, until one of them finds that the other has written the mark, and stops.
+"""
+
+from __future__ import annotations
+
+from textdrop.core import reconciling
+from textdrop.core.reconciling import Listed, Pass
+from textdrop.ports import ReconcilePorts
+from textdrop.usecases.redrive import redrive
+
+REDRIVE_SECONDS = 300.0
+"""The most of one run that dead letters get."""
+
+PART_SECONDS = 120.0
+"""No part of the listing begins with less time left, but the first: so every run gets on."""
+
+
+def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float | None = None) -> str:
+    """Runs until the bucket's end, or the time is up, or another run got ahead. Says which, in a word.
+
+    `deadline` is when this invocation is ended by force. With `older_than_seconds` a new pass begins, which takes
+    uploads of that age instead of the usual hour. Out of time with work left, it invokes its successor. Raises
+    StoreUnavailable: the next run goes on where this one stopped.
+    """
+    more = redrive(ports, min(ports.clock.now() + REDRIVE_SECONDS, deadline - PART_SECONDS))
+    ended = _look_through(ports, deadline, older_than_seconds)
+    if ended == "handed_over" or (ended == "ended" and more):
+        ports.successor.invoke()
+        return "handed_over"
+    return ended
+
+
+def _look_through(ports: ReconcilePorts, deadline: float, older_than_seconds: float | None) -> str:
+    found = 0
+    try:
+        since = ports.documents.kept_since()
+        current = reconciling.begun(ports.progress.read(), older_than_seconds, ports.clock.now(), ports.policy)
+        while True:
+            listed = ports.uploads.after(current.mark)
+            sent = _send_lost(ports, listed, since, current)
+            found += sent
+            after = reconciling.advanced(current, listed, sent, ports.clock.now())
+            if not ports.progress.write(current, after):
+                return "overtaken"
+            if listed.after is None:
+                ports.journal.noted("bucket_reconciled", listed=after.listed, found=after.found)
+                return "ended"
+            if ports.clock.now() + PART_SECONDS > deadline:
+                return "handed_over"
+            current = after
+    finally:
+        ports.journal.counted("UploadsReconciled", found)
+
+
+def _send_lost(ports: ReconcilePorts, listed: Listed, since: float, current: Pass) -> int:
+    """Sends submit the uploads of this part that have no row; how many they were."""
+    uploads = reconciling.candidates(listed.sources, since, ports.clock.now() - current.older_than_seconds)
+    if not uploads:
+        return 0
+    lost = reconciling.lost(uploads, ports.documents.known(list(uploads)))
+    ports.queue.send(list(lost.values()))
+    for document in lost:
+        ports.journal.noted("upload_found", document=document)
+    return len(lost)

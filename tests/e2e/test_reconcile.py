@@ -1,0 +1,125 @@
+"""Uploads that nobody told of, and messages that were given up: reconcile, as it is and as a user invokes it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+
+from e2e.whole_stack import WholeStack
+from local.demo.progress import document_id
+from local.samples import Sample
+from textdrop.core.documents import Source
+from world import event
+
+BLANK = "blank page.png"
+UNHEARD = "never heard of/№ 1 + 2.png"
+GARBAGE = "neither S3's nor ours"
+
+
+@contextmanager
+def no_events(whole: WholeStack) -> Iterator[None]:
+    """The bucket tells nobody of uploads."""
+    s3, bucket = whole.account.s3, whole.account.uploads_bucket
+    told = s3.get_bucket_notification_configuration(Bucket=bucket)
+    queues = told["QueueConfigurations"]
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": queues}
+        )
+
+
+def reconcile(whole: WholeStack, event_json: str = "{}") -> str:
+    """How a run of the function ended."""
+    said = whole.shell(f"sam remote invoke ReconcileFunction --stack-name textdrop --event '{event_json}'")
+    answer = json.loads(said[said.index("{") :])
+    assert "ended" in answer, said
+    return str(answer["ended"])
+
+
+def dead_letters(whole: WholeStack) -> int:
+    """How many messages the dead letter queue holds, hidden ones too."""
+    counts = whole.account.sqs.get_queue_attributes(
+        QueueUrl=whole.output("UploadsDeadLetterQueueUrl"),
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return sum(map(int, counts.values()))
+
+
+@pytest.fixture(scope="module")
+def unheard(whole: WholeStack, samples: Mapping[str, Sample]) -> str:
+    """The document of an upload whose event was lost, with a key that is hard to carry."""
+    key = UNHEARD
+    with no_events(whole):
+        version = whole.upload(key, samples[BLANK].path.read_bytes())
+        whole.upload("never heard of/folder/", b"")
+        whole.account.s3.delete_object(Bucket=whole.account.uploads_bucket, Key=key)
+    whole.until_idle()
+    document = document_id(whole.env["UPLOADS_BUCKET"], key, version)
+    assert whole.row(document) is None
+    assert reconcile(whole) == "ended"
+    whole.until_idle()
+    assert whole.row(document) is None, "its event has an hour to come"
+    assert reconcile(whole, '{"older_than_seconds": 0}') == "ended"
+    body = whole.notice(key, version).body
+    assert (body["document"], body["outcome"]) == (document, "succeeded")
+    return document
+
+
+def test_an_upload_whose_event_was_lost_is_found_and_paid_for_once(whole: WholeStack, unheard: str) -> None:
+    whole.wait(lambda: whole.state(unheard) == "final", 10, "the row is not final")
+    whole.until_idle()
+    accepted, row = whole.ocr_stats()["submits"]["accepted"], whole.row(unheard)
+    assert reconcile(whole, '{"older_than_seconds": 0}') == "ended"
+    whole.until_idle()
+    assert whole.ocr_stats()["submits"]["accepted"] == accepted
+    assert whole.row(unheard) == row
+
+
+def test_a_dead_letter_goes_back_and_one_that_went_back_often_enough_stays(
+    whole: WholeStack, samples: Mapping[str, Sample]
+) -> None:
+    key, sqs, dead = "given up.png", whole.account.sqs, whole.output("UploadsDeadLetterQueueUrl")
+    with no_events(whole):
+        version = whole.upload(key, samples[BLANK].path.read_bytes())
+    try:
+        body = event(Source(whole.account.uploads_bucket, key, version, "e", 1, event_at=1_700_000_000.0))
+        sqs.send_message(QueueUrl=dead, MessageBody=body)
+        sqs.send_message(
+            QueueUrl=dead,
+            MessageBody=GARBAGE,
+            MessageAttributes={
+                "redriven": {"DataType": "Number", "StringValue": "3"},
+                "first_sent_at": {"DataType": "Number", "StringValue": "1700000000.0"},
+            },
+        )
+        assert reconcile(whole) == "ended"
+        assert whole.notice(key, version).body["outcome"] == "succeeded"
+        whole.until_idle()
+        assert dead_letters(whole) == 1
+    finally:
+        sqs.purge_queue(QueueUrl=dead)
+
+
+def test_reconcile_may_do_what_it_must_and_no_more(whole: WholeStack, unheard: str) -> None:
+    uploads, table = whole.env["UPLOADS_BUCKET"], whole.env["TABLE_NAME"]
+    row = json.dumps({"pk": {"S": unheard}, "sk": {"S": "document"}})
+    assert whole.allowed_as("reconcile", f"s3api list-object-versions --bucket {uploads} --max-items 1")
+    assert not whole.allowed_as("reconcile", f"s3api get-object --bucket {uploads} --key '{UNHEARD}' /dev/null")
+    assert whole.allowed_as("reconcile", f"dynamodb get-item --table-name {table} --key '{row}'")
+    # That it puts no row but its own is in the template's test: the emulator knows no leading keys.
+    assert not whole.allowed_as("reconcile", f"dynamodb delete-item --table-name {table} --key '{row}'")
+    queue = whole.output("UploadsQueueUrl")
+    assert not whole.allowed_as("reconcile", f"sqs receive-message --queue-url {queue}")
+
+
+def test_its_log_names_documents_and_no_keys(whole: WholeStack, unheard: str) -> None:
+    log = whole.shell("aws logs filter-log-events --log-group-name /aws/lambda/textdrop-reconcile --output json")
+    messages = "\n".join(entry["message"] for entry in json.loads(log)["events"])
+    assert unheard in messages
+    assert '"UploadsReconciled":' in messages
+    assert "never heard of" not in messages
+    assert GARBAGE not in messages

@@ -1,0 +1,156 @@
+"""What reconcile works with, in memory: the bucket's listing, both queues, its row and its successor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from fakes.buckets import FakeBucket
+from fakes.faults import Fake, Faults, effect
+from textdrop.core.documents import Source
+from textdrop.core.reconciling import DeadLetter, Listed, Mark, Pass
+from textdrop.ports import Clock
+
+LISTED_MOST = 1_000
+RECEIVED_MOST = 10
+HIDDEN_SECONDS = 120.0
+
+
+class FakeUploadListing(Fake):
+    """The versions in a fake bucket. `most` is how many one answer has. Later versions have higher ids."""
+
+    port = "uploads"
+
+    def __init__(self, store: FakeBucket, faults: Faults | None = None, most: int = LISTED_MOST) -> None:
+        super().__init__(faults)
+        self.most = most
+        self._store = store
+
+    @effect
+    def after(self, mark: Mark) -> Listed:
+        found: list[Source] = []
+        last = mark
+        entries = 0
+        for key in sorted(self._store.versions, key=str.encode):
+            if key.encode() < mark.key.encode():
+                continue
+            for version in reversed(self._store.versions[key]):
+                if key == mark.key and not version.version_id < mark.version_id:
+                    continue
+                if entries == self.most:
+                    return Listed(tuple(found), last)
+                entries += 1
+                last = Mark(key, version.version_id)
+                if version.body is not None:
+                    found.append(
+                        Source(
+                            bucket=self._store.name,
+                            key=key,
+                            version_id=version.version_id,
+                            etag=version.etag,
+                            size=len(version.body),
+                            event_at=version.last_modified,
+                            last_modified=version.last_modified,
+                        )
+                    )
+        return Listed(tuple(found), None)
+
+
+class FakeUploadsQueue(Fake):
+    """`sent` are the bodies in the queue, in order; `on_send`, if given, is called with each."""
+
+    port = "queue"
+
+    def __init__(self, faults: Faults | None = None, on_send: Callable[[str], None] | None = None) -> None:
+        super().__init__(faults)
+        self.sent: list[str] = []
+        self._on_send = on_send
+
+    @effect
+    def send(self, bodies: Sequence[str]) -> None:
+        for body in bodies:
+            self.sent.append(body)
+            if self._on_send is not None:
+                self._on_send(body)
+
+
+class FakeDeadLetters(Fake):
+    """`letters` are what is in the dead letter queue, `redriven` what went back, both in order.
+
+    `on_redrive`, if given, is called with each body that goes back.
+    """
+
+    port = "dead_letters"
+
+    def __init__(
+        self, clock: Clock, faults: Faults | None = None, on_redrive: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__(faults)
+        self.letters: list[DeadLetter] = []
+        self.redriven: list[DeadLetter] = []
+        self._clock = clock
+        self._hidden_until: dict[str, float] = {}
+        self._on_redrive = on_redrive
+        self._made = 0
+
+    def put(self, body: str, history: DeadLetter | None = None) -> DeadLetter:
+        """submit gave up a message with this body; `history` is what it carries of its time before, if any."""
+        self._made += 1
+        name = f"dead-{self._made}"
+        fresh = DeadLetter(name, body, f"receipt-{name}", first_sent_at=self._clock.now())
+        carried = fresh if history is None else replace(history, id=name, body=body, receipt=fresh.receipt)
+        self.letters.append(carried)
+        return carried
+
+    @effect
+    def receive(self) -> list[DeadLetter]:
+        now = self._clock.now()
+        seen = [letter for letter in self.letters if self._hidden_until.get(letter.id, 0.0) <= now][:RECEIVED_MOST]
+        for letter in seen:
+            self._hidden_until[letter.id] = now + HIDDEN_SECONDS
+        return seen
+
+    @effect
+    def redrive(self, letter: DeadLetter) -> None:
+        self.redriven.append(letter)
+        if self._on_redrive is not None:
+            self._on_redrive(letter.body)
+
+    @effect
+    def delete(self, letter: DeadLetter) -> None:
+        self.letters = [kept for kept in self.letters if kept.receipt != letter.receipt]
+
+
+class FakePassRow(Fake):
+    """`row` is what is stored."""
+
+    port = "progress"
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self.row = Pass()
+
+    @effect
+    def read(self) -> Pass:
+        return self.row
+
+    @effect
+    def write(self, before: Pass, after: Pass) -> bool:
+        if self.row.rev != before.rev:
+            return self.repeated and self.row == after
+        self.row = after
+        return True
+
+
+class FakeSuccessor(Fake):
+    """`invoked` counts the runs asked for."""
+
+    port = "successor"
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self.invoked = 0
+
+    @effect
+    def invoke(self) -> None:
+        self.invoked += 1

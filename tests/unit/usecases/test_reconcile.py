@@ -1,0 +1,378 @@
+"""Uploads whose events were lost are found; what submit gave up goes back, three times at most."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakes.faults import Faults
+from textdrop.core.documents import Outcome, Source
+from textdrop.core.errors import StoreUnavailable
+from textdrop.core.events import parse
+from textdrop.core.reconciling import DeadLetter
+from textdrop.usecases.redrive import FAILURES_MOST
+from world import World, event
+
+HOUR = 3600.0
+GARBAGE = '{"Records": 7}'
+
+
+def later(world: World, seconds: float = 2 * HOUR) -> None:
+    world.clock.advance(seconds)
+
+
+def outcomes(world: World) -> dict[str, Outcome | None]:
+    return {row.id: row.outcome for row in world.documents.rows.values()}
+
+
+def found(world: World) -> list[float]:
+    return world.journal.values["UploadsReconciled"]
+
+
+class Ticking(Faults):
+    """Every call takes its time."""
+
+    def __init__(self, world_seconds: float) -> None:
+        super().__init__()
+        self.seconds = world_seconds
+        self.world: World | None = None
+
+    def before(self, call: str) -> None:
+        super().before(call)
+        if self.world is not None:
+            self.world.clock.advance(self.seconds)
+
+
+def ticking(seconds: float) -> World:
+    faults = Ticking(seconds)
+    world = World(faults=faults)
+    faults.world = world
+    return world
+
+
+# --- lost events ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
+def test_an_upload_whose_event_was_lost_is_found_and_recognised(versioned: bool) -> None:
+    world = World(versioned=versioned)
+    heard = world.upload("heard.png", b"1")
+    unheard = world.upload_unheard("a b/Счёт+№ 7.png", b"2")
+    world.run()
+    assert set(outcomes(world)) == {heard.id}
+    later(world)
+    assert world.reconcile() == "ended"
+    world.run()
+    assert outcomes(world) == {heard.id: Outcome.SUCCEEDED, unheard.id: Outcome.SUCCEEDED}
+    assert len(world.ocr.accepted) == 2
+    assert world.file("a b/Счёт+№ 7.png.txt")
+    assert found(world) == [1]
+
+
+@pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
+def test_an_event_that_comes_after_all_is_a_duplicate_and_is_not_paid_for(versioned: bool) -> None:
+    world = World(versioned=versioned)
+    source = world.uploads.put("late.png", b"1")
+    later(world)
+    world.reconcile()
+    world.send(event(source))
+    world.run()
+    world.send(event(source))
+    world.run()
+    assert list(outcomes(world).values()) == [Outcome.SUCCEEDED]
+    assert len(world.ocr.accepted) == 1
+    assert world.journal.counts["DuplicateUploads"] == 2
+
+
+def test_a_second_look_finds_nothing() -> None:
+    world = World()
+    world.upload_unheard("a.png", b"1")
+    later(world)
+    world.reconcile()
+    world.run()
+    world.reconcile()
+    assert world.queue == []
+    assert found(world) == [1, 0]
+    assert (world.progress.row.listed, world.progress.row.found) == (1, 0)
+
+
+def test_every_version_is_an_upload_and_the_newest_keeps_its_names() -> None:
+    world = World()
+    first = world.upload_unheard("a.png", b"1")
+    world.clock.advance(5.0)
+    second = world.upload("a.png", b"2")
+    world.run()
+    world.clock.advance(5.0)
+    third = world.upload_unheard("a.png", b"3")
+    world.clock.advance(5.0)
+    world.uploads.delete("a.png")
+    later(world)
+    world.reconcile()
+    world.run()
+    assert outcomes(world) == dict.fromkeys((first.id, second.id, third.id), Outcome.SUCCEEDED)
+    assert [notice["newest"] for notice in world.notices_of(third)] == [True]
+    assert [notice["newest"] for notice in world.notices_of(first)] == [False]
+    assert found(world) == [2]
+
+
+def test_a_reupload_to_a_bucket_without_versions_is_an_upload_of_its_own() -> None:
+    world = World(versioned=False)
+    first = world.upload("a.png", b"1")
+    world.run()
+    world.clock.advance(5.0)
+    second = world.upload_unheard("a.png", b"2")
+    world.clock.advance(5.0)
+    same_again = world.uploads.put("b.png", b"1")
+    later(world)
+    world.reconcile()
+    world.run()
+    assert outcomes(world) == dict.fromkeys((first.id, second.id, world.document_of(same_again).id), Outcome.SUCCEEDED)
+
+
+def test_delete_markers_and_folder_markers_are_no_uploads() -> None:
+    world = World()
+    world.uploads.put("folder/", b"")
+    world.uploads.put("gone.png", b"1")
+    world.uploads.forget("gone.png", world.uploads.versions["gone.png"][0].version_id)
+    world.uploads.delete("gone.png")
+    later(world)
+    world.reconcile()
+    assert world.queue == []
+
+
+def test_an_empty_file_without_an_event_ends_in_its_outcome() -> None:
+    world = World()
+    document = world.upload_unheard("empty.png", b"")
+    later(world)
+    world.reconcile()
+    world.run()
+    assert world.row(document).outcome is Outcome.SKIPPED
+
+
+# --- of which time ----------------------------------------------------------------------------------------------------
+
+
+def test_events_have_an_hour_to_come() -> None:
+    world = World()
+    world.upload_unheard("a.png", b"1")
+    world.clock.advance(HOUR - 1)
+    world.reconcile()
+    assert world.queue == []
+    world.clock.advance(1)
+    world.reconcile()
+    assert len(world.queue) == 1
+
+
+def test_who_has_mended_the_notification_need_not_wait() -> None:
+    world = World()
+    world.upload_unheard("a.png", b"1")
+    world.reconcile(older_than_seconds=0.0)
+    assert len(world.queue) == 1
+
+
+def test_uploads_from_before_the_table_are_a_backfills() -> None:
+    world = World()
+    world.upload_unheard("before.png", b"1")
+    later(world)
+    world.documents.made_at = world.clock.now()
+    after = world.upload_unheard("after.png", b"2")
+    later(world)
+    world.reconcile()
+    world.run()
+    assert set(outcomes(world)) == {after.id}
+
+
+# --- any number -------------------------------------------------------------------------------------------------------
+
+
+def accept_all_but(world: World, missing: set[str]) -> None:
+    """Every upload in the bucket has a row, but those of these keys."""
+    for key in world.uploads.keys():  # noqa: SIM118 (no mapping)
+        if key not in missing:
+            document = world.document_of(stored(world, key))
+            assert world.documents.create(document)
+
+
+def stored(world: World, key: str) -> Source:
+    [version] = world.uploads.versions[key]
+    return Source(world.uploads.name, key, version.version_id, version.etag, last_modified=version.last_modified)
+
+
+def sent_keys(world: World) -> set[str]:
+    return {asked.key for message in world.queue for asked in parse(message.body) if isinstance(asked, Source)}
+
+
+def test_ten_thousand_objects_are_looked_through_in_parts() -> None:
+    world = World()
+    for number in range(10_000):
+        world.uploads.put(f"{number:05d}.png", b"1")
+    missing = {f"{number:05d}.png" for number in (0, 999, 1_000, 1_001, 5_555, 9_999)}
+    accept_all_but(world, missing)
+    later(world)
+    world.faults.calls.clear()
+    assert world.reconcile() == "ended"
+    assert sent_keys(world) == missing
+    assert [world.faults.calls.count(call) for call in ("uploads.after", "documents.known", "progress.write")] == [
+        10
+    ] * 3
+    assert (world.progress.row.listed, world.progress.row.found) == (10_000, 6)
+
+
+def test_out_of_time_a_successor_goes_on_from_the_mark() -> None:
+    world = ticking(seconds=100.0)
+    for number in range(50):
+        world.uploads.put(f"{number:02d}.png", b"1")
+    world.listing.most = 1
+    later(world)
+    assert world.reconcile() == "ended"
+    assert world.successor.invoked >= 10
+    assert sent_keys(world) == set(world.uploads.versions)
+    assert len(world.queue) == 50, "none twice"
+
+
+def test_a_run_without_time_gets_on_all_the_same() -> None:
+    world = World()
+    for number in range(3):
+        world.uploads.put(f"{number}.png", b"1")
+    world.listing.most = 1
+    later(world)
+    assert world.reconcile(seconds=1.0) == "ended"
+    assert sent_keys(world) == {"0.png", "1.png", "2.png"}
+
+
+def test_a_failed_run_asks_for_no_successor_and_the_next_goes_on_from_the_mark() -> None:
+    world = World()
+    for number in range(3):
+        world.uploads.put(f"{number}.png", b"1")
+    world.listing.most = 1
+    later(world)
+    world.faults.fail("uploads.after", StoreUnavailable("down"), skip=1)
+    with pytest.raises(StoreUnavailable):
+        world.reconcile()
+    assert world.successor.invoked == 0
+    assert found(world) == [1], "counted, though it failed"
+    world.reconcile()
+    assert len(world.queue) == 3, "the first part was not looked at again"
+
+
+def test_of_two_runs_side_by_side_one_goes_on() -> None:
+    world = World()
+    for number in range(4):
+        world.uploads.put(f"{number}.png", b"1")
+    world.listing.most = 1
+    later(world)
+    ended: list[str] = []
+
+    class Beside(Faults):
+        """A whole other run takes place within the second listing."""
+
+        def after(self, call: str) -> None:
+            super().after(call)
+            if call == "uploads.after" and self.calls.count(call) == 2:
+                ended.append(world.reconcile())
+
+    beside = Beside()
+    for fake in (world.listing, world.progress):
+        fake.faults = beside
+    assert world.reconcile() == "overtaken"
+    assert ended == ["ended"]
+    assert sent_keys(world) == set(world.uploads.versions)
+    assert world.progress.row.ended_at
+    world.run()
+    assert len(world.ocr.accepted) == len(world.documents.rows) == 4
+
+
+# --- dead letters -----------------------------------------------------------------------------------------------------
+
+
+def test_a_dead_letter_goes_back_to_submit() -> None:
+    world = World()
+    source = world.uploads.put("a.png", b"1")
+    letter = world.dead_letters.put(event(source))
+    assert world.reconcile() == "ended"
+    assert world.dead_letters.letters == []
+    world.run()
+    assert list(outcomes(world).values()) == [Outcome.SUCCEEDED]
+    [again] = world.dead_letters.redriven
+    assert (again.redriven, again.former_ids, again.first_sent_at) == (1, (letter.id,), letter.first_sent_at)
+    assert world.journal.values["MessagesRedriven"] == [1]
+
+
+def test_what_comes_back_three_times_stays_where_it_can_be_seen() -> None:
+    world = World()
+    first = world.dead_letters.put(GARBAGE)
+    for _ in range(6):
+        world.reconcile()
+        for message in world.queue:
+            assert world.submit([message]) == [message.id]
+            world.dead_letters.put(message.body, world.dead_letters.redriven[-1])
+        world.queue.clear()
+        world.clock.advance(24 * HOUR)
+    assert world.journal.values["MessagesRedriven"] == [1, 1, 1, 0, 0, 0]
+    [kept] = world.dead_letters.letters
+    assert (kept.body, kept.redriven, kept.first_sent_at) == (GARBAGE, 3, first.first_sent_at)
+    assert kept.former_ids == ("dead-1", "dead-2", "dead-3")
+    assert kept.cause == "the message's Records are not a list"
+    told = [note.fields for note in world.journal.notes if note.name == "message_kept"]
+    assert [(fields["message_id"], fields["redriven"], fields["cause"]) for fields in told] == [
+        ("dead-4", 3, kept.cause)
+    ] * 3
+
+
+def test_all_dead_letters_are_looked_at_once() -> None:
+    world = World()
+    old = DeadLetter("", "", "", 0.0, redriven=3)
+    for number in range(95):
+        world.dead_letters.put(f"{number}", old if number % 2 else None)
+    world.reconcile()
+    assert sorted(int(letter.body) for letter in world.dead_letters.redriven) == list(range(0, 95, 2))
+    assert sorted(int(letter.body) for letter in world.dead_letters.letters) == list(range(1, 95, 2))
+    assert world.journal.values["MessagesRedriven"] == [48]
+
+
+def test_letters_that_stay_are_not_gone_round_and_round() -> None:
+    world = ticking(seconds=50.0)  # they can be received again before all were looked at
+    for number in range(30):
+        world.dead_letters.put(f"{number}", DeadLetter("", "", "", 0.0, redriven=3))
+    world.reconcile()
+    assert len([note for note in world.journal.notes if note.name == "message_kept"]) == 30
+
+
+def test_more_dead_letters_than_a_run_has_time_for_are_the_successors() -> None:
+    world = ticking(seconds=10.0)
+    for number in range(50):
+        world.dead_letters.put(f"{number}")
+    assert world.reconcile() == "ended"
+    assert world.successor.invoked
+    assert len(world.dead_letters.redriven) == 50
+
+
+def test_a_letter_that_cannot_be_moved_holds_up_neither_the_others_nor_the_bucket() -> None:
+    world = World()
+    for number in range(5):
+        world.dead_letters.put(f"{number}")
+    world.upload_unheard("a.png", b"1")
+    later(world)
+    world.faults.fail("dead_letters.redrive", StoreUnavailable("too long"))
+    world.faults.fail("dead_letters.delete", StoreUnavailable("down"))
+    assert world.reconcile() == "ended"
+    assert [letter.body for letter in world.dead_letters.letters] == ["0", "1"]
+    assert [failure.name for failure in world.journal.failures] == ["redrive_failed"] * 2
+    assert len(sent_keys_of_uploads(world)) == 1
+
+
+def sent_keys_of_uploads(world: World) -> list[str]:
+    return [message.body for message in world.queue if message.body.startswith("{")]
+
+
+@pytest.mark.parametrize("call", ["dead_letters.receive", "dead_letters.redrive"])
+def test_a_queue_that_is_down_is_left_alone_and_the_bucket_is_looked_through(call: str) -> None:
+    world = World()
+    for number in range(20):
+        world.dead_letters.put(f"{number}")
+    world.upload_unheard("a.png", b"1")
+    later(world)
+    world.faults.fail(call, lambda: StoreUnavailable("down"), times=99)
+    assert world.reconcile() == "ended"
+    assert world.faults.calls.count(call) <= FAILURES_MOST
+    assert len(world.dead_letters.letters) == 20
+    assert found(world) == [1]
