@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from functions.reconcile.handler import handler
-from textdrop import bootstrap
+from textdrop import bootstrap, observability
+from textdrop.core.events import MessageMalformed
 from textdrop.observability import LambdaJournal
 from world import World
 
@@ -25,14 +27,17 @@ SCHEDULED = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.ev
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An upload came a minute ago, and its event did not."""
     world = World()
     world.upload_unheard("a.png", b"1")
     world.clock.advance(60.0)
     ports = replace(world.reconcile_ports, journal=LambdaJournal())
     monkeypatch.setattr(bootstrap, "reconcile", lambda: ports)
-    return world
+    yield world
+    # What a handler adds to each line of the log is taken off again.
+    keys = ["cold_start", "function_name", "function_memory_size", "function_arn", "function_request_id"]
+    observability.logger.remove_keys(keys)
 
 
 @pytest.mark.parametrize("event", [SCHEDULED, {}, {"textdrop": "go_on"}, {"older_than_seconds": None}])
@@ -51,7 +56,7 @@ def test_a_user_says_how_old_an_upload_must_be(world: World, seconds: float, fou
 def test_what_is_no_age_is_refused(world: World, given: object) -> None:
     with (
         pytest.warns(UserWarning, match="No application metrics"),
-        pytest.raises(ValueError, match="older_than_seconds"),
+        pytest.raises(MessageMalformed, match="older_than_seconds"),
     ):
         handler({"older_than_seconds": given}, CONTEXT)
     assert world.queue == []
