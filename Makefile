@@ -7,8 +7,9 @@ export PYTHON FILES
 BIN = .venv/bin
 SAM = .local/venv/sam/bin/sam
 UV = .local/venv/uv/bin/uv
+SIMULATION = HISTORIES=$(HISTORIES) SEED=$(SEED) WORKERS=$(WORKERS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m simulation
 
-.PHONY: help setup up down status demo test bench lint types imports template format build deploy requirements logs clean
+.PHONY: help setup up down status demo test simulate mistakes crashes bench lint types imports template format build deploy requirements logs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
@@ -33,6 +34,15 @@ logs: setup ## follow the logs of the functions and the OCR service on the local
 
 test: lint types imports template ## everything that is checked: lint, types, import rules, template, all tests
 	@$(BIN)/python -m pytest
+
+simulate: setup ## random histories with faults: HISTORIES=100000 SEED=1 WORKERS=2
+	@$(SIMULATION)
+
+mistakes: setup ## plant each known mistake, one at a time, and see the simulation find it
+	@$(SIMULATION).mistakes
+
+crashes: setup ## fail every pair of calls of submit and deliver
+	@$(SIMULATION).crash_pairs
 
 bench: setup ## measure the time from upload to notice on the local stack
 	@$(BIN)/python -m benchmarks.upload_to_notice

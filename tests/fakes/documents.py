@@ -90,8 +90,8 @@ class FakeDocuments(Fake):
 
     @effect
     def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
-        index = self._index() if self._held_index is None else self._held_index
-        found = [entry for entry in index if entry.kind == kind and entry.due_at <= until]
+        index = self._index(kind) if self._held_index is None else self._held_index
+        found = [entry for entry in index if entry.kind is kind and entry.due_at <= until]
         return sorted(found, key=lambda entry: entry.due_at)[:limit]
 
     @effect
@@ -120,16 +120,17 @@ class FakeDocuments(Fake):
     def kept_since(self) -> float:
         return self.made_at
 
-    def _index(self) -> list[Due]:
+    def _index(self, kind: DueKind | None = None) -> list[Due]:
+        """The index as it would be now, of one kind or of all."""
         documents = [
             Due(row.due_kind, row.due_at, row.id)
             for row in self.rows.values()
-            if row.due_kind is not None and row.due_at is not None
+            if row.due_at is not None and row.due_kind is not None and kind in (None, row.due_kind)
         ]
         operations = [
             Due(row.due_kind, row.due_at, row.document_id, row.run, row.page)
             for row in self.operations.values()
-            if row.due_kind is not None and row.due_at is not None
+            if row.due_at is not None and row.due_kind is not None and kind in (None, row.due_kind)
         ]
         return documents + operations
 

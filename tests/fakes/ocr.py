@@ -41,6 +41,8 @@ class Accepted:
     content: bytes
     client_request_id: str
     ready_at: float
+    languages: tuple[str, ...] = ()
+    model: str = ""
 
 
 def page(text: str) -> RecognisedPage:
@@ -95,11 +97,14 @@ class FakeOcr(Fake):
     @effect
     def submit(self, body: bytes, client_request_id: str) -> Submitted:
         trace = Trace(client_request_id=client_request_id)
-        content = base64.b64decode(json.loads(body)["content"])
+        asked = json.loads(body)
+        content = base64.b64decode(asked["content"])
         if not content:
             raise OcrRejected("content is empty", replace(trace, status=400, code=INVALID_ARGUMENT))
         operation_id = f"operation{len(self.accepted) + 1:011d}"
-        self.accepted.append(Accepted(operation_id, content, client_request_id, self._clock.now() + self.seconds))
+        ready_at = self._clock.now() + self.seconds
+        languages, model = tuple(asked["languageCodes"]), asked["model"]
+        self.accepted.append(Accepted(operation_id, content, client_request_id, ready_at, languages, model))
         return Submitted(_described(operation_id), replace(trace, status=200))
 
     @effect

@@ -9,6 +9,7 @@ import pytest
 
 from fakes.faults import Faults
 from fakes.files import KilledError
+from simulation import crash_pairs
 from textdrop.core.documents import DocumentState, Outcome
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.policy import Policy
@@ -127,3 +128,11 @@ def test_the_promises_hold_for_a_long_document_whatever_call_fails(
 def check_notices(world: World) -> None:
     for row in world.documents.rows.values():
         assert {notice["id"] for notice in world.notices_of(row)} == {f"{row.id}:1:{row.outcome}"}
+
+
+def test_the_promises_hold_after_a_sample_of_the_pairs_of_crashes() -> None:
+    """All of them: `make crashes`."""
+    sample = list(crash_pairs.pairs(step=97))
+    assert len(sample) > 50
+    for pair in sample:
+        crash_pairs.check(*pair)

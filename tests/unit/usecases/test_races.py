@@ -23,6 +23,7 @@ from textdrop.core.errors import (
     StoreUnavailable,
     Trace,
 )
+from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from world import POLL_SECONDS, SUBMIT_SECONDS, World
 
@@ -222,3 +223,25 @@ def test_a_page_that_may_have_been_paid_for_by_a_dead_worker_is_counted() -> Non
     world.run()
     assert world.operation(document).unknowns == 1
     assert world.journal.counts["SubmitsUnknown"] == 1
+
+
+def test_a_worker_held_before_it_tells_of_a_failure_makes_no_outage() -> None:
+    """What it saw was over when it was held: only that counts."""
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
+    written = world.pause.write
+    held: list[Pause] = []
+
+    def write_late(before: Pause, after: Pause) -> bool:
+        if not held:
+            held.append(after)
+            written(before, after)  # another worker, which saw a failure at the same time
+            world.clock.advance(4_000)
+            return False
+        return written(before, after)
+
+    world.pause.write = write_late  # type: ignore[method-assign]  # one call, and then a stall
+    world.run()
+    assert held
+    assert world.row(document).outcome is Outcome.SUCCEEDED

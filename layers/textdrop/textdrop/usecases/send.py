@@ -206,22 +206,25 @@ def _exchange(ports: SubmitPorts, document: Document, intent: Operation, body: b
     try:
         submitted = ports.ocr.submit(body, intent.client_request_id)
     except OcrThrottled as error:
+        answered_at = ports.clock.now()
         ports.journal.counted("SubmitsThrottled")
         # First the answer: an intent left behind would count as unknown, and this one is known not to be taken.
         written = _write_answer(ports, intent, NotTaken(document.rev))
         _slow_down(ports, error.retry_after_seconds)
-        _observe(ports, Exchange.THROTTLED)
+        _observe(ports, Exchange.THROTTLED, answered_at)
         return None if written else Lost()
     except OcrRejected as error:
+        answered_at = ports.clock.now()
         _write_answer(ports, intent, Rejected(document.rev, problems.rejected(error.trace)))
-        _observe(ports, Exchange.REJECTED)
+        _observe(ports, Exchange.REJECTED, answered_at)
         return _settled(ports, intent)
     except OcrError as error:
         return _not_submitted(ports, document, intent, error)
+    answered_at = ports.clock.now()
     ports.journal.counted("PagesSubmitted")
     seen = Accepted(document.rev, submitted.operation, deadline_seconds, submitted.trace)
     _write_answer(ports, intent, seen)
-    _observe(ports, Exchange.ACCEPTED)
+    _observe(ports, Exchange.ACCEPTED, answered_at)
     return _settled(ports, intent)
 
 
@@ -231,6 +234,7 @@ def _not_submitted(
     intent: Operation,
     error: OcrError,
 ) -> Later:
+    answered_at = ports.clock.now()
     exchange = _exchange_of(error)
     ports.journal.failed(
         "submit_failed",
@@ -244,7 +248,7 @@ def _not_submitted(
         ports.journal.counted("SubmitsUnknown")
     not_taken = NotTaken(document.rev, breakdown=exchange is Exchange.UNAVAILABLE)
     _write_answer(ports, intent, AnswerLost(document.rev) if lost else not_taken)
-    after = _observe(ports, exchange)
+    after = _observe(ports, exchange, answered_at)
     now = ports.clock.now()
     if after.since is not None:
         return Later(max(now, after.probe_at), setback=True)
@@ -314,12 +318,13 @@ def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
             return
 
 
-def _observe(ports: SubmitPorts, exchange: Exchange) -> Pause:
-    """Counts the exchange for all documents; the pause row afterwards."""
+def _observe(ports: SubmitPorts, exchange: Exchange, answered_at: float) -> Pause:
+    """Counts the exchange for all documents, as of when it ended: a worker held since then saw no later failure. The
+    pause row afterwards."""
     # Read anew: since the page was considered others may have failed, which an acceptance is to clear.
     pause = ports.pause.read()
     for _ in range(WRITE_TRIES):
-        after = observed(pause, exchange, ports.clock.now(), ports.policy)
+        after = observed(pause, exchange, answered_at, ports.policy)
         if after is None:
             return pause
         if ports.pause.write(pause, after):

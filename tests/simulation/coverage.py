@@ -1,0 +1,94 @@
+"""What histories reached: rules of the state table, states and transitions, acts and mishaps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from simulation.history import History
+from textdrop.core import states
+
+_ROW_AS_READ = "a row is decided on as it was read, and the write of a decision on an older one fails"
+_ANSWER_ONCE = "an ask decides once, on a running row; the write over a final one fails and the answer is dropped"
+UNREACHABLE = {
+    "upload_repeated": "an upload is decided on without its row: the conditional put finds the row that is there",
+    "taken_late": _ROW_AS_READ,
+    "looked_late": _ROW_AS_READ,
+    "pages_unsent": "the guard is set when every page has an id or is final, which no page ceases to be",
+    "recognised_late": _ANSWER_ONCE,
+    "unreadable_late": _ANSWER_ONCE,
+    "failed_in_service_late": _ANSWER_ONCE,
+    "not_done_late": _ANSWER_ONCE,
+    "ask_failed_late": _ANSWER_ONCE,
+}
+"""Rules that are there so that every row has an answer, though no use case can come to them; and why."""
+
+
+@contextmanager
+def counting(counts: Counter[str]) -> Iterator[None]:
+    """Within it, every decision is counted: its rule, and from which state to which."""
+    document, operation = states.decide_document, states.decide_operation
+
+    def counted(decide: Callable[..., Any], kind: str) -> Callable[..., Any]:
+        def call(row: Any, *rest: Any) -> Any:
+            decision = decide(row, *rest)
+            counts[f"rule {decision.rule}"] += 1
+            if decision.row is not None:
+                counts[f"{kind} {'new' if row is None else row.state} → {decision.row.state}"] += 1
+            return decision
+
+        return call
+
+    states.decide_document = counted(document, "document")
+    states.decide_operation = counted(operation, "operation")
+    try:
+        yield
+    finally:
+        states.decide_document, states.decide_operation = document, operation
+
+
+def of(history: History) -> Counter[str]:
+    """What this history met, and how its documents ended."""
+    counts = Counter(history.counts)
+    counts["histories"] += 1
+    counts["threads" if history.threads else "no threads"] += 1
+    counts["bucket with versions" if history.versioned else "bucket without versions"] += 1
+    for row in history.world.documents.rows.values():
+        counts[f"outcome {row.outcome}" + (f": {row.problem.reason}" if row.problem else "")] += 1
+    for operation in history.world.documents.operations.values():
+        if operation.problem is not None:
+            counts[f"page failed: {operation.problem.reason}"] += 1
+    return counts
+
+
+def rare_rules(counts: Counter[str], least: int) -> list[str]:
+    """The ids of the rules that came less than so often."""
+    return [rule.id for rule in states.RULES if counts[f"rule {rule.id}"] < least]
+
+
+def report(counts: Counter[str]) -> list[str]:
+    """All of it, in lines."""
+    lines: list[str] = []
+    _table(lines, "acts", counts, "act ")
+    _table(lines, "answers of the OCR service", counts, "answer ")
+    lines += ["", "mishaps, by kind and moment"]
+    kinds: Counter[str] = Counter()
+    for name, count in counts.items():
+        if name.split()[0] in ("kill", "hold", "store", "forbidden", "lost", "index", "clock"):
+            kinds[f"{name.split()[0]} {name.split()[-1]}"] += count
+    lines += [f"  {count:>10,}  {kind}" for kind, count in sorted(kinds.items())]
+    lines += [f"  {counts[name]:>10,}  {name}" for name in ("event lost", "went on")]
+    _table(lines, "transitions of documents", counts, "document ")
+    _table(lines, "transitions of operations", counts, "operation ")
+    _table(lines, "outcomes", counts, "outcome ")
+    _table(lines, "pages", counts, "page failed: ")
+    lines += ["", "rules of the state table, decided"]
+    lines += [f"  {counts[f'rule {rule.id}']:>10,}  {rule.id}" for rule in states.RULES]
+    return lines
+
+
+def _table(lines: list[str], title: str, counts: Counter[str], prefix: str) -> None:
+    found = sorted((name, count) for name, count in counts.items() if name.startswith(prefix))
+    lines += ["", title, *(f"  {count:>10,}  {name.removeprefix(prefix)}" for name, count in found)]

@@ -1,0 +1,83 @@
+"""A worker dies at one call, and whoever goes on dies at another: every pair of a document's way. `make crashes`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from fakes.faults import Faults
+from fakes.files import KilledError
+from textdrop.core.documents import DocumentState, Outcome
+from world import World
+
+Crash = tuple[int, str]
+"""At which call, and whether before or after its effect."""
+
+
+class Crashes(Faults):
+    """The worker dies at these calls."""
+
+    def __init__(self, *crashes: Crash) -> None:
+        super().__init__()
+        self._crashes = frozenset(crashes)
+
+    def before(self, call: str) -> None:
+        super().before(call)
+        self._crash("before")
+
+    def after(self, call: str) -> None:
+        super().after(call)
+        self._crash("after")
+
+    def _crash(self, when: str) -> None:
+        if (len(self.calls), when) in self._crashes:
+            raise KilledError
+
+
+def way(*crashes: Crash) -> tuple[World, Crashes]:
+    """From the upload of one page to its notice."""
+    faults = Crashes(*crashes)
+    world = World(faults=faults)
+    world.upload("good.png", b"page")
+    world.run()
+    return world, faults
+
+
+def pairs(step: int = 1) -> Iterator[tuple[Crash, Crash]]:
+    """Every `step`th pair; the second call is counted in the way that the first crash leads to."""
+    number = 0
+    for first_call in range(1, len(way()[1].calls) + 1):
+        for first in ((first_call, "before"), (first_call, "after")):
+            for second_call in range(first_call + 1, len(way(first)[1].calls) + 1):
+                for second in ((second_call, "before"), (second_call, "after")):
+                    number += 1
+                    if number % step == 0:
+                        yield first, second
+
+
+def check(*crashes: Crash) -> None:
+    """The promises hold after these crashes."""
+    world, _ = way(*crashes)
+    [row] = world.documents.rows.values()
+    assert (row.state, row.due_at, row.outcome) == (DocumentState.FINAL, None, Outcome.SUCCEEDED), (crashes, row)
+    unknowns = sum(operation.unknowns for operation in world.documents.operations.values())
+    assert 1 <= len(world.ocr.accepted) <= 1 + unknowns, (crashes, unknowns)
+    assert unknowns <= len(crashes), (crashes, unknowns)
+    assert world.file("good.png.txt"), crashes
+    assert world.file("good.png.error.json") is None, crashes
+    assert {notice["id"] for notice in world.notices_of(row)} == {f"{row.id}:1:succeeded"}, crashes
+
+
+def main(say: Callable[[str], object] = print) -> int:
+    """0: all of them."""
+    began, number = time.monotonic(), 0
+    for pair in pairs():
+        check(*pair)
+        number += 1
+    say(f"{number:,} pairs of crashes, every promise kept, in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""What must hold: at every moment of a history, and when it has come to its end."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from typing import Any
+
+from fakes.ocr import synthetic_text
+from simulation.history import KEPT_SECONDS, POLICY, History, Upload
+from simulation.script import SKEW_SECONDS
+from textdrop.core import identity, keys
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome
+from textdrop.core.errors import Reason
+
+DIED = ("go_died", "delivery_died", "step_died")
+MARGIN_SECONDS = 1.0
+KILLERS = ("killer", "pages:4,deadly:2")
+GOOD = ("page", "pages:3", "pages:9")
+REASONS = {
+    "damaged": Reason.DAMAGED,
+    "pages:4,bad:2": Reason.DAMAGED,
+    "killer": Reason.INTERNAL,
+    "pages:4,deadly:2": Reason.INTERNAL,
+    "broken": Reason.FAILED_IN_OCR,
+}
+
+
+def watch(history: History, call: str) -> None:
+    """What must hold at every moment."""
+    if call.startswith("documents.") and call not in ("documents.due", "documents.read", "documents.read_operation"):
+        check_due_times(history)
+    if call == "notices.publish":
+        check_notice(history, json.loads(history.world.notices.published[-1].body))
+
+
+def check_due_times(history: History) -> None:
+    """G1: every row that is not final has a due time, and a near one."""
+    latest = history.clock.true + POLICY.guard_seconds + POLICY.lease_margin_seconds + MARGIN_SECONDS
+    for row in history.world.documents.rows.values():
+        assert (row.due_at is None) == (row.state is DocumentState.FINAL), f"G1: {row}"
+        assert row.due_at is None or row.due_at <= latest, f"G1: {row}"
+    for operation in history.world.documents.operations.values():
+        assert (operation.due_at is not None) == (operation.state is OperationState.RUNNING), f"G1: {operation}"
+
+
+def check_notice(history: History, notice: dict[str, Any]) -> None:
+    """G5: a result is stored before its notice, and the outcome that it tells stays."""
+    for suffix in keys.suffixes(Outcome(notice["outcome"])):
+        assert history.world.file(keys.own(notice["document"], suffix)) is not None, f"G5: no {suffix}: {notice}"
+
+
+def check(history: History) -> None:
+    """All that must hold once everything has come to its end."""
+    rows = history.world.documents.rows
+    assert set(rows) == {upload.document.id for upload in history.uploads}, "G1: one document an upload"
+    for upload in history.uploads:
+        row = rows[upload.document.id]
+        operations = operations_of(history, row)
+        assert (row.state, row.due_at, row.attempts) == (DocumentState.FINAL, None, 0), f"G1: {row}"
+        check_outcome(history, upload, row, operations)
+        check_text(history, upload, row, operations)
+        check_names(history, row)
+        check_paid(history, upload, row, operations)
+        ids = [notice["id"] for notice in history.world.notices_of(row)]
+        assert set(ids) == {identity.notice_id(row)}, f"G5: {ids} for {row}"
+    died = [entry.error for entry in history.world.journal.failures if entry.name in DIED]
+    assert not died, f"G6: {died}"
+    marked = history.marked
+    lost = sum(marked[name] for name in ("kill", "hold", "store", "OcrAnswerLost", "OcrAnswerMalformed"))
+    lost += marked["OcrAnswerTooLarge"]
+    unknowns = sum(operation.unknowns for operation in history.world.documents.operations.values())
+    assert unknowns <= lost, f"G2: {unknowns} unknown, {lost} crashes and lost answers"
+    check_quota(history)
+
+
+def check_again(history: History, paid: int, told: int) -> None:
+    """G2, G5: after every message came once more, nothing more was paid for or told."""
+    now = (len(history.world.ocr.accepted), len(history.world.notices.published))
+    assert now == (paid, told), f"G2: {now} instead of {(paid, told)} after every message came again"
+
+
+def check_outcome(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
+    """G1, G6: the outcome is one that what happened can explain."""
+    assert row.outcome is not None, f"G1: {row}"
+    if row.problem is None:
+        assert row.outcome is Outcome.SUCCEEDED, f"G6: {row}"
+        assert upload.name in GOOD, f"G6: {row}"
+        return
+    assert row.outcome is not Outcome.SUCCEEDED, f"G6: {row}"
+    expected = possible_reasons(history, upload)
+    failed = [operation for operation in operations if operation.state is OperationState.FAILED]
+    problems = [operation.problem for operation in failed] if row.pages and row.pages > row.pages_recognized else []
+    for problem in [row.problem, *problems]:
+        assert problem is not None, f"G6: {row}"
+        if problem.reason in expected:
+            continue
+        explained = [operation for operation in failed if explains(history, operation)]
+        reasons = {operation.problem.reason for operation in explained if operation.problem}
+        assert problem.reason in reasons, f"G6: {problem.reason}: {row}"
+
+
+def possible_reasons(history: History, upload: Upload) -> set[Reason]:
+    """Why an upload may have failed, but for what its operations themselves explain."""
+    marked, name = history.marked, upload.name
+    possible = {REASONS[name]} if name in REASONS else set()
+    if marked[upload.document.id]:
+        possible.add(Reason.OBJECT_GONE)
+    if marked["fewer pages"] and name.startswith("pages"):
+        possible.add(Reason.TOO_MANY_PAGES)
+    # A killer takes its neighbours along as long as they are new (decision 0001).
+    deaths = sum(marked[kind] for kind in ("kill", "hold", "store"))
+    deaths += any(other.name in KILLERS for other in history.uploads)
+    if deaths >= POLICY.max_attempts or marked["forbidden"]:
+        possible.add(Reason.INTERNAL)
+    if name not in ("damaged", "killer"):
+        if marked["OcrAnswerTooLarge"]:
+            possible.add(Reason.INTERNAL)
+        if marked["OcrRejected"]:
+            possible.add(Reason.REJECTED_BY_OCR)
+    return possible
+
+
+def explains(history: History, operation: Operation) -> bool:
+    """Whether a page's row shows that it failed for the reason it gives."""
+    reason = operation.problem.reason if operation.problem else None
+    ran_seconds = (operation.finished_at or 0.0) - (operation.submitted_at or 0.0) + 2 * SKEW_SECONDS
+    match reason:
+        case Reason.SUBMIT_UNCONFIRMED:
+            return operation.unknowns >= POLICY.max_unknowns
+        case Reason.OCR_UNAVAILABLE:
+            return operation.breakdowns >= POLICY.max_breakdowns or was_unavailable(history, operation)
+        case Reason.DEADLINE_EXCEEDED:
+            return operation.sent and ran_seconds >= POLICY.deadline_base_seconds
+        case Reason.RESULT_EXPIRED:
+            return operation.sent and ran_seconds >= KEPT_SECONDS
+        case _:
+            return False
+
+
+def was_unavailable(history: History, operation: Operation) -> bool:
+    """G4: a throttle or a pause runs no deadline, so for all of it nobody but the network answered submits."""
+    failed_at = operation.finished_at or 0.0
+    # What was answered at the same moment may have been seen or not.
+    last_there = max((at for at, there in history.answers if there and at < failed_at - MARGIN_SECONDS), default=0.0)
+    tried = [at for at, there in history.answers if not there and last_there <= at < failed_at + MARGIN_SECONDS]
+    return bool(tried) and max(tried) - min(tried) > POLICY.deadline_base_seconds - MARGIN_SECONDS
+
+
+def check_text(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
+    """G3: every document keeps its own files, which say what its row says, and hold each page's own text."""
+    own = own_files(history, row)
+    told = json.loads(list(own.values())[-1] or b"{}")
+    assert (told.get("id"), told.get("outcome")) == (row.id, str(row.outcome)), f"G3: {told} for {row}"
+    if keys.TEXT not in own:
+        assert told.get("reason") == (row.problem.reason if row.problem else None), f"G3: {told} for {row}"
+        return
+    recognised = [operation.state is OperationState.RECOGNIZED for operation in operations]
+    assert (len(recognised), sum(recognised)) == (row.pages, row.pages_recognized), f"G3: {row}"
+    texts = [
+        synthetic_text(upload.body + (b" #%d" % operation.page if row.pages > 1 else b"")) + "\n" if there else ""
+        for operation, there in zip(operations, recognised, strict=True)
+    ]
+    assert own[keys.TEXT] == "\f".join(texts).encode(), f"G3: not the text of {row}"
+    pages = [(page["number"], bool(page["text"])) for page in told["pages"]]
+    assert pages == list(enumerate(recognised, start=1)), f"G3: not the pages of {row}"
+
+
+def check_names(history: History, row: Document) -> None:
+    """G3: the newest upload of a key has its names, alone."""
+    if history.uploads_of[row.source.key][-1].document.id == row.id:
+        published = {suffix: history.world.file(row.source.key + suffix) for suffix in keys.SUFFIXES}
+        there = {suffix: body for suffix, body in published.items() if body is not None}
+        assert there == own_files(history, row), f"G3: {list(there)} are published, not those of {row}"
+
+
+def own_files(history: History, row: Document) -> dict[str, bytes | None]:
+    """The files of a document's outcome, by suffix."""
+    assert row.outcome is not None, f"G1: {row}"
+    return {suffix: history.world.file(keys.own(row.id, suffix)) for suffix in keys.suffixes(row.outcome)}
+
+
+def check_paid(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
+    """G2: pages sent ≤ accepted submits ≤ pages sent + counted unknowns; all with the document's options."""
+    sent = {operation.described.id for operation in operations if operation.described}
+    accepted = [page for page in history.world.ocr.accepted if page.content.partition(b" #")[0] == upload.body]
+    assert sent <= {page.operation_id for page in accepted}, f"G2: {row}"
+    assert len(sent) == sum(operation.sent for operation in operations), f"G2: {row}"
+    unknowns = sum(operation.unknowns for operation in operations)
+    assert len(accepted) <= len(sent) + unknowns, f"G2: {len(accepted)} accepted, {sent}, {unknowns} unknown: {row}"
+    for page in accepted:
+        options = row.options
+        assert options is not None, f"G2: {row}"
+        assert (page.languages, page.model) == (options.languages, options.model), f"G2: other options than {row}"
+
+
+def check_quota(history: History) -> None:
+    """G4: what was sent fits a token bucket of one second's worth; or, of few slots a second, of what clocks that are
+    apart, and slots used a little late, add to one."""
+    late = 2 * SKEW_SECONDS + POLICY.slot_late_seconds + 0.001
+    longest = max((post.interval_seconds for post in history.posts), default=0.0)
+    most, filled_until = max(1.0, late + longest), 0.0
+    for at, posts in groupby(history.posts, key=lambda post: post.at):
+        filled_until = max(filled_until, at) + sum(post.interval_seconds for post in posts)
+        assert filled_until - at <= most + 1e-6, f"G4: {filled_until - at:.3f} s of submits at {at}"
+
+
+def operations_of(history: History, row: Document) -> list[Operation]:
+    """The rows of its pages, in order."""
+    found = [operation for operation in history.world.documents.operations.values() if operation.document_id == row.id]
+    return sorted(found, key=lambda operation: operation.page)
