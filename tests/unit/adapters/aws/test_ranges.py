@@ -97,6 +97,39 @@ def test_read_from_end_to_end_each_byte_comes_once_in_few_requests() -> None:
     assert len(bucket.asked) <= 6 + blocks // MOST_BLOCKS_AT_ONCE
 
 
+def read_block(file: ranges.RangedObject, number: int) -> None:
+    start = number * BLOCK_BYTES + 7
+    file.seek(start)
+    assert file.read(100) == LARGE[start : start + 100]
+
+
+def test_what_is_known_already_is_not_requested_again() -> None:
+    bucket = Bucket(LARGE)
+    file = opened(bucket)
+    read_block(file, 5)
+    file.seek(0)
+    while file.read(100_000):
+        pass
+    assert bucket.sent == len(LARGE)
+
+
+def test_pages_that_stand_behind_their_pictures_are_read_in_few_requests() -> None:
+    """Each is read before its picture, so that reading leaps ahead and comes back."""
+    bucket = Bucket(LARGE)
+    file = opened(bucket)
+    for number in range(0, 44, 2):
+        read_block(file, number + 1)
+        read_block(file, number)
+    assert bucket.sent <= len(LARGE)
+    assert len(bucket.asked) <= 8
+
+
+def test_what_was_skipped_is_not_gone_back_to_over_what_is_known() -> None:
+    file = opened(Bucket(LARGE))
+    for number in (22, 44, 42, 40, 38, 36, 34, 32, 20, 24):
+        read_block(file, number)
+
+
 def test_a_look_at_the_end_costs_little() -> None:
     bucket = Bucket(LARGE)
     file = opened(bucket)
@@ -152,6 +185,15 @@ def test_an_answer_about_another_range_is_never_read() -> None:
 
     with pytest.raises(StoreUnavailable, match="expected"):
         opened(Shifted(LARGE)).read(100)
+
+
+def test_a_part_that_is_as_long_as_the_whole_is_not_taken_for_it() -> None:
+    class Repeating(Bucket):
+        def get_object(self, **asked: Any) -> dict[str, Any]:
+            return {**super().get_object(), "ContentRange": "bytes 1-2/3"}
+
+    with pytest.raises(StoreUnavailable, match="expected"):
+        opened(Repeating(LARGE)).read(100)
 
 
 def test_memory_is_bounded_however_much_is_read() -> None:

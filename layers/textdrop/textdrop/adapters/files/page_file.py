@@ -18,6 +18,7 @@ import re
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +36,7 @@ from textdrop.adapters.files.pdf_text import (
     renumbered,
     text_of,
 )
-from textdrop.adapters.files.qpdf import damaged
+from textdrop.adapters.files.qpdf import damaged, warnings_of
 
 _INHERITED = (b"/Resources", b"/MediaBox", b"/CropBox", b"/Rotate")
 _OF_A_PAGE = (b"/Contents", b"/Group", b"/UserUnit", b"/BleedBox", b"/TrimBox", b"/ArtBox")
@@ -215,17 +216,18 @@ class _Cut:
         if packing in _FLATE and b"/DecodeParms" not in entries:
             # qpdf unpacks less, for the sake of its own needs.
             unpacker = zlib.decompressobj()
-            try:
+            with suppress(zlib.error):
                 unpacked = unpacker.decompress(data, _UNPACKED_BYTES)
-            except zlib.error:
-                return None
-            return None if unpacker.unconsumed_tail else unpacked
+                return None if unpacker.unconsumed_tail else unpacked
         if b"LZW" in packing and len(data) > _LZW_BYTES:
             return None
         try:
             return stream.read_bytes()
         except pikepdf.PdfError:
             return None
+        finally:
+            # That it cannot be unpacked does not mean that anything was mended.
+            warnings_of(self.document)
 
     def _add_annotations(self, annotations: Any) -> tuple[bytes, bytes]:
         """References to all annotations, and to those of them that are fields of a form."""

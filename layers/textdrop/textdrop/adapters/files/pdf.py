@@ -62,9 +62,9 @@ class PdfDocument:
         self._bounds = qpdf.Bounds()
         self._document: pikepdf.Pdf | None = None
         self._pages_read = 0
-        # Whether anything had to be mended in this look.
-        self._warned = False
-        # Whether the table of objects had to be made anew, which reads the whole file each time it is opened.
+        # What had to be mended in this look.
+        self._warnings: list[str] = []
+        # Whether opening makes the table of objects anew, which reads the whole file.
         self._is_reconstructed = False
         self._tree = self._read_tree(limits.max_pages)
         self.facts = FileFacts("application/pdf", pages=self._tree.pages)
@@ -126,45 +126,43 @@ class PdfDocument:
 
     def _check_count(self, tree: PageTree) -> None:
         """A wrong count means nothing where nothing is damaged; else pages may be missing, and others misnumbered."""
-        if not self._warned and not self._is_reconstructed:
+        if not self._warnings and not self._is_reconstructed:
             return
         stated = stated_pages(self._file, tree.root) if self._is_reconstructed else -1
-        if tree.pages != (stated if stated >= 0 else tree.stated):
+        stated = stated if stated >= 0 else tree.stated
+        if tree.pages < stated or (tree.pages > 1 and tree.pages != stated):
             raise damaged("The PDF is damaged: one of its pages is missing.")
 
     def _cut(self, number: int, max_bytes: int) -> bytes:
         if not 1 <= number <= self._tree.pages:
             raise ValueError(f"there is no page {number}: the document has {self._tree.pages}")
-        was_reconstructed = self._is_reconstructed
         try:
-            try:
-                return self._cut_in_one_look(number, max_bytes)
-            except _Stopped:
-                if was_reconstructed or not self._is_reconstructed:
-                    raise
-            # It had begun to search the whole file, and a look at a page has no time for that.
-            return self._cut_in_one_look(number, max_bytes)
+            with self._look(self._opening_seconds() if self._is_reconstructed else qpdf.PAGE_CPU_SECONDS):
+                return self._cut_in_a_look(number, max_bytes)
         except _Stopped:
             raise damaged(f"Page {number:,} of the PDF is damaged: its parts cannot be told from each other.") from None
         except _Broken:
             raise damaged(f"Page {number:,} of the PDF is damaged: it cannot be read.") from None
 
-    def _cut_in_one_look(self, number: int, max_bytes: int) -> bytes:
-        with self._look(self._opening_seconds() if self._is_reconstructed else qpdf.PAGE_CPU_SECONDS):
-            if self._pages_read >= _PAGES_UNTIL_REOPENED and not self._is_reconstructed:
-                self.close()
-            self._pages_read += 1
-            document = self._document or self._opened()
-            page, above = self._tree.find(document, number)
-            return cut_page(
-                document,
-                number,
-                page,
-                above,
-                max_bytes=max_bytes,
-                is_mended=self._is_mended,
-                are_bounds_passed=self._bounds.are_passed,
-            )
+    def _cut_in_a_look(self, number: int, max_bytes: int) -> bytes:
+        if self._pages_read >= _PAGES_UNTIL_REOPENED and not self._is_reconstructed:
+            self.close()
+        self._pages_read += 1
+        document = self._document or self._opened()
+        page, above = self._tree.find(document, number)
+        content = cut_page(
+            document,
+            number,
+            page,
+            above,
+            max_bytes=max_bytes,
+            is_mended=self._is_mended,
+            are_bounds_passed=self._bounds.are_passed,
+        )
+        if self._tree.pages > 1 and qpdf.is_garbled(page.objgen, self._warnings):
+            # It may have become another page.
+            raise damaged(f"The PDF is damaged: a part of page {number:,} is missing.")
+        return content
 
     def _opening_seconds(self) -> float:
         return qpdf.CPU_SECONDS + qpdf.MENDING_SECONDS_PER_BYTE * self._size
@@ -189,18 +187,17 @@ class PdfDocument:
 
     def _is_mended(self) -> bool:
         """Whether this look had to mend anything. Raises PageTooLarge if it mended a stream to more than a page has."""
-        warnings = qpdf.warnings_of(self._document) if self._document is not None else []
-        self._warned = self._warned or bool(warnings)
-        self._is_reconstructed = self._is_reconstructed or any(qpdf.RECONSTRUCTED in warning for warning in warnings)
-        if qpdf.recovered_bytes(warnings) > max(self._max_bytes, _SMALL_BYTES):
+        new = qpdf.warnings_of(self._document) if self._document is not None else []
+        self._warnings += new
+        if qpdf.recovered_bytes(new) > max(self._max_bytes, _SMALL_BYTES):
             raise PageTooLarge
-        return self._warned or self._is_reconstructed
+        return self._is_reconstructed or bool(self._warnings)
 
     @contextmanager
     def _look(self, cpu_seconds: float) -> Iterator[None]:
         """The document is read within it. Raises Refusal, PageTooLarge, _Broken, _Stopped, and what the file raises."""
         self._bounds.begin(cpu_seconds)
-        self._warned = False
+        self._warnings = []
         outcome: Exception | None = None
         try:
             yield
@@ -209,8 +206,9 @@ class PdfDocument:
         with suppress(PageTooLarge):
             self._is_mended()
         stopped, failure = self._bounds.exceeded, self._bounds.failure
-        # What was read while the file seemed to end is not in it for qpdf, and what was mended once is not told again.
-        if stopped or failure is not None or (self._warned and not self._is_reconstructed):
+        # What was read while the file seemed to end is not in it for qpdf. What was mended is not told again, and a
+        # table that was made anew for one page may be wrong for others.
+        if stopped or failure is not None or (self._warnings and not self._is_reconstructed):
             self.close()
         if failure is not None:
             raise failure

@@ -44,6 +44,8 @@ RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
 PAGE_LEFT_OUT = "; ignoring"
 """What qpdf's warnings say of a page that it took out of the list of pages while it mended the file."""
 
+_TWO_CONTENTS = "duplicated key /Contents;"
+_GARBLED = "/QPDFFake"
 _RECOVERED_LENGTH = re.compile(r"recovered stream length: (\d+)")
 _BUFFER_BYTES = 16 * 1024
 _SAVE_AGAIN = "Save, print to PDF or scan the document again and upload that."
@@ -88,12 +90,17 @@ class Bounds:
 
 
 class _BoundedFile(io.RawIOBase):
-    """A file that ends once the bounds are passed or reading it has failed: qpdf takes that for damage and goes on."""
+    """A file that ends once the bounds are passed or reading it has failed: qpdf takes that for damage and goes on.
+
+    It has a position of its own: others may read in the same file in between.
+    """
 
     def __init__(self, file: BinaryIO, bounds: Bounds) -> None:
         super().__init__()
         self._file = file
         self._bounds = bounds
+        self._size = file.seek(0, io.SEEK_END)
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -102,21 +109,26 @@ class _BoundedFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._file.seek(offset, whence)
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        # There is nothing before the beginning, where broken offsets may lead.
+        self._position = max(start + offset, 0)
+        return self._position
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._position
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         if self._bounds.are_passed():
             return 0
         into = memoryview(buffer).cast("B")
         try:
+            self._file.seek(self._position)
             found = self._file.read(len(into))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when qpdf has returned
             self._bounds.failure = error
             return 0
         into[: len(found)] = found
+        self._position += len(found)
         return len(found)
 
 
@@ -140,6 +152,16 @@ def warnings_of(document: pikepdf.Pdf) -> list[str]:
 def recovered_bytes(warnings: list[str]) -> int:
     """The length of the longest stream whose own word on its length was wrong; 0 if there is none."""
     return max((int(found[1]) for warning in warnings if (found := _RECOVERED_LENGTH.search(warning))), default=0)
+
+
+def is_garbled(reference: tuple[int, int], warnings: list[str]) -> bool:
+    """Whether the warnings tell of a page's dictionary that it is not as it was written.
+
+    Names are missing in it; or it has two contents, because it has run into the next page, whose beginning is gone.
+    """
+    number, generation = reference
+    about_it = [warning for warning in warnings if f"object {number} {generation}," in warning]
+    return any(_GARBLED in warning or _TWO_CONTENTS in warning for warning in about_it)
 
 
 def damaged(what: str) -> Refusal:
