@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from benchmarks.virtual import World
 from textdrop.usecases.accept import Message
@@ -20,6 +21,8 @@ Submit = Callable[[list[Message], float], list[str]]
 """An environment of submit: takes a batch and its deadline, returns the ids of the messages that failed."""
 Poll = Callable[[float], None]
 """An environment of poll: runs one tick until its deadline."""
+
+Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
@@ -80,11 +83,7 @@ class Stack:
 
     def _submit(self, batch: list[Message]) -> None:
         began = self.world.now
-        if not self._submit_idle:
-            self.submits.environments += 1
-            self._submit_idle.append(self.make_submit())
-            self.world.sleep(self.init_seconds)
-        run = self._submit_idle.pop()
+        run = self._submit_idle.pop() if self._submit_idle else self._begun(self.submits, self.make_submit)
         self._own(run)
         failed = run(batch, self.world.now + SUBMIT_SECONDS)
         if failed:
@@ -101,17 +100,19 @@ class Stack:
 
     def _poll(self) -> None:
         began = self.world.now
-        if not self._poll_idle:
-            self.polls.environments += 1
-            self._poll_idle.append(self.make_poll())
-            self.world.sleep(self.init_seconds)
-        run = self._poll_idle.pop()
+        run = self._poll_idle.pop() if self._poll_idle else self._begun(self.polls, self.make_poll)
         self._own(run)
         run(self.world.now + POLL_SECONDS)
         self._poll_idle.append(run)
         self.polls.billed(self.world.now - began)
 
-    def _own(self, environment: object) -> None:
-        """What is done from now on is that environment's."""
+    def _begun(self, invocations: Invocations, make: Callable[[], Made]) -> Made:
+        invocations.environments += 1
+        made = make()
+        self.world.sleep(self.init_seconds)
+        return made
+
+    def _own(self, run: object) -> None:
+        """What is done from now on is that environment's: the object whose method it is."""
         if self.world.current is not None:
-            self.world.current.owner = environment
+            self.world.current.owner = getattr(run, "__self__", run)
