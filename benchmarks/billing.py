@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.dynamodb import dynamodb_backends
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 
 from contract.moto_aws import REGION, Transport
 
@@ -27,7 +27,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 class Billed(Transport):
-    """A transport that counts. `counts`: units and requests, `<what>` and, of DynamoDB's, `<what> <kind of row>` too."""
+    """A transport that counts. `counts`: units and requests; DynamoDB's also by the kind of row."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Billed(Transport):
     def _dynamodb(self, request: AWSPreparedRequest) -> AWSResponse:
         target = request.headers["X-Amz-Target"]
         name = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
-        asked = json.loads(request.body or b"{}")
+        asked = json.loads(_body(request))
         key = asked.get("Key") or {part: asked.get("Item", {}).get(part) for part in ("pk", "sk")}
         before = _stored(asked["TableName"], key) if name in ("PutItem", "UpdateItem") else None
         answer = super()._perform(request)
@@ -155,5 +155,13 @@ def _read_kind(asked: Mapping[str, Any], key: Mapping[str, Any], items: list[Sto
 
 
 def _chunks(request: AWSPreparedRequest) -> int:
+    return max(1, math.ceil(len(_body(request)) / CHUNK_BYTES))
+
+
+def _body(request: AWSPreparedRequest) -> bytes:
     body = request.body or b""
-    return max(1, math.ceil(len(body) / CHUNK_BYTES))
+    if isinstance(body, str):
+        return body.encode()
+    if not isinstance(body, bytes | bytearray):
+        raise TypeError("a request's body is not at hand")
+    return bytes(body)

@@ -62,6 +62,7 @@ REPORT_BYTES = 350
 LINE_BYTES = 26
 """CloudWatch Logs counts so many for each event besides its text."""
 
+SERVICE = "textdrop-submit"
 TABLE, TOPIC = "textdrop", "notices"
 WORDS_A_LINE, LINES = 10, 40
 
@@ -83,8 +84,9 @@ class SlowAws(Billed):
 class Meter:
     """Charges what a thread of a function does: the processor's time before a call, then the call's own."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, measured: bool) -> None:
         self._world = world
+        self._measured = measured
         self._mark = threading.local()
         self.processor_seconds: Counter[str] = Counter()
 
@@ -100,7 +102,7 @@ class Meter:
     def charge(self) -> None:
         """The function's one processor is busy for what this thread has done since it was last charged."""
         fibre = self._world.current
-        if fibre is None or not isinstance(fibre.owner, Environment):
+        if not self._measured or fibre is None or not isinstance(fibre.owner, Environment):
             return
         used = max(0.0, time.thread_time() - getattr(self._mark, "at", 0.0))
         environment = fibre.owner
@@ -133,7 +135,8 @@ class PageOcr(LognormalOcr):
         self.bytes_sent = 0
 
     def prepare(self, content: bytes, media_type: str, languages: Any, model: str) -> bytes:
-        return self._client.prepare(content, media_type, languages, model)
+        prepared: bytes = self._client.prepare(content, media_type, languages, model)
+        return prepared
 
     def submit(self, body: bytes, client_request_id: str) -> Any:
         self.bytes_sent += len(body)
@@ -149,7 +152,8 @@ class PageOcr(LognormalOcr):
         return answer
 
     def read_page(self, body: bytes) -> RecognisedPage:
-        return self._client.read_page(body)
+        page: RecognisedPage = self._client.read_page(body)
+        return page
 
 
 def _yandex() -> Any:
@@ -189,7 +193,7 @@ class Log(io.StringIO):
         super().__init__()
         self.lines = 0
         self.bytes = 0
-        self.metrics: set[tuple[str, str]] = set()
+        self.metrics: set[str] = set()
 
     def write(self, text: str) -> int:
         for line in text.splitlines():
@@ -199,7 +203,7 @@ class Log(io.StringIO):
                 if '"_aws"' in line:
                     told = json.loads(line)
                     [directive] = told["_aws"]["CloudWatchMetrics"]
-                    self.metrics |= {(told["service"], metric["Name"]) for metric in directive["Metrics"]}
+                    self.metrics |= {metric["Name"] for metric in directive["Metrics"]}
         return len(text)
 
 
@@ -251,14 +255,20 @@ def unlike(content: bytes, number: int) -> bytes:
 
 @dataclass
 class Application:
-    """Uploads go in; `run` lets time pass until so many documents are final."""
+    """Uploads go in; `run` lets time pass until so many documents are final.
+
+    Without `processor` no processor's time is charged, and every run is the same. Without `wakes` nobody but the
+    schedule asks for a tick.
+    """
 
     recognition_seconds: float
+    processor: bool = True
+    wakes: bool = True
     world: World = field(default_factory=World)
     log: Log = field(default_factory=Log)
 
     def __post_init__(self) -> None:
-        self.meter = Meter(self.world)
+        self.meter = Meter(self.world, self.processor)
         self.clock = MeteredClock(self.world, 1, self.meter)
         self.aws = SlowAws(self.meter)
         self.ocr = PageOcr(self.clock, self.recognition_seconds, self.meter)
@@ -268,9 +278,7 @@ class Application:
         self.results = MotoBucket(self.clients["s3"], "results")
         self.topic = self.clients["sns"].create_topic(Name=TOPIC)["TopicArn"]
         self.queue = self.clients["sqs"].create_queue(QueueName="uploads")["QueueUrl"]
-        self.stack = Stack(
-            self.world, self._submit, self._poll, async_seconds=ASYNC_SECONDS, init_seconds=INIT_SECONDS
-        )
+        self.stack = Stack(self.world, self._submit, self._poll, async_seconds=ASYNC_SECONDS, init_seconds=INIT_SECONDS)
         self.poller = FakePoller(CountingFaults(), on_invoke=self._invoke_poll)
         self._image = image()
         self._uploaded = 0
@@ -297,7 +305,8 @@ class Application:
 
     def _invoke_poll(self) -> None:
         with self.meter.call(LATENCY_SECONDS["lambda"]):
-            self.stack.invoke_poll()
+            if self.wakes:
+                self.stack.invoke_poll()
 
     def _submit(self) -> Submit:
         return Environment("submit", self._handlers["submit"], self._made("submit")).submit
@@ -385,14 +394,17 @@ def _bootstrapped(world: World) -> Iterator[None]:
 @contextmanager
 def _logged(log: Log) -> Iterator[None]:
     """What the functions log goes there."""
-    from textdrop.observability import logger
+    from textdrop.observability import logger, metrics
 
     handler: Any = logger.registered_handler
-    before = handler.setStream(log)
+    before, service = handler.setStream(log), metrics.provider.service
+    metrics.provider.service = SERVICE
+    logger.append_keys(service=SERVICE)
     try:
         yield
     finally:
         handler.setStream(before)
+        metrics.provider.service = service
 
 
 @contextmanager
@@ -401,8 +413,6 @@ def aws() -> Iterator[None]:
     settings = {
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "POWERTOOLS_SERVICE_NAME": "textdrop-submit",
-        "POWERTOOLS_METRICS_NAMESPACE": "textdrop",
     }
     before = {name: os.environ.get(name) for name in (*settings, "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_PROFILE")}
     for name in before:

@@ -16,7 +16,7 @@ START = 1_700_000_000.0
 
 
 class Fibre:
-    """A thread of the world. `owner` is whatever it works for (a function's environment), handed on to what it starts."""
+    """A thread of the world. `owner` is what it works for (a function's environment), handed on to what it starts."""
 
     def __init__(self, body: Callable[[], None], owner: object) -> None:
         self.body = body

@@ -27,11 +27,12 @@ Made = TypeVar("Made")
 
 @dataclass(slots=True)
 class Invocations:
-    """Of one function: how many there were, for how long in all, and how many environments they took."""
+    """Of one function: how many there were, for how long in all, how many environments they took, how many run now."""
 
     count: int = 0
     seconds: float = 0.0
     environments: int = 0
+    running: int = 0
 
     def billed(self, seconds: float) -> None:
         """One more, billed by the millisecond."""
@@ -56,7 +57,6 @@ class Stack:
     batches: int = 0
     _queue: deque[Message] = field(default_factory=deque)
     _sent: int = 0
-    _submitting: int = 0
     _submit_idle: list[Submit] = field(default_factory=list)
     _poll_idle: list[Poll] = field(default_factory=list)
 
@@ -75,8 +75,8 @@ class Stack:
         self.world.start(self._poll, self.async_seconds)
 
     def _pump(self) -> None:
-        while self._queue and self._submitting < SUBMIT_CONCURRENCY:
-            self._submitting += 1
+        while self._queue and self.submits.running < SUBMIT_CONCURRENCY:
+            self.submits.running += 1
             batch = [self._queue.popleft() for _ in range(min(BATCH_SIZE, len(self._queue)))]
             self.batches += 1
             self.world.start(lambda batch=batch: self._submit(batch))  # type: ignore[misc]
@@ -90,7 +90,7 @@ class Stack:
             raise RuntimeError(f"{len(failed)} messages failed")
         self._submit_idle.append(run)
         self.submits.billed(self.world.now - began)
-        self._submitting -= 1
+        self.submits.running -= 1
         self._pump()
 
     def _schedule(self) -> None:
@@ -99,12 +99,14 @@ class Stack:
             self.world.sleep(SCHEDULE_SECONDS)
 
     def _poll(self) -> None:
+        self.polls.running += 1
         began = self.world.now
         run = self._poll_idle.pop() if self._poll_idle else self._begun(self.polls, self.make_poll)
         self._own(run)
         run(self.world.now + POLL_SECONDS)
         self._poll_idle.append(run)
         self.polls.billed(self.world.now - began)
+        self.polls.running -= 1
 
     def _begun(self, invocations: Invocations, make: Callable[[], Made]) -> Made:
         invocations.environments += 1
