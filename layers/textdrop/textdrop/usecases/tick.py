@@ -74,6 +74,7 @@ class _Memory:
     due_soon: bool = True
     running: dict[Name, float] = field(default_factory=dict)
     rows: dict[Name, Operation] = field(default_factory=dict)
+    not_ready_at: dict[Name, float] = field(default_factory=dict)
     documents: dict[Name, Due] = field(default_factory=dict)
     busy: set[Name] = field(default_factory=set)
     handled: dict[Name, tuple[float, float]] = field(default_factory=dict)
@@ -248,7 +249,8 @@ def _start_asks(ports: PollPorts, settings: PollSettings, memory: _Memory) -> No
         task = partial(_ask_due, ports, name, operation, memory.typical_seconds, memory.deadline)
         interval = intervals.next_ask_seconds(
             now - (operation.submitted_at or now) if operation else 0.0,
-            len(memory.running),
+            memory.typical_seconds,
+            len(memory.rows),
             settings.asks_per_second,
         )
         memory.running[name] = now + interval
@@ -284,15 +286,20 @@ def _collect(ports: PollPorts, memory: _Memory) -> None:
             memory.ask_after = max(memory.ask_after, now + asked.throttled_seconds)
         if is_running(asked.operation) and asked.operation is not None:
             memory.rows[name] = asked.operation
+            memory.not_ready_at[name] = now
             continue
         memory.running.pop(name, None)
         memory.rows.pop(name, None)
+        not_ready_at = memory.not_ready_at.pop(name, 0.0)
         operation = asked.operation
         if operation is not None and operation.submitted_at is not None:
             memory.handled[name] = (operation.submitted_at, now)
             # One that hung until its deadline, or expired, says nothing of how long a recognition takes.
             if operation.state is OperationState.RECOGNIZED:
-                taken_seconds = (operation.finished_at or now) - operation.submitted_at
+                # It ended at some time since it was last asked for. To take the end of that for it would make the next
+                # first ask later, and what that finds later still.
+                since = max(operation.submitted_at, not_ready_at)
+                taken_seconds = ((operation.finished_at or now) + since) / 2 - operation.submitted_at
                 memory.typical_seconds = intervals.typical_after(memory.typical_seconds, taken_seconds)
 
 
