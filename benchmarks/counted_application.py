@@ -29,6 +29,7 @@ from PIL import Image
 from benchmarks.billing import Billed
 from benchmarks.fast_fakes import CountingFaults, LognormalOcr
 from benchmarks.virtual import START, VirtualClock, VirtualWorkers, World
+from benchmarks.virtual_application import STEP_SECONDS
 from benchmarks.virtual_stack import Poll, Stack, Submit
 from contract.moto_aws import REGION, MotoBucket, make_table
 from fakes.messages import FakePoller
@@ -359,8 +360,7 @@ class Application:
             resumes=SqsResumeQueue(self.clients["sqs"], self.queue),
             **shared,
         )
-        # The OCR client's limit and one call's, as bootstrap adds them up.
-        return poll_ports, PollSettings(bootstrap.ASKS_PER_SECOND, 10.0, 15.0 + 34.0 + 5.0)
+        return poll_ports, PollSettings(bootstrap.ASKS_PER_SECOND, 10.0, STEP_SECONDS)
 
 
 def environment(world: World) -> Environment:

@@ -11,12 +11,17 @@ from benchmarks.virtual import World as Time
 from benchmarks.virtual_stack import Stack, Submit
 from fakes.messages import FakePoller, FakeResumeQueue
 from textdrop import bootstrap
+from textdrop.adapters.aws.clients import CALL_SECONDS
+from textdrop.adapters.yandex.client import Timeouts
 from textdrop.core.events import resume_body
 from textdrop.core.files import FileLimits
 from textdrop.ports import PollPorts, SubmitPorts
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
 from world import World, event
+
+STEP_SECONDS = Timeouts().ask_total_seconds + CALL_SECONDS + bootstrap.STEP_SPARE_SECONDS
+"""As `bootstrap` adds it up."""
 
 
 class Application:
@@ -56,7 +61,7 @@ class Application:
             resumes=resumes,
         )
         self._submit_settings = SubmitSettings("ru en", "page", submits_per_second, FileLimits(max_pages=9))
-        self._poll_settings = PollSettings(asks_per_second, submits_per_second, step_seconds=20.0)
+        self._poll_settings = PollSettings(asks_per_second, submits_per_second, step_seconds=STEP_SECONDS)
         self._uploaded = 0
         self.stack.start()
 
