@@ -7,12 +7,17 @@ read. And a long backlog in the table, as a pause leaves behind: hints read a do
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.figures import Figure, Say, within
 from benchmarks.virtual_application import Application
+from textdrop.core import identity
+from textdrop.core.documents import Document, DocumentState, DueKind, Source
 
 DOCUMENTS = (1_000, 10_000, 100_000)
 PER_SECOND = (10.0, 100.0)
 RECOGNITION_SECONDS = 3.0
+HANDED_OUT = 500
 ASKS_A_PAGE = 4.5
 MOST_RATIO = 1.1
 WRITING = (
@@ -33,6 +38,20 @@ def rows(documents: int, per_second: float) -> tuple[float, float]:
     application.upload_at(per_second, documents)
     application.run(documents)
     return _read(application) / documents, _written(application) / documents
+
+
+def waiting(documents: int) -> float:
+    """Hints read a document that is handed out, while so many wait in the table, at the default quota."""
+    application = Application(recognition_seconds=RECOGNITION_SECONDS)
+    now = application.time.now
+    for number in range(documents):
+        source = Source("uploads", f"{number}.png", version_id=f"version-{number}")
+        row = Document(identity.document_id(source), source, DocumentState.ACCEPTED, now - 60.0)
+        # One after another, as a pause leaves them behind.
+        row = replace(row, due_kind=DueKind.SUBMIT, due_at=now - 60.0 + number * 1e-3)
+        application.documents.rows[row.id] = row
+    application.time.run(lambda: application.journal.counts["handed_out"] >= HANDED_OUT)
+    return application.documents.hints.total() / application.journal.counts["handed_out"]
 
 
 def _read(application: Application) -> float:
@@ -58,4 +77,9 @@ def measure(say: Say) -> list[Figure]:
         for which, name in enumerate(("read", "written")):
             title = f"rows {name} a document at {per_second:g}/s, {DOCUMENTS[-1]:,} ÷ {DOCUMENTS[0]:,}"
             found.append(within(title, many[which] / few[which], MOST_RATIO, "×"))
+    hints = {documents: waiting(documents) for documents in DOCUMENTS}
+    for documents, read in hints.items():
+        found.append(Figure(f"{documents:,} wait in the table: hints read a document", f"{read:.1f}"))
+    few, many = hints[DOCUMENTS[0]], hints[DOCUMENTS[-1]]
+    found.append(within(f"hints, {DOCUMENTS[-1]:,} ÷ {DOCUMENTS[0]:,}", many / few, MOST_RATIO, "×"))
     return found
