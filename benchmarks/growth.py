@@ -80,6 +80,6 @@ def measure(say: Say) -> list[Figure]:
     hints = {documents: waiting(documents) for documents in DOCUMENTS}
     for documents, read in hints.items():
         found.append(Figure(f"{documents:,} wait in the table: hints read a document", f"{read:.1f}"))
-    few, many = hints[DOCUMENTS[0]], hints[DOCUMENTS[-1]]
-    found.append(within(f"hints, {DOCUMENTS[-1]:,} ÷ {DOCUMENTS[0]:,}", many / few, MOST_RATIO, "×"))
+    ratio = hints[DOCUMENTS[-1]] / hints[DOCUMENTS[0]]
+    found.append(within(f"hints, {DOCUMENTS[-1]:,} ÷ {DOCUMENTS[0]:,}", ratio, MOST_RATIO, "×"))
     return found
