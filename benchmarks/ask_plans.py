@@ -7,10 +7,10 @@ beats in both. Ages and delays are in medians of the recognition.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-import itertools
 
 STEP = 0.02
 STEPS = 250

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 
 import pytest
 
 from benchmarks.ask_plans import best_plans, least_asks, least_delay
-import itertools
 
 PLANS = best_plans(0.4)
 
