@@ -1,13 +1,16 @@
-"""The whole application on fakes and a virtual clock: what a user would do, and what subscribers would see."""
+"""The whole application on fakes and a virtual clock: what a user would do, and what subscribers would see.
+
+Messages are of the form that S3 and SQS give them, and go through the parsing that the functions' handlers use.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from urllib.parse import quote_plus
+from typing import Any
 
+from aws_events import event, queue_event
 from fakes.buckets import FakeBucket, FakeResults, FakeSources
 from fakes.control import FakePause, FakeQuota, FakeTick
 from fakes.documents import FakeDocuments, FakeNewest
@@ -23,8 +26,9 @@ from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import resume_body
 from textdrop.core.files import FileLimits
 from textdrop.core.policy import Policy
+from textdrop.core.reconciling import DeadLetter, asked_age_seconds
 from textdrop.ports import PollPorts, ReconcilePorts, SubmitPorts
-from textdrop.usecases.accept import Message
+from textdrop.usecases.accept import Message, batch_failures, messages
 from textdrop.usecases.reconcile import reconcile
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
@@ -59,6 +63,7 @@ class World:
         self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
         self.notices = FakeNotices(self.faults)
         self.queue: list[Message] = []
+        self.carried: dict[str, DeadLetter] = {}
         self._messages = 0
         self.ticks_asked = 0
         poller = FakePoller(self.faults, on_invoke=self._tick_asked)
@@ -96,7 +101,7 @@ class World:
             policy=self.policy,
         )
         self.listing = FakeUploadListing(self.uploads, self.faults)
-        self.dead_letters = FakeDeadLetters(self.clock, self.faults, on_redrive=self.send)
+        self.dead_letters = FakeDeadLetters(self.clock, self.faults, on_redrive=self._redriven)
         self.progress = FakePassRow(self.faults)
         self.successor = FakeSuccessor(self.faults)
         self.reconcile_ports = ReconcilePorts(
@@ -137,11 +142,18 @@ class World:
             seen = Source(source.bucket, source.key, etag=stored.etag, last_modified=stored.last_modified)
         return Document(identity.document_id(seen), source, DocumentState.ACCEPTED, 0.0)
 
-    def submit(self, messages: Iterable[Message] | None = None) -> list[str]:
-        """One invocation of submit with these messages, or with all that the queue holds."""
-        if messages is None:
-            messages, self.queue = self.queue, []
-        return submit(self.submit_ports, self.submit_settings, list(messages), self.clock.now() + SUBMIT_SECONDS)
+    def give_up(self, message: Message) -> DeadLetter:
+        """The queue moves a message, which came back too often, to the dead letters, with what it carries."""
+        return self.dead_letters.put(message.body, self.carried.get(message.id))
+
+    def submit(self, batch: Iterable[Message] | None = None) -> list[str]:
+        """One invocation of submit with these messages, or with all that the queue holds, by its handler's parsing."""
+        if batch is None:
+            batch, self.queue = self.queue, []
+        received = messages(queue_event(list(batch)))
+        deadline = self.clock.now() + SUBMIT_SECONDS
+        answer = batch_failures(submit(self.submit_ports, self.submit_settings, received, deadline))
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def poll(self) -> str:
         """One invocation of poll."""
@@ -149,12 +161,17 @@ class World:
 
     def reconcile(self, older_than_seconds: float | None = None, seconds: float = RECONCILE_SECONDS) -> str:
         """One invocation of reconcile, and of the successors that it asks for; how the last of them ended."""
+        event: dict[str, Any] = {} if older_than_seconds is None else {"older_than_seconds": older_than_seconds}
         while True:
             asked = self.successor.invoked
-            ended = reconcile(self.reconcile_ports, self.clock.now() + seconds, older_than_seconds)
+            ended = self.reconcile_once(event, seconds)
             if self.successor.invoked == asked:
                 return ended
-            older_than_seconds = None
+            event = {}
+
+    def reconcile_once(self, event: Mapping[str, Any], seconds: float = RECONCILE_SECONDS) -> str:
+        """One invocation of reconcile with this event, by its handler's parsing."""
+        return reconcile(self.reconcile_ports, self.clock.now() + seconds, asked_age_seconds(event))
 
     def run(self, minutes: int = 600) -> None:
         """Lets queue, wakes and the schedule work until every document is final. Fails when that does not come."""
@@ -215,19 +232,9 @@ class World:
     def _resumed(self, resume: Resume) -> None:
         self.send(resume_body(resume))
 
+    def _redriven(self, letter: DeadLetter) -> None:
+        self.send(letter.body)
+        self.carried[self.queue[-1].id] = letter
+
     def _tick_asked(self) -> None:
         self.ticks_asked += 1
-
-
-def event(source: Source) -> str:
-    """The S3 event of an upload, as S3 puts it into a queue."""
-    seen = {"key": quote_plus(source.key, safe="/"), "size": source.size, "eTag": source.etag}
-    seen["sequencer"] = source.sequencer
-    if source.version_id:
-        seen["versionId"] = source.version_id
-    record = {
-        "eventName": "ObjectCreated:Put",
-        "eventTime": datetime.fromtimestamp(source.event_at, UTC).isoformat(),
-        "s3": {"bucket": {"name": source.bucket}, "object": seen},
-    }
-    return json.dumps({"Records": [record]})

@@ -102,6 +102,7 @@ class Chance:
                 continue
             often = ["submit", "poll"] * 6 + ["go_on"] * (10 if held else 0)
             seldom = ["upload", "upload", "repeat", "repeat", "deliver", "deliver", "index", "configure"]
+            seldom += ["reconcile", "message"]
             rarely = ["forget"] if self._random.random() < 0.3 else []
             yield self._act(self._random.choice(often + seldom + rarely))
             if self._random.random() < 0.35:
@@ -134,6 +135,8 @@ class Chance:
         if answers is not None and self._ocr_rate and self._random.random() < self._ocr_rate:
             pick = self._ocr_pick if self._ocr_pick is not None else self._random.randrange(PICKS)
             return "ocr", pick % len(answers)
+        if when == "held":
+            return None
         if self._forbidding and when == "before" and call.startswith("sources."):
             return "forbidden", 0
         if when == "before":

@@ -53,8 +53,8 @@ def of(history: History) -> Counter[str]:
     """What this history met, and how its documents ended."""
     counts = Counter(history.counts)
     counts["histories"] += 1
-    counts["threads" if history.threads else "no threads"] += 1
-    counts["bucket with versions" if history.versioned else "bucket without versions"] += 1
+    counts["threads" if history.stack.threads else "no threads"] += 1
+    counts["bucket with versions" if history.stack.versioned else "bucket without versions"] += 1
     for row in history.world.documents.rows.values():
         counts[f"outcome {row.outcome}" + (f": {row.problem.reason}" if row.problem else "")] += 1
     for operation in history.world.documents.operations.values():

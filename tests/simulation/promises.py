@@ -7,14 +7,19 @@ from itertools import groupby
 from typing import Any
 
 from fakes.ocr import synthetic_text
-from simulation.history import KEPT_SECONDS, POLICY, History, Upload
+from simulation.deliveries import told_of
+from simulation.history import History
 from simulation.script import SKEW_SECONDS
+from simulation.stack import KEPT_SECONDS, POLICY, Upload
 from textdrop.core import identity, keys
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome
 from textdrop.core.errors import Reason
 
 DIED = ("go_died", "delivery_died", "step_died")
 MARGIN_SECONDS = 1.0
+WRITES = tuple(
+    f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation")
+)
 KILLERS = ("killer", "pages:4,deadly:2")
 GOOD = ("page", "pages:3", "pages:9")
 REASONS = {
@@ -28,8 +33,10 @@ REASONS = {
 
 def watch(history: History, call: str) -> None:
     """What must hold at every moment."""
-    if call.startswith("documents.") and call not in ("documents.due", "documents.read", "documents.read_operation"):
+    if call in WRITES:
         check_due_times(history)
+    if call == "progress.write":
+        check_pass(history)
     if call == "notices.publish":
         check_notice(history, json.loads(history.world.notices.published[-1].body))
 
@@ -50,11 +57,32 @@ def check_notice(history: History, notice: dict[str, Any]) -> None:
         assert history.world.file(keys.own(notice["document"], suffix)) is not None, f"G5: no {suffix}: {notice}"
 
 
+def check_pass(history: History) -> None:
+    """G1: once reconcile has been through the bucket, each upload of its time that is there has a row or a message."""
+    row = history.world.progress.row
+    if row.ended_at:
+        until = row.began_at - row.older_than_seconds - MARGIN_SECONDS
+        asked = [upload.document.id for upload in history.uploads if upload.source.event_at <= until]
+        rows = history.world.documents.rows
+        missing = {document for document in asked if document not in rows and not history.marked[document]}
+        if missing:
+            missing -= history.deliveries.documents()
+        assert not missing, f"G1: a look through the whole bucket left out {missing}"
+
+
 def check(history: History) -> None:
     """All that must hold once everything has come to its end."""
     rows = history.world.documents.rows
-    assert set(rows) == {upload.document.id for upload in history.uploads}, "G1: one document an upload"
+    uploaded = {upload.document.id for upload in history.uploads}
+    assert set(rows) <= uploaded, "G1: a document that nobody uploaded, or from before the table"
+    missing = uploaded - set(rows)
+    # Who deletes or writes over an upload that no event told of leaves nothing to be found.
+    unheard = {document for document in missing if history.marked[document] and document not in history.heard}
+    assert missing - unheard <= history.deliveries.documents(), "G1: one document an upload"
+    check_letters(history)
     for upload in history.uploads:
+        if upload.document.id in missing:
+            continue
         row = rows[upload.document.id]
         operations = operations_of(history, row)
         assert (row.state, row.due_at, row.attempts) == (DocumentState.FINAL, None, 0), f"G1: {row}"
@@ -72,6 +100,17 @@ def check(history: History) -> None:
     unknowns = sum(operation.unknowns for operation in history.world.documents.operations.values())
     assert unknowns <= lost, f"G2: {unknowns} unknown, {lost} crashes and lost answers"
     check_quota(history)
+
+
+def check_letters(history: History) -> None:
+    """G1: what is left among the dead letters went back as often as it may, and makes no document. It stays in sight."""
+    assert not history.deliveries.out, f"G1: {history.deliveries.out} neither deleted nor back"
+    for letter in history.world.dead_letters.letters:
+        assert letter.redriven == POLICY.max_redrives, f"G1: {letter} stays"
+        assert len(letter.former_ids) == letter.redriven, f"G1: {letter} does not tell where it was"
+    left = [told_of(letter.body) for letter in history.world.dead_letters.letters]
+    sent = [message for message in history.seen if told_of(message.body) is None]
+    assert bool(sent) == (None in left), "G1: a message that cannot be read is not among the dead letters"
 
 
 def check_again(history: History, paid: int, told: int) -> None:
@@ -168,10 +207,24 @@ def check_text(history: History, upload: Upload, row: Document, operations: list
 
 def check_names(history: History, row: Document) -> None:
     """G3: the newest upload of a key has its names, alone."""
-    if history.uploads_of[row.source.key][-1].document.id == row.id:
-        published = {suffix: history.world.file(row.source.key + suffix) for suffix in keys.SUFFIXES}
-        there = {suffix: body for suffix, body in published.items() if body is not None}
+    published = {suffix: history.world.file(row.source.key + suffix) for suffix in keys.SUFFIXES}
+    there = {suffix: body for suffix, body in published.items() if body is not None}
+    if not keys.can_be_published(row.source.key):
+        assert not there, f"G3: {list(there)} are published under a name that is too long"
+    elif newest_of(history, row.source.key) == row.id:
         assert there == own_files(history, row), f"G3: {list(there)} are published, not those of {row}"
+
+
+def newest_of(history: History, key: str) -> str:
+    """The document of the newest upload of a key that has one. Of one second, those with an event are the newer ones:
+    a listing knows nothing finer (decision 0008)."""
+    rows = history.world.documents.rows
+    known = [upload for upload in history.uploads_of[key] if upload.document.id in rows]
+    order = [
+        (int(upload.source.event_at), bool(rows[upload.document.id].source.sequencer), number, upload.document.id)
+        for number, upload in enumerate(known)
+    ]
+    return max(order)[-1]
 
 
 def own_files(history: History, row: Document) -> dict[str, bytes | None]:
