@@ -102,13 +102,14 @@ class World:
         )
         self.listing = FakeUploadListing(self.uploads, self.faults)
         self.dead_letters = FakeDeadLetters(self.clock, self.faults, on_redrive=self._redriven)
+        self.uploads_queue = FakeUploadsQueue(self.faults, on_send=self.send)
         self.progress = FakePassRow(self.faults)
         self.successor = FakeSuccessor(self.faults)
         self.reconcile_ports = ReconcilePorts(
             clock=self.clock,
             documents=self.documents,
             uploads=self.listing,
-            queue=FakeUploadsQueue(self.faults, on_send=self.send),
+            queue=self.uploads_queue,
             dead_letters=self.dead_letters,
             progress=self.progress,
             successor=self.successor,

@@ -17,9 +17,7 @@ from textdrop.core.errors import Reason
 
 DIED = ("go_died", "delivery_died", "step_died")
 MARGIN_SECONDS = 1.0
-WRITES = tuple(
-    f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation")
-)
+WRITES = tuple(f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation"))
 KILLERS = ("killer", "pages:4,deadly:2")
 GOOD = ("page", "pages:3", "pages:9")
 REASONS = {
@@ -103,7 +101,7 @@ def check(history: History) -> None:
 
 
 def check_letters(history: History) -> None:
-    """G1: what is left among the dead letters went back as often as it may, and makes no document. It stays in sight."""
+    """G1: what is left among the dead letters went back as often as it may, and stays where it can be seen."""
     assert not history.deliveries.out, f"G1: {history.deliveries.out} neither deleted nor back"
     for letter in history.world.dead_letters.letters:
         assert letter.redriven == POLICY.max_redrives, f"G1: {letter} stays"
