@@ -206,6 +206,48 @@ MISTAKES = (
         "if ports.clock.now() + ports.results.total_seconds > deadline:",
         "if False:",
     ),
+    Mistake(
+        "reconcile writes its mark before it sends what it found",
+        "usecases.reconcile",
+        "            sent = _send_lost(ports, listed, since, current)\n            found += sent\n"
+        "            after = reconciling.advanced(current, listed, sent, ports.clock.now())\n"
+        "            if not ports.progress.write(current, after):\n"
+        '                return "overtaken"\n',
+        "            after = reconciling.advanced(current, listed, 0, ports.clock.now())\n"
+        "            if not ports.progress.write(current, after):\n"
+        '                return "overtaken"\n'
+        "            found += _send_lost(ports, listed, since, current)\n",
+    ),
+    Mistake(
+        "reconcile takes uploads from before the table",
+        "core.reconciling",
+        "if int(since) <= source.last_modified <= until}",
+        "if source.last_modified <= until}",
+    ),
+    Mistake(
+        "a dead letter goes back without being counted",
+        "core.reconciling",
+        "redriven=letter.redriven + 1,",
+        "redriven=letter.redriven,",
+    ),
+    Mistake(
+        "a dead letter is deleted before it goes back",
+        "usecases.redrive",
+        "        ports.dead_letters.redrive(again)\n        ports.dead_letters.delete(letter)\n",
+        "        ports.dead_letters.delete(letter)\n        ports.dead_letters.redrive(again)\n",
+    ),
+    Mistake(
+        "messages that failed are not given back",
+        "usecases.accept",
+        "for message_id in failed]}",
+        "for message_id in ()]}",
+    ),
+    Mistake(
+        "a plus sign in an event's key is not read as a space",
+        "core.events",
+        'key = unquote_plus(_text(seen["key"]), errors="strict")',
+        'key = unquote_plus(_text(seen["key"]).replace("+", "%2B"), errors="strict")',
+    ),
 )
 
 

@@ -106,9 +106,9 @@ def check_letters(history: History) -> None:
     for letter in history.world.dead_letters.letters:
         assert letter.redriven == POLICY.max_redrives, f"G1: {letter} stays"
         assert len(letter.former_ids) == letter.redriven, f"G1: {letter} does not tell where it was"
-    left = [told_of(letter.body) for letter in history.world.dead_letters.letters]
-    sent = [message for message in history.seen if told_of(message.body) is None]
-    assert bool(sent) == (None in left), "G1: a message that cannot be read is not among the dead letters"
+    left = {letter.body for letter in history.world.dead_letters.letters}
+    unreadable = {message.body for message in history.seen if told_of(message.body) is None}
+    assert unreadable <= left, "G1: a message that cannot be read is not among the dead letters"
 
 
 def check_again(history: History, paid: int, told: int) -> None:
