@@ -7,23 +7,40 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fakes.faults import every_call
-from simulation.script import OCR_ANSWERS
+from simulation.choices import (
+    CONTENTS,
+    EVENTS,
+    ODD_MESSAGES,
+    RECOGNITIONS_SECONDS,
+    RECONCILE_RUN_SECONDS,
+    UNREADABLE_MESSAGES,
+)
+from simulation.script import NOT_ACCEPTED, OCR_ANSWERS, WAITS_SECONDS
 
-PAGE, THREE_PAGES, DAMAGED, NINE_PAGES = 0, 4, 9, 11  # of history.CONTENTS
-SENT, LOST = 0, 1  # of history.EVENTS
-UNREADABLE = (4, 5, 6, 7, 8)  # of history.ODD_MESSAGES
-SECONDS_7, SECONDS_130, SECONDS_320, SECONDS_7200 = 2, 4, 5, 7  # of WAITS_SECONDS
-SECONDS_500 = 7  # of history.RECOGNITIONS_SECONDS
-SHORT, LONG = (0, 1, 2), (5, 6)
-UNREACHABLE, UNAVAILABLE, THROTTLED = (0,), (1,), (2, 3)  # of script.NOT_ACCEPTED
-NOT_TAKEN, REJECTED, LOST_ON_THE_WAY = (0, 1, 2, 3, 4, 5, 6), (7,), (8, 9)
-REFUSED_OR_LOST = (4, 6, 8)
+
+def _answers(*names: str) -> tuple[int, ...]:
+    """The picks of the OCR service's answers of these names."""
+    known = [str(answer()) for answer in NOT_ACCEPTED]
+    return tuple(known.index(name) for name in names)
+
+
+PAGE, THREE_PAGES = CONTENTS.index("page"), CONTENTS.index("pages:3")
+DAMAGED, NINE_PAGES = CONTENTS.index("damaged"), CONTENTS.index("pages:9")
+SENT, LOST = EVENTS.index("sent"), EVENTS.index("lost")
+UNREADABLE = tuple(ODD_MESSAGES.index(message) for message in UNREADABLE_MESSAGES)
+SECONDS_7, SECONDS_130, SECONDS_320, SECONDS_7200 = (WAITS_SECONDS.index(each) for each in (7.0, 130.0, 320.0, 7200.0))
+SHORT, LONG = (0, 1, 2), (WAITS_SECONDS.index(320.0), WAITS_SECONDS.index(1300.0))
+SECONDS_500 = RECOGNITIONS_SECONDS.index(500.0)
+OUT_OF_TIME = (1, RECONCILE_RUN_SECONDS.index(10.0))
+UNREACHABLE, UNAVAILABLE, THROTTLED = _answers("no connection"), _answers("503"), _answers("429", "429 with a wish")
+NOT_TAKEN = _answers("no connection", "503", "429", "429 with a wish", "401", "403", "no key")
+REJECTED, LOST_ON_THE_WAY = _answers("400"), _answers("timeout", "a proxy's page")
+UNASKED = _answers("no connection", "429", "429 with a wish", "401", "no key", "timeout")
 OF_RECONCILE = (
     *("documents.kept_since", "documents.known", "uploads.", "queue."),
     *("dead_letters.", "progress.", "successor."),
 )
 OF_LONG_DOCUMENTS = ("results.complete", "results.under", "results.upload_part", "documents.finish_page")
-OUT_OF_TIME = (1, 3)  # a run of reconcile that has no time but for its first part
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
 Step = tuple[str, tuple[int, ...]]
@@ -122,7 +139,7 @@ def unasked(chance: random.Random) -> Plan:
     """Nobody can ask for a page until the service has forgotten it."""
     return Plan(
         [("upload", (PAGE, 0, chance.randrange(8), SENT)), ("submit", ()), ("wait", (SECONDS_7200,)), ("poll", ())],
-        [Aim(("ocr.result",), ("before",), "ocr", UNREACHABLE + THROTTLED + REFUSED_OR_LOST)] * 2,
+        [Aim(("ocr.result",), ("before",), "ocr", UNASKED)] * 2,
     )
 
 
@@ -161,12 +178,10 @@ def _given_up_steps(chance: random.Random, run: tuple[int, ...]) -> list[Step]:
 
 def swept(chance: random.Random, call: str) -> Plan:
     """One call meets all that can go wrong at any call, one after another."""
-    wrong = [
-        Aim((call,), (when,), kind, SHORT)
-        for kind in ("store", "kill", "hold")
-        for when in ("before", "after")
-        if not (kind == "store" and call.startswith("ocr."))
-    ]
+    wrong = [Aim((call,), (when,), kind, SHORT) for kind in ("kill", "hold") for when in ("before", "after")]
+    if not call.startswith("ocr."):
+        wrong += [Aim((call,), (when,), "store") for when in ("before", "after")]
+        wrong.append(Aim((call,), ("lost",), "lost"))
     chance.shuffle(wrong)
     if call.startswith(OF_RECONCILE):
         run = OUT_OF_TIME if call == "successor.invoke" else ()

@@ -28,8 +28,8 @@ UNREACHABLE = {
 
 UNCALLED = {"tick.read": "a tick takes the row and submit wakes it, which both tell them how it is; only tests look"}
 """Calls that no use case of the histories makes; and why."""
-MISHAPS = ("store before", "store after", "kill before", "kill after", "hold")
-"""What every call is to meet: a failure, a death, and a stall of its worker."""
+MISHAPS = ("store before", "store after", "kill before", "kill after", "hold", "lost")
+"""What every call is to meet: a failure, a death and a stall of its worker, and an answer that is lost."""
 
 
 @contextmanager
@@ -86,13 +86,13 @@ def unmet(counts: Counter[str]) -> list[str]:
 
 def met(counts: Counter[str], kind: str, call: str) -> int:
     """How often a call met it."""
-    moments = [kind.partition(" ")[2]] if " " in kind else ["before", "after"]
+    moments = [kind.partition(" ")[2]] if " " in kind else ["before", "after", "lost"]
     return sum(counts[f"{kind.partition(' ')[0]} {call} {when}"] for when in moments)
 
 
 def can_meet(kind: str, call: str) -> bool:
     """Whether there is such a mishap: the OCR service fails in ways of its own, which are counted as its answers."""
-    return not (call.startswith("ocr.") and kind.startswith("store"))
+    return not (call.startswith("ocr.") and kind.startswith(("store", "lost")))
 
 
 def report(counts: Counter[str]) -> list[str]:
@@ -107,10 +107,9 @@ def report(counts: Counter[str]) -> list[str]:
             kinds[f"{name.split()[0]} {name.split()[-1]}"] += count
     lines += [f"  {count:>10,}  {kind}" for kind, count in sorted(kinds.items())]
     lines += [f"  {counts['went on']:>10,}  went on after a hold"]
-    lines += ["", "mishaps, by call" + " " * 12 + "".join(f"{kind:>13}" for kind in (*MISHAPS, "answer lost"))]
+    lines += ["", "mishaps, by call" + " " * 12 + "".join(f"{kind:>13}" for kind in MISHAPS)]
     for call in every_call():
-        found = [*(met(counts, kind, call) for kind in MISHAPS), counts[f"lost {call} lost"]]
-        lines.append(f"  {call:<26}" + "".join(f"{count:>13,}" for count in found))
+        lines.append(f"  {call:<26}" + "".join(f"{met(counts, kind, call):>13,}" for kind in MISHAPS))
     _table(lines, "events of uploads", counts, "event ")
     _table(lines, "messages", counts, "message ")
     _table(lines, "transitions of documents", counts, "document ")

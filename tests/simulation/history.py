@@ -6,59 +6,39 @@ fibre: it can be held before or after any of its calls while others work, and go
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
-from aws_events import TEST_EVENT, event, event_record
+from aws_events import event, event_record
 from fakes.ocr import Failure
+from simulation.choices import (
+    CONTENTS,
+    EVENTS,
+    NO_RECORD,
+    ODD_MESSAGES,
+    OPTIONS,
+    RECOGNITIONS_SECONDS,
+    RECONCILE_RUN_SECONDS,
+    records,
+)
 from simulation.deliveries import Deliveries, told_of
 from simulation.fibres import Invocation
 from simulation.mishaps import Mishaps, skew_of
 from simulation.script import WAITS_SECONDS, Act, Author
 from simulation.stack import Stack, Upload
-from textdrop.core.documents import Document, DocumentState, Operation, Resume, Source
+from textdrop.core.documents import Document, DocumentState, Operation
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.events import resume_body
 from textdrop.core.files import FileLimits
 from textdrop.usecases.accept import Message
 from textdrop.usecases.deliver import deliver
 from textdrop.usecases.submit import SubmitSettings
-from world import POLL_SECONDS, RECONCILE_SECONDS
+from world import POLL_SECONDS
 
-CONTENTS = (
-    *("page", "page", "page", "page", "pages:3", "pages:3", "pages:4,bad:2"),
-    *("pages:4,deadly:2", "broken", "damaged", "killer", "pages:9"),
-)
-RECOGNITIONS_SECONDS = (0.0, 0.5, 4.0, 4.0, 20.0, 20.0, 20.0, 500.0)
-OPTIONS = (("ru en", "page"), ("ru en", "page"), ("en", "table"), ("*", "markdown"))
-EVENTS = ("sent", "lost", "sent", "sent", "with another", "beside nonsense", *("sent",) * 10)
-"""How an upload's event comes: not at all, in one message with another's, or with a record that cannot be read."""
-RECONCILE_RUN_SECONDS = (RECONCILE_SECONDS, RECONCILE_SECONDS, 130.0, 10.0)
 DAY_SECONDS = 86_400.0
 DAYS_MOST = 10
 RUNS_MOST = 200
-
-
-def _records(*records: object) -> str:
-    return json.dumps({"Records": records})
-
-
-_OTHER = Source("uploads", "folder/", etag="d41d8cd98f00b204e9800998ecf8427e", sequencer="1", event_at=1_700_000_000.0)
-ODD_MESSAGES = (
-    TEST_EVENT,
-    event(_OTHER),
-    _records(event_record(_OTHER, "ObjectRemoved:DeleteMarkerCreated")),
-    resume_body(Resume("0123456789abcdef0123456789abcdef", 3)),
-    "not JSON",
-    "[]",
-    _records({"eventName": "ObjectCreated:Put"}),
-    _records(event_record(_OTHER) | {"s3": {"bucket": {"name": "uploads"}, "object": {"key": "%FF.png"}}}),
-    json.dumps({"textdrop": "resume", "document": "0123456789abcdef0123456789abcdef", "rev": "3"}),
-)
-"""Messages of which no document comes; the last five cannot be read."""
 
 
 class History(Mishaps):
@@ -172,7 +152,7 @@ class History(Mishaps):
             case "with another":
                 self.world.send(event(upload.source, earlier))
             case "beside nonsense":
-                self.world.send(_records(event_record(upload.source), {"eventName": "ObjectCreated:Put"}))
+                self.world.send(records(event_record(upload.source), NO_RECORD))
             case _:
                 self.world.send(event(upload.source))
         message = self.world.queue[-1]
