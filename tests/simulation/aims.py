@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fakes.faults import every_call
 from simulation.choices import (
@@ -69,10 +69,11 @@ LEADING_TO = {
 
 @dataclass(slots=True)
 class Plan:
-    """Acts, and aims of which each waits for the one before it."""
+    """Acts, and aims of which each waits for the one before it. `alone`: nothing else goes wrong meanwhile."""
 
     steps: list[Step]
-    aims: list[Aim] = field(default_factory=list)
+    aims: list[Aim]
+    alone: bool = False
 
     def hit(self, call: str, when: str, chance: random.Random) -> tuple[str, int] | None:
         """The kind and the pick of what goes wrong there, if the next aim is this call."""
@@ -185,7 +186,7 @@ def swept(chance: random.Random, call: str) -> Plan:
     chance.shuffle(wrong)
     if call.startswith(OF_RECONCILE):
         run = OUT_OF_TIME if call == "successor.invoke" else ()
-        return Plan([step for _ in range(3) for step in _given_up_steps(chance, run)], wrong)
+        return Plan([step for _ in range(3) for step in _given_up_steps(chance, run)], wrong, alone=True)
     content = NINE_PAGES if call in OF_LONG_DOCUMENTS else chance.choice((PAGE, PAGE, THREE_PAGES, DAMAGED))
     seconds = SECONDS_500 if call in OF_LONG_TICKS else 0
     steps: list[Step] = []
@@ -193,7 +194,7 @@ def swept(chance: random.Random, call: str) -> Plan:
         steps += [("upload", (content, 0, seconds, SENT)), ("submit", (4,)), ("poll", ())]
         steps += [("go_on", (0, 1)), ("wait", (wait,)), ("poll", ()), ("submit", (4,)), ("poll", ()), ("go_on", (0, 1))]
     leads = LEADING_TO.get(call)
-    return Plan(steps, [aim for each in wrong for aim in ((leads, each) if leads else (each,))])
+    return Plan(steps, [aim for each in wrong for aim in ((leads, each) if leads else (each,))], alone=True)
 
 
 PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (

@@ -77,6 +77,8 @@ class Chance:
             # What is aimed at comes first.
             self._rate, self._focus = self._random.choice((0.0, 0.0, self._rate)), "-"
             self._ocr_rate = self._random.choice((0.0, 0.0, 0.0, self._ocr_rate))
+            if self._plan.alone:
+                self._rate, self._ocr_rate, self._forbidding = 0.0, 0.0, False
         self._left = self._calls_until_next()
         self._armed: tuple[str, str] | None = None
 
