@@ -2,7 +2,7 @@
 # FILES: what `make demo` uploads instead of its samples.
 .DEFAULT_GOAL := help
 export SAM_CLI_TELEMETRY = 0
-export PYTHON FILES
+export PYTHON FILES ONLY
 
 BIN = .venv/bin
 SAM = .local/venv/sam/bin/sam
@@ -44,8 +44,8 @@ mistakes: setup ## plant each known mistake, one at a time, and see the simulati
 crashes: setup ## fail every pair of calls of submit and deliver
 	@$(SIMULATION).crash_pairs
 
-bench: setup ## measure the time from upload to notice on the local stack
-	@$(BIN)/python -m benchmarks.upload_to_notice
+bench: setup ## measure, print beside what should be reached, write docs/performance.md: ONLY="latency backlog"
+	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m benchmarks
 
 lint: setup
 	@$(BIN)/ruff check

@@ -172,10 +172,13 @@ def _reserve(ports: SubmitPorts, submits_per_second: float, deadline: float) -> 
     last_start = deadline - ports.ocr.submit_total_seconds
     while ports.clock.now() < last_start:
         now = ports.clock.now()
-        interval = interval_seconds(ports.quota.read(), submits_per_second, now)
-        start = ports.quota.reserve(1, interval, now, ports.policy.slot_ahead_seconds)
-        if start is not None:
-            return start if start <= last_start else None
+        quota = ports.quota.read()
+        ahead = ports.policy.slot_ahead_seconds
+        # A try that is sure to fail would be a write all the same, and all who wait make it again and again.
+        if quota.next_free_at <= now + ahead:
+            start = ports.quota.reserve(1, interval_seconds(quota, submits_per_second, now), now, ahead)
+            if start is not None:
+                return start if start <= last_start else None
         # Everybody who waits looks again at a time of its own, at most twice a second.
         ports.clock.sleep(0.5 * (0.5 + ports.clock.chance()))
     return None

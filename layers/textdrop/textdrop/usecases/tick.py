@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import inf
+from math import ceil, inf
 
 from textdrop.core import intervals
 from textdrop.core.bucket import Bucket, available, full, taken
@@ -74,6 +74,7 @@ class _Memory:
     due_soon: bool = True
     running: dict[Name, float] = field(default_factory=dict)
     rows: dict[Name, Operation] = field(default_factory=dict)
+    not_ready_at: dict[Name, float] = field(default_factory=dict)
     documents: dict[Name, Due] = field(default_factory=dict)
     busy: set[Name] = field(default_factory=set)
     handled: dict[Name, tuple[float, float]] = field(default_factory=dict)
@@ -118,7 +119,7 @@ def _run(ports: PollPorts, settings: PollSettings, memory: _Memory) -> str:
         if now + settings.step_seconds > memory.deadline:
             return _hand_over(ports, memory)
         if now >= memory.look_at:
-            _look(ports, memory, now)
+            _look(ports, settings, memory, now)
         _start_deliveries(ports, settings, memory)
         _start_asks(ports, settings, memory)
         if _ended(ports, memory):
@@ -142,10 +143,10 @@ def _renew(ports: PollPorts, memory: _Memory) -> bool:
     return True
 
 
-def _look(ports: PollPorts, memory: _Memory, now: float) -> None:
+def _look(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float) -> None:
     """Reads the index: what is running, and which documents are due now or soon."""
     try:
-        _look_at_rows(ports, memory, now)
+        _look_at_rows(ports, settings, memory, now)
     except StoreUnavailable as error:
         ports.journal.failed("look_failed", error)
         memory.due_soon = True
@@ -154,7 +155,7 @@ def _look(ports: PollPorts, memory: _Memory, now: float) -> None:
     memory.look_at = after + max(LOOK_SECONDS, LOOK_SHARE * (after - now))
 
 
-def _look_at_rows(ports: PollPorts, memory: _Memory, now: float) -> None:
+def _look_at_rows(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float) -> None:
     soon = now + ports.policy.tick_stay_seconds
     asks = ports.documents.due(DueKind.ASK, now, HINTS_MOST)
     for due in asks:
@@ -163,7 +164,7 @@ def _look_at_rows(ports: PollPorts, memory: _Memory, now: float) -> None:
             first = due.due_at + intervals.first_ask_seconds(memory.typical_seconds)
             memory.running[name] = max(now, first)
     deliveries = ports.documents.due(DueKind.DELIVER, soon, HINTS_MOST)
-    submits = ports.documents.due(DueKind.SUBMIT, soon, HINTS_MOST)
+    submits = ports.documents.due(DueKind.SUBMIT, soon, _hand_outs_most(settings))
     _look_at_pause(ports, memory, now, bool(submits))
     documents = [due for due in deliveries + submits if not _handled(memory, _name(due), due, now)]
     memory.documents = {_name(due): due for due in documents}
@@ -171,6 +172,12 @@ def _look_at_rows(ports: PollPorts, memory: _Memory, now: float) -> None:
     memory.looked_at = now
     if now >= memory.measure_at:
         _measure(ports, memory, now, [*asks[:1], *deliveries[:1], *submits[:1]])
+
+
+def _hand_outs_most(settings: PollSettings) -> int:
+    """So many hints are enough: one more than could have been handed out lately and still be in the index. A long
+    backlog is not read again and again."""
+    return min(HINTS_MOST, 1 + ceil(settings.submits_per_second * (FORGET_SECONDS + 1.0)))
 
 
 def _look_at_pause(ports: PollPorts, memory: _Memory, now: float, submits_due: bool) -> None:
@@ -248,7 +255,8 @@ def _start_asks(ports: PollPorts, settings: PollSettings, memory: _Memory) -> No
         task = partial(_ask_due, ports, name, operation, memory.typical_seconds, memory.deadline)
         interval = intervals.next_ask_seconds(
             now - (operation.submitted_at or now) if operation else 0.0,
-            len(memory.running),
+            memory.typical_seconds,
+            len(memory.rows),
             settings.asks_per_second,
         )
         memory.running[name] = now + interval
@@ -284,15 +292,20 @@ def _collect(ports: PollPorts, memory: _Memory) -> None:
             memory.ask_after = max(memory.ask_after, now + asked.throttled_seconds)
         if is_running(asked.operation) and asked.operation is not None:
             memory.rows[name] = asked.operation
+            memory.not_ready_at[name] = now
             continue
         memory.running.pop(name, None)
         memory.rows.pop(name, None)
+        not_ready_at = memory.not_ready_at.pop(name, 0.0)
         operation = asked.operation
         if operation is not None and operation.submitted_at is not None:
             memory.handled[name] = (operation.submitted_at, now)
             # One that hung until its deadline, or expired, says nothing of how long a recognition takes.
             if operation.state is OperationState.RECOGNIZED:
-                taken_seconds = (operation.finished_at or now) - operation.submitted_at
+                # It ended at some time since it was last asked for. To take the end of that for it would make the next
+                # first ask later, and what that finds later still.
+                since = max(operation.submitted_at, not_ready_at)
+                taken_seconds = ((operation.finished_at or now) + since) / 2 - operation.submitted_at
                 memory.typical_seconds = intervals.typical_after(memory.typical_seconds, taken_seconds)
 
 

@@ -96,11 +96,12 @@ class S3Results:
 
     def delete(self, keys: Sequence[str]) -> None:
         existing = [key for key in keys if _is_utf8(key)]
-        together = [key for key in existing if not _NOT_IN_XML.search(key)]
+        # One by itself needs no list, and S3 bills no DELETE, as it does a POST.
+        together = [key for key in existing if not _NOT_IN_XML.search(key)] if len(existing) > 1 else []
         for start in range(0, len(together), _MOST_KEYS):
             self._delete_together(together[start : start + _MOST_KEYS])
         for key in existing:
-            if _NOT_IN_XML.search(key):
+            if key not in together:
                 with as_store_unavailable("s3.DeleteObject"):
                     self._client.delete_object(Bucket=self.bucket, Key=key)
 
