@@ -67,6 +67,11 @@ class Operation:
         """For how long it has been done; negative while it is not."""
         return -math.inf if self.finished_at is None else now - self.finished_at
 
+    @property
+    def readable_at(self) -> float | None:
+        """When getRecognition first has it; None while that is not known."""
+        return None if self.finished_at is None else self.finished_at + self.course.result_late_seconds
+
     def shown_error(self, now: float) -> Mapping[str, Any] | None:
         """The error in its status."""
         return self.course.error if self.course.error_before_done else self.error if self.done(now) else None
@@ -174,6 +179,23 @@ class Service:
         kept = {"running": len(operations) - len(done), "succeeded": len(done) - failed, "failed": failed}
         return {**counts, "faults": self._faults.struck(), "operations": kept}
 
+    def operations(self) -> list[dict[str, Any]]:
+        """The operations since the start or the last reset whose ids are still known, as they were accepted.
+
+        `sha256` is the content's, `accepted_at` and `readable_at` are epoch seconds; the latter is None while it is
+        not known when the result will be readable.
+        """
+        with self._lock:
+            return [
+                {
+                    "id": operation.operation_id,
+                    "sha256": operation.sha256,
+                    "accepted_at": operation.created_at,
+                    "readable_at": operation.readable_at,
+                }
+                for operation in self._operations.values()
+            ]
+
     def health(self) -> dict[str, Any]:
         """Which engine answers, and what it can do."""
         return {"status": "ok", "engine": self._engine.name, **self._engine.describe()}
@@ -193,9 +215,11 @@ class Service:
             log.info("fault added kind=%s", request["kind"])
 
     def administer(self, method: str, name: str, body: bytes) -> Answer:
-        """The admin endpoint: stats, health, reset, faults."""
+        """The admin endpoint: stats, operations, health, reset, faults."""
         if (method, name) == ("GET", "stats"):
             return json_answer(self.stats())
+        if (method, name) == ("GET", "operations"):
+            return json_answer({"operations": self.operations()})
         if (method, name) == ("GET", "health"):
             return json_answer(self.health())
         if (method, name) == ("GET", "faults"):
@@ -211,7 +235,7 @@ class Service:
             except (ValueError, RecursionError):
                 return json_answer({"error": "the body is not valid JSON"}, 400)
             return json_answer({})
-        allowed = "GET stats, GET health, GET faults, POST faults, POST reset"
+        allowed = "GET stats, GET operations, GET health, GET faults, POST faults, POST reset"
         return json_answer({"error": f"no such admin request, allowed: {allowed}"}, 404)
 
     def _answer(self, target: str, act: Callable[[], tuple[Answer, str | None]]) -> Answer:
