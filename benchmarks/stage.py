@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from PIL import Image
 from benchmarks.figures import Say
 from local import deployment, processes, stack
 from local.demo.account import Account, connected
+from local.ocr.table import synthetic_text
 
 STATE = stack.ROOT / ".local" / "bench"
 RECOGNITION_SECONDS = 3.0
@@ -58,11 +59,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """One operation, as the OCR service tells of it, in epoch seconds."""
+    """One operation whose result was read, as the OCR service tells of it, in epoch seconds."""
 
     sha256: str
     accepted_at: float
     readable_at: float
+    read_at: float
 
     @property
     def seconds(self) -> float:
@@ -149,16 +151,20 @@ class Stage:
             return json.load(answer)
 
     def recognitions(self) -> list[Recognition]:
-        """All accepted submits since the last reset whose results can be read or will be, as they came."""
+        """The operations accepted since the last reset whose results were read, as they were accepted."""
         return [
-            Recognition(told["sha256"], told["accepted_at"], told["readable_at"])
+            Recognition(told["sha256"], told["accepted_at"], told["readable_at"], told["read_at"])
             for told in self.admin("operations")["operations"]
-            if told["readable_at"] is not None
+            if told["read_at"] is not None
         ]
 
     def file(self, key: str) -> bytes:
         """An object of the results bucket."""
         return self.account.s3.get_object(Bucket=self.account.results_bucket, Key=key)["Body"].read()
+
+    def has_its_text(self, upload: Upload) -> bool:
+        """Whether the text that was published for the upload is that of its content."""
+        return self.file(f"{upload.key}.txt").decode().strip() == synthetic_text(upload.sha256)
 
     def tick_is_idle(self) -> bool:
         """Whether poll has nothing to do and nobody has asked it to look."""
@@ -200,6 +206,7 @@ def standing(
     say: Say,
     *,
     submits_per_second: int = SUBMITS_PER_SECOND,
+    submit_concurrency: int = 5,
     quota_window: str = "bucket",
     seconds: float = RECOGNITION_SECONDS,
     spread: float = SPREAD,
@@ -215,7 +222,10 @@ def standing(
             real_credentials=None,
             say=lambda _: None,
             ocr_options=[*rates, *times],
-            changed_parameters={"SubmitsPerSecond": str(submits_per_second)},
+            changed_parameters={
+                "SubmitsPerSecond": str(submits_per_second),
+                "SubmitConcurrency": str(submit_concurrency),
+            },
         )
         say(f"a stack stands: {submits_per_second} submits a second, quota by {quota_window}")
         with connected(env) as account:
@@ -288,10 +298,3 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The value that this share of all are no more than (nearest rank)."""
     ordered = sorted(values)
     return ordered[min(len(ordered), max(1, -int(-share * len(ordered) // 1))) - 1]
-
-
-def timed(act: Callable[[], object]) -> float:
-    """How many seconds it takes."""
-    began = time.monotonic()
-    act()
-    return time.monotonic() - began

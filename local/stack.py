@@ -137,7 +137,9 @@ def up(
     with _alone(folder):
         record = folder.read()
         start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
-        parameters = deployment.defaults() | {"Architecture": deployment.architecture()} | dict(changed_parameters or {})
+        parameters = (
+            deployment.defaults() | {"Architecture": deployment.architecture()} | dict(changed_parameters or {})
+        )
         if real_credentials is None:
             base = f"http://127.0.0.1:{record.ocr_port}"
             parameters |= {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}
@@ -201,11 +203,13 @@ def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None])
 def _ensure_ocr(
     folder: Folder, record: Record, engine: str, options: Sequence[str], say: Callable[[str], None]
 ) -> None:
-    """The OCR service runs with the engine and options, from the sources as they are now; on its former port if that is free."""
+    """The OCR service runs with engine and options, from the sources as they are now; on its former port if it can."""
     _make_authorized_key(folder.authorized_key)
     sources = sorted((ROOT / "local" / "ocr").rglob("*.py"))
     settings = ROOT / "local" / "servers.py"
-    wanted = _hash(engine, *options, folder.authorized_key, settings, ROOT / "local" / "requirements" / "dev.txt", *sources)
+    wanted = _hash(
+        engine, *options, folder.authorized_key, settings, ROOT / "local" / "requirements" / "dev.txt", *sources
+    )
     running = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
     if running and record.ocr == wanted:
         return

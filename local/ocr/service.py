@@ -50,7 +50,10 @@ EXPIRY_SECONDS = 60
 
 @dataclass
 class Operation:
-    """An accepted submit. It is done when `finished_at` (epoch seconds) is known and has come."""
+    """An accepted submit. It is done when `finished_at` (epoch seconds) is known and has come.
+
+    `read_at` is when its result was first given out.
+    """
 
     operation_id: str
     sha256: str
@@ -59,6 +62,7 @@ class Operation:
     finished_at: float | None = None
     body: bytes = b""
     error: Mapping[str, Any] | None = None
+    read_at: float | None = None
 
     def done(self, now: float) -> bool:
         return self.seconds_done(now) >= 0
@@ -182,8 +186,8 @@ class Service:
     def operations(self) -> list[dict[str, Any]]:
         """The operations since the start or the last reset whose ids are still known, as they were accepted.
 
-        `sha256` is the content's, `accepted_at` and `readable_at` are epoch seconds; the latter is None while it is
-        not known when the result will be readable.
+        `sha256` is the content's. In epoch seconds: `accepted_at`; `readable_at`, None while it is not known when the
+        result will be readable; `read_at`, when it was first given out, None while it was not.
         """
         with self._lock:
             return [
@@ -192,6 +196,7 @@ class Service:
                     "sha256": operation.sha256,
                     "accepted_at": operation.created_at,
                     "readable_at": operation.readable_at,
+                    "read_at": operation.read_at,
                 }
                 for operation in self._operations.values()
             ]
@@ -385,5 +390,7 @@ class Service:
             raise RefusedError(NOT_FOUND, "operation is not found", "not_found")
         if operation.error is not None:
             return error_answer(RESULT, operation.error["code"], operation.error["message"])
+        with self._lock:
+            operation.read_at = operation.read_at or now
         log.info("result read operation=%s bytes=%d", operation.operation_id, len(operation.body))
         return Answer(200, operation.body)

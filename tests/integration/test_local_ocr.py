@@ -59,11 +59,16 @@ def test_operations_tell_when_they_were_accepted_and_when_they_can_be_read(servi
         "sha256": SHA256,
         "accepted_at": accepted_at,
         "readable_at": accepted_at + SECONDS,
+        "read_at": None,
     }
     service.clock.now = told["readable_at"] - 0.001
     assert service.result(operation_id).status_code == 404
-    service.clock.now = told["readable_at"]
+    assert service.server.operations() == [told]
+    service.clock.now = told["readable_at"] + 2
     assert service.result(operation_id).status_code == 200
+    service.clock.now += 3
+    assert service.result(operation_id).status_code == 200
+    assert service.server.operations() == [{**told, "read_at": told["readable_at"] + 2}]
 
 
 def test_a_result_that_comes_late_is_told_so(service: Caller) -> None:
