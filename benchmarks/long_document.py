@@ -111,15 +111,14 @@ def one(standing: stage.Stage, path: Path, key: str, pages: int) -> Run:
     if notice.body["outcome"] != "succeeded":
         raise RuntimeError(f"{key} ended as {notice.body['outcome']}: {notice.body['reason']}")
     cuts = cut_hashes(path)
-    recognitions = standing.recognitions()
-    took = {recognition.sha256: recognition.seconds for recognition in recognitions}
+    took = {recognition.sha256: recognition.seconds for recognition in standing.recognitions()}
     stats = standing.admin("stats")
-    accepted_at = [recognition.accepted_at for recognition in recognitions]
+    accepted_at = standing.accepted_at()
     return Run(
         pages=pages,
         limit=max(number / stage.SUBMITS_PER_SECOND + took[cut] for number, cut in enumerate(cuts, start=1)),
         seconds=notice.received_at - upload.began_at,
-        sending=max(accepted_at) - min(accepted_at),
+        sending=accepted_at[-1] - accepted_at[0],
         wrong=pages_out_of_place(cuts, json.loads(standing.file(f"{key}.ocr.json"))),
         accepted=stats["submits"]["accepted"],
         asks=stats["asks"]["status"] + stats["asks"]["result"],

@@ -150,6 +150,10 @@ class Stage:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
+    def accepted_at(self) -> list[float]:
+        """When each submit since the last reset was accepted (epoch seconds), in order."""
+        return sorted(told["accepted_at"] for told in self.admin("operations")["operations"])
+
     def recognitions(self) -> list[Recognition]:
         """The operations accepted since the last reset whose results were read, as they were accepted."""
         return [
@@ -275,7 +279,7 @@ def _function_of(process: int) -> str:
 
 def cpu_seconds() -> dict[str, float]:
     """The processor time taken so far by the live processes of each part of the stack: each function, "emulator",
-    "OCR service"."""
+    "OCR service"; and by all else on the machine, with the benchmark itself, since it booted."""
     folder = stack.Folder(STATE)
     functions = function_processes()
     taken = dict.fromkeys([*FUNCTIONS, "emulator", "OCR service"], 0.0)
@@ -283,7 +287,10 @@ def cpu_seconds() -> dict[str, float]:
         for process in processes.find(folder.mark(mark)):
             name = functions.get(process, part)
             taken[name] = taken.get(name, 0.0) + _cpu_of(process)
-    return taken
+    busy = Path("/proc/stat").read_text("utf-8").split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _waiting, interrupts, soft_interrupts = map(int, busy[:7])
+    whole = (user + nice + system + interrupts + soft_interrupts) / TICKS_A_SECOND
+    return {**taken, "all else": whole - sum(taken.values())}
 
 
 def _cpu_of(process: int) -> float:
