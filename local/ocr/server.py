@@ -64,6 +64,10 @@ class OcrServer:
         """As GET /_admin/stats."""
         return self._service.stats()
 
+    def operations(self) -> list[dict[str, Any]]:
+        """As GET /_admin/operations."""
+        return self._service.operations()
+
     def reset(self) -> None:
         """As POST /_admin/reset."""
         self._service.reset()
