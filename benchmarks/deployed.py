@@ -28,17 +28,13 @@ class Deployed:
     def client(self, service: str) -> Any:
         """A client of the AWS emulator."""
         session: Any = deployment.session()
-        return session.client(
-            service, endpoint_url=self.env["AWS_ENDPOINT_URL"], verify=self.env["AWS_CA_BUNDLE"]
-        )
+        return session.client(service, endpoint_url=self.env["AWS_ENDPOINT_URL"], verify=self.env["AWS_CA_BUNDLE"])
 
     def access(self) -> dict[str, str]:
         """The variables by which a function reaches the AWS emulator."""
         return {name: value for name, value in self.env.items() if name.startswith("AWS_")}
 
-    def start(
-        self, name: str, layers: Sequence[Path], variables: Mapping[str, str] = _NONE
-    ) -> lambda_runtime.Function:
+    def start(self, name: str, layers: Sequence[Path], variables: Mapping[str, str] = _NONE) -> lambda_runtime.Function:
         """The function as it is deployed, in an environment that has run nothing yet; `variables` over its own."""
         configured = self.client("lambda").get_function_configuration(FunctionName=f"{deployment.STACK}-{name}")
         code = self.folder / name

@@ -64,9 +64,7 @@ class OcrProcess:
 
 
 @contextmanager
-def ocr_process(
-    state: Path, contents: Iterable[bytes], options: Mapping[str, object]
-) -> Iterator[OcrProcess]:
+def ocr_process(state: Path, contents: Iterable[bytes], options: Mapping[str, object]) -> Iterator[OcrProcess]:
     """It answers each content with a full page, and ends with the context. `options` are those of `local.ocr`."""
     folder = state / "tmp" / "ocr-tls"
     folder.mkdir(parents=True, exist_ok=True)
