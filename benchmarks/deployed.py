@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,22 @@ class Deployed:
             logs=LOGS / name,
         )
 
+    def own_table(self) -> str:
+        """A table as the template has it, which no deployed function knows: its schedule and wakes change nothing."""
+        name = f"table-{uuid.uuid4().hex}"
+        made = cloudformation.load()["Resources"]["Table"]["Properties"]
+        like = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+        self.client("dynamodb").create_table(TableName=name, **{key: made[key] for key in like})
+        return name
+
+    def own_bucket(self, *, versioned: bool) -> str:
+        """A bucket that tells nobody of its uploads."""
+        name, s3 = f"uploads-{uuid.uuid4().hex}", self.client("s3")
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self.env["AWS_REGION"]})
+        if versioned:
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        return name
+
     def memory_mb(self, name: str) -> int:
         """The size that the function is deployed with."""
         configured = self.client("lambda").get_function_configuration(FunctionName=f"{deployment.STACK}-{name}")
@@ -85,6 +104,30 @@ def function_names() -> list[str]:
         for resource in resources
         if resource["Type"] == "AWS::Serverless::Function"
     ]
+
+
+def upload(s3: Any, bucket: str, key: str, content: bytes | Path) -> dict[str, str]:
+    """Puts the object; the record by which the uploads queue tells submit of it."""
+    if isinstance(content, Path):
+        with content.open("rb") as file:
+            put = s3.put_object(Bucket=bucket, Key=key, Body=file)
+        size = content.stat().st_size
+    else:
+        put, size = s3.put_object(Bucket=bucket, Key=key, Body=content), len(content)
+    seen = {"key": key, "size": size, "eTag": put["ETag"].strip('"'), "sequencer": "0A"}
+    if "VersionId" in put:
+        seen["versionId"] = put["VersionId"]
+    record = {
+        "eventName": "ObjectCreated:Put",
+        "eventTime": datetime.now(UTC).isoformat(),
+        "s3": {"bucket": {"name": bucket}, "object": seen},
+    }
+    return message(json.dumps({"Records": [record]}))
+
+
+def message(body: str) -> dict[str, str]:
+    """What the uploads queue gives submit, as far as it reads it."""
+    return {"messageId": uuid.uuid4().hex, "body": body}
 
 
 def cpu_seconds(process_id: int) -> float:

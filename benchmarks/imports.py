@@ -1,28 +1,25 @@
 """Cold starts of every function of the template, beside what any function with boto3 costs: `make bench ONLY=imports`.
 
 In AWS's own Lambda runtime, with the layers as built for a local stack, with bytecode. *init*: from the start of the
-runtime to its first request for an event, which is Python and the imports. *first call*: clients made, credentials read,
-connections opened; poll is a tick that finds nothing to do, submit takes one image and sends it, reconcile finds nothing
-to look through. *cold in all*: both. The baseline imports boto3 and makes one client as it is imported. Baseline and
-function take turns, so that both meet the same machine; the figure is the ratio of their medians, and the quartiles of
-the ratios of the pairs are its noise. No millisecond here is one of Lambda's: there a function has a share of a
-processor that goes by its memory (1,769 MB for one).
+runtime to its first request for an event, which is Python and the imports. *first call*: clients made, credentials
+read, connections opened; poll is a tick that finds nothing to do, submit takes one image and sends it, reconcile finds
+nothing to look through (and waits two seconds for dead letters). The baseline imports boto3 and makes one client as it
+is imported. Baseline and function take turns, so that both meet the same machine; the figure is the ratio of their
+medians, and the quartiles of the ratios of the pairs are its noise. No millisecond here is one of Lambda's: there a
+function has a share of a processor that goes by its memory (1,769 MB for one).
 """
 
 from __future__ import annotations
 
 import io
-import json
 import statistics
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from PIL import Image
 
-from benchmarks.deployed import LOGS, Deployed, deployed, function_names, layers
+from benchmarks.deployed import LOGS, Deployed, deployed, function_names, layers, upload
 from benchmarks.figures import Figure, Say
 from local import lambda_runtime
 
@@ -62,37 +59,12 @@ class Call:
     expected: object
 
 
-class Uploads:
-    """A bucket that tells nobody of its uploads, so that no deployed function goes for them too."""
-
-    def __init__(self, s3: Any, region: str) -> None:
-        self._s3 = s3
-        self._bucket = f"imports-{uuid.uuid4().hex}"
-        s3.create_bucket(Bucket=self._bucket, CreateBucketConfiguration={"LocationConstraint": region})
-        s3.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
-        self._count = 0
-
-    def event(self) -> object:
-        """Uploads an image unlike any other; the batch that names it."""
-        self._count += 1
-        content = io.BytesIO()
-        Image.new("RGB", (400 + self._count, 300), (self._count % 256, 255, 255)).save(content, "PNG")
-        key = f"{self._count}.png"
-        put = self._s3.put_object(Bucket=self._bucket, Key=key, Body=content.getvalue())
-        seen = {"key": key, "size": len(content.getvalue()), "eTag": put["ETag"], "versionId": put["VersionId"]}
-        record = {
-            "eventName": "ObjectCreated:Put",
-            "eventTime": datetime.now(UTC).isoformat(),
-            "s3": {"bucket": {"name": self._bucket}, "object": {**seen, "sequencer": f"{self._count:016X}"}},
-        }
-        return {"Records": [{"messageId": "m1", "body": json.dumps({"Records": [record]})}]}
-
-
 def measure(say: Say) -> list[Figure]:
     """A figure for each function. RuntimeError where one does not do what it is measured for."""
     with deployed(say) as stack:
+        bucket = stack.own_bucket(versioned=True)
         calls = {
-            "submit": Call(Uploads(stack.client("s3"), stack.env["AWS_REGION"]).event, {"batchItemFailures": []}),
+            "submit": Call(lambda: _upload(stack, bucket), {"batchItemFailures": []}),
             "poll": Call(lambda: {}, {"ended": "ended"}),
             "reconcile": Call(lambda: {}, {"ended": "ended"}),
         }
@@ -106,6 +78,13 @@ def measure(say: Say) -> list[Figure]:
             found += _figures(name, pairs, whole=call is not None)
             say(f"{name}: {ROUNDS} pairs of starts")
     return found
+
+
+def _upload(stack: Deployed, bucket: str) -> object:
+    """Uploads an image unlike any other; the batch that names it."""
+    name, content = uuid.uuid4(), io.BytesIO()
+    Image.new("RGB", (400, 300), tuple(name.bytes[:3])).save(content, "PNG")
+    return {"Records": [upload(stack.client("s3"), bucket, f"{name}.png", content.getvalue())]}
 
 
 def _figures(name: str, pairs: list[tuple[Cold, Cold]], whole: bool) -> list[Figure]:
@@ -130,7 +109,7 @@ def _compared(name: str, pairs: list[tuple[float, float]]) -> Figure:
 
 def _ratio(pairs: list[tuple[float, float]]) -> float:
     baseline, function = (statistics.median(times) for times in zip(*pairs, strict=True))
-    return function / baseline
+    return float(function / baseline)
 
 
 def _baseline(stack: Deployed) -> Cold:
