@@ -193,8 +193,8 @@ def _text_polygon(shape: dict[str, Any]) -> Polygon:
     if len(points) != 4:
         return _rectangle(points)
     first, second, third, fourth = points
-    following = zip(points, [second, third, fourth, first], strict=True)
-    clockwise = sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in following) > 0  # y points down
+    # The sign of the area within, by its diagonals; y points down.
+    clockwise = (third[0] - first[0]) * (fourth[1] - second[1]) > (fourth[0] - second[0]) * (third[1] - first[1])
     return points if clockwise else [first, fourth, third, second]
 
 
