@@ -121,6 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing is logged: it is counted."""
 
+    def handle_expect_100(self) -> bool:
+        """The client waits for this before it sends a body."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
     def _serve(self) -> None:
         proxy = self.server.proxy
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -146,12 +152,18 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
+        while size := int(self._line().split(b";")[0], 16):
             parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline() not in (b"\r\n", b"\n", b""):
+            self._line()
+        while self._line().strip():  # headers after the body
             continue
         return b"".join(parts)
+
+    def _line(self) -> bytes:
+        line = self.rfile.readline()
+        if not line:
+            raise ConnectionAbortedError("the client went away")
+        return line
 
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         """What the endpoint answers. A connection that it has closed meanwhile ends the client's too."""

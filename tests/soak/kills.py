@@ -17,8 +17,19 @@ NAME = b"AWS_LAMBDA_FUNCTION_NAME="
 
 
 def workers(mark: str) -> dict[int, str]:
-    """The live processes that run functions, by id, of the stack whose emulator has the mark; each function's name."""
-    return {pid: name for pid in processes.find(mark) if (name := _function(pid, mark))}
+    """The live processes that run functions, by id, of the stack whose emulator has the mark; each function's name.
+
+    Not those that are still starting, which have no connection yet: when one of these dies the emulator takes the files
+    of all the others away.
+    """
+    return {pid: name for pid in processes.find(mark) if (name := _function(pid, mark)) and _has_connections(pid)}
+
+
+def _has_connections(pid: int) -> bool:
+    try:
+        return any(str(entry.readlink()).startswith("socket:") for entry in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
 
 
 def _function(pid: int, mark: str) -> str:

@@ -101,7 +101,7 @@ def _came(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
         "rules: repeated uploads, stale intents, lost answers",
         ", ".join(str(rules[rule]) for rule in ("upload_repeated", "intent_stale", "answer_lost")),
     )
-    yield "reconcile by hand", _counts(Counter(run.reconciles))
+    yield "reconcile by hand", run.reconciles
     yield "waits of up to 15 minutes cut short in the calm", run.hurried
     found = promises.unexpected(evidence)
     yield "documents that the faults made fail", len(found)

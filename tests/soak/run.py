@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from local import servers, stack
 from local.faulty_aws.chance import Chances
@@ -32,7 +32,8 @@ STATE = stack.ROOT / ".local" / "soak"
 RECOGNITION = ["--seconds", "2", "--spread", "0.4"]
 UPLOAD_SECONDS = 60.0
 """Within which all uploads are made."""
-KILL_SECONDS = 1.0
+KILL_SECONDS = 1.5
+"""Between two kills, on average."""
 AWS_RATE, AWS_WHOLE = 0.05, 0.5
 LATE_SECONDS = 5.5
 """More than the functions wait for AWS."""
@@ -62,7 +63,7 @@ class Run:
     storm_seconds: float = 0.0
     calm_seconds: float = 0.0
     storm_final: int = 0
-    reconciles: list[str] = field(default_factory=list)
+    reconciles: int = 0
     hurried: int = 0
     evidence: Evidence | None = None
     ocr_faults: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -137,7 +138,8 @@ def _storm(site: Site, run: Run, made: Sequence[Upload], say: Callable[[str], No
             if done or time.monotonic() - began > STORM_SECONDS or kills[0].done():
                 break
             if len(documents) < len(made) and time.monotonic() > next_reconcile:
-                run.reconciles.append(_reconcile(site))
+                site.reconcile()
+                run.reconciles += 1
                 next_reconcile = time.monotonic() + RECONCILE_SECONDS
             time.sleep(PROGRESS_SECONDS)
     run.storm_seconds = time.monotonic() - began
@@ -149,13 +151,6 @@ def _put_all(site: Site, run: Run, made: Sequence[Upload], say: Callable[[str], 
         run.puts.append(gathered.put(site, upload))
         time.sleep(chance.uniform(0, UPLOAD_SECONDS / len(made)))
     say(f"{len(run.puts)} uploads made")
-
-
-def _reconcile(site: Site) -> str:
-    try:
-        return site.reconcile()
-    except (BotoCoreError, ClientError) as failure:
-        return type(failure).__name__
 
 
 def _look(
@@ -193,7 +188,8 @@ def _calm(site: Site, run: Run, say: Callable[[str], None], patient: bool) -> No
             raise NeverQuiet(f"{len(missing)} uploads without a row, {due} rows due, messages {queues}; {left[:5]}")
         if time.monotonic() - began > LEASE_SECONDS:
             if (missing or queues["UploadsDeadLetterQueueUrl"]) and time.monotonic() > next_reconcile:
-                run.reconciles.append(_reconcile(site))
+                site.reconcile()
+                run.reconciles += 1
                 next_reconcile = time.monotonic() + RECONCILE_SECONDS
             if not patient:
                 run.hurried += _hurry(site, documents)
