@@ -32,7 +32,7 @@ STATE = stack.ROOT / ".local" / "soak"
 RECOGNITION = ["--seconds", "2", "--spread", "0.4"]
 UPLOAD_SECONDS = 60.0
 """Within which all uploads are made."""
-KILL_SECONDS = 1.5
+KILL_SECONDS = 2.0
 """Between two kills, on average."""
 AWS_RATE, AWS_WHOLE = 0.05, 0.5
 LATE_SECONDS = 5.5
@@ -69,7 +69,7 @@ class Run:
     ocr_faults: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def soak(count: int, seed: int, say: Callable[[str], None], *, patient: bool) -> Run:
+def soak(count: int, seed: int, say: Callable[[str], None], *, kill_seconds: float, patient: bool) -> Run:
     """A whole run on a stack of its own. With `patient`, waits of up to 15 minutes are waited out.
 
     Raises NeverQuiet.
@@ -83,12 +83,12 @@ def soak(count: int, seed: int, say: Callable[[str], None], *, patient: bool) ->
         options = [*RECOGNITION, "--seed", str(seed), "--table", str(table)]
         with running(STATE, options, say) as site, _proxy(site, seed) as proxy:
             site.spoil(proxy)
-            killer = Killer(site.folder.mark("aws"), seed, KILL_SECONDS)
+            killer = Killer(site.folder.mark("aws"), seed, kill_seconds)
             repeater = Repeater(site.account, site.outputs["UploadsQueueUrl"], seed)
             run = Run(seed, time.monotonic(), proxy, killer, repeater)
             for fault in (*uploads.faults(made), *weather()):
                 site.tell_ocr("faults", fault)
-            with _beside(site.take_notices):
+            with _beside(site.take_notices, site.keep_polling):
                 _storm(site, run, made, say)
                 _calm(site, run, say, patient)
                 _gather(site, run)

@@ -24,6 +24,8 @@ from textdrop.core.documents import Document, DueKind, Operation
 FUNCTIONS = ("submit", "poll", "reconcile")
 TIMEOUTS = {"submit": 60, "poll": 90}
 """Seconds, in place of the template's 300 and 120: what a killed worker held is free again after so long, and 5 s."""
+TICK_SECONDS = 10.0
+"""In place of the schedule's 60."""
 VISIBILITY_SECONDS = 90
 """In place of the template's 1,800: when a message of a killed worker comes again."""
 
@@ -83,6 +85,11 @@ class Site:
         payload = json.dumps({"older_than_seconds": 0}).encode()
         function = f"{deployment.STACK}-reconcile"
         self.functions.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+
+    def keep_polling(self, stop: threading.Event) -> None:
+        """Invokes poll as its schedule does, but every TICK_SECONDS, until it is told to stop."""
+        while not stop.wait(TICK_SECONDS):
+            self.functions.invoke(FunctionName=f"{deployment.STACK}-poll", InvocationType="Event", Payload=b"{}")
 
     def tell_ocr(self, name: str, body: object) -> None:
         """One request to the OCR service's admin endpoint."""
