@@ -50,7 +50,7 @@ def run(faults: Faults | None = None) -> Evidence:
         world.queue *= 2
         puts.append(Put(upload, document.id))
         world.run()
-    rows = world.documents.operations.values()
+    rows, stored = world.documents.operations.values(), world.results.keys()
     accepted = {hashlib.sha256(content).hexdigest(): count for content, count in world.ocr.billed.items()}
     return Evidence(
         puts=puts,
@@ -58,7 +58,7 @@ def run(faults: Faults | None = None) -> Evidence:
         operations={put.document: [row for row in rows if row.document_id == put.document] for put in puts},
         due=0,
         dead_letters=0,
-        files={key: world.file(key) or b"" for key in world.results.keys() if "/pages/" not in key},
+        files={key: world.file(key) or b"" for key in stored if "/pages/" not in key},
         notices=[notice.body for notice in world.notices.published],
         ocr={"submits": {"by_sha256": accepted}, "throttled": {"submit": 0}, "refused": {"result": {"not_found": 3}}},
         logs={"submit": ['{"level":"INFO","message":"document moved"}']},

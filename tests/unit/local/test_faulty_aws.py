@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(told)
 
-    do_GET = do_PUT = do_POST = do_HEAD = answer
+    do_GET = do_PUT = do_POST = do_HEAD = answer  # noqa: N815 - named by BaseHTTPRequestHandler
 
 
 @pytest.fixture(scope="module")
