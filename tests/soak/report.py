@@ -102,7 +102,7 @@ def _came(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
         ", ".join(str(rules[rule]) for rule in ("upload_repeated", "intent_stale", "answer_lost")),
     )
     yield "reconcile by hand", run.reconciles
-    yield "waits of up to 15 minutes cut short in the calm", run.hurried
+    yield "waits of up to 15 minutes cut short", run.hurried
     found = promises.unexpected(evidence)
     yield "documents that the faults made fail", len(found)
     for document, why in found:

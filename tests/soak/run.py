@@ -40,7 +40,9 @@ LATE_SECONDS = 5.5
 STORM_SHARE, STORM_SECONDS = 0.98, 420.0
 """The storm lasts until so many are final, or so long."""
 LEASE_SECONDS = max(*TIMEOUTS.values(), VISIBILITY_SECONDS) + 10.0
-"""So long after the last kill nothing is held by the dead any more."""
+"""More than any document is held."""
+WAIT_SECONDS = 60.0
+"""So long a document waits for a time up to 15 minutes ahead, in place of these."""
 CALM_SECONDS = 600.0
 PROGRESS_SECONDS = 15.0
 RECONCILE_SECONDS = 20.0
@@ -65,6 +67,8 @@ class Run:
     storm_final: int = 0
     reconciles: int = 0
     hurried: int = 0
+    waits: dict[str, tuple[tuple[int, float], float]] = field(default_factory=dict)
+    """Of each document that waits: `rev` and due time as last seen, and since when it is so."""
     evidence: Evidence | None = None
     ocr_faults: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -89,7 +93,7 @@ def soak(count: int, seed: int, say: Callable[[str], None], *, kill_seconds: flo
             for fault in (*uploads.faults(made), *weather()):
                 site.tell_ocr("faults", fault)
             with _beside(site.take_notices, site.keep_polling):
-                _storm(site, run, made, say)
+                _storm(site, run, made, say, patient)
                 _calm(site, run, say, patient)
                 _gather(site, run)
     return run
@@ -120,7 +124,7 @@ def _beside(*tasks: Callable[[threading.Event], None]) -> Iterator[list[Future[N
         future.result()
 
 
-def _storm(site: Site, run: Run, made: Sequence[Upload], say: Callable[[str], None]) -> None:
+def _storm(site: Site, run: Run, made: Sequence[Upload], say: Callable[[str], None], patient: bool) -> None:
     began = time.monotonic()
     told = [upload for upload in made if not upload.is_lost]
     half = len(told) // 2
@@ -141,6 +145,8 @@ def _storm(site: Site, run: Run, made: Sequence[Upload], say: Callable[[str], No
                 site.reconcile()
                 run.reconciles += 1
                 next_reconcile = time.monotonic() + RECONCILE_SECONDS
+            if not patient:
+                _hurry(site, run, documents)
             time.sleep(PROGRESS_SECONDS)
     run.storm_seconds = time.monotonic() - began
 
@@ -186,31 +192,34 @@ def _calm(site: Site, run: Run, say: Callable[[str], None], patient: bool) -> No
         if time.monotonic() - began > (CALM_SECONDS + 900.0 * patient):
             left = [row for row in documents.values() if row.state is not DocumentState.FINAL]
             raise NeverQuiet(f"{len(missing)} uploads without a row, {due} rows due, messages {queues}; {left[:5]}")
-        if time.monotonic() - began > LEASE_SECONDS:
-            if (missing or queues["UploadsDeadLetterQueueUrl"]) and time.monotonic() > next_reconcile:
-                site.reconcile()
-                run.reconciles += 1
-                next_reconcile = time.monotonic() + RECONCILE_SECONDS
-            if not patient:
-                run.hurried += _hurry(site, documents)
+        if (missing or queues["UploadsDeadLetterQueueUrl"]) and time.monotonic() > next_reconcile:
+            site.reconcile()
+            run.reconciles += 1
+            next_reconcile = time.monotonic() + RECONCILE_SECONDS
+        if not patient:
+            _hurry(site, run, documents)
         time.sleep(PROGRESS_SECONDS if final else PROGRESS_SECONDS / 3)
     run.calm_seconds = time.monotonic() - began
 
 
-def _hurry(site: Site, documents: dict[str, Document]) -> int:
-    """Nobody holds a row any more: whoever waits for a guard, a backoff or a message that was lost, waits no longer."""
+def _hurry(site: Site, run: Run, documents: dict[str, Document]) -> None:
+    """Whoever has waited WAIT_SECONDS for a guard, a backoff or a message that was lost waits no longer."""
     now = time.time()
-    hurried = 0
     for document in documents.values():
-        if document.due_at is not None and document.due_at > now + PROGRESS_SECONDS and _is_free(document, now):
+        if document.due_at is None or document.due_at < now + PROGRESS_SECONDS or not _is_free(document, now):
+            continue
+        as_it_is = (document.rev, document.due_at)
+        before, since = run.waits.get(document.id, (None, 0.0))
+        if before != as_it_is:
+            run.waits[document.id] = (as_it_is, now)
+        elif now > since + WAIT_SECONDS:
             with suppress(ClientError):  # somebody has taken it meanwhile
                 site.hurry(document, now)
-                hurried += 1
-    return hurried
+                run.hurried += 1
 
 
 def _is_free(document: Document, now: float) -> bool:
-    """No lease lasts as long: what is due later than any lease ends, or has been returned, is held by nobody."""
+    """Nobody holds it: an attempt is under way as long as a document is held, and no lease lasts longer than those."""
     assert document.due_at is not None
     return document.attempts == 0 or document.due_at > now + LEASE_SECONDS
 
