@@ -219,8 +219,13 @@ class Service:
         if isinstance(request, dict):
             log.info("fault added kind=%s", request["kind"])
 
+    def calm(self) -> None:
+        """Afterwards no fault is in force but those for one content."""
+        self._faults.calm()
+        log.info("calm")
+
     def administer(self, method: str, name: str, body: bytes) -> Answer:
-        """The admin endpoint: stats, operations, health, reset, faults."""
+        """The admin endpoint: stats, operations, health, reset, faults, calm."""
         if (method, name) == ("GET", "stats"):
             return json_answer(self.stats())
         if (method, name) == ("GET", "operations"):
@@ -232,6 +237,9 @@ class Service:
         if (method, name) == ("POST", "reset"):
             self.reset()
             return json_answer({})
+        if (method, name) == ("POST", "calm"):
+            self.calm()
+            return json_answer({})
         if (method, name) == ("POST", "faults"):
             try:
                 self.add_fault(json.loads(body))
@@ -240,7 +248,7 @@ class Service:
             except (ValueError, RecursionError):
                 return json_answer({"error": "the body is not valid JSON"}, 400)
             return json_answer({})
-        allowed = "GET stats, GET operations, GET health, GET faults, POST faults, POST reset"
+        allowed = "GET stats, GET operations, GET health, GET faults, POST faults, POST calm, POST reset"
         return json_answer({"error": f"no such admin request, allowed: {allowed}"}, 404)
 
     def _answer(self, target: str, act: Callable[[], tuple[Answer, str | None]]) -> Answer:

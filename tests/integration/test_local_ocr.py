@@ -166,6 +166,14 @@ def test_reset_empties_everything(service: Caller) -> None:
     assert service.submit().status_code == 200
 
 
+def test_calm_ends_faults_and_nothing_else(service: Caller) -> None:
+    service.server.add_fault(kind="5xx", rate=1)
+    assert service.submit().status_code == 503
+    assert service.admin("calm", {}).status_code == 200
+    assert service.submit().status_code == 200
+    assert service.server.stats()["submits"]["asked"] == 2
+
+
 def test_the_kinds_of_faults_are_told_with_their_parameters(service: Caller) -> None:
     told = service.admin("faults").json()
     assert set(told["kinds"]) == set(KINDS)
