@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from mutation import mutants, noise, page, reach, survivors, trial
 from mutation.mutants import Module, Mutant
 from mutation.running import Order, Result, results
 from mutation.survivors import Change
+from mutation.trial import Collected
 
 PROGRESS_SECONDS = 10.0
 
@@ -35,7 +37,6 @@ def main() -> int:
     modules = [mutants.load(name) for name in chosen]
     _say("writing the mutants")
     planted = mutants.of_cosmic_ray(modules)
-    trial.warm_up()
     _say("finding out which test reaches what (kept for the next time)")
     try:
         reached = reach.measured()
@@ -43,9 +44,14 @@ def main() -> int:
         print(f"mutation: without any mutant this fails already: {failure}", file=sys.stderr)
         return 1
     survived: set[Change] = set()
-    for module in modules:
-        some, left_out = noise.sorted_out(module, [*planted[module.name], *mutants.omissions(module)])
-        survived |= _tried(module, some, left_out, reached, workers, again)
+
+    def try_all(collected: Collected) -> None:
+        for module in modules:
+            some, left_out = noise.sorted_out(module, [*planted[module.name], *mutants.omissions(module)])
+            survived.update(_tried(module, some, left_out, reached, collected, workers, again))
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that trials under way are ended too
+    trial.with_tests_collected(try_all)
     return tell(survived, chosen)
 
 
@@ -74,6 +80,7 @@ def _tried(
     some: list[Mutant],
     left_out: dict[str, int],
     reached: reach.Reach,
+    collected: Collected,
     workers: int,
     again: bool,
 ) -> set[Change]:
@@ -85,7 +92,7 @@ def _tried(
     todo = [mutant for mutant in some if not again or _key(mutant) in before]
     done: list[Result] = []
     began = told_at = time.monotonic()
-    for result in results(module, todo, reached, order, workers):
+    for result in results(module, todo, reached, order, collected, workers):
         done.append(result)
         if time.monotonic() > told_at + PROGRESS_SECONDS:
             told_at = time.monotonic()

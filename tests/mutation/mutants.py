@@ -130,19 +130,34 @@ def omissions(module: Module) -> Iterator[Mutant]:
             case ast.Expr(value=ast.Constant()):
                 continue
             case ast.Expr() | ast.AugAssign() | ast.Raise() | ast.Delete() | ast.Assign(targets=[ast.Attribute()]):
-                yield Mutant("OmitStatement", *module.span(node), "pass")
+                yield _without(module, "OmitStatement", *module.span(node), "pass")
             case ast.Assign(targets=[ast.Subscript()]):
-                yield Mutant("OmitStatement", *module.span(node), "pass")
+                yield _without(module, "OmitStatement", *module.span(node), "pass")
             case ast.Call(func=ast.Name("replace")):
                 for keyword in node.keywords:
-                    yield Mutant("OmitField", *_with_comma(module, *module.span(keyword)), "")
+                    yield _without(module, "OmitField", *_with_comma(module, *module.span(keyword)))
             case ast.BoolOp(values=values):
-                spans = [module.span(value) for value in values]
+                spans = [_in_parentheses(module, *module.span(value)) for value in values]
                 for i, (start, end) in enumerate(spans):
-                    # Without the operator before it; the first without the one after it. Parentheses may be in
-                    # the way: then the text does not compile, and this part is left as it is.
-                    left = (start, spans[1][0]) if i == 0 else (spans[i - 1][1], end)
-                    yield Mutant("OmitCondition", *left, "")
+                    # With the word before it; the first with the one after it.
+                    left_out = (start, spans[1][0]) if i == 0 else (spans[i - 1][1], end)
+                    yield _without(module, "OmitCondition", *left_out)
+
+
+def _without(module: Module, operator: str, start: int, end: int, instead: str = "") -> Mutant:
+    """The lines stay as many: what comes after is where it was."""
+    return Mutant(operator, start, end, instead + "\n" * module.text.count("\n", start, end))
+
+
+def _in_parentheses(module: Module, start: int, end: int) -> tuple[int, int]:
+    """The span of an expression with the parentheses around it."""
+    while True:
+        before, after = module.text[:start].rstrip(), module.text[end:].lstrip()
+        # A name or bracket right before it makes it a call's.
+        called = before[-2:-1].isalnum() or before[-2:-1] in {"_", ")", "]"}
+        if not before.endswith("(") or not after.startswith(")") or called:
+            return start, end
+        start, end = len(before) - 1, end + module.text[end:].index(")") + 1
 
 
 def _with_comma(module: Module, start: int, end: int) -> tuple[int, int]:

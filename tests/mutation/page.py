@@ -73,6 +73,13 @@ def counts(figures: dict[str, Any]) -> tuple[int, int]:
     return sum(count for count, _ in kinds), sum(killed for _, killed in kinds)
 
 
+def share(figures: Iterable[dict[str, Any]]) -> float:
+    """Which part of these modules' mutants was killed."""
+    some = [counts(kept) for kept in figures]
+    mutants = sum(count for count, _ in some)
+    return sum(killed for _, killed in some) / mutants if mutants else 1.0
+
+
 def percent(mutants: int, killed: int) -> str:
     """As the page says it: never rounded up."""
     return f"{int(1000 * killed / mutants) / 10:.1f} %" if mutants else "–"

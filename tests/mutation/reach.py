@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mutation import mutants, trial
+from mutation.children import in_child
 from mutation.mutants import Module, Mutant
 
 IMPORT = ""
@@ -32,6 +33,10 @@ class Reach:
 
     tests: dict[str, float]
     lines: dict[str, dict[int, frozenset[str]]]
+
+    def at_import(self, module: Module, mutant: Mutant) -> bool:
+        """Whether what a mutant changes is done when its module is imported."""
+        return _place(module, mutant) is None
 
     def of(self, module: Module, mutant: Mutant) -> tuple[set[str], list[int]]:
         """The tests and seeds that may notice a mutant; all of them when what it changes is done at import."""
@@ -82,7 +87,7 @@ def measured() -> Reach:
     except FileNotFoundError:
         kept = {}
     if kept.get("digest") != digest:
-        kept = {"digest": digest, **trial.in_child(_measure)}
+        kept = {"digest": digest, **in_child(_measure)}
         STORE.mkdir(parents=True, exist_ok=True)
         store.write_text(json.dumps(kept), "utf-8")
     if kept["failed"]:
@@ -111,21 +116,38 @@ def _digest() -> str:
     return digest.hexdigest()
 
 
-class _Times:
+class _Contexts:
+    """A plugin for pytest, with which coverage tells tests apart, and what is done when a file of tests is imported."""
+
+    def __init__(self, cover: Any) -> None:
+        self._cover = cover
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
+        self._cover.switch_context(collector.nodeid if isinstance(collector, pytest.Module) else "")
+        try:
+            return (yield)
+        finally:
+            self._cover.switch_context("")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        self._cover.switch_context(item.nodeid)
+        try:
+            return (yield)
+        finally:
+            self._cover.switch_context("")
+
+
+class _Times(trial.FirstFailure):
     """How long each test takes, and the first that fails."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self.failed: str | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
-        if report.failed:
-            self.failed = self.failed or report.nodeid
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.failed = self.failed or report.nodeid
+        super().pytest_runtest_logreport(report)
 
 
 def _measure() -> dict[str, Any]:
@@ -136,15 +158,16 @@ def _measure() -> dict[str, Any]:
     package = str(mutants.PACKAGE)
     cover = Coverage(data_file=None, config_file=False, include=[f"{package}/core/*", f"{package}/usecases/*"])
     times = _Times()
-    with trial.coverage_by_test(cover) as contexts:
-        for name in mutants.names():
-            importlib.import_module(mutants.load(name).imported_as)
-        trial.run_pytest(trial.TESTS, plugins=[times, contexts])
-        by_chance = importlib.import_module("simulation.trial").by_chance
-        for seed in range(1, trial.HISTORIES + 1):
-            cover.switch_context(str(seed))
-            if by_chance(seed) is not None:
-                times.failed = times.failed or f"history {seed}"
+    cover.start()
+    for name in mutants.names():
+        importlib.import_module(mutants.load(name).imported_as)
+    trial.run_pytest(trial.TESTS, plugins=[times, _Contexts(cover)])
+    by_chance = importlib.import_module("simulation.trial").by_chance
+    for seed in range(1, trial.HISTORIES + 1):
+        cover.switch_context(str(seed))
+        if by_chance(seed) is not None:
+            times.failed = times.failed or f"history {seed}"
+    cover.stop()
     return {"failed": times.failed, "tests": times.seconds, "lines": _lines(cover.get_data(), times.seconds)}
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mutation import trial
+from mutation import children
+from mutation.children import Child
 from mutation.mutants import Module, Mutant
 from mutation.reach import Reach
-from mutation.trial import Child, Stage
+from mutation.swap import functions_of
+from mutation.trial import Collected, Stage, quick, whole
 
+FIRST_TESTS = 40
 FIRST_FILES = 2
+SHARE_MOST = 0.25
 FIRST_SEEDS = 20
 HISTORY_SECONDS = 0.03
 FORCED = "out of time or memory"
@@ -29,85 +33,106 @@ class Result:
 
 
 class Order:
-    """Which tests come first: those of the module's own name, and then whatever has killed the most."""
+    """Which tests come first: whatever has killed the most for its time, then those of the module's own name."""
 
     def __init__(self, module: Module, reach: Reach, killers: Iterable[str]) -> None:
         """`killers` are those of an earlier run."""
         self._module = module
         self._reach = reach
-        self._kills = Counter(killers)
-        stem = module.path.stem
-        self._own = {f"tests/unit/{kind}/test_{stem}.py" for kind in ("core", "usecases")}
+        self._tests: Counter[str] = Counter()
+        self._files: Counter[str] = Counter()
+        self._own = {f"tests/unit/{kind}/test_{module.path.stem}.py" for kind in ("core", "usecases")}
+        for killer in killers:
+            self.killed_by(killer)
 
     def killed_by(self, killer: str) -> None:
         """Learns from a trial."""
-        self._kills[killer] += 1
+        self._tests[killer] += 1
+        self._files[_file(killer)] += 1
 
     def stages(self, mutant: Mutant) -> tuple[list[Stage], float]:
-        """What to try in which order, and how many seconds all of it takes at most."""
+        """What to try in which order, and how many seconds all of it takes at most: of the tests that may notice, as
+        many as take a part of the time that all tests take."""
         tests, seeds = self._reach.of(self._module, mutant)
-        files: dict[str, list[str]] = defaultdict(list)
-        for test in sorted(tests, key=lambda test: (-self._kills[test], self._reach.tests[test], test)):
-            files[test.partition("::")[0]].append(test)
-        ranked = sorted(files, key=lambda file: (-self._worth(file, files[file]), file))
-        first = [test for file in ranked[:FIRST_FILES] for test in files[file]]
-        rest = [test for file in ranked[FIRST_FILES:] for test in files[file]]
-        stages = [Stage(first), Stage(seeds=seeds[:FIRST_SEEDS]), Stage(rest), Stage(seeds=seeds[FIRST_SEEDS:])]
-        seconds = sum(self._reach.tests[test] for test in tests) + HISTORY_SECONDS * len(seeds)
-        return stages, seconds
+        left = SHARE_MOST * sum(self._reach.tests.values())
+        order: list[str] = []
+        for test in sorted(tests, key=lambda test: (-self._worth(test), test)):
+            if self._reach.tests[test] <= left:
+                left -= self._reach.tests[test]
+                order.append(test)
+        first = set(order[:FIRST_TESTS])
+        if self._reach.at_import(self._module, mutant):
+            # Then each file of tests is collected anew.
+            files = list(dict.fromkeys(map(_file, order)))[:FIRST_FILES]
+            first = {test for test in order if _file(test) in files}
+        stages = [
+            Stage([test for test in order if test in first]),
+            Stage(seeds=seeds[:FIRST_SEEDS]),
+            Stage([test for test in order if test not in first]),
+            Stage(seeds=seeds[FIRST_SEEDS:]),
+        ]
+        seconds = sum(self._reach.tests[test] for test in order) + HISTORY_SECONDS * len(seeds)
+        return [stage for stage in stages if stage.tests or stage.seeds], seconds
 
-    def _worth(self, file: str, tests: list[str]) -> float:
-        """How much a file of tests is likely to kill for its time."""
-        kills = sum(self._kills[test] for test in tests) + (10 if file in self._own else 1)
-        return kills / (0.2 + sum(self._reach.tests[test] for test in tests))
+    def _worth(self, test: str) -> float:
+        """How likely a test is to kill for its time, roughly."""
+        file = _file(test)
+        likely = self._tests[test] + 0.02 * self._files[file] + (0.1 if file in self._own else 0.01)
+        return likely / (0.003 + self._reach.tests[test])
 
 
-def results(module: Module, mutants: Iterable[Mutant], reach: Reach, order: Order, workers: int) -> Iterator[Result]:
+def _file(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def results(
+    module: Module, mutants: Iterable[Mutant], reach: Reach, order: Order, collected: Collected, workers: int
+) -> Iterator[Result]:
     """Each mutant's result, as they come. Raises ChildFailed when a trial could not be made."""
     todo = iter(mutants)
     running: dict[int, tuple[Mutant, Child]] = {}
     known = frozenset(reach.tests)
-    more = True
+    functions = functions_of(module)
+
+    def begun(mutant: Mutant, stages: list[Stage], seconds: float) -> Child:
+        text = mutant.source(module.text)
+
+        def work() -> str | None:
+            was_enough, killer = quick(module, text, functions, stages, collected)
+            return killer if was_enough else whole(module, text, stages, known)
+
+        cpu_seconds = 5.0 + 3.0 * seconds
+        return children.fork(work, cpu_seconds, wall_seconds=30.0 + 4.0 * cpu_seconds)
+
     try:
-        while more or running:
-            while more and len(running) < workers:
-                mutant = next(todo, None)
-                if mutant is None:
-                    more = False
-                    break
+        while True:
+            mutant = next(todo, None) if len(running) < workers else None
+            if mutant is not None:
                 stages, seconds = order.stages(mutant)
-                if not any(stage.tests or stage.seeds for stage in stages):
+                if not stages:
                     yield Result(mutant, None, 0.0)
-                    continue
-                child = _begun(module, mutant, stages, known, seconds)
-                running[child.pid] = (mutant, child)
-            if running:
-                pid, cpu_seconds = _next_ended(running)
-                mutant, child = running.pop(pid)
-                child.end()  # what it began may still be there
-                result = Result(mutant, _killer(child), cpu_seconds)
-                if result.killer is not None:
-                    order.killed_by(result.killer)
-                yield result
+                else:
+                    child = begun(mutant, stages, seconds)
+                    running[child.pid] = (mutant, child)
+                continue
+            if not running:
+                return
+            pid, cpu_seconds = _next_ended(running)
+            mutant, child = running.pop(pid)
+            child.end()  # what it began may still be there
+            result = Result(mutant, _killer(child), cpu_seconds)
+            if result.killer is not None:
+                order.killed_by(result.killer)
+            yield result
     finally:
         for _, child in running.values():
             child.end()
 
 
-def _begun(module: Module, mutant: Mutant, stages: list[Stage], known: frozenset[str], seconds: float) -> Child:
-    text = mutant.source(module.text)
-    cpu_seconds = 5.0 + 3.0 * seconds
-    return trial.fork(
-        lambda: trial.trial(module, text, stages, known),
-        cpu_seconds=cpu_seconds,
-        wall_seconds=30.0 + 4.0 * cpu_seconds,
-    )
-
-
 def _killer(child: Child) -> str | None:
     try:
         killer: str | None = child.result()
-    except trial.ChildEnded:
+    except children.ChildEnded:
         return FORCED
     return killer
 
@@ -121,4 +146,4 @@ def _next_ended(running: dict[int, tuple[Mutant, Child]]) -> tuple[int, float]:
                 return pid, usage.ru_utime + usage.ru_stime
             if running[pid][1].overdue():
                 running[pid][1].end()
-        time.sleep(0.005)
+        time.sleep(0.002)
