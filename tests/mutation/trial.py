@@ -115,6 +115,7 @@ def with_tests_collected(work: Callable[[Collected], Any], paths: Sequence[str] 
     )
     hypothesis.settings.load_profile("mutation")  # the tests' own profile builds upon it
     done: list[Any] = []
+    raised: list[BaseException] = []
     first = FirstFailure()
 
     class Instead:
@@ -127,10 +128,15 @@ def with_tests_collected(work: Callable[[Collected], Any], paths: Sequence[str] 
         def pytest_runtestloop(self, session: pytest.Session) -> bool:
             importlib.import_module("simulation.trial")
             gc.collect()
-            done.append(work(Collected({item.nodeid: item for item in session.items}, first)))
+            try:
+                done.append(work(Collected({item.nodeid: item for item in session.items}, first)))
+            except BaseException as error:  # noqa: BLE001 - pytest would make an error of its own of it
+                raised.append(error)
             return True
 
     code = run_pytest(paths, "--capture=no", plugins=[Instead(), first])
+    if raised:
+        raise raised[0]
     if not done:
         raise RuntimeError(f"the tests cannot be collected: {first.failed or code}")
     return done[0]
@@ -182,8 +188,13 @@ def whole(module: Module, text: str, stages: Sequence[Stage], known: frozenset[s
 
 
 def _killing_history(stage: Stage) -> str | None:
-    for seed in stage.seeds:
+    if not stage.seeds:
+        return None
+    try:
         by_chance: Callable[[int], object] = importlib.import_module("simulation.trial").by_chance
+    except Exception:  # noqa: BLE001 - whatever the mutant breaks
+        return "histories (importing)"
+    for seed in stage.seeds:
         if by_chance(seed) is not None:
             return f"history {seed}"
     return None
