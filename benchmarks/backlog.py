@@ -8,8 +8,8 @@ deployed by default, and a token bucket of 50, for which SubmitConcurrency is ra
 The processor time of each part of the local stack is shown: everything shares the same few cores, which Lambda,
 DynamoDB and S3 do not, and the emulator is one process of Python, which has no more than one of them. So all is shown
 on virtual time too (`benchmarks.virtual_backlog`), where a POST's way to the service differs by some tenth of a second
-from one to the next: a sliding window cannot be used as far there. Beside it a plain baseline (`benchmarks.baseline`) with 200
-images.
+from one to the next: a sliding window cannot be used as far there. Beside it a plain baseline (`benchmarks.baseline`)
+with 200 images.
 """
 
 from __future__ import annotations
