@@ -4,6 +4,7 @@ TextdropError
 ├── SettingsError             the deployment is wrong; nothing is tried until it is mended
 ├── Refusal                   this document cannot be recognised; never again, and the user is told why
 ├── ObjectGone                the source is no longer there
+├── CannotRender              an output cannot be made of this document: a warning says why
 ├── OcrError                  the OCR service, or the way to it
 │   ├── OcrUnreachable        nothing was sent: again, after a backoff
 │   ├── OcrUnavailable        the service itself answered that it failed: again, after a backoff
@@ -74,6 +75,13 @@ class Refusal(TextdropError):
 
 class ObjectGone(TextdropError):
     """The version of the object that was uploaded is no longer in the bucket."""
+
+
+class CannotRender(TextdropError):
+    """An output cannot be made of this document, and trying again cannot help.
+
+    The message is shown to the user after "There is no …:": a plain sentence without any of the document's text.
+    """
 
 
 class StoreUnavailable(TextdropError):
