@@ -67,7 +67,7 @@ class Imported:
     foreign: dict[str, str]
 
 
-@pytest.fixture(scope="session", params=["SubmitFunction", "PollFunction", "ReconcileFunction"])
+@pytest.fixture(scope="session", params=["SubmitFunction", "PollFunction", "RenderFunction", "ReconcileFunction"])
 def imported(
     request: pytest.FixtureRequest, template: Template, built_layers: list[Path], layers_python: Path
 ) -> Imported:

@@ -339,6 +339,7 @@ def test_outputs_say_all_that_a_user_carries_on_with(template: Template) -> None
         "UploadsDeadLetterQueueUrl",
         "SubmitFunctionName",
         "PollFunctionName",
+        "RenderFunctionName",
         "ReconcileFunctionName",
     } <= set(template.outputs)
     for name, output in template.outputs.items():

@@ -1,4 +1,4 @@
-"""Outputs that are asked for: made by the render function before the delivery goes on, or a warning; never a lost text."""
+"""Outputs that are asked for: made by the render function before delivery goes on, or a warning; never a lost text."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def test_all_that_is_asked_for_is_there_when_the_one_notice_comes() -> None:
     world = World()
     document = world.upload("a/scan.pdf", b"pages:3", ALL)
     world.run()
-    assert published(world, "a/scan.pdf") == TEXT_ALONE | RENDERED | {
-        f".tables/000{page}-01.csv" for page in (1, 2, 3)
-    }
+    assert published(world, "a/scan.pdf") == TEXT_ALONE | RENDERED | {f".tables/000{page}-01.csv" for page in (1, 2, 3)}
     notice = notice_of(world, document)
     assert {name: place["key"] for name, place in notice["files"].items() if name != "tables"} == {
         "text": "a/scan.pdf.txt",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from textdrop.core import observations as see
-from textdrop.core import problems
+from textdrop.core import problems, renderings
 from textdrop.core.documents import Document, DocumentState, DueKind, OperationState, Outcome, Problem, Step
 from textdrop.core.errors import SKIPPED, Reason
 from textdrop.core.policy import Policy
@@ -63,7 +63,7 @@ def _rendering_over(row: Document, policy: Policy, now: float) -> bool:
 
 
 def _rendering_given_up(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
-    missing = tuple(problems.not_rendered(output, row.attempts) for output in row.to_render)
+    missing = tuple(renderings.given_up(output, row.attempts) for output in row.to_render)
     return replace(
         row,
         rev=row.rev + 1,

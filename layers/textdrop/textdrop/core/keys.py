@@ -11,7 +11,7 @@ OWN_FOLDER = ".textdrop/"
 TEXT, JSON, ERROR = ".txt", ".ocr.json", ".error.json"
 MARKDOWN, SEARCHABLE_PDF, WORKBOOK = ".md", ".searchable.pdf", ".tables.xlsx"
 SUFFIXES = (TEXT, JSON, ERROR, MARKDOWN, SEARCHABLE_PDF, WORKBOOK)
-"""No suffix is the end of another, nor of a table's, so `key + suffix` is different for every pair of key and suffix."""
+"""No suffix is the end of another, nor of a table's: `key + suffix` is different for every pair of key and suffix."""
 
 TABLES = ".tables/"
 """What the suffixes of the tables' CSV files begin with; see `table`."""
@@ -100,7 +100,7 @@ def tables(document: Document) -> int:
 
 def can_be_published(key: str) -> bool:
     """Whether the upload's own name can carry every suffix: it is short enough, and not within our own folder."""
-    longest = max(len(suffix) for suffix in (*SUFFIXES, table(1, 1)))
+    longest = max(len(suffix) for suffix in (*SUFFIXES, table(9_999, 999)))
     return len(key.encode("utf-8", "surrogatepass")) + longest <= MAX_KEY_BYTES and not key.startswith(OWN_FOLDER)
 
 
@@ -113,6 +113,4 @@ def files(document: Document, published: bool) -> dict[str, str]:
     """Where the files of a document with an outcome are: suffix → key in the results bucket; `TABLES` → what the keys
     of its tables' CSV files begin with, if it has any."""
     there = suffixes_of(document) + ((TABLES,) if tables(document) else ())
-    return {
-        suffix: document.source.key + suffix if published else own(document.id, suffix) for suffix in there
-    }
+    return {suffix: document.source.key + suffix if published else own(document.id, suffix) for suffix in there}

@@ -86,7 +86,8 @@ EXPLICIT_LANGUAGE_MODELS = (*RUSSIAN_ENGLISH_MODELS, "license-plates")
 def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: str = "") -> Options:
     """The options of a document. The others are the stack's parameters; metadata goes before them.
 
-    Languages and outputs stand apart by spaces or commas. Raises Refusal (`invalid_options`) that names the allowed values.
+    Languages and outputs stand apart by spaces or commas. Raises Refusal (`invalid_options`), which names what
+    is allowed.
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
     if unknown:
@@ -105,7 +106,7 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: st
     except Refusal as refusal:
         if any(name in metadata for name in NAMES):
             raise
-        where = "The upload names no options: correct the stack's parameters Languages, Model and Outputs, then upload again."
+        where = "The upload names no options: correct the stack's parameters Languages and Model, then upload again."
         raise _invalid(refusal.what, f"{where} {refusal.advice}") from None
     return Options(
         languages=codes,

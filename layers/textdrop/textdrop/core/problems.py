@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from textdrop.core.documents import Operation, Output, Problem, Rendering
+from textdrop.core.documents import Operation, Problem
 from textdrop.core.errors import Reason, Refusal, Trace
 
 UPLOAD_AGAIN = "Upload the file again."
@@ -31,12 +31,6 @@ def delivery_worn_out(attempts: int) -> Problem:
         f"Writing the result broke off {attempts} times. The pages as received are kept in the results bucket.",
         "Raise the poll function's memory or timeout, then upload the file again.",
     )
-
-
-def not_rendered(output: Output, attempts: int) -> Rendering:
-    """The render function never came to an end with this output."""
-    why = f"making it broke off {attempts} times" if attempts else "it could not be made in time"
-    return Rendering(output, warnings=(f"There is no {output.value}: {why}.",))
 
 
 def unconfirmed(unknowns: int, client_request_id: str = "") -> Problem:

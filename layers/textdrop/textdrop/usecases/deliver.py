@@ -116,7 +116,7 @@ def _publish(ports: DeliverPorts, document: Document, deadline: float) -> None:
             newest = replace(newest, has_tables=True)
         for suffix in shown:
             _show(ports, winner, suffix, source.key + suffix, deadline)
-        # Tables have files without number, so those of another document are looked for; but only where there may be any.
+        # Another document may have had any number of tables, so they are looked for; but only where there may be some.
         stale = (*keys.SUFFIXES, *(_tables(ports, source.key) if newest.has_tables else ()))
         in_time(ports, deadline)
         ports.results.delete([source.key + suffix for suffix in stale if suffix not in shown])

@@ -15,6 +15,7 @@ from textdrop.core.documents import Document, Operation, Output, Rendering, Resu
 from textdrop.core.errors import CannotRender, ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.core.observations import Rendered, RenderingTaken
 from textdrop.core.pages import RecognisedPage
+from textdrop.core.renderings import missing
 from textdrop.ports import RenderPorts
 from textdrop.usecases.assemble import stored_pages
 from textdrop.usecases.deliver import NotOurs, begin, finish, return_later
@@ -69,16 +70,12 @@ def _tried(ports: RenderPorts, document: Document, output: Output, deadline: flo
         except (StoreUnavailable, NotOurs):
             raise
         except CannotRender as error:
-            return _missing(output, str(error))
+            return missing(output, str(error))
         except NoTimeLeft:
-            return _missing(output, "it takes longer than the render function has.")
+            return missing(output, "it takes longer than the render function has.")
         except Exception as error:  # noqa: BLE001 - whatever a file does to a library: a warning, never a lost text
             ports.journal.failed("output_failed", error, document=document.id, output=output.value)
-    return _missing(output, f"making it failed {TRIES} times.")
-
-
-def _missing(output: Output, why: str) -> Rendering:
-    return Rendering(output, warnings=(f"There is no {output.value}: {why}",))
+    return missing(output, f"making it failed {TRIES} times.")
 
 
 def _make(ports: RenderPorts, document: Document, output: Output, deadline: float) -> Rendering:
@@ -92,9 +89,7 @@ def _make(ports: RenderPorts, document: Document, output: Output, deadline: floa
             return _searchable_pdf(ports, document, operations, deadline)
 
 
-def _markdown(
-    ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float
-) -> Rendering:
+def _markdown(ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float) -> Rendering:
     text = "".join(ports.renderers.markdown(_pages(ports, operations, deadline)))
     in_time(ports, deadline)
     key = keys.own(document.id, keys.MARKDOWN)
@@ -112,7 +107,7 @@ def _tables(ports: RenderPorts, document: Document, operations: Sequence[Operati
         pages.add(page)
     if not made:
         model = document.options.model if document.options else ""
-        return _missing(Output.TABLES, ports.renderers.no_tables(model))
+        return missing(Output.TABLES, ports.renderers.no_tables(model))
     with_tables = [operation for operation in operations if operation.page in pages]
     with tempfile.TemporaryFile() as file:
         ports.renderers.workbook(_pages(ports, with_tables, deadline), file)

@@ -159,9 +159,7 @@ class DynamoNewestUploads:
         return items.to_newest(written.item)
 
     def expect_tables(self, source: Source) -> None:
-        self._table.update(
-            items.newest_key(key_id(source)), "SET #has_tables = :yes", EXISTS, {"yes": attribute(True)}
-        )
+        self._table.update(items.newest_key(key_id(source)), "SET #has_tables = :yes", EXISTS, {"yes": attribute(True)})
 
     def read(self, source: Source) -> Newest | None:
         stored = self._table.read(items.newest_key(key_id(source)))

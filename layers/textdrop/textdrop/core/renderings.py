@@ -1,0 +1,15 @@
+"""What is said of outputs that are missing."""
+
+from __future__ import annotations
+
+from textdrop.core.documents import Output, Rendering
+
+
+def missing(output: Output, why: str) -> Rendering:
+    """There is no such output; `why` ends the sentence, in plain words and without any of the document's text."""
+    return Rendering(output, warnings=(f"There is no {output.value}: {why}",))
+
+
+def given_up(output: Output, attempts: int) -> Rendering:
+    """The render function never came to an end with this output, in so many goes that died."""
+    return missing(output, f"making it broke off {attempts} times." if attempts else "it could not be made in time.")
