@@ -36,7 +36,7 @@ def listed(value: Any) -> list[Any]:
 def events(template: Template, kind: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each event source of a kind: its function's properties and its own."""
     for function in template.functions().values():
-        for event in function["Events"].values():
+        for event in function.get("Events", {}).values():
             if event["Type"] == kind:
                 yield function, event["Properties"]
 
