@@ -28,7 +28,7 @@ class Marker:
 _FORMS = (
     (Kind.BULLET, re.compile(r"[•◦▪▫■●○‣⁃∙➢➤►▸❖◆◇]\s*")),
     (Kind.DASH, re.compile(r"[-–]\s+(?=\S)")),
-    (Kind.NUMBER, re.compile(r"\d{1,3}[.)]\s+(?=\S)")),
+    (Kind.NUMBER, re.compile(r"(?:0|[1-9][0-9]{0,2})[.)]\s+(?=\S)")),
     (Kind.LETTER, re.compile(r"(?:\((?:[^\W\d_]|\d{1,2}|[ivx]{2,4})\)|(?:[^\W\d_]|[ivx]{2,4})\))\s+(?=\S)")),
 )
 # In a block that the service calls a list these are bullets too; elsewhere they are footnotes, dialogue, decimals.

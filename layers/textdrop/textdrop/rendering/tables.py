@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 from textdrop.core.pages import Cell, RecognisedPage, Table
@@ -86,20 +87,21 @@ def _below(upper: str, lower: str) -> str:
 
 def _merges(cells: list[Cell], places: list[list[str]]) -> Iterator[Merge]:
     """The spans that can be shown: nothing else stands in their places, and none overlaps one before it."""
-    taken: set[tuple[int, int]] = {(cell["row"], cell["column"]) for cell in cells}
+    taken = {(cell["row"], cell["column"]) for cell in cells}
+    unclaimed = len(places) * len(places[0])
     for cell in cells:
+        first = (cell["row"], cell["column"])
         last_row = min(cell["row"] + cell["row_span"], len(places)) - 1
         last_column = min(cell["column"] + cell["column_span"], len(places[0])) - 1
-        merge = Merge(cell["row"], cell["column"], last_row, last_column)
-        covered = {
-            (row, column)
-            for row in range(merge.row, last_row + 1)
-            for column in range(merge.column, last_column + 1)
-            if (row, column) != (merge.row, merge.column)
-        }
-        if covered and taken.isdisjoint(covered):
+        if first == (last_row, last_column):
+            continue
+        unclaimed -= (last_row - cell["row"] + 1) * (last_column - cell["column"] + 1)
+        if unclaimed < 0:
+            return  # so they overlap, and looking at each place of each could take for ever
+        covered = set(product(range(cell["row"], last_row + 1), range(cell["column"], last_column + 1))) - {first}
+        if taken.isdisjoint(covered):
             taken |= covered
-            yield merge
+            yield Merge(*first, last_row, last_column)
 
 
 def _side_by_side(cells: list[Cell]) -> list[list[str]]:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from textdrop.core.pages import RecognisedPage
-from textdrop.rendering.tables import NumberedTable, numbered_tables
+from textdrop.rendering.tables import Grid, NumberedTable, numbered_tables
 
 if TYPE_CHECKING:
     import xlsxwriter
@@ -29,8 +29,9 @@ def workbook(pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -
     """Write the workbook into `to`; returns the number of tables. With none, nothing is written, and the answer is 0.
 
     Sheets are named by page and table ("p2 t1"); beyond MAX_SHEETS tables they are "more", with each table under its
-    name. A cell's spans are merged where nothing else stands in them. A text too long for a cell is cut, and says so
-    at its end. Should reading the pages fail, what was written into `to` is of no use.
+    name; a table too long for a sheet goes on in the next. A cell's spans are merged where nothing else stands in them.
+    A text too long for a cell is cut, and says so at its end. Should reading the pages fail, what was written into `to`
+    is of no use.
     """
     tables = numbered_tables(pages)
     first = next(tables, None)
@@ -65,30 +66,36 @@ class _Writer:
     def add(self, table: NumberedTable, *, alone: bool) -> None:
         """Afterwards the table is in the workbook: on a sheet of its own, or below the ones before."""
         name = f"p{table.page} t{table.table}"
-        if alone:
-            sheet = self._book.add_worksheet(name)
-            self._set_widths(sheet, table.grid.rows)
-            self._write(sheet, table, 0)
+        if alone or len(table.grid.rows) >= MAX_ROWS:
+            self._add_sheets(name, table.grid)
             return
         if self._more is None or self._next_row + 1 + len(table.grid.rows) > MAX_ROWS:
             self._mores += 1
             self._next_row = 0
             self._more = self._book.add_worksheet("more" if self._mores == 1 else f"more {self._mores}")
         self._more.write_string(self._next_row, 0, name)
-        self._write(self._more, table, self._next_row + 1)
+        self._write(self._more, table.grid, self._next_row + 1)
         self._next_row += len(table.grid.rows) + 2
 
-    def _write(self, sheet: Any, table: NumberedTable, top: int) -> None:
-        for row, texts in enumerate(table.grid.rows[: MAX_ROWS - top], top):
+    def _add_sheets(self, name: str, grid: Grid) -> None:
+        """A sheet, or as many as a table needs that is too long for one; spans are merged on the first."""
+        for part, first in enumerate(range(0, len(grid.rows), MAX_ROWS), 1):
+            rows = grid.rows[first : first + MAX_ROWS]
+            sheet = self._book.add_worksheet(name if part == 1 else f"{name} ({part})")
+            self._set_widths(sheet, rows)
+            merges = tuple(merge for merge in grid.merges if merge.last_row < MAX_ROWS) if part == 1 else ()
+            self._write(sheet, Grid(rows, merges), 0)
+
+    def _write(self, sheet: Any, grid: Grid, top: int) -> None:
+        for row, texts in enumerate(grid.rows, top):
             for column, text in enumerate(texts):
                 if text:
                     style = self._formats["\n" in text, text.lstrip().startswith(_SIGNS)]
                     sheet.write_string(row, column, cell_text(text), style)
-        # Not by merge_range, which goes back to rows that are on disk already, and takes "=…" for a formula. The grid has
-        # seen to it that no two merges overlap.
-        for merge in table.grid.merges:
-            if merge.last_row + top < MAX_ROWS:
-                sheet.merge.append([merge.row + top, merge.column, merge.last_row + top, merge.last_column])
+        # Not by merge_range, which goes back to rows that are on disk already, and takes "=…" for a formula. The grid
+        # has seen to it that no two merges overlap.
+        for merge in grid.merges:
+            sheet.merge.append([merge.row + top, merge.column, merge.last_row + top, merge.last_column])
 
     @staticmethod
     def _set_widths(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
