@@ -51,4 +51,4 @@ def _searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryI
 
 
 def _no_tables(model: str) -> str:
-    return f"none was found with the model {model}."
+    return f"No tables were found with the model {model}."

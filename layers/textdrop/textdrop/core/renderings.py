@@ -5,9 +5,16 @@ from __future__ import annotations
 from textdrop.core.documents import Output, Rendering
 
 
+_NONE = {
+    Output.MARKDOWN: "There is no Markdown",
+    Output.TABLES: "There are no tables",
+    Output.SEARCHABLE_PDF: "There is no searchable PDF",
+}
+
+
 def missing(output: Output, why: str) -> Rendering:
     """There is no such output; `why` ends the sentence, in plain words and without any of the document's text."""
-    return Rendering(output, warnings=(f"There is no {output.value}: {why}",))
+    return Rendering(output, warnings=(f"{_NONE[output]}: {why}",))
 
 
 def given_up(output: Output, attempts: int) -> Rendering:

@@ -107,7 +107,7 @@ def _tables(ports: RenderPorts, document: Document, operations: Sequence[Operati
         pages.add(page)
     if not made:
         model = document.options.model if document.options else ""
-        return missing(Output.TABLES, ports.renderers.no_tables(model))
+        return Rendering(Output.TABLES, warnings=(ports.renderers.no_tables(model),))
     with_tables = [operation for operation in operations if operation.page in pages]
     with tempfile.TemporaryFile() as file:
         ports.renderers.workbook(_pages(ports, with_tables, deadline), file)
