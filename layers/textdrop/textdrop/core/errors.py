@@ -80,7 +80,7 @@ class ObjectGone(TextdropError):
 class CannotRender(TextdropError):
     """An output cannot be made of this document, and trying again cannot help.
 
-    The message is shown to the user after "There is no searchable PDF:": a plain sentence without any of the document's text.
+    The message is shown to the user after "There is no searchable PDF:": plain words, none of the document's text.
     """
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textdrop.core.documents import Output, Rendering
 
-
 _NONE = {
     Output.MARKDOWN: "There is no Markdown",
     Output.TABLES: "There are no tables",
