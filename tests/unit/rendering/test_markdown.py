@@ -210,7 +210,7 @@ def test_headers_stand_first_and_footnotes_and_footers_last() -> None:
 
 
 def test_a_page_without_blocks_is_made_from_its_text() -> None:
-    made = page()
+    made = page(block("", "picture"))
     made["text"] = "Первая строка\nпродолжение\n\n* второй абзац"
     assert body(made) == "Первая строка продолжение\n\n\\* второй абзац"
 

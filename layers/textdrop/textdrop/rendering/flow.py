@@ -41,7 +41,8 @@ def flow(number: int, page: RecognisedPage, furniture: Furniture) -> list[Passag
     end of a column cuts is one. Headers and footers that `furniture` knows already are left out.
     """
     box_of = box_reader(page)
-    blocks = [_Lines.of(block, box_of) for block in page["blocks"] or _blocks_of_text(page["text"])]
+    has_lines = any(block["lines"] for block in page["blocks"])
+    blocks = [_Lines.of(block, box_of) for block in (page["blocks"] if has_lines else _blocks_of_text(page["text"]))]
     columns = Columns(block.lines for block in blocks if block.kind in _RUNNING)
     order: dict[str, list[_Piece | Grid]] = {"header": [], "body": [], "footnote": [], "footer": []}
     last: _Piece | None = None
