@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textdrop.core.pages import RecognisedPage
@@ -210,7 +210,7 @@ def test_headers_stand_first_and_footnotes_and_footers_last() -> None:
 
 
 def test_a_page_without_blocks_is_made_from_its_text() -> None:
-    made = page()
+    made = page(block("", "picture"))
     made["text"] = "Первая строка\nпродолжение\n\n* второй абзац"
     assert body(made) == "Первая строка продолжение\n\n\\* второй абзац"
 
@@ -228,6 +228,7 @@ WORD = st.text(st.sampled_from("abZЯжё012-–.,;:()*_#<&|\\`•\xad"), min_si
 LINES = st.lists(st.lists(WORD, min_size=1, max_size=5).map(" ".join), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(KINDS), LINES, st.integers(0, 600), st.integers(0, 900)), max_size=5),
     st.sampled_from([0, 90, 180, 270]),

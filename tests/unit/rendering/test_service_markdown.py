@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textdrop.rendering.markdown import markdown
+from textdrop.rendering.service_markdown import harmless
 from unit.rendering.set_page import block, page
 from unit.rendering.shown import Shown, shown
 
@@ -100,6 +101,12 @@ HOSTILE = [
     "x\n===\n<b>",
     "    <script>",
     "a\r```\rb",
+    "```\n   ```\n<script>",
+    "```\n    ```\n<script>",
+    "````\n```\n<script>",
+    "~~~\n```\n~~~~\n<script>",
+    "a <b>",
+    "a <s>struck",
 ]
 
 
@@ -135,6 +142,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_any_markdown_only_shows_text(text: str) -> None:
     assert_inert(text)
@@ -149,6 +157,28 @@ def assert_inert(text: str) -> None:
         assert name != "style" or (value or "").startswith("text-align:")
     assert found.comments == ["page 1", "page 2"]
     assert found.lines[-1] == "The end."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inline ```code``` and `a < b`",
+        "```\nif a < b:\n  - ```\n\tindented\n```",
+        "x <sub>1</sub> and <b>bold</b><br/>",
+    ],
+)
+def test_what_is_harmless_stays(text: str) -> None:
+    assert harmless(text) == text
+
+
+@pytest.mark.parametrize("text", ["a <s>b", "a <s>b\n</s>", "a <s>`</s>` b", "a <s>b</del>", "| a <s>b | c</s> |"])
+def test_nothing_is_struck_out_beyond_its_end(text: str) -> None:
+    assert "s" not in render(text).elements
+
+
+def test_long_runs_take_no_long_time() -> None:
+    for run in ("\n", " ", ">", "- ", "<", "](", "`", "<b>", "<b></b>", "```\n"):
+        assert harmless("x" + run * (200_000 // len(run)) + "x")
 
 
 def test_text_that_looked_like_more_is_still_there() -> None:

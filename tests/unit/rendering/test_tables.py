@@ -218,6 +218,7 @@ ROWS = st.integers(1, 4).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_csv_reads_back(rows: list[list[str]]) -> None:
     read = one_csv(table(rows))
@@ -243,7 +244,7 @@ def test_spans_are_merged_in_the_sheet() -> None:
     assert (sheet["A1"].value, sheet["A1"].data_type, sheet["C1"].value, sheet["A3"].value) == ("=Итого", "s", "x", "y")
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(ROWS)
 def test_a_workbook_reads_back_as_texts(rows: list[list[str]]) -> None:
     expected = grid(table(rows)).rows

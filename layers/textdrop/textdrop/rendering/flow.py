@@ -41,7 +41,8 @@ def flow(number: int, page: RecognisedPage, furniture: Furniture) -> list[Passag
     end of a column cuts is one. Headers and footers that `furniture` knows already are left out.
     """
     box_of = box_reader(page)
-    blocks = [_Lines.of(block, box_of) for block in page["blocks"] or _blocks_of_text(page["text"])]
+    has_lines = any(block["lines"] for block in page["blocks"])
+    blocks = [_Lines.of(block, box_of) for block in (page["blocks"] if has_lines else _blocks_of_text(page["text"]))]
     columns = Columns(block.lines for block in blocks if block.kind in _RUNNING)
     order: dict[str, list[_Piece | Grid]] = {"header": [], "body": [], "footnote": [], "footer": []}
     last: _Piece | None = None
@@ -77,7 +78,7 @@ def _passages(piece: _Piece | Grid, words: frozenset[str]) -> Iterator[Passage |
 @dataclass(frozen=True, slots=True)
 class _Lines:
     """Lines of a block that stand below each other, with nothing between; `words` are the texts and boxes of each
-    line's words."""
+    line's words in a header or footer, of which it matters how far they are apart."""
 
     kind: str
     lines: list[TextLine]
@@ -89,10 +90,10 @@ class _Lines:
         for line in block["lines"]:
             text = one_line(line["text"]) or one_line(" ".join(word["text"] for word in line["words"]))
             if text:
-                words = [(one_line(word["text"]), box_of(word["polygon"])) for word in line["words"]]
-                first = words[0][1].right - words[0][1].left if words else 0
-                made.lines.append(TextLine(text, box_of(line["polygon"]), first))
-                made.words.append(words)
+                first = box_of(line["words"][0]["polygon"]) if line["words"] else None
+                made.lines.append(TextLine(text, box_of(line["polygon"]), first.right - first.left if first else 0))
+                words = line["words"] if made.kind in _FURNITURE else []
+                made.words.append([(one_line(word["text"]), box_of(word["polygon"])) for word in words])
         return made
 
     def apart(self) -> list[str]:

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from textdrop.rendering.hyphenated_words import is_hyphenated
-from textdrop.rendering.plain_text import SOFT_HYPHEN
+from textdrop.rendering.plain_text import SOFT_HYPHEN, one_line
 
 _HYPHENS = ("-", "\N{HYPHEN}", "\N{NON-BREAKING HYPHEN}")
 _CUTS = (SOFT_HYPHEN, "\N{NOT SIGN}")
@@ -44,7 +44,7 @@ def joined(lines: Sequence[str], words: frozenset[str]) -> str:
     text = ""
     for line in lines:
         text = _appended(text, line, words) if text else line
-    return text.replace(SOFT_HYPHEN, "")
+    return one_line(text.replace(SOFT_HYPHEN, ""))
 
 
 def _appended(text: str, line: str, words: frozenset[str]) -> str:

@@ -35,10 +35,10 @@ def box_reader(page: RecognisedPage) -> Callable[[Polygon], Box]:
     width, height, rotate = page["width"], page["height"], page["rotate"]
 
     def box(polygon: Polygon) -> Box:
-        if not polygon or not any(x or y for x, y in polygon):
+        xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
+        if not (any(xs) or any(ys)):
             return Box(0, 0, 0, 0)
-        left, right = min(x for x, _ in polygon), max(x for x, _ in polygon)
-        top, bottom = min(y for _, y in polygon), max(y for _, y in polygon)
+        left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
         if rotate == 90:
             return Box(top, width - right, bottom, width - left)
         if rotate == 180:
