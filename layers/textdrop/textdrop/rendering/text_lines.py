@@ -1,0 +1,243 @@
+"""Where the words of a recognised page stand: lines with a direction, and along each a stretch for every word.
+
+Extraction tools, and readers who select text, make lines out of letters that share a base line and a size. So a line's
+words get one base line and one height, those of the whole line, and each the stretch of it that its own box takes.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterator
+from statistics import median
+from typing import NamedTuple
+
+from textdrop.core.pages import Block, Line, Polygon, RecognisedPage
+
+# Words are parted by this much of the line's height at least, even where their boxes touch.
+_LEAST_GAP = 0.12
+# But a word gives away no more than this much of its own stretch for it.
+_MOST_GIVEN_AWAY = 0.25
+_RIGHT_TO_LEFT = ("R", "AL")
+_SPREAD_OF_A_STRAIGHT_LINE = 0.2
+
+
+class Stretch(NamedTuple):
+    """A word on its line, from `start` to `end`, in pixels from the line's origin; a blank follows it or not.
+
+    `centre` is that of its box, on the page.
+    """
+
+    text: str
+    start: float
+    end: float
+    blank_after: bool
+    centre: tuple[float, float]
+
+
+class PlacedLine(NamedTuple):
+    """`x` and `y`: where its base line begins; (`dx`, `dy`): the unit vector along which it runs; `height` of its
+    letters, which stand at a right angle to the left of it. Pixels of the page, y pointing down."""
+
+    x: float
+    y: float
+    dx: float
+    dy: float
+    height: float
+    stretches: tuple[Stretch, ...]
+
+
+class _Word(NamedTuple):
+    text: str
+    blank_after: bool
+    polygon: Polygon
+
+
+def placed_lines(page: RecognisedPage) -> Iterator[PlacedLine]:
+    """The page's lines, block by block, as the service put them in order; lines without text are left out.
+
+    Text is never left out for the want of a box: words without one share the line's, lines without one the block's.
+    """
+    whole = _rectangle(0, 0, page["width"], page["height"])
+    for block in page["blocks"]:
+        around = block["polygon"] if _is_area(block["polygon"]) else whole
+        for number, line in enumerate(block["lines"]):
+            placed = _placed(line, page["rotate"], _strip(around, number, block))
+            if placed is not None:
+                yield placed
+
+
+def _placed(line: Line, rotate: int, substitute: Polygon) -> PlacedLine | None:
+    words = _words(line)
+    polygon = line["polygon"] if _is_area(line["polygon"]) else substitute
+    if words is None or not all(_is_area(word.polygon) for word in words):
+        words = _evenly_spread(line["text"], polygon, _direction(polygon, [], rotate))
+    if not words:
+        return None
+    direction, is_fitted = _direction(polygon, words, rotate), False
+    if _is_slanted(words, direction):
+        direction, is_fitted = _fitted(words, direction), True
+    dx, dy = direction
+    spans = [_span(word.polygon, direction) for word in words]
+    # Upright boxes around slanted words are too high at both ends: what is usual is nearer to the truth.
+    highest, lowest = (median, median) if is_fitted else (min, max)
+    top, base = highest(span.top for span in spans), lowest(span.base for span in spans)
+    if _runs_right_to_left(words):
+        # The order in which a page shows it: readers turn it round again.
+        order = sorted(range(len(words)), key=lambda index: spans[index].start)
+        spans = [spans[index] for index in order]
+        words = [_Word(_as_shown(words[index].text), True, words[index].polygon) for index in order]
+    origin = min(span.start for span in spans)
+    stretches = _stretches(words, spans, base - top, origin)
+    return PlacedLine(dx * origin - dy * base, dy * origin + dx * base, dx, dy, base - top, stretches)
+
+
+def _words(line: Line) -> list[_Word] | None:
+    """The line's words, and whether a blank stands behind each; None if they are not what the line's text says."""
+    text = " ".join(line["text"].split())
+    words: list[_Word] = []
+    end = 0
+    for word in line["words"]:
+        wanted = " ".join(word["text"].split())
+        start = text.find(wanted, end)
+        if not wanted:
+            continue
+        if start < 0 or text[end:start].strip():
+            return None
+        if words and start == end:
+            words[-1] = words[-1]._replace(blank_after=False)
+        words.append(_Word(wanted, True, word["polygon"]))
+        end = start + len(wanted)
+    return None if text[end:].strip() else words
+
+
+def _evenly_spread(text: str, polygon: Polygon, direction: tuple[float, float]) -> list[_Word]:
+    """Words of the text, each with its share of a line's polygon."""
+    dx, dy = direction
+    span = _span(polygon, direction)
+    words = text.split()
+    letter = (span.end - span.start) / max(sum(map(len, words)) + len(words) - 1, 1)
+    spread, start = [], span.start
+    for word in words:
+        end = start + letter * len(word)
+        corners = ((start, span.top), (end, span.top), (end, span.base), (start, span.base))
+        spread.append(
+            _Word(word, True, [[dx * along - dy * across, dy * along + dx * across] for along, across in corners])
+        )  # type: ignore[list-item]
+        start = end + letter
+    return spread
+
+
+def _direction(polygon: Polygon, words: list[_Word], rotate: int) -> tuple[float, float]:
+    """The unit vector along which the line runs: that side of its polygon which its words follow.
+
+    Polygons should begin at the top left of the text, but those of a turned page may begin at the top left of the page.
+    So where a line has several words, their order tells; else its first side, if that is not simply level; and last the
+    page's turn.
+    """
+    corners = [*polygon, polygon[0]]
+    sides = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in zip(corners, corners[1:], strict=False)]
+    first = _unit(sides[0])
+    wanted = (math.cos(math.radians(rotate)), math.sin(math.radians(rotate)))
+    if len(words) > 1 and not _runs_right_to_left(words):
+        (x1, y1), (x2, y2) = _centre(words[0].polygon), _centre(words[-1].polygon)
+        wanted = _unit((x2 - x1, y2 - y1)) or wanted
+    elif first is not None and first[0] < math.cos(math.pi / 4):
+        wanted = first
+    best = max(range(4), key=lambda index: _cosine(sides[index], wanted))
+    (x1, y1), (x2, y2) = sides[best], sides[best - 2]
+    return _unit((x1 - x2, y1 - y2)) or wanted
+
+
+def _is_slanted(words: list[_Word], direction: tuple[float, float]) -> bool:
+    """Whether the words climb or fall so much along the line that no level strip has a part of each."""
+    spans = [_span(word.polygon, direction) for word in words]
+    common = min(span.base for span in spans) - max(span.top for span in spans)
+    return common < _SPREAD_OF_A_STRAIGHT_LINE * median(span.base - span.top for span in spans)
+
+
+def _fitted(words: list[_Word], direction: tuple[float, float]) -> tuple[float, float]:
+    """The direction, turned so as to follow the words' centres (least squares)."""
+    dx, dy = direction
+    points = [(dx * x + dy * y, dx * y - dy * x) for x, y in (_centre(word.polygon) for word in words)]
+    middle_along = sum(along for along, _ in points) / len(points)
+    middle_across = sum(across for _, across in points) / len(points)
+    spread = sum((along - middle_along) ** 2 for along, _ in points)
+    slope = sum((along - middle_along) * (across - middle_across) for along, across in points) / spread if spread else 0
+    return _unit((dx - slope * dy, dy + slope * dx)) or direction
+
+
+class _Span(NamedTuple):
+    """What a polygon covers, along a direction and across it."""
+
+    start: float
+    end: float
+    top: float
+    base: float
+
+
+def _span(polygon: Polygon, direction: tuple[float, float]) -> _Span:
+    dx, dy = direction
+    along = [dx * x + dy * y for x, y in polygon]
+    across = [dx * y - dy * x for x, y in polygon]
+    return _Span(min(along), max(along), min(across), max(across))
+
+
+def _stretches(words: list[_Word], spans: list[_Span], height: float, origin: float) -> tuple[Stretch, ...]:
+    """Each word up to the end of its box, or a little less far, so that the next one begins behind a gap."""
+    stretches = []
+    for index, (word, span) in enumerate(zip(words, spans, strict=True)):
+        end = span.end
+        following = spans[index + 1].start if index + 1 < len(spans) else math.inf
+        if word.blank_after:
+            gap = min(_LEAST_GAP * height, _MOST_GIVEN_AWAY * (span.end - span.start))
+            end = min(end, following - gap)
+        elif following > span.start and following != math.inf:
+            end = following
+        # A word that begins before the one it follows has a place of its own.
+        if end <= span.start:
+            end = span.end
+        stretches.append(Stretch(word.text, span.start - origin, end - origin, word.blank_after, _centre(word.polygon)))
+    return tuple(stretches)
+
+
+def _runs_right_to_left(words: list[_Word]) -> bool:
+    letters = [unicodedata.bidirectional(character) for word in words for character in word.text]
+    return letters.count("L") < sum(kind in _RIGHT_TO_LEFT for kind in letters)
+
+
+def _as_shown(text: str) -> str:
+    """A word in the order its letters stand on the page, from the left."""
+    return text[::-1] if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text) else text
+
+
+def _strip(around: Polygon, number: int, block: Block) -> Polygon:
+    """The part of the block's box that a line without a box of its own is put into."""
+    left, right = min(x for x, _ in around), max(x for x, _ in around)
+    top, bottom = min(y for _, y in around), max(y for _, y in around)
+    share = (bottom - top) / len(block["lines"])
+    return _rectangle(left, top + share * number, right, top + share * (number + 0.9))
+
+
+def _rectangle(left: float, top: float, right: float, bottom: float) -> Polygon:
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]  # type: ignore[list-item]
+
+
+def _is_area(polygon: Polygon) -> bool:
+    corners = [*polygon, polygon[0]]
+    pairs = zip(corners, corners[1:], strict=False)
+    return len(polygon) == 4 and sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs) != 0
+
+
+def _centre(polygon: Polygon) -> tuple[float, float]:
+    return sum(x for x, _ in polygon) / len(polygon), sum(y for _, y in polygon) / len(polygon)
+
+
+def _unit(vector: tuple[float, float]) -> tuple[float, float] | None:
+    length = math.hypot(*vector)
+    return (vector[0] / length, vector[1] / length) if length else None
+
+
+def _cosine(vector: tuple[float, float], unit: tuple[float, float]) -> float:
+    length = math.hypot(*vector)
+    return (vector[0] * unit[0] + vector[1] * unit[1]) / length if length else -2.0
