@@ -3,8 +3,8 @@
 A composite font (PDF 1.7, 9.7) of two-byte codes that are UTF-16, so any text can be written with it and read out of it
 again; every code has the same glyph, half as wide as the font is high. A document needs one, of some 600 bytes.
 
-The glyph is a line without a width, from corner to corner. It covers nothing, but readers take the place of a letter from
-the extent of its glyph: with a glyph of no extent, pdfium leaves out words of one letter, and finds others flat.
+The glyph is a line without a width, from corner to corner. It covers nothing, but readers take the place of a letter
+from the extent of its glyph: with a glyph of no extent, pdfium leaves out words of one letter, and finds others flat.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ def font_file() -> bytes:
 
 
 def _checksum(padded: bytes) -> int:
-    return sum(struct.unpack(f">{len(padded) // 4}I", padded)) & 0xFFFFFFFF
+    words: tuple[int, ...] = struct.unpack(f">{len(padded) // 4}I", padded)
+    return sum(words) & 0xFFFFFFFF
 
 
 def _utf_16(character: str) -> bytes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from typing import Any
 
-from PIL import Image
 from pikepdf import Array, Name
+from PIL import Image
 
 from textdrop.core.errors import NotRenderable
 from textdrop.rendering.exif_orientation import exif_orientation
@@ -37,7 +38,7 @@ def jpeg_picture(content: bytes) -> Picture:
         components = _COMPONENTS.get(image.mode, 0)
         if components == 0:
             raise NotRenderable("The JPEG image is of a kind that a PDF cannot hold.")
-        entries = {"/Filter": Name.DCTDecode}
+        entries: dict[str, Any] = {"/Filter": Name.DCTDecode}
         if components == 4 and "adobe" in image.info:
             # Adobe's programs store how much light is left and not how much ink there is.
             entries["/Decode"] = Array([1, 0] * 4)

@@ -25,7 +25,7 @@ from textdrop.core.errors import NotRenderable
 from textdrop.core.pages import RecognisedPage
 from textdrop.rendering.glyphless_font import GlyphlessFont
 from textdrop.rendering.opening import opened
-from textdrop.rendering.page_content import Cleaning, free_name, cleaned, content_streams, joined
+from textdrop.rendering.page_content import Cleaning, cleaned, content_streams, free_name, joined
 from textdrop.rendering.page_geometry import pixels_to_page, quarter_turns, visible_box
 from textdrop.rendering.rendered import Rendered
 from textdrop.rendering.seen_places import SeenPlaces
@@ -46,8 +46,8 @@ _RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
 _MOST_NUMBERS = 10
 
 _UNPROTECTED = (
-    "The PDF was protected by its owner against printing, copying or changes. The searchable PDF is not: its text could "
-    "not be copied otherwise."
+    "The PDF was protected by its owner against printing, copying or changes. The searchable PDF is not: its text "
+    "could not be copied otherwise."
 )
 _SIGNED = "The PDF is signed. Its signatures hold for the file as it was uploaded, and not for the searchable PDF."
 _MENDED = "The PDF was damaged; the searchable PDF is what could be mended."
@@ -62,8 +62,8 @@ class _Became(StrEnum):
     NO_SIZE = "without recognised text in the searchable PDF: the size of what was recognised is not known"
     DAMAGED = "without recognised text in the searchable PDF: the PDF is damaged there"
     NOT_LOOKED_THROUGH = (
-        "in the searchable PDF as they were, with the recognised text over them: they are too large to find out whether "
-        "they have text of their own, so it may be there twice"
+        "in the searchable PDF as drawn, with the recognised text over it: it is too much to find out whether there is "
+        "text among it, so some text may be there twice"
     )
 
 
@@ -172,7 +172,8 @@ def _fonts(page: pikepdf.Object, resources: Any) -> pikepdf.Object:
         resources = page.Resources
     if _entry(resources, "/Font") is None:
         resources.Font = Dictionary()
-    return resources.Font
+    fonts: pikepdf.Object = resources.Font
+    return fonts
 
 
 def _entry(resources: Any, kind: str) -> Any:

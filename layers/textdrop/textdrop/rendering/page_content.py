@@ -81,7 +81,7 @@ def drawn_names(operators: bytes) -> Iterator[str]:
 
 
 def cleaned(
-    document: pikepdf.Pdf, content: pikepdf.Object, resources: pikepdf.Object | None, cleaning: Cleaning
+    document: pikepdf.Pdf, content: pikepdf.Object | pikepdf.Page, resources: pikepdf.Object | None, cleaning: Cleaning
 ) -> bytes:
     """The operators of `content` without the unseen text, packed.
 

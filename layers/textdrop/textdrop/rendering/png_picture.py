@@ -1,10 +1,10 @@
 """A PNG as a picture of a PDF: the same pixels, where possible by the same data.
 
-The data of a PNG that is not interlaced and has no alpha channel is what a PDF calls Flate with PNG predictors (PDF 1.7,
-7.4.4.4). Of others the pixels are unpacked, parted in colours and alpha, and packed again.
+The data of a PNG that is not interlaced and has no alpha channel is what a PDF calls Flate with PNG predictors
+(PDF 1.7, 7.4.4.4). Of others the pixels are unpacked, parted in colours and alpha, and packed again.
 
-Pillow unpacks them. It keeps eight bits of sixteen, but the filters of a PNG work on bytes: so pixels of sixteen bits are
-read as those of twice as many channels of eight, or twice, once for the upper and once for the lower halves.
+Pillow unpacks them. It keeps eight bits of sixteen, but the filters of a PNG work on bytes: so pixels of sixteen bits
+are read as those of twice as many channels of eight, or twice, once for the upper and once for the lower halves.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import zlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from PIL import Image
 from pikepdf import Array
+from PIL import Image
 
 from textdrop.core.errors import NotRenderable
 from textdrop.rendering.exif_orientation import exif_orientation
@@ -150,9 +150,9 @@ def _of_sixteen_bits(png: _Png) -> Picture:
         picture = _packed(halves, 1, 16)
         return replace(picture, entries=picture.entries | _colour_that_is_transparent(png, 1))
     if png.colour == GREY_ALPHA:
-        upper, lower, upper_alpha, lower_alpha = _unpacked(png, 8, COLOUR_ALPHA).split()
-        alpha = _packed(Image.merge("LA", (upper_alpha, lower_alpha)), 1, 16)
-        return replace(_packed(Image.merge("LA", (upper, lower)), 1, 16), alpha=alpha)
+        upper, lower, *halves_of_alpha = _unpacked(png, 8, COLOUR_ALPHA).split()
+        grey = _packed(Image.merge("LA", (upper, lower)), 1, 16)
+        return replace(grey, alpha=_packed(Image.merge("LA", halves_of_alpha), 1, 16))
     upper_half, lower_half = (_unpacked(png, 16, png.colour, order) for order in ("B", "L"))
     colours = bytearray(6 * png.width * png.height)
     colours[0::2] = upper_half.convert("RGB").tobytes()

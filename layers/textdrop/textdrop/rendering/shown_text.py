@@ -22,6 +22,8 @@ MOVING = "q Q cm Do BT ET Tf Tm Td TD T* TL Tc Tw Tz Ts Tr Tj TJ ' \" gs"
 SHOWING = frozenset({"Tj", "TJ", "'", '"'})
 _PLACING = frozenset({"BT", "ET", "Tm", "Td", "TD", "T*", "'", '"'})
 
+_Content = pikepdf.Object | pikepdf.Page
+
 _MAX_DEPTH = 12
 _MOST_DRAWN = 2_000
 # Letters reach from a little below the base line to the size above it.
@@ -55,17 +57,17 @@ class _State:
 
 
 def text_of_page(
-    content: pikepdf.Object, operators: bytes, resources: pikepdf.Object | None, fonts: dict[Any, LettersOfFont]
+    page: pikepdf.Page, operators: bytes, resources: pikepdf.Object | None, fonts: dict[Any, LettersOfFont]
 ) -> tuple[list[SeenText], Cleaning]:
     """The text that can be seen on a page, and how its unseen text is taken out.
 
-    `content` is a stream of the page's operators, `operators` the same unpacked; `fonts` is kept from page to page.
+    `operators` are those of the page, unpacked; `fonts` is kept from page to page.
     Raises TextTooLong, and what pikepdf raises.
     """
     walk = _Walk(fonts)
     if not walk.may_show_text(operators, resources, 0):
         return [], Cleaning()
-    return walk.seen, walk.follow(content, resources, _State(IDENTITY), 0)
+    return walk.seen, walk.follow(page, resources, _State(IDENTITY), 0)
 
 
 class _Walk:
@@ -91,7 +93,7 @@ class _Walk:
             self._without_text.add(form.objgen)
         return False
 
-    def follow(self, content: pikepdf.Object, resources: pikepdf.Object | None, state: _State, depth: int) -> Cleaning:
+    def follow(self, content: _Content, resources: pikepdf.Object | None, state: _State, depth: int) -> Cleaning:
         """Adds what the operators show to what is seen; how their unseen text is taken out."""
         cleaning = Cleaning()
         saved: list[_State] = []
@@ -188,7 +190,7 @@ class _Walk:
             state.font, state.size = self._font(font[0]), _number(font[1])
 
 
-def _instructions(content: pikepdf.Object) -> Iterable[tuple[Any, Any]]:
+def _instructions(content: _Content) -> Iterable[tuple[Any, Any]]:
     return pikepdf.parse_content_stream(content, MOVING)  # type: ignore[return-value]
 
 

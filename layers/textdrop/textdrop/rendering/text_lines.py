@@ -6,13 +6,14 @@ words get one base line and one height, those of the whole line, and each the st
 
 from __future__ import annotations
 
+import itertools
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from textdrop.core.pages import Block, Line, Polygon, RecognisedPage
+from textdrop.core.pages import Block, Line, RecognisedPage
 
 # Words are parted by this much of the line's height at least, even where their boxes touch.
 _LEAST_GAP = 0.12
@@ -20,6 +21,9 @@ _LEAST_GAP = 0.12
 _MOST_GIVEN_AWAY = 0.25
 _RIGHT_TO_LEFT = ("R", "AL")
 _SPREAD_OF_A_STRAIGHT_LINE = 0.2
+
+
+Corners = Sequence[Sequence[float]]
 
 
 class Stretch(NamedTuple):
@@ -50,7 +54,7 @@ class PlacedLine(NamedTuple):
 class _Word(NamedTuple):
     text: str
     blank_after: bool
-    polygon: Polygon
+    polygon: Corners
 
 
 def placed_lines(page: RecognisedPage) -> Iterator[PlacedLine]:
@@ -67,7 +71,7 @@ def placed_lines(page: RecognisedPage) -> Iterator[PlacedLine]:
                 yield placed
 
 
-def _placed(line: Line, rotate: int, substitute: Polygon) -> PlacedLine | None:
+def _placed(line: Line, rotate: int, substitute: Corners) -> PlacedLine | None:
     words = _words(line)
     polygon = line["polygon"] if _is_area(line["polygon"]) else substitute
     if words is None or not all(_is_area(word.polygon) for word in words):
@@ -111,7 +115,7 @@ def _words(line: Line) -> list[_Word] | None:
     return None if text[end:].strip() else words
 
 
-def _evenly_spread(text: str, polygon: Polygon, direction: tuple[float, float]) -> list[_Word]:
+def _evenly_spread(text: str, polygon: Corners, direction: tuple[float, float]) -> list[_Word]:
     """Words of the text, each with its share of a line's polygon."""
     dx, dy = direction
     span = _span(polygon, direction)
@@ -123,12 +127,12 @@ def _evenly_spread(text: str, polygon: Polygon, direction: tuple[float, float]) 
         corners = ((start, span.top), (end, span.top), (end, span.base), (start, span.base))
         spread.append(
             _Word(word, True, [[dx * along - dy * across, dy * along + dx * across] for along, across in corners])
-        )  # type: ignore[list-item]
+        )
         start = end + letter
     return spread
 
 
-def _direction(polygon: Polygon, words: list[_Word], rotate: int) -> tuple[float, float]:
+def _direction(polygon: Corners, words: list[_Word], rotate: int) -> tuple[float, float]:
     """The unit vector along which the line runs: that side of its polygon which its words follow.
 
     Polygons should begin at the top left of the text, but those of a turned page may begin at the top left of the page.
@@ -136,7 +140,7 @@ def _direction(polygon: Polygon, words: list[_Word], rotate: int) -> tuple[float
     page's turn.
     """
     corners = [*polygon, polygon[0]]
-    sides = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in zip(corners, corners[1:], strict=False)]
+    sides = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in itertools.pairwise(corners)]
     first = _unit(sides[0])
     wanted = (math.cos(math.radians(rotate)), math.sin(math.radians(rotate)))
     if len(words) > 1 and not _runs_right_to_left(words):
@@ -176,7 +180,7 @@ class _Span(NamedTuple):
     base: float
 
 
-def _span(polygon: Polygon, direction: tuple[float, float]) -> _Span:
+def _span(polygon: Corners, direction: tuple[float, float]) -> _Span:
     dx, dy = direction
     along = [dx * x + dy * y for x, y in polygon]
     across = [dx * y - dy * x for x, y in polygon]
@@ -211,7 +215,7 @@ def _as_shown(text: str) -> str:
     return text[::-1] if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text) else text
 
 
-def _strip(around: Polygon, number: int, block: Block) -> Polygon:
+def _strip(around: Corners, number: int, block: Block) -> Corners:
     """The part of the block's box that a line without a box of its own is put into."""
     left, right = min(x for x, _ in around), max(x for x, _ in around)
     top, bottom = min(y for _, y in around), max(y for _, y in around)
@@ -219,17 +223,17 @@ def _strip(around: Polygon, number: int, block: Block) -> Polygon:
     return _rectangle(left, top + share * number, right, top + share * (number + 0.9))
 
 
-def _rectangle(left: float, top: float, right: float, bottom: float) -> Polygon:
-    return [[left, top], [right, top], [right, bottom], [left, bottom]]  # type: ignore[list-item]
+def _rectangle(left: float, top: float, right: float, bottom: float) -> Corners:
+    return [[left, top], [right, top], [right, bottom], [left, bottom]]
 
 
-def _is_area(polygon: Polygon) -> bool:
+def _is_area(polygon: Corners) -> bool:
     corners = [*polygon, polygon[0]]
-    pairs = zip(corners, corners[1:], strict=False)
+    pairs = itertools.pairwise(corners)
     return len(polygon) == 4 and sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs) != 0
 
 
-def _centre(polygon: Polygon) -> tuple[float, float]:
+def _centre(polygon: Corners) -> tuple[float, float]:
     return sum(x for x, _ in polygon) / len(polygon), sum(y for _, y in polygon) / len(polygon)
 
 
