@@ -36,7 +36,7 @@ def lines_by_poppler(document: bytes, page: int = 0) -> list[str] | None:
     program = shutil.which("pdftotext")
     if program is None:
         return None
-    command = [program, "-f", str(page + 1), "-l", str(page + 1), "-enc", "UTF-8", "-", "-"]
+    command = [program, "-f", str(page + 1), "-l", str(page + 1), "-enc", "UTF-8", "-raw", "-", "-"]
     done = subprocess.run(command, input=document, capture_output=True, check=True)
     return lines(done.stdout.decode())
 

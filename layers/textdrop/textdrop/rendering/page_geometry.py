@@ -77,7 +77,7 @@ def visible_box(media_box: Sequence[float] | None, crop_box: Sequence[float] | N
 def quarter_turns(rotate: object) -> int:
     """How many quarter turns clockwise (0 to 3) a page is shown at, whatever its /Rotate is."""
     try:
-        return int(int(rotate) / 90) % 4  # type: ignore[call-overload, no-any-return]
+        return int(int(rotate) / 90) % 4  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         return 0
 

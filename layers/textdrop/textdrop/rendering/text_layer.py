@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from textdrop.core.pages import RecognisedPage
-from textdrop.rendering.glyphless_font import ADVANCE, EM, GlyphlessFont
+from textdrop.rendering.glyphless_font import EM, USUAL_WIDTH, GlyphlessFont
 from textdrop.rendering.page_geometry import Matrix
 from textdrop.rendering.text_lines import PlacedLine, Stretch, placed_lines
 
 _INVISIBLE = 3
-_LEAST_SCALE, _MOST_SCALE = 0.1, 100_000.0
+_LEVEL = 0.9999
+_SIZE_OF_SLANTED = 2
+_LEAST_WIDTH = 0.01
 
 
 def text_layer(
@@ -29,10 +31,10 @@ def text_layer(
     letters = letters_in_all = 0
     for line in placed_lines(page):
         letters_in_all += sum(len(stretch.text) for stretch in line.stretches)
-        kept = tuple(stretch for stretch in line.stretches if not is_left_out(*stretch.centre))
-        if kept:
-            letters += sum(len(stretch.text) for stretch in kept)
-            operators += _line(line, kept, font, font_name)
+        kept = [stretch for stretch in line.stretches if not is_left_out(*stretch.centre)]
+        letters += sum(len(stretch.text) for stretch in kept)
+        for run in _runs(kept):
+            operators.append(_string(line, run, font, font_name))
     if not letters:
         return b"", 0, letters_in_all
     matrix = " ".join(f"{number:.8g}" for number in to_page)
@@ -40,32 +42,49 @@ def text_layer(
     return "\n".join([opening, *operators, "ET\nQ\n"]).encode(), letters, letters_in_all
 
 
-def _line(line: PlacedLine, stretches: tuple[Stretch, ...], font: GlyphlessFont, font_name: str) -> list[str]:
-    """The line's words, one behind the other; between them blanks that are as wide as the gap."""
-    operators = [f"{font_name} {_number(line.height)} Tf"]
-    place: float | None = None
-    for index, stretch in enumerate(stretches):
-        if place is None or abs(stretch.start - place) > 0.01:
-            x, y = line.x + line.dx * stretch.start, line.y + line.dy * stretch.start
-            dx, dy = f"{line.dx:.5g}", f"{line.dy:.5g}"
-            operators.append(f"{dx} {dy} {dy} {-line.dx:.5g} {_number(x)} {_number(y)} Tm")
-        operators.append(_shown(stretch.text, stretch.end - stretch.start, line.height, font))
-        place = stretch.end
-        following = stretches[index + 1] if index + 1 < len(stretches) else None
-        if following is not None and stretch.blank_after:
-            if following.start > stretch.end:
-                operators.append(_shown(" ", following.start - stretch.end, line.height, font))
-                place = following.start
-            else:
-                operators.append(_shown(" ", line.height * ADVANCE / EM, line.height, font))
-    return operators
+def _runs(stretches: list[Stretch]) -> Iterator[list[Stretch]]:
+    """The words, parted where one begins before the end of the one before; each is followed by a blank or touches."""
+    run: list[Stretch] = []
+    for stretch in stretches:
+        if run and stretch.start < run[-1].end:
+            yield run
+            run = []
+        run.append(stretch)
+    if run:
+        yield run
 
 
-def _shown(text: str, width: float, height: float, font: GlyphlessFont) -> str:
-    codes = font.encoded(text)
-    natural = len(codes) // 2 * height * ADVANCE / EM
-    scale = min(max(100 * width / natural, _LEAST_SCALE), _MOST_SCALE)
-    return f"{scale:.6g} Tz <{codes.hex().upper()}> Tj"
+def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, font_name: str) -> str:
+    """The words as one string. Letters and blanks are as wide as they need to be; each word begins where it should."""
+    letters = sum(len(stretch.text) for stretch in run)
+    # Pixels for a thousandth of the size: letters of the line are as wide as usual on the average.
+    unit = max(sum(stretch.end - stretch.start for stretch in run) / letters, _LEAST_WIDTH) / USUAL_WIDTH
+    pieces: list[str] = []
+    place = run[0].start / unit
+    for stretch, following in zip(run, [*run[1:], None], strict=True):
+        codes, width = font.encoded(stretch.text, stretch.end / unit - place)
+        place += width
+        if following is None or following.start <= stretch.end:
+            pieces.append(f"<{codes.hex()}>")
+            continue
+        blank, width = font.encoded(" ", following.start / unit - place)
+        left = round(following.start / unit - place - width)
+        pieces.append(f"<{codes.hex()}{blank.hex()}>{-left or ''}")
+        place += width + left
+    # Of slanted text, readers should see that it is in its matrix, whatever its size: pdfium takes the end of one
+    # line and the beginning of the next, which are as high on the page, for one line else.
+    size = line.height if max(abs(line.dx), abs(line.dy)) > _LEVEL else _SIZE_OF_SLANTED
+    scale = line.height / size
+    across, down, up = f"{line.dx * scale:.6g}", f"{line.dy * scale:.6g}", f"{-line.dx * scale:.6g}"
+    x, y = line.x + line.dx * run[0].start, line.y + line.dy * run[0].start
+    if abs(line.dy) > abs(line.dx) and letters > 1:
+        # pdfium sorts strings that begin at the same height from left to right, which would turn round the order of
+        # lines that run down the page. So their first letters are strings of their own, and no two in a row begin so.
+        pieces[0] = f"{pieces[0][:5]}>] TJ [<{pieces[0][5:]}"
+    return (
+        f"{font_name} {_number(size)} Tf {across} {down} {down} {up} {_number(x)} {_number(y)} Tm "
+        f"{100 * unit * EM / line.height:.6g} Tz [{''.join(pieces)}] TJ"
+    )
 
 
 def _number(value: float) -> str:

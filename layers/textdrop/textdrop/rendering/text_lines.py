@@ -21,6 +21,12 @@ _LEAST_GAP = 0.12
 _MOST_GIVEN_AWAY = 0.25
 _RIGHT_TO_LEFT = ("R", "AL")
 _SPREAD_OF_A_STRAIGHT_LINE = 0.2
+# Lines that climb more than this are taken for no lines.
+_STEEPEST = 0.5
+# Letters of different heights make the centres of a level line's words climb or fall a little.
+_LEAST_SLOPE = 0.01
+_FEWEST_WORDS, _FEWEST_LINES = 3, 3
+_LEVEL = 0.9999
 
 
 Corners = Sequence[Sequence[float]]
@@ -63,29 +69,30 @@ def placed_lines(page: RecognisedPage) -> Iterator[PlacedLine]:
     Text is never left out for the want of a box: words without one share the line's, lines without one the block's.
     """
     whole = _rectangle(0, 0, page["width"], page["height"])
+    slope = _slope_of_page(page)
     for block in page["blocks"]:
         around = block["polygon"] if _is_area(block["polygon"]) else whole
         for number, line in enumerate(block["lines"]):
-            placed = _placed(line, page["rotate"], _strip(around, number, block))
+            placed = _placed(line, page["rotate"], slope, _strip(around, number, block))
             if placed is not None:
                 yield placed
 
 
-def _placed(line: Line, rotate: int, substitute: Corners) -> PlacedLine | None:
+def _placed(line: Line, rotate: int, slope: float, substitute: Corners) -> PlacedLine | None:
     words = _words(line)
     polygon = line["polygon"] if _is_area(line["polygon"]) else substitute
     if words is None or not all(_is_area(word.polygon) for word in words):
         words = _evenly_spread(line["text"], polygon, _direction(polygon, [], rotate))
     if not words:
         return None
-    direction, is_fitted = _direction(polygon, words, rotate), False
-    if _is_slanted(words, direction):
-        direction, is_fitted = _fitted(words, direction), True
-    dx, dy = direction
+    direction = _direction(polygon, words, rotate)
     spans = [_span(word.polygon, direction) for word in words]
-    # Upright boxes around slanted words are too high at both ends: what is usual is nearer to the truth.
-    highest, lowest = (median, median) if is_fitted else (min, max)
-    top, base = highest(span.top for span in spans), lowest(span.base for span in spans)
+    if slope and _is_level(direction):
+        direction, spans = _slanted(words, direction, slope)
+    elif _is_slanted(spans):
+        direction, spans = _slanted(words, direction, _slope(words, direction))
+    dx, dy = direction
+    top, base = min(span.top for span in spans), max(span.base for span in spans)
     if _runs_right_to_left(words):
         # The order in which a page shows it: readers turn it round again.
         order = sorted(range(len(words)), key=lambda index: spans[index].start)
@@ -153,22 +160,61 @@ def _direction(polygon: Corners, words: list[_Word], rotate: int) -> tuple[float
     return _unit((x1 - x2, y1 - y2)) or wanted
 
 
-def _is_slanted(words: list[_Word], direction: tuple[float, float]) -> bool:
+def _is_slanted(spans: list[_Span]) -> bool:
     """Whether the words climb or fall so much along the line that no level strip has a part of each."""
-    spans = [_span(word.polygon, direction) for word in words]
     common = min(span.base for span in spans) - max(span.top for span in spans)
     return common < _SPREAD_OF_A_STRAIGHT_LINE * median(span.base - span.top for span in spans)
 
 
-def _fitted(words: list[_Word], direction: tuple[float, float]) -> tuple[float, float]:
-    """The direction, turned so as to follow the words' centres (least squares)."""
+def _slope_of_page(page: RecognisedPage) -> float:
+    """How much the lines climb or fall on a page whose boxes are level all the same; 0 where they hardly do."""
+    slopes = []
+    for block in page["blocks"]:
+        for line in block["lines"]:
+            words = [_Word(word["text"], True, word["polygon"]) for word in line["words"] if _is_area(word["polygon"])]
+            if len(words) >= _FEWEST_WORDS and _is_area(line["polygon"]):
+                direction = _direction(line["polygon"], words, page["rotate"])
+                if _is_level(direction):
+                    slopes.append(_slope(words, direction))
+    slope = median(slopes) if len(slopes) >= _FEWEST_LINES else 0.0
+    return slope if abs(slope) > _LEAST_SLOPE else 0.0
+
+
+def _is_level(direction: tuple[float, float]) -> bool:
+    return max(map(abs, direction)) > _LEVEL
+
+
+def _slope(words: list[_Word], direction: tuple[float, float]) -> float:
+    """How much the words' centres move across the direction for each pixel along it (least squares)."""
     dx, dy = direction
     points = [(dx * x + dy * y, dx * y - dy * x) for x, y in (_centre(word.polygon) for word in words)]
     middle_along = sum(along for along, _ in points) / len(points)
     middle_across = sum(across for _, across in points) / len(points)
     spread = sum((along - middle_along) ** 2 for along, _ in points)
     slope = sum((along - middle_along) * (across - middle_across) for along, across in points) / spread if spread else 0
-    return _unit((dx - slope * dy, dy + slope * dx)) or direction
+    return max(min(slope, _STEEPEST), -_STEEPEST)
+
+
+def _slanted(
+    words: list[_Word], direction: tuple[float, float], slope: float
+) -> tuple[tuple[float, float], list[_Span]]:
+    """The direction, turned so as to follow the slope, and what words with level boxes around them cover along it."""
+    dx, dy = direction
+    angle = math.atan(slope)
+    cosine, sine = math.cos(angle), abs(math.sin(angle))
+    followed = (dx * math.cos(angle) - dy * math.sin(angle), dy * math.cos(angle) + dx * math.sin(angle))
+    spans = []
+    for word in words:
+        level = _span(word.polygon, direction)
+        width, height = level.end - level.start, level.base - level.top
+        # A level box is as wide as the word's width and height together reach, and as high.
+        inner_width = max(width * cosine - height * sine, width / 2) / (cosine**2 - sine**2)
+        inner_height = max(height * cosine - width * sine, height / 4) / (cosine**2 - sine**2)
+        x, y = _centre(word.polygon)
+        along, across = followed[0] * x + followed[1] * y, followed[0] * y - followed[1] * x
+        half = inner_height / 2
+        spans.append(_Span(along - inner_width / 2, along + inner_width / 2, across - half, across + half))
+    return followed, spans
 
 
 class _Span(NamedTuple):
