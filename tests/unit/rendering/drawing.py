@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from textdrop.core.pages import Block, Line, Polygon, RecognisedPage, Word
 
-SIZE = (1240, 1754)
+SIZE = (1240, 620)
 DPI = 150
 
 ENGLISH = (
@@ -36,7 +36,9 @@ def font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(io.BytesIO(content), size)
 
 
-def page_of(*columns: Sequence[str], size: tuple[int, int] = SIZE, letter: int = 26) -> tuple[Image.Image, RecognisedPage]:
+def page_of(
+    *columns: Sequence[str], size: tuple[int, int] = SIZE, letter: int = 26
+) -> tuple[Image.Image, RecognisedPage]:
     """A page with a block of lines in each column. Boxes of words are as tight as their letters."""
     image = Image.new("L", size, 255)
     draw = ImageDraw.Draw(image)

@@ -23,20 +23,21 @@ Box = tuple[float, float, float, float]
 
 
 def lines_by_pdfium(document: bytes, page: int = 0) -> list[str]:
-    with _opened(document) as opened:
-        return lines(opened[page].get_textpage().get_text_range())
+    with opened(document) as pdf:
+        return lines(pdf[page].get_textpage().get_text_range())
 
 
 def lines_by_pypdf(document: bytes, page: int = 0) -> list[str]:
     return lines(pypdf.PdfReader(io.BytesIO(document)).pages[page].extract_text())
 
 
-def lines_by_poppler(document: bytes, page: int = 0) -> list[str] | None:
-    """None where poppler is not installed."""
+def lines_by_poppler(document: bytes, page: int = 0, *, raw: bool = False) -> list[str] | None:
+    """None where poppler is not installed. `raw`: in the order in which the text stands in the file."""
     program = shutil.which("pdftotext")
     if program is None:
         return None
-    command = [program, "-f", str(page + 1), "-l", str(page + 1), "-enc", "UTF-8", "-raw", "-", "-"]
+    order = ["-raw"] if raw else []
+    command = [program, "-f", str(page + 1), "-l", str(page + 1), "-enc", "UTF-8", *order, "-", "-"]
     done = subprocess.run(command, input=document, capture_output=True, check=True)
     return lines(done.stdout.decode())
 
@@ -46,15 +47,15 @@ def lines(text: str) -> list[str]:
 
 
 def problems(document: bytes) -> list[str]:
-    with pikepdf.open(io.BytesIO(document)) as opened:
-        return [str(problem) for problem in opened.check_pdf_syntax()]
+    with pikepdf.open(io.BytesIO(document)) as pdf:
+        return [str(problem) for problem in pdf.check_pdf_syntax()]
 
 
 def raster(document: bytes, page: int = 0, *, scale: float = 1.0, forms: bool = True) -> Image.Image:
-    with _opened(document) as opened:
+    with opened(document) as pdf:
         if forms:
-            opened.init_forms()
-        return opened[page].render(scale=scale).to_pil()
+            pdf.init_forms()
+        return pdf[page].render(scale=scale).to_pil()
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def overlaps(document: bytes, recognised: RecognisedPage, page: int = 0) -> list
     Raises AssertionError if the page's letters are others than those recognised.
     """
     words = words_of(recognised)
-    with _opened(document) as opened:
-        shown = opened[page]
+    with opened(document) as pdf:
+        shown = pdf[page]
         text = shown.get_textpage()
         letters = [index for index in range(text.count_chars()) if text.get_text_range(index, 1).strip()]
         found = "".join(text.get_text_range(index, 1) for index in letters)
@@ -87,6 +88,17 @@ def overlaps(document: bytes, recognised: RecognisedPage, page: int = 0) -> list
             result.append(_overlap(_around(boxes), word["polygon"]))
             start = end
         return result
+
+
+def hit_box(document: bytes, text: str, recognised: RecognisedPage) -> Box:
+    """Where pdfium's search finds the text first, in pixels."""
+    with opened(document) as pdf:
+        page = pdf[0]
+        found = page.get_textpage()
+        start, count = found.search(text).get_next()
+        boxes = [found.get_charbox(index) for index in range(start, start + count)]
+        size = recognised["width"], recognised["height"]
+        return _around([_in_pixels(page, box, *size) for box in boxes])
 
 
 def _in_pixels(page: pypdfium2.PdfPage, box: Box, width: int, height: int) -> Box:
@@ -123,9 +135,9 @@ def _area(box: Box) -> float:
 
 
 @contextmanager
-def _opened(document: bytes) -> Iterator[pypdfium2.PdfDocument]:
-    opened = pypdfium2.PdfDocument(document)
+def opened(document: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    pdf = pypdfium2.PdfDocument(document)
     try:
-        yield opened
+        yield pdf
     finally:
-        opened.close()
+        pdf.close()

@@ -105,7 +105,7 @@ class _Walk:
             name = str(operator)
             if name in _PLACING:
                 leading_up = []
-            match name, operands:
+            match name, list(operands):
                 case "q", _:
                     saved.append(replace(state))
                 case "Q", _ if saved:

@@ -13,6 +13,8 @@ _INVISIBLE = 3
 _LEVEL = 0.9999
 _SIZE_OF_SLANTED = 2
 _LEAST_WIDTH = 0.01
+_CODE = 4
+"""Hexadecimal digits of the code of a letter."""
 
 
 def text_layer(
@@ -33,8 +35,9 @@ def text_layer(
         letters_in_all += sum(len(stretch.text) for stretch in line.stretches)
         kept = [stretch for stretch in line.stretches if not is_left_out(*stretch.centre)]
         letters += sum(len(stretch.text) for stretch in kept)
-        for run in _runs(kept):
-            operators.append(_string(line, run, font, font_name))
+        runs = list(_runs(kept))
+        for run in runs:
+            operators.append(_string(line, run, font, font_name, is_last=run is runs[-1]))
     if not letters:
         return b"", 0, letters_in_all
     matrix = " ".join(f"{number:.8g}" for number in to_page)
@@ -54,9 +57,10 @@ def _runs(stretches: list[Stretch]) -> Iterator[list[Stretch]]:
         yield run
 
 
-def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, font_name: str) -> str:
+def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, font_name: str, *, is_last: bool) -> str:
     """The words as one string. Letters and blanks are as wide as they need to be; each word begins where it should."""
     letters = sum(len(stretch.text) for stretch in run)
+    runs_down = abs(line.dy) > abs(line.dx)
     # Pixels for a thousandth of the size: letters of the line are as wide as usual on the average.
     unit = max(sum(stretch.end - stretch.start for stretch in run) / letters, _LEAST_WIDTH) / USUAL_WIDTH
     pieces: list[str] = []
@@ -64,26 +68,28 @@ def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, font_name
     for stretch, following in zip(run, [*run[1:], None], strict=True):
         codes, width = font.encoded(stretch.text, stretch.end / unit - place)
         place += width
-        if following is None or following.start <= stretch.end:
-            pieces.append(f"<{codes.hex()}>")
-            continue
-        blank, width = font.encoded(" ", following.start / unit - place)
-        left = round(following.start / unit - place - width)
-        pieces.append(f"<{codes.hex()}{blank.hex()}>{-left or ''}")
-        place += width + left
+        pieces.append(codes.hex())
+        if following is not None and stretch.end < following.start:
+            blank, width = font.encoded(" ", following.start / unit - place)
+            left = round(following.start / unit - place - width)
+            pieces.append(blank.hex() + (f">{-left}<" if left else ""))
+            place += width + left
+    if not is_last or (runs_down and letters == 1):
+        pieces.append(font.encoded(" ", USUAL_WIDTH)[0].hex())
+    string = "".join(pieces)
+    if runs_down:
+        # pdfium sorts strings that begin at the same height from left to right, which would turn round the order of
+        # lines that run down the page. So their first letters are strings of their own, and no two in a row begin so.
+        string = f"{string[:_CODE]}>] TJ [<{string[_CODE:]}"
     # Of slanted text, readers should see that it is in its matrix, whatever its size: pdfium takes the end of one
     # line and the beginning of the next, which are as high on the page, for one line else.
     size = line.height if max(abs(line.dx), abs(line.dy)) > _LEVEL else _SIZE_OF_SLANTED
     scale = line.height / size
     across, down, up = f"{line.dx * scale:.6g}", f"{line.dy * scale:.6g}", f"{-line.dx * scale:.6g}"
     x, y = line.x + line.dx * run[0].start, line.y + line.dy * run[0].start
-    if abs(line.dy) > abs(line.dx) and letters > 1:
-        # pdfium sorts strings that begin at the same height from left to right, which would turn round the order of
-        # lines that run down the page. So their first letters are strings of their own, and no two in a row begin so.
-        pieces[0] = f"{pieces[0][:5]}>] TJ [<{pieces[0][5:]}"
     return (
         f"{font_name} {_number(size)} Tf {across} {down} {down} {up} {_number(x)} {_number(y)} Tm "
-        f"{100 * unit * EM / line.height:.6g} Tz [{''.join(pieces)}] TJ"
+        f"{100 * unit * EM / line.height:.6g} Tz [<{string}>] TJ"
     )
 
 
