@@ -32,7 +32,7 @@ def saved(document: Pdf, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def made(draw: Callable[[Pdf], None], **options: Any) -> bytes:
+def made(draw: Callable[[Pdf], object], **options: Any) -> bytes:
     document = Pdf.new()
     draw(document)
     return saved(document, **options)

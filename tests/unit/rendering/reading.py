@@ -55,7 +55,8 @@ def raster(document: bytes, page: int = 0, *, scale: float = 1.0, forms: bool = 
     with opened(document) as pdf:
         if forms:
             pdf.init_forms()
-        return pdf[page].render(scale=scale).to_pil()
+        image: Image.Image = pdf[page].render(scale=scale).to_pil()
+        return image
 
 
 @dataclass(frozen=True)

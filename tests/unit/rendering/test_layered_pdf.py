@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -262,11 +263,12 @@ def test_the_structure_stays(scan: tuple[Any, RecognisedPage]) -> None:
     with making.opened(document) as after, making.opened(source) as before:
         with after.open_outline() as outline:
             assert [item.title for item in outline.root] == ["Second"]
-            assert outline.root[0].destination[0].objgen == after.pages[1].obj.objgen
+            destination: Any = outline.root[0].destination
+            assert destination[0].objgen == after.pages[1].obj.objgen
         assert after.pages[0].Annots[0].Dest[0].objgen == after.pages[2].obj.objgen
         assert after.Root.AcroForm.Fields[0].V == "value"
         assert after.Root.AcroForm.Fields[0].objgen == after.pages[0].Annots[1].objgen
-        assert [page.label for page in after.pages] == ["i", "ii", "iii"]
+        assert [str(page.label) for page in after.pages] == ["i", "ii", "iii"]
         assert after.docinfo.Title == "Приложение"
         assert bytes(after.attachments["data.csv"].get_file().read_bytes()) == b"1,2,3"
         assert after.Root.Metadata.read_bytes() == before.Root.Metadata.read_bytes()
@@ -275,7 +277,7 @@ def test_the_structure_stays(scan: tuple[Any, RecognisedPage]) -> None:
 
 def test_streams_are_copied_as_they_are(scan: tuple[Any, RecognisedPage]) -> None:
     image, page = scan
-    source = making.made(lambda document: making.add_scan(document, image) and None, compress_streams=False)
+    source = making.made(lambda document: making.add_scan(document, image), compress_streams=False)
     document, _ = making.rendered(source, page)
     with making.opened(source) as before, making.opened(document) as after:
         assert after.pages[0].Resources.XObject.Scan.read_raw_bytes() == (
@@ -588,7 +590,7 @@ def test_operators_are_unpacked_within_bounds(monkeypatch: pytest.MonkeyPatch) -
         packed = document.make_stream(b"")
         for content in (b"x" * 100, b"x" * 101):
             for filters in (None, Name.FlateDecode, Array([Name.ASCIIHexDecode])):
-                data = {None: content, Name.FlateDecode: page_content.zlib.compress(content)}.get(
+                data = {None: content, Name.FlateDecode: zlib.compress(content)}.get(
                     filters if not isinstance(filters, Array) else None, content
                 )
                 if isinstance(filters, Array):

@@ -136,7 +136,7 @@ def one_line(text: str, *words: tuple[str, int, int], polygon: list[list[int]] |
 
 
 def blank() -> bytes:
-    return making.made(lambda document: document.add_blank_page(page_size=(500, 250)) and None)
+    return making.made(lambda document: document.add_blank_page(page_size=(500, 250)))
 
 
 CASES = {
