@@ -25,6 +25,7 @@ HEAVY = {
     "PIL",
     "pikepdf",
     "pydantic",
+    "textdrop.rendering",
 }
 # All that may come from outside the standard library: boto3, requests and Powertools with what they need.
 EXPECTED = {

@@ -3,6 +3,7 @@
 TextdropError
 ├── SettingsError             the deployment is wrong; nothing is tried until it is mended
 ├── Refusal                   this document cannot be recognised; never again, and the user is told why
+├── NotRenderable             this document cannot be given that form; never again, its text is not touched by it
 ├── ObjectGone                the source is no longer there
 ├── CannotRender              an output cannot be made of this document: a warning says why
 ├── OcrError                  the OCR service, or the way to it
@@ -71,6 +72,17 @@ class Refusal(TextdropError):
         self.reason = reason
         self.what = what
         self.advice = advice
+
+
+class NotRenderable(TextdropError):
+    """A form of the result, such as a searchable PDF, cannot be made of this document, and trying again cannot help.
+
+    `what` says why, in one sentence without any of the document's text that its owner may read.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
 
 
 class ObjectGone(TextdropError):
