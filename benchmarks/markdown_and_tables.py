@@ -81,7 +81,7 @@ def write_markdown(pages: Pages) -> int:
 
 
 def write_csv(pages: Pages) -> int:
-    return sum(len(content) for _, content in csv_files(pages, bom=True))
+    return sum(len(content) for _, _, content in csv_files(pages, bom=True))
 
 
 def write_workbook(pages: Pages) -> int:

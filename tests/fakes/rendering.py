@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from fakes.files import KilledError
-from textdrop.core.errors import CannotRender
+from textdrop.core.errors import NotRenderable
 from textdrop.ports import Pages, Renderers
 
 
@@ -40,7 +40,7 @@ def _searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryI
     source.seek(0)
     content = source.read()
     if content.startswith(b"unrenderable"):
-        raise CannotRender("the file cannot be written anew.")
+        raise NotRenderable("The file cannot be written anew.")
     if content.startswith(b"mortal"):
         raise KilledError
     if content.startswith(b"clumsy"):

@@ -141,6 +141,6 @@ def test_a_form_with_a_heading_and_a_ruled_table(reader: Reader) -> None:
         "| Наименование | Количество | Цена |\n| --- | --- | --- |\n| Бумага | 40 | 350 |\n| Конверты | 12 | 280 |",
         f"{AFTER}\n",
     ]
-    [(name, content)] = csv_files([(1, page)], bom=False)
-    assert name == "0001-01"
+    [(number, table, content)] = csv_files([(1, page)], bom=False)
+    assert (number, table) == (1, 1)
     assert content.decode() == "".join(f"{','.join(row)}\r\n" for row in ROWS)

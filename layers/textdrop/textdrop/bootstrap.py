@@ -133,9 +133,11 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
 def render() -> RenderPorts:
     """The render function's ports. Raises SettingsError."""
     # Nothing but this function needs what rendering is made of, so it alone pays for importing it.
+    from textdrop.rendering.csv_files import csv_files
     from textdrop.rendering.markdown import markdown
     from textdrop.rendering.searchable_pdf import searchable_pdf
-    from textdrop.rendering.tables import csv_files, no_tables, workbook
+    from textdrop.rendering.tables import no_tables_note
+    from textdrop.rendering.workbook import workbook
 
     settings = render_settings(os.environ)
     table = Table(clients.dynamodb(), settings.table_name)
@@ -150,8 +152,8 @@ def render() -> RenderPorts:
             markdown=markdown,
             csv_files=partial(csv_files, bom=settings.csv_bom),
             workbook=workbook,
-            searchable_pdf=searchable_pdf,
-            no_tables=no_tables,
+            searchable_pdf=lambda *given: searchable_pdf(*given).warnings,
+            no_tables=no_tables_note,
         ),
         notices=SnsNotices(clients.sns(), settings.results_topic_arn),
         crew=ThreadCrew(RENDER_HELPERS),

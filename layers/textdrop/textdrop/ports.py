@@ -251,7 +251,7 @@ Pages = Iterable[tuple[int, RecognisedPage | None]]
 
 @dataclass(frozen=True, slots=True)
 class Renderers:
-    """Makes outputs of recognised pages. Each raises CannotRender, whose message says in plain words why not, and
+    """Makes outputs of recognised pages. Each raises NotRenderable and
     whatever reading the pages or the source raises. Files to write are temporary ones, written from their beginning.
 
     `markdown`: the document, piece by piece. `csv_files`: each table as CSV, with its page and its number on it, both

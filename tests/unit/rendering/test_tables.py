@@ -35,7 +35,7 @@ def read_csv(content: bytes) -> list[list[str]]:
 
 
 def one_csv(found: Table) -> list[list[str]]:
-    [(_, content)] = csv_files([(1, page(tables=[found]))], bom=False)
+    [(_, _, content)] = csv_files([(1, page(tables=[found]))], bom=False)
     return read_csv(content)
 
 
@@ -154,10 +154,10 @@ def test_a_span_over_all_of_a_large_table_takes_no_time() -> None:
 def test_csv_files_are_named_by_page_and_table() -> None:
     pages = [(1, page()), (2, None), (3, page(tables=[table([["a"]]), bare_table(), table([["b", 'say "x, y"\nz']])]))]
     assert list(csv_files(pages, bom=False)) == [
-        ("0003-01", b"a\r\n"),
-        ("0003-02", b'b,"say ""x, y""\nz"\r\n'),
+        (3, 1, b"a\r\n"),
+        (3, 2, b'b,"say ""x, y""\nz"\r\n'),
     ]
-    assert next(csv_files(pages, bom=True)) == ("0003-01", BOM + b"a\r\n")
+    assert next(csv_files(pages, bom=True)) == (3, 1, BOM + b"a\r\n")
 
 
 def test_spans_in_csv_leave_places_empty() -> None:

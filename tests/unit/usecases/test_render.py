@@ -121,8 +121,8 @@ def test_no_tables_are_said_to_be_none() -> None:
 @pytest.mark.parametrize(
     ("body", "warning"),
     [
-        (b"unrenderable", "There is no searchable PDF: the file cannot be written anew."),
-        (b"clumsy", "There is no searchable PDF: making it failed 2 times."),
+        (b"unrenderable", "There is no searchable PDF. The file cannot be written anew."),
+        (b"clumsy", "There is no searchable PDF. Making it failed 2 times."),
     ],
 )
 def test_an_output_that_cannot_be_made_is_a_warning_and_the_others_are_there(body: bytes, warning: str) -> None:
@@ -149,7 +149,7 @@ def test_a_source_that_kills_render_is_given_up_after_two_goes() -> None:
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
     assert published(world, "x.png") == TEXT_ALONE | {".md", ".tables.xlsx", ".tables/0001-01.csv"}
-    assert notice_of(world, document)["warnings"] == ["There is no searchable PDF: making it broke off 2 times."]
+    assert notice_of(world, document)["warnings"] == ["There is no searchable PDF. Making it broke off 2 times."]
     assert world.journal.rules().count("rendering_taken") == 2
     assert world.journal.rules().count("rendered") == 2, "what was made in the first go is not made again"
 
@@ -161,7 +161,7 @@ def test_a_source_that_is_gone_by_then_is_a_warning() -> None:
     world.uploads.forget("x.png", document.source.version_id)
     assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "delivered"
     assert notice_of(world, document)["warnings"] == [
-        "There is no searchable PDF: the uploaded file is no longer there."
+        "There is no searchable PDF. The uploaded file is no longer there."
     ]
 
 
@@ -211,7 +211,7 @@ def test_a_render_function_that_cannot_run_holds_the_text_up_for_an_hour_at_most
         world.render_function.asked.clear()
         world.clock.advance(60.0)
         world.poll()
-    assert notice_of(world, document)["warnings"] == ["There is no Markdown: it could not be made in time."]
+    assert notice_of(world, document)["warnings"] == ["There is no Markdown. It could not be made in time."]
     row = world.row(document)
     assert row.state is DocumentState.FINAL
     assert world.file("x.png.txt") is not None
@@ -222,12 +222,17 @@ def test_an_output_that_takes_too_long_is_a_warning() -> None:
     world = World()
     document = world.upload("x.png", b"page", {"ocr-outputs": "searchable-pdf"})
     resume = handed_over(world)
-    slow = replace(world.render_ports.renderers, searchable_pdf=lambda *_: world.clock.advance(RENDER_SECONDS) or [])
+
+    def takes_too_long(*_: object) -> list[str]:
+        world.clock.advance(RENDER_SECONDS)
+        return []
+
+    slow = replace(world.render_ports.renderers, searchable_pdf=takes_too_long)
     world.render_ports = replace(world.render_ports, renderers=slow)
     assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "later", "no time for the files"
     world.run()
     (warning,) = notice_of(world, document)["warnings"]
-    assert warning == "There is no searchable PDF: it takes longer than the render function has."
+    assert warning == "There is no searchable PDF. It takes longer than the render function has."
     assert published(world, "x.png") == TEXT_ALONE
 
 

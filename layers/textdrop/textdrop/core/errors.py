@@ -3,9 +3,8 @@
 TextdropError
 ├── SettingsError             the deployment is wrong; nothing is tried until it is mended
 ├── Refusal                   this document cannot be recognised; never again, and the user is told why
-├── NotRenderable             this document cannot be given that form; never again, its text is not touched by it
+├── NotRenderable             an output cannot be made of this document; never again, and a warning says why
 ├── ObjectGone                the source is no longer there
-├── CannotRender              an output cannot be made of this document: a warning says why
 ├── OcrError                  the OCR service, or the way to it
 │   ├── OcrUnreachable        nothing was sent: again, after a backoff
 │   ├── OcrUnavailable        the service itself answered that it failed: again, after a backoff
@@ -75,9 +74,9 @@ class Refusal(TextdropError):
 
 
 class NotRenderable(TextdropError):
-    """A form of the result, such as a searchable PDF, cannot be made of this document, and trying again cannot help.
+    """An output, such as a searchable PDF, cannot be made of this document, and trying again cannot help.
 
-    `what` says why, in one sentence without any of the document's text that its owner may read.
+    `what` says why to the document's owner, in one sentence without any of its text.
     """
 
     def __init__(self, what: str) -> None:
@@ -87,13 +86,6 @@ class NotRenderable(TextdropError):
 
 class ObjectGone(TextdropError):
     """The version of the object that was uploaded is no longer in the bucket."""
-
-
-class CannotRender(TextdropError):
-    """An output cannot be made of this document, and trying again cannot help.
-
-    The message is shown to the user after "There is no searchable PDF:": plain words, none of the document's text.
-    """
 
 
 class StoreUnavailable(TextdropError):

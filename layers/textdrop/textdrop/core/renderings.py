@@ -12,10 +12,10 @@ _NONE = {
 
 
 def missing(output: Output, why: str) -> Rendering:
-    """There is no such output; `why` ends the sentence, in plain words and without any of the document's text."""
-    return Rendering(output, warnings=(f"{_NONE[output]}: {why}",))
+    """There is no such output; `why` is a sentence, in plain words and without any of the document's text."""
+    return Rendering(output, warnings=(f"{_NONE[output]}. {why}",))
 
 
 def given_up(output: Output, attempts: int) -> Rendering:
     """The render function never came to an end with this output, in so many goes that died."""
-    return missing(output, f"making it broke off {attempts} times." if attempts else "it could not be made in time.")
+    return missing(output, f"Making it broke off {attempts} times." if attempts else "It could not be made in time.")

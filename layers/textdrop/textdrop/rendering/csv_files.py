@@ -30,15 +30,15 @@ _PLAIN_NUMBER = re.compile(
 _TELEPHONE = re.compile(r"\+ ?[0-9]{10,}")
 
 
-def csv_files(pages: Iterable[tuple[int, RecognisedPage | None]], *, bom: bool) -> Iterator[tuple[str, bytes]]:
-    """Each table's name and content as it comes: ("0002-01", …) is the first table of page 2. Nothing when there are no
+def csv_files(pages: Iterable[tuple[int, RecognisedPage | None]], *, bom: bool) -> Iterator[tuple[int, int, bytes]]:
+    """Each table as it comes: its page, its number on that page, and its content. Nothing when there are no
     tables. `bom`: a byte order mark stands first, by which Excel tells UTF-8.
 
     RFC 4180: UTF-8, commas, CRLF, quotation marks where needed. A cell's text stands in its first place, the others
     that it covers are empty; line ends within it are "\\n".
     """
     for page, table, grid in numbered_tables(pages):
-        yield f"{page:04d}-{table:02d}", (BOM if bom else b"") + _csv(grid)
+        yield page, table, (BOM if bom else b"") + _csv(grid)
 
 
 def _csv(grid: Grid) -> bytes:

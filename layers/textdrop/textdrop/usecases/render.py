@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from textdrop.core import keys
 from textdrop.core.documents import Document, Operation, Output, Rendering, Resume, Step
-from textdrop.core.errors import CannotRender, ObjectForbidden, ObjectGone, StoreUnavailable
+from textdrop.core.errors import NotRenderable, ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.core.observations import Rendered, RenderingTaken
 from textdrop.core.pages import RecognisedPage
 from textdrop.core.renderings import missing
@@ -69,13 +69,13 @@ def _tried(ports: RenderPorts, document: Document, output: Output, deadline: flo
             return _make(ports, document, output, deadline)
         except (StoreUnavailable, NotOurs):
             raise
-        except CannotRender as error:
-            return missing(output, str(error))
+        except NotRenderable as error:
+            return missing(output, error.what)
         except NoTimeLeft:
-            return missing(output, "it takes longer than the render function has.")
+            return missing(output, "It takes longer than the render function has.")
         except Exception as error:  # noqa: BLE001 - whatever a file does to a library: a warning, never a lost text
             ports.journal.failed("output_failed", error, document=document.id, output=output.value)
-    return missing(output, f"making it failed {TRIES} times.")
+    return missing(output, f"Making it failed {TRIES} times.")
 
 
 def _make(ports: RenderPorts, document: Document, output: Output, deadline: float) -> Rendering:
@@ -125,9 +125,9 @@ def _searchable_pdf(
             warnings = ports.renderers.searchable_pdf(source, document.media_type, pages, file)
             _put(ports, document, keys.SEARCHABLE_PDF, file, deadline)
     except ObjectGone as error:
-        raise CannotRender("the uploaded file is no longer there.") from error
+        raise NotRenderable("The uploaded file is no longer there.") from error
     except ObjectForbidden as error:
-        raise CannotRender("the render function may not read the uploaded file.") from error
+        raise NotRenderable("The render function may not read the uploaded file.") from error
     return Rendering(Output.SEARCHABLE_PDF, files=1, warnings=tuple(warnings))
 
 
