@@ -16,9 +16,10 @@ from fakes.control import FakePause, FakeQuota, FakeTick
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
 from fakes.files import FakeDocument, KilledError
-from fakes.messages import FakeNotices, FakePoller, FakeResumeQueue
+from fakes.messages import FakeNotices, FakePoller, FakeRenderFunction, FakeResumeQueue
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters, FakePassRow, FakeSuccessor, FakeUploadListing, FakeUploadsQueue
+from fakes.rendering import fake_renderers
 from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_crew
 from textdrop.core import identity
 from textdrop.core.documents import Document, DocumentState, Operation, Resume, Source
@@ -27,15 +28,17 @@ from textdrop.core.events import resume_body
 from textdrop.core.files import FileLimits
 from textdrop.core.policy import Policy
 from textdrop.core.reconciling import DeadLetter, asked_age_seconds
-from textdrop.ports import PollPorts, ReconcilePorts, SubmitPorts
+from textdrop.ports import PollPorts, ReconcilePorts, RenderPorts, SubmitPorts
 from textdrop.usecases.accept import Message, batch_failures, messages
 from textdrop.usecases.reconcile import reconcile
+from textdrop.usecases.render import render
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
 
 SUBMIT_SECONDS = 300.0
 POLL_SECONDS = 120.0
 RECONCILE_SECONDS = 900.0
+RENDER_SECONDS = 900.0
 
 
 class World:
@@ -62,11 +65,14 @@ class World:
         self.tick = FakeTick(self.faults)
         self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
         self.notices = FakeNotices(self.faults)
+        self.render_function = FakeRenderFunction(self.faults)
         self.queue: list[Message] = []
         self.carried: dict[str, DeadLetter] = {}
         self._messages = 0
         self.ticks_asked = 0
         poller = FakePoller(self.faults, on_invoke=self._tick_asked)
+        sources = FakeSources([self.uploads], self.faults)
+        results = FakeResults(self.results, self.faults)
         quota = FakeQuota(self.faults)
         self.quota = quota
         self.submit_ports = SubmitPorts(
@@ -75,7 +81,7 @@ class World:
             quota=quota,
             pause=self.pause,
             tick=self.tick,
-            sources=FakeSources([self.uploads], self.faults),
+            sources=sources,
             ocr=self.ocr,
             open_document=FakeDocument,
             poller=poller,
@@ -90,12 +96,27 @@ class World:
             newest=self.newest,
             pause=self.pause,
             tick=self.tick,
-            results=FakeResults(self.results, self.faults),
+            results=results,
             ocr=self.ocr,
+            read_page=self.ocr.read_page,
             notices=self.notices,
             resumes=FakeResumeQueue(self.faults, on_send=self._resumed),
+            render_function=self.render_function,
             poller=poller,
             workers=InlineWorkers(),
+            crew=inline_crew,
+            journal=self.journal,
+            policy=self.policy,
+        )
+        self.render_ports = RenderPorts(
+            clock=self.clock,
+            documents=self.documents,
+            newest=self.newest,
+            sources=sources,
+            results=results,
+            read_page=self.ocr.read_page,
+            renderers=fake_renderers(),
+            notices=self.notices,
             crew=inline_crew,
             journal=self.journal,
             policy=self.policy,
@@ -160,6 +181,14 @@ class World:
         """One invocation of poll."""
         return tick(self.poll_ports, self.poll_settings, self.clock.now() + POLL_SECONDS)
 
+    def render(self) -> list[str]:
+        """One invocation of render for each document that was handed over; how each ended."""
+        ended = []
+        while self.render_function.asked:
+            resume = self.render_function.asked.pop(0)
+            ended.append(render(self.render_ports, resume, self.clock.now() + RENDER_SECONDS))
+        return ended
+
     def reconcile(self, older_than_seconds: float | None = None, seconds: float = RECONCILE_SECONDS) -> str:
         """One invocation of reconcile, and of the successors that it asks for; how the last of them ended."""
         event: dict[str, Any] = {} if older_than_seconds is None else {"older_than_seconds": older_than_seconds}
@@ -188,6 +217,9 @@ class World:
                     self.queue.extend(message for message in batch if message.id in failed)
             with suppress(KilledError, StoreUnavailable):
                 self.poll()
+            while self.render_function.asked:
+                with suppress(KilledError, StoreUnavailable):
+                    self.render()
             if not self.queue and self.quiet():
                 return
             self.clock.advance(60.0)

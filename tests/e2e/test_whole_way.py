@@ -62,7 +62,8 @@ def test_every_sample_has_its_outcome_its_files_and_a_row_that_is_final(
     assert (body["outcome"], body["reason"]) == (expected.outcome, expected.reason or None)
     suffixes = {"text": ".txt", "json": ".ocr.json"} if expected.outcome == "succeeded" else {"error": ".error.json"}
     bucket = whole.env["RESULTS_BUCKET"]
-    assert body["files"] == {kind: {"bucket": bucket, "key": key + suffix} for kind, suffix in suffixes.items()}
+    there = {kind: place for kind, place in body["files"].items() if place}
+    assert there == {kind: {"bucket": bucket, "key": key + suffix} for kind, suffix in suffixes.items()}
     assert whole.keys_below(key) == {key + suffix for suffix in suffixes.values()}
     whole.wait(lambda: whole.state(body["document"]) == "final", 10, "the row is not final")
     assert "due_at" not in (whole.row(body["document"]) or {})

@@ -152,8 +152,14 @@ class FakeNewest(Fake):
     def raise_to(self, source: Source, newest: Newest) -> Newest:
         stored = self.rows.get(key_id(source))
         if stored is None or stored.order < newest.order:
-            stored = self.rows[key_id(source)] = newest
+            has_tables = stored is not None and stored.has_tables
+            stored = self.rows[key_id(source)] = replace(newest, has_tables=has_tables)
         return stored
+
+    @effect
+    def expect_tables(self, source: Source) -> None:
+        if stored := self.rows.get(key_id(source)):
+            self.rows[key_id(source)] = replace(stored, has_tables=True)
 
     @effect
     def read(self, source: Source) -> Newest | None:

@@ -25,7 +25,9 @@ from textdrop.core.documents import (
     OperationState,
     Options,
     Outcome,
+    Output,
     Problem,
+    Rendering,
     Source,
 )
 from textdrop.core.errors import Reason, Trace
@@ -143,7 +145,12 @@ def test_a_notice_is_enough_to_find_everything() -> None:
         "files": {
             "text": {"bucket": BUCKET, "key": "contracts/Договор № 7+8.pdf.txt"},
             "json": {"bucket": BUCKET, "key": "contracts/Договор № 7+8.pdf.ocr.json"},
+            "markdown": None,
+            "searchable_pdf": None,
+            "workbook": None,
+            "tables": None,
         },
+        "warnings": [],
         "published": True,
         "newest": True,
         "model": "page",
@@ -167,7 +174,7 @@ def test_a_failure_says_why_and_where_the_error_file_is() -> None:
 def test_what_is_not_published_is_found_under_the_documents_own_name(newest: bool) -> None:
     shown = notice(SUCCEEDED, published=False, newest=newest)
     assert (shown["published"], shown["newest"]) == (False, newest)
-    assert {file["key"] for file in shown["files"].values()} == {
+    assert {file["key"] for file in shown["files"].values() if file} == {
         f".textdrop/documents/{SUCCEEDED.id}/result.txt",
         f".textdrop/documents/{SUCCEEDED.id}/result.ocr.json",
     }
@@ -181,7 +188,7 @@ def test_a_partial_outcome_names_its_pages_and_reasons() -> None:
         "failed": 2,
         "failures": [{"reason": "rejected_by_ocr", "count": 2, "pages": "3-4"}],
     }
-    assert set(shown["files"]) == {"text", "json"}
+    assert {name for name, file in shown["files"].items() if file} == {"text", "json"}
     assert shown["reason"] == "rejected_by_ocr"
 
 
@@ -216,7 +223,8 @@ def test_the_longest_notice_is_small(key: str) -> None:
     document = replace(
         SUCCEEDED,
         source=replace(SUCCEEDED.source, bucket="b" * 63, key=key, version_id="v" * 1024),
-        options=Options(SHARED_LANGUAGES, max(MODELS, key=len), "metadata", "metadata"),
+        options=Options(SHARED_LANGUAGES, max(MODELS, key=len), "metadata", "metadata", tuple(Output), "metadata"),
+        renderings=tuple(Rendering(output, 5_000, ("w" * 2_000,) * 20) for output in Output),
         outcome=Outcome.PARTIAL,
         pages=5_000,
         problem=Problem(
@@ -226,8 +234,8 @@ def test_the_longest_notice_is_small(key: str) -> None:
     body = results.notice(document, operations_without_text(*range(1, 5_000, 2)), "r" * 63, True, True)
     attributes = results.notice_attributes(document)
     size = len(body.encode()) + sum(len((name + value).encode()) for name, value in attributes.items())
-    # SNS allows 262,144 bytes, and e-mail and queues on the way add their own.
-    assert size < SNS_BYTES / 8
+    # SNS allows 262,144 bytes, and e-mail and queues on the way add their own. Up to seven places have the key in them.
+    assert size < SNS_BYTES / 4
 
 
 # --- attributes -------------------------------------------------------------------------------------------------------

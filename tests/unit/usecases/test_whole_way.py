@@ -47,7 +47,8 @@ def test_the_notice_names_files_that_are_there() -> None:
     document = world.upload("x.png", b"page")
     world.run()
     files: Any = world.notices_of(document)[0]["files"]
-    assert {name: world.file(place["key"]) is not None for name, place in files.items()} == {"text": True, "json": True}
+    there = {name: world.file(place["key"]) is not None for name, place in files.items() if place}
+    assert there == {"text": True, "json": True}
 
 
 @pytest.mark.parametrize(
