@@ -30,7 +30,7 @@ from textdrop.rendering.csv_files import csv_files
 from textdrop.rendering.markdown import markdown
 from textdrop.rendering.workbook import workbook
 
-PAGES, LONG, ROUNDS = 100, 5_000, 5
+PAGES, LONG, ROUNDS = 100, 5_000, 7
 ROWS, COLUMNS, CELL_WIDTH, ROW_HEIGHT = 30, 6, 160, 40
 MEDIA_TYPES = {".png": PNG, ".jpg": JPEG, ".pdf": PDF}
 Pages = Iterator[tuple[int, RecognisedPage]]

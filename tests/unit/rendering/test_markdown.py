@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from textdrop.core.pages import RecognisedPage
 from textdrop.rendering.markdown import markdown
-from unit.rendering.set_page import block, line, page
+from textdrop.rendering.reading_frame import box_reader
+from unit.rendering.set_page import ADVANCE, HEIGHT, block, line, page
 from unit.rendering.shown import shown
 
 RUSSIAN = """\
@@ -88,8 +89,15 @@ way, and it ends here.""",
 
 
 @pytest.mark.parametrize("name", PARAGRAPHS)
-def test_a_paragraph_begins_after(name: str) -> None:
-    assert len(body(page(block(PARAGRAPHS[name]))).split("\n\n")) == 2
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_a_paragraph_begins_after(name: str, rotate: int) -> None:
+    assert len(body(page(block(PARAGRAPHS[name]), rotate=rotate)).split("\n\n")) == 2
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_boxes_are_those_of_the_upright_page(rotate: int) -> None:
+    made = page(block("Слово", left=70, top=300), rotate=rotate)
+    assert box_reader(made)(made["blocks"][0]["polygon"]) == (70, 300, 70 + 5 * ADVANCE, 300 + HEIGHT)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +135,10 @@ LISTS = {
     "bullets": (
         "You need:\n• two eggs\n• a glass of milk\n  and some salt\n• flour",
         "You need:\n\n- two eggs\n- a glass of milk and some salt\n- flour",
+    ),
+    "an item of two sentences": (
+        "• This line is as long as all.\n  Here it goes on, hanging.\n• Another.",
+        "- This line is as long as all. Here it goes on, hanging.\n- Another.",
     ),
     "dashes": ("Нужны:\n– паспорт;\n– заявление.", "Нужны:\n\n- паспорт;\n- заявление."),
     "numbers": ("3) one thing;\n4) another.", "3) one thing;\n4) another."),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -360,6 +362,14 @@ def test_pages_that_cannot_be_read_leave_nothing_behind(tmp_path: Any, monkeypat
     with pytest.raises(ConnectionError):
         workbook.workbook(pages(), io.BytesIO())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_library_of_workbooks_is_imported_only_where_one_is_made() -> None:
+    code = "import sys, textdrop.rendering.workbook, textdrop.rendering.markdown; sys.exit('xlsxwriter' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=False).returncode
+        == 0
+    )
 
 
 def test_limits_are_those_of_excel() -> None:
