@@ -26,6 +26,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
 from PIL import Image
 
+from aws_events import event
 from benchmarks.billing import Billed
 from benchmarks.fast_fakes import CountingFaults, LognormalOcr
 from benchmarks.virtual import START, VirtualClock, VirtualWorkers, World
@@ -40,7 +41,6 @@ from local.ocr.protocol import result_line
 from textdrop.core.answers import NotReady, Recognition
 from textdrop.core.pages import RecognisedPage
 from textdrop.ports import Clock
-from world import event
 
 MEMORY_MB = {"submit": 1024, "poll": 512}
 WHOLE_PROCESSOR_MB = 1769
