@@ -185,9 +185,12 @@ class World:
         """One invocation of render for each document that was handed over; how each ended."""
         ended = []
         while self.render_function.asked:
-            resume = self.render_function.asked.pop(0)
-            ended.append(render(self.render_ports, resume, self.clock.now() + RENDER_SECONDS))
+            ended.append(self.render_one(self.render_function.asked.pop(0)))
         return ended
+
+    def render_one(self, resume: Resume) -> str:
+        """One invocation of render."""
+        return render(self.render_ports, resume, self.clock.now() + RENDER_SECONDS)
 
     def reconcile(self, older_than_seconds: float | None = None, seconds: float = RECONCILE_SECONDS) -> str:
         """One invocation of reconcile, and of the successors that it asks for; how the last of them ended."""

@@ -11,6 +11,7 @@ from simulation.choices import (
     CONTENTS,
     EVENTS,
     ODD_MESSAGES,
+    OUTPUTS,
     RECOGNITIONS_SECONDS,
     RECONCILE_RUN_SECONDS,
     UNREADABLE_MESSAGES,
@@ -25,6 +26,7 @@ def _answers(*names: str) -> tuple[int, ...]:
 
 
 PAGE, THREE_PAGES = CONTENTS.index("page"), CONTENTS.index("pages:3")
+MORTAL, EVERY_OUTPUT = CONTENTS.index("mortal"), OUTPUTS.index("markdown tables searchable-pdf")
 DAMAGED, NINE_PAGES = CONTENTS.index("damaged"), CONTENTS.index("pages:9")
 SENT, LOST = EVENTS.index("sent"), EVENTS.index("lost")
 UNREADABLE = tuple(ODD_MESSAGES.index(message) for message in UNREADABLE_MESSAGES)
@@ -41,6 +43,7 @@ OF_RECONCILE = (
     *("dead_letters.", "progress.", "successor."),
 )
 OF_LONG_DOCUMENTS = ("results.complete", "results.under", "results.upload_part", "documents.finish_page")
+OF_RENDERING = ("render_function.invoke", "newest.expect_tables")
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
 Step = tuple[str, tuple[int, ...]]
@@ -153,6 +156,27 @@ def dying(chance: random.Random) -> Plan:
     )
 
 
+def rendered(chance: random.Random) -> Plan:
+    """A document that asks for every output, and something wrong while they are made or delivered."""
+    kinds = ("kill", "kill", "hold", "store")
+    calls = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.", "render_function.")
+    wrong = [
+        Aim((chance.choice(calls),), (chance.choice(("before", "after")),), chance.choice(kinds), (*SHORT, *LONG))
+        for _ in range(chance.choice((0, 1, 2, 3)))
+    ]
+    lead = Aim(("render_function.invoke",), ("after",), "hold", (0,))
+    return Plan(_rendered_steps(chance), [lead, *wrong])
+
+
+def _rendered_steps(chance: random.Random) -> list[Step]:
+    content = chance.choice((PAGE, PAGE, THREE_PAGES, MORTAL))
+    steps: list[Step] = []
+    for wait in (SECONDS_130, SECONDS_7, SECONDS_320, SECONDS_130):
+        steps += [("upload", (content, 0, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), ("render", ())]
+        steps += [("go_on", (0, 1)), ("render", ()), ("wait", (wait,)), ("poll", ()), ("render", ()), ("go_on", (0, 1))]
+    return steps[: chance.choice((10, 20, 40))]
+
+
 def given_up(chance: random.Random) -> Plan:
     """Messages that cannot be read, uploads that no event told of, and something wrong while reconcile finds them."""
     wrong = [
@@ -184,6 +208,8 @@ def swept(chance: random.Random, call: str) -> Plan:
         wrong += [Aim((call,), (when,), "store") for when in ("before", "after")]
         wrong.append(Aim((call,), ("lost",), "lost"))
     chance.shuffle(wrong)
+    if call in OF_RENDERING:
+        return Plan(_rendered_steps(chance), wrong, alone=True)
     if call.startswith(OF_RECONCILE):
         run = OUT_OF_TIME if call == "successor.invoke" else ()
         return Plan([step for _ in range(3) for step in _given_up_steps(chance, run)], wrong, alone=True)
@@ -204,6 +230,7 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.025, unasked),
     (0.025, dying),
     (0.04, given_up),
+    (0.06, rendered),
 )
 """Each with its share of the histories that are not a sweep."""
 SWEPT_EVERY = 10

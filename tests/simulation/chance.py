@@ -114,10 +114,10 @@ class Chance:
             if self._random.random() < (0.8 if held and self._taken_over else 0.4 if held else 0.2):
                 # A lease passes and others take over, as the schedule and the queue would let them.
                 yield self._act("wait", self._random.choice((2, 3, 3, 5, 5, 6)))
-                for name in ("poll", "submit", "poll")[: self._random.randrange(1, 4)]:
+                for name in ("poll", "submit", "render", "poll")[: self._random.randrange(1, 5)]:
                     yield self._act(name)
                 continue
-            often = ["submit", "poll"] * 6 + ["go_on"] * (10 if held else 0)
+            often = ["submit", "poll"] * 6 + ["go_on"] * (10 if held else 0) + ["render"] * (6 if view.asked() else 0)
             seldom = ["upload", "upload", "repeat", "repeat", "deliver", "deliver", "index", "configure"]
             seldom += ["reconcile", "message"]
             rarely = ["forget"] if self._random.random() < 0.3 else []

@@ -17,6 +17,7 @@ UNREACHABLE = {
     "upload_repeated": "an upload is decided on without its row: the conditional put finds the row that is there",
     "taken_late": _ROW_AS_READ,
     "looked_late": _ROW_AS_READ,
+    "rendering_taken_late": "a message names the rev at which its document was to be rendered; any other is stale",
     "pages_unsent": "the guard is set when every page has an id or is final, which no page ceases to be",
     "recognised_late": _ANSWER_ONCE,
     "unreadable_late": _ANSWER_ONCE,
@@ -63,6 +64,8 @@ def of(history: History) -> Counter[str]:
     counts["bucket with versions" if history.stack.versioned else "bucket without versions"] += 1
     for row in history.world.documents.rows.values():
         counts[f"outcome {row.outcome}" + (f": {row.problem.reason}" if row.problem else "")] += 1
+        for rendering in row.renderings:
+            counts[f"rendering {rendering.output} " + ("made" if rendering.files else "missing")] += 1
     counts["message redriven"] += len(history.world.dead_letters.redriven)
     counts["message kept as dead letter"] += len(history.world.dead_letters.letters)
     counts["message of reconcile"] += len(history.world.uploads_queue.sent)
@@ -111,6 +114,7 @@ def report(counts: Counter[str]) -> list[str]:
     for call in every_call():
         lines.append(f"  {call:<26}" + "".join(f"{met(counts, kind, call):>13,}" for kind in MISHAPS))
     _table(lines, "events of uploads", counts, "event ")
+    _table(lines, "renderings", counts, "rendering ")
     _table(lines, "messages", counts, "message ")
     _table(lines, "transitions of documents", counts, "document ")
     _table(lines, "transitions of operations", counts, "operation ")

@@ -19,6 +19,7 @@ from simulation.choices import (
     NO_RECORD,
     ODD_MESSAGES,
     OPTIONS,
+    OUTPUTS,
     RECOGNITIONS_SECONDS,
     RECONCILE_RUN_SECONDS,
     records,
@@ -92,6 +93,9 @@ class History(Mishaps):
     def held(self) -> int:
         return len(self.hub.held())
 
+    def asked(self) -> int:
+        return len(self.world.render_function.asked)
+
     def _act(self, act: Act) -> None:
         pick = act.picks
         match act.name:
@@ -104,6 +108,8 @@ class History(Mishaps):
                 self._invoke(act.number, skew_of(pick[0]), self.world.poll)
             case "deliver":
                 self._deliver(act)
+            case "render":
+                self._render(act)
             case "reconcile":
                 self._reconcile(act.number, pick)
             case "message":
@@ -129,21 +135,24 @@ class History(Mishaps):
                 self.clock.advance(seconds)
 
     def _upload(self, act: Act) -> None:
-        content, key, seconds, fate = act.picks[:4]
+        content, key, seconds, fate, asked = act.picks[:5]
         name = CONTENTS[content % len(CONTENTS)]
         body = f"{name} {len(self.uploads)}".encode()
         world = self.world
         if name == "broken":
             world.ocr.table[body] = Failure((3, 13)[content // len(CONTENTS) % 2])
         world.ocr.seconds = RECOGNITIONS_SECONDS[seconds % len(RECOGNITIONS_SECONDS)]
-        source = world.uploads.put(self.stack.keys[key % len(self.stack.keys)], body)
+        outputs = OUTPUTS[asked % len(OUTPUTS)]
+        metadata = {"ocr-outputs": outputs} if outputs else {}
+        source = world.uploads.put(self.stack.keys[key % len(self.stack.keys)], body, metadata)
         upload = Upload(world.document_of(source), source, name, body)
         if not self.stack.versioned:
             self._gone(earlier.document.id for earlier in self.uploads_of.get(source.key, []))
         self.uploads.append(upload)
         self.uploads_of.setdefault(source.key, []).append(upload)
         told = self._tell_of(upload, EVENTS[fate % len(EVENTS)])
-        self._note(f"{act.number} upload of {source.key} ({body.decode()}; {told})")
+        wish = f", with {outputs}" if outputs else ""
+        self._note(f"{act.number} upload of {source.key} ({body.decode()}; {told}{wish})")
 
     def _tell_of(self, upload: Upload, how: str) -> str:
         """Sends its event, or not."""
@@ -193,6 +202,21 @@ class History(Mishaps):
             self._note(f"{act.number} delivery of {row.id[:6]}")
             deadline = self.clock.true + POLL_SECONDS
             self._invoke(act.number, skew_of(act.picks[1]), lambda: _do(deliver(self.world.poll_ports, row, deadline)))
+
+    def _render(self, act: Act) -> None:
+        """An invocation of render that poll asked for: it comes, or comes and will come again, or is lost."""
+        asked = self.world.render_function.asked
+        if not asked:
+            return
+        which, fate, skew = act.picks[:3]
+        resume = asked[which % len(asked)]
+        how = ("once", "once", "once", "and comes again", "not at all")[fate % 5]
+        if how != "and comes again":
+            asked.remove(resume)
+        self.counts[f"rendering asked for comes {how}"] += 1
+        self._note(f"{act.number} render of {resume.document_id[:6]} at rev {resume.rev} comes {how}")
+        if how != "not at all":
+            self._invoke(act.number, skew_of(skew), lambda: self.world.render_one(resume))
 
     def _go_on(self, act: Act) -> None:
         held = self.hub.held()
@@ -265,6 +289,10 @@ class History(Mishaps):
             while world.queue:
                 self._submit(0, self._peaceful.randrange(1 << 16), (self._peaceful.randrange(1 << 16),) * 5)
             self._invoke(0, skew_of(self._peaceful.randrange(1 << 16)), world.poll)
+            while world.render_function.asked:
+                resume = world.render_function.asked.pop(0)
+                skew = skew_of(self._peaceful.randrange(1 << 16))
+                self._invoke(0, skew, partial(world.render_one, resume))
             if world.quiet():
                 return
             due = min((row.due_at for row in world.rows() if row.due_at is not None), default=0.0)

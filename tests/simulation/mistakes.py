@@ -33,6 +33,24 @@ class Mistake:
 
 MISTAKES = (
     Mistake(
+        "the files of an older upload's tables stay",
+        "usecases.deliver",
+        "*(_tables(ports, source.key) if newest.has_tables else ())",
+        "",
+    ),
+    Mistake(
+        "an output that was made is forgotten at the next",
+        "core.document_rules",
+        "renderings=(*row.renderings, seen.rendering)",
+        "renderings=(seen.rendering,)",
+    ),
+    Mistake(
+        "a document is rendered for ever, whoever dies of it",
+        "core.document_rules",
+        "return row.attempts >= policy.render_attempts or now > (row.outcome_at or now) + policy.render_seconds",
+        "return False",
+    ),
+    Mistake(
         "no lease: a delivery is taken though it is held",
         "core.document_rules",
         "row.state is _DELIVERING and (row.due_at or 0.0) > now,",

@@ -12,14 +12,15 @@ from simulation.history import History
 from simulation.script import SKEW_SECONDS
 from simulation.stack import KEPT_SECONDS, POLICY, Upload
 from textdrop.core import identity, keys
-from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output
 from textdrop.core.errors import Reason
 
 DIED = ("go_died", "delivery_died", "step_died")
 MARGIN_SECONDS = 1.0
 WRITES = tuple(f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation"))
 KILLERS = ("killer", "pages:4,deadly:2")
-GOOD = ("page", "pages:3", "pages:9")
+UNRENDERED = {"mortal": "broke off", "unrenderable": "cannot be written anew", "clumsy": "failed 2 times"}
+GOOD = ("page", "pages:3", "pages:9", *UNRENDERED)
 REASONS = {
     "damaged": Reason.DAMAGED,
     "pages:4,bad:2": Reason.DAMAGED,
@@ -51,8 +52,11 @@ def check_due_times(history: History) -> None:
 
 def check_notice(history: History, notice: dict[str, Any]) -> None:
     """G5: a result is stored before its notice, and the outcome that it tells stays."""
-    for suffix in keys.suffixes(Outcome(notice["outcome"])):
-        assert history.world.file(keys.own(notice["document"], suffix)) is not None, f"G5: no {suffix}: {notice}"
+    row = history.world.documents.rows[notice["document"]]
+    assert str(row.outcome) == notice["outcome"], f"G5: {notice} of {row}"
+    own = own_files(history, row)
+    assert None not in own.values(), f"G5: {[suffix for suffix, body in own.items() if body is None]} missing: {notice}"
+    assert notice["warnings"] == [warning for made in row.renderings for warning in made.warnings], f"G5: {notice}"
 
 
 def check_pass(history: History) -> None:
@@ -86,6 +90,7 @@ def check(history: History) -> None:
         assert (row.state, row.due_at, row.attempts) == (DocumentState.FINAL, None, 0), f"G1: {row}"
         check_outcome(history, upload, row, operations)
         check_text(history, upload, row, operations)
+        check_outputs(history, upload, row)
         check_names(history, row)
         check_paid(history, upload, row, operations)
         ids = [notice["id"] for notice in history.world.notices_of(row)]
@@ -187,7 +192,7 @@ def was_unavailable(history: History, operation: Operation) -> bool:
 def check_text(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
     """G3: every document keeps its own files, which say what its row says, and hold each page's own text."""
     own = own_files(history, row)
-    told = json.loads(list(own.values())[-1] or b"{}")
+    told = json.loads(own[keys.JSON if keys.JSON in own else keys.ERROR] or b"{}")
     assert (told.get("id"), told.get("outcome")) == (row.id, str(row.outcome)), f"G3: {told} for {row}"
     if keys.TEXT not in own:
         assert told.get("reason") == (row.problem.reason if row.problem else None), f"G3: {told} for {row}"
@@ -203,9 +208,28 @@ def check_text(history: History, upload: Upload, row: Document, operations: list
     assert pages == list(enumerate(recognised, start=1)), f"G3: not the pages of {row}"
 
 
+def check_outputs(history: History, upload: Upload, row: Document) -> None:
+    """G1, G6: what was asked for is there, or a warning says why not, which what happened can explain."""
+    assert row.to_render == (), f"G1: {row.to_render} neither made nor missing: {row}"
+    asked = row.options.outputs if row.options is not None else ()
+    ended = [rendering.output for rendering in row.renderings]
+    assert len(set(ended)) == len(ended), f"G1: {row.renderings}"
+    assert set(ended) <= set(asked), f"G1: {row.renderings} for {asked}"
+    troubles = sum(history.marked[kind] for kind in ("kill", "hold", "store"))
+    for rendering in row.renderings:
+        assert bool(rendering.files) != bool(rendering.warnings), f"G1: {rendering}"
+        for warning in rendering.warnings:
+            explained = troubles > 0 or history.marked[row.id] > 0 or history.marked["forbidden"] > 0
+            explained |= rendering.output is Output.SEARCHABLE_PDF and UNRENDERED.get(upload.name, "-") in warning
+            assert explained, f"G6: {warning} for {upload.name}"
+    searchable = own_files(history, row).get(keys.SEARCHABLE_PDF)
+    assert searchable is None or searchable.startswith(upload.body + b" with "), f"G3: not of {row}"
+
+
 def check_names(history: History, row: Document) -> None:
     """G3: the newest upload of a key has its names, alone."""
-    published = {suffix: history.world.file(row.source.key + suffix) for suffix in keys.SUFFIXES}
+    suffixes = (*keys.SUFFIXES, *keys.tables_of(history.world.results.keys(), row.source.key))
+    published = {suffix: history.world.file(row.source.key + suffix) for suffix in suffixes}
     there = {suffix: body for suffix, body in published.items() if body is not None}
     if not keys.can_be_published(row.source.key):
         assert not there, f"G3: {list(there)} are published under a name that is too long"
@@ -228,7 +252,9 @@ def newest_of(history: History, key: str) -> str:
 def own_files(history: History, row: Document) -> dict[str, bytes | None]:
     """The files of a document's outcome, by suffix."""
     assert row.outcome is not None, f"G1: {row}"
-    return {suffix: history.world.file(keys.own(row.id, suffix)) for suffix in keys.suffixes(row.outcome)}
+    tables = keys.tables_of(history.world.results.keys(), keys.base(row.id)) if keys.tables(row) else ()
+    assert len(tables) == keys.tables(row), f"G3: {tables} for {row}"
+    return {suffix: history.world.file(keys.own(row.id, suffix)) for suffix in (*keys.suffixes_of(row), *tables)}
 
 
 def check_paid(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:

@@ -53,6 +53,9 @@ class View(Protocol):
     def held(self) -> int:
         """How many workers are held and could go on."""
 
+    def asked(self) -> int:
+        """How many documents were handed over to render, and not taken up."""
+
 
 class Author(Protocol):
     """Who decides what happens."""

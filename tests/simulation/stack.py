@@ -26,6 +26,7 @@ POLICY = Policy(
     one_go_pages=3,
     segment_pages=2,
     max_redrives=2,
+    render_seconds=2000.0,
 )
 SLEEPS_IN_TURN = 40
 BEFORE_THE_TABLE_SECONDS = 5.0
@@ -132,6 +133,7 @@ class Stack:
         workers = FibreWorkers(hub, self.threads)
         world.submit_ports = replace(world.submit_ports, workers=workers, crew=workers.crew, journal=world.journal)
         world.poll_ports = replace(world.poll_ports, workers=workers, crew=workers.crew, journal=world.journal)
+        world.render_ports = replace(world.render_ports, crew=workers.crew, journal=world.journal)
         world.reconcile_ports = replace(world.reconcile_ports, journal=world.journal)
         world.submit_settings = replace(world.submit_settings, submits_per_second=self.submits_per_second)
         world.poll_settings = replace(world.poll_settings, submits_per_second=self.submits_per_second)
