@@ -220,6 +220,8 @@ def check_outputs(history: History, upload: Upload, row: Document) -> None:
         assert bool(rendering.files) != bool(rendering.warnings), f"G1: {rendering}"
         for warning in rendering.warnings:
             explained = troubles > 0 or history.marked[row.id] > 0 or history.marked["forbidden"] > 0
+            waited = history.given_up_at.get(row.id, 0.0) - (row.outcome_at or 0.0)
+            explained |= "in time" in warning and waited > POLICY.render_seconds - MARGIN_SECONDS
             explained |= rendering.output is Output.SEARCHABLE_PDF and UNRENDERED.get(upload.name, "-") in warning
             assert explained, f"G6: {warning} for {upload.name}"
     searchable = own_files(history, row).get(keys.SEARCHABLE_PDF)
