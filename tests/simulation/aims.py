@@ -168,8 +168,8 @@ def rendered(chance: random.Random) -> Plan:
     return Plan(_rendered_steps(chance), [lead, *wrong])
 
 
-def _rendered_steps(chance: random.Random) -> list[Step]:
-    content = chance.choice((PAGE, PAGE, THREE_PAGES, MORTAL))
+def _rendered_steps(chance: random.Random, content: int | None = None) -> list[Step]:
+    content = chance.choice((PAGE, PAGE, THREE_PAGES, MORTAL)) if content is None else content
     steps: list[Step] = []
     for wait in (SECONDS_130, SECONDS_7, SECONDS_320, SECONDS_130):
         steps += [("upload", (content, 0, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), ("render", ())]
@@ -209,7 +209,9 @@ def swept(chance: random.Random, call: str) -> Plan:
         wrong.append(Aim((call,), ("lost",), "lost"))
     chance.shuffle(wrong)
     if call in OF_RENDERING:
-        return Plan(_rendered_steps(chance), wrong, alone=True)
+        # A key is marked once: what comes before that has to go wrong first.
+        wrong.sort(key=lambda aim: (aim.when != ("before",), aim.kind == "hold"))
+        return Plan(_rendered_steps(chance, PAGE) * 2, wrong, alone=True)
     if call.startswith(OF_RECONCILE):
         run = OUT_OF_TIME if call == "successor.invoke" else ()
         return Plan([step for _ in range(3) for step in _given_up_steps(chance, run)], wrong, alone=True)
