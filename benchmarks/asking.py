@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from benchmarks.ask_plans import best_plans, least_asks, least_delay
+from benchmarks.fast_fakes import SIGMA
 from benchmarks.figures import Figure, Say, within
 from benchmarks.virtual_application import Application
 from textdrop import bootstrap
@@ -104,4 +106,9 @@ def measure(say: Say) -> list[Figure]:
             most = max(SHARE_MOST * asked.recognition_seconds, LEAST_SECONDS)
             found.append(within(f"{title}: delay, mean", mean, round(most, 3), "s", 2))
             found.append(Figure(f"{title}: delay, median", f"{median:.2f} s", f"mean {mean:.2f} s"))
+    plans = best_plans(SIGMA)
+    asks = least_asks(plans, SHARE_MOST)
+    found.append(Figure("fewest asks of any plan, mean delay of a tenth of the median", f"{asks:.2f} asks"))
+    delay = 3.0 * least_delay(plans, ASKS_MOST[3.0])
+    found.append(Figure("least mean delay of any plan, 3 s, 2.5 asks", f"{delay:.2f} s"))
     return found
