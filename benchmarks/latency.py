@@ -7,6 +7,9 @@ the emulator looks into a queue that is waited for ten times a second, which is 
 
 Warm: between two uploads lies a wait of up to 4 s by chance, so that some meet a tick and others wake one. Cold: every
 process of the functions is gone before each upload. The baseline is `benchmarks.baseline`.
+
+The same on virtual time (`benchmarks.virtual`) is free of the machine's noise, but its calls take as long as is assumed
+of AWS's, which is longer than those of the emulator.
 """
 
 from __future__ import annotations
@@ -17,13 +20,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import baseline, stage
+from benchmarks import baseline, stage, virtual
 from benchmarks.figures import Figure, Say, within
 
 WARM_UPS = 6
 REPEATS = 3
 UPLOADS = 12
 COLD_UPLOADS = 6
+VIRTUAL_UPLOADS = 200
 PAUSE_SECONDS = 4.0
 WAIT_SECONDS = 90.0
 
@@ -66,10 +70,10 @@ def measure(say: Say) -> list[Figure]:
         for _ in range(COLD_UPLOADS):
             standing.end_functions()
             cold.append(way(standing))
-            say(f"cold: {cold[-1].ours:.3f} s")
+            say(f"cold: {cold[-1].sending:.3f} + {cold[-1].asking:.3f} + {cold[-1].delivering:.3f} s")
         plain = baseline.latencies(standing, say)
     warm = [found for repeat in repeats for found in repeat]
-    return [*_warm_figures(warm, repeats), *_cold_figures(cold), *_plain_figures(plain)]
+    return [*_warm_figures(warm, repeats), *_cold_figures(cold), *_plain_figures(plain), *_on_virtual_time(say)]
 
 
 def one(standing: stage.Stage, key: str, content: bytes) -> Way:
@@ -121,6 +125,17 @@ def _cold_figures(cold: Sequence[Way]) -> list[Figure]:
 
 def _plain_figures(plain: Sequence[float]) -> list[Figure]:
     return [Figure(f"a plain baseline, {len(plain)} uploads over its minute: median, least–most", _told(plain))]
+
+
+def _on_virtual_time(say: Say) -> list[Figure]:
+    backlog = virtual.Backlog(VIRTUAL_UPLOADS, stage.SUBMITS_PER_SECOND, "bucket", concurrency=1)
+    ours = backlog.one_at_a_time(PAUSE_SECONDS)
+    say(f"virtual time: {_told(ours)}")
+    title = f"virtual time, {VIRTUAL_UPLOADS} uploads, calls as long as on AWS"
+    return [
+        Figure(f"{title}: median · 95th", f"{statistics.median(ours):.3f} · {stage.percentile(ours, 0.95):.3f} s"),
+        Figure(f"{title}: asks a page", f"{sum(backlog.ocr.asked.values()) / VIRTUAL_UPLOADS:.2f}"),
+    ]
 
 
 def _told(values: Sequence[float]) -> str:

@@ -46,8 +46,8 @@ SUBMIT_CALL_SECONDS = 0.200
 INVOKE_SECONDS = 0.030
 """From the end of one batch to the beginning of the next."""
 
-EMPTY_SECONDS = 0.5
-"""An empty queue is looked into again."""
+LOOK_SECONDS = 0.05
+"""An empty queue is looked into again, and so is what somebody waits for."""
 
 BATCH = 5
 CPU_SECONDS = 0.0016
@@ -262,25 +262,48 @@ class Backlog(World):
         )
 
     def pass_by(self) -> Run:
-        """From the first batch until every notice is out and no function runs."""
+        """All are there from the beginning; from the first batch until every notice is out and no function runs."""
         began_at = self._virtual.now()
         for number in range(self._images):
             self.upload(f"{number}.png", f"image {number}".encode())
+        self._run_functions()
+        notices = len({json.loads(notice.body)["document"] for notice in self.notices.published})
+        seconds = self.weather.last_notice_at - began_at
+        return Run(sorted(self.weather.accepted_at), self.weather.throttled, notices, seconds)
+
+    def one_at_a_time(self, pause_seconds: float) -> list[float]:
+        """Each is uploaded up to `pause_seconds`, by chance, after the notice of the one before: the times from upload
+        to notice, less the recognition."""
+        found: list[float] = []
+
+        def arrive() -> None:
+            for number in range(self._images):
+                self._virtual.sleep(pause_seconds * self._virtual.chance())
+                began_at = self._virtual.now()
+                self.upload(f"{number}.png", f"image {number}".encode())
+                while len(self.notices.published) <= number:
+                    self._virtual.sleep(LOOK_SECONDS)
+                found.append(self.weather.last_notice_at - began_at - self.ocr.seconds)
+
+        self._virtual.start(arrive, None)
+        self._run_functions()
+        return found
+
+    def _run_functions(self) -> None:
         for _ in range(self._concurrency):
             process = Process(SUBMIT_SHARE)
             self._virtual.start(partial(self._function, process), process)
         self._virtual.start(self._schedule, None)
         self._virtual.run()
-        notices = len({json.loads(notice.body)["document"] for notice in self.notices.published})
-        seconds = self.weather.last_notice_at - began_at
-        return Run(sorted(self.weather.accepted_at), self.weather.throttled, notices, seconds)
 
     def _function(self, process: Process) -> None:
         """One of the functions that the queue calls: batch after batch."""
         workers = VirtualWorkers(self._virtual, bootstrap.SUBMIT_THREADS, process)
         ports = replace(self.submit_ports, workers=workers)
         while len(self.notices.published) < self._images:
-            self._virtual.sleep(self.weather.spread(INVOKE_SECONDS if self.queue else EMPTY_SECONDS))
+            self._virtual.sleep(self.weather.spread(INVOKE_SECONDS))
+            while not self.queue and len(self.notices.published) < self._images:
+                self._virtual.sleep(LOOK_SECONDS)
             batch, self.queue = self.queue[:BATCH], self.queue[BATCH:]
             if batch and submit(ports, self.submit_settings, batch, self._virtual.now() + SUBMIT_SECONDS):
                 raise RuntimeError("messages failed, though nothing went wrong")

@@ -72,6 +72,14 @@ def test_a_sliding_window_refuses_and_every_image_gets_its_notice() -> None:
     assert (len(passed.accepted_at), passed.notices) == (150, 150)
 
 
+def test_one_at_a_time_is_measured_from_upload_to_notice_without_the_recognition() -> None:
+    found = Backlog(12, 10, "bucket", 1).one_at_a_time(4.0)
+    assert found == Backlog(12, 10, "bucket", 1).one_at_a_time(4.0)
+    assert len(found) == 12
+    # Some forty calls, of which the quickest take 6 ms; and one interval of asks.
+    assert all(0.2 < seconds < 6 for seconds in found)
+
+
 def test_a_process_computes_no_faster_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = Backlog(40, 50, "bucket", 1).pass_by()
     monkeypatch.setattr(virtual_backlog, "SUBMIT_SHARE", virtual_backlog.SUBMIT_SHARE / 10)
