@@ -45,7 +45,7 @@ crashes: setup ## fail every pair of calls of submit and deliver
 	@$(SIMULATION).crash_pairs
 
 bench: setup ## measure, print beside what should be reached, write docs/performance.md: ONLY="latency backlog"
-	@PYTHONPATH=.:layers/textdrop $(BIN)/python -m benchmarks
+	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m benchmarks
 
 lint: setup
 	@$(BIN)/ruff check
