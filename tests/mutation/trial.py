@@ -16,13 +16,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import hypothesis
 import pytest
 
-from mutation.mutants import ROOT, Module
+from mutation.mutants import ROOT, Module, compiled
 from mutation.swap import Functions, swapped
 
 TESTS = (
@@ -81,7 +81,7 @@ class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, module: Module, text: str) -> None:
         self._module = module
-        self._code: CodeType = compile(text, str(module.path), "exec")
+        self._code = compiled(module, text)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
