@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 import json
 import subprocess
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import CodeType
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "layers" / "textdrop" / "textdrop"
@@ -109,6 +111,14 @@ def names() -> list[str]:
     """All modules that are mutated."""
     files = [*(PACKAGE / "core").glob("*.py"), *(PACKAGE / "usecases").glob("*.py")]
     return sorted(str(file.relative_to(PACKAGE)) for file in files if file.read_text("utf-8").strip())
+
+
+def compiled(module: Module, text: str) -> CodeType:
+    """The module's code if its text were this one. Raises SyntaxError."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as of `is` with a number: a mutant may look odd
+        code: CodeType = compile(text, str(module.path), "exec")
+        return code
 
 
 def of_cosmic_ray(modules: Sequence[Module]) -> dict[str, list[Mutant]]:

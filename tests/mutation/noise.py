@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterable
 
-from mutation.mutants import Module, Mutant
+from mutation.mutants import Module, Mutant, compiled
 
 RULES = {
     "does not compile": "No program could be run.",
@@ -38,7 +37,7 @@ def sorted_out(module: Module, mutants: Iterable[Mutant]) -> tuple[list[Mutant],
             rule = "type aliases"
         elif _within(mutant, options):
             rule = "dataclass options"
-        elif not _compiles(mutant.source(module.text)):
+        elif not _compiles(module, mutant):
             rule = "does not compile"
         else:
             kept.append(mutant)
@@ -51,13 +50,11 @@ def _within(mutant: Mutant, spans: Iterable[tuple[int, int]]) -> bool:
     return any(start <= mutant.start and mutant.end <= end for start, end in spans)
 
 
-def _compiles(text: str) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            compile(text, "mutant", "exec")
-        except (SyntaxError, ValueError):
-            return False
+def _compiles(module: Module, mutant: Mutant) -> bool:
+    try:
+        compiled(module, mutant.source(module.text))
+    except (SyntaxError, ValueError):
+        return False
     return True
 
 

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import json
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,14 +141,18 @@ class _Contexts:
 
 
 class _Times(trial.FirstFailure):
-    """How long each test takes, and the first that fails."""
+    """How long each test works, and the first that fails."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
-        super().pytest_runtest_logreport(report)
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        began = time.process_time()
+        try:
+            return (yield)
+        finally:
+            self.seconds[item.nodeid] = time.process_time() - began
 
 
 def _measure() -> dict[str, Any]:

@@ -101,7 +101,7 @@ def results(
             was_enough, killer = quick(module, text, functions, stages, collected)
             return killer if was_enough else whole(module, text, stages, known)
 
-        cpu_seconds = 5.0 + 3.0 * seconds
+        cpu_seconds = 10.0 + 2.0 * seconds
         return children.fork(work, cpu_seconds, wall_seconds=30.0 + 4.0 * cpu_seconds)
 
     try:

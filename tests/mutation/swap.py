@@ -9,7 +9,7 @@ import gc
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 
-from mutation.mutants import Module
+from mutation.mutants import Module, compiled
 
 Functions = dict[CodeType, list[FunctionType]]
 
@@ -25,7 +25,7 @@ def functions_of(module: Module) -> Functions:
 
 def swapped(module: Module, text: str, functions: Functions) -> bool:
     """Whether the program now is as if the module's text had been this one; if not, it is as it was."""
-    changes = list(_changes(_compiled(module, module.text), _compiled(module, text)))
+    changes = list(_changes(compiled(module, module.text), compiled(module, text)))
     todo: list[tuple[FunctionType, CodeType]] = []
     for before, after in changes:
         live = functions.get(before, []) if before is not None else []
@@ -35,11 +35,6 @@ def swapped(module: Module, text: str, functions: Functions) -> bool:
     for function, code in todo:
         function.__code__ = code
     return bool(todo)
-
-
-def _compiled(module: Module, text: str) -> CodeType:
-    code: CodeType = compile(text, str(module.path), "exec")
-    return code
 
 
 def _changes(before: CodeType, after: CodeType) -> Iterator[tuple[CodeType | None, CodeType | None]]:

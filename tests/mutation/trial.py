@@ -13,16 +13,17 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import hypothesis
 import pytest
 
-from mutation.mutants import ROOT, Module
+from mutation.mutants import ROOT, Module, compiled
 from mutation.swap import Functions, swapped
 
 TESTS = (
@@ -37,6 +38,8 @@ TESTS = (
     "tests/simulation/test_reconcile_crash_points.py",
 )
 HISTORIES = 100
+TEST_CPU_SECONDS = 4.0
+"""Of one test or history. Without a mutant the slowest takes a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,18 @@ class FirstFailure:
             self.failed = self.failed or report.nodeid
 
 
+class _Limit:
+    """A plugin for pytest that ends the process when a test works for too long: a mutant made it endless."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self) -> None:
+        _limit()
+
+
+def _limit() -> None:
+    signal.setitimer(signal.ITIMER_PROF, TEST_CPU_SECONDS)
+
+
 class _Only:
     """Keeps to the chosen tests, in their order, and to those that nobody knew: a mutant may change the names of
     cases."""
@@ -81,7 +96,7 @@ class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, module: Module, text: str) -> None:
         self._module = module
-        self._code: CodeType = compile(text, str(module.path), "exec")
+        self._code = compiled(module, text)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -134,7 +149,7 @@ def with_tests_collected(work: Callable[[Collected], Any], paths: Sequence[str] 
                 raised.append(error)
             return True
 
-    code = run_pytest(paths, "--capture=no", plugins=[Instead(), first])
+    code = run_pytest(paths, "--capture=no", plugins=[Instead(), first, _Limit()])
     if raised:
         raise raised[0]
     if not done:
@@ -176,7 +191,7 @@ def whole(module: Module, text: str, stages: Sequence[Stage], known: frozenset[s
         if stage.tests:
             first = FirstFailure()
             files = dict.fromkeys(test.partition("::")[0] for test in stage.tests)
-            code = run_pytest(list(files), plugins=[first, _Only(stage.tests, known)])
+            code = run_pytest(list(files), plugins=[first, _Only(stage.tests, known), _Limit()])
             if first.failed is not None:
                 return first.failed
             if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -188,14 +203,14 @@ def whole(module: Module, text: str, stages: Sequence[Stage], known: frozenset[s
 
 
 def _killing_history(stage: Stage) -> str | None:
-    if not stage.seeds:
-        return None
-    try:
-        by_chance: Callable[[int], object] = importlib.import_module("simulation.trial").by_chance
-    except Exception:  # noqa: BLE001 - whatever the mutant breaks
-        return "histories (importing)"
     for seed in stage.seeds:
-        if by_chance(seed) is not None:
+        _limit()
+        try:
+            by_chance: Callable[[int], object] = importlib.import_module("simulation.trial").by_chance
+            broken = by_chance(seed) is not None
+        except Exception:  # noqa: BLE001 - the mutant keeps a history from even beginning
+            broken = True
+        if broken:
             return f"history {seed}"
     return None
 

@@ -205,6 +205,17 @@ def test_wrong_parameters_of_the_stack_are_named_as_such() -> None:
     assert "parameters" not in raised.value.advice
 
 
+def test_of_wrong_values_the_first_five_are_named_and_of_each_forty_characters() -> None:
+    codes = [letter * 45 for letter in "abcdef"]
+    what = refused({"ocr-languages": " ".join(codes)}).what
+    assert what == "The language " + ", ".join(f'"{letter * 40}"' for letter in "abcde") + " is not known."
+
+
+def test_beside_the_star_every_other_language_is_offered() -> None:
+    offered = refused({"ocr-languages": "* ru"}).advice.partition("languages of: ")[2]
+    assert offered == " ".join(LANGUAGES[1:]) + "."
+
+
 # --- outputs ----------------------------------------------------------------------------------------------------------
 
 
