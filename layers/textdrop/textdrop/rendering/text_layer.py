@@ -68,14 +68,14 @@ def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, font_name
     for stretch, following in zip(run, [*run[1:], None], strict=True):
         codes, width = font.encoded(stretch.text, stretch.end / unit - place)
         place += width
-        pieces.append(codes.hex())
+        pieces.append(codes)
         if following is not None and stretch.end < following.start:
             blank, width = font.encoded(" ", following.start / unit - place)
             left = round(following.start / unit - place - width)
-            pieces.append(blank.hex() + (f">{-left}<" if left else ""))
+            pieces.append(blank + (f">{-left}<" if left else ""))
             place += width + left
     if not is_last or (runs_down and letters == 1):
-        pieces.append(font.encoded(" ", USUAL_WIDTH)[0].hex())
+        pieces.append(font.encoded(" ", USUAL_WIDTH)[0])
     string = "".join(pieces)
     if runs_down:
         # pdfium sorts strings that begin at the same height from left to right, which would turn round the order of
