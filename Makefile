@@ -9,7 +9,7 @@ SAM = .local/venv/sam/bin/sam
 UV = .local/venv/uv/bin/uv
 SIMULATION = HISTORIES=$(HISTORIES) SEED=$(SEED) WORKERS=$(WORKERS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m simulation
 
-.PHONY: help setup up down status demo test simulate mistakes crashes bench lint types imports template format build deploy requirements logs clean
+.PHONY: help setup up down status demo test simulate mistakes crashes corpus bench lint types imports template format build deploy requirements logs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
@@ -43,6 +43,9 @@ mistakes: setup ## plant each known mistake, one at a time, and see the simulati
 
 crashes: setup ## fail every pair of calls of submit and deliver
 	@$(SIMULATION).crash_pairs
+
+corpus: setup ## fetch real PDFs and images (some 60 MB), make them searchable and check what comes out
+	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m corpus
 
 bench: setup ## measure the time from upload to notice on the local stack
 	@$(BIN)/python -m benchmarks.upload_to_notice

@@ -52,12 +52,20 @@ def lines(text: str) -> list[str]:
 
 def problems(document: bytes) -> list[str]:
     """What qpdf finds wrong with it when it unpacks everything, without the limits that hold for rendering."""
+    with unpacking_without_limits(), warnings.catch_warnings(), pikepdf.open(io.BytesIO(document)) as pdf:
+        # JBIG2 needs a program more, and is copied as it is.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            return [str(problem) for problem in pdf.check_pdf_syntax()]
+        except pikepdf.PdfError as broken:
+            return [str(broken)]
+
+
+@contextmanager
+def unpacking_without_limits() -> Iterator[None]:
     _limit_unpacking(_ENOUGH_BYTES)
     try:
-        with warnings.catch_warnings(), pikepdf.open(io.BytesIO(document)) as pdf:
-            # JBIG2 needs a program more, and is copied as it is.
-            warnings.simplefilter("ignore", UserWarning)
-            return [str(problem) for problem in pdf.check_pdf_syntax()]
+        yield
     finally:
         _limit_unpacking(opening.UNPACKED_BYTES)
 
@@ -73,6 +81,16 @@ def raster(document: bytes, page: int = 0, *, scale: float = 1.0, forms: bool = 
         if forms:
             pdf.init_forms()
         image: Image.Image = pdf[page].render(scale=scale).to_pil()
+        return image
+
+
+def raster_of(document: bytes, size: tuple[int, int]) -> Image.Image:
+    """The first page, filling a raster of just that size."""
+    with opened(document) as pdf:
+        bitmap = pypdfium2.PdfBitmap.new_native(*size, pdfium.FPDFBitmap_BGRx)
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+        pdfium.FPDF_RenderPageBitmap(bitmap, pdf[0], 0, 0, *size, 0, 0)
+        image: Image.Image = bitmap.to_pil().convert("RGB")
         return image
 
 
