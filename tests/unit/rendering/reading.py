@@ -6,6 +6,7 @@ import ctypes
 import io
 import shutil
 import subprocess
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ import pypdfium2.raw as pdfium
 from PIL import Image
 
 from textdrop.core.pages import Polygon, RecognisedPage
+from textdrop.rendering import opening
 from unit.rendering.drawing import words_of
+
+_ENOUGH_BYTES = 2_000_000_000
 
 Box = tuple[float, float, float, float]
 
@@ -47,8 +51,29 @@ def lines(text: str) -> list[str]:
 
 
 def problems(document: bytes) -> list[str]:
-    with pikepdf.open(io.BytesIO(document)) as pdf:
-        return [str(problem) for problem in pdf.check_pdf_syntax()]
+    """What qpdf finds wrong with it when it unpacks everything, without the limits that hold for rendering."""
+    with unpacking_without_limits(), warnings.catch_warnings(), pikepdf.open(io.BytesIO(document)) as pdf:
+        # JBIG2 needs a program more, and is copied as it is.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            return [str(problem) for problem in pdf.check_pdf_syntax()]
+        except pikepdf.PdfError as broken:
+            return [str(broken)]
+
+
+@contextmanager
+def unpacking_without_limits() -> Iterator[None]:
+    _limit_unpacking(_ENOUGH_BYTES)
+    try:
+        yield
+    finally:
+        _limit_unpacking(opening.UNPACKED_BYTES)
+
+
+def _limit_unpacking(most_bytes: int) -> None:
+    pikepdf.settings.set_qpdf_limits(
+        flate_max_memory=most_bytes, png_max_memory=most_bytes, dct_max_memory=most_bytes, tiff_max_memory=most_bytes
+    )
 
 
 def raster(document: bytes, page: int = 0, *, scale: float = 1.0, forms: bool = True) -> Image.Image:
@@ -56,6 +81,16 @@ def raster(document: bytes, page: int = 0, *, scale: float = 1.0, forms: bool = 
         if forms:
             pdf.init_forms()
         image: Image.Image = pdf[page].render(scale=scale).to_pil()
+        return image
+
+
+def raster_of(document: bytes, size: tuple[int, int]) -> Image.Image:
+    """The first page, filling a raster of just that size."""
+    with opened(document) as pdf:
+        bitmap = pypdfium2.PdfBitmap.new_native(*size, pdfium.FPDFBitmap_BGRx)
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+        pdfium.FPDF_RenderPageBitmap(bitmap, pdf[0], 0, 0, *size, 0, 0)
+        image: Image.Image = bitmap.to_pil().convert("RGB")
         return image
 
 

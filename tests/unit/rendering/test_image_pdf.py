@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import pypdfium2
-import pypdfium2.raw as pdfium
 import pytest
 from pikepdf import Name
 from PIL import Image, ImageOps
@@ -104,14 +102,9 @@ def samples_of(image: Any, count: int) -> list[list[int]]:
 
 def shown(document: bytes) -> Image.Image:
     """The page, a pixel of the raster for each of the image."""
-    with reading.opened(document) as pdf, making.opened(document) as same:
-        image = same.pages[0].Resources.XObject.Picture
-        size = int(image.Width), int(image.Height)
-        bitmap = pypdfium2.PdfBitmap.new_native(*size, pdfium.FPDFBitmap_BGRx)
-        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
-        pdfium.FPDF_RenderPageBitmap(bitmap, pdf[0], 0, 0, *size, 0, 0)
-        image_shown: Image.Image = bitmap.to_pil().convert("RGB")
-        return image_shown
+    with making.opened(document) as pdf:
+        image = pdf.pages[0].Resources.XObject.Picture
+        return reading.raster_of(document, (int(image.Width), int(image.Height)))
 
 
 @pytest.mark.parametrize("interlaced", [False, True], ids=["", "interlaced"])

@@ -93,6 +93,16 @@ def test_lines_of_one_word_and_of_one_letter(turn: int) -> None:
     assert reading.lines_by_pypdf(document) == expected
 
 
+@pytest.mark.parametrize("side", [20, 100, 150, 500, 5_000, 14_400])
+@pytest.mark.parametrize("degrees", [0, 3])
+def test_print_of_any_size(side: float, degrees: float) -> None:
+    """Letters from half a point to 400 points high."""
+    _, page = drawing.tilted(*drawing.page_of(drawing.RUSSIAN, size=(1500, 1000)), degrees)
+    document, _ = making.rendered(making.made(lambda pdf: pdf.add_blank_page(page_size=(side, side))), page)
+    assert reading.lines_by_pdfium(document) == drawing.lines_of(page)
+    assert reading.lines_by_pypdf(document) == drawing.lines_of(page)
+
+
 def test_a_document_of_a_hundred_pages() -> None:
     pages = [
         drawing.page_of([f"{number} {line}" for line in LANGUAGES[language]], size=(620, 300), letter=12)

@@ -42,28 +42,26 @@ class GlyphlessFont:
     def __init__(self, document: Pdf) -> None:
         self.object = document.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type0))
         self._document = document
-        self._codes: dict[tuple[str, int], int] = {}
-        self._any_code: dict[str, int] = {}
+        # By width: the code of each character, in hexadecimal digits.
+        self._codes: list[dict[str, str]] = [{} for _ in WIDTHS]
+        self._any_code: dict[str, str] = {}
         self._letters: list[tuple[str, int]] = []
 
-    def encoded(self, text: str, width: float) -> tuple[bytes, int]:
-        """The codes of the text, two bytes for each character, and how wide they are together.
+    def encoded(self, text: str, width: float) -> tuple[str, int]:
+        """The codes of the text, four hexadecimal digits for each character, and how wide they are together.
 
         That is as near to `width` as a tenth of a letter or, where it is extreme, as letters can be. Should the codes
         run out, letters are of another width or, after some fifty thousand different characters, U+FFFD.
         """
-        wanted = width / len(text)
-        narrow = min(max(bisect_right(WIDTHS, wanted) - 1, 0), len(WIDTHS) - 2)
-        wider_by = WIDTHS[narrow + 1] - WIDTHS[narrow]
+        narrow = min(max(bisect_right(WIDTHS, width / len(text)) - 1, 0), len(WIDTHS) - 2)
+        least, step = WIDTHS[narrow] * len(text), WIDTHS[narrow + 1] - WIDTHS[narrow]
         # So many of the letters are of the next width.
-        wide = min(max(round((width - len(text) * WIDTHS[narrow]) / wider_by), 0), len(text))
-        codes = bytearray()
-        together = 0
-        for index, character in enumerate(text):
-            code = self._code(character, narrow + (index < wide))
-            codes += code.to_bytes(2, "big")
-            together += WIDTHS[self._letters[code - 1][1]]
-        return bytes(codes), together
+        wide = min(max(round((width - least) / step), 0), len(text))
+        codes = self._coded(text[:wide], narrow + 1) + self._coded(text[wide:], narrow)
+        if len(self._letters) < _PLENTY_OF_CODES:
+            return codes, least + wide * step
+        widths = (WIDTHS[self._letters[int(codes[at : at + 4], 16) - 1][1]] for at in range(0, len(codes), 4))
+        return codes, sum(widths)
 
     def written(self) -> None:
         """Afterwards the font is whole in the document."""
@@ -98,17 +96,24 @@ class GlyphlessFont:
         self.object.DescendantFonts = Array([self._document.make_indirect(descendant)])
         self.object.ToUnicode = self._packed(self._to_unicode())
 
-    def _code(self, character: str, step: int) -> int:
-        code = self._codes.get((character, step))
-        if code is not None:
-            return code
+    def _coded(self, text: str, step: int) -> str:
+        codes = self._codes[step]
+        try:
+            return "".join([codes[character] for character in text])
+        except KeyError:
+            for character in text:
+                if character not in codes:
+                    codes[character] = self._code(character, step)
+            return self._coded(text, step)
+
+    def _code(self, character: str, step: int) -> str:
+        """A code for a character that has none in this width."""
         if len(self._letters) >= _PLENTY_OF_CODES and character in self._any_code:
             return self._any_code[character]
         if len(self._letters) >= _LAST_CODE - 1 and character != _REPLACEMENT:
-            return self._code(_REPLACEMENT, step)
+            return self._any_code.get(_REPLACEMENT) or self._code(_REPLACEMENT, step)
         self._letters.append((character, step))
-        code = len(self._letters)
-        self._codes[character, step] = code
+        code = f"{len(self._letters):04X}"
         self._any_code.setdefault(character, code)
         return code
 

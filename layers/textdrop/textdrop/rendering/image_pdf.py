@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import BinaryIO
 
 import pikepdf
@@ -40,9 +41,9 @@ def image_pdf(
     layered = 0
     with Pdf.new() as document:
         page = document.add_blank_page(page_size=(width, height))
-        page.MediaBox = Array([0, 0, round(width, 3), round(height, 3)])
+        page.MediaBox = Array([0, 0, Decimal(f"{width:.3f}"), Decimal(f"{height:.3f}")])
         page.Resources = Dictionary(XObject=Dictionary(Picture=image_object(document, picture)))
-        placement = " ".join(f"{number:.8g}" for number in picture.placement())
+        placement = " ".join(f"{number:.3f}" for number in picture.placement())
         operators = f"q {placement} cm /Picture Do Q\n".encode()
         for number, recognised in pages:
             if number > 1:

@@ -73,7 +73,8 @@ class Picture:
             wide = A4_POINTS[0] if width <= height else A4_POINTS[1]
             points = wide, wide * height / width
         shrunk = min(1.0, _LONGEST_SIDE_POINTS / max(points))
-        return points[0] * shrunk, points[1] * shrunk
+        # The page is no bit smaller than the picture on it: viewers would smooth a picture that goes over its edge.
+        return round(points[0] * shrunk, 3), round(points[1] * shrunk, 3)
 
     def placement(self) -> Matrix:
         """The matrix that lays it over its page."""

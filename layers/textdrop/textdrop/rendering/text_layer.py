@@ -10,8 +10,9 @@ from textdrop.rendering.page_geometry import Matrix
 from textdrop.rendering.text_lines import PlacedLine, Stretch, placed_lines
 
 _INVISIBLE = 3
-_LEVEL = 0.9999
-_SIZE_OF_SLANTED = 2
+# The rest of a line's size is in its matrix. So pdfium sees that a slanted line is slanted, and does not take its end
+# and the beginning of the next, which are as high on the page, for one line; and parts lines of the smallest print.
+_SIZE = 2
 _LEAST_WIDTH = 0.01
 _CODE = 4
 """Hexadecimal digits of the code of a letter."""
@@ -37,11 +38,11 @@ def text_layer(
         letters += sum(len(stretch.text) for stretch in kept)
         runs = list(_runs(kept))
         for run in runs:
-            operators.append(_string(line, run, font, font_name, is_last=run is runs[-1]))
+            operators.append(_string(line, run, font, is_last=run is runs[-1]))
     if not letters:
         return b"", 0, letters_in_all
     matrix = " ".join(f"{number:.8g}" for number in to_page)
-    opening = f"q\n{matrix} cm\nBT\n{_INVISIBLE} Tr\n0 Tc 0 Tw 0 Ts"
+    opening = f"q\n{matrix} cm\nBT\n{_INVISIBLE} Tr\n0 Tc 0 Tw 0 Ts\n{font_name} {_SIZE} Tf"
     return "\n".join([opening, *operators, "ET\nQ\n"]).encode(), letters, letters_in_all
 
 
@@ -57,7 +58,7 @@ def _runs(stretches: list[Stretch]) -> Iterator[list[Stretch]]:
         yield run
 
 
-def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, font_name: str, *, is_last: bool) -> str:
+def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, *, is_last: bool) -> str:
     """The words as one string. Letters and blanks are as wide as they need to be; each word begins where it should."""
     letters = sum(len(stretch.text) for stretch in run)
     runs_down = abs(line.dy) > abs(line.dx)
@@ -68,27 +69,24 @@ def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, font_name
     for stretch, following in zip(run, [*run[1:], None], strict=True):
         codes, width = font.encoded(stretch.text, stretch.end / unit - place)
         place += width
-        pieces.append(codes.hex())
+        pieces.append(codes)
         if following is not None and stretch.end < following.start:
             blank, width = font.encoded(" ", following.start / unit - place)
             left = round(following.start / unit - place - width)
-            pieces.append(blank.hex() + (f">{-left}<" if left else ""))
+            pieces.append(blank + (f">{-left}<" if left else ""))
             place += width + left
     if not is_last or (runs_down and letters == 1):
-        pieces.append(font.encoded(" ", USUAL_WIDTH)[0].hex())
+        pieces.append(font.encoded(" ", USUAL_WIDTH)[0])
     string = "".join(pieces)
     if runs_down:
         # pdfium sorts strings that begin at the same height from left to right, which would turn round the order of
         # lines that run down the page. So their first letters are strings of their own, and no two in a row begin so.
         string = f"{string[:_CODE]}>] TJ [<{string[_CODE:]}"
-    # Of slanted text, readers should see that it is in its matrix, whatever its size: pdfium takes the end of one
-    # line and the beginning of the next, which are as high on the page, for one line else.
-    size = line.height if max(abs(line.dx), abs(line.dy)) > _LEVEL else _SIZE_OF_SLANTED
-    scale = line.height / size
+    scale = line.height / _SIZE
     across, down, up = f"{line.dx * scale:.6g}", f"{line.dy * scale:.6g}", f"{-line.dx * scale:.6g}"
     x, y = line.x + line.dx * run[0].start, line.y + line.dy * run[0].start
     return (
-        f"{font_name} {_number(size)} Tf {across} {down} {down} {up} {_number(x)} {_number(y)} Tm "
+        f"{across} {down} {down} {up} {_number(x)} {_number(y)} Tm "
         f"{100 * unit * EM / line.height:.6g} Tz [<{string}>] TJ"
     )
 

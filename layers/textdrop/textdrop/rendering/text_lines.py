@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from statistics import median
@@ -20,6 +21,10 @@ _LEAST_GAP = 0.12
 # But a word gives away no more than this much of its own stretch for it.
 _MOST_GIVEN_AWAY = 0.25
 _RIGHT_TO_LEFT = ("R", "AL")
+# The blocks of Unicode where they are; others are looked up only where one of these occurs.
+_RIGHT_TO_LEFT_LETTERS = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 _SPREAD_OF_A_STRAIGHT_LINE = 0.2
 # Lines that climb more than this are taken for no lines.
 _STEEPEST = 0.5
@@ -168,16 +173,20 @@ def _is_slanted(spans: list[_Span]) -> bool:
 
 def _slope_of_page(page: RecognisedPage) -> float:
     """How much the lines climb or fall on a page whose boxes are level all the same; 0 where they hardly do."""
-    slopes = []
+    lines, along, across = 0, 0.0, 0.0
     for block in page["blocks"]:
         for line in block["lines"]:
-            words = [_Word(word["text"], True, word["polygon"]) for word in line["words"] if _is_area(word["polygon"])]
-            if len(words) >= _FEWEST_WORDS and _is_area(line["polygon"]):
-                direction = _direction(line["polygon"], words, page["rotate"])
-                if _is_level(direction):
-                    slopes.append(_slope(words, direction))
-    slope = median(slopes) if len(slopes) >= _FEWEST_LINES else 0.0
-    return slope if abs(slope) > _LEAST_SLOPE else 0.0
+            words = line["words"]
+            if len(words) < _FEWEST_WORDS or not _is_area(line["polygon"]) or not _is_level(_unit_of(line["polygon"])):
+                continue
+            (x1, y1), (x2, y2) = _centre(words[0]["polygon"]), _centre(words[-1]["polygon"])
+            dx, dy = _nearest_axis(x2 - x1, y2 - y1)
+            lines += 1
+            along += dx * (x2 - x1) + dy * (y2 - y1)
+            across += dx * (y2 - y1) - dy * (x2 - x1)
+    if lines < _FEWEST_LINES or abs(across) <= _LEAST_SLOPE * along:
+        return 0.0
+    return max(min(across / along, _STEEPEST), -_STEEPEST)
 
 
 def _is_level(direction: tuple[float, float]) -> bool:
@@ -252,6 +261,8 @@ def _stretches(words: list[_Word], spans: list[_Span], height: float, origin: fl
 
 
 def _runs_right_to_left(words: list[_Word]) -> bool:
+    if not any(_RIGHT_TO_LEFT_LETTERS.search(word.text) for word in words):
+        return False
     letters = [unicodedata.bidirectional(character) for word in words for character in word.text]
     return letters.count("L") < sum(kind in _RIGHT_TO_LEFT for kind in letters)
 
@@ -281,6 +292,18 @@ def _is_area(polygon: Corners) -> bool:
 
 def _centre(polygon: Corners) -> tuple[float, float]:
     return sum(x for x, _ in polygon) / len(polygon), sum(y for _, y in polygon) / len(polygon)
+
+
+def _unit_of(polygon: Corners) -> tuple[float, float]:
+    """Along its first side."""
+    (x1, y1), (x2, y2) = polygon[:2]
+    return _unit((x2 - x1, y2 - y1)) or (1.0, 0.0)
+
+
+def _nearest_axis(x: float, y: float) -> tuple[int, int]:
+    if abs(x) >= abs(y):
+        return (1, 0) if x >= 0 else (-1, 0)
+    return (0, 1) if y >= 0 else (0, -1)
 
 
 def _unit(vector: tuple[float, float]) -> tuple[float, float] | None:
