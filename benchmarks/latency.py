@@ -8,7 +8,7 @@ the emulator looks into a queue that is waited for ten times a second, which is 
 Warm: between two uploads lies a wait of up to 4 s by chance, so that some meet a tick and others wake one. Cold: every
 process of the functions is gone before each upload. The baseline is `benchmarks.baseline`.
 
-The same on virtual time (`benchmarks.virtual`) is free of the machine's noise, but its calls take as long as is assumed
+The same on virtual time (`benchmarks.virtual_backlog`) is free of the machine's noise, but its calls take as long as is assumed
 of AWS's, which is longer than those of the emulator.
 """
 
@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import baseline, stage, virtual
+from benchmarks import baseline, stage, virtual_backlog
 from benchmarks.figures import Figure, Say, within
 
 WARM_UPS = 6
@@ -128,7 +128,7 @@ def _plain_figures(plain: Sequence[float]) -> list[Figure]:
 
 
 def _on_virtual_time(say: Say) -> list[Figure]:
-    backlog = virtual.Backlog(VIRTUAL_UPLOADS, stage.SUBMITS_PER_SECOND, "bucket", concurrency=1)
+    backlog = virtual_backlog.Backlog(VIRTUAL_UPLOADS, stage.SUBMITS_PER_SECOND, "bucket", concurrency=1)
     ours = backlog.one_at_a_time(PAUSE_SECONDS)
     say(f"virtual time: {_told(ours)}")
     title = f"virtual time, {VIRTUAL_UPLOADS} uploads, calls as long as on AWS"
