@@ -124,15 +124,16 @@ class LognormalOcr(FakeOcr):
     """Recognitions take a time around the median, as the service's do. `delays` are the seconds that each result lay
     ready before it was fetched, by the order of the submits; `taken` what each recognition took."""
 
-    def __init__(self, clock: Clock, faults: Faults, median_seconds: float, seed: int) -> None:
+    def __init__(self, clock: Clock, faults: Faults, median_seconds: float, seed: int, sigma: float = SIGMA) -> None:
         super().__init__(clock, faults)
+        self._sigma = sigma
         self._median = median_seconds
         self._random = random.Random(seed)
         self.delays: dict[int, float] = {}
         self.taken: list[float] = []
 
     def submit(self, body: bytes, client_request_id: str) -> Submitted:
-        self.seconds = self._median * math.exp(self._random.gauss(0.0, SIGMA))
+        self.seconds = self._median * math.exp(self._random.gauss(0.0, self._sigma))
         self.taken.append(self.seconds)
         return super().submit(body, client_request_id)
 
