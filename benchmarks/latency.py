@@ -8,8 +8,8 @@ the emulator looks into a queue that is waited for ten times a second, which is 
 Warm: between two uploads lies a wait of up to 4 s by chance, so that some meet a tick and others wake one. Cold: every
 process of the functions is gone before each upload. The baseline is `benchmarks.baseline`.
 
-The same on virtual time (`benchmarks.virtual_backlog`) is free of the machine's noise, but its calls take as long as is assumed
-of AWS's, which is longer than those of the emulator.
+The same on virtual time (`benchmarks.virtual_backlog`) is free of the machine's noise, but its calls take as long as is
+assumed of AWS's, which is longer than those of the emulator.
 """
 
 from __future__ import annotations
