@@ -23,7 +23,7 @@ def test_an_idle_tick_is_held_for_whoever_was_invoked_for_a_lease() -> None:
 @pytest.mark.parametrize("state", ["starting", "running"])
 def test_a_tick_that_begins_or_runs_is_told_only(state: str) -> None:
     world = World()
-    world.tick.row = Tick(state=state, owner="poll", lease_until=world.clock.now() + 20.0)  # type: ignore[arg-type]
+    world.tick.row = Tick(state=state, owner="poll", lease_until=world.clock.now() + 20.0)
     wake(world.submit_ports)
     assert (world.tick.row.state, world.tick.row.wake) == (state, 1)
     assert "tick.start" not in world.faults.calls
