@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections import Counter
@@ -92,7 +93,9 @@ def results(
     todo = iter(mutants)
     running: dict[int, tuple[Mutant, Child]] = {}
     known = frozenset(reach.tests)
+    gc.unfreeze()
     functions = functions_of(module)
+    gc.freeze()  # a child that collected its garbage would copy all there is
 
     def begun(mutant: Mutant, stages: list[Stage], seconds: float) -> Child:
         text = mutant.source(module.text)
