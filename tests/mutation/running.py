@@ -18,7 +18,7 @@ from mutation.trial import Collected, Stage, quick, whole
 
 FIRST_TESTS = 40
 FIRST_FILES = 2
-SHARE_MOST = 0.25
+SHARE_MOST = 0.125
 FIRST_SEEDS = 20
 HISTORY_SECONDS = 0.03
 FORCED = "out of time or memory"
