@@ -673,6 +673,30 @@ def test_what_is_written_keeps_the_invariants(example: Example) -> None:
         assert row.unknowns >= example.row.unknowns
 
 
+@pytest.mark.parametrize(
+    "example",
+    [
+        example
+        for example in EXAMPLES
+        if example.rule in ("worn_out_unread", "refused", "forbidden_too_long", "concluded")
+    ],
+    ids=lambda example: example.rule,
+)
+def test_a_delivery_begins_without_a_setback(example: Example) -> None:
+    """What went wrong before must not make it wait longer."""
+    row = decide(replace(example, row=replace(example.row, setbacks=7)), states.RULES).row
+    assert row is not None
+    assert (row.attempts, row.setbacks, row.step) == (0, 0, None)
+
+
+@pytest.mark.parametrize("row", [ACCEPTED, DELIVERING], ids=lambda row: str(row.state))
+def test_more_attempts_than_are_allowed_by_now_are_too_many(row: Document) -> None:
+    """The policy may have been changed since."""
+    due = replace(row, attempts=POLICY.max_attempts + 3, due_at=NOW)
+    decision = states.decide_document(due, TAKEN, NOW, POLICY)
+    assert decision.rule in ("worn_out_unread", "delivery_worn_out")
+
+
 def test_what_cannot_happen_is_said_aloud() -> None:
     with pytest.raises(states.NoRule):
         states.decide_document(ACCEPTED, see.NoticeAccepted(), NOW, POLICY)
