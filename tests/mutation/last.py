@@ -9,7 +9,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from mutation.mutants import Module, Mutant
-from mutation.reach import STORE
+from mutation.reach import STORE, put
 from mutation.running import Result
 
 
@@ -34,7 +34,7 @@ def keep(module: Module, done: Iterable[Result]) -> None:
     """Instead of what was kept of this module."""
     rows = [[*astuple(result.mutant), result.killer, result.cpu_seconds] for result in done]
     STORE.mkdir(parents=True, exist_ok=True)
-    _file(module).write_text(json.dumps({"digest": _digest(module), "results": rows}), "utf-8")
+    put(_file(module), json.dumps({"digest": _digest(module), "results": rows}))
 
 
 def _read(module: Module) -> tuple[str, list[tuple[str, int, int, str, str | None, float]]]:

@@ -26,7 +26,7 @@ from textdrop.core.documents import (
     Source,
     Step,
 )
-from textdrop.core.errors import Reason
+from textdrop.core.errors import Reason, Trace
 from textdrop.core.policy import DAY_SECONDS, Policy
 from textdrop.core.rules import Rule
 
@@ -99,7 +99,7 @@ SECOND = {"page": 2}
 
 TAKEN = see.Taken("w2", NOW + 300)
 CONSIDERED = see.Considered(holder_rev=5, attempts=1, unavailable_for=0.0, deadline_seconds=3610.0)
-ACCEPTANCE = see.Accepted(5, DESCRIBED, 3610.0)
+ACCEPTANCE = see.Accepted(5, DESCRIBED, 3610.0, Trace(status=200, request_id="r"))
 
 
 @dataclass(frozen=True)
@@ -511,7 +511,10 @@ EXAMPLES = [
             "accepted_late",
             row,
             ACCEPTANCE,
-            lambda row: (row.state, row.described, row.unknowns) == (OperationState.RUNNING, DESCRIBED, 1),
+            lambda row: (
+                (row.state, row.described, row.unknowns, row.holder_rev, row.trace)
+                == (OperationState.RUNNING, DESCRIBED, 1, 5, ACCEPTANCE.trace)
+            ),
         )
         for row in (
             replace(WAITING, holder_rev=5, unknowns=1),
@@ -545,7 +548,7 @@ EXAMPLES = [
     ),
     *(
         Example(rule, row, seen, None)
-        for row in (replace(SUBMITTING, holder_rev=7), RUNNING, FAILED)
+        for row in (replace(SUBMITTING, holder_rev=7), replace(SUBMITTING, holder_rev=4), RUNNING, FAILED)
         for rule, seen in (
             ("not_taken_late", see.NotTaken(5)),
             ("rejected_late", see.Rejected(5, PROBLEM)),
@@ -599,6 +602,17 @@ EXAMPLES = [
         failed_with(Reason.RESULT_EXPIRED),
     ),
     Example("ask_failed", replace(RUNNING, deadline_at=NOW - 1), see.AskFailed(NOW), None),
+    *(
+        Example(rule, replace(row, submitted_at=NOW - 4 * DAY_SECONDS, deadline_at=NOW - DAY_SECONDS), seen, None)
+        for row in (RECOGNIZED, FAILED)
+        for rule, seen in (("not_done_late", see.NotDone(NOW)), ("ask_failed_late", see.AskFailed(NOW)))
+    ),
+    Example(
+        "expired",
+        replace(RUNNING, submitted_at=NOW - 4 * DAY_SECONDS, deadline_at=NOW - DAY_SECONDS),
+        see.NotDone(NOW),
+        failed_with(Reason.RESULT_EXPIRED),
+    ),
     *(
         Example(rule, row, seen, None)
         for row in (RECOGNIZED, FAILED)
