@@ -37,7 +37,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: its place counts from 0. `block`: which of the page's blocks is its text; None: it is empty."""
+    """A cell of a table; places count from 0. `block`: which of the page's blocks is its text, None if it has none."""
 
     row: int
     column: int

@@ -57,13 +57,16 @@ def _divided(
         beside: list[Line] = []
         for line in block.lines:
             outside, inside = _by_place(line, finders)
-            beside += [line_of(outside)] if outside else []
+            rest = [line_of(outside)] if outside else []
+            if rest and rest[0].words[0] is line.words[0]:
+                beside, rest = beside + rest, []
             for place, words in inside.items():
                 pieces.setdefault(place, []).append(line_of(words))
                 if place[0] not in order:
                     order += [block_of(beside)] if beside else []
                     order.append(place[0])
                     beside = []
+            beside += rest
         order += [block_of(beside)] if beside else []
     return order, pieces
 

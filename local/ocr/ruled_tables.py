@@ -21,7 +21,7 @@ WIDEST_INK = 24
 # By how much ink is darker than its paper, of 255.
 LEAST_DARKER = 60
 # A drawing or a hatching has more lines than a table, and takes too long to look at.
-MOST_LINES = 400
+MOST_LINES = 300
 # Two rows of two columns with one span, at least.
 LEAST_CELLS = 3
 
