@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from textdrop.core import problems, results
+from textdrop.core import problems, renderings, results
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -92,11 +92,27 @@ PARTIAL = replace(
     pages_recognized=3,
     problem=FAILED.problem,
 )
+OUTPUTS = replace(
+    SUCCEEDED,
+    id="1b4f0e9851971998e732078544c96b36",
+    source=replace(
+        SUCCEEDED.source, key="archive/price lists.pdf", version_id="Pq9sVmWnXnB5kLhyRyq6gFJm2dE1f", size=1_204_377
+    ),
+    options=Options(("ru", "en"), "table", model_from="metadata", outputs=tuple(Output), outputs_from="metadata"),
+    pages=3,
+    pages_recognized=3,
+    renderings=(
+        Rendering(Output.MARKDOWN, 1),
+        Rendering(Output.TABLES, 3),  # a workbook and two CSV files
+        renderings.missing(Output.SEARCHABLE_PDF, "The uploaded file is no longer there."),
+    ),
+)
 SAMPLES = {
     "notice-succeeded.json": SUCCEEDED,
     "notice-partial.json": PARTIAL,
     "notice-failed.json": FAILED,
     "notice-skipped.json": SKIPPED,
+    "notice-outputs.json": OUTPUTS,
 }
 
 
@@ -158,6 +174,21 @@ def test_a_notice_is_enough_to_find_everything() -> None:
         "duration_seconds": 3.25,
         "at": "2026-03-14T09:26:58.500Z",
     }
+
+
+def test_outputs_are_named_and_what_could_not_be_made_is_a_warning() -> None:
+    shown = notice(OUTPUTS)
+    key = OUTPUTS.source.key
+    assert {name: file and file["key"] for name, file in shown["files"].items()} == {
+        "text": f"{key}.txt",
+        "json": f"{key}.ocr.json",
+        "markdown": f"{key}.md",
+        "searchable_pdf": None,
+        "workbook": f"{key}.tables.xlsx",
+        "tables": f"{key}.tables/",
+    }
+    assert shown["files"]["tables"]["count"] == 2
+    assert shown["warnings"] == ["There is no searchable PDF. The uploaded file is no longer there."]
 
 
 def test_a_failure_says_why_and_where_the_error_file_is() -> None:
