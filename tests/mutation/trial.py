@@ -129,6 +129,7 @@ class Collected:
 def with_tests_collected(work: Callable[[Collected], Any], paths: Sequence[str] = TESTS) -> Any:
     """Collects the tests here, and returns what `work` does. Raises RuntimeError if they cannot be collected."""
     os.chdir(ROOT)
+    sys.dont_write_bytecode = False  # what trials import anew is compiled once
     hypothesis.settings.register_profile(
         "mutation",
         derandomize=True,
