@@ -462,7 +462,6 @@ EXAMPLES = [
         for final in (RUNNING, RECOGNIZED, FAILED)
         for row in (final, replace(final, holder_rev=7))
     ),
-    Example("accepted_too_late", replace(SUBMITTING, holder_rev=4), ACCEPTANCE, None),
     Example(
         "intent_stale",
         replace(SUBMITTING, holder_rev=4),
@@ -683,3 +682,6 @@ def test_what_cannot_happen_is_said_aloud() -> None:
         states.decide_document(ACCEPTED, see.NoticeAccepted(), NOW, POLICY)
     with pytest.raises(states.NoRule):
         states.decide_operation(WAITING, see.Recognised(), NOW, POLICY)
+    with pytest.raises(states.NoRule):
+        # An answer comes after the intent that it was sent with.
+        states.decide_operation(replace(SUBMITTING, holder_rev=4), ACCEPTANCE, NOW, POLICY)
