@@ -296,7 +296,7 @@ def test_wakes_are_as_far_apart_as_the_index_needs_to_settle() -> None:
         woken.append(now)
         return wake(now)
 
-    world.tick.wake = counted  # type: ignore[method-assign,assignment]  # told of
+    world.tick.wake = counted  # type: ignore[method-assign]  # told of
     world.upload("book.pdf", b"pages:9")
     world.submit()
     *between, last = woken
