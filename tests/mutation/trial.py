@@ -7,6 +7,7 @@ the mutant's then, and cases that tests make from it are too.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import importlib.abc
@@ -15,7 +16,7 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -68,13 +69,20 @@ class FirstFailure:
 class _Limit:
     """A plugin for pytest that ends the process when a test works for too long: a mutant made it endless."""
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self) -> None:
-        _limit(TEST_CPU_SECONDS)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Any:
+        with _limit(TEST_CPU_SECONDS):
+            return (yield)
 
 
-def _limit(cpu_seconds: float) -> None:
+@contextlib.contextmanager
+def _limit(cpu_seconds: float) -> Iterator[None]:
+    """What is within ends the process if it works for longer."""
     signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
 
 
 class _Only:
@@ -121,6 +129,7 @@ class Collected:
 def with_tests_collected(work: Callable[[Collected], Any], paths: Sequence[str] = TESTS) -> Any:
     """Collects the tests here, and returns what `work` does. Raises RuntimeError if they cannot be collected."""
     os.chdir(ROOT)
+    sys.dont_write_bytecode = False  # what trials import anew is compiled once
     hypothesis.settings.register_profile(
         "mutation",
         derandomize=True,
@@ -205,10 +214,10 @@ def whole(module: Module, text: str, stages: Sequence[Stage], known: frozenset[s
 
 def _killing_history(stage: Stage) -> str | None:
     for seed in stage.seeds:
-        _limit(HISTORY_CPU_SECONDS)
         try:
             by_chance: Callable[[int], object] = importlib.import_module("simulation.trial").by_chance
-            broken = by_chance(seed) is not None
+            with _limit(HISTORY_CPU_SECONDS):
+                broken = by_chance(seed) is not None
         except Exception:  # noqa: BLE001 - the mutant keeps a history from even beginning
             broken = True
         if broken:

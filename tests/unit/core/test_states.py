@@ -521,7 +521,27 @@ EXAMPLES = [
             replace(SUBMITTING, holder_rev=7, unknowns=1),
         )
     ),
-    *(Example("accepted_too_late", row, ACCEPTANCE, None) for row in (RUNNING, RECOGNIZED, FAILED)),
+    *(
+        Example("accepted_too_late", row, ACCEPTANCE, None)
+        for final in (RUNNING, RECOGNIZED, FAILED)
+        for row in (final, replace(final, holder_rev=7))
+    ),
+    Example(
+        "intent_stale",
+        replace(SUBMITTING, holder_rev=4),
+        replace(CONSIDERED, attempts=POLICY.max_attempts),
+        lambda row: (row.state, row.unknowns) == (OperationState.WAITING, 1),
+    ),
+    *(
+        Example("unconfirmed", replace(WAITING, unknowns=unknowns), CONSIDERED, failed_with(Reason.SUBMIT_UNCONFIRMED))
+        for unknowns in (POLICY.max_unknowns, POLICY.max_unknowns + 1)
+    ),
+    *(
+        Example(
+            "breaks_the_service", replace(WAITING, breakdowns=count), CONSIDERED, failed_with(Reason.OCR_UNAVAILABLE)
+        )
+        for count in (POLICY.max_breakdowns, POLICY.max_breakdowns + 1)
+    ),
     Example(
         "not_taken",
         replace(SUBMITTING, unknowns=2),
@@ -711,8 +731,21 @@ def test_more_attempts_than_are_allowed_by_now_are_too_many(row: Document) -> No
     assert decision.rule in ("worn_out_unread", "delivery_worn_out")
 
 
+@pytest.mark.parametrize("row", [RUNNING, RECOGNIZED, FAILED], ids=lambda row: str(row.state))
+@pytest.mark.parametrize("holder_rev", [4, 5, 7])
+def test_a_page_that_was_sent_is_never_considered(row: Operation, holder_rev: int) -> None:
+    """Whatever is known of it: nothing may send it again, or fail it for not being sent."""
+    worst = replace(row, holder_rev=holder_rev, unknowns=9, breakdowns=99)
+    for seen in (CONSIDERED, replace(CONSIDERED, attempts=9), replace(CONSIDERED, unavailable_for=1e6)):
+        with pytest.raises(states.NoRule):
+            states.decide_operation(worst, seen, NOW, POLICY)
+
+
 def test_what_cannot_happen_is_said_aloud() -> None:
     with pytest.raises(states.NoRule):
         states.decide_document(ACCEPTED, see.NoticeAccepted(), NOW, POLICY)
     with pytest.raises(states.NoRule):
         states.decide_operation(WAITING, see.Recognised(), NOW, POLICY)
+    with pytest.raises(states.NoRule):
+        # An answer comes after the intent that it was sent with.
+        states.decide_operation(replace(SUBMITTING, holder_rev=4), ACCEPTANCE, NOW, POLICY)

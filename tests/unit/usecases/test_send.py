@@ -258,6 +258,7 @@ def test_without_a_slot_in_time_the_page_waits_and_that_is_no_setback(page: Page
     assert all(0.25 <= seconds <= 0.75 for seconds in sleeps), "at most twice a second on the average"
     assert len(set(sleeps)) == len(sleeps), "at times of its own"
     assert 0.4 < sum(sleeps) / len(sleeps) < 0.6
+    assert min(sleeps) < 0.3, "and by chance over all of that"
 
 
 def test_a_slot_that_leaves_the_post_less_than_its_time_is_not_taken(page: Page) -> None:
@@ -299,8 +300,17 @@ def test_a_slot_that_is_a_tenth_of_a_second_late_is_used_and_no_later_one(page: 
     for seconds, slots in ((0.0625, 1), (0.125, 2)):
         other = Page()
         held_at_the_intent(other, seconds)
+        sleeps = other.slept()
         assert isinstance(other.send(), Settled)
         assert len(other.world.quota.reserved) == slots
+        assert min(sleeps) >= 0.0, "nobody can sleep backwards"
+
+
+def test_a_slot_that_is_hardly_late_is_not_used_when_the_post_could_outlast_its_worker(page: Page) -> None:
+    page.deadline = page.now + page.world.ocr.submit_total_seconds + 0.03125
+    held_at_the_intent(page, 0.0625)
+    assert page.send() == Later(page.now, setback=False)
+    assert page.world.ocr.accepted == []
 
 
 def test_a_worker_that_stalled_beyond_its_time_sends_nothing_and_says_so(page: Page) -> None:
@@ -371,6 +381,16 @@ def test_a_throttle_whose_answer_cannot_be_written_ends_the_go(page: Page) -> No
     page.world.faults.fail("ocr.submit", OcrThrottled("429", Trace(status=429, code=8)))
     page.world.faults.fail("documents.write_operation", DOWN, skip=1)
     page.world.faults.fail("documents.write_operation", DOWN, times=9)
+    assert page.send() == Lost()
+    assert page.world.ocr.accepted == []
+
+
+def test_a_throttled_page_whose_row_is_gone_is_not_sent_again(page: Page) -> None:
+    def gone() -> OcrThrottled:
+        page.world.documents.operations.clear()
+        return OcrThrottled("429", Trace(status=429, code=8))
+
+    page.world.faults.fail("ocr.submit", gone)
     assert page.send() == Lost()
     assert page.world.ocr.accepted == []
 
