@@ -28,12 +28,12 @@ from PIL import Image
 
 from aws_events import event
 from benchmarks.billing import Billed
-from benchmarks.fast_fakes import CountingFaults, LognormalOcr
+from benchmarks.fast_fakes import SIGMA, CountingFaults, LognormalOcr
 from benchmarks.virtual import START, VirtualClock, VirtualWorkers, World
 from benchmarks.virtual_application import STEP_SECONDS
 from benchmarks.virtual_stack import Poll, Stack, Submit
 from contract.moto_aws import REGION, MotoBucket, make_table
-from fakes.messages import FakePoller
+from fakes.messages import FakePoller, FakeRenderFunction
 from fakes.running import inline_crew
 from local import servers
 from local.ocr.annotation import Block, Line, Page, Word, text_annotation
@@ -129,8 +129,8 @@ class MeteredClock(VirtualClock):
 class PageOcr(LognormalOcr):
     """Takes what the real client would send, and answers with a page of text as the service does."""
 
-    def __init__(self, clock: Clock, median_seconds: float, meter: Meter) -> None:
-        super().__init__(clock, CountingFaults(), median_seconds, seed=1)
+    def __init__(self, clock: Clock, median_seconds: float, sigma: float, meter: Meter) -> None:
+        super().__init__(clock, CountingFaults(), median_seconds, seed=1, sigma=sigma)
         self._meter = meter
         self._client = _yandex()
         self.bytes_sent = 0
@@ -263,6 +263,7 @@ class Application:
     """
 
     recognition_seconds: float
+    sigma: float = SIGMA
     processor: bool = True
     wakes: bool = True
     world: World = field(default_factory=World)
@@ -272,7 +273,7 @@ class Application:
         self.meter = Meter(self.world, self.processor)
         self.clock = MeteredClock(self.world, 1, self.meter)
         self.aws = SlowAws(self.meter)
-        self.ocr = PageOcr(self.clock, self.recognition_seconds, self.meter)
+        self.ocr = PageOcr(self.clock, self.recognition_seconds, self.sigma, self.meter)
         self.clients = {name: self.aws.client(name) for name in ("dynamodb", "s3", "sns", "sqs")}
         make_table(self.clients["dynamodb"], TABLE)
         self._uploads = MotoBucket(self.clients["s3"], "uploads")
@@ -356,6 +357,8 @@ class Application:
         poll_ports = PollPorts(
             newest=DynamoNewestUploads(table),
             results=S3Results(self.clients["s3"], "results"),
+            read_page=self.ocr.read_page,
+            render_function=FakeRenderFunction(),  # nothing asks for outputs here
             notices=SnsNotices(self.clients["sns"], self.topic),
             resumes=SqsResumeQueue(self.clients["sqs"], self.queue),
             **shared,

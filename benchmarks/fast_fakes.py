@@ -76,9 +76,10 @@ class FastDocuments(FakeDocuments):
         self._pages: dict[tuple[str, int], list[int]] = defaultdict(list)
 
     @effect
-    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
         entries = self._due[kind]
-        found = entries[: min(limit, bisect_right(entries, (until, "\uffff", 0, 0)))]
+        first = bisect_left(entries, (since, "", 0, 0))
+        found = entries[first : min(first + limit, bisect_right(entries, (until, "\uffff", 0, 0)))]
         self.hints[kind] += len(found)
         return [Due(kind, *entry) for entry in found]
 
@@ -124,15 +125,16 @@ class LognormalOcr(FakeOcr):
     """Recognitions take a time around the median, as the service's do. `delays` are the seconds that each result lay
     ready before it was fetched, by the order of the submits; `taken` what each recognition took."""
 
-    def __init__(self, clock: Clock, faults: Faults, median_seconds: float, seed: int) -> None:
+    def __init__(self, clock: Clock, faults: Faults, median_seconds: float, seed: int, sigma: float = SIGMA) -> None:
         super().__init__(clock, faults)
+        self._sigma = sigma
         self._median = median_seconds
         self._random = random.Random(seed)
         self.delays: dict[int, float] = {}
         self.taken: list[float] = []
 
     def submit(self, body: bytes, client_request_id: str) -> Submitted:
-        self.seconds = self._median * math.exp(self._random.gauss(0.0, SIGMA))
+        self.seconds = self._median * math.exp(self._random.gauss(0.0, self._sigma))
         self.taken.append(self.seconds)
         return super().submit(body, client_request_id)
 

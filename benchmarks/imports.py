@@ -2,11 +2,12 @@
 
 In AWS's own Lambda runtime, with the layers as built for a local stack, with bytecode. *init*: from the start of the
 runtime to its first request for an event, which is Python and the imports. *first call*: clients made, credentials
-read, connections opened; poll is a tick that finds nothing to do, submit takes one image and sends it, reconcile finds
-nothing to look through (and waits two seconds for dead letters). The baseline imports boto3 and makes one client as it
-is imported. Baseline and function take turns, so that both meet the same machine; the figure is the ratio of their
-medians, and the quartiles of the ratios of the pairs are its noise. No millisecond here is one of Lambda's: there a
-function has a share of a processor that goes by its memory (1,769 MB for one).
+read, connections opened; poll is a tick that finds nothing to do, submit takes one image and sends it, render is asked
+for a document that is not there, reconcile finds nothing to look through (and waits two seconds for dead letters). The
+baseline imports boto3 and makes one client as it is imported. Baseline and function take turns, so that both meet the
+same machine; the figure is the ratio of their medians, and the quartiles of the ratios of the pairs are its noise. No
+millisecond here is one of Lambda's: there a function has a share of a processor that goes by its memory (1,769 MB for
+one).
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def measure(say: Say) -> list[Figure]:
         calls = {
             "submit": Call(lambda: _upload(stack, bucket), {"batchItemFailures": []}),
             "poll": Call(lambda: {}, {"ended": "ended"}),
+            "render": Call(lambda: {"textdrop": "resume", "document": "nobody", "rev": 1}, {"ended": "stale"}),
             "reconcile": Call(lambda: {}, {"ended": "ended"}),
         }
         found: list[Figure] = []

@@ -19,8 +19,8 @@ from local.faulty_aws.refusals import SERVICES, Why, refusal
 
 log = logging.getLogger("local.faulty_aws")
 
-PASSED, CALL_FAILED = "passed", "call_failed"
-"""What else is counted: tries that nothing befell, and calls that failed on their last try."""
+PASSED, CALL, CALL_FAILED = "passed", "call", "call_failed"
+"""What else is counted: tries that nothing befell, first tries of calls, and calls that failed on their last try."""
 UPSTREAM_SECONDS = 60.0
 IDLE_SECONDS = 75
 _OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "content-length"})
@@ -69,12 +69,13 @@ class FaultyAws:
         fault = self._chances.fault(call) if call.service in SERVICES else None
         with self._counting:
             self._counts[call.service, call.operation, fault or PASSED] += 1
+            self._counts[call.service, call.operation, CALL] += call.attempt == 1
             if fault is not None and call.last:
                 self._counts[call.service, call.operation, CALL_FAILED] += 1
         return fault
 
     def counts(self) -> Counter[tuple[str, str, str]]:
-        """How often what befell which operation: (service, operation, fault | PASSED | CALL_FAILED)."""
+        """How often what befell which operation: (service, operation, fault | PASSED | CALL | CALL_FAILED)."""
         with self._counting:
             return Counter(self._counts)
 

@@ -93,12 +93,13 @@ def check(path: Path) -> Finding | None:
 def _compared(
     before: bytes, after: bytes, recognised: RecognisedPage, finding: Finding, own_text: tuple[int, ...]
 ) -> Iterator[str]:
-    if len(reading.problems(after)) > len(reading.problems(before)):
-        yield f"it has faults that the file had not: {reading.problems(after)}"
+    if len(_faults(after)) > len(_faults(before)):
+        yield f"it has faults that the file had not: {_faults(after)}"
     ours = "".join("".join(line.split()) for line in drawing.lines_of(recognised))
     try:
         old, new = pypdfium2.PdfDocument(before), pypdfium2.PdfDocument(after)
     except pypdfium2.PdfiumError:
+        # It refuses the file, which qpdf has mended, or asks for a password.
         return
     with old, new:
         if len(old) != len(new):
@@ -119,6 +120,13 @@ def _compared(
             finding.replaced += bool(_unseen_text(old, number))
             if Counter(unseen) - Counter(ours):
                 yield f"page {number + 1} has unseen text beside ours ({len(unseen)} letters)"
+
+
+def _faults(document: bytes) -> list[str]:
+    try:
+        return reading.problems(document)
+    except Exception as error:  # noqa: BLE001 - what is malformed makes the library raise anything
+        return [str(error)]
 
 
 def _is_shown_otherwise_by_qpdf(before: bytes, new: pypdfium2.PdfDocument, number: int) -> bool:

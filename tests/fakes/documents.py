@@ -89,9 +89,9 @@ class FakeDocuments(Fake):
         return left
 
     @effect
-    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
         index = self._index(kind) if self._held_index is None else self._held_index
-        found = [entry for entry in index if entry.kind is kind and entry.due_at <= until]
+        found = [entry for entry in index if entry.kind is kind and since <= entry.due_at <= until]
         return sorted(found, key=lambda entry: entry.due_at)[:limit]
 
     @effect

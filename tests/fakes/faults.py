@@ -110,7 +110,7 @@ EFFECTS: list[tuple[str, str]] = []
 def every_call() -> list[str]:
     """The names of all calls that can fail, as `Faults` is asked with them."""
     ports = {fake.__name__: fake.port for fake in Fake.__subclasses__()}
-    return sorted(f"{ports[owner]}.{name}" for owner, name in EFFECTS)
+    return sorted(f"{ports[owner]}.{name}" for owner, name in EFFECTS if owner in ports)
 
 
 def effect(method: Callable[Concatenate[F, P], T]) -> Callable[Concatenate[F, P], T]:

@@ -1,21 +1,19 @@
 """Plants small mistakes in the core and the use cases, one at a time, and sees that a test notices: `make mutation`.
 
-ONLY=core/quota.py takes one module (or several, with spaces); AGAIN=1 only the mutants that survived its last run;
-WORKERS=2 tries two at a time. Ends with 1 when a mutant survives that has no reason in survivors.toml.
+ONLY=core/quota.py takes one module (or several, with spaces); AGAIN=1 only the mutants that the last run has not
+killed, if the module is as it was; WORKERS=2 tries two at a time. Ends with 1 when a mutant survives that has no reason
+in survivors.toml.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-from mutation import mutants, noise, page, reach, survivors, trial
+from mutation import last, mutants, noise, page, reach, survivors, trial
 from mutation.mutants import Module, Mutant
 from mutation.running import Order, Result, results
 from mutation.survivors import Change
@@ -85,43 +83,30 @@ def _tried(
     again: bool,
 ) -> set[Change]:
     """Tries a module's mutants, keeps the figures, and returns which survived."""
-    store = reach.STORE / f"{module.name.replace('/', '.')}.json"
-    kept = _kept(store)
-    order = Order(module, reached, [killer for *_, killer in kept if killer])
-    before = {tuple(key) for *key, killer in kept if killer is None}
-    todo = [mutant for mutant in some if not again or _key(mutant) in before]
+    kept = last.results(module)
+    order = Order(module, reached, last.killers(module))
+    known = {mutant: kept[mutant] for mutant in some if again and mutant in kept and kept[mutant].killer is not None}
+    todo = [mutant for mutant in some if mutant not in known]
     done: list[Result] = []
     began = told_at = time.monotonic()
-    for result in results(module, todo, reached, order, collected, workers):
-        done.append(result)
-        if time.monotonic() > told_at + PROGRESS_SECONDS:
-            told_at = time.monotonic()
-            _say(f"{module.name}: {len(done)} of {len(todo)}")
-    alive = [result for result in done if result.killer is None]
-    if not again:
-        page.keep(module.name, page.figures_of(done, left_out))
-    fresh = {_key(result.mutant): result.killer for result in done}
-    killers = {tuple(key): killer for *key, killer in kept} if again else {}
-    store.write_text(json.dumps([[*key, killer] for key, killer in (killers | fresh).items()]), "utf-8")
-    killed = len(done) - len(alive)
+    try:
+        for result in results(module, todo, reached, order, collected, workers):
+            done.append(result)
+            if time.monotonic() > told_at + PROGRESS_SECONDS:
+                told_at = time.monotonic()
+                _say(f"{module.name}: {len(done)} of {len(todo)}")
+    finally:
+        every = [*known.values(), *done]
+        last.keep(module, every)
+    page.keep(module.name, page.figures_of(every, left_out))
+    alive = [result for result in every if result.killer is None]
+    killed = len(every) - len(alive)
     cpu_seconds = sum(result.cpu_seconds for result in done)
     _say(
-        f"{module.name}: {killed} of {len(done)} killed, {page.percent(len(done), killed)}, "
+        f"{module.name}: {killed} of {len(every)} killed, {page.percent(len(every), killed)}; {len(done)} tried in "
         f"{time.monotonic() - began:.0f} s, {cpu_seconds / max(len(done), 1):.2f} s of processor time each"
     )
     return {Change(module.name, module.scope(result.mutant), *module.shown(result.mutant)) for result in alive}
-
-
-def _key(mutant: Mutant) -> tuple[Any, ...]:
-    return (mutant.operator, mutant.start, mutant.end, mutant.new)
-
-
-def _kept(store: Path) -> list[list[Any]]:
-    try:
-        kept: list[list[Any]] = json.loads(store.read_text("utf-8"))
-    except FileNotFoundError:
-        return []
-    return kept
 
 
 def _say(line: str) -> None:

@@ -90,7 +90,7 @@ def measured() -> Reach:
     if kept.get("digest") != digest:
         kept = {"digest": digest, **in_child(_measure)}
         STORE.mkdir(parents=True, exist_ok=True)
-        store.write_text(json.dumps(kept), "utf-8")
+        put(store, json.dumps(kept))
     if kept["failed"]:
         raise TestsFail(kept["failed"])
     names = _names(kept["tests"])
@@ -101,6 +101,13 @@ def measured() -> Reach:
             for module, lines in kept["lines"].items()
         },
     )
+
+
+def put(file: Path, text: str) -> None:
+    """The file has this text or, if the process ends before, its old one."""
+    new = file.with_suffix(f".{os.getpid()}")
+    new.write_text(text, "utf-8")
+    new.replace(file)
 
 
 def _digest() -> str:

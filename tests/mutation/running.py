@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ from mutation.trial import Collected, Stage, quick, whole
 
 FIRST_TESTS = 40
 FIRST_FILES = 2
-SHARE_MOST = 0.25
+SHARE_MOST = 0.125
 FIRST_SEEDS = 20
 HISTORY_SECONDS = 0.03
 FORCED = "out of time or memory"
@@ -92,7 +93,9 @@ def results(
     todo = iter(mutants)
     running: dict[int, tuple[Mutant, Child]] = {}
     known = frozenset(reach.tests)
+    gc.unfreeze()
     functions = functions_of(module)
+    gc.freeze()  # a child that collected its garbage would copy all there is
 
     def begun(mutant: Mutant, stages: list[Stage], seconds: float) -> Child:
         text = mutant.source(module.text)

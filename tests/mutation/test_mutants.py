@@ -134,7 +134,7 @@ def test_a_mutant_is_tried_by_who_reaches_its_statement(mutant: Mutant, tests: s
 
 def test_what_has_killed_before_comes_first_and_the_slowest_not_at_all() -> None:
     mutant = at("LIMIT = 3", "LIMIT = 4")
-    some = replace(reach(), tests={"a.py::one": 1.0, "a.py::two": 2.0, "b.py::one": 1.0, "c.py::slow": 12.1})
+    some = replace(reach(), tests={"a.py::one": 1.0, "a.py::two": 2.0, "b.py::one": 1.0, "c.py::slow": 29.0})
     for killers, order in (
         ([], ["a.py::one", "b.py::one", "a.py::two"]),
         (["b.py::one"], ["b.py::one", "a.py::one", "a.py::two"]),

@@ -38,8 +38,9 @@ TESTS = (
     "tests/simulation/test_reconcile_crash_points.py",
 )
 HISTORIES = 100
-TEST_CPU_SECONDS = 4.0
-"""Of one test or history. Without a mutant the slowest takes a quarter of it."""
+# Without a mutant the slowest takes less than half of it.
+TEST_CPU_SECONDS = 3.0
+HISTORY_CPU_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,11 @@ class _Limit:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self) -> None:
-        _limit()
+        _limit(TEST_CPU_SECONDS)
 
 
-def _limit() -> None:
-    signal.setitimer(signal.ITIMER_PROF, TEST_CPU_SECONDS)
+def _limit(cpu_seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
 
 
 class _Only:
@@ -204,7 +205,7 @@ def whole(module: Module, text: str, stages: Sequence[Stage], known: frozenset[s
 
 def _killing_history(stage: Stage) -> str | None:
     for seed in stage.seeds:
-        _limit()
+        _limit(HISTORY_CPU_SECONDS)
         try:
             by_chance: Callable[[int], object] = importlib.import_module("simulation.trial").by_chance
             broken = by_chance(seed) is not None

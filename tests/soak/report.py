@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from local.faulty_aws.chance import Fault
-from local.faulty_aws.server import CALL_FAILED, PASSED
+from local.faulty_aws.server import CALL, CALL_FAILED, PASSED
 from soak import promises
 from soak.evidence import Evidence
 from soak.run import Run
@@ -48,7 +48,7 @@ def _uploads(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
 
 
 def _wrong(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
-    yield "processes killed", _counts(run.killer.killed)
+    yield "processes killed, in work or idle", _counts(run.killer.killed)
     for function, lines in evidence.logs.items():
         begun = sum(line.startswith("START ") for line in lines)
         ended = sum(ENDS[function] in line for line in lines)
@@ -59,10 +59,10 @@ def _wrong(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
         tries[what] += count
     failing = sum(tries[fault] for fault in Fault)
     asked = failing + tries[PASSED]
+    yield "AWS: calls, of which failed on every try", f"{tries[CALL]}, {tries[CALL_FAILED]}"
     yield "AWS: tries, of which failed", f"{asked}, {failing} ({failing / asked:.1%})"
     yield "AWS: by fault", _counts(Counter({fault: tries[fault] for fault in Fault}))
-    yield "AWS: calls that failed on every try", tries[CALL_FAILED]
-    yield "AWS: these by operation", _counts(_failed_calls(aws))
+    yield "AWS: calls that failed on every try, by operation", _counts(_failed_calls(aws))
     for target in ("submit", "result", "status", "iam"):
         struck = sum(count for (met, kind), count in run.ocr_faults.items() if met == target and kind != "late_result")
         stats = evidence.ocr
@@ -96,17 +96,33 @@ def _came(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
     logged = Counter(_error(line) for line in lines if '"error":' in line)
     yield "errors the functions logged", _counts(logged)
     yield "log lines and metrics read for canaries", len(lines)
+    told = Counter(f"{_error(line)}: {_field(line, 'message_of_error')}" for line in lines if '"error":' in line)
+    for message, count in told.most_common(12):
+        yield f"  {count} times", message
     rules = Counter(rule for line in lines if (rule := _field(line, "rule")))
-    yield (
-        "rules: repeated uploads, stale intents, lost answers",
-        ", ".join(str(rules[rule]) for rule in ("upload_repeated", "intent_stale", "answer_lost")),
-    )
+    yield "killed between intent and answer, answers lost", f"{rules['intent_stale']}, {rules['answer_lost']}"
+    metrics = _metrics(lines)
+    named = ("DuplicateUploads", "StaleResumes", "UploadsReconciled", "MessagesRedriven", "SubmittingPaused")
+    yield "metrics, of invocations that came back", _counts(Counter({name: metrics[name] for name in named}))
     yield "reconcile by hand", run.reconciles
     yield "waits of up to 15 minutes cut short", run.hurried
     found = promises.unexpected(evidence)
     yield "documents that the faults made fail", len(found)
     for document, why in found:
         yield f"  {document.id} {document.outcome}", why
+
+
+def _metrics(lines: Sequence[str]) -> Counter[str]:
+    """The sums of the counts in embedded metrics."""
+    sums: Counter[str] = Counter()
+    for line in lines:
+        if '"_aws"' in line:
+            fields = json.loads(line)
+            for group in fields["_aws"]["CloudWatchMetrics"]:
+                for metric in group["Metrics"]:
+                    value = fields[metric["Name"]]
+                    sums[metric["Name"]] += int(sum(value) if isinstance(value, list) else value)
+    return sums
 
 
 def _error(line: str) -> str:

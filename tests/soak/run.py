@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from botocore.exceptions import ClientError
 
 from local import servers, stack
-from local.faulty_aws.chance import Chances
+from local.faulty_aws.chance import Chances, Fault
 from local.faulty_aws.server import FaultyAws
 from soak import evidence as gathered
 from soak import uploads
@@ -166,10 +166,10 @@ def _look(
     states = {state: sum(row.state is state for row in documents.values()) for state in DocumentState}
     unknowns = sum(row.unknowns for rows in operations.values() for row in rows)
     told = " ".join(f"{state}={count}" for state, count in states.items())
-    refused = sum(count for (_, _, what), count in run.aws.counts().items() if what not in ("passed", "call_failed"))
+    failed = sum(count for (_, _, what), count in run.aws.counts().items() if what in set(Fault))
     say(
         f"{phase} {time.monotonic() - began:4.0f} s  {told}  unknown={unknowns} "
-        f"killed={run.killer.killed.total()} aws_faults={refused}"
+        f"killed={run.killer.killed.total()} aws_faults={failed}"
     )
     queues = {name: site.waiting_messages(name) for name in ("UploadsQueueUrl", "UploadsDeadLetterQueueUrl")}
     return documents, queues
@@ -250,4 +250,6 @@ def _gather(site: Site, run: Run) -> None:
         accepted_again=ocr["submits"]["accepted"] - accepted,
         notices_again=len(site.notices) - notices,
     )
+    for name, lines in run.evidence.logs.items():
+        site.folder.log(name).write_text("\n".join(lines), "utf-8")  # for whoever wants to know more
     run.ocr_faults = gathered.faults_met(site.ocr_log())

@@ -65,8 +65,9 @@ class Documents(Protocol):
         Leaves `rev` alone. May be repeated.
         """
 
-    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
-        """At most `limit` rows of that kind with `due_at` ≤ `until`, oldest first: hints that lag behind the rows."""
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+        """At most `limit` rows of that kind with `since` ≤ `due_at` ≤ `until`, oldest first: hints that lag behind the
+        rows."""
 
     def read_operation(self, document_id: str, run: int, page: int) -> Operation | None:
         """The row, read consistently."""

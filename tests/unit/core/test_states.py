@@ -26,7 +26,7 @@ from textdrop.core.documents import (
     Source,
     Step,
 )
-from textdrop.core.errors import Reason
+from textdrop.core.errors import Reason, Trace
 from textdrop.core.policy import DAY_SECONDS, Policy
 from textdrop.core.rules import Rule
 
@@ -99,7 +99,7 @@ SECOND = {"page": 2}
 
 TAKEN = see.Taken("w2", NOW + 300)
 CONSIDERED = see.Considered(holder_rev=5, attempts=1, unavailable_for=0.0, deadline_seconds=3610.0)
-ACCEPTANCE = see.Accepted(5, DESCRIBED, 3610.0)
+ACCEPTANCE = see.Accepted(5, DESCRIBED, 3610.0, Trace(status=200, request_id="r"))
 
 
 @dataclass(frozen=True)
@@ -511,7 +511,10 @@ EXAMPLES = [
             "accepted_late",
             row,
             ACCEPTANCE,
-            lambda row: (row.state, row.described, row.unknowns) == (OperationState.RUNNING, DESCRIBED, 1),
+            lambda row: (
+                (row.state, row.described, row.unknowns, row.holder_rev, row.trace)
+                == (OperationState.RUNNING, DESCRIBED, 1, 5, ACCEPTANCE.trace)
+            ),
         )
         for row in (
             replace(WAITING, holder_rev=5, unknowns=1),
@@ -545,7 +548,7 @@ EXAMPLES = [
     ),
     *(
         Example(rule, row, seen, None)
-        for row in (replace(SUBMITTING, holder_rev=7), RUNNING, FAILED)
+        for row in (replace(SUBMITTING, holder_rev=7), replace(SUBMITTING, holder_rev=4), RUNNING, FAILED)
         for rule, seen in (
             ("not_taken_late", see.NotTaken(5)),
             ("rejected_late", see.Rejected(5, PROBLEM)),
@@ -599,6 +602,17 @@ EXAMPLES = [
         failed_with(Reason.RESULT_EXPIRED),
     ),
     Example("ask_failed", replace(RUNNING, deadline_at=NOW - 1), see.AskFailed(NOW), None),
+    *(
+        Example(rule, replace(row, submitted_at=NOW - 4 * DAY_SECONDS, deadline_at=NOW - DAY_SECONDS), seen, None)
+        for row in (RECOGNIZED, FAILED)
+        for rule, seen in (("not_done_late", see.NotDone(NOW)), ("ask_failed_late", see.AskFailed(NOW)))
+    ),
+    Example(
+        "expired",
+        replace(RUNNING, submitted_at=NOW - 4 * DAY_SECONDS, deadline_at=NOW - DAY_SECONDS),
+        see.NotDone(NOW),
+        failed_with(Reason.RESULT_EXPIRED),
+    ),
     *(
         Example(rule, row, seen, None)
         for row in (RECOGNIZED, FAILED)
@@ -671,6 +685,30 @@ def test_what_is_written_keeps_the_invariants(example: Example) -> None:
     else:
         assert (row.due_at is not None) == (row.state is OperationState.RUNNING)
         assert row.unknowns >= example.row.unknowns
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        example
+        for example in EXAMPLES
+        if example.rule in ("worn_out_unread", "refused", "forbidden_too_long", "concluded")
+    ],
+    ids=lambda example: example.rule,
+)
+def test_a_delivery_begins_without_a_setback(example: Example) -> None:
+    """What went wrong before must not make it wait longer."""
+    row = decide(replace(example, row=replace(example.row, setbacks=7)), states.RULES).row
+    assert row is not None
+    assert (row.attempts, row.setbacks, row.step) == (0, 0, None)
+
+
+@pytest.mark.parametrize("row", [ACCEPTED, DELIVERING], ids=lambda row: str(row.state))
+def test_more_attempts_than_are_allowed_by_now_are_too_many(row: Document) -> None:
+    """The policy may have been changed since."""
+    due = replace(row, attempts=POLICY.max_attempts + 3, due_at=NOW)
+    decision = states.decide_document(due, TAKEN, NOW, POLICY)
+    assert decision.rule in ("worn_out_unread", "delivery_worn_out")
 
 
 def test_what_cannot_happen_is_said_aloud() -> None:

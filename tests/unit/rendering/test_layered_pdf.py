@@ -438,8 +438,12 @@ def test_pages_without_a_size_are_told_of(scan: tuple[Any, RecognisedPage]) -> N
 
 @pytest.mark.parametrize(
     "contents",
-    [b"q 1 0 0 1 0 0 cm", b"BT /F 12 Tf (" + b"x" * 5_000_000 + b") Tj ET"],
-    ids=["not what it says", "too much"],
+    [
+        b"q 1 0 0 1 0 0 cm",
+        b"BT /F 12 Tf (" + b"x" * 5_000_000 + b") Tj ET",
+        b"BT 9 0 0 9 9 9 Tm [(x) Tj] TJ ET" + b" " * 99,
+    ],
+    ids=["not what it says", "too much", "an operator in an array"],
 )
 def test_a_page_that_cannot_be_looked_through_is_told_of(contents: bytes, scan: tuple[Any, RecognisedPage]) -> None:
     image, page = scan

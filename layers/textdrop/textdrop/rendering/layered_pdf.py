@@ -62,11 +62,13 @@ class _Became(StrEnum):
     NO_SIZE = "without recognised text in the searchable PDF: the size of what was recognised is not known"
     DAMAGED = "without recognised text in the searchable PDF: the PDF is damaged there"
     NOT_LOOKED_THROUGH = (
-        "in the searchable PDF as drawn, with the recognised text over it: it is too much to find out whether there is "
-        "text among it, so some text may be there twice"
+        "in the searchable PDF as drawn, with the recognised text over it: whether there is text among what is drawn "
+        "could not be found out, so some text may be there twice"
     )
 
 
+# What malformed objects make the library raise.
+_MALFORMED = (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, ArithmeticError)
 _WARNED_OF = (_Became.NO_SIZE, _Became.DAMAGED, _Became.NOT_LOOKED_THROUGH)
 
 
@@ -119,8 +121,7 @@ class _Layers:
             return _Became.NO_SIZE
         try:
             return self._laid(page, recognised)
-        except (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, ArithmeticError):
-            # Malformed objects make the library raise any of these.
+        except _MALFORMED:
             return _Became.DAMAGED
 
     def finish(self) -> None:
@@ -155,14 +156,13 @@ class _Layers:
         """The page's own text, how its unseen text is taken out, and whether that could be found out."""
         if len(self._fonts) > _MOST_FONTS_KEPT:
             self._fonts.clear()
-        operators = joined(streams)
-        if operators is None:
-            return [], Cleaning(), False
         try:
-            seen, cleaning = text_of_page(pikepdf.Page(page), operators, resources, self._fonts)
-        except TextTooLong:
-            return [], Cleaning(), False
-        return seen, cleaning, True
+            operators = joined(streams)
+            if operators is not None:
+                return *text_of_page(pikepdf.Page(page), operators, resources, self._fonts), True
+        except (TextTooLong, *_MALFORMED):
+            pass
+        return [], Cleaning(), False
 
 
 def _fonts(page: pikepdf.Object, resources: Any) -> pikepdf.Object:

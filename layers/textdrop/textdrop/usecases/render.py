@@ -23,6 +23,7 @@ from textdrop.usecases.moves import move_document
 from textdrop.usecases.time_left import NoTimeLeft, in_time
 
 TRIES = 2
+FETCH_BYTES = 8_000_000
 
 
 def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
@@ -119,8 +120,8 @@ def _searchable_pdf(
     ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float
 ) -> Rendering:
     try:
-        source = ports.sources.look(document.source).open()
-        with tempfile.TemporaryFile() as file:
+        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as file:
+            _fetch(ports, document, source, deadline)
             pages = _pages(ports, operations, deadline)
             warnings = ports.renderers.searchable_pdf(source, document.media_type, pages, file)
             _put(ports, document, keys.SEARCHABLE_PDF, file, deadline)
@@ -129,6 +130,18 @@ def _searchable_pdf(
     except ObjectForbidden as error:
         raise NotRenderable("The render function may not read the uploaded file.") from error
     return Rendering(Output.SEARCHABLE_PDF, files=1, warnings=tuple(warnings))
+
+
+def _fetch(ports: RenderPorts, document: Document, to: BinaryIO, deadline: float) -> None:
+    """The whole upload: a PDF that is written anew is read here and there, which would be a request each time.
+
+    Raises NoTimeLeft, ObjectGone, ObjectForbidden and StoreUnavailable.
+    """
+    with ports.sources.look(document.source).open() as upload:
+        while piece := upload.read(FETCH_BYTES):
+            in_time(ports, deadline)
+            to.write(piece)
+    to.seek(0)
 
 
 def _put(ports: RenderPorts, document: Document, suffix: str, file: BinaryIO, deadline: float) -> None:

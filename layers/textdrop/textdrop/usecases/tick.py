@@ -37,6 +37,8 @@ PAUSE_LOOK_SECONDS = 2.0
 MEASURE_SECONDS = 60.0
 SLEEP_MOST_SECONDS = 0.05
 HINTS_MOST = 5_000
+KNOWN_LEAST = 50
+WHOLE_LOOK_SECONDS = 20.0
 FORGET_SECONDS = 10.0
 BUCKET_SECONDS = 0.2
 
@@ -71,6 +73,7 @@ class _Memory:
     renew_at: float
     look_at: float = 0.0
     looked_at: float = 0.0
+    whole_look_at: float = 0.0
     pause_look_at: float = 0.0
     measure_at: float = 0.0
     ask_after: float = 0.0
@@ -163,7 +166,7 @@ def _look(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float)
 
 def _look_at_rows(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float) -> None:
     soon = now + ports.policy.tick_stay_seconds
-    asks = ports.documents.due(DueKind.ASK, now, HINTS_MOST)
+    asks = ports.documents.due(DueKind.ASK, now, HINTS_MOST, _asks_since(memory, now))
     for due in asks:
         name = _name(due)
         if name not in memory.running and not _handled(memory, name, due, now):
@@ -179,6 +182,18 @@ def _look_at_rows(ports: PollPorts, settings: PollSettings, memory: _Memory, now
     memory.looked_at = now
     if now >= memory.measure_at:
         _measure(ports, memory, now, [*asks[:1], *deliveries[:1], *submits[:1]])
+
+
+def _asks_since(memory: _Memory, now: float) -> float:
+    """From which due time on the running operations are read, which have that of their acceptance.
+
+    While many run, most are known already, so only those of late are read; and now and then all, as the index may have
+    lagged behind for longer.
+    """
+    if len(memory.running) < KNOWN_LEAST or now >= min(memory.whole_look_at, memory.measure_at):
+        memory.whole_look_at = now + WHOLE_LOOK_SECONDS
+        return 0.0
+    return memory.looked_at - FORGET_SECONDS
 
 
 def _hand_outs_most(settings: PollSettings) -> int:

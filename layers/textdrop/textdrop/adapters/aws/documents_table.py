@@ -87,10 +87,12 @@ class DynamoDocuments:
         )
         return items.to_document(written.item).unfinished if written.applied else None
 
-    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+        if since > until:  # which DynamoDB refuses to be asked for
+            return []
         found = self._table.query_index(
-            "#due_kind = :kind AND #due_at <= :until",
-            {"kind": attribute(kind), "until": attribute(until)},
+            "#due_kind = :kind AND #due_at BETWEEN :since AND :until",
+            {"kind": attribute(kind), "since": attribute(since), "until": attribute(until)},
             limit,
         )
         return [items.to_due(entry) for entry in islice(found, limit)]
