@@ -22,8 +22,6 @@ WIDEST_INK = 24
 LEAST_DARKER = 60
 # A drawing or a hatching has more lines than a table, and takes too long to look at.
 MOST_LINES = 300
-# Two rows of two columns with one span, at least.
-LEAST_CELLS = 3
 
 
 @dataclass(frozen=True)
@@ -166,6 +164,8 @@ def _table(across: set[_Line], down: set[_Line], ink: Image.Image, reach: int, f
     """The table of lines that hang together; None when they make none."""
     ys, xs = _edges(across, down, reach), _edges(down, across, reach)
     rows, columns = len(ys) - 1, len(xs) - 1
+    if rows < 2 or columns < 2:
+        return None
     # Whether there is a line above a place, and to the left of it.
     above = [[_covered(lines, *place) for place in pairwise(xs)] for lines in _by_edge(across, ys)]
     left = list(
@@ -175,8 +175,6 @@ def _table(across: set[_Line], down: set[_Line], ink: Image.Image, reach: int, f
     for row, column, row_span, column_span in _spans(rows, columns, above, left):
         box = xs[column], ys[row], xs[column + column_span], ys[row + row_span]
         cells.append(RuledCell(row, column, row_span, column_span, _scaled(box, factor), _has_ink(ink, box, reach)))
-    if rows < 2 or columns < 2 or len(cells) < LEAST_CELLS:
-        return None
     return RuledTable(rows, columns, _scaled((xs[0], ys[0], xs[-1], ys[-1]), factor), tuple(cells))
 
 

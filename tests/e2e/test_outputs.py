@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Mapping
 
+import openpyxl
 import pikepdf
 import pypdf
 import pytest
@@ -14,11 +16,12 @@ from e2e.whole_stack import Notice, WholeStack
 from local.accuracy import character_error_rate
 from local.samples import Sample
 
-ENGLISH, RUSSIAN, PHOTO, PDF = (
+ENGLISH, RUSSIAN, PHOTO, PDF, PRICES = (
     "letter.png",
     "договор №5 + приложение.png",
     "photo of a notice.jpg",
     "record 4410.pdf",
+    "прейскурант.png",
 )
 MOST_WRONG = 0.02
 
@@ -58,6 +61,27 @@ def test_tables_that_are_not_there_are_a_warning(whole: WholeStack, rendered: tu
     assert notice.body["files"]["tables"] is notice.body["files"]["workbook"] is None
     [warning] = notice.body["warnings"]
     assert "No tables were found" in warning
+
+
+def test_a_ruled_table_comes_out_as_csv_workbook_and_markdown(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+    sample = samples[PRICES]
+    whole.shell(
+        f"""aws s3 cp '{sample.path}' "s3://$UPLOADS_BUCKET/outputs/prices.png" """
+        """--metadata ocr-model=table,ocr-outputs="markdown tables" """
+    )
+    notice = whole.notice("outputs/prices.png")
+    files, bucket = notice.body["files"], whole.env["RESULTS_BUCKET"]
+    assert (notice.body["outcome"], notice.body["model"], notice.body["warnings"]) == ("succeeded", "table", [])
+    assert files["tables"] == {"bucket": bucket, "key": "outputs/prices.png.tables/", "count": 1}
+    [key] = whole.keys_below(files["tables"]["key"])
+    assert key == "outputs/prices.png.tables/0001-01.csv"
+    content = whole.account.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    rows = list(csv.reader(io.StringIO(content, newline="")))
+    assert rows == [list(row) for row in sample.table]
+    [sheet] = openpyxl.load_workbook(io.BytesIO(whole.read(notice, "workbook"))).worksheets
+    assert [list(row) for row in sheet.iter_rows(values_only=True)] == rows
+    table = whole.read(notice, "markdown").decode().split("\n\n")[-1]
+    assert [line.strip("| ").split(" | ") for line in table.splitlines() if "---" not in line] == rows
 
 
 def test_render_may_do_what_it_must_and_no_more(whole: WholeStack, rendered: tuple[Sample, Notice]) -> None:

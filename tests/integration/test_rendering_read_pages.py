@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from pathlib import Path
 
 import font_roboto
 import pytest
@@ -25,6 +25,7 @@ from textdrop.rendering.markdown import markdown
 from unit.rendering.shown import shown
 
 WORST_CHARACTER_ERROR = 0.02
+README = Path(__file__).resolve().parents[2] / "README.md"
 MEDIA_TYPES = {".png": PNG, ".jpg": JPEG, ".pdf": PDF}
 
 
@@ -96,44 +97,22 @@ def form() -> Image.Image:
     return image
 
 
-def with_layout(annotation: dict[str, Any]) -> dict[str, Any]:
-    """With what the model `table` adds to what this engine reads: the table, its cells' texts from the words in them,
-    and the kind of the first block. The words stay in the blocks, as they do there."""
-    annotation["blocks"][0]["layoutType"] = "LAYOUT_TYPE_TITLE"
-    words = [word for block in annotation["blocks"] for line in block["lines"] for word in line["words"]]
-
-    def within(left: int, top: int) -> str:
-        inside = []
-        for word in words:
-            xs = [int(point["x"]) for point in word["boundingBox"]["vertices"]]
-            ys = [int(point["y"]) for point in word["boundingBox"]["vertices"]]
-            if left < sum(xs) / 4 < left + COLUMN and top < sum(ys) / 4 < top + ROW:
-                inside.append(word["text"])
-        return " ".join(inside)
-
-    def box(left: int, top: int, width: int, height: int) -> dict[str, Any]:
-        corners = ((left, top), (left + width, top), (left + width, top + height), (left, top + height))
-        return {"vertices": [{"x": str(x), "y": str(y)} for x, y in corners]}
-
-    cells = [
-        {
-            "boundingBox": box(LEFT + COLUMN * column, TOP + ROW * row, COLUMN, ROW),
-            "rowIndex": str(row),
-            "columnIndex": str(column),
-            "text": within(LEFT + COLUMN * column, TOP + ROW * row),
-        }
-        for row in range(3)
-        for column in range(3)
-    ]
-    table = {"boundingBox": box(LEFT, TOP, 3 * COLUMN, 3 * ROW), "rowCount": "3", "columnCount": "3", "cells": cells}
-    return annotation | {"tables": [table]}
+def test_the_readme_shows_what_comes_out_of_the_price_list(reader: Reader, written: dict[str, samples.Sample]) -> None:
+    sample = written["прейскурант.png"]
+    page = recognised(reader.read(decode(sample.path.read_bytes(), PNG), tables=True))
+    [(_, _, content)] = csv_files([(1, page)], bom=False)
+    for name, output in (("markdown", "".join(markdown([(1, page)]))), ("csv", content.decode().replace("\r\n", "\n"))):
+        shown_there = README.read_text("utf-8").split(f"<!-- example: {name} -->\n```{name}\n")[1].split("```")[0]
+        assert output.startswith(shown_there), output
+        assert shown_there.count("\n") >= 3
 
 
 def test_a_form_with_a_heading_and_a_ruled_table(reader: Reader) -> None:
     file = io.BytesIO()
     form().save(file, "PNG")
-    read = reader.read(decode(file.getvalue(), PNG))
-    page = read_page(result_line(with_layout(text_annotation(read)), 0))
+    annotation = text_annotation(reader.read(decode(file.getvalue(), PNG), tables=True))
+    annotation["blocks"][0]["layoutType"] = "LAYOUT_TYPE_TITLE"  # the one thing that the engine does not tell
+    page = read_page(result_line(annotation, 0))
     text = "".join(markdown([(1, page)]))
     assert text.split("\n\n")[1:] == [
         f"# {HEADING}",

@@ -1,5 +1,7 @@
 """The words of a page go into the cells that have their centres."""
 
+import pytest
+
 from local.ocr.annotation import Block, Box, Line, Word, block_of, line_of
 from local.ocr.cells import with_tables
 from local.ocr.ruled_tables import RuledCell, RuledTable
@@ -50,16 +52,21 @@ def test_each_cell_is_a_block_and_the_rest_stays_around_them() -> None:
     assert (found.rows, found.columns, found.box) == (2, 2, (0, 100, 200, 180))
 
 
-def test_a_line_that_goes_on_beside_the_table_is_divided() -> None:
-    blocks, _ = with_tables([block_of([line(word("в", 10, 150), word("вне", 300, 150))])], [table()], nothing)
-    assert texts(blocks) == ["в", "вне"]
+@pytest.mark.parametrize(
+    ("left", "order"), [(300, ["в", "справа"]), (-90, ["слева", "в"])], ids=["to the right", "to the left"]
+)
+def test_a_line_that_goes_on_beside_the_table_is_divided(left: int, order: list[str]) -> None:
+    [other] = set(order) - {"в"}
+    words = sorted([word("в", 10, 150), word(other, left, 150)], key=lambda each: each.box[0])
+    blocks, _ = with_tables([block_of([line(*words)])], [table()], nothing)
+    assert texts(blocks) == order
 
 
 def test_pieces_of_one_height_are_one_line_of_a_cell_from_left_to_right() -> None:
     page = [
         block_of([line(word("нижняя", 10, 120))]),
-        block_of([line(word("б", 100, 104))]),
-        block_of([line(word("а", 10, 103))]),
+        block_of([line(word("б", 100, 103))]),
+        block_of([line(word("а", 10, 104))]),
     ]
     blocks, _ = with_tables(page, [table()], nothing)
     assert texts(blocks) == ["а б\nнижняя"]
