@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from textdrop.core.documents import Document, DocumentState, Newest, Step
+from textdrop.core.documents import Document, DocumentState, DueKind, Newest, Outcome, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.identity import order
+from textdrop.core.keys import ERROR, JSON, TEXT, own
 from textdrop.usecases.ask import conclude
 from textdrop.usecases.deliver import deliver
 from world import POLL_SECONDS, World
@@ -242,6 +244,128 @@ def test_only_a_notice_with_failed_pages_needs_their_rows() -> None:
     assert run(world, delivering(world))
     calls = world.faults.calls
     assert "documents.read_operations" not in calls[calls.index("results.copy") :]
+
+
+def test_the_notice_of_the_newest_upload_says_so() -> None:
+    world = World()
+    document = delivering(world)
+    assert run(world, document)
+    [notice] = world.notices_of(document)
+    assert (notice["newest"], notice["published"]) == (True, True)
+
+
+@pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
+@pytest.mark.parametrize("finished", [False, True])
+def test_the_names_show_the_newest_upload_if_it_has_an_outcome(newer_id: str, finished: bool) -> None:
+    """Without one it will publish itself."""
+    world = World()
+    document = delivering(world)
+    newer(world, document, newer_id, finished)
+    assert run(world, document)
+    assert world.file("x.png.txt") == (b"newer" if finished else None)
+    assert world.file("x.png.ocr.json") == (b"{}" if finished else None)
+
+
+@pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
+def test_an_upload_that_becomes_the_newest_meanwhile_gets_the_names(newer_id: str) -> None:
+    world = World()
+    document = delivering(world)
+    during_the_first_copy(world, lambda: newer(world, document, newer_id, True))
+    assert run(world, document)
+    assert world.file("x.png.txt") == b"newer"
+
+
+def test_a_newest_row_that_is_gone_meanwhile_keeps_nobody_from_the_end() -> None:
+    world = World()
+    document = delivering(world)
+    during_the_first_copy(world, world.newest.rows.clear)
+    assert run(world, document)
+    assert world.file("x.png.txt") is not None
+
+
+def test_a_newest_upload_that_becomes_a_failure_meanwhile_is_shown_as_one() -> None:
+    world = World()
+    document = delivering(world)
+    newer(world, document, "0" * 32, True)
+
+    def replaced() -> None:
+        row = world.documents.rows["0" * 32]
+        world.documents.rows[row.id] = replace(row, outcome=Outcome.FAILED)
+        world.results.put(own(row.id, ERROR), b"{}")
+
+    during_the_first_copy(world, replaced)
+    assert run(world, document)
+    assert world.file("x.png.txt") is None
+    assert world.file("x.png.error.json") is not None
+
+
+def test_a_newest_upload_whose_row_is_gone_meanwhile_stays_shown() -> None:
+    world = World()
+    document = delivering(world)
+    newer(world, document, "0" * 32, True)
+    during_the_first_copy(world, lambda: world.documents.rows.pop("0" * 32))
+    assert run(world, document)
+    assert world.file("x.png.txt") == b"newer"
+
+
+def newer(world: World, document: Document, newer_id: str, finished: bool) -> None:
+    """A newer upload of the same key."""
+    later = replace(document.source, version_id="version-9", event_at=world.clock.now() + 60.0)
+    state, outcome = (DocumentState.FINAL, Outcome.SUCCEEDED) if finished else (DocumentState.RECOGNIZING, None)
+    world.documents.rows[newer_id] = replace(
+        document, id=newer_id, source=later, state=state, outcome=outcome, due_kind=None, due_at=None
+    )
+    world.newest.raise_to(document.source, Newest(order(later), newer_id))
+    for suffix, body in ((TEXT, b"newer"), (JSON, b"{}")):
+        world.results.put(own(newer_id, suffix), body)
+
+
+def during_the_first_copy(world: World, happens: Callable[[], object]) -> None:
+    copy, first = world.poll_ports.results.copy, [happens]
+
+    def copied(key: str, to: str) -> None:
+        copy(key, to)
+        if first:
+            first.pop()()
+
+    world.poll_ports.results.copy = copied  # type: ignore[method-assign]  # and something happens
+
+
+def test_names_are_not_copied_without_the_time_for_it() -> None:
+    world = World()
+    document = delivering(world)
+    world.faults.fail("results.copy", DOWN)
+    assert not run(world, document)
+    calls = len(world.faults.calls)
+    assert not deliver(world.poll_ports, due_again(world, document), world.clock.now() + 1.0)
+    assert "results.copy" not in world.faults.calls[calls:]
+
+
+def test_a_step_that_was_done_is_not_done_again() -> None:
+    world = World()
+    document = delivering(world)
+    world.faults.fail("notices.publish", DOWN)
+    assert not run(world, document)
+    calls = len(world.faults.calls)
+    assert run(world, due_again(world, document))
+    assert [call for call in world.faults.calls[calls:] if call.startswith("results.")] == []
+
+
+def due_again(world: World, document: Document) -> Document:
+    world.clock.advance(world.policy.backoff_most_seconds)
+    return world.row(document)
+
+
+@pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.RECOGNIZING])
+def test_what_has_no_outcome_is_not_delivered(state: DocumentState) -> None:
+    """A row read long ago may have been more than it is: a retry begins anew."""
+    world = World()
+    document = delivering(world)
+    again = replace(document, state=state, outcome=None, due_kind=DueKind.SUBMIT)
+    world.documents.rows[document.id] = again
+    assert not run(world, again)
+    assert world.notices.published == []
+    assert told(world) == []
 
 
 # --- conclusions ---
