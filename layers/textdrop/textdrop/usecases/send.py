@@ -331,7 +331,7 @@ def _observe(ports: SubmitPorts, exchange: Exchange, answered_at: float) -> Paus
     # Read anew: since the page was considered others may have failed, which an acceptance is to clear.
     pause = ports.pause.read()
     for _ in range(WRITE_TRIES):
-        after = observed(pause, exchange, answered_at, ports.policy)
+        after = observed(pause, exchange, answered_at, ports.policy, ports.clock.now())
         if after is None:
             return pause
         if ports.pause.write(pause, after):
