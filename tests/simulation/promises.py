@@ -235,20 +235,29 @@ def check_names(history: History, row: Document) -> None:
     there = {suffix: body for suffix, body in published.items() if body is not None}
     if not keys.can_be_published(row.source.key):
         assert not there, f"G3: {list(there)} are published under a name that is too long"
-    elif newest_of(history, row.source.key) == row.id:
-        assert there == own_files(history, row), f"G3: {list(there)} are published, not those of {row}"
+    elif row in (newest := newest_of(history, row.source.key)):
+        shown = [own_files(history, one) for one in newest]
+        assert there in shown, f"G3: {list(there)} are published, not those of {row}"
 
 
-def newest_of(history: History, key: str) -> str:
-    """The document of the newest upload of a key that has one. Of one second, those with an event are the newer ones:
-    a listing knows nothing finer (decision 0008)."""
+def newest_of(history: History, key: str) -> list[Document]:
+    """The document of the newest upload of a key that has one. Of one second, those with an event are the newer ones: a
+    listing knows nothing finer, so of several without one, where there are no versions, it may be any (decision 0008).
+    """
     rows = history.world.documents.rows
-    known = [upload for upload in history.uploads_of[key] if upload.document.id in rows]
-    order = [
-        (int(upload.source.event_at), bool(rows[upload.document.id].source.sequencer), number, upload.document.id)
-        for number, upload in enumerate(known)
-    ]
-    return max(order)[-1]
+    known = [rows[upload.document.id] for upload in history.uploads_of[key] if upload.document.id in rows]
+    place = {row.id: number for number, row in enumerate(known)}
+
+    def order(row: Document) -> tuple[int, bool, int]:
+        told = bool(row.source.sequencer)
+        return (
+            int(row.source.last_modified or row.source.event_at),
+            told,
+            place[row.id] if told or row.source.version_id else 0,
+        )
+
+    newest = max(map(order, known))
+    return [row for row in known if order(row) == newest]
 
 
 def own_files(history: History, row: Document) -> dict[str, bytes | None]:
