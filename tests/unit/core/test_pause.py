@@ -266,3 +266,11 @@ def test_probes_are_a_minute_apart(history: list[Exchange], times: list[float]) 
     assert all(later - earlier >= POLICY.probe_seconds for earlier, later in pairwise(probes))
     # Nor are they forgotten: one goes out at the first look after its minute.
     assert len(probes) >= int((now - (pause.since or now)) / (POLICY.probe_seconds + 30))
+
+
+@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.UNKNOWN])
+def test_more_in_a_row_than_pause_by_now_pause_too(exchange: Exchange) -> None:
+    """The policy may have been changed since they were counted."""
+    after = observed(Pause(refusals=20, failures=20), exchange, NOW, POLICY)
+    assert after is not None
+    assert after.since == NOW

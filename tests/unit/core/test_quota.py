@@ -225,3 +225,12 @@ def test_a_service_that_refuses_everything_is_left_alone_and_used_in_full_afterw
     assert len(simulation.refused) <= 60
     late = [now for now in simulation.sent if now >= NOW + 150.0]
     assert len(late) >= 0.7 * 10.0 * 30.0
+
+
+def test_however_often_it_throttles_a_tenth_of_the_rate_is_left() -> None:
+    quota = Quota()
+    for pause in range(100):
+        after = throttled(quota, NOW + 2.0 * pause, 1.0)
+        assert after is not None
+        quota = after
+    assert interval_seconds(quota, 10.0, NOW + 200.0) == pytest.approx(1.0, rel=0.2)
