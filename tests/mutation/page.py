@@ -12,6 +12,7 @@ from typing import Any
 
 from mutation import noise
 from mutation.mutants import ROOT
+from mutation.mutants import names as mutants_of
 from mutation.running import Result
 from mutation.survivors import Survivor
 
@@ -92,8 +93,11 @@ def module_table(figures: dict[str, Any]) -> str:
         mutants, killed = counts(kept)
         total, dead, seconds = total + mutants, dead + killed, seconds + kept["cpu_seconds"]
         rows.append(f"| `{module}` | {mutants:,} | {mutants - killed} | {percent(mutants, killed)} |")
+    untried = [f"`{name}`" for name in mutants_of() if name not in figures]
     rows.append(f"| all | {total:,} | {total - dead} | {percent(total, dead)} |")
     said = f"{seconds / max(total, 1):.2f} s of processor time a mutant, {seconds / 60:.0f} minutes in all."
+    if untried:
+        said += f" Not tried as they are now: {', '.join(untried)}."
     return "\n".join(["| module | mutants | survived | killed |", "| --- | --- | --- | --- |", *rows, "", said])
 
 

@@ -20,7 +20,9 @@ from textdrop.core.documents import (
     OperationState,
     Options,
     Outcome,
+    Output,
     Problem,
+    Rendering,
     Source,
     Step,
 )
@@ -61,6 +63,9 @@ DELIVERING = replace(
     outcome_at=NOW - 2,
     pages_recognized=2,
     attempts=0,
+)
+TO_RENDER = replace(
+    DELIVERING, options=replace(OPTIONS, outputs=(Output.MARKDOWN, Output.SEARCHABLE_PDF)), step=Step.RENDER
 )
 FINAL = replace(DELIVERING, state=DocumentState.FINAL, due_kind=None, due_at=None, holder="")
 
@@ -177,6 +182,53 @@ EXAMPLES = [
         lambda row: (row.state, row.attempts, row.rev) == (DocumentState.RECOGNIZING, 6, 2),
     ),
     Example("delivery_held", replace(DELIVERING, due_at=NOW + 1, attempts=5), TAKEN, None),
+    Example(
+        "rendering_given_up",
+        replace(TO_RENDER, attempts=2, renderings=(Rendering(Output.MARKDOWN, 1),)),
+        TAKEN,
+        lambda row: (
+            (row.step, row.attempts, row.due_at, row.holder, row.outcome)
+            == (Step.FILES, 1, NOW + 300, "w2", Outcome.SUCCEEDED)
+            and [(rendering.output, rendering.files, len(rendering.warnings)) for rendering in row.renderings]
+            == [(Output.MARKDOWN, 1, 0), (Output.SEARCHABLE_PDF, 0, 1)]
+        ),
+    ),
+    Example(
+        "rendering_given_up",
+        replace(TO_RENDER, outcome_at=NOW - POLICY.render_seconds - 1),
+        TAKEN,
+        lambda row: (row.step, len(row.renderings)) == (Step.FILES, 2),
+    ),
+    Example(
+        "rendering_due",
+        replace(TO_RENDER, attempts=1, outcome_at=NOW - POLICY.render_seconds),
+        TAKEN,
+        lambda row: (row.step, row.attempts, row.due_at, row.holder, row.rev) == (Step.RENDER, 1, NOW + 300, "w2", 2),
+    ),
+    Example("delivery_held", replace(TO_RENDER, due_at=NOW + 1, attempts=5), TAKEN, None),
+    Example(
+        "rendering_taken",
+        replace(TO_RENDER, due_at=NOW + 60),
+        see.RenderingTaken("r1", NOW + 900),
+        lambda row: (row.step, row.attempts, row.due_at, row.holder, row.rev) == (Step.RENDER, 1, NOW + 900, "r1", 2),
+    ),
+    Example("rendering_taken_late", replace(TO_RENDER, step=Step.FILES), see.RenderingTaken("r1", NOW + 900), None),
+    Example("rendering_taken_late", FINAL, see.RenderingTaken("r1", NOW + 900), None),
+    Example(
+        "rendered",
+        replace(TO_RENDER, renderings=(Rendering(Output.MARKDOWN, 1),), attempts=1),
+        see.Rendered(Rendering(Output.SEARCHABLE_PDF, 0, ("why",))),
+        lambda row: (
+            (row.renderings, row.to_render, row.step, row.attempts, row.rev)
+            == ((Rendering(Output.MARKDOWN, 1), Rendering(Output.SEARCHABLE_PDF, 0, ("why",))), (), Step.RENDER, 1, 2)
+        ),
+    ),
+    Example(
+        "delivery_worn_out",
+        replace(TO_RENDER, attempts=5, step=Step.PUBLISH, renderings=(Rendering(Output.MARKDOWN, 1),)),
+        TAKEN,
+        lambda row: (row.step, row.outcome, row.renderings) == (Step.FILES, Outcome.FAILED, ()),
+    ),
     Example(
         "delivery_worn_out",
         replace(DELIVERING, attempts=5, step=Step.PUBLISH),
@@ -315,6 +367,18 @@ EXAMPLES = [
             )
             == (DocumentState.DELIVERING, Outcome.SUCCEEDED, None, 2, NOW, 0)
         ),
+    ),
+    Example(
+        "concluded",
+        replace(RECOGNIZING, options=TO_RENDER.options),
+        looked(FAILED, replace(RECOGNIZED, page=2)),
+        lambda row: (row.step, row.due_at) == (Step.RENDER, NOW),
+    ),
+    Example(
+        "concluded",
+        replace(RECOGNIZING, options=TO_RENDER.options),
+        looked(FAILED, replace(FAILED, page=2)),
+        lambda row: row.step is None,
     ),
     Example(
         "concluded",
@@ -655,8 +719,8 @@ def test_what_is_written_keeps_the_invariants(example: Example) -> None:
 def test_a_delivery_begins_without_a_setback(example: Example) -> None:
     """What went wrong before must not make it wait longer."""
     row = decide(replace(example, row=replace(example.row, setbacks=7)), states.RULES).row
-    assert row is not None
-    assert (row.attempts, row.setbacks, row.step) == (0, 0, None)
+    assert isinstance(row, Document)
+    assert (row.attempts, row.setbacks, row.step) == (0, 0, Step.RENDER if row.to_render else None)
 
 
 @pytest.mark.parametrize("row", [ACCEPTED, DELIVERING], ids=lambda row: str(row.state))

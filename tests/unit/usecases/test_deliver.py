@@ -221,11 +221,11 @@ def test_a_failed_delivery_whose_row_is_gone_ends() -> None:
 
 def test_beside_the_shown_names_no_other_of_the_key_is_left() -> None:
     world = World()
-    for name in ("x.png.error.json", "x.png.md"):
+    for name in ("x.png.error.json", "x.png.other"):
         world.results.put(name, b"{}")
     assert run(world, delivering(world))
     assert world.file("x.png.error.json") is None
-    assert world.file("x.png.md") is not None, "which is nobody's result"
+    assert world.file("x.png.other") is not None, "which is nobody's result"
     assert world.file("x.png.txt") is not None
 
 

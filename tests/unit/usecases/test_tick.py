@@ -325,7 +325,7 @@ def test_one_that_is_not_ready_is_asked_again_by_its_age() -> None:
     world.poll()
     asks = [at for name, at in faults.times if name == "ocr.result"]
     for earlier, later in pairwise(asks):
-        least = intervals.next_ask_seconds(earlier - began, 1, 45.0)
+        least = intervals.next_ask_seconds(earlier - began, intervals.FIRST_TYPICAL_SECONDS, 1, 45.0)
         assert least - 1e-3 <= later - earlier < least + 0.6
 
 
