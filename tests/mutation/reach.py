@@ -35,6 +35,13 @@ class Reach:
     tests: dict[str, float]
     lines: dict[str, dict[int, frozenset[str]]]
 
+    def files(self, module: Module, mutant: Mutant) -> set[str]:
+        """The files of tests that reach what a mutant changes when they are imported: for cases that they make."""
+        place = _place(module, mutant)
+        by_line = self.lines.get(module.name, {})
+        reaching = {who for line in place[0] for who in by_line.get(line, ())} if place else set()
+        return {test.partition("::")[0] for test in self.tests} & reaching
+
     def at_import(self, module: Module, mutant: Mutant) -> bool:
         """Whether what a mutant changes is done when its module is imported."""
         return _place(module, mutant) is None

@@ -75,6 +75,12 @@ class Order:
         seconds = sum(self._reach.tests[test] for test in order) + HISTORY_SECONDS * len(seeds)
         return [stage for stage in stages if stage.tests or stage.seeds], seconds
 
+    def made_anew(self, mutant: Mutant, stages: list[Stage]) -> list[Stage]:
+        """Of these tests those whose cases may be other ones with the mutant."""
+        files = self._reach.files(self._module, mutant)
+        tests = [test for stage in stages for test in stage.tests if _file(test) in files]
+        return [Stage(tests)] if tests else []
+
     def _worth(self, test: str) -> float:
         """How likely a test is to kill for its time, roughly."""
         file = _file(test)
@@ -102,7 +108,9 @@ def results(
 
         def work() -> str | None:
             was_enough, killer = quick(module, text, functions, stages, collected)
-            return killer if was_enough else whole(module, text, stages, known)
+            if not was_enough:
+                return whole(module, text, stages, known)
+            return killer or whole(module, text, order.made_anew(mutant, stages), known)
 
         cpu_seconds = 10.0 + 2.0 * seconds
         return children.fork(work, cpu_seconds, wall_seconds=30.0 + 4.0 * cpu_seconds)

@@ -132,6 +132,13 @@ def test_a_mutant_is_tried_by_who_reaches_its_statement(mutant: Mutant, tests: s
     assert reach().of(MODULE, mutant) == (tests, seeds)
 
 
+def test_tests_whose_cases_the_mutant_may_change_are_made_anew() -> None:
+    order = Order(MODULE, replace(reach(), tests={**reach().tests, "c.py::slow": 99.0}), [])
+    for mutant, tests in ((at("row.count >", "row.count <"), ["b.py::one"]), (at("count == 1", "count != 1"), [])):
+        stages, _ = order.stages(mutant)
+        assert [test for stage in order.made_anew(mutant, stages) for test in stage.tests] == tests
+
+
 def test_what_has_killed_before_comes_first_and_the_slowest_not_at_all() -> None:
     mutant = at("LIMIT = 3", "LIMIT = 4")
     some = replace(reach(), tests={"a.py::one": 1.0, "a.py::two": 2.0, "b.py::one": 1.0, "c.py::slow": 29.0})
