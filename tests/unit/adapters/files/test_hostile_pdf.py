@@ -87,6 +87,10 @@ def test_a_page_that_has_run_into_the_next_one_is_not_taken_for_it(order: tuple[
     assert pages(broken, order) == [Reason.DAMAGED, Reason.DAMAGED, 3]
 
 
+def test_a_page_that_lost_names_is_damaged() -> None:
+    assert pages(making.pdf(objects(_20=PAGE.replace(b"/Parent", b"Parent") % (21, 22)))) == [1, Reason.DAMAGED, 3]
+
+
 def test_pages_that_vanished_while_the_file_was_mended_are_missed() -> None:
     """qpdf takes them out of the list, and corrects its count."""
     for kids in (b"[)0 0 R 20 0 R 30 0 R]", b"[10 0 R null 30 0 R]", b"[10 0 R 10 0 R 30 0 R]", b"[10 0 R 20 0 R]   "):
@@ -127,9 +131,9 @@ def test_a_picture_that_pages_share_is_missed_on_each_of_them() -> None:
 
 
 def test_content_that_cannot_be_unpacked_is_sent_as_it_is() -> None:
-    """It is nothing that was mended, so that a picture that is not there means nothing."""
+    """Nothing was mended for it, so nothing can have been lost."""
     content = objects(
-        _10=PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Gone 99 0 R") % (11, 12),
+        _10=PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Same 12 0 R") % (11, 12),
         _11=making.stream(b"no flate %page 1", b"/Filter /FlateDecode"),
     )
     assert pages(making.pdf(content)) == [1, 2, 3]
