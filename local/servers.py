@@ -92,13 +92,15 @@ def start_ocr(
 ) -> None:
     """Start the OCR service; it answers when this returns. Its first start may fetch language data: minutes.
 
-    It accepts OCR_API_KEY, and the IAM tokens that it gives for the authorized key's file.
+    It accepts OCR_API_KEY, and the IAM tokens that it gives for the authorized key's file. `options` are more of its
+    command line.
     """
     tmp.mkdir(parents=True, exist_ok=True)
     port_file = tmp / "ocr.port"
     port_file.unlink(missing_ok=True)
     command: list[str | Path] = [sys.executable, "-m", "local.ocr", "--engine", engine, "--port", str(port)]
-    command += ["--port-file", port_file, "--api-key", OCR_API_KEY, "--authorized-key", authorized_key, *options]
+    command += ["--port-file", port_file, "--api-key", OCR_API_KEY, "--authorized-key", authorized_key]
+    command += options
     environment = plain_environment() | {"TMPDIR": str(tmp)}
     child = processes.start(mark, command, log=log, environment=environment, cwd=ROOT)
     # Its own word: on the port another stack's service may answer.

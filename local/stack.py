@@ -125,17 +125,21 @@ def up(
     real_credentials: Mapping[str, Any] | None,
     say: Callable[[str], None],
     ocr_options: Sequence[str] = (),
+    changed_parameters: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
 
     With `real_credentials`, the credentials secret's content, it is deployed against the real OCR service, else against
-    the local one with the engine ("tesseract" or "table") and further options of `python -m local.ocr`.
+    the local one with the engine ("tesseract" or "table") and `ocr_options`, more of its command line.
+    `changed_parameters` of the template stand in place of its defaults.
     """
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
         start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
-        parameters = deployment.defaults() | {"Architecture": deployment.architecture()}
+        parameters = (
+            deployment.defaults() | {"Architecture": deployment.architecture()} | dict(changed_parameters or {})
+        )
         if real_credentials is None:
             base = f"http://127.0.0.1:{record.ocr_port}"
             parameters |= {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}
@@ -160,14 +164,18 @@ def up(
 
 
 def start_servers(
-    folder: Folder, record: Record, engine: str | None, say: Callable[[str], None], ocr_options: Sequence[str] = ()
+    folder: Folder,
+    record: Record,
+    engine: str | None,
+    say: Callable[[str], None],
+    ocr_options: Sequence[str] = (),
 ) -> None:
     """The AWS emulator runs, and the OCR service with the engine, or none without one; the record says where."""
     _ensure_emulator(folder, record, say)
     if engine is None:
         processes.stop(folder.mark("ocr"))
     else:
-        _ensure_ocr(folder, record, engine, say, ocr_options)
+        _ensure_ocr(folder, record, engine, ocr_options, say)
 
 
 def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None]) -> None:
@@ -193,14 +201,15 @@ def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None])
 
 
 def _ensure_ocr(
-    folder: Folder, record: Record, engine: str, say: Callable[[str], None], options: Sequence[str]
+    folder: Folder, record: Record, engine: str, options: Sequence[str], say: Callable[[str], None]
 ) -> None:
-    """The OCR service runs with the engine, from the sources as they are now; on its former port if that is free."""
+    """The OCR service runs with engine and options, from the sources as they are now; on its former port if it can."""
     _make_authorized_key(folder.authorized_key)
     sources = sorted((ROOT / "local" / "ocr").rglob("*.py"))
     settings = ROOT / "local" / "servers.py"
-    made_of = [folder.authorized_key, settings, ROOT / "local" / "requirements" / "dev.txt", *sources]
-    wanted = _hash(engine, *options, *made_of)
+    wanted = _hash(
+        engine, *options, folder.authorized_key, settings, ROOT / "local" / "requirements" / "dev.txt", *sources
+    )
     running = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
     if running and record.ocr == wanted:
         return

@@ -58,30 +58,43 @@ def test_the_policy_sets_the_steps() -> None:
 # --- asking -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("typical", "seconds"), [(10.0, 8.0), (2.0, 1.6), (0.1, 0.3), (0.0, 0.3), (9_000.0, 30.0)])
-def test_the_first_ask_comes_a_little_before_recognitions_lately_ended(typical: float, seconds: float) -> None:
+@pytest.mark.parametrize(("typical", "seconds"), [(10.0, 7.2), (2.0, 1.44), (0.1, 0.3), (0.0, 0.3), (9_000.0, 45.0)])
+def test_the_first_ask_comes_before_most_recognitions_lately_ended(typical: float, seconds: float) -> None:
     assert intervals.first_ask_seconds(typical) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
-    ("age", "running", "seconds"),
-    [(0.0, 1, 0.3), (10.0, 1, 1.0), (100.0, 1, 10.0), (3_600.0, 1, 30.0), (1.0, 225, 5.0), (0.0, 100_000, 30.0)],
+    ("age", "typical", "asked", "seconds"),
+    [
+        (0.0, 0.0, 0, 0.3),
+        (2.0, 20.0, 1, 3.1),
+        (100.0, 20.0, 1, 10.0),
+        (3_600.0, 20.0, 1, 30.0),
+        (1.0, 9_000.0, 1, 30.0),
+        (1.0, 2.0, 225, 5.0),
+        (0.0, 2.0, 100_000, 30.0),
+    ],
 )
-def test_asking_again_follows_the_age_and_how_many_are_running(age: float, running: int, seconds: float) -> None:
-    assert intervals.next_ask_seconds(age, running, 45.0) == pytest.approx(seconds)
+def test_asking_again_follows_what_is_typical_the_age_and_how_many_are_asked_for(
+    age: float, typical: float, asked: int, seconds: float
+) -> None:
+    assert intervals.next_ask_seconds(age, typical, asked, 45.0) == pytest.approx(seconds)
 
 
-@given(age=AGES, older=AGES, running=RUNNING, more=RUNNING)
-def test_the_older_and_the_more_the_longer_the_wait(age: float, older: float, running: int, more: int) -> None:
-    wait = intervals.next_ask_seconds(age, running, 45.0)
+@given(age=AGES, older=AGES, typical=AGES, slower=AGES, asked=RUNNING, more=RUNNING)
+def test_the_older_the_slower_and_the_more_the_longer_the_wait(
+    age: float, older: float, typical: float, slower: float, asked: int, more: int
+) -> None:
+    wait = intervals.next_ask_seconds(age, typical, asked, 45.0)
     assert 0.3 <= wait <= 30.0
-    assert wait <= intervals.next_ask_seconds(max(age, older), running, 45.0)
-    assert wait <= intervals.next_ask_seconds(age, max(running, more), 45.0)
+    assert wait <= intervals.next_ask_seconds(max(age, older), typical, asked, 45.0)
+    assert wait <= intervals.next_ask_seconds(age, max(typical, slower), asked, 45.0)
+    assert wait <= intervals.next_ask_seconds(age, typical, max(asked, more), 45.0)
 
 
-@given(age=AGES, running=st.integers(1, 1_350))
-def test_asks_of_all_that_run_keep_within_the_quota(age: float, running: int) -> None:
-    assert running / intervals.next_ask_seconds(age, running, 45.0) <= 45.0 * (1 + 1e-9)
+@given(age=AGES, typical=AGES, asked=st.integers(1, 1_350))
+def test_asking_all_again_keeps_within_the_quota(age: float, typical: float, asked: int) -> None:
+    assert asked / intervals.next_ask_seconds(age, typical, asked, 45.0) <= 45.0 * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +106,11 @@ def test_the_status_is_asked_for_after_five_times_the_usual_and_at_least_half_a_
     assert intervals.overdue(age, typical) is overdue
 
 
-def test_what_is_typical_moves_a_fifth_of_the_way() -> None:
-    assert intervals.typical_after(2.0, 12.0) == 4.0
+@pytest.mark.parametrize(("taken", "typical"), [(4.0, 2.4), (0.0, 1.6), (6.0, 2.8), (12.0, 2.8), (3_600.0, 2.8)])
+def test_what_is_typical_moves_a_fifth_of_the_way_and_no_further_than_to_three_times_it(
+    taken: float, typical: float
+) -> None:
+    assert intervals.typical_after(2.0, taken) == pytest.approx(typical)
 
 
 @given(typical=st.floats(0, 1e5), taken=st.floats(0, 1e5))
@@ -109,3 +125,7 @@ def test_what_is_typical_stays_between_what_it_was_and_what_was_seen(typical: fl
 @pytest.mark.parametrize(("pages", "seconds"), [(0, 3_610.0), (1, 3_610.0), (2, 3_620.0), (5_000, 53_600.0)])
 def test_a_deadline_is_an_hour_and_ten_seconds_a_page(pages: int, seconds: float) -> None:
     assert POLICY.deadline_seconds(pages) == seconds
+
+
+def test_before_anything_was_learnt_a_page_is_first_asked_for_as_soon_as_the_fastest_are_ready() -> None:
+    assert intervals.first_ask_seconds(intervals.FIRST_TYPICAL_SECONDS) == pytest.approx(1.44)

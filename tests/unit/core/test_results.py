@@ -97,6 +97,7 @@ SOURCE_SHOWN = {
 OPTIONS_SHOWN = {
     "languages": {"value": ["ru", "en"], "from": "metadata"},
     "model": {"value": "page", "from": "parameter"},
+    "outputs": {"value": [], "from": "parameter"},
 }
 TIMINGS_SHOWN = {
     "uploaded_at": "2026-03-14T09:26:53.000Z",

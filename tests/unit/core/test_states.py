@@ -20,11 +20,13 @@ from textdrop.core.documents import (
     OperationState,
     Options,
     Outcome,
+    Output,
     Problem,
+    Rendering,
     Source,
     Step,
 )
-from textdrop.core.errors import Reason
+from textdrop.core.errors import Reason, Trace
 from textdrop.core.policy import DAY_SECONDS, Policy
 from textdrop.core.rules import Rule
 
@@ -62,6 +64,9 @@ DELIVERING = replace(
     pages_recognized=2,
     attempts=0,
 )
+TO_RENDER = replace(
+    DELIVERING, options=replace(OPTIONS, outputs=(Output.MARKDOWN, Output.SEARCHABLE_PDF)), step=Step.RENDER
+)
 FINAL = replace(DELIVERING, state=DocumentState.FINAL, due_kind=None, due_at=None, holder="")
 
 WAITING = Operation("d1", 1, 1, OperationState.WAITING)
@@ -94,7 +99,7 @@ SECOND = {"page": 2}
 
 TAKEN = see.Taken("w2", NOW + 300)
 CONSIDERED = see.Considered(holder_rev=5, attempts=1, unavailable_for=0.0, deadline_seconds=3610.0)
-ACCEPTANCE = see.Accepted(5, DESCRIBED, 3610.0)
+ACCEPTANCE = see.Accepted(5, DESCRIBED, 3610.0, Trace(status=200, request_id="r"))
 
 
 @dataclass(frozen=True)
@@ -177,6 +182,53 @@ EXAMPLES = [
         lambda row: (row.state, row.attempts, row.rev) == (DocumentState.RECOGNIZING, 6, 2),
     ),
     Example("delivery_held", replace(DELIVERING, due_at=NOW + 1, attempts=5), TAKEN, None),
+    Example(
+        "rendering_given_up",
+        replace(TO_RENDER, attempts=2, renderings=(Rendering(Output.MARKDOWN, 1),)),
+        TAKEN,
+        lambda row: (
+            (row.step, row.attempts, row.due_at, row.holder, row.outcome)
+            == (Step.FILES, 1, NOW + 300, "w2", Outcome.SUCCEEDED)
+            and [(rendering.output, rendering.files, len(rendering.warnings)) for rendering in row.renderings]
+            == [(Output.MARKDOWN, 1, 0), (Output.SEARCHABLE_PDF, 0, 1)]
+        ),
+    ),
+    Example(
+        "rendering_given_up",
+        replace(TO_RENDER, outcome_at=NOW - POLICY.render_seconds - 1),
+        TAKEN,
+        lambda row: (row.step, len(row.renderings)) == (Step.FILES, 2),
+    ),
+    Example(
+        "rendering_due",
+        replace(TO_RENDER, attempts=1, outcome_at=NOW - POLICY.render_seconds),
+        TAKEN,
+        lambda row: (row.step, row.attempts, row.due_at, row.holder, row.rev) == (Step.RENDER, 1, NOW + 300, "w2", 2),
+    ),
+    Example("delivery_held", replace(TO_RENDER, due_at=NOW + 1, attempts=5), TAKEN, None),
+    Example(
+        "rendering_taken",
+        replace(TO_RENDER, due_at=NOW + 60),
+        see.RenderingTaken("r1", NOW + 900),
+        lambda row: (row.step, row.attempts, row.due_at, row.holder, row.rev) == (Step.RENDER, 1, NOW + 900, "r1", 2),
+    ),
+    Example("rendering_taken_late", replace(TO_RENDER, step=Step.FILES), see.RenderingTaken("r1", NOW + 900), None),
+    Example("rendering_taken_late", FINAL, see.RenderingTaken("r1", NOW + 900), None),
+    Example(
+        "rendered",
+        replace(TO_RENDER, renderings=(Rendering(Output.MARKDOWN, 1),), attempts=1),
+        see.Rendered(Rendering(Output.SEARCHABLE_PDF, 0, ("why",))),
+        lambda row: (
+            (row.renderings, row.to_render, row.step, row.attempts, row.rev)
+            == ((Rendering(Output.MARKDOWN, 1), Rendering(Output.SEARCHABLE_PDF, 0, ("why",))), (), Step.RENDER, 1, 2)
+        ),
+    ),
+    Example(
+        "delivery_worn_out",
+        replace(TO_RENDER, attempts=5, step=Step.PUBLISH, renderings=(Rendering(Output.MARKDOWN, 1),)),
+        TAKEN,
+        lambda row: (row.step, row.outcome, row.renderings) == (Step.FILES, Outcome.FAILED, ()),
+    ),
     Example(
         "delivery_worn_out",
         replace(DELIVERING, attempts=5, step=Step.PUBLISH),
@@ -318,6 +370,18 @@ EXAMPLES = [
     ),
     Example(
         "concluded",
+        replace(RECOGNIZING, options=TO_RENDER.options),
+        looked(FAILED, replace(RECOGNIZED, page=2)),
+        lambda row: (row.step, row.due_at) == (Step.RENDER, NOW),
+    ),
+    Example(
+        "concluded",
+        replace(RECOGNIZING, options=TO_RENDER.options),
+        looked(FAILED, replace(FAILED, page=2)),
+        lambda row: row.step is None,
+    ),
+    Example(
+        "concluded",
         RECOGNIZING,
         looked(FAILED, replace(RECOGNIZED, page=2)),
         lambda row: (row.outcome, row.problem, row.pages_recognized) == (Outcome.PARTIAL, PROBLEM, 1),
@@ -447,14 +511,37 @@ EXAMPLES = [
             "accepted_late",
             row,
             ACCEPTANCE,
-            lambda row: (row.state, row.described, row.unknowns) == (OperationState.RUNNING, DESCRIBED, 1),
+            lambda row: (
+                (row.state, row.described, row.unknowns, row.holder_rev, row.trace)
+                == (OperationState.RUNNING, DESCRIBED, 1, 5, ACCEPTANCE.trace)
+            ),
         )
         for row in (
             replace(WAITING, holder_rev=5, unknowns=1),
             replace(SUBMITTING, holder_rev=7, unknowns=1),
         )
     ),
-    *(Example("accepted_too_late", row, ACCEPTANCE, None) for row in (RUNNING, RECOGNIZED, FAILED)),
+    *(
+        Example("accepted_too_late", row, ACCEPTANCE, None)
+        for final in (RUNNING, RECOGNIZED, FAILED)
+        for row in (final, replace(final, holder_rev=7))
+    ),
+    Example(
+        "intent_stale",
+        replace(SUBMITTING, holder_rev=4),
+        replace(CONSIDERED, attempts=POLICY.max_attempts),
+        lambda row: (row.state, row.unknowns) == (OperationState.WAITING, 1),
+    ),
+    *(
+        Example("unconfirmed", replace(WAITING, unknowns=unknowns), CONSIDERED, failed_with(Reason.SUBMIT_UNCONFIRMED))
+        for unknowns in (POLICY.max_unknowns, POLICY.max_unknowns + 1)
+    ),
+    *(
+        Example(
+            "breaks_the_service", replace(WAITING, breakdowns=count), CONSIDERED, failed_with(Reason.OCR_UNAVAILABLE)
+        )
+        for count in (POLICY.max_breakdowns, POLICY.max_breakdowns + 1)
+    ),
     Example(
         "not_taken",
         replace(SUBMITTING, unknowns=2),
@@ -481,7 +568,7 @@ EXAMPLES = [
     ),
     *(
         Example(rule, row, seen, None)
-        for row in (replace(SUBMITTING, holder_rev=7), RUNNING, FAILED)
+        for row in (replace(SUBMITTING, holder_rev=7), replace(SUBMITTING, holder_rev=4), RUNNING, FAILED)
         for rule, seen in (
             ("not_taken_late", see.NotTaken(5)),
             ("rejected_late", see.Rejected(5, PROBLEM)),
@@ -535,6 +622,17 @@ EXAMPLES = [
         failed_with(Reason.RESULT_EXPIRED),
     ),
     Example("ask_failed", replace(RUNNING, deadline_at=NOW - 1), see.AskFailed(NOW), None),
+    *(
+        Example(rule, replace(row, submitted_at=NOW - 4 * DAY_SECONDS, deadline_at=NOW - DAY_SECONDS), seen, None)
+        for row in (RECOGNIZED, FAILED)
+        for rule, seen in (("not_done_late", see.NotDone(NOW)), ("ask_failed_late", see.AskFailed(NOW)))
+    ),
+    Example(
+        "expired",
+        replace(RUNNING, submitted_at=NOW - 4 * DAY_SECONDS, deadline_at=NOW - DAY_SECONDS),
+        see.NotDone(NOW),
+        failed_with(Reason.RESULT_EXPIRED),
+    ),
     *(
         Example(rule, row, seen, None)
         for row in (RECOGNIZED, FAILED)
@@ -609,8 +707,45 @@ def test_what_is_written_keeps_the_invariants(example: Example) -> None:
         assert row.unknowns >= example.row.unknowns
 
 
+@pytest.mark.parametrize(
+    "example",
+    [
+        example
+        for example in EXAMPLES
+        if example.rule in ("worn_out_unread", "refused", "forbidden_too_long", "concluded")
+    ],
+    ids=lambda example: example.rule,
+)
+def test_a_delivery_begins_without_a_setback(example: Example) -> None:
+    """What went wrong before must not make it wait longer."""
+    row = decide(replace(example, row=replace(example.row, setbacks=7)), states.RULES).row
+    assert isinstance(row, Document)
+    assert (row.attempts, row.setbacks, row.step) == (0, 0, Step.RENDER if row.to_render else None)
+
+
+@pytest.mark.parametrize("row", [ACCEPTED, DELIVERING], ids=lambda row: str(row.state))
+def test_more_attempts_than_are_allowed_by_now_are_too_many(row: Document) -> None:
+    """The policy may have been changed since."""
+    due = replace(row, attempts=POLICY.max_attempts + 3, due_at=NOW)
+    decision = states.decide_document(due, TAKEN, NOW, POLICY)
+    assert decision.rule in ("worn_out_unread", "delivery_worn_out")
+
+
+@pytest.mark.parametrize("row", [RUNNING, RECOGNIZED, FAILED], ids=lambda row: str(row.state))
+@pytest.mark.parametrize("holder_rev", [4, 5, 7])
+def test_a_page_that_was_sent_is_never_considered(row: Operation, holder_rev: int) -> None:
+    """Whatever is known of it: nothing may send it again, or fail it for not being sent."""
+    worst = replace(row, holder_rev=holder_rev, unknowns=9, breakdowns=99)
+    for seen in (CONSIDERED, replace(CONSIDERED, attempts=9), replace(CONSIDERED, unavailable_for=1e6)):
+        with pytest.raises(states.NoRule):
+            states.decide_operation(worst, seen, NOW, POLICY)
+
+
 def test_what_cannot_happen_is_said_aloud() -> None:
     with pytest.raises(states.NoRule):
         states.decide_document(ACCEPTED, see.NoticeAccepted(), NOW, POLICY)
     with pytest.raises(states.NoRule):
         states.decide_operation(WAITING, see.Recognised(), NOW, POLICY)
+    with pytest.raises(states.NoRule):
+        # An answer comes after the intent that it was sent with.
+        states.decide_operation(replace(SUBMITTING, holder_rev=4), ACCEPTANCE, NOW, POLICY)

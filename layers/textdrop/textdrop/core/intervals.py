@@ -7,7 +7,11 @@ from textdrop.core.policy import Policy
 FIRST_TYPICAL_SECONDS = 2.0
 LEAST_SECONDS = 0.3
 MOST_SECONDS = 30.0
+FIRST_SHARE = 0.72
+FIRST_MOST_SECONDS = 45.0
+TYPICAL_SHARE = 0.155
 AGE_SHARE = 0.1
+LEARNT_MOST = 3.0
 OVERDUE_TYPICALS = 5.0
 OVERDUE_LEAST_SECONDS = 30.0
 
@@ -23,23 +27,22 @@ def backoff_seconds(setbacks: int, chance: float, policy: Policy) -> float:
 
 
 def first_ask_seconds(typical_seconds: float) -> float:
-    """How old an operation should be when it is first asked for: a little younger than recognitions lately took.
+    """How old an operation should be when it is first asked for: before most recognitions of late had ended.
 
-    0.3 to 30 s, whatever they took: one that hung, or was asked for late, is no reason to leave the others lying.
+    0.3 to 45 s, whatever they took: what was learnt in an hour that was slow must not leave the others lying.
     """
-    return min(MOST_SECONDS, max(LEAST_SECONDS, 0.8 * typical_seconds))
+    return min(FIRST_MOST_SECONDS, max(LEAST_SECONDS, FIRST_SHARE * typical_seconds))
 
 
-def next_ask_seconds(age_seconds: float, running: int, asks_per_second: float) -> float:
-    """The wait after an answer "not ready": a tenth of the age, or longer if the quota does not carry that for all.
+def next_ask_seconds(age_seconds: float, typical_seconds: float, asked: int, asks_per_second: float) -> float:
+    """The wait after an answer "not ready": a share of what recognitions lately took, and no less than a tenth of the
+    age; or longer if the quota does not carry that for all `asked`, those that were asked for and are not ready.
 
-    0.3 to 30 s. With more running than 30 s of the quota carry, the bucket of asks alone holds back: a longer wait
+    0.3 to 30 s. With more of them than 30 s of the quota carry, the bucket of asks alone holds back: a longer wait
     would outlast the crowd.
     """
-    return min(
-        MOST_SECONDS,
-        max(LEAST_SECONDS, AGE_SHARE * age_seconds, running / asks_per_second),
-    )
+    wait = max(LEAST_SECONDS, TYPICAL_SHARE * typical_seconds, AGE_SHARE * age_seconds, asked / asks_per_second)
+    return min(MOST_SECONDS, wait)
 
 
 def overdue(age_seconds: float, typical_seconds: float) -> bool:
@@ -48,5 +51,7 @@ def overdue(age_seconds: float, typical_seconds: float) -> bool:
 
 
 def typical_after(typical_seconds: float, taken_seconds: float) -> float:
-    """What recognitions lately take, after one more: moves a fifth of the way, so one outlier does little."""
-    return typical_seconds + 0.2 * (taken_seconds - typical_seconds)
+    """What recognitions lately take, after one more: moves a fifth of the way, and counts one that took long as three
+    times the typical, so one outlier does little."""
+    taken = min(taken_seconds, LEARNT_MOST * typical_seconds)
+    return typical_seconds + 0.2 * (taken - typical_seconds)

@@ -36,7 +36,9 @@ class DynamoSubmitQuota:
 
     def read(self) -> Quota:
         stored = self._table.read(QUOTA_KEY)
-        return Quota() if stored is None else items.to_row(Quota, stored)
+        quota = Quota() if stored is None else items.to_row(Quota, stored)
+        self._next_free_at = quota.next_free_at
+        return quota
 
     def reserve(self, slots: int, interval_seconds: float, now: float, ahead_seconds: float) -> float | None:
         # An update expression has no max(): there is one form for each side of now. The row only moves forward, so

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from textdrop.adapters.aws import joining
+from textdrop.adapters.aws import joining, sending
 from textdrop.adapters.aws.clients import CALL_SECONDS
 from textdrop.adapters.aws.failures import as_store_unavailable, code, http_status
 from textdrop.adapters.aws.objects import as_its_object, content, which
@@ -70,6 +70,9 @@ class S3Results:
         with as_store_unavailable("s3.PutObject"):
             self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
+    def put_file(self, key: str, file: BinaryIO, content_type: str, in_time: Callable[[], None]) -> None:
+        sending.send(self._client, self.bucket, key, file, content_type, in_time)
+
     def get(self, key: str) -> bytes | None:
         with as_store_unavailable("s3.GetObject"):
             try:
@@ -96,11 +99,12 @@ class S3Results:
 
     def delete(self, keys: Sequence[str]) -> None:
         existing = [key for key in keys if _is_utf8(key)]
-        together = [key for key in existing if not _NOT_IN_XML.search(key)]
+        # One by itself needs no list, and S3 bills no DELETE, as it does a POST.
+        together = [key for key in existing if not _NOT_IN_XML.search(key)] if len(existing) > 1 else []
         for start in range(0, len(together), _MOST_KEYS):
             self._delete_together(together[start : start + _MOST_KEYS])
         for key in existing:
-            if _NOT_IN_XML.search(key):
+            if key not in together:
                 with as_store_unavailable("s3.DeleteObject"):
                     self._client.delete_object(Bucket=self.bucket, Key=key)
 

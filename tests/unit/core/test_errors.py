@@ -1,0 +1,15 @@
+"""What errors say by themselves: it stands in the log."""
+
+from __future__ import annotations
+
+from textdrop.core.errors import OcrUnreachable, Reason, Refusal, Trace
+
+
+def test_a_refusal_says_its_reason_and_what_was_wrong() -> None:
+    assert str(Refusal(Reason.DAMAGED, "It ends in the middle.", "Send it again.")) == "damaged: It ends in the middle."
+
+
+def test_an_error_without_an_answer_has_a_trace_that_says_so() -> None:
+    trace = OcrUnreachable("no connection").trace
+    assert (trace.status, trace.code) == (0, 0)
+    assert trace == Trace()
