@@ -6,10 +6,13 @@ import math
 import random
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
+from fakes.buckets import FakeBucket, Version
 from fakes.documents import FakeDocuments
 from fakes.faults import Faults, effect
+from fakes.messages import FakeNotices
 from fakes.ocr import Accepted, FakeOcr
 from textdrop.core.answers import NotReady, Recognition, Submitted
 from textdrop.core.documents import Document, Due, DueKind, Operation
@@ -17,6 +20,8 @@ from textdrop.ports import Clock
 
 SIGMA = 0.4
 """Of the lognormal times of recognition."""
+
+KEYS_KEPT = 20_000
 
 
 class CountingFaults(Faults):
@@ -96,6 +101,23 @@ class FastDocuments(FakeDocuments):
         if written and not known:
             self._pages[after.document_id, after.run].append(after.page)
         return written
+
+
+class RecentBucket(FakeBucket):
+    """Keeps the newest keys only: nobody reads what a document has been delivered with."""
+
+    def _add(self, key: str, version: Version) -> None:
+        super()._add(key, version)
+        while len(self.versions) > KEYS_KEPT:
+            del self.versions[next(iter(self.versions))]
+
+
+class QuietNotices(FakeNotices):
+    """Takes notices, and keeps none."""
+
+    @effect
+    def publish(self, body: str, attributes: Mapping[str, str]) -> None:
+        """It is gone."""
 
 
 class QuietJournal:

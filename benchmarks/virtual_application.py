@@ -6,10 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from aws_events import event
-from benchmarks.fast_fakes import CountingFaults, FastDocuments, LognormalOcr, QuietJournal
+from benchmarks.fast_fakes import (
+    CountingFaults,
+    FastDocuments,
+    LognormalOcr,
+    QuietJournal,
+    QuietNotices,
+    RecentBucket,
+)
 from benchmarks.virtual import VirtualClock, VirtualWorkers
 from benchmarks.virtual import World as Time
 from benchmarks.virtual_stack import Stack, Submit
+from fakes.buckets import FakeResults, FakeSources
 from fakes.messages import FakePoller, FakeResumeQueue
 from textdrop import bootstrap
 from textdrop.adapters.aws.clients import CALL_SECONDS
@@ -43,12 +51,14 @@ class Application:
         self.ocr = LognormalOcr(self.clock, self.faults, recognition_seconds, seed)
         self.journal = QuietJournal()
         self.fakes = World(faults=self.faults, clock=self.clock)  # type: ignore[arg-type]  # a clock is all it needs
+        self._uploads = RecentBucket("uploads", self.clock)
         self.stack = Stack(self.time, self._submit, self._poll)
         poller = FakePoller(self.faults, on_invoke=self.stack.invoke_poll)
         resumes = FakeResumeQueue(self.faults, on_send=lambda resume: self.stack.send(resume_body(resume)))
         self._submit_ports: SubmitPorts = replace(
             self.fakes.submit_ports,
             documents=self.documents,
+            sources=FakeSources([self._uploads], self.faults),
             ocr=self.ocr,
             journal=self.journal,
             poller=poller,
@@ -60,6 +70,8 @@ class Application:
             journal=self.journal,
             poller=poller,
             resumes=resumes,
+            results=FakeResults(RecentBucket("results", self.clock), self.faults),
+            notices=QuietNotices(self.faults),
         )
         self._submit_settings = SubmitSettings("ru en", "page", submits_per_second, FileLimits(max_pages=9))
         self._poll_settings = PollSettings(asks_per_second, submits_per_second, step_seconds=STEP_SECONDS)
@@ -69,7 +81,7 @@ class Application:
     def upload(self) -> None:
         """One upload of one page, unlike any other, with its event in the queue."""
         self._uploaded += 1
-        source = self.fakes.uploads.put(f"{self._uploaded}.png", b"page %d" % self._uploaded)
+        source = self._uploads.put(f"{self._uploaded}.png", b"page %d" % self._uploaded)
         self.stack.send(event(source))
 
     def upload_at(self, per_second: float, count: int) -> None:
