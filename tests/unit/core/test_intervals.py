@@ -128,4 +128,4 @@ def test_a_deadline_is_an_hour_and_ten_seconds_a_page(pages: int, seconds: float
 
 
 def test_before_anything_was_learnt_a_page_is_first_asked_for_as_soon_as_the_fastest_are_ready() -> None:
-    assert intervals.first_ask_seconds(intervals.FIRST_TYPICAL_SECONDS) == pytest.approx(1.6)
+    assert intervals.first_ask_seconds(intervals.FIRST_TYPICAL_SECONDS) == pytest.approx(1.44)
