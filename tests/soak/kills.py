@@ -71,10 +71,13 @@ class Killer:
         self._mark = mark
         self._chance = random.Random(seed)
         self._mean_seconds = mean_seconds
+        self._dead: set[int] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Until it is told to stop."""
         while not stop.wait(self._chance.expovariate(1 / self._mean_seconds)):
-            living = sorted(workers(self._mark))
-            if living and (name := kill(self._chance.choice(living), self._mark)):
+            # One that was killed may be there for a moment longer.
+            living = sorted(workers(self._mark).keys() - self._dead)
+            if living and (name := kill(chosen := self._chance.choice(living), self._mark)):
                 self.killed[name] += 1
+                self._dead.add(chosen)

@@ -32,12 +32,12 @@ STATE = stack.ROOT / ".local" / "soak"
 RECOGNITION = ["--seconds", "2", "--spread", "0.4"]
 UPLOAD_SECONDS = 60.0
 """Within which all uploads are made."""
-KILL_SECONDS = 2.0
+KILL_SECONDS = 4.0
 """Between two kills, on average."""
 AWS_RATE, AWS_WHOLE = 0.05, 0.5
 LATE_SECONDS = 5.5
 """More than the functions wait for AWS."""
-STORM_SHARE, STORM_SECONDS = 0.98, 420.0
+STORM_SHARE, STORM_SECONDS = 0.98, 720.0
 """The storm lasts until so many are final, or so long."""
 LEASE_SECONDS = max(*TIMEOUTS.values(), VISIBILITY_SECONDS) + 10.0
 """More than any document is held."""
