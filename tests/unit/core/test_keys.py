@@ -160,3 +160,8 @@ def test_segments_are_known_by_their_first_and_last_page() -> None:
         for suffix in (".txt", keys.JSON)
     ]
     assert keys.segments_of(names) == [(1, 8), (9, 16)]
+
+
+def test_a_file_of_somebody_elses_beside_the_tables_is_none_of_them() -> None:
+    start = "a/scan.pdf" + keys.TABLES
+    assert keys.tables_of([start + "0001-01.csv", start + "mine.csv", start], "a/scan.pdf") == (".tables/0001-01.csv",)
