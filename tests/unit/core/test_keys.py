@@ -151,3 +151,17 @@ def test_the_files_of_tables_are_told_from_all_others_beside_them(key: str, page
 def test_every_output_has_a_file_of_its_own() -> None:
     assert set(keys.OF_OUTPUT) == set(Output)
     assert len(set(keys.OF_OUTPUT.values())) == len(Output)
+
+
+def test_segments_are_known_by_their_first_and_last_page() -> None:
+    names = [
+        keys.segment("0" * 32, 1, first, last, suffix)
+        for first, last in ((9, 16), (1, 8))
+        for suffix in (".txt", keys.JSON)
+    ]
+    assert keys.segments_of(names) == [(1, 8), (9, 16)]
+
+
+def test_a_file_of_somebody_elses_beside_the_tables_is_none_of_them() -> None:
+    start = "a/scan.pdf" + keys.TABLES
+    assert keys.tables_of([start + "0001-01.csv", start + "mine.csv", start], "a/scan.pdf") == (".tables/0001-01.csv",)

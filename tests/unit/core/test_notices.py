@@ -301,3 +301,8 @@ def test_no_attribute_is_empty(key: str, outcome: Outcome, reason: Reason | None
 if __name__ == "__main__":
     for sample_name, sample_document in SAMPLES.items():
         (EVENTS / sample_name).write_text(sample(sample_document), "utf-8")
+
+
+def test_a_notice_can_be_read_in_russian_too() -> None:
+    document = replace(SUCCEEDED, source=replace(SUCCEEDED.source, key="договоры/скан.pdf"))
+    assert "договоры/скан.pdf" in results.notice(document, [], BUCKET, True, True)

@@ -14,6 +14,8 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
     ("decided", "number"),
     [
         ("workers that died are counted to five", POLICY.max_attempts == 5),
+        ("a page that breaks the service is tried forty times", POLICY.max_breakdowns == 40),
+        ("rendering is given up after an hour", POLICY.render_seconds == HOUR),
         ("a page is paid for three times at most", POLICY.max_unknowns == 3),
         ("a lease outlasts its worker by 5 s", POLICY.lease_margin_seconds == 5.0),
         ("a source may be forbidden for a day", POLICY.forbidden_seconds == DAY),

@@ -701,6 +701,10 @@ def test_what_is_written_keeps_the_invariants(example: Example) -> None:
         assert (row.due_at is None) == (row.state is DocumentState.FINAL)
         assert (row.due_kind is None) == (row.state is DocumentState.FINAL)
         assert row.rev == (example.row.rev + 1 if example.row else 1)
+        if example.row:
+            later = decide(replace(example, row=replace(example.row, rev=3)), states.RULES).row
+            assert isinstance(later, Document)
+            assert later.rev == 4
         assert (row.outcome is None) == (row.state in (DocumentState.ACCEPTED, DocumentState.RECOGNIZING))
     else:
         assert (row.due_at is not None) == (row.state is OperationState.RUNNING)
@@ -739,6 +743,126 @@ def test_a_page_that_was_sent_is_never_considered(row: Operation, holder_rev: in
     for seen in (CONSIDERED, replace(CONSIDERED, attempts=9), replace(CONSIDERED, unavailable_for=1e6)):
         with pytest.raises(states.NoRule):
             states.decide_operation(worst, seen, NOW, POLICY)
+
+
+ANYTHING: list[Any] = [
+    TAKEN,
+    see.Refused(PROBLEM, SOURCE),
+    see.Forbidden(NOW + 60),
+    see.PagesKnown(2, "application/pdf", OPTIONS, SOURCE),
+    see.Returned(NOW + 60, setback=True),
+    looked(),
+    looked(RECOGNIZED, replace(RECOGNIZED, page=2)),
+    see.RenderingTaken("r1", NOW + 900),
+    see.Rendered(Rendering(Output.MARKDOWN, 1)),
+    see.StepBegins(Step.PUBLISH, NOW + 300),
+    see.NoticeAccepted(),
+]
+
+
+@pytest.mark.parametrize("seen", ANYTHING, ids=lambda seen: type(seen).__name__)
+@pytest.mark.parametrize("step", [None, *Step])
+@pytest.mark.parametrize("attempts", [0, 9])
+def test_a_final_document_stays_as_it_is_whatever_is_seen_of_it(seen: Any, step: Step | None, attempts: int) -> None:
+    row = replace(FINAL, step=step, attempts=attempts, accepted_at=NOW - 9 * DAY_SECONDS)
+    try:
+        decision = states.decide_document(row, seen, NOW, POLICY)
+    except states.NoRule:
+        return
+    assert decision.row is None
+    assert "late" in decision.rule
+
+
+@pytest.mark.parametrize("row", [RECOGNIZING, DELIVERING], ids=lambda row: str(row.state))
+@pytest.mark.parametrize("seen", ANYTHING[1:4], ids=lambda seen: type(seen).__name__)
+def test_what_was_looked_into_is_not_looked_into_again(row: Document, seen: Any) -> None:
+    with pytest.raises(states.NoRule):
+        states.decide_document(replace(row, accepted_at=NOW - 9 * DAY_SECONDS), seen, NOW, POLICY)
+
+
+@pytest.mark.parametrize("step", [Step.FILES, Step.PUBLISH, Step.NOTICE])
+def test_what_is_past_rendering_is_not_rendered(step: Step) -> None:
+    row = replace(TO_RENDER, step=step)
+    assert states.decide_document(row, see.RenderingTaken("r1", NOW + 900), NOW, POLICY).row is None
+    with pytest.raises(states.NoRule):
+        states.decide_document(row, see.Rendered(Rendering(Output.MARKDOWN, 1)), NOW, POLICY)
+
+
+@pytest.mark.parametrize("due_in", [-1.0, 60.0])
+def test_a_guarded_document_is_nobodys_to_send(due_in: float) -> None:
+    row = replace(RECOGNIZING, due_kind=DueKind.DELIVER, due_at=NOW + due_in, attempts=9)
+    decision = states.decide_document(row, TAKEN, NOW, POLICY)
+    assert (decision.rule, decision.row) == ("taken_late", None)
+
+
+@pytest.mark.parametrize("seen", [looked(), looked(RECOGNIZED)], ids=["none", "one"])
+def test_a_fixed_outcome_is_not_looked_for_again(seen: see.PagesLooked) -> None:
+    for row in (DELIVERING, FINAL):
+        assert states.decide_document(row, seen, NOW, POLICY).rule == "looked_late"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "replaced"),
+    [
+        (Outcome.SUCCEEDED, None, True),
+        (Outcome.PARTIAL, Reason.INTERNAL, True),
+        (Outcome.SKIPPED, Reason.OBJECT_GONE, True),
+        (Outcome.FAILED, Reason.DAMAGED, True),
+        (Outcome.FAILED, Reason.TOO_MANY_PAGES, True),
+        (Outcome.FAILED, Reason.INTERNAL, False),
+    ],
+)
+def test_a_delivery_that_keeps_dying_becomes_a_failure_once(
+    outcome: Outcome, reason: Reason | None, replaced: bool
+) -> None:
+    problem = None if reason is None else replace(PROBLEM, reason=reason)
+    row = replace(DELIVERING, outcome=outcome, problem=problem, attempts=POLICY.max_attempts, step=Step.PUBLISH)
+    decision = states.decide_document(row, TAKEN, NOW, POLICY)
+    assert decision.rule == ("delivery_worn_out" if replaced else "delivery_taken")
+
+
+def test_rendering_that_died_more_often_than_is_allowed_by_now_is_given_up() -> None:
+    row = replace(TO_RENDER, attempts=POLICY.render_attempts + 3)
+    assert states.decide_document(row, TAKEN, NOW, POLICY).rule == "rendering_given_up"
+
+
+def test_a_new_document_is_in_its_first_go() -> None:
+    row = states.decide_document(None, see.Uploaded("d1", SOURCE, "w1", NOW + 300), NOW, POLICY).row
+    assert row is not None
+    assert row.goes == 1
+
+
+def test_what_a_look_showed_is_kept() -> None:
+    source = replace(SOURCE, etag="another", size=11)
+    row = states.decide_document(ACCEPTED, see.PagesKnown(3, "image/png", OPTIONS, source), NOW, POLICY).row
+    assert row is not None
+    assert (row.source, row.pages, row.media_type, row.options) == (source, 3, "image/png", OPTIONS)
+
+
+def test_the_first_failed_page_stands_for_a_partial_document() -> None:
+    pages = [
+        replace(FAILED, page=number, problem=replace(PROBLEM, what=f"page {number}")) if number > 1 else RECOGNIZED
+        for number in (3, 1, 2)
+    ]
+    row = states.decide_document(replace(RECOGNIZING, pages=3), looked(*pages), NOW, POLICY).row
+    assert row is not None
+    assert row.outcome is Outcome.PARTIAL
+    assert row.problem is not None
+    assert row.problem.what == "page 2"
+
+
+def test_a_final_document_has_no_holder_and_no_setback() -> None:
+    row = replace(DELIVERING, setbacks=7, attempts=1, step=Step.NOTICE)
+    final = states.decide_document(row, see.NoticeAccepted(), NOW, POLICY).row
+    assert final is not None
+    assert (final.holder, final.setbacks, final.attempts) == ("", 0, 0)
+
+
+def test_a_page_that_is_given_up_keeps_the_count_of_what_may_have_been_billed() -> None:
+    row = replace(SUBMITTING, holder_rev=4, unknowns=1)
+    after = states.decide_operation(row, replace(CONSIDERED, attempts=9), NOW, POLICY).row
+    assert after is not None
+    assert after.unknowns == 2
 
 
 def test_what_cannot_happen_is_said_aloud() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fakes.ocr import Failure
@@ -20,7 +22,7 @@ from textdrop.core.errors import (
     Reason,
     Trace,
 )
-from textdrop.usecases.ask import Asked, ask
+from textdrop.usecases.ask import Asked, ask, conclude, is_running
 from world import World
 
 TYPICAL = 2.0
@@ -59,8 +61,9 @@ def test_a_whole_result_ends_the_page_and_its_document_is_ready() -> None:
 def test_an_operation_is_asked_for_its_status_only_when_it_is_overdue() -> None:
     for age, calls in ((OVERDUE - 2.0, 0), (OVERDUE, 1)):
         world = World(recognition_seconds=600.0)
-        _, operation = running(world, age)
+        document, operation = running(world, age)
         assert asked(world, operation) == Asked(operation)
+        assert world.row(document).unfinished == {1}
         assert world.faults.calls.count("ocr.status") == calls
 
 
@@ -181,3 +184,32 @@ def test_a_page_that_is_not_the_last_concludes_nothing() -> None:
     assert came_to.document is None
     assert world.row(document).unfinished == {2}
     assert "documents.read_operations" not in world.faults.calls[world.faults.calls.index("ocr.result") :]
+
+
+def test_a_page_whose_document_is_gone_ends_alone() -> None:
+    world = World()
+    document, operation = running(world)
+    del world.documents.rows[document.id]
+    came_to = asked(world, operation)
+    assert came_to.operation is not None
+    assert came_to.operation.final
+    assert came_to.document is None
+    assert conclude(world.poll_ports, document.id) is None
+
+
+@pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.DELIVERING, DocumentState.FINAL])
+def test_only_what_is_recognizing_is_concluded(state: DocumentState) -> None:
+    world = World()
+    document, _ = running(world)
+    world.documents.rows[document.id] = replace(document, state=state)
+    reads = world.faults.calls.count("documents.read_operations")
+    assert conclude(world.poll_ports, document.id) is None
+    assert world.faults.calls.count("documents.read_operations") == reads
+
+
+@pytest.mark.parametrize("state", OperationState)
+def test_there_is_something_to_ask_for_while_a_page_runs(state: OperationState) -> None:
+    world = World()
+    _, operation = running(world)
+    assert is_running(replace(operation, state=state)) == (state is OperationState.RUNNING)
+    assert not is_running(None)

@@ -153,7 +153,7 @@ def test_with_nothing_to_do_it_ends_when_the_index_has_settled() -> None:
 
 
 def test_it_stays_for_what_is_due_soon_and_for_nothing_later() -> None:
-    for due_in, stays in ((9.0, True), (11.0, False)):
+    for due_in, stays in ((9.5, True), (10.5, False)):
         world, _ = timed()
         [document] = due_documents(world, 1, due_in)
         began = world.clock.now()
