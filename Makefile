@@ -9,7 +9,7 @@ SAM = .local/venv/sam/bin/sam
 UV = .local/venv/uv/bin/uv
 SIMULATION = HISTORIES=$(HISTORIES) SEED=$(SEED) WORKERS=$(WORKERS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m simulation
 
-.PHONY: help setup up down status demo test simulate mistakes crashes bench lint types imports template format build deploy requirements logs clean
+.PHONY: help setup up down status demo test simulate mistakes crashes mutation corpus soak bench lint types imports template format build deploy requirements logs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
@@ -43,6 +43,16 @@ mistakes: setup ## plant each known mistake, one at a time, and see the simulati
 
 crashes: setup ## fail every pair of calls of submit and deliver
 	@$(SIMULATION).crash_pairs
+
+mutation: setup ## change the core and the use cases in thousands of small ways, and see that a test fails: ONLY=core/quota.py WORKERS=2
+	@sh local/setup.sh mutation
+	@ONLY="$(ONLY)" AGAIN=$(AGAIN) WORKERS=$(WORKERS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m mutation
+
+soak: setup ## for real: a local stack whose calls fail and whose processes are killed: DOCUMENTS=500 SEED=1
+	@DOCUMENTS=$(DOCUMENTS) SEED=$(SEED) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m soak
+
+corpus: setup ## fetch real PDFs and images (some 60 MB), make them searchable and check what comes out
+	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m corpus
 
 bench: setup ## measure, print beside what should be reached, write docs/performance.md: ONLY="latency backlog"
 	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m benchmarks

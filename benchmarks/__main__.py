@@ -18,7 +18,7 @@ from local import servers
 BENCHMARKS = (
     *("latency", "backlog", "asking", "long_document", "neighbours"),
     *("cost", "idle", "tick_rows", "growth"),
-    *("imports", "tick_load", "memory"),
+    *("imports", "tick_load", "memory", "rendering"),
 )
 """Modules of this package with `measure(say) -> list[Figure]`, in the order in which they run."""
 

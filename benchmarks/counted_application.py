@@ -26,13 +26,14 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
 from PIL import Image
 
+from aws_events import event
 from benchmarks.billing import Billed
 from benchmarks.fast_fakes import SIGMA, CountingFaults, LognormalOcr
 from benchmarks.virtual import START, VirtualClock, VirtualWorkers, World
 from benchmarks.virtual_application import STEP_SECONDS
 from benchmarks.virtual_stack import Poll, Stack, Submit
 from contract.moto_aws import REGION, MotoBucket, make_table
-from fakes.messages import FakePoller
+from fakes.messages import FakePoller, FakeRenderFunction
 from fakes.running import inline_crew
 from local import servers
 from local.ocr.annotation import Block, Line, Page, Word, text_annotation
@@ -40,7 +41,6 @@ from local.ocr.protocol import result_line
 from textdrop.core.answers import NotReady, Recognition
 from textdrop.core.pages import RecognisedPage
 from textdrop.ports import Clock
-from world import event
 
 MEMORY_MB = {"submit": 1024, "poll": 512}
 WHOLE_PROCESSOR_MB = 1769
@@ -357,6 +357,8 @@ class Application:
         poll_ports = PollPorts(
             newest=DynamoNewestUploads(table),
             results=S3Results(self.clients["s3"], "results"),
+            read_page=self.ocr.read_page,
+            render_function=FakeRenderFunction(),  # nothing asks for outputs here
             notices=SnsNotices(self.clients["sns"], self.topic),
             resumes=SqsResumeQueue(self.clients["sqs"], self.queue),
             **shared,

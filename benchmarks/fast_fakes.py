@@ -81,9 +81,10 @@ class FastDocuments(FakeDocuments):
         self._pages: dict[tuple[str, int], list[int]] = defaultdict(list)
 
     @effect
-    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
         entries = self._due[kind]
-        found = entries[: min(limit, bisect_right(entries, (until, "\uffff", 0, 0)))]
+        first = bisect_left(entries, (since, "", 0, 0))
+        found = entries[first : min(first + limit, bisect_right(entries, (until, "\uffff", 0, 0)))]
         self.hints[kind] += len(found)
         return [Due(kind, *entry) for entry in found]
 

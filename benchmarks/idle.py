@@ -50,7 +50,7 @@ def month(template: Mapping[str, Any]) -> dict[str, float]:
             case "AWS::SecretsManager::Secret":
                 found["secret"] += prices.of("secretsmanager.secret_month")
             case "AWS::Serverless::Function":
-                sources = [source for source in properties["Events"].values() if source["Type"] == "SQS"]
+                sources = [source for source in properties.get("Events", {}).values() if source["Type"] == "SQS"]
                 receives = len(sources) * POLLS * SECONDS_A_MONTH / LONG_POLL_SECONDS
                 found["queue's receives"] += receives * prices.of("sqs.request")
             case kind if kind not in FREE_WHILE_IDLE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from aws_events import event
 from benchmarks.fast_fakes import (
     CountingFaults,
     FastDocuments,
@@ -26,7 +27,7 @@ from textdrop.core.files import FileLimits
 from textdrop.ports import PollPorts, SubmitPorts
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
-from world import World, event
+from world import World
 
 STEP_SECONDS = Timeouts().ask_total_seconds + CALL_SECONDS + bootstrap.STEP_SPARE_SECONDS
 """As `bootstrap` adds it up."""

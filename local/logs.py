@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import deployment, stack
 
-FUNCTIONS = ("submit", "poll")
+FUNCTIONS = ("submit", "poll", "render")
 LOOK_SECONDS = 1.0
 HISTORY_LINES = 20
 HISTORY_SECONDS = 900
@@ -53,7 +53,7 @@ DOCUMENT_CHARACTERS = 8
 
 DIM, RED, YELLOW, PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 COLOURS = {"WARNING": YELLOW, "ERROR": RED, "CRITICAL": RED}
-COLOURS_OF_WHO = {"submit": "\x1b[36m", "poll": "\x1b[35m", "ocr": "\x1b[32m"}
+COLOURS_OF_WHO = {"submit": "\x1b[36m", "poll": "\x1b[35m", "render": "\x1b[34m", "ocr": "\x1b[32m"}
 
 _OCR_LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}) ([A-Z]+) (.*)")
 _BEFORE_FIELDS = re.compile(r" (?=[a-z_0-9]+=)")

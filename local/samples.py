@@ -13,8 +13,8 @@ import sys
 import textwrap
 import time
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -23,9 +23,12 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 DPI = 150
 A4 = (1240, 1754)
 _MARGIN = 120
+_INK = 25
 _LINE_WIDTH = 62
 _EXIF_ORIENTATION = 0x0112
 _TURN_CLOCKWISE_TO_VIEW = 6
+_OUTPUTS = {"ocr-outputs": "searchable-pdf markdown"}
+_TABLES = {"ocr-outputs": "searchable-pdf markdown tables", "ocr-model": "table"}
 
 _LETTER = """\
 Northfield Printing Works
@@ -114,6 +117,23 @@ Peter Lindqvist, storekeeper
 """
 
 
+_PRICES = """\
+Прейскурант переплётной мастерской
+
+Цены указаны в рублях и действуют с 1 июня 2024 года. При заказе от пятидесяти книг они ниже на десятую часть.
+"""
+_PRICES_TABLE = (
+    ("Работа", "Материал", "Срок, дней", "Цена"),
+    ("Переплёт книги", "Коленкор", "5", "1450"),
+    ("Переплёт книги", "Кожа", "12", "6800"),
+    ("Ремонт корешка", "Ткань", "3", "740"),
+    ("Реставрация листа", "Японская бумага", "8", "2150"),
+    ("Тиснение надписи", "Фольга", "2", "390"),
+)
+_PRICES_COLUMNS = (340, 300, 190, 170)
+_PRICES_ROW = 58
+
+
 class SamplesFailed(Exception):
     """The samples could not be written; the message says why."""
 
@@ -121,13 +141,19 @@ class SamplesFailed(Exception):
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A sample document and what must become of it: `outcome` and `reason` (None: none) by their words in the
-    results, and `text`, the true text of the page ("" where there is none)."""
+    results, and `text`, the true text of the page ("" where there is none).
+
+    `metadata` is what it is uploaded with; with the outcome `succeeded` each output that it asks for is made.
+    `table`: the rows of the table on the page, whose text is in `text` too.
+    """
 
     path: Path
     outcome: str
     reason: str | None
     text: str
     description: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    table: tuple[tuple[str, ...], ...] = ()
 
 
 def write_samples(folder: Path) -> list[Sample]:
@@ -149,8 +175,9 @@ def write_samples(folder: Path) -> list[Sample]:
 def _drawn() -> list[tuple[Sample, bytes]]:
     """The samples, their paths being bare names, and what is in each."""
     record = _pdf(_page(_REPORT))
-    cut = Sample(Path("half a scan.pdf"), "failed", "damaged", "", "a PDF that was cut off on its way")
-    word = Sample(Path("invoice.pdf"), "skipped", "unsupported_type", "", "a Word document with the name of a PDF")
+    cut = Sample(Path("half a scan.pdf"), "failed", "damaged", "", "a PDF that was cut off on its way", _OUTPUTS)
+    word_description = "a Word document with the name of a PDF"
+    word = Sample(Path("invoice.pdf"), "skipped", "unsupported_type", "", word_description, _OUTPUTS)
     return [
         (_to_be_read("letter.png", _LETTER, "a letter in English"), _png(_page(_LETTER))),
         (_to_be_read("договор №5 + приложение.png", _CONTRACT, "a contract in Russian"), _png(_page(_CONTRACT))),
@@ -159,6 +186,7 @@ def _drawn() -> list[tuple[Sample, bytes]]:
             _photo(_page(_NOTICE, size=(1000, 1150))),
         ),
         (_to_be_read("record 4410.pdf", _REPORT, "a scanned page in a PDF"), record),
+        (_price_list(), _png(_with_table(_page(_PRICES)))),
         (_to_be_read("blank page.png", "", "a page with nothing on it"), _png(_page(""))),
         (cut, record[: len(record) // 2]),
         (word, _word_document()),
@@ -166,7 +194,13 @@ def _drawn() -> list[tuple[Sample, bytes]]:
 
 
 def _to_be_read(name: str, text: str, description: str) -> Sample:
-    return Sample(Path(name), "succeeded", None, text, description)
+    return Sample(Path(name), "succeeded", None, text, description, _OUTPUTS)
+
+
+def _price_list() -> Sample:
+    text = _PRICES + "".join(" ".join(row) + "\n" for row in _PRICES_TABLE)
+    sample = _to_be_read("прейскурант.png", text, "a price list in Russian, a ruled table")
+    return replace(sample, metadata=_TABLES, table=_PRICES_TABLE)
 
 
 def _page(text: str, size: tuple[int, int] = A4) -> Image.Image:
@@ -178,8 +212,24 @@ def _page(text: str, size: tuple[int, int] = A4) -> Image.Image:
     for number, paragraph in enumerate(text.splitlines()):
         font = heading if number == 0 else regular
         for line in textwrap.wrap(paragraph, _LINE_WIDTH * (size[0] - 2 * _MARGIN) // (A4[0] - 2 * _MARGIN)) or [""]:
-            draw.text((_MARGIN, y), line, fill=25, font=font)
+            draw.text((_MARGIN, y), line, fill=_INK, font=font)
             y += 44 if line else 22
+    return page
+
+
+def _with_table(page: Image.Image) -> Image.Image:
+    """The page with the ruled table of prices below its text."""
+    draw = ImageDraw.Draw(page)
+    heading, regular = _font("Roboto-Medium.ttf", 29), _font("Roboto-Regular.ttf", 29)
+    written = ImageChops.invert(page).getbbox()
+    top = (written[3] if written else _MARGIN) + 40
+    for number, row in enumerate(_PRICES_TABLE):
+        left = _MARGIN
+        for text, width in zip(row, _PRICES_COLUMNS, strict=True):
+            draw.rectangle((left, top, left + width, top + _PRICES_ROW), outline=_INK, width=2)
+            draw.text((left + 14, top + 11), text, fill=_INK, font=regular if number else heading)
+            left += width
+        top += _PRICES_ROW
     return page
 
 

@@ -6,7 +6,7 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local import certificate, processes
@@ -87,16 +87,20 @@ def start_emulator(mark: str, port: int, *, tmp: Path, certificate_file: Path, l
     )
 
 
-def start_ocr(mark: str, port: int, *, engine: str, authorized_key: Path, tmp: Path, log: Path) -> None:
+def start_ocr(
+    mark: str, port: int, *, engine: str, options: Sequence[str], authorized_key: Path, tmp: Path, log: Path
+) -> None:
     """Start the OCR service; it answers when this returns. Its first start may fetch language data: minutes.
 
-    It accepts OCR_API_KEY, and the IAM tokens that it gives for the authorized key's file.
+    It accepts OCR_API_KEY, and the IAM tokens that it gives for the authorized key's file. `options` are more of its
+    command line.
     """
     tmp.mkdir(parents=True, exist_ok=True)
     port_file = tmp / "ocr.port"
     port_file.unlink(missing_ok=True)
     command: list[str | Path] = [sys.executable, "-m", "local.ocr", "--engine", engine, "--port", str(port)]
     command += ["--port-file", port_file, "--api-key", OCR_API_KEY, "--authorized-key", authorized_key]
+    command += options
     environment = plain_environment() | {"TMPDIR": str(tmp)}
     child = processes.start(mark, command, log=log, environment=environment, cwd=ROOT)
     # Its own word: on the port another stack's service may answer.

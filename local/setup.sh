@@ -1,6 +1,6 @@
 #!/bin/sh
 # Finds a Python 3.11 or newer that can make virtual environments, and runs local/setup.py with it.
-# PYTHON=/path/to/python chooses one by hand. Arguments: the environments to make (default: all).
+# PYTHON=/path/to/python chooses one by hand. Arguments: the environments to make (default: all that `make` needs).
 set -eu
 cd "$(dirname "$0")/.."
 

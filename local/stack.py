@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -119,18 +119,27 @@ def _hash(*parts: str | Path) -> str:
 
 
 def up(
-    state: Path, *, engine: str, real_credentials: Mapping[str, Any] | None, say: Callable[[str], None]
+    state: Path,
+    *,
+    engine: str,
+    real_credentials: Mapping[str, Any] | None,
+    say: Callable[[str], None],
+    ocr_options: Sequence[str] = (),
+    changed_parameters: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
 
     With `real_credentials`, the credentials secret's content, it is deployed against the real OCR service, else against
-    the local one with the engine ("tesseract" or "table").
+    the local one with the engine ("tesseract" or "table") and `ocr_options`, more of its command line.
+    `changed_parameters` of the template stand in place of its defaults.
     """
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
-        start_servers(folder, record, engine if real_credentials is None else None, say)
-        parameters = deployment.defaults() | {"Architecture": deployment.architecture()}
+        start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
+        parameters = (
+            deployment.defaults() | {"Architecture": deployment.architecture()} | dict(changed_parameters or {})
+        )
         if real_credentials is None:
             base = f"http://127.0.0.1:{record.ocr_port}"
             parameters |= {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}
@@ -154,13 +163,19 @@ def up(
     return env
 
 
-def start_servers(folder: Folder, record: Record, engine: str | None, say: Callable[[str], None]) -> None:
+def start_servers(
+    folder: Folder,
+    record: Record,
+    engine: str | None,
+    say: Callable[[str], None],
+    ocr_options: Sequence[str] = (),
+) -> None:
     """The AWS emulator runs, and the OCR service with the engine, or none without one; the record says where."""
     _ensure_emulator(folder, record, say)
     if engine is None:
         processes.stop(folder.mark("ocr"))
     else:
-        _ensure_ocr(folder, record, engine, say)
+        _ensure_ocr(folder, record, engine, ocr_options, say)
 
 
 def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None]) -> None:
@@ -185,12 +200,16 @@ def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None])
     folder.write(record)
 
 
-def _ensure_ocr(folder: Folder, record: Record, engine: str, say: Callable[[str], None]) -> None:
-    """The OCR service runs with the engine, from the sources as they are now; on its former port if that is free."""
+def _ensure_ocr(
+    folder: Folder, record: Record, engine: str, options: Sequence[str], say: Callable[[str], None]
+) -> None:
+    """The OCR service runs with engine and options, from the sources as they are now; on its former port if it can."""
     _make_authorized_key(folder.authorized_key)
     sources = sorted((ROOT / "local" / "ocr").rglob("*.py"))
     settings = ROOT / "local" / "servers.py"
-    wanted = _hash(engine, folder.authorized_key, settings, ROOT / "local" / "requirements" / "dev.txt", *sources)
+    wanted = _hash(
+        engine, *options, folder.authorized_key, settings, ROOT / "local" / "requirements" / "dev.txt", *sources
+    )
     running = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
     if running and record.ocr == wanted:
         return
@@ -202,6 +221,7 @@ def _ensure_ocr(folder: Folder, record: Record, engine: str, say: Callable[[str]
             folder.mark("ocr"),
             port,
             engine=engine,
+            options=options,
             authorized_key=folder.authorized_key,
             tmp=folder.tmp / "ocr",
             log=folder.log("ocr"),

@@ -1,21 +1,25 @@
-"""The whole application on fakes and a virtual clock: what a user would do, and what subscribers would see."""
+"""The whole application on fakes and a virtual clock: what a user would do, and what subscribers would see.
+
+Messages are of the form that S3 and SQS give them, and go through the parsing that the functions' handlers use.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from urllib.parse import quote_plus
+from typing import Any
 
+from aws_events import event, queue_event
 from fakes.buckets import FakeBucket, FakeResults, FakeSources
 from fakes.control import FakePause, FakeQuota, FakeTick
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
 from fakes.files import FakeDocument, KilledError
-from fakes.messages import FakeNotices, FakePoller, FakeResumeQueue
+from fakes.messages import FakeNotices, FakePoller, FakeRenderFunction, FakeResumeQueue
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters, FakePassRow, FakeSuccessor, FakeUploadListing, FakeUploadsQueue
+from fakes.rendering import fake_renderers
 from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_crew
 from textdrop.core import identity
 from textdrop.core.documents import Document, DocumentState, Operation, Resume, Source
@@ -23,15 +27,18 @@ from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import resume_body
 from textdrop.core.files import FileLimits
 from textdrop.core.policy import Policy
-from textdrop.ports import PollPorts, ReconcilePorts, SubmitPorts
-from textdrop.usecases.accept import Message
+from textdrop.core.reconciling import DeadLetter, asked_age_seconds
+from textdrop.ports import PollPorts, ReconcilePorts, RenderPorts, SubmitPorts
+from textdrop.usecases.accept import Message, batch_failures, messages
 from textdrop.usecases.reconcile import reconcile
+from textdrop.usecases.render import render
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
 
 SUBMIT_SECONDS = 300.0
 POLL_SECONDS = 120.0
 RECONCILE_SECONDS = 900.0
+RENDER_SECONDS = 900.0
 
 
 class World:
@@ -58,10 +65,14 @@ class World:
         self.tick = FakeTick(self.faults)
         self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
         self.notices = FakeNotices(self.faults)
+        self.render_function = FakeRenderFunction(self.faults)
         self.queue: list[Message] = []
+        self.carried: dict[str, DeadLetter] = {}
         self._messages = 0
         self.ticks_asked = 0
         poller = FakePoller(self.faults, on_invoke=self._tick_asked)
+        sources = FakeSources([self.uploads], self.faults)
+        results = FakeResults(self.results, self.faults)
         quota = FakeQuota(self.faults)
         self.quota = quota
         self.submit_ports = SubmitPorts(
@@ -70,7 +81,7 @@ class World:
             quota=quota,
             pause=self.pause,
             tick=self.tick,
-            sources=FakeSources([self.uploads], self.faults),
+            sources=sources,
             ocr=self.ocr,
             open_document=FakeDocument,
             poller=poller,
@@ -85,25 +96,41 @@ class World:
             newest=self.newest,
             pause=self.pause,
             tick=self.tick,
-            results=FakeResults(self.results, self.faults),
+            results=results,
             ocr=self.ocr,
+            read_page=self.ocr.read_page,
             notices=self.notices,
             resumes=FakeResumeQueue(self.faults, on_send=self._resumed),
+            render_function=self.render_function,
             poller=poller,
             workers=InlineWorkers(),
             crew=inline_crew,
             journal=self.journal,
             policy=self.policy,
         )
+        self.render_ports = RenderPorts(
+            clock=self.clock,
+            documents=self.documents,
+            newest=self.newest,
+            sources=sources,
+            results=results,
+            read_page=self.ocr.read_page,
+            renderers=fake_renderers(),
+            notices=self.notices,
+            crew=inline_crew,
+            journal=self.journal,
+            policy=self.policy,
+        )
         self.listing = FakeUploadListing(self.uploads, self.faults)
-        self.dead_letters = FakeDeadLetters(self.clock, self.faults, on_redrive=self.send)
+        self.dead_letters = FakeDeadLetters(self.clock, self.faults, on_redrive=self._redriven)
+        self.uploads_queue = FakeUploadsQueue(self.faults, on_send=self.send)
         self.progress = FakePassRow(self.faults)
         self.successor = FakeSuccessor(self.faults)
         self.reconcile_ports = ReconcilePorts(
             clock=self.clock,
             documents=self.documents,
             uploads=self.listing,
-            queue=FakeUploadsQueue(self.faults, on_send=self.send),
+            queue=self.uploads_queue,
             dead_letters=self.dead_letters,
             progress=self.progress,
             successor=self.successor,
@@ -137,24 +164,47 @@ class World:
             seen = Source(source.bucket, source.key, etag=stored.etag, last_modified=stored.last_modified)
         return Document(identity.document_id(seen), source, DocumentState.ACCEPTED, 0.0)
 
-    def submit(self, messages: Iterable[Message] | None = None) -> list[str]:
-        """One invocation of submit with these messages, or with all that the queue holds."""
-        if messages is None:
-            messages, self.queue = self.queue, []
-        return submit(self.submit_ports, self.submit_settings, list(messages), self.clock.now() + SUBMIT_SECONDS)
+    def give_up(self, message: Message) -> DeadLetter:
+        """The queue moves a message, which came back too often, to the dead letters, with what it carries."""
+        return self.dead_letters.put(message.body, self.carried.get(message.id))
+
+    def submit(self, batch: Iterable[Message] | None = None) -> list[str]:
+        """One invocation of submit with these messages, or with all that the queue holds, by its handler's parsing."""
+        if batch is None:
+            batch, self.queue = self.queue, []
+        received = messages(queue_event(list(batch)))
+        deadline = self.clock.now() + SUBMIT_SECONDS
+        answer = batch_failures(submit(self.submit_ports, self.submit_settings, received, deadline))
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def poll(self) -> str:
         """One invocation of poll."""
         return tick(self.poll_ports, self.poll_settings, self.clock.now() + POLL_SECONDS)
 
+    def render(self) -> list[str]:
+        """One invocation of render for each document that was handed over; how each ended."""
+        ended = []
+        while self.render_function.asked:
+            ended.append(self.render_one(self.render_function.asked.pop(0)))
+        return ended
+
+    def render_one(self, resume: Resume) -> str:
+        """One invocation of render."""
+        return render(self.render_ports, resume, self.clock.now() + RENDER_SECONDS)
+
     def reconcile(self, older_than_seconds: float | None = None, seconds: float = RECONCILE_SECONDS) -> str:
         """One invocation of reconcile, and of the successors that it asks for; how the last of them ended."""
+        event: dict[str, Any] = {} if older_than_seconds is None else {"older_than_seconds": older_than_seconds}
         while True:
             asked = self.successor.invoked
-            ended = reconcile(self.reconcile_ports, self.clock.now() + seconds, older_than_seconds)
+            ended = self.reconcile_once(event, seconds)
             if self.successor.invoked == asked:
                 return ended
-            older_than_seconds = None
+            event = {}
+
+    def reconcile_once(self, event: Mapping[str, Any], seconds: float = RECONCILE_SECONDS) -> str:
+        """One invocation of reconcile with this event, by its handler's parsing."""
+        return reconcile(self.reconcile_ports, self.clock.now() + seconds, asked_age_seconds(event))
 
     def run(self, minutes: int = 600) -> None:
         """Lets queue, wakes and the schedule work until every document is final. Fails when that does not come."""
@@ -170,6 +220,9 @@ class World:
                     self.queue.extend(message for message in batch if message.id in failed)
             with suppress(KilledError, StoreUnavailable):
                 self.poll()
+            while self.render_function.asked:
+                with suppress(KilledError, StoreUnavailable):
+                    self.render()
             if not self.queue and self.quiet():
                 return
             self.clock.advance(60.0)
@@ -215,19 +268,9 @@ class World:
     def _resumed(self, resume: Resume) -> None:
         self.send(resume_body(resume))
 
+    def _redriven(self, letter: DeadLetter) -> None:
+        self.send(letter.body)
+        self.carried[self.queue[-1].id] = letter
+
     def _tick_asked(self) -> None:
         self.ticks_asked += 1
-
-
-def event(source: Source) -> str:
-    """The S3 event of an upload, as S3 puts it into a queue."""
-    seen = {"key": quote_plus(source.key, safe="/"), "size": source.size, "eTag": source.etag}
-    seen["sequencer"] = source.sequencer
-    if source.version_id:
-        seen["versionId"] = source.version_id
-    record = {
-        "eventName": "ObjectCreated:Put",
-        "eventTime": datetime.fromtimestamp(source.event_at, UTC).isoformat(),
-        "s3": {"bucket": {"name": source.bucket}, "object": seen},
-    }
-    return json.dumps({"Records": [record]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from textdrop import bootstrap
-from textdrop.core.events import MessageMalformed
+from textdrop.core.reconciling import asked_age_seconds
 from textdrop.observability import in_our_words, logger, metrics
 from textdrop.usecases.reconcile import reconcile
 
@@ -20,15 +20,6 @@ def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str
     """
     deadline = bootstrap.deadline(context)
     ports = bootstrap.reconcile()
-    ended = reconcile(ports, deadline, _older_than_seconds(event))
+    ended = reconcile(ports, deadline, asked_age_seconds(event))
     ports.journal.noted("reconcile_over", ended=ended)
     return {"ended": ended}
-
-
-def _older_than_seconds(event: dict[str, Any]) -> float | None:
-    given = event.get("older_than_seconds")
-    if given is None:
-        return None
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < float("inf"):
-        raise MessageMalformed("older_than_seconds must be a number of at least 0")
-    return float(given)

@@ -6,7 +6,7 @@ from typing import Any
 
 from textdrop import bootstrap
 from textdrop.observability import in_our_words, logger, metrics
-from textdrop.usecases.accept import Message
+from textdrop.usecases.accept import batch_failures, messages
 from textdrop.usecases.submit import submit
 
 
@@ -17,7 +17,6 @@ def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str
     """Takes a batch of SQS messages; the answer names those that must come again (ReportBatchItemFailures)."""
     deadline = bootstrap.deadline(context)
     ports, settings = bootstrap.submit()
-    messages = [Message(record["messageId"], record["body"]) for record in event["Records"]]
-    ports.journal.counted("Messages", len(messages))
-    failed = submit(ports, settings, messages, deadline)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    batch = messages(event)
+    ports.journal.counted("Messages", len(batch))
+    return batch_failures(submit(ports, settings, batch, deadline))

@@ -27,6 +27,7 @@ from local.demo.progress import Upload
 from local.demo.screen import open_screen
 from local.samples import Sample
 
+OWN_METADATA = {"ocr-outputs": "searchable-pdf markdown tables"}
 LIMIT_SECONDS = 180
 LIMIT_SECONDS_REAL = 900
 LIMIT_SECONDS_A_FILE = 20
@@ -106,7 +107,7 @@ def demonstrate(state: Path, env: Mapping[str, str], chosen: list[Path] | None, 
     home = new_folder(state / "demo")
     expected = {} if chosen else {sample.path: sample for sample in samples.write_samples(home / "samples")}
     folder = f"demo/{home.name}/"
-    uploads = planned(chosen or list(expected), folder)
+    uploads = planned(chosen or list(expected), folder, expected)
     with aws.connected(env) as account:
         count = f"{len(uploads)} file{'' if len(uploads) == 1 else 's'}"
         service = "the real OCR service, which bills pages" if real else "the local OCR service"
@@ -124,7 +125,7 @@ def demonstrate(state: Path, env: Mapping[str, str], chosen: list[Path] | None, 
     if stays:
         _say(f"          s3://{env['RESULTS_BUCKET']}/{folder}")
     _say(f"Notices   {_near(home)}/notices.jsonl")
-    read = [upload for upload in uploads if upload.notice and "text" in upload.notice["files"]]
+    read = [upload for upload in uploads if "text" in upload.files]
     example, suffix = (read[0].path, ".txt") if read else (uploads[0].path, ".error.json")
     _say("To go on by hand:")
     for command in view.carry_on(_near(example), suffix, _near(stack.Folder(state).env), stays):
@@ -140,17 +141,21 @@ def report(
     widths = view.name_width(uploads, screen_columns), view.ending_width(uploads)
     good = 0
     for upload in uploads:
-        path = run.fetch(account, upload, results)
-        text = None if path is None else run.beginning(path)
+        fetched = run.fetch(account, upload, results)
+        text = None if fetched.text is None else run.beginning(fetched.text)
         as_expected, remark = judge(upload, text, expected.get(upload.path))
         good += as_expected
-        _say("\n".join(view.report(upload, text, remark, widths, screen_columns)))
+        _say("\n".join(view.report(upload, text, fetched.endings, remark, widths, screen_columns)))
     return good
 
 
-def planned(paths: Sequence[Path], folder: str) -> list[Upload]:
-    """The uploads of these files below a folder of the bucket."""
-    return [Upload(name, folder + name, path) for name, path in zip(files.names(paths), paths, strict=True)]
+def planned(paths: Sequence[Path], folder: str, expected: Mapping[Path, Sample]) -> list[Upload]:
+    """The uploads of these files below a folder of the bucket: samples with their metadata, the user's own with all
+    outputs and the stack's own model, since others may cost more."""
+    return [
+        Upload(name, folder + name, path, expected[path].metadata if path in expected else OWN_METADATA)
+        for name, path in zip(files.names(paths), paths, strict=True)
+    ]
 
 
 def new_folder(parent: Path) -> Path:

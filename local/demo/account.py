@@ -62,10 +62,11 @@ def connected(env: Mapping[str, str]) -> Iterator[Account]:
             client.close()
 
 
-def put(account: Account, path: Path, key: str) -> str:
+def put(account: Account, path: Path, key: str, metadata: Mapping[str, str]) -> str:
     """Upload the file as it is; the version id of the object."""
     with path.open("rb") as body:
-        return account.s3.put_object(Bucket=account.uploads_bucket, Key=key, Body=body)["VersionId"]
+        answer = account.s3.put_object(Bucket=account.uploads_bucket, Key=key, Body=body, Metadata=metadata)
+    return answer["VersionId"]
 
 
 def states(account: Account, documents: Sequence[str]) -> dict[str, str]:
@@ -118,6 +119,12 @@ def receive(account: Account, queue_url: str, wait_seconds: int) -> list[str]:
         account.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
         bodies.append(message["Body"])
     return bodies
+
+
+def keys_below(account: Account, bucket: str, prefix: str) -> list[str]:
+    """The keys that begin with the prefix, in order."""
+    pages = account.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
 
 def download(account: Account, bucket: str, key: str, path: Path) -> None:

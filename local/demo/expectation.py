@@ -20,7 +20,15 @@ def judge(upload: Upload, text: str | None, sample: Sample | None) -> tuple[bool
         return False, f"expected: {expected}"
     if text is None:
         return True, "as expected"
+    missing = [output for output in _outputs(sample) if output.replace("-", "_") not in upload.files]
+    if missing:
+        return False, f"expected outputs: {', '.join(missing)}"
     rate = character_error_rate(sample.text, text)
     if rate > MOST_WRONG:
         return False, f"{rate:.1%} of characters wrong (expected: at most {MOST_WRONG:.0%})"
     return True, f"{rate:.1%} of characters wrong" if sample.text else "as expected"
+
+
+def _outputs(sample: Sample) -> list[str]:
+    """The outputs that it asks for, by their words in the metadata; in a notice they have "_" for "-"."""
+    return sample.metadata.get("ocr-outputs", "").split()

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ def document_id(bucket: str, key: str, version_id: str) -> str:
 
 @dataclass(slots=True)
 class Upload:
-    """One file on its way. Times are in seconds of one monotonic clock."""
+    """One file on its way, uploaded with its metadata. Times are in seconds of one monotonic clock."""
 
     name: str
     key: str
     path: Path
+    metadata: Mapping[str, str] = field(default_factory=dict)
     document: str = ""
     state: str = WAITING
     uploaded_at: float | None = None
@@ -47,6 +48,16 @@ class Upload:
     def reason(self) -> str | None:
         """The reason's word; None where there is no reason to give."""
         return None if self.notice is None else self.notice["reason"]
+
+    @property
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the notice says of the files that there are, by their kinds."""
+        return {kind: place for kind, place in (self.notice or {}).get("files", {}).items() if place}
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What is missing in the results, in plain words."""
+        return [] if self.notice is None else list(self.notice["warnings"])
 
     @property
     def seconds(self) -> float | None:
@@ -80,7 +91,8 @@ def parse(body: str) -> Mapping[str, Any] | None:
         notice = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    needed = {"document": str, "outcome": str, "source": dict, "files": dict}
-    if not isinstance(notice, dict) or not all(isinstance(notice.get(name), kind) for name, kind in needed.items()):
+    if not isinstance(notice, dict):
         return None
-    return {"reason": None, "what": None, "advice": None, **notice}
+    notice = {"reason": None, "what": None, "advice": None, "warnings": [], **notice}
+    needed = {"document": str, "outcome": str, "source": dict, "files": dict, "warnings": list}
+    return notice if all(isinstance(notice.get(name), kind) for name, kind in needed.items()) else None

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -42,7 +43,7 @@ def follow(account: Account, uploads: Sequence[Upload], queue_url: str, screen: 
 def _send(account: Account, upload: Upload) -> None:
     see_state(upload, UPLOADING)
     try:
-        version = aws.put(account, upload.path, upload.key)
+        version = aws.put(account, upload.path, upload.key, upload.metadata)
     except (OSError, ClientError, BotoCoreError) as error:
         upload.failure = f"{type(error).__name__}: {error}"
         return
@@ -51,32 +52,45 @@ def _send(account: Account, upload: Upload) -> None:
     see_state(upload, UPLOADED)
 
 
-def fetch(account: Account, upload: Upload, folder: Path) -> Path | None:
-    """The upload's files are below the folder; the one with its text, if there is one.
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Local copies of an upload's files: their endings, and the one with its text, if there is one."""
+
+    endings: tuple[str, ...] = ()
+    text: Path | None = None
+
+
+def fetch(account: Account, upload: Upload, folder: Path) -> Fetched:
+    """The upload's files are below the folder, each called like the upload with an ending.
 
     A name that the file system does not take is replaced by the document's id.
     """
-    if upload.notice is None:
-        return None
-    text = None
-    for kind, place in upload.notice["files"].items():
-        ending = local_ending(upload.key, place["key"])
-        path = folder / (upload.name + ending)
-        try:
-            aws.download(account, place["bucket"], place["key"], path)
-        except OSError:  # too long a name, or a file where a folder is needed
-            path = folder / (upload.notice["document"] + ending)
-            aws.download(account, place["bucket"], place["key"], path)
-        if kind == "text":
-            text = path
-    return text
+    endings, text = [], None
+    for kind, place in upload.files.items():
+        bucket, key = place["bucket"], place["key"]
+        for result_key in aws.keys_below(account, bucket, key) if "count" in place else [key]:
+            ending = local_ending(upload.key, result_key)
+            path = _download(account, upload, bucket, result_key, folder, ending)
+            endings.append(ending)
+            text = path if kind == "text" else text
+    return Fetched(tuple(endings), text)
+
+
+def _download(account: Account, upload: Upload, bucket: str, key: str, folder: Path, ending: str) -> Path:
+    path = folder / (upload.name + ending)
+    try:
+        aws.download(account, bucket, key, path)
+    except OSError:  # too long a name, or a file where a folder is needed
+        path = folder / ((upload.notice or {})["document"] + ending)
+        aws.download(account, bucket, key, path)
+    return path
 
 
 def local_ending(key: str, result_key: str) -> str:
     """What the local copy of a result adds to the upload's name: what the result's key adds to the upload's key."""
     if result_key.startswith(key):
         return result_key.removeprefix(key)
-    return "." + result_key.rpartition("/")[2]  # under the document's own name
+    return "." + result_key.split("/", 3)[-1]  # under the document's own name, .textdrop/documents/<id>/
 
 
 def beginning(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from local.demo.progress import Upload
 
 TEXT_LINES = 3
+WARNINGS = 3
 INDENT = "    "
 # Control and format characters (escape sequences, direction marks), surrogates, and what no font knows.
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")
@@ -74,8 +75,16 @@ def progress_line(upload: Upload, width: int, now: float) -> str:
     return f"  {padded(printable(upload.name), width)}  {seconds:>8}  {printable(ending(upload))}"
 
 
-def report(upload: Upload, text: str | None, remark: str, widths: tuple[int, int], screen_columns: int) -> list[str]:
-    """How one document ended: a line of facts, then what was wrong and what to do, or the first lines of its text.
+def report(
+    upload: Upload,
+    text: str | None,
+    endings: Sequence[str],
+    remark: str,
+    widths: tuple[int, int],
+    screen_columns: int,
+) -> list[str]:
+    """How one document ended: a line of facts, what was wrong and what to do, or the first lines of its text, then the
+    endings of its files and what is missing in them.
 
     `widths` are those of the names' and of the endings' columns.
     """
@@ -89,6 +98,11 @@ def report(upload: Upload, text: str | None, remark: str, widths: tuple[int, int
     if text is not None:
         room = screen_columns - len(INDENT) - 2
         lines += [f"{INDENT}| {cut(line, room)}" for line in first_lines(text)] or [f"{INDENT}(no text: a blank page)"]
+    if endings:
+        lines.append(INDENT + cut(f"files: {' '.join(map(printable, endings))}", screen_columns - len(INDENT)))
+    lines += [f"{INDENT}warning: {printable(warning)}" for warning in upload.warnings[:WARNINGS]]
+    if len(upload.warnings) > WARNINGS:
+        lines.append(f"{INDENT}and {len(upload.warnings) - WARNINGS} more warnings in its notice")
     return lines
 
 

@@ -31,6 +31,7 @@ def parse(arguments: list[str]) -> tuple[Settings, Path | None]:
     add = parser.add_argument
     add("--port", type=int, default=given.port, help="0 takes a free one")
     add("--port-file", type=Path, help="written, whole, once the server listens")
+    add("--certificate", type=Path, help="PEM of a certificate and its key: served over TLS")
     add("--engine", choices=("tesseract", "table"), default=given.engine)
     add(
         "--api-key",

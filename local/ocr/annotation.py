@@ -1,8 +1,10 @@
 """Makes the protocol's textAnnotation from a page that was read: boxes, text segments, full text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from local.ocr import scripts
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels."""
@@ -34,6 +36,28 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A cell of a table; places count from 0. `block`: which of the page's blocks is its text, None if it has none."""
+
+    row: int
+    column: int
+    row_span: int
+    column_span: int
+    box: Box
+    block: int | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; its cells from left to right and row by row."""
+
+    rows: int
+    columns: int
+    box: Box
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
 class Page:
     """A page as read; width, height and boxes are of the page as sent.
 
@@ -44,6 +68,7 @@ class Page:
     height: int
     blocks: tuple[Block, ...]
     rotate: int = 0
+    tables: tuple[Table, ...] = ()
 
 
 def text_annotation(page: Page, *, markdown: bool = False) -> dict[str, Any]:
@@ -73,12 +98,23 @@ def text_annotation(page: Page, *, markdown: bool = False) -> dict[str, Any]:
         "height": str(page.height),
         "blocks": blocks,
         "entities": [],
-        "tables": [],
+        "tables": [_table(table, page.blocks, blocks) for table in page.tables],
         "fullText": full_text,
         "rotate": f"ANGLE_{page.rotate}",
         "markdown": "\n\n".join(_paragraphs(page)) if markdown else " ",
         "pictures": [],
     }
+
+
+def line_of(words: Sequence[Word]) -> Line:
+    """The line of these words."""
+    return Line(tuple(words), enclosing([word.box for word in words]))
+
+
+def block_of(lines: Sequence[Line]) -> Block:
+    """The block of these lines."""
+    texts = [word.text for line in lines for word in line.words]
+    return Block(tuple(lines), enclosing([line.box for line in lines]), scripts.languages(texts))
 
 
 def enclosing(boxes: list[Box]) -> Box:
@@ -120,6 +156,35 @@ def _line(line: Line, start: int, rotate: int) -> dict[str, Any]:
         "textSegments": _segment(start, len(_text(line))),
         "orientation": f"ANGLE_{rotate}",
     }
+
+
+def _table(table: Table, read: Sequence[Block], blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """`read` are the page's blocks, `blocks` the annotation's. An empty cell has no text segment."""
+    cells = []
+    for cell in table.cells:
+        cells.append(
+            {
+                "boundingBox": _clockwise(cell.box),
+                "rowIndex": str(cell.row),
+                "columnIndex": str(cell.column),
+                "columnSpan": str(cell.column_span),
+                "rowSpan": str(cell.row_span),
+                "text": "" if cell.block is None else "\n".join(map(_text, read[cell.block].lines)),
+                "textSegments": [] if cell.block is None else blocks[cell.block]["textSegments"],
+            }
+        )
+    return {
+        "boundingBox": _clockwise(table.box),
+        "rowCount": str(table.rows),
+        "columnCount": str(table.columns),
+        "cells": cells,
+    }
+
+
+def _clockwise(box: Box) -> dict[str, Any]:
+    """Top left, top right, bottom right, bottom left: so the service's tables and cells run."""
+    first, *others = _polygon(box)["vertices"]
+    return {"vertices": [first, *reversed(others)]}
 
 
 def _polygon(box: Box) -> dict[str, Any]:

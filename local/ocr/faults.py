@@ -75,6 +75,11 @@ class Faults:
             self._struck.clear()
             self._added = 0
 
+    def calm(self) -> None:
+        """Afterwards only the faults that are for one content are in force; what has struck stays counted."""
+        with self._lock:
+            self._faults = [fault for fault in self._faults if fault.sha256 is not None]
+
     def struck(self) -> dict[str, int]:
         """How often each kind has struck since the last clear."""
         with self._lock:

@@ -3,17 +3,18 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 # libtesseract looks at this once, when it is loaded: two workers must not start two threads each.
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
 import tesserocr
-from PIL import Image
+from PIL import Image, ImageOps
 
-from local.ocr import scripts
-from local.ocr.annotation import Block, Box, Line, Page, Word, enclosing
+from local.ocr import ruled_tables, scripts
+from local.ocr.annotation import Block, Box, Cell, Line, Page, Table, Word, block_of, line_of
+from local.ocr.cells import with_tables
 
 # Always both: Russian alone reads mixed text with 28 % of the characters wrong.
 LANGUAGES = ("eng", "rus")
@@ -32,6 +33,10 @@ TURNING_SECONDS = 10
 # A page whose darkest and lightest point are nearer than this has nothing to read.
 LEAST_CONTRAST = 16
 A4_INCHES = 11.7
+# Lines of tables are at most so wide, each side of the middle, and this much white is put around a cell read by itself.
+LINE_PIXELS, CELL_MARGIN = 4, 20
+# Cells of a page are no longer read one by one after this.
+CELLS_SECONDS = 30
 
 
 class ReadingError(Exception):
@@ -54,8 +59,11 @@ class Reader:
             self._orientation = tesserocr.PyTessBaseAPI(path=str(folder), lang="osd", psm=tesserocr.PSM.OSD_ONLY)
             self._orientation.SetVariable("debug_file", os.devnull)
 
-    def read(self, image: Image.Image) -> Page:
-        """The page of a grey bitmap; a blank one has no blocks. Raises ReadingError."""
+    def read(self, image: Image.Image, *, tables: bool = False) -> Page:
+        """The page of a grey bitmap; a blank one has no blocks. `tables`: ruled tables are looked for.
+
+        Raises ReadingError.
+        """
         darkest, lightest = image.getextrema()
         if not isinstance(darkest, int) or not isinstance(lightest, int):
             raise ReadingError("the bitmap is not grey")
@@ -68,32 +76,61 @@ class Reader:
             for other in TURNS:
                 if other != turn and time.monotonic() < started + TURNING_SECONDS:
                     best = max(best, self._try(image, other), key=lambda reading: reading.confidence)
-        return Page(image.width, image.height, best.blocks, best.turn)
+        upright = Page(image.width, image.height, best.blocks, best.turn)
+        if tables:
+            turned = image.transpose(UPRIGHT[best.turn]) if best.turn else image
+            blocks, found = self._with_tables(turned, best.blocks)
+            upright = replace(upright, blocks=blocks, tables=found)
+        return _as_sent(upright)
 
     def _turn(self, image: Image.Image) -> tuple[int, bool]:
         """By how many degrees clockwise the page is turned, and whether that is certain."""
         if self._orientation is None:
             return 0, False
-        _set(self._orientation, image)
+        _set(self._orientation, image, _dpi(image))
         found = self._orientation.DetectOrientationScript()
         if not found or found["orient_conf"] < SURE_ORIENTATION:
             return 0, False
         return int(found["orient_deg"]), True
 
     def _try(self, image: Image.Image, turn: int) -> "_Reading":
-        _set(self._api, image.transpose(UPRIGHT[turn]) if turn else image)
+        blocks = self._recognise(image.transpose(UPRIGHT[turn]) if turn else image, _dpi(image))
+        words = [word for lines in blocks for line in lines for word in line]
+        return _Reading(tuple(map(_block, blocks)), _confidence(words), turn if words else 0)
+
+    def _recognise(self, image: Image.Image, dpi: int) -> "list[list[list[_Found]]]":
+        """The words by block and line."""
+        _set(self._api, image, dpi)
         if not self._api.Recognize(RECOGNITION_MILLISECONDS):
             raise ReadingError(f"recognition took longer than {RECOGNITION_MILLISECONDS // 1000} s")
         iterator = self._api.GetIterator()
-        blocks = [] if iterator is None else _blocks(iterator)
-        words = [word for lines in blocks for line in lines for word in line]
-        as_sent = _boxes_as_sent(turn, image.width, image.height)
-        return _Reading(tuple(_block(lines, as_sent) for lines in blocks), _confidence(words), turn if words else 0)
+        return [] if iterator is None else _blocks(iterator)
+
+    def _with_tables(
+        self, image: Image.Image, blocks: tuple[Block, ...]
+    ) -> tuple[tuple[Block, ...], tuple[Table, ...]]:
+        """The upright page's blocks and tables; the engine is as before afterwards."""
+        until = time.monotonic() + CELLS_SECONDS
+
+        def read_again(box: Box) -> list[Line]:
+            if time.monotonic() > until:
+                return []
+            inner = _within_the_lines(box)
+            cell = ImageOps.expand(image.crop(inner), CELL_MARGIN, 255)
+            blocks = map(_block, self._recognise(cell, _dpi(image)))
+            x, y = inner[0] - CELL_MARGIN, inner[1] - CELL_MARGIN
+            return [_moved(line, x, y) for block in blocks for line in block.lines]
+
+        self._api.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK)
+        try:
+            return with_tables(blocks, ruled_tables.find(image), read_again)
+        finally:
+            self._api.SetPageSegMode(tesserocr.PSM.AUTO)
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """One try at a page; boxes are those of the page as sent, `confidence` is in percent.
+    """One try at a page; boxes are those of the upright page, `confidence` is in percent.
 
     `turn`: by how many degrees clockwise the upright page was turned to be the page as sent.
     """
@@ -105,18 +142,22 @@ class _Reading:
 
 @dataclass(frozen=True)
 class _Found:
-    """A word as the engine gave it: its box is one of the upright page, its confidence in percent."""
+    """A word as the engine gave it, its confidence in percent."""
 
     text: str
     box: Box
     confidence: float
 
 
-def _set(api: tesserocr.PyTessBaseAPI, image: Image.Image) -> None:
+def _dpi(page: Image.Image) -> int:
+    """Most pages are A4 or near it."""
+    return min(max(round(max(page.size) / A4_INCHES), 70), 600)
+
+
+def _set(api: tesserocr.PyTessBaseAPI, image: Image.Image, dpi: int) -> None:
     """Hand over the bitmap itself: the libraries that the engine would decode images with are old."""
     api.SetImageBytes(image.tobytes(), image.width, image.height, 1, image.width)
-    # Without a resolution the engine complains about each page. Most pages are A4 or near it.
-    api.SetSourceResolution(min(max(round(max(image.size) / A4_INCHES), 70), 600))
+    api.SetSourceResolution(dpi)  # without one the engine complains about each page
 
 
 def _blocks(iterator: tesserocr.PyResultIterator) -> list[list[list[_Found]]]:
@@ -150,15 +191,44 @@ def _confidence(words: list[_Found]) -> float:
     return sum(len(word.text) * word.confidence for word in words) / letters
 
 
-def _block(lines: list[list[_Found]], as_sent: Callable[[Box], Box]) -> Block:
+def _block(lines: list[list[_Found]]) -> Block:
     """The block with each word's script settled."""
     settled = []
     for line in lines:
         texts = scripts.settle_line([word.text for word in line])
-        words = tuple(Word(text, as_sent(word.box)) for text, word in zip(texts, line, strict=True))
-        settled.append(Line(words, enclosing([word.box for word in words])))
-    texts = [word.text for line in settled for word in line.words]
-    return Block(tuple(settled), enclosing([line.box for line in settled]), scripts.languages(texts))
+        settled.append(line_of([Word(text, word.box) for text, word in zip(texts, line, strict=True)]))
+    return block_of(settled)
+
+
+def _within_the_lines(box: Box) -> Box:
+    """A cell without the lines around it, as far as there is room."""
+    left, top, right, bottom = box
+    inset = min(LINE_PIXELS, (right - left) // 4, (bottom - top) // 4)
+    return left + inset, top + inset, right - inset, bottom - inset
+
+
+def _moved(line: Line, x: int, y: int) -> Line:
+    def moved(box: Box) -> Box:
+        return box[0] + x, box[1] + y, box[2] + x, box[3] + y
+
+    return line_of([Word(word.text, moved(word.box)) for word in line.words])
+
+
+def _as_sent(page: Page) -> Page:
+    """The page with the boxes of the upright page as those of the page as sent, which its width and height are of."""
+    as_sent = _boxes_as_sent(page.rotate, page.width, page.height)
+
+    def line(read: Line) -> Line:
+        return line_of([Word(word.text, as_sent(word.box)) for word in read.words])
+
+    def table(found: Table) -> Table:
+        return replace(found, box=as_sent(found.box), cells=tuple(map(cell, found.cells)))
+
+    def cell(found: Cell) -> Cell:
+        return replace(found, box=as_sent(found.box))
+
+    blocks = tuple(block_of([line(read) for read in block.lines]) for block in page.blocks)
+    return replace(page, blocks=blocks, tables=tuple(map(table, page.tables)))
 
 
 def _boxes_as_sent(turn: int, width: int, height: int) -> Callable[[Box], Box]:

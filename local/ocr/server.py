@@ -1,13 +1,16 @@
-"""Puts the service on a port of 127.0.0.1, over HTTP/1.1 with connections kept alive; tests too `start` it here."""
+"""Puts the service on a port of 127.0.0.1, over HTTP/1.1 with connections kept alive, plain or over TLS; tests too
+`start` it here."""
 
 import json
 import logging
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -50,19 +53,25 @@ _OPERATION_ID = re.compile("[a-z0-9]{1,50}")
 class OcrServer:
     """A running service. `url` is the base URL for all of the service's hosts."""
 
-    def __init__(self, service: Service, engine: Engine, port: int, stopping: threading.Event) -> None:
+    def __init__(
+        self, service: Service, engine: Engine, port: int, stopping: threading.Event, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._service = service
         self._engine = engine
         self._stopping = stopping
-        self._http = _HttpServer(("127.0.0.1", port), service)
+        self._http = _HttpServer(("127.0.0.1", port), service, tls)
         self.port = int(self._http.server_address[1])
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="ocr-http", daemon=True)
         self._thread.start()
 
     def stats(self) -> dict[str, Any]:
         """As GET /_admin/stats."""
         return self._service.stats()
+
+    def operations(self) -> list[dict[str, Any]]:
+        """As GET /_admin/operations."""
+        return self._service.operations()
 
     def reset(self) -> None:
         """As POST /_admin/reset."""
@@ -93,10 +102,11 @@ def start(
     `wait` returns after so many seconds, for the faults that are slow; without it they really wait, at most until
     the server stops.
 
-    Raises OSError (port taken), local.ocr.table.TableError, local.ocr.tessdata.TessdataError,
+    Raises OSError (port taken, no such certificate), local.ocr.table.TableError, local.ocr.tessdata.TessdataError,
     local.ocr.authorized_key.AuthorizedKeyError.
     """
     keys = [read_public(path) for path in settings.authorized_keys]
+    tls = _tls(settings.certificate) if settings.certificate else None
     stopping = threading.Event()
 
     def wait_or_stop(seconds: float) -> None:
@@ -105,10 +115,16 @@ def start(
     engine = _engine(settings)
     try:
         service = Service(settings, engine, keys=keys, clock=clock, wait=wait or wait_or_stop)
-        return OcrServer(service, engine, settings.port, stopping)
+        return OcrServer(service, engine, settings.port, stopping, tls)
     except BaseException:
         engine.close()
         raise
+
+
+def _tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 def _engine(settings: Settings) -> Engine:
@@ -125,8 +141,11 @@ class _HttpServer(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], service: Service) -> None:
+    def __init__(self, address: tuple[str, int], service: Service, tls: ssl.SSLContext | None) -> None:
         super().__init__(address, _Handler)
+        if tls:
+            # Each handshake in its connection's thread, with the first read: none keeps the others waiting.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.service = service
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()

@@ -50,7 +50,10 @@ EXPIRY_SECONDS = 60
 
 @dataclass
 class Operation:
-    """An accepted submit. It is done when `finished_at` (epoch seconds) is known and has come."""
+    """An accepted submit. It is done when `finished_at` (epoch seconds) is known and has come.
+
+    `read_at` is when its result was first given out.
+    """
 
     operation_id: str
     sha256: str
@@ -59,6 +62,7 @@ class Operation:
     finished_at: float | None = None
     body: bytes = b""
     error: Mapping[str, Any] | None = None
+    read_at: float | None = None
 
     def done(self, now: float) -> bool:
         return self.seconds_done(now) >= 0
@@ -66,6 +70,11 @@ class Operation:
     def seconds_done(self, now: float) -> float:
         """For how long it has been done; negative while it is not."""
         return -math.inf if self.finished_at is None else now - self.finished_at
+
+    @property
+    def readable_at(self) -> float | None:
+        """When getRecognition first has it; None while that is not known."""
+        return None if self.finished_at is None else self.finished_at + self.course.result_late_seconds
 
     def shown_error(self, now: float) -> Mapping[str, Any] | None:
         """The error in its status."""
@@ -174,6 +183,24 @@ class Service:
         kept = {"running": len(operations) - len(done), "succeeded": len(done) - failed, "failed": failed}
         return {**counts, "faults": self._faults.struck(), "operations": kept}
 
+    def operations(self) -> list[dict[str, Any]]:
+        """The operations since the start or the last reset whose ids are still known, as they were accepted.
+
+        `sha256` is the content's. In epoch seconds: `accepted_at`; `readable_at`, None while it is not known when the
+        result will be readable; `read_at`, when it was first given out, None while it was not.
+        """
+        with self._lock:
+            return [
+                {
+                    "id": operation.operation_id,
+                    "sha256": operation.sha256,
+                    "accepted_at": operation.created_at,
+                    "readable_at": operation.readable_at,
+                    "read_at": operation.read_at,
+                }
+                for operation in self._operations.values()
+            ]
+
     def health(self) -> dict[str, Any]:
         """Which engine answers, and what it can do."""
         return {"status": "ok", "engine": self._engine.name, **self._engine.describe()}
@@ -192,16 +219,26 @@ class Service:
         if isinstance(request, dict):
             log.info("fault added kind=%s", request["kind"])
 
+    def calm(self) -> None:
+        """Afterwards no fault is in force but those for one content."""
+        self._faults.calm()
+        log.info("calm")
+
     def administer(self, method: str, name: str, body: bytes) -> Answer:
-        """The admin endpoint: stats, health, reset, faults."""
+        """The admin endpoint: stats, operations, health, reset, faults, calm."""
         if (method, name) == ("GET", "stats"):
             return json_answer(self.stats())
+        if (method, name) == ("GET", "operations"):
+            return json_answer({"operations": self.operations()})
         if (method, name) == ("GET", "health"):
             return json_answer(self.health())
         if (method, name) == ("GET", "faults"):
             return json_answer(fault_table.as_json())
         if (method, name) == ("POST", "reset"):
             self.reset()
+            return json_answer({})
+        if (method, name) == ("POST", "calm"):
+            self.calm()
             return json_answer({})
         if (method, name) == ("POST", "faults"):
             try:
@@ -211,7 +248,7 @@ class Service:
             except (ValueError, RecursionError):
                 return json_answer({"error": "the body is not valid JSON"}, 400)
             return json_answer({})
-        allowed = "GET stats, GET health, GET faults, POST faults, POST reset"
+        allowed = "GET stats, GET operations, GET health, GET faults, POST faults, POST calm, POST reset"
         return json_answer({"error": f"no such admin request, allowed: {allowed}"}, 404)
 
     def _answer(self, target: str, act: Callable[[], tuple[Answer, str | None]]) -> Answer:
@@ -361,5 +398,7 @@ class Service:
             raise RefusedError(NOT_FOUND, "operation is not found", "not_found")
         if operation.error is not None:
             return error_answer(RESULT, operation.error["code"], operation.error["message"])
+        with self._lock:
+            operation.read_at = operation.read_at or now
         log.info("result read operation=%s bytes=%d", operation.operation_id, len(operation.body))
         return Answer(200, operation.body)

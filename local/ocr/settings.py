@@ -16,6 +16,8 @@ class Settings:
     """`tesseract` reads, `table` answers from a table after a set time."""
     port: int = 0
     """Of 127.0.0.1; 0 takes a free one."""
+    certificate: Path | None = None
+    """A PEM file of a certificate and its key, to serve over TLS; None: plain HTTP."""
     api_keys: tuple[str, ...] = (DEFAULT_API_KEY,)
     authorized_keys: tuple[Path, ...] = ()
     """Files of authorized keys whose public part the IAM endpoint accepts JWTs by."""

@@ -31,7 +31,8 @@ RUSSIAN_AND_ENGLISH = frozenset(("ru", "en"))
 
 DEFAULT_MODEL = "page"
 MARKDOWN_MODELS = frozenset(("markdown", "math-markdown"))
-RUSSIAN_AND_ENGLISH_MODELS = frozenset(("handwritten", "table"))
+TABLE_MODEL = "table"
+RUSSIAN_AND_ENGLISH_MODELS = frozenset(("handwritten", TABLE_MODEL))
 EXPLICIT_LANGUAGE_MODELS = RUSSIAN_AND_ENGLISH_MODELS | {"license-plates"}
 # fmt: off
 MODELS = frozenset((

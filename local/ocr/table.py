@@ -87,11 +87,11 @@ class TableEngine:
         if "annotation" in entry:
             return Outcome(result_line(entry["annotation"], 0))
         width, height = (0, 0) if submission.mime_type == PDF else image_size(submission.content)
-        page = _page(entry["text"], width or A4_WIDTH, height or A4_HEIGHT)
+        page = set_text(entry["text"], width or A4_WIDTH, height or A4_HEIGHT)
         return Outcome(result_line(text_annotation(page, markdown=submission.model in MARKDOWN_MODELS), 0))
 
 
-def _page(text: str, width: int, height: int) -> Page:
+def set_text(text: str, width: int, height: int) -> Page:
     """The text set line under line in characters of one width; an empty line begins a block."""
     blocks: list[Block] = []
     lines: list[Line] = []

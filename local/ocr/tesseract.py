@@ -14,7 +14,7 @@ from local.ocr.decoding import DecodingError, decode
 from local.ocr.protocol import DEADLINE_EXCEEDED, INTERNAL, INVALID_ARGUMENT, result_line
 from local.ocr.reading import Reader, ReadingError
 from local.ocr.recognition import Finish, Outcome, failed
-from local.ocr.submission import MARKDOWN_MODELS, Submission
+from local.ocr.submission import MARKDOWN_MODELS, TABLE_MODEL, Submission
 
 log = logging.getLogger("local.ocr")
 
@@ -23,7 +23,7 @@ log = logging.getLogger("local.ocr")
 class _Job:
     content: Path
     mime_type: str
-    markdown: bool
+    model: str
     finish: Finish
 
 
@@ -51,7 +51,7 @@ class TesseractEngine:
             self._numbered += 1
             content = Path(self._waiting.name) / str(self._numbered)
         content.write_bytes(submission.content)
-        self._jobs.put(_Job(content, submission.mime_type, submission.model in MARKDOWN_MODELS, finish))
+        self._jobs.put(_Job(content, submission.mime_type, submission.model, finish))
 
     def describe(self) -> dict[str, Any]:
         return {"languages": list(self._languages.names), "waiting": self._jobs.qsize()}
@@ -76,8 +76,8 @@ class TesseractEngine:
         try:
             content = job.content.read_bytes()
             job.content.unlink()
-            page = reader.read(decode(content, job.mime_type))
-            return Outcome(result_line(text_annotation(page, markdown=job.markdown), 0))
+            page = reader.read(decode(content, job.mime_type), tables=job.model == TABLE_MODEL)
+            return Outcome(result_line(text_annotation(page, markdown=job.model in MARKDOWN_MODELS), 0))
         except DecodingError as failure:
             return failed(INVALID_ARGUMENT, str(failure))
         except ReadingError as failure:

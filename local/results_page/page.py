@@ -11,7 +11,7 @@ from typing import Any
 from local.results_page import examples, fields, reasons
 from local.results_page.compact import compact
 from textdrop.core import keys
-from textdrop.core.documents import Outcome
+from textdrop.core.documents import Outcome, Output
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results.md"
 PAGE_BREAK_SHOWN = "␌"
@@ -80,13 +80,23 @@ def names() -> str:
     """The names in the results bucket."""
     rows = ["| name | content type | when the outcome is |", "| --- | --- | --- |"]
     own = {}
-    for suffix in keys.SUFFIXES:
-        outcomes = ", ".join(str(outcome) for outcome in Outcome if suffix in keys.suffixes(outcome))
-        rows.append(f"| `{KEY}{suffix}` | `{keys.CONTENT_TYPES[suffix]}` | {outcomes} |")
-        own[suffix] = f"| `{keys.own('<id>', suffix)}` | `{keys.CONTENT_TYPES[suffix]}` | {outcomes} |"
+    for suffix in (*keys.SUFFIXES, keys.table(2, 1)):
+        content_type = keys.CONTENT_TYPES.get(suffix, keys.CSV_CONTENT_TYPE)
+        rows.append(f"| `{KEY}{suffix}` | `{content_type}` | {_when(suffix)} |")
+        own[suffix] = f"| `{keys.own('<id>', suffix)}` | `{content_type}` | {_when(suffix)} |"
     when = "any, once the page is recognised: run 1, page 1, as the OCR service sent it"
     received = f"| `{keys.page('<id>', 1, 1)}` | `{keys.CONTENT_TYPES[keys.JSON]}` | {when} |"
     return "\n".join([*rows, *own.values(), received])
+
+
+def _when(suffix: str) -> str:
+    """The outcomes that have the file, and the output that it must be asked for by."""
+    output = {suffix: output for output, suffix in keys.OF_OUTPUT.items()}.get(suffix)
+    if suffix == keys.table(2, 1):
+        output = Output.TABLES
+    base = keys.TEXT if output else suffix
+    outcomes = ", ".join(str(outcome) for outcome in Outcome if base in keys.suffixes(outcome))
+    return f"{outcomes}, if `{output.value}` is asked for" if output else outcomes
 
 
 def longest_key() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -282,6 +283,34 @@ def test_a_join_out_of_time_leaves_all_as_it_was(store: Store) -> None:
     assert store.bucket.unfinished_uploads() == 0
 
 
+@pytest.mark.parametrize("size", [0, 3, 8 * MEBIBYTE - 1, 8 * MEBIBYTE, 8 * MEBIBYTE + 1, 21 * MEBIBYTE])
+def test_a_file_is_there_whole_however_large(store: Store, size: int) -> None:
+    store.results.put("scan.pdf", b"old", "text/plain")
+    asked = list[bool]()
+    store.results.put_file("scan.pdf", io.BytesIO(content(size, 1)), "application/pdf", lambda: asked.append(True))
+    assert store.results.get("scan.pdf") == content(size, 1)
+    assert store.bucket.content_type("scan.pdf") == "application/pdf"
+    assert asked, "whether there is time"
+
+
+@pytest.mark.parametrize("size", [3, 17 * MEBIBYTE])
+def test_a_file_out_of_time_leaves_all_as_it_was(store: Store, size: int) -> None:
+    store.results.put("scan.pdf", b"old", "text/plain")
+    calls = list[None]()
+    store.results.put_file("other.pdf", io.BytesIO(content(size, 1)), "application/pdf", lambda: calls.append(None))
+    for left in range(len(calls)):
+
+        def in_time(left: list[None] = [None] * left) -> None:
+            if not left:
+                raise TimeoutError
+            left.pop()
+
+        with pytest.raises(TimeoutError):
+            store.results.put_file("scan.pdf", io.BytesIO(content(size, 1)), "application/pdf", in_time)
+        assert store.results.get("scan.pdf") == b"old"
+    assert store.bucket.unfinished_uploads() == 0
+
+
 def test_a_join_of_what_is_not_there_is_store_unavailable(store: Store) -> None:
     store.results.put("1", content(6 * MEBIBYTE, 1), "application/json")
     with pytest.raises(StoreUnavailable):
@@ -369,6 +398,8 @@ def test_results_survive_lost_answers(store: Store) -> None:
     "call",
     [
         lambda results: results.put("a.txt", b"1", "text/plain"),
+        lambda results: results.put_file("a.txt", io.BytesIO(b"1"), "text/plain", lambda: None),
+        lambda results: results.put_file("a.txt", io.BytesIO(bytes(9_000_000)), "text/plain", lambda: None),
         lambda results: results.get("a.txt"),
         lambda results: results.copy("a.txt", "b.txt"),
         lambda results: results.join(["a.txt", "b.txt"], "c.txt", lambda: None),
@@ -376,7 +407,7 @@ def test_results_survive_lost_answers(store: Store) -> None:
         lambda results: results.delete(["a.txt"]),
         lambda results: results.delete(["a\x01.txt"]),
     ],
-    ids=["put", "get", "copy", "join", "under", "delete", "delete-odd"],
+    ids=["put", "file", "large-file", "get", "copy", "join", "under", "delete", "delete-odd"],
 )
 def test_a_breakdown_of_results_is_store_unavailable(store: Store, call: Callable[[Results], object]) -> None:
     store.break_down()

@@ -41,7 +41,8 @@ class Queues:
 
 def fake_queues(faults: Faults) -> Queues:
     bodies: list[str] = []
-    letters, queue = FakeDeadLetters(FakeClock(), faults, bodies.append), FakeUploadsQueue(faults, bodies.append)
+    letters = FakeDeadLetters(FakeClock(), faults, lambda letter: bodies.append(letter.body))
+    queue = FakeUploadsQueue(faults, bodies.append)
     successor = FakeSuccessor(faults)
 
     def bounce() -> None:

@@ -317,6 +317,9 @@ def test_due_rows_come_oldest_first_of_their_kind_up_to_the_time(rows: Rows) -> 
     ]
     assert rows.documents.due(DueKind.SUBMIT, NOW + 3, 2) == hints[:2]
     assert rows.documents.due(DueKind.SUBMIT, NOW, 10) == []
+    assert rows.documents.due(DueKind.SUBMIT, NOW + 3, 10, since=hints[1].due_at) == hints[1:]
+    assert rows.documents.due(DueKind.SUBMIT, NOW + 3, 1, since=hints[1].due_at) == hints[1:2]
+    assert rows.documents.due(DueKind.SUBMIT, NOW, 10, since=NOW + 1) == []
 
 
 def test_due_operations_name_their_run_and_page(rows: Rows) -> None:

@@ -43,6 +43,17 @@ def test_each_key_has_its_own(rows: Rows, key: str) -> None:
     assert rows.newest.read(SOURCE) == Newest("2", "document-1")
 
 
+def test_that_there_may_be_tables_is_kept_whichever_is_the_newest(rows: Rows) -> None:
+    rows.newest.expect_tables(SOURCE)
+    assert rows.newest.read(SOURCE) is None, "a key without uploads has no tables"
+    assert not rows.newest.raise_to(SOURCE, Newest("1", "document-1")).has_tables
+    rows.newest.expect_tables(SOURCE)
+    rows.newest.expect_tables(SOURCE)
+    assert rows.newest.read(SOURCE) == Newest("1", "document-1", has_tables=True)
+    assert rows.newest.raise_to(SOURCE, Newest("2", "document-2")) == Newest("2", "document-2", has_tables=True)
+    assert rows.newest.raise_to(SOURCE, Newest("1", "document-1")) == Newest("2", "document-2", has_tables=True)
+
+
 def test_a_lost_answer_changes_nothing(rows: Rows) -> None:
     rows.lose_answer()
     assert rows.newest.raise_to(SOURCE, Newest("1", "document-1")) == Newest("1", "document-1")
@@ -61,3 +72,6 @@ def test_a_breakdown_is_store_unavailable(rows: Rows) -> None:
     rows.break_down()
     with pytest.raises(StoreUnavailable):
         rows.newest.read(SOURCE)
+    rows.break_down()
+    with pytest.raises(StoreUnavailable):
+        rows.newest.expect_tables(SOURCE)

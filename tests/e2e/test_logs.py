@@ -15,7 +15,7 @@ LETTER = "letter.png"
 LIMIT_SECONDS = 180
 
 
-def test_a_document_is_followed_through_both_functions_and_the_ocr_service(
+def test_a_document_is_followed_through_all_functions_and_the_ocr_service(
     whole: WholeStack, samples: Mapping[str, Sample]
 ) -> None:
     command = [sys.executable, "-m", "local.logs", "--state", str(whole.state_folder), "--history", "1000"]
@@ -25,7 +25,7 @@ def test_a_document_is_followed_through_both_functions_and_the_ocr_service(
         limit = threading.Timer(LIMIT_SECONDS, process.kill)  # ends the lines too
         limit.start()
         try:
-            version = whole.upload("followed.png", samples[LETTER].path.read_bytes())
+            version = whole.upload("followed.png", samples[LETTER].path.read_bytes(), ocr_outputs="markdown")
             document = whole.notice("followed.png", version).body["document"][:8]
             lines = []
             for line in process.stdout:
@@ -43,4 +43,5 @@ def test_a_document_is_followed_through_both_functions_and_the_ocr_service(
     [operation] = re.findall(rf"rule=accepted document={document} page=1 state=running operation=(\w+)\n", told)
     assert f"ocr    INFO    request  method=POST target=submit operation={operation} status=200\n" in told
     assert f"poll   INFO    operation moved  rule=recognised document={document} page=1 state=recognized" in told
+    assert f"render INFO    document moved  rule=rendered document={document} state=delivering" in told
     assert not any(word in told for word in ("START RequestId", "_aws", "function_arn"))

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from aws_events import event
 from e2e.whole_stack import WholeStack
 from local.demo.progress import document_id
 from local.samples import Sample
 from textdrop.core.documents import Source
-from world import event
 
 BLANK = "blank page.png"
 UNHEARD = "never heard of/№ 1 + 2.png"

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import BinaryIO
 
 import schemas
 from fakes.faults import Fake, Faults, effect
@@ -168,6 +169,11 @@ class FakeResults(Fake):
         self._check(key)
         schemas.check_file(key, body)
         self._store.put(key, body, content_type=content_type)
+
+    def put_file(self, key: str, file: BinaryIO, content_type: str, in_time: Callable[[], None]) -> None:
+        body = file.read()
+        in_time()
+        self.put(key, body, content_type)
 
     @effect
     def get(self, key: str) -> bytes | None:

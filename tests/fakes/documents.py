@@ -89,9 +89,9 @@ class FakeDocuments(Fake):
         return left
 
     @effect
-    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
         index = self._index(kind) if self._held_index is None else self._held_index
-        found = [entry for entry in index if entry.kind is kind and entry.due_at <= until]
+        found = [entry for entry in index if entry.kind is kind and since <= entry.due_at <= until]
         return sorted(found, key=lambda entry: entry.due_at)[:limit]
 
     @effect
@@ -152,8 +152,14 @@ class FakeNewest(Fake):
     def raise_to(self, source: Source, newest: Newest) -> Newest:
         stored = self.rows.get(key_id(source))
         if stored is None or stored.order < newest.order:
-            stored = self.rows[key_id(source)] = newest
+            has_tables = stored is not None and stored.has_tables
+            stored = self.rows[key_id(source)] = replace(newest, has_tables=has_tables)
         return stored
+
+    @effect
+    def expect_tables(self, source: Source) -> None:
+        if stored := self.rows.get(key_id(source)):
+            self.rows[key_id(source)] = replace(stored, has_tables=True)
 
     @effect
     def read(self, source: Source) -> Newest | None:

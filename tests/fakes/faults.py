@@ -103,10 +103,20 @@ class Fake:
 P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Fake)
+EFFECTS: list[tuple[str, str]] = []
+"""The class and the method of every effect there is."""
+
+
+def every_call() -> list[str]:
+    """The names of all calls that can fail, as `Faults` is asked with them."""
+    ports = {fake.__name__: fake.port for fake in Fake.__subclasses__()}
+    return sorted(f"{ports[owner]}.{name}" for owner, name in EFFECTS if owner in ports)
 
 
 def effect(method: Callable[Concatenate[F, P], T]) -> Callable[Concatenate[F, P], T]:
     """Makes a fake's method one atomic call that can fail before or after its effect, or lose its answer."""
+
+    EFFECTS.append((method.__qualname__.partition(".")[0], method.__name__))
 
     @wraps(method)
     def call(self: F, /, *arguments: P.args, **named: P.kwargs) -> T:

@@ -63,6 +63,20 @@ class FakeResumeQueue(Fake):
             self._on_send(resume)
 
 
+class FakeRenderFunction(Fake):
+    """`asked` are the documents that were handed over and not taken up yet, in order."""
+
+    port = "render_function"
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self.asked: list[Resume] = []
+
+    @effect
+    def invoke(self, resume: Resume) -> None:
+        self.asked.append(resume)
+
+
 class FakePoller(Fake):
     """`invoked` counts the ticks asked for; `on_invoke`, if given, is called for each."""
 

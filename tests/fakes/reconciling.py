@@ -57,7 +57,10 @@ class FakeUploadListing(Fake):
 
 
 class FakeUploadsQueue(Fake):
-    """`sent` are the bodies in the queue, in order; `on_send`, if given, is called with each."""
+    """`sent` are the bodies in the queue, in order; `on_send`, if given, is called with each.
+
+    Each message is a call of its own: after a failure some of them are in the queue.
+    """
 
     port = "queue"
 
@@ -66,24 +69,28 @@ class FakeUploadsQueue(Fake):
         self.sent: list[str] = []
         self._on_send = on_send
 
-    @effect
     def send(self, bodies: Sequence[str]) -> None:
         for body in bodies:
-            self.sent.append(body)
-            if self._on_send is not None:
-                self._on_send(body)
+            self.send_one(body)
+
+    @effect
+    def send_one(self, body: str) -> None:
+        """One of the messages is in the queue."""
+        self.sent.append(body)
+        if self._on_send is not None:
+            self._on_send(body)
 
 
 class FakeDeadLetters(Fake):
     """`letters` are what is in the dead letter queue, `redriven` what went back, both in order.
 
-    `on_redrive`, if given, is called with each body that goes back.
+    `on_redrive`, if given, is called with each that goes back.
     """
 
     port = "dead_letters"
 
     def __init__(
-        self, clock: Clock, faults: Faults | None = None, on_redrive: Callable[[str], None] | None = None
+        self, clock: Clock, faults: Faults | None = None, on_redrive: Callable[[DeadLetter], None] | None = None
     ) -> None:
         super().__init__(faults)
         self.letters: list[DeadLetter] = []
@@ -114,7 +121,7 @@ class FakeDeadLetters(Fake):
     def redrive(self, letter: DeadLetter) -> None:
         self.redriven.append(letter)
         if self._on_redrive is not None:
-            self._on_redrive(letter.body)
+            self._on_redrive(letter)
 
     @effect
     def delete(self, letter: DeadLetter) -> None:

@@ -163,7 +163,7 @@ class Stage:
         watched = Watched()
         world = World(clock=self.clock, faults=watched)
         world.submit_ports = replace(world.submit_ports, ocr=ocr)
-        world.poll_ports = replace(world.poll_ports, ocr=ocr)
+        world.poll_ports = replace(world.poll_ports, ocr=ocr, read_page=ocr.read_page)
         early: set[str] = set()
 
         def check() -> None:

@@ -49,6 +49,35 @@ def test_every_request_is_counted(service: Caller) -> None:
     assert service.admin("stats").json() == service.server.stats()
 
 
+def test_operations_tell_when_they_were_accepted_and_when_they_can_be_read(service: Caller) -> None:
+    accepted_at = service.clock.now
+    operation_id = service.submit().json()["id"]
+    service.clock.now += 1
+    [told] = service.admin("operations").json()["operations"]
+    assert told == {
+        "id": operation_id,
+        "sha256": SHA256,
+        "accepted_at": accepted_at,
+        "readable_at": accepted_at + SECONDS,
+        "read_at": None,
+    }
+    service.clock.now = told["readable_at"] - 0.001
+    assert service.result(operation_id).status_code == 404
+    assert service.server.operations() == [told]
+    service.clock.now = told["readable_at"] + 2
+    assert service.result(operation_id).status_code == 200
+    service.clock.now += 3
+    assert service.result(operation_id).status_code == 200
+    assert service.server.operations() == [{**told, "read_at": told["readable_at"] + 2}]
+
+
+def test_a_result_that_comes_late_is_told_so(service: Caller) -> None:
+    service.server.add_fault(kind="late_result", rate=1, seconds=5)
+    service.submit()
+    [told] = service.server.operations()
+    assert told["readable_at"] - told["accepted_at"] == SECONDS + 5
+
+
 def test_bad_input_is_a_400_counted_by_reason(service: Caller) -> None:
     answers = [service.submit(b""), service.submit(mimeType="image/tiff"), service.submit(model="pages")]
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(400, 3)] * 3
@@ -135,6 +164,14 @@ def test_reset_empties_everything(service: Caller) -> None:
     assert service.server.stats()["submits"] == {"asked": 0, "accepted": 0, "by_sha256": {}}
     assert service.status(operation_id).status_code == 404
     assert service.submit().status_code == 200
+
+
+def test_calm_ends_faults_and_nothing_else(service: Caller) -> None:
+    service.server.add_fault(kind="5xx", rate=1)
+    assert service.submit().status_code == 503
+    assert service.admin("calm", {}).status_code == 200
+    assert service.submit().status_code == 200
+    assert service.server.stats()["submits"]["asked"] == 2
 
 
 def test_the_kinds_of_faults_are_told_with_their_parameters(service: Caller) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,8 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from local import certificate
+from local.ocr import server
 from local.ocr.__main__ import API_KEYS_VARIABLE, parse, write_port
 from local.ocr.fault_table import as_markdown
+from local.ocr.settings import DEFAULT_API_KEY, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +41,22 @@ def test_a_process_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         assert time.monotonic() - began < 3
         assert "stopped" in process.stderr.read()
     assert not port_file.exists()
+
+
+def test_it_serves_over_tls(tmp_path: Path) -> None:
+    public, both = tmp_path / "server.crt", tmp_path / "server.pem"
+    certificate.write(public, both)
+    both.write_bytes(both.read_bytes() + public.read_bytes())
+    running = server.start(Settings(engine="table", certificate=both))
+    try:
+        # A client that says nothing keeps nobody waiting.
+        with socket.create_connection(("127.0.0.1", running.port)), requests.Session() as session:
+            assert running.url == f"https://127.0.0.1:{running.port}"
+            headers = {"Authorization": f"Api-Key {DEFAULT_API_KEY}"}
+            asked = session.get(f"{running.url}/operations/x", headers=headers, timeout=10, verify=str(public))
+            assert asked.status_code == 404
+    finally:
+        running.stop()
 
 
 def test_what_keeps_it_from_starting_is_said(tmp_path: Path) -> None:

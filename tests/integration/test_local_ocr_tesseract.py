@@ -8,10 +8,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import font_roboto
 import pytest
 import requests
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from local.accuracy import character_error_rate
 from local.ocr import server
@@ -21,7 +23,7 @@ from local.ocr.settings import Settings
 from local.ocr.submission import PNG, Submission
 from local.ocr.tessdata import DEFAULT_FOLDER
 from local.ocr.tesseract import TesseractEngine
-from local.samples import write_samples
+from local.samples import Sample, write_samples
 
 HEADERS = {"Authorization": "Api-Key local-test-key"}
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".pdf": "application/pdf"}
@@ -52,9 +54,12 @@ def blank_page() -> bytes:
     return file.getvalue()
 
 
-def recognised(session: requests.Session, url: str, content: bytes, mime_type: str) -> requests.Response:
+def recognised(
+    session: requests.Session, url: str, content: bytes, mime_type: str, model: str = "page"
+) -> requests.Response:
     """What getRecognition answers once the operation is done."""
-    body = {"content": base64.b64encode(content).decode(), "mimeType": mime_type, "languageCodes": ["ru", "en"]}
+    encoded = base64.b64encode(content).decode()
+    body = {"content": encoded, "mimeType": mime_type, "languageCodes": ["ru", "en"], "model": model}
     submitted = session.post(f"{url}/ocr/v1/recognizeTextAsync", json=body, headers=HEADERS, timeout=10)
     assert submitted.status_code == 200
     operation_id = submitted.json()["id"]
@@ -77,6 +82,74 @@ def test_reads_the_sample_documents(running: server.OcrServer, tmp_path: Path) -
             assert bool(annotation["blocks"]) == bool(sample.text)
 
 
+@pytest.fixture(scope="module")
+def price_list(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    [sample] = [sample for sample in write_samples(tmp_path_factory.mktemp("samples")) if sample.table]
+    return sample
+
+
+def table_of(annotation: dict[str, Any]) -> list[list[str]]:
+    """The texts of the only table's cells, none of which spans others."""
+    [table] = annotation["tables"]
+    places = {(int(cell["rowIndex"]), int(cell["columnIndex"])): cell["text"] for cell in table["cells"]}
+    rows, columns = range(int(table["rowCount"])), range(int(table["columnCount"]))
+    assert len(places) == len(table["cells"]) == len(rows) * len(columns)
+    return [[places[row, column] for column in columns] for row in rows]
+
+
+@pytest.mark.parametrize("turn", [None, Image.Transpose.ROTATE_90])
+def test_the_model_table_gives_the_cells_of_a_ruled_table_and_their_texts_in_blocks(
+    running: server.OcrServer, price_list: Sample, turn: Image.Transpose | None
+) -> None:
+    with Image.open(price_list.path) as image:
+        page = io.BytesIO()
+        (image if turn is None else image.transpose(turn)).save(page, "PNG")
+    with requests.Session() as session:
+        answer = recognised(session, running.url, page.getvalue(), PNG, "table")
+    annotation = answer.json()["result"]["textAnnotation"]
+    found = table_of(annotation)
+    assert [len(row) for row in found] == [4] * 6
+    texts, true = [text for row in found for text in row], [text for row in price_list.table for text in row]
+    right = sum(one == other for one, other in zip(texts, true, strict=True))
+    assert right >= 0.98 * len(true), found
+    blocks = ["\n".join(line["text"] for line in block["lines"]) for block in annotation["blocks"]]
+    assert blocks[-24:] == texts
+    assert character_error_rate(price_list.text, annotation["fullText"]) < 0.02
+    for cell in annotation["tables"][0]["cells"]:
+        [segment] = cell["textSegments"]
+        start = int(segment["startIndex"])
+        assert annotation["fullText"][start : start + int(segment["length"])] == cell["text"]
+
+
+def test_other_models_give_no_tables(running: server.OcrServer, price_list: Sample) -> None:
+    with requests.Session() as session:
+        answer = recognised(session, running.url, price_list.path.read_bytes(), PNG)
+    assert answer.json()["result"]["textAnnotation"]["tables"] == []
+
+
+def test_cells_that_the_first_look_passes_over_are_read_by_themselves(running: server.OcrServer) -> None:
+    image = Image.new("L", (1240, 700), 255)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.truetype(font_roboto.Roboto, 29)
+    rows = [["1", "", "2", "7"], ["", "5", "", "4"], ["3", "8", "9", ""]]
+    for row, texts in enumerate(rows):
+        for column, text in enumerate(texts):
+            left, top = 120 + 250 * column, 200 + 60 * row
+            draw.rectangle((left, top, left + 250, top + 60), outline=20, width=2)
+            draw.text((left + 12, top + 12), text, fill=20, font=font)
+    page = io.BytesIO()
+    image.save(page, "PNG")
+    with requests.Session() as session:
+        first, again = (
+            recognised(session, running.url, page.getvalue(), PNG, model).json()["result"]["textAnnotation"]
+            for model in ("page", "table")
+        )
+    assert len(first["fullText"].split()) < 9
+    assert table_of(again) == rows
+    for cell, text in zip(again["tables"][0]["cells"], (text for row in rows for text in row), strict=True):
+        assert bool(cell["textSegments"]) == bool(text)
+
+
 def test_a_document_that_cannot_be_read_ends_its_own_operation_alone(running: server.OcrServer) -> None:
     with requests.Session() as session:
         failed = recognised(session, running.url, blank_page()[:60], PNG)
@@ -90,7 +163,7 @@ def test_the_engine_says_what_it_has_loaded(running: server.OcrServer) -> None:
 
 
 def test_a_page_on_which_the_engine_breaks_down_does_not_end_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(_reader: Reader, _image: Image.Image) -> None:
+    def break_down(_reader: Reader, _image: Image.Image, *, tables: bool) -> None:
         raise RuntimeError("text of the page")
 
     outcomes: queue.Queue[Outcome] = queue.Queue()

@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image
 
+from aws_events import event
 from contract.moto_aws import REGION, MotoBucket, make_table
 from lambda_runtime.aws_over_http import AwsOverHttp
 from local import deployment
@@ -27,7 +28,6 @@ from textdrop.adapters.aws.items import TICK_KEY
 from textdrop.core.documents import Document, Operation, Resume, Source
 from textdrop.core.events import resume_body
 from textdrop.core.identity import document_id
-from world import event
 
 SERVICES = ("dynamodb", "iam", "lambda", "s3", "secretsmanager", "sns", "sqs")
 STACK = "textdrop"

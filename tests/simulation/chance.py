@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from simulation.aims import plan
 from simulation.script import OCR_ANSWERS, WAITS_SECONDS, Act, Mishap, Script, View
 
 # Some histories have most of their mishaps at a few calls, so that rare races are met.
@@ -17,9 +18,12 @@ FOCUSES = (
     "documents.write",
     "documents.write_operation",
     "documents.finish_page",
+    "documents.",
+    "sources.",
     "ocr.submit",
     "ocr.result",
     "quota.",
+    "pause.",
     "tick.",
 )
 FOCUS_RATE = 0.3
@@ -39,6 +43,7 @@ KINDS = (
     ("hold",),
     ("kill",),
     ("kill", "hold"),
+    ("kill", "hold", "store", "lost"),
     ("kill", "hold", "store", "index", "lost", "clock"),
     ("kill", "hold", "store", "index", "lost", "clock"),
 )
@@ -56,7 +61,8 @@ class Chance:
         self._rate = self._random.choice((0.0, 0.01, 0.03, 0.06))
         self._focus: str | tuple[str, ...] = self._random.choice(FOCUSES)
         self._kinds = self._random.choice(KINDS)
-        style = self._random.random()
+        self._plan = plan(seed, self._random)
+        style = self._random.random() if self._plan is None else 0.5
         self._taken_over, self._rivals = style < 0.15, style > 0.7
         self._hold_picks = LONG_PICKS if self._taken_over else SHORT_PICKS if self._rivals else ()
         self._holds_left = self._random.choice((1, 1, 4)) if self._rivals else 2
@@ -65,16 +71,27 @@ class Chance:
             self._focus = self._random.choice(TAKEN_OVER if self._taken_over else PUBLISHING)
             self._kinds = ("hold",)
         self._forbids = self._random.random() < 0.1
-        self._forbidding = False
+        self._forbidding, self._ocr_rate = False, 0.0
         self._weather()
+        if self._plan is not None:
+            # What is aimed at comes first.
+            self._rate, self._focus = self._random.choice((0.0, 0.0, self._rate)), "-"
+            self._ocr_rate = self._random.choice((0.0, 0.0, 0.0, self._ocr_rate))
+            if self._plan.alone:
+                self._rate, self._ocr_rate, self._forbidding = 0.0, 0.0, False
         self._left = self._calls_until_next()
+        self._armed: tuple[str, str] | None = None
 
     def script(self) -> Script:
         """All that was chosen."""
         return Script(self._seed, tuple(self._acts), tuple(self._mishaps))
 
     def acts(self, view: View) -> Iterator[Act]:
-        yield self._act("upload")
+        if self._plan is not None:
+            for name, picks in self._plan.steps:
+                yield self._act(name, *picks)
+        else:
+            yield self._act("upload")
         if self._rivals:
             for name in (
                 "wait",
@@ -97,18 +114,20 @@ class Chance:
             if self._random.random() < (0.8 if held and self._taken_over else 0.4 if held else 0.2):
                 # A lease passes and others take over, as the schedule and the queue would let them.
                 yield self._act("wait", self._random.choice((2, 3, 3, 5, 5, 6)))
-                for name in ("poll", "submit", "poll")[: self._random.randrange(1, 4)]:
+                for name in ("poll", "submit", "render", "poll")[: self._random.randrange(1, 5)]:
                     yield self._act(name)
                 continue
-            often = ["submit", "poll"] * 6 + ["go_on"] * (10 if held else 0)
+            often = ["submit", "poll"] * 6 + ["go_on"] * (10 if held else 0) + ["render"] * (6 if view.asked() else 0)
             seldom = ["upload", "upload", "repeat", "repeat", "deliver", "deliver", "index", "configure"]
+            seldom += ["reconcile", "message"]
             rarely = ["forget"] if self._random.random() < 0.3 else []
             yield self._act(self._random.choice(often + seldom + rarely))
             if self._random.random() < 0.35:
                 yield self._act("wait", self._random.randrange(len(WAITS_SECONDS) - (self._random.random() < 0.9)))
 
     def mishap(self, act: int, nth: int, call: str, when: str) -> Mishap | None:
-        chosen = self._chosen(call, when)
+        chosen = self._plan.hit(call, when, self._random) if self._plan is not None else None
+        chosen = chosen or self._chosen(call, when)
         if chosen is None:
             return None
         mishap = Mishap(act, nth, call, when, *chosen)
@@ -116,7 +135,7 @@ class Chance:
         return mishap
 
     def _act(self, name: str, *first: int) -> Act:
-        picks = (*first, *(self._random.randrange(PICKS) for _ in range(0 if first else 6)))
+        picks = (*first, *(self._random.randrange(PICKS) for _ in range(6 - len(first))))
         self._acts.append(Act(len(self._acts) + 1, name, picks))
         return self._acts[-1]
 
@@ -134,20 +153,32 @@ class Chance:
         if answers is not None and self._ocr_rate and self._random.random() < self._ocr_rate:
             pick = self._ocr_pick if self._ocr_pick is not None else self._random.randrange(PICKS)
             return "ocr", pick % len(answers)
+        if when == "held":
+            return None
         if self._forbidding and when == "before" and call.startswith("sources."):
             return "forbidden", 0
         if when == "before":
             self._left -= 1
+            self._arm(call)
+        if self._armed is None or self._armed[1] != when:
+            return None
+        kind, self._armed = self._armed[0], None
+        return kind, self._random.choice(self._hold_picks or range(PICKS))
+
+    def _arm(self, call: str) -> None:
+        """Chooses whether something goes wrong at the call that begins, and when: before its effect, after it, or to
+        its answer."""
+        self._armed = None
         focused = call.startswith(self._focus) and self._random.random() < FOCUS_RATE
         if self._left >= 0 and not focused:
-            return None
+            return
         kind = self._random.choice(self._kinds)
-        if (kind == "lost") != (when == "lost") or (kind in ("store", "lost") and call.startswith("ocr.")):
-            return None
+        if kind in ("store", "lost") and call.startswith("ocr."):
+            return
+        self._armed = kind, "lost" if kind == "lost" else self._random.choice(("before", "before", "after"))
         if self._left < 0:
             self._left = self._calls_until_next()
         if self._hold_picks and focused:
             # The others are to get through.
             self._holds_left -= 1
             self._focus = self._focus if self._holds_left else "-"
-        return kind, self._random.choice(self._hold_picks or range(PICKS))

@@ -1,4 +1,4 @@
-"""What histories reached: rules of the state table, states and transitions, acts and mishaps."""
+"""What histories reached: rules of the state table, states and transitions, acts, and what went wrong at each call."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fakes.faults import every_call
 from simulation.history import History
 from textdrop.core import states
 
@@ -16,6 +17,7 @@ UNREACHABLE = {
     "upload_repeated": "an upload is decided on without its row: the conditional put finds the row that is there",
     "taken_late": _ROW_AS_READ,
     "looked_late": _ROW_AS_READ,
+    "rendering_taken_late": "a message names the rev at which its document was to be rendered; any other is stale",
     "pages_unsent": "the guard is set when every page has an id or is final, which no page ceases to be",
     "recognised_late": _ANSWER_ONCE,
     "unreadable_late": _ANSWER_ONCE,
@@ -24,6 +26,11 @@ UNREACHABLE = {
     "ask_failed_late": _ANSWER_ONCE,
 }
 """Rules that are there so that every row has an answer, though no use case can come to them; and why."""
+
+UNCALLED = {"tick.read": "a tick takes the row and submit wakes it, which both tell them how it is; only tests look"}
+"""Calls that no use case of the histories makes; and why."""
+MISHAPS = ("store before", "store after", "kill before", "kill after", "hold", "lost")
+"""What every call is to meet: a failure, a death and a stall of its worker, and an answer that is lost."""
 
 
 @contextmanager
@@ -53,10 +60,15 @@ def of(history: History) -> Counter[str]:
     """What this history met, and how its documents ended."""
     counts = Counter(history.counts)
     counts["histories"] += 1
-    counts["threads" if history.threads else "no threads"] += 1
-    counts["bucket with versions" if history.versioned else "bucket without versions"] += 1
+    counts["threads" if history.stack.threads else "no threads"] += 1
+    counts["bucket with versions" if history.stack.versioned else "bucket without versions"] += 1
     for row in history.world.documents.rows.values():
         counts[f"outcome {row.outcome}" + (f": {row.problem.reason}" if row.problem else "")] += 1
+        for rendering in row.renderings:
+            counts[f"rendering {rendering.output} " + ("made" if rendering.files else "missing")] += 1
+    counts["message redriven"] += len(history.world.dead_letters.redriven)
+    counts["message kept as dead letter"] += len(history.world.dead_letters.letters)
+    counts["message of reconcile"] += len(history.world.uploads_queue.sent)
     for operation in history.world.documents.operations.values():
         if operation.problem is not None:
             counts[f"page failed: {operation.problem.reason}"] += 1
@@ -66,6 +78,24 @@ def of(history: History) -> Counter[str]:
 def rare_rules(counts: Counter[str], least: int) -> list[str]:
     """The ids of the rules that came less than so often."""
     return [rule.id for rule in states.RULES if counts[f"rule {rule.id}"] < least]
+
+
+def unmet(counts: Counter[str]) -> list[str]:
+    """What some call never met, of `MISHAPS`, each as "kind call"."""
+    calls = [call for call in every_call() if call not in UNCALLED]
+    both = [(kind, call) for call in calls for kind in MISHAPS if can_meet(kind, call)]
+    return [f"{kind} {call}" for kind, call in both if not met(counts, kind, call)]
+
+
+def met(counts: Counter[str], kind: str, call: str) -> int:
+    """How often a call met it."""
+    moments = [kind.partition(" ")[2]] if " " in kind else ["before", "after", "lost"]
+    return sum(counts[f"{kind.partition(' ')[0]} {call} {when}"] for when in moments)
+
+
+def can_meet(kind: str, call: str) -> bool:
+    """Whether there is such a mishap: the OCR service fails in ways of its own, which are counted as its answers."""
+    return not (call.startswith("ocr.") and kind.startswith(("store", "lost")))
 
 
 def report(counts: Counter[str]) -> list[str]:
@@ -79,7 +109,13 @@ def report(counts: Counter[str]) -> list[str]:
         if name.split()[0] in ("kill", "hold", "store", "forbidden", "lost", "index", "clock"):
             kinds[f"{name.split()[0]} {name.split()[-1]}"] += count
     lines += [f"  {count:>10,}  {kind}" for kind, count in sorted(kinds.items())]
-    lines += [f"  {counts[name]:>10,}  {name}" for name in ("event lost", "went on")]
+    lines += [f"  {counts['went on']:>10,}  went on after a hold"]
+    lines += ["", "mishaps, by call" + " " * 12 + "".join(f"{kind:>13}" for kind in MISHAPS)]
+    for call in every_call():
+        lines.append(f"  {call:<26}" + "".join(f"{met(counts, kind, call):>13,}" for kind in MISHAPS))
+    _table(lines, "events of uploads", counts, "event ")
+    _table(lines, "renderings", counts, "rendering ")
+    _table(lines, "messages", counts, "message ")
     _table(lines, "transitions of documents", counts, "document ")
     _table(lines, "transitions of operations", counts, "operation ")
     _table(lines, "outcomes", counts, "outcome ")

@@ -33,6 +33,24 @@ class Mistake:
 
 MISTAKES = (
     Mistake(
+        "the files of an older upload's tables stay",
+        "usecases.deliver",
+        "*(_tables(ports, source.key) if newest.has_tables else ())",
+        "",
+    ),
+    Mistake(
+        "an output that was made is forgotten at the next",
+        "core.document_rules",
+        "renderings=(*row.renderings, seen.rendering)",
+        "renderings=(seen.rendering,)",
+    ),
+    Mistake(
+        "a document is rendered for ever, whoever dies of it",
+        "core.document_rules",
+        "return row.attempts >= policy.render_attempts or now > (row.outcome_at or now) + policy.render_seconds",
+        "return False",
+    ),
+    Mistake(
         "no lease: a delivery is taken though it is held",
         "core.document_rules",
         "row.state is _DELIVERING and (row.due_at or 0.0) > now,",
@@ -205,6 +223,48 @@ MISTAKES = (
         "usecases.time_left",
         "if ports.clock.now() + ports.results.total_seconds > deadline:",
         "if False:",
+    ),
+    Mistake(
+        "reconcile writes its mark before it sends what it found",
+        "usecases.reconcile",
+        "            sent = _send_lost(ports, listed, since, current)\n            found += sent\n"
+        "            after = reconciling.advanced(current, listed, sent, ports.clock.now())\n"
+        "            if not ports.progress.write(current, after):\n"
+        '                return "overtaken"\n',
+        "            after = reconciling.advanced(current, listed, 0, ports.clock.now())\n"
+        "            if not ports.progress.write(current, after):\n"
+        '                return "overtaken"\n'
+        "            found += _send_lost(ports, listed, since, current)\n",
+    ),
+    Mistake(
+        "reconcile takes uploads from before the table",
+        "core.reconciling",
+        "if int(since) <= source.last_modified <= until}",
+        "if source.last_modified <= until}",
+    ),
+    Mistake(
+        "a dead letter goes back without being counted",
+        "core.reconciling",
+        "redriven=letter.redriven + 1,",
+        "redriven=letter.redriven,",
+    ),
+    Mistake(
+        "a dead letter is deleted before it goes back",
+        "usecases.redrive",
+        "        ports.dead_letters.redrive(again)\n        ports.dead_letters.delete(letter)\n",
+        "        ports.dead_letters.delete(letter)\n        ports.dead_letters.redrive(again)\n",
+    ),
+    Mistake(
+        "messages that failed are not given back",
+        "usecases.accept",
+        "for message_id in failed]}",
+        "for message_id in ()]}",
+    ),
+    Mistake(
+        "a plus sign in an event's key is not read as a space",
+        "core.events",
+        'key = unquote_plus(_text(seen["key"]), errors="strict")',
+        'key = unquote_plus(_text(seen["key"]).replace("+", "%2B"), errors="strict")',
     ),
 )
 

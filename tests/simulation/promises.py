@@ -7,16 +7,20 @@ from itertools import groupby
 from typing import Any
 
 from fakes.ocr import synthetic_text
-from simulation.history import KEPT_SECONDS, POLICY, History, Upload
+from simulation.deliveries import told_of
+from simulation.history import History
 from simulation.script import SKEW_SECONDS
+from simulation.stack import KEPT_SECONDS, POLICY, Upload
 from textdrop.core import identity, keys
-from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output
 from textdrop.core.errors import Reason
 
 DIED = ("go_died", "delivery_died", "step_died")
 MARGIN_SECONDS = 1.0
+WRITES = tuple(f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation"))
 KILLERS = ("killer", "pages:4,deadly:2")
-GOOD = ("page", "pages:3", "pages:9")
+UNRENDERED = {"mortal": "broke off", "unrenderable": "cannot be written anew", "clumsy": "failed 2 times"}
+GOOD = ("page", "pages:3", "pages:9", *UNRENDERED)
 REASONS = {
     "damaged": Reason.DAMAGED,
     "pages:4,bad:2": Reason.DAMAGED,
@@ -28,8 +32,10 @@ REASONS = {
 
 def watch(history: History, call: str) -> None:
     """What must hold at every moment."""
-    if call.startswith("documents.") and call not in ("documents.due", "documents.read", "documents.read_operation"):
+    if call in WRITES:
         check_due_times(history)
+    if call == "progress.write":
+        check_pass(history)
     if call == "notices.publish":
         check_notice(history, json.loads(history.world.notices.published[-1].body))
 
@@ -46,20 +52,45 @@ def check_due_times(history: History) -> None:
 
 def check_notice(history: History, notice: dict[str, Any]) -> None:
     """G5: a result is stored before its notice, and the outcome that it tells stays."""
-    for suffix in keys.suffixes(Outcome(notice["outcome"])):
-        assert history.world.file(keys.own(notice["document"], suffix)) is not None, f"G5: no {suffix}: {notice}"
+    row = history.world.documents.rows[notice["document"]]
+    assert str(row.outcome) == notice["outcome"], f"G5: {notice} of {row}"
+    own = own_files(history, row)
+    assert None not in own.values(), f"G5: {[suffix for suffix, body in own.items() if body is None]} missing: {notice}"
+    assert notice["warnings"] == [warning for made in row.renderings for warning in made.warnings], f"G5: {notice}"
+
+
+def check_pass(history: History) -> None:
+    """G1: once reconcile has been through the bucket, each upload of its time that is there has a row or a message."""
+    row = history.world.progress.row
+    if row.ended_at:
+        until = row.began_at - row.older_than_seconds - MARGIN_SECONDS
+        asked = [upload.document.id for upload in history.uploads if upload.source.event_at <= until]
+        rows = history.world.documents.rows
+        missing = {document for document in asked if document not in rows and not history.marked[document]}
+        if missing:
+            missing -= history.deliveries.documents()
+        assert not missing, f"G1: a look through the whole bucket left out {missing}"
 
 
 def check(history: History) -> None:
     """All that must hold once everything has come to its end."""
     rows = history.world.documents.rows
-    assert set(rows) == {upload.document.id for upload in history.uploads}, "G1: one document an upload"
+    uploaded = {upload.document.id for upload in history.uploads}
+    assert set(rows) <= uploaded, "G1: a document that nobody uploaded, or from before the table"
+    missing = uploaded - set(rows)
+    # Who deletes or writes over an upload that no event told of leaves nothing to be found.
+    unheard = {document for document in missing if history.marked[document] and document not in history.heard}
+    assert missing - unheard <= history.deliveries.documents(), "G1: one document an upload"
+    check_letters(history)
     for upload in history.uploads:
+        if upload.document.id in missing:
+            continue
         row = rows[upload.document.id]
         operations = operations_of(history, row)
         assert (row.state, row.due_at, row.attempts) == (DocumentState.FINAL, None, 0), f"G1: {row}"
         check_outcome(history, upload, row, operations)
         check_text(history, upload, row, operations)
+        check_outputs(history, upload, row)
         check_names(history, row)
         check_paid(history, upload, row, operations)
         ids = [notice["id"] for notice in history.world.notices_of(row)]
@@ -72,6 +103,17 @@ def check(history: History) -> None:
     unknowns = sum(operation.unknowns for operation in history.world.documents.operations.values())
     assert unknowns <= lost, f"G2: {unknowns} unknown, {lost} crashes and lost answers"
     check_quota(history)
+
+
+def check_letters(history: History) -> None:
+    """G1: what is left among the dead letters went back as often as it may, and stays where it can be seen."""
+    assert not history.deliveries.out, f"G1: {history.deliveries.out} neither deleted nor back"
+    for letter in history.world.dead_letters.letters:
+        assert letter.redriven == POLICY.max_redrives, f"G1: {letter} stays"
+        assert len(letter.former_ids) == letter.redriven, f"G1: {letter} does not tell where it was"
+    left = {letter.body for letter in history.world.dead_letters.letters}
+    unreadable = {message.body for message in history.seen if told_of(message.body) is None}
+    assert unreadable <= left, "G1: a message that cannot be read is not among the dead letters"
 
 
 def check_again(history: History, paid: int, told: int) -> None:
@@ -150,7 +192,7 @@ def was_unavailable(history: History, operation: Operation) -> bool:
 def check_text(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
     """G3: every document keeps its own files, which say what its row says, and hold each page's own text."""
     own = own_files(history, row)
-    told = json.loads(list(own.values())[-1] or b"{}")
+    told = json.loads(own[keys.JSON if keys.JSON in own else keys.ERROR] or b"{}")
     assert (told.get("id"), told.get("outcome")) == (row.id, str(row.outcome)), f"G3: {told} for {row}"
     if keys.TEXT not in own:
         assert told.get("reason") == (row.problem.reason if row.problem else None), f"G3: {told} for {row}"
@@ -166,18 +208,64 @@ def check_text(history: History, upload: Upload, row: Document, operations: list
     assert pages == list(enumerate(recognised, start=1)), f"G3: not the pages of {row}"
 
 
+def check_outputs(history: History, upload: Upload, row: Document) -> None:
+    """G1, G6: what was asked for is there, or a warning says why not, which what happened can explain."""
+    assert row.to_render == (), f"G1: {row.to_render} neither made nor missing: {row}"
+    asked = row.options.outputs if row.options is not None else ()
+    ended = [rendering.output for rendering in row.renderings]
+    assert len(set(ended)) == len(ended), f"G1: {row.renderings}"
+    assert set(ended) <= set(asked), f"G1: {row.renderings} for {asked}"
+    troubles = sum(history.marked[kind] for kind in ("kill", "hold", "store"))
+    for rendering in row.renderings:
+        assert bool(rendering.files) != bool(rendering.warnings), f"G1: {rendering}"
+        for warning in rendering.warnings:
+            explained = troubles > 0 or history.marked[row.id] > 0 or history.marked["forbidden"] > 0
+            waited = history.given_up_at.get(row.id, 0.0) - (row.outcome_at or 0.0)
+            explained |= "in time" in warning and waited > POLICY.render_seconds - MARGIN_SECONDS
+            explained |= rendering.output is Output.SEARCHABLE_PDF and UNRENDERED.get(upload.name, "-") in warning
+            assert explained, f"G6: {warning} for {upload.name}"
+    searchable = own_files(history, row).get(keys.SEARCHABLE_PDF)
+    assert searchable is None or searchable.startswith(upload.body + b" with "), f"G3: not of {row}"
+
+
 def check_names(history: History, row: Document) -> None:
     """G3: the newest upload of a key has its names, alone."""
-    if history.uploads_of[row.source.key][-1].document.id == row.id:
-        published = {suffix: history.world.file(row.source.key + suffix) for suffix in keys.SUFFIXES}
-        there = {suffix: body for suffix, body in published.items() if body is not None}
-        assert there == own_files(history, row), f"G3: {list(there)} are published, not those of {row}"
+    suffixes = (*keys.SUFFIXES, *keys.tables_of(history.world.results.keys(), row.source.key))
+    published = {suffix: history.world.file(row.source.key + suffix) for suffix in suffixes}
+    there = {suffix: body for suffix, body in published.items() if body is not None}
+    if not keys.can_be_published(row.source.key):
+        assert not there, f"G3: {list(there)} are published under a name that is too long"
+    elif row in (newest := newest_of(history, row.source.key)):
+        shown = [own_files(history, one) for one in newest]
+        assert there in shown, f"G3: {list(there)} are published, not those of {row}"
+
+
+def newest_of(history: History, key: str) -> list[Document]:
+    """The document of the newest upload of a key that has one. Of one second, those with an event are the newer ones: a
+    listing knows nothing finer, so of several without one, where there are no versions, it may be any (decision 0008).
+    """
+    rows = history.world.documents.rows
+    known = [rows[upload.document.id] for upload in history.uploads_of[key] if upload.document.id in rows]
+    place = {row.id: number for number, row in enumerate(known)}
+
+    def order(row: Document) -> tuple[int, bool, int]:
+        told = bool(row.source.sequencer)
+        return (
+            int(row.source.last_modified or row.source.event_at),
+            told,
+            place[row.id] if told or row.source.version_id else 0,
+        )
+
+    newest = max(map(order, known))
+    return [row for row in known if order(row) == newest]
 
 
 def own_files(history: History, row: Document) -> dict[str, bytes | None]:
     """The files of a document's outcome, by suffix."""
     assert row.outcome is not None, f"G1: {row}"
-    return {suffix: history.world.file(keys.own(row.id, suffix)) for suffix in keys.suffixes(row.outcome)}
+    tables = keys.tables_of(history.world.results.keys(), keys.base(row.id)) if keys.tables(row) else ()
+    assert len(tables) == keys.tables(row), f"G3: {tables} for {row}"
+    return {suffix: history.world.file(keys.own(row.id, suffix)) for suffix in (*keys.suffixes_of(row), *tables)}
 
 
 def check_paid(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:

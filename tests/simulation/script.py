@@ -26,7 +26,8 @@ class Act:
 class Mishap:
     """What goes wrong before or after the effect of one call: the `nth` of the invocation that act `act` began.
 
-    `when` "lost": the effect happens, its answer is lost, and the library repeats the call. `pick` is as an act's.
+    `when` "lost": the effect happens, its answer is lost, and the library repeats the call; "held": its worker goes on
+    that was held before the effect. `pick` is as an act's.
     """
 
     act: int
@@ -51,6 +52,9 @@ class View(Protocol):
 
     def held(self) -> int:
         """How many workers are held and could go on."""
+
+    def asked(self) -> int:
+        """How many documents were handed over to render, and not taken up."""
 
 
 class Author(Protocol):
@@ -102,8 +106,12 @@ UNASKED: tuple[Callable[[], Exception], ...] = (
 )
 OCR_ANSWERS = {
     ("ocr.submit", "before"): NOT_ACCEPTED,
+    ("ocr.submit", "held"): NOT_ACCEPTED,
     ("ocr.submit", "after"): PERHAPS_ACCEPTED,
     ("ocr.result", "before"): UNASKED,
+    ("ocr.result", "held"): UNASKED,
     ("ocr.status", "before"): UNASKED,
+    ("ocr.status", "held"): UNASKED,
 }
-"""Every answer of the service but a good one, by where it is met: after an effect, the service did what was asked."""
+"""Every answer of the service but a good one, by where it is met: before an effect, in its place when its worker
+had been held there, or after it: the service did what was asked."""

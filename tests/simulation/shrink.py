@@ -13,8 +13,9 @@ TRIES_MOST = 4_000
 
 
 def shrunk(broken: Broken) -> Broken:
-    """No act and no mishap of it can be left out without its promise being kept, and waits and holds are as short as
-    they can be. Always the same for the same history. What does not break when played again comes back as it was."""
+    """No act and no mishap of it can be left out without its promise being kept; waits and holds are as short as they
+    can be, and deaths where they do. Always the same for the same history. What does not break when played again comes
+    back as it was."""
     tries = 0
 
     def breaks(parts: Sequence[Part]) -> bool:
@@ -56,10 +57,15 @@ def _fewer(parts: list[Part], breaks: Callable[[Sequence[Part]], bool]) -> list[
 
 
 def _smaller_picks(parts: list[Part], breaks: Callable[[Sequence[Part]], bool]) -> list[Part]:
-    """Replaces each choice by the first there is, or by the next lower ones."""
+    """Replaces each choice by the first there is, or by the next lower ones; and a worker that is held by one that
+    dies, of whom no more is told."""
     for place, part in enumerate(parts):
         if isinstance(part, Mishap):
             if part.kind == "hold":
+                dead = replace(part, kind="kill", pick=0)
+                if breaks([*parts[:place], dead, *parts[place + 1 :]]):
+                    parts = [*parts[:place], dead, *parts[place + 1 :]]
+                    continue
                 for pick in range(part.pick % 8):
                     if breaks([*parts[:place], replace(part, pick=pick), *parts[place + 1 :]]):
                         parts = [*parts[:place], replace(part, pick=pick), *parts[place + 1 :]]

@@ -65,6 +65,16 @@ def long_way(faults: Faults) -> World:
     return world
 
 
+def rendered_way(faults: Faults) -> World:
+    """A document that asks for every output, over an older one of the same key that did too."""
+    world = World(faults=faults)
+    world.upload("book.pdf", b"pages:3", {"ocr-outputs": "markdown tables searchable-pdf"})
+    world.clock.advance(5.0)
+    world.upload("book.pdf", b"pages:2", {"ocr-outputs": "searchable-pdf tables"})
+    world.run()
+    return world
+
+
 def calls_of(way: Callable[[Faults], World]) -> Iterator[tuple[int, str]]:
     faults = Faults()
     way(faults)
@@ -73,6 +83,7 @@ def calls_of(way: Callable[[Faults], World]) -> Iterator[tuple[int, str]]:
 
 CALLS = list(calls_of(one_way))
 LONG_CALLS = list(calls_of(long_way))
+RENDERED_CALLS = list(calls_of(rendered_way))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -122,6 +133,27 @@ def test_the_promises_hold_for_a_long_document_whatever_call_fails(
     assert [page["number"] for page in result["pages"] if page["text"]] == [1, 3, 4]
     texts = [page["text"] and page["text"] + "\n" for page in result["pages"]]
     assert (world.file("book.pdf.txt") or b"").decode().split("\f") == texts
+    check_notices(world)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("error", [killed, unavailable])
+@pytest.mark.parametrize(("nth", "call"), RENDERED_CALLS, ids=[f"{nth}-{call}" for nth, call in RENDERED_CALLS])
+def test_the_promises_hold_for_rendered_documents_whatever_call_fails(
+    nth: int, call: str, error: Callable[[], BaseException], when: str
+) -> None:
+    if call.startswith("ocr.") and error is unavailable:
+        error = killed
+    faults = Nth(nth, error, when)
+    world = rendered_way(faults)
+    assert faults.fired == call
+    rows = world.documents.rows.values()
+    assert {(row.state, row.due_at, row.outcome) for row in rows} == {(DocumentState.FINAL, None, Outcome.SUCCEEDED)}
+    suffixes = {name.removeprefix("book.pdf") for name in world.results.keys() if name.startswith("book.pdf")}  # noqa: SIM118
+    tables = {".tables.xlsx", ".tables/0001-01.csv", ".tables/0002-01.csv"}
+    assert suffixes == {".txt", ".ocr.json", ".searchable.pdf", *tables}
+    assert (world.file("book.pdf.searchable.pdf") or b"").startswith(b"pages:2")
+    assert all(notice["warnings"] == [] for row in rows for notice in world.notices_of(row))
     check_notices(world)
 
 

@@ -10,6 +10,8 @@ from collections import Counter
 
 import pytest
 
+from fakes.faults import every_call
+from simulation import __main__ as command
 from simulation import coverage
 from simulation.mistakes import MISTAKES, histories_until_found, planted
 from simulation.shrink import shrunk
@@ -18,7 +20,7 @@ from textdrop.core import states
 
 HISTORIES = int(os.environ.get("HISTORIES") or "2000")
 FIRST_SEED = int(os.environ.get("SEED") or "1")
-RARE = {"intent_of_another", "rejected_late"}  # met in longer runs only
+MOMENTS = ("before", "after")
 BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
 
 
@@ -30,8 +32,10 @@ def test_the_promises_hold_in_every_history() -> None:
             assert broken is None, f"{broken.what}\nat its shortest: make simulate HISTORIES=1 SEED={seed}"
     reached = {rule.id for rule in states.RULES if counts[f"rule {rule.id}"]}
     assert not reached & coverage.UNREACHABLE.keys(), "reached after all: take it out of UNREACHABLE"
+    assert not any(coverage.met(counts, kind, call) for kind in coverage.MISHAPS for call in coverage.UNCALLED)
     if HISTORIES >= 2000:
-        assert {rule.id for rule in states.RULES} - reached - RARE <= coverage.UNREACHABLE.keys()
+        assert {rule.id for rule in states.RULES} - reached == coverage.UNREACHABLE.keys()
+        assert not coverage.unmet(counts), "a call that never failed, died or was held there"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,7 @@ def test_the_promises_hold_in_every_history() -> None:
         "slots are reserved half as far apart",
         "an orderly return uses up an attempt",
         "final before the notice was accepted",
+        "a dead letter goes back without being counted",
     ],
 )
 def test_a_planted_mistake_is_found(name: str) -> None:
@@ -77,3 +82,25 @@ def test_every_mistake_still_has_its_place() -> None:
     for mistake in MISTAKES:
         with planted(mistake):
             pass
+
+
+def test_what_was_never_met_is_told() -> None:
+    calls = [call for call in every_call() if call not in coverage.UNCALLED]
+    counts = Counter({f"{kind} {call} {when}": 1 for kind in ("store", "kill") for call in calls for when in MOMENTS})
+    counts += Counter({f"hold {call} after": 1 for call in calls}) + Counter({f"lost {call} lost": 1 for call in calls})
+    assert coverage.unmet(counts) == []
+    del counts["store documents.write after"], counts["hold queue.send_one after"], counts["store ocr.submit before"]
+    assert coverage.unmet(counts) == ["store after documents.write", "hold queue.send_one"]
+
+
+@pytest.mark.parametrize(("histories_least", "ended"), [(2, 1), (3, 0)])
+def test_too_few_of_a_rule_fail_a_long_run(
+    histories_least: int, ended: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "RULE_HISTORIES", histories_least)
+    monkeypatch.setenv("HISTORIES", "2")
+    monkeypatch.setenv("WORKERS", "1")
+    assert command.main() == ended
+    said = capsys.readouterr().out
+    assert "0  rejected_late\n" in said
+    assert "taken_late: a row is decided on as it was read" in said

@@ -7,12 +7,13 @@ from contextlib import suppress
 
 import pytest
 
+from aws_events import event
 from fakes.faults import Faults
 from fakes.files import KilledError
 from simulation.test_crash_points import Nth, killed, unavailable
 from textdrop.core.documents import DocumentState, Outcome
 from textdrop.core.errors import StoreUnavailable
-from world import World, event
+from world import World
 
 UNHEARD = ("a.png", "c.png", "e.png")
 

@@ -18,15 +18,18 @@ from typing import Any
 import pytest
 
 from fakes.faults import Faults
+from fakes.files import KilledError
 from functions.poll import handler as poll_function
 from functions.reconcile import handler as reconcile_function
+from functions.render import handler as render_function
 from functions.submit import handler as submit_function
 from template.alarm_states import MINUTE_SECONDS, Value, state
 from template.cloudformation import Template
 from textdrop import bootstrap, observability
+from textdrop.core.events import resume_body
 from textdrop.observability import LambdaJournal
 from textdrop.usecases.accept import Message
-from world import POLL_SECONDS, RECONCILE_SECONDS, SUBMIT_SECONDS, World
+from world import POLL_SECONDS, RECONCILE_SECONDS, RENDER_SECONDS, SUBMIT_SECONDS, World
 
 STACK = "textdrop"
 BATCH = 5
@@ -67,6 +70,7 @@ class Troubles(Faults):
 HANDLERS: dict[str, tuple[Any, float]] = {
     "PollFunction": (poll_function.handler, POLL_SECONDS),
     "SubmitFunction": (submit_function.handler, SUBMIT_SECONDS),
+    "RenderFunction": (render_function.handler, RENDER_SECONDS),
     "ReconcileFunction": (reconcile_function.handler, RECONCILE_SECONDS),
 }
 
@@ -91,6 +95,7 @@ class Drill:
         journal = LambdaJournal()
         self._submit_ports = replace(self.world.submit_ports, journal=journal)
         self._poll_ports = replace(self.world.poll_ports, journal=journal)
+        self._render_ports = replace(self.world.render_ports, journal=journal)
         self._reconcile_ports = replace(self.world.reconcile_ports, journal=journal)
 
     # --- time ---------------------------------------------------------------------------------------------------------
@@ -107,6 +112,8 @@ class Drill:
             self._work_off_the_queue()
         if self.polls:
             self._invoke("PollFunction", {})
+        while self.world.render_function.asked:
+            self._invoke("RenderFunction", json.loads(resume_body(self.world.render_function.asked.pop(0))))
         self._publish_of_queues()
         self.world.clock.advance(began + MINUTE_SECONDS - self.world.clock.now())
 
@@ -172,11 +179,12 @@ class Drill:
             )
             patch.setattr(bootstrap, "submit", lambda: (self._submit_ports, self.world.submit_settings))
             patch.setattr(bootstrap, "poll", lambda: (self._poll_ports, self.world.poll_settings))
+            patch.setattr(bootstrap, "render", lambda: self._render_ports)
             patch.setattr(bootstrap, "reconcile", lambda: self._reconcile_ports)
             patch.setattr(bootstrap, "deadline", lambda context: now + seconds)
             try:
                 answer = handler(dict(event), Context(name))
-            except Exception:  # noqa: BLE001 - Lambda counts it, whatever it is
+            except (Exception, KilledError):  # noqa: BLE001 - Lambda counts it, whatever it is
                 self._publish("AWS/Lambda", "Errors", {"FunctionName": name}, 1.0)
             else:
                 self._publish("AWS/Lambda", "Errors", {"FunctionName": name}, 0.0)

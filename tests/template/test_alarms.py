@@ -92,6 +92,11 @@ def unreadable_bucket(drill: Drill) -> Callable[[], object]:
     return drill.reconcile
 
 
+def mortal_rendering(drill: Drill) -> Callable[[], object]:
+    drill.world.upload("last.png", b"mortal", {"ocr-outputs": "searchable-pdf"})
+    return lambda: None
+
+
 REFUSED = failing("ocr.submit", lambda: OcrCredentialsRefused("401", Trace(status=401)))
 NO_ANSWERS = failing("ocr.result", lambda: OcrUnreachable("no connection"))
 NO_TABLE = failing("tick.take", lambda: StoreUnavailable("dynamodb.UpdateItem: 503"))
@@ -111,6 +116,7 @@ CASES: list[tuple[str, Trouble, float, float]] = [
     ("OldestDueAlarm", unanswered_ask, 2 * HOUR + 15, 30),
     ("OldestDueAlarm", paused_by_operator, 2 * HOUR + 15, 60),
     ("ReconcileFailingAlarm", unreadable_bucket, 10, 30),
+    ("RenderFailingAlarm", mortal_rendering, 10, 60),
     ("SubmitsUnknownAlarm", one_lost_answer, 3, 4 * HOUR + 5),
 ]
 

@@ -25,6 +25,7 @@ HEAVY = {
     "PIL",
     "pikepdf",
     "pydantic",
+    "textdrop.rendering",
 }
 # All that may come from outside the standard library: boto3, requests and Powertools with what they need.
 EXPECTED = {
@@ -67,7 +68,7 @@ class Imported:
     foreign: dict[str, str]
 
 
-@pytest.fixture(scope="session", params=["SubmitFunction", "PollFunction", "ReconcileFunction"])
+@pytest.fixture(scope="session", params=["SubmitFunction", "PollFunction", "RenderFunction", "ReconcileFunction"])
 def imported(
     request: pytest.FixtureRequest, template: Template, built_layers: list[Path], layers_python: Path
 ) -> Imported:

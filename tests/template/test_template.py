@@ -36,7 +36,7 @@ def listed(value: Any) -> list[Any]:
 def events(template: Template, kind: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each event source of a kind: its function's properties and its own."""
     for function in template.functions().values():
-        for event in function["Events"].values():
+        for event in function.get("Events", {}).values():
             if event["Type"] == kind:
                 yield function, event["Properties"]
 
@@ -339,6 +339,7 @@ def test_outputs_say_all_that_a_user_carries_on_with(template: Template) -> None
         "UploadsDeadLetterQueueUrl",
         "SubmitFunctionName",
         "PollFunctionName",
+        "RenderFunctionName",
         "ReconcileFunctionName",
     } <= set(template.outputs)
     for name, output in template.outputs.items():

@@ -33,7 +33,7 @@ from textdrop.core.documents import (
     Source,
 )
 from textdrop.core.errors import OcrRejected, StoreUnavailable, TextdropError, Trace
-from textdrop.observability import LambdaJournal
+from textdrop.observability import InvocationDied, LambdaJournal, in_our_words
 
 PACKAGE = Path(observability.__file__).parent
 CANARY = "CANARY-договор"
@@ -349,3 +349,30 @@ def test_counting_needs_nothing_of_the_environment(capsys: pytest.CaptureFixture
     for _ in range(100):
         LambdaJournal().counted("PagesSubmitted")
     assert json.loads(capsys.readouterr().out)["PagesSubmitted"] == [1.0] * 100
+
+
+def test_an_error_of_ours_leaves_the_handler_without_what_it_came_of() -> None:
+    @in_our_words
+    def handler() -> None:
+        try:
+            raise ValueError(CANARY)
+        except ValueError as error:
+            raise StoreUnavailable("dynamodb.GetItem: Throttling") from error
+
+    with pytest.raises(StoreUnavailable) as raised:
+        handler()
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "dynamodb.GetItem: Throttling" in shown
+    assert CANARY not in shown
+
+
+def test_an_error_of_others_leaves_the_handler_as_its_kind() -> None:
+    @in_our_words
+    def handler() -> None:
+        raise ValueError(CANARY)
+
+    with pytest.raises(InvocationDied) as raised:
+        handler()
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "InvocationDied: ValueError" in shown
+    assert CANARY not in shown

@@ -17,7 +17,7 @@ from local.results_page import examples
 from textdrop.adapters.yandex import recognition
 from textdrop.core import errors, keys, options, pages, results
 from textdrop.core.answers import OperationDescription
-from textdrop.core.documents import Operation, OperationState, Options, Outcome
+from textdrop.core.documents import Operation, OperationState, Options, Outcome, Output
 from textdrop.core.files import MediaType
 from world import World
 
@@ -137,6 +137,8 @@ LISTS: dict[tuple[str, str], set[Any]] = {
 for _name in schemas.SCHEMAS:
     LISTS[_name, "/$defs/reason"] = REASONS
     LISTS[_name, "/$defs/model"] = set(options.MODELS)
+    if _name != NOTICE:
+        LISTS[_name, "/$defs/output"] = {str(output) for output in Output}
     LISTS[_name, "/$defs/source/properties/media_type"] = {None, *get_args(MediaType)}
 for _name in (RESULT, ERROR):
     LISTS[_name, "/$defs/language"] = LANGUAGES

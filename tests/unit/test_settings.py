@@ -13,9 +13,11 @@ from textdrop.settings import (
     OcrSettings,
     PollFunctionSettings,
     ReconcileFunctionSettings,
+    RenderFunctionSettings,
     SubmitFunctionSettings,
     poll_settings,
     reconcile_settings,
+    render_settings,
     submit_settings,
 )
 
@@ -33,6 +35,13 @@ POLL = SHARED | {
     "UPLOADS_QUEUE_URL": "https://queue.example",
     "RESULTS_BUCKET": "results",
     "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
+    "RENDER_FUNCTION_NAME": "textdrop-render",
+}
+RENDER = {
+    "TABLE_NAME": "table",
+    "RESULTS_BUCKET": "results",
+    "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
+    "CSV_BOM": "false",
 }
 RECONCILE = {
     "TABLE_NAME": "table",
@@ -53,6 +62,7 @@ Read = Callable[[Mapping[str, str]], object]
 FUNCTIONS: dict[str, tuple[Read, dict[str, str]]] = {
     "submit": (submit_settings, SUBMIT),
     "poll": (poll_settings, POLL),
+    "render": (render_settings, RENDER),
     "reconcile": (reconcile_settings, RECONCILE),
 }
 BOTH = pytest.mark.parametrize("function", ["submit", "poll"])
@@ -63,12 +73,13 @@ EACH = pytest.mark.parametrize("function", FUNCTIONS)
 
 
 def test_submit_reads_its_environment() -> None:
-    assert submit_settings(SUBMIT) == SubmitFunctionSettings(
+    assert submit_settings(SUBMIT | {"OUTPUTS": "markdown"}) == SubmitFunctionSettings(
         table_name="table",
         ocr=OCR,
         submits_per_second=10.0,
         languages="ru en",
         model="page",
+        outputs="markdown",
         max_pages=5000,
         poll_function_name="textdrop-poll",
     )
@@ -83,7 +94,26 @@ def test_poll_reads_its_environment() -> None:
         results_bucket="results",
         results_topic_arn="arn:aws:sns:eu-central-1:123456789012:results",
         poll_function_name="textdrop-poll",
+        render_function_name="textdrop-render",
     )
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_render_reads_its_environment(flag: bool) -> None:
+    assert render_settings(RENDER | {"CSV_BOM": str(flag).lower()}) == RenderFunctionSettings(
+        table_name="table",
+        results_bucket="results",
+        results_topic_arn="arn:aws:sns:eu-central-1:123456789012:results",
+        csv_bom=flag,
+    )
+
+
+def test_a_flag_is_true_or_false() -> None:
+    assert "CSV_BOM must be true or false" in faults("render", CSV_BOM="yes")
+
+
+def test_no_outputs_may_be_chosen() -> None:
+    assert submit_settings(SUBMIT).outputs == submit_settings(SUBMIT | {"OUTPUTS": ""}).outputs == ""
 
 
 def test_reconcile_reads_its_environment() -> None:
@@ -172,8 +202,8 @@ def test_the_template_gives_each_function_what_it_reads_and_nothing_else(functio
     template = cloudformation.load()
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     own = template["Resources"][f"{function.title()}Function"]["Properties"]["Environment"]["Variables"]
-    if function == "reconcile":  # of what all have, the OCR service is none of its business
-        shared = {name: value for name, value in shared.items() if name in RECONCILE}
+    if function in ("reconcile", "render"):  # of what all have, the OCR service is none of their business
+        shared = {name: value for name, value in shared.items() if name == "TABLE_NAME"}
     # Powertools reads these two kinds itself.
     given = {name for name in shared | own if name != "LOG_LEVEL" and not name.startswith("POWERTOOLS_")}
     read, variables = FUNCTIONS[function]

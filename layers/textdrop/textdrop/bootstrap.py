@@ -10,7 +10,7 @@ from textdrop.adapters.aws import clients
 from textdrop.adapters.aws.control_rows import DynamoPassRow, DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
 from textdrop.adapters.aws.dynamodb import Table
-from textdrop.adapters.aws.functions import LambdaPoller, LambdaSuccessor
+from textdrop.adapters.aws.functions import LambdaPoller, LambdaRenderFunction, LambdaSuccessor
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
@@ -21,11 +21,12 @@ from textdrop.adapters.files.document import open_document
 from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
+from textdrop.adapters.yandex.recognition import read_page
 from textdrop.core.files import FileLimits
 from textdrop.core.policy import Policy
 from textdrop.observability import LambdaJournal
-from textdrop.ports import PollPorts, ReconcilePorts, SubmitPorts
-from textdrop.settings import OcrSettings, poll_settings, reconcile_settings, submit_settings
+from textdrop.ports import PollPorts, ReconcilePorts, Renderers, RenderPorts, SubmitPorts
+from textdrop.settings import OcrSettings, poll_settings, reconcile_settings, render_settings, submit_settings
 from textdrop.usecases.submit import SubmitSettings
 from textdrop.usecases.tick import PollSettings
 
@@ -37,6 +38,7 @@ SUBMIT_HELPERS = 7
 
 POLL_THREADS = 16
 POLL_HELPERS = 8
+RENDER_HELPERS = 8
 ASKS_PER_SECOND = 45.0
 """The service allows 50 result reads a second; the rest is for a tick that is just ending."""
 
@@ -92,7 +94,10 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         policy=Policy(),
     )
     limits = FileLimits(max_pages=settings.max_pages)
-    return ports, SubmitSettings(settings.languages, settings.model, settings.submits_per_second, limits), ocr
+    chosen = SubmitSettings(
+        settings.languages, settings.model, settings.submits_per_second, limits, outputs=settings.outputs
+    )
+    return ports, chosen, ocr
 
 
 @cache
@@ -110,8 +115,10 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
         tick=DynamoTickRow(table),
         results=results,
         ocr=ocr,
+        read_page=ocr.read_page,
         notices=SnsNotices(clients.sns(), settings.results_topic_arn),
         resumes=SqsResumeQueue(clients.sqs(), settings.uploads_queue_url),
+        render_function=LambdaRenderFunction(clients.functions(), settings.render_function_name),
         poller=LambdaPoller(clients.functions(), settings.poll_function_name),
         workers=ThreadWorkers(POLL_THREADS, partial(journal.failed, "task_died")),
         crew=ThreadCrew(POLL_HELPERS),
@@ -120,6 +127,39 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
     )
     step_seconds = ocr.ask_total_seconds + results.total_seconds + STEP_SPARE_SECONDS
     return ports, PollSettings(ASKS_PER_SECOND, settings.submits_per_second, step_seconds), ocr
+
+
+@cache
+def render() -> RenderPorts:
+    """The render function's ports. Raises SettingsError."""
+    # Nothing but this function needs what rendering is made of, so it alone pays for importing it.
+    from textdrop.rendering.csv_files import csv_files
+    from textdrop.rendering.markdown import markdown
+    from textdrop.rendering.searchable_pdf import searchable_pdf
+    from textdrop.rendering.tables import no_tables_note
+    from textdrop.rendering.workbook import workbook
+
+    settings = render_settings(os.environ)
+    table = Table(clients.dynamodb(), settings.table_name)
+    return RenderPorts(
+        clock=SystemClock(),
+        documents=DynamoDocuments(table),
+        newest=DynamoNewestUploads(table),
+        sources=S3Sources(clients.s3()),
+        results=S3Results(clients.s3(), settings.results_bucket),
+        read_page=read_page,
+        renderers=Renderers(
+            markdown=markdown,
+            csv_files=partial(csv_files, bom=settings.csv_bom),
+            workbook=workbook,
+            searchable_pdf=lambda *given: searchable_pdf(*given).warnings,
+            no_tables=no_tables_note,
+        ),
+        notices=SnsNotices(clients.sns(), settings.results_topic_arn),
+        crew=ThreadCrew(RENDER_HELPERS),
+        journal=LambdaJournal(),
+        policy=Policy(),
+    )
 
 
 @cache

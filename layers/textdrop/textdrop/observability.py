@@ -38,8 +38,9 @@ def in_our_words(handler: Callable[P, T]) -> Callable[P, T]:
     def told(*arguments: P.args, **named: P.kwargs) -> T:
         try:
             return handler(*arguments, **named)
-        except TextdropError:
-            raise
+        except TextdropError as error:
+            # Without what it came of: whatever shows errors may show that too, and it quotes others.
+            raise error from None
         except Exception as error:  # noqa: BLE001 - whatever it is, its kind is told and its message is not
             LambdaJournal().failed("invocation_died", error)
             raise InvocationDied(type(error).__name__) from None

@@ -7,7 +7,7 @@ the first answer was lost and the repeat met its own write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -65,8 +65,9 @@ class Documents(Protocol):
         Leaves `rev` alone. May be repeated.
         """
 
-    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
-        """At most `limit` rows of that kind with `due_at` ≤ `until`, oldest first: hints that lag behind the rows."""
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+        """At most `limit` rows of that kind with `since` ≤ `due_at` ≤ `until`, oldest first: hints that lag behind the
+        rows."""
 
     def read_operation(self, document_id: str, run: int, page: int) -> Operation | None:
         """The row, read consistently."""
@@ -92,6 +93,9 @@ class NewestUploads(Protocol):
 
     def read(self, source: Source) -> Newest | None:
         """The key's newest, read consistently."""
+
+    def expect_tables(self, source: Source) -> None:
+        """From now on the key's row says `has_tables`, whichever document is its newest. May be repeated."""
 
 
 class SubmitQuota(Protocol):
@@ -186,6 +190,13 @@ class Results(Protocol):
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """The object is there, whole, afterwards. May be repeated."""
 
+    def put_file(self, key: str, file: BinaryIO, content_type: str, in_time: Callable[[], None]) -> None:
+        """The object has the whole of the file afterwards, however large it is.
+
+        Takes several calls, before each of which `in_time` is called; what that raises goes to the caller, and the
+        object is then as it was. May be repeated.
+        """
+
     def get(self, key: str) -> bytes | None:
         """The object's content; None if there is none."""
 
@@ -227,6 +238,36 @@ class Poller(Protocol):
         """A tick has been asked for, asynchronously."""
 
 
+class RenderFunction(Protocol):
+    """The render function, as poll calls it."""
+
+    def invoke(self, resume: Resume) -> None:
+        """It has been asked, asynchronously, to render that document. May be repeated: all but one are dropped by
+        `rev`."""
+
+
+Pages = Iterable[tuple[int, RecognisedPage | None]]
+"""A document's pages in order, each with its number; None for one that was not recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renderers:
+    """Makes outputs of recognised pages. Each raises NotRenderable and
+    whatever reading the pages or the source raises. Files to write are temporary ones, written from their beginning.
+
+    `markdown`: the document, piece by piece. `csv_files`: each table as CSV, with its page and its number on it, both
+    from 1. `workbook`: all tables as XLSX, a sheet each; how many there were. `searchable_pdf`: of the source and its
+    media type, a PDF with the text in it; warnings in plain words. `no_tables`: says that there are none, and, by the
+    model, what may help.
+    """
+
+    markdown: Callable[[Pages], Iterator[str]]
+    csv_files: Callable[[Pages], Iterator[tuple[int, int, bytes]]]
+    workbook: Callable[[Pages, BinaryIO], int]
+    searchable_pdf: Callable[[BinaryIO, str, Pages, BinaryIO], Sequence[str]]
+    no_tables: Callable[[str], str]
+
+
 class Ocr(Protocol):
     """The OCR service. Methods raise `OcrError`s, never StoreUnavailable. Safe to call from several threads."""
 
@@ -250,6 +291,10 @@ class Ocr(Protocol):
 
     def read_page(self, body: bytes) -> RecognisedPage:
         """Reads a stored result again."""
+
+
+ReadPage = Callable[[bytes], RecognisedPage]
+"""Reads a stored result again."""
 
 
 class OpenedDocument(Protocol):
@@ -386,6 +431,42 @@ class SubmitPorts:
     policy: Policy
 
 
+class DeliverPorts(Protocol):
+    """What a delivery works with, in whatever function it runs."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def documents(self) -> Documents: ...
+    @property
+    def newest(self) -> NewestUploads: ...
+    @property
+    def results(self) -> Results: ...
+    @property
+    def read_page(self) -> ReadPage: ...
+    @property
+    def notices(self) -> Notices: ...
+    @property
+    def crew(self) -> Crew: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def policy(self) -> Policy: ...
+
+
+class MovePorts(Protocol):
+    """What rows are moved with, in whatever function."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def documents(self) -> Documents: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def policy(self) -> Policy: ...
+
+
 @dataclass(frozen=True, slots=True)
 class PollPorts:
     """What the poll function works with."""
@@ -397,10 +478,29 @@ class PollPorts:
     tick: TickRow
     results: Results
     ocr: Ocr
+    read_page: ReadPage
     notices: Notices
     resumes: ResumeQueue
+    render_function: RenderFunction
     poller: Poller
     workers: Workers
+    crew: Crew
+    journal: Journal
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class RenderPorts:
+    """What the render function works with."""
+
+    clock: Clock
+    documents: Documents
+    newest: NewestUploads
+    sources: Sources
+    results: Results
+    read_page: ReadPage
+    renderers: Renderers
+    notices: Notices
     crew: Crew
     journal: Journal
     policy: Policy

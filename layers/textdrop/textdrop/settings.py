@@ -28,6 +28,7 @@ class SubmitFunctionSettings:
     submits_per_second: float
     languages: str
     model: str
+    outputs: str
     max_pages: int
     poll_function_name: str
 
@@ -43,6 +44,17 @@ class PollFunctionSettings:
     results_bucket: str
     results_topic_arn: str
     poll_function_name: str
+    render_function_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderFunctionSettings:
+    """The environment of the render function. `csv_bom`: CSV files begin with a byte order mark."""
+
+    table_name: str
+    results_bucket: str
+    results_topic_arn: str
+    csv_bom: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,12 @@ class _Environment:
             return least
         return value
 
+    def flag(self, name: str) -> bool:
+        text = self.text(name).lower()
+        if text not in ("", "true", "false"):
+            self.faults.append(f"{name} must be true or false")
+        return text == "true"
+
     def ocr(self) -> OcrSettings:
         return OcrSettings(
             ocr_base_url=self.text("OCR_BASE_URL"),
@@ -103,6 +121,7 @@ def submit_settings(variables: Mapping[str, str]) -> SubmitFunctionSettings:
         submits_per_second=environment.number("SUBMITS_PER_SECOND", least=0.1),
         languages=environment.text("LANGUAGES"),
         model=environment.text("MODEL"),
+        outputs=variables.get("OUTPUTS", "").strip(),
         max_pages=int(environment.number("MAX_PAGES", least=1)),
         poll_function_name=environment.text("POLL_FUNCTION_NAME"),
     )
@@ -121,6 +140,20 @@ def poll_settings(variables: Mapping[str, str]) -> PollFunctionSettings:
         results_bucket=environment.text("RESULTS_BUCKET"),
         results_topic_arn=environment.text("RESULTS_TOPIC_ARN"),
         poll_function_name=environment.text("POLL_FUNCTION_NAME"),
+        render_function_name=environment.text("RENDER_FUNCTION_NAME"),
+    )
+    environment.check()
+    return settings
+
+
+def render_settings(variables: Mapping[str, str]) -> RenderFunctionSettings:
+    """The render function's settings. Raises SettingsError that names every fault."""
+    environment = _Environment(variables)
+    settings = RenderFunctionSettings(
+        table_name=environment.text("TABLE_NAME"),
+        results_bucket=environment.text("RESULTS_BUCKET"),
+        results_topic_arn=environment.text("RESULTS_TOPIC_ARN"),
+        csv_bom=environment.flag("CSV_BOM"),
     )
     environment.check()
     return settings

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textdrop.core.bucket import available, full, taken
+from textdrop.core.bucket import available, full, next_at, taken
 
 NOW = 1_800_000_000.0
 
@@ -62,3 +62,11 @@ def test_in_no_stretch_of_time_is_more_taken_than_the_capacity_and_the_rate(
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_what_is_taken_is_gone(count: int) -> None:
     assert available(taken(full(1.0, 3.0, NOW), count, NOW), NOW) == 3 - count
+
+
+def test_it_says_when_the_next_token_is_there() -> None:
+    bucket = taken(full(4.0, 2.0, now=10.0), 2, now=10.0)
+    assert next_at(bucket) == 10.25
+    assert available(bucket, 10.24) == 0
+    assert available(bucket, 10.25) == 1
+    assert next_at(full(4.0, 2.0, now=10.0)) == 10.0

@@ -355,3 +355,9 @@ def test_an_event_with_any_value_changed_is_understood_or_malformed(path: tuple[
 @given(path=st.sampled_from(paths(RESUME)), new=JSON)
 def test_a_resume_with_any_value_changed_is_understood_or_malformed(path: tuple[str | int, ...], new: object) -> None:
     assert_sound(json.dumps(replaced(RESUME, path, new)))
+
+
+def test_a_number_that_not_every_store_keeps_is_no_revision() -> None:
+    assert parse(resume_body(Resume("d1", 2**53))) == [Resume("d1", 2**53)]
+    with pytest.raises(MessageMalformed):
+        parse(resume_body(Resume("d1", 2**53 + 1)))

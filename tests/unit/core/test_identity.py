@@ -157,3 +157,9 @@ def test_the_text_compares_as_time_sequencer_and_version_do(sources: list[Source
 def test_ids_are_of_json_that_anyone_can_make() -> None:
     named = json.dumps(["uploads", "a/scan.pdf", identity.version(PLAIN)], separators=(",", ":"))
     assert identity.document_id(PLAIN) == hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+def test_the_text_is_as_rows_have_it_already() -> None:
+    """Rows keep it: made otherwise, a new upload could not be compared with an old one."""
+    source = replace(VERSIONED, last_modified=1_773_480_413.9, sequencer="00Ab", version_id="v1")
+    assert identity.order(source) == "001773480413|00AB" + "0" * 60 + "|v1"

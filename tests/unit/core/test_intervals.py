@@ -125,3 +125,7 @@ def test_what_is_typical_stays_between_what_it_was_and_what_was_seen(typical: fl
 @pytest.mark.parametrize(("pages", "seconds"), [(0, 3_610.0), (1, 3_610.0), (2, 3_620.0), (5_000, 53_600.0)])
 def test_a_deadline_is_an_hour_and_ten_seconds_a_page(pages: int, seconds: float) -> None:
     assert POLICY.deadline_seconds(pages) == seconds
+
+
+def test_before_anything_was_learnt_a_page_is_first_asked_for_as_soon_as_the_fastest_are_ready() -> None:
+    assert intervals.first_ask_seconds(intervals.FIRST_TYPICAL_SECONDS) == pytest.approx(1.44)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from textdrop.core import keys
-from textdrop.core.documents import Document, DocumentState, Outcome, Source
+from textdrop.core.documents import Document, DocumentState, Outcome, Output, Rendering, Source
 
 # Keys made of what names are made of here meet far more often than any text would.
 PARTS = st.sampled_from([*keys.SUFFIXES, ".ocr", ".json", ".error", ".t", "xt", "a", "/", keys.OWN_FOLDER, "я", "."])
@@ -63,12 +65,12 @@ def test_every_page_of_every_run_has_its_own_name_and_names_sort_as_pages_do(pag
     ("key", "can"),
     [
         ("a.pdf", True),
-        ("a" * 1013, True),  # with .error.json 1,024 bytes
-        ("a" * 1014, False),
-        ("я" * 506, True),
-        ("я" * 507, False),
-        ("📄" * 253, True),
-        ("📄" * 254, False),
+        ("a" * 1004, True),  # with .tables/5000-100.csv 1,024 bytes
+        ("a" * 1005, False),
+        ("я" * 502, True),
+        ("я" * 503, False),
+        ("📄" * 251, True),
+        ("📄" * 252, False),
         (".textdrop/a.pdf", False),
         (".textdrop/", False),
         (".textdrop", True),
@@ -121,3 +123,45 @@ def test_without_an_outcome_there_are_no_files() -> None:
 
 def test_every_file_has_a_content_type() -> None:
     assert set(keys.CONTENT_TYPES) == set(keys.SUFFIXES)
+
+
+def rendered(*renderings: Rendering) -> Document:
+    return replace(document("a/scan.pdf", Outcome.SUCCEEDED), renderings=renderings)
+
+
+def test_what_was_made_has_its_files() -> None:
+    row = rendered(
+        Rendering(Output.MARKDOWN, 1), Rendering(Output.TABLES, 3), Rendering(Output.SEARCHABLE_PDF, 0, ("-",))
+    )
+    assert keys.suffixes_of(row) == (".txt", ".ocr.json", ".md", ".tables.xlsx")
+    assert keys.tables(row) == 2
+    assert keys.files(row, published=True)[keys.TABLES] == "a/scan.pdf.tables/"
+    assert keys.TABLES not in keys.files(rendered(Rendering(Output.TABLES)), published=True)
+    assert keys.tables(rendered(Rendering(Output.TABLES))) == 0
+
+
+@given(key=KEYS, page=st.integers(1, 5_000), number=st.integers(1, 400))
+def test_the_files_of_tables_are_told_from_all_others_beside_them(key: str, page: int, number: int) -> None:
+    suffix = keys.table(page, number)
+    others = [key + other for other in keys.SUFFIXES]
+    others += [f"{key}{keys.TABLES}{name}" for name in ("x.csv", "0001-01.csv.txt", "a/0001-01.csv", "1-01.csv", "")]
+    assert keys.tables_of([*others, key + suffix], key) == (suffix,)
+
+
+def test_every_output_has_a_file_of_its_own() -> None:
+    assert set(keys.OF_OUTPUT) == set(Output)
+    assert len(set(keys.OF_OUTPUT.values())) == len(Output)
+
+
+def test_segments_are_known_by_their_first_and_last_page() -> None:
+    names = [
+        keys.segment("0" * 32, 1, first, last, suffix)
+        for first, last in ((9, 16), (1, 8))
+        for suffix in (".txt", keys.JSON)
+    ]
+    assert keys.segments_of(names) == [(1, 8), (9, 16)]
+
+
+def test_a_file_of_somebody_elses_beside_the_tables_is_none_of_them() -> None:
+    start = "a/scan.pdf" + keys.TABLES
+    assert keys.tables_of([start + "0001-01.csv", start + "mine.csv", start], "a/scan.pdf") == (".tables/0001-01.csv",)

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from textdrop.core import problems, results
+from textdrop.core import problems, renderings, results
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -25,7 +25,9 @@ from textdrop.core.documents import (
     OperationState,
     Options,
     Outcome,
+    Output,
     Problem,
+    Rendering,
     Source,
 )
 from textdrop.core.errors import Reason, Trace
@@ -90,11 +92,27 @@ PARTIAL = replace(
     pages_recognized=3,
     problem=FAILED.problem,
 )
+OUTPUTS = replace(
+    SUCCEEDED,
+    id="1b4f0e9851971998e732078544c96b36",
+    source=replace(
+        SUCCEEDED.source, key="archive/price lists.pdf", version_id="Pq9sVmWnXnB5kLhyRyq6gFJm2dE1f", size=1_204_377
+    ),
+    options=Options(("ru", "en"), "table", model_from="metadata", outputs=tuple(Output), outputs_from="metadata"),
+    pages=3,
+    pages_recognized=3,
+    renderings=(
+        Rendering(Output.MARKDOWN, 1),
+        Rendering(Output.TABLES, 3),  # a workbook and two CSV files
+        renderings.missing(Output.SEARCHABLE_PDF, "The uploaded file is no longer there."),
+    ),
+)
 SAMPLES = {
     "notice-succeeded.json": SUCCEEDED,
     "notice-partial.json": PARTIAL,
     "notice-failed.json": FAILED,
     "notice-skipped.json": SKIPPED,
+    "notice-outputs.json": OUTPUTS,
 }
 
 
@@ -143,7 +161,12 @@ def test_a_notice_is_enough_to_find_everything() -> None:
         "files": {
             "text": {"bucket": BUCKET, "key": "contracts/Договор № 7+8.pdf.txt"},
             "json": {"bucket": BUCKET, "key": "contracts/Договор № 7+8.pdf.ocr.json"},
+            "markdown": None,
+            "searchable_pdf": None,
+            "workbook": None,
+            "tables": None,
         },
+        "warnings": [],
         "published": True,
         "newest": True,
         "model": "page",
@@ -151,6 +174,21 @@ def test_a_notice_is_enough_to_find_everything() -> None:
         "duration_seconds": 3.25,
         "at": "2026-03-14T09:26:58.500Z",
     }
+
+
+def test_outputs_are_named_and_what_could_not_be_made_is_a_warning() -> None:
+    shown = notice(OUTPUTS)
+    key = OUTPUTS.source.key
+    assert {name: file and file["key"] for name, file in shown["files"].items()} == {
+        "text": f"{key}.txt",
+        "json": f"{key}.ocr.json",
+        "markdown": f"{key}.md",
+        "searchable_pdf": None,
+        "workbook": f"{key}.tables.xlsx",
+        "tables": f"{key}.tables/",
+    }
+    assert shown["files"]["tables"]["count"] == 2
+    assert shown["warnings"] == ["There is no searchable PDF. The uploaded file is no longer there."]
 
 
 def test_a_failure_says_why_and_where_the_error_file_is() -> None:
@@ -167,7 +205,7 @@ def test_a_failure_says_why_and_where_the_error_file_is() -> None:
 def test_what_is_not_published_is_found_under_the_documents_own_name(newest: bool) -> None:
     shown = notice(SUCCEEDED, published=False, newest=newest)
     assert (shown["published"], shown["newest"]) == (False, newest)
-    assert {file["key"] for file in shown["files"].values()} == {
+    assert {file["key"] for file in shown["files"].values() if file} == {
         f".textdrop/documents/{SUCCEEDED.id}/result.txt",
         f".textdrop/documents/{SUCCEEDED.id}/result.ocr.json",
     }
@@ -181,7 +219,7 @@ def test_a_partial_outcome_names_its_pages_and_reasons() -> None:
         "failed": 2,
         "failures": [{"reason": "rejected_by_ocr", "count": 2, "pages": "3-4"}],
     }
-    assert set(shown["files"]) == {"text", "json"}
+    assert {name for name, file in shown["files"].items() if file} == {"text", "json"}
     assert shown["reason"] == "rejected_by_ocr"
 
 
@@ -216,7 +254,8 @@ def test_the_longest_notice_is_small(key: str) -> None:
     document = replace(
         SUCCEEDED,
         source=replace(SUCCEEDED.source, bucket="b" * 63, key=key, version_id="v" * 1024),
-        options=Options(SHARED_LANGUAGES, max(MODELS, key=len), "metadata", "metadata"),
+        options=Options(SHARED_LANGUAGES, max(MODELS, key=len), "metadata", "metadata", tuple(Output), "metadata"),
+        renderings=tuple(Rendering(output, 5_000, ("w" * 2_000,) * 20) for output in Output),
         outcome=Outcome.PARTIAL,
         pages=5_000,
         problem=Problem(
@@ -226,8 +265,8 @@ def test_the_longest_notice_is_small(key: str) -> None:
     body = results.notice(document, operations_without_text(*range(1, 5_000, 2)), "r" * 63, True, True)
     attributes = results.notice_attributes(document)
     size = len(body.encode()) + sum(len((name + value).encode()) for name, value in attributes.items())
-    # SNS allows 262,144 bytes, and e-mail and queues on the way add their own.
-    assert size < SNS_BYTES / 8
+    # SNS allows 262,144 bytes, and e-mail and queues on the way add their own. Up to seven places have the key in them.
+    assert size < SNS_BYTES / 4
 
 
 # --- attributes -------------------------------------------------------------------------------------------------------
@@ -262,3 +301,8 @@ def test_no_attribute_is_empty(key: str, outcome: Outcome, reason: Reason | None
 if __name__ == "__main__":
     for sample_name, sample_document in SAMPLES.items():
         (EVENTS / sample_name).write_text(sample(sample_document), "utf-8")
+
+
+def test_a_notice_can_be_read_in_russian_too() -> None:
+    document = replace(SUCCEEDED, source=replace(SUCCEEDED.source, key="договоры/скан.pdf"))
+    assert "договоры/скан.pdf" in results.notice(document, [], BUCKET, True, True)

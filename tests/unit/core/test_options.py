@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textdrop.core import options
-from textdrop.core.documents import Options
+from textdrop.core.documents import Options, Output
 from textdrop.core.errors import Reason, Refusal
 
 LANGUAGES = (options.ANY_LANGUAGE, *options.SHARED_LANGUAGES, *options.SINGLE_LANGUAGES)
@@ -148,7 +148,7 @@ def test_a_model_that_does_not_detect_is_told_the_languages() -> None:
 def test_metadata_that_looks_like_an_option_is_told_the_options() -> None:
     refusal = refused({"ocr-language": "ru", "ocr-lang": "ru", "owner": "anna"})
     assert '"ocr-lang", "ocr-language"' in refusal.what
-    assert refusal.advice == "Options are ocr-languages, ocr-model."
+    assert refusal.advice == "Options are ocr-languages, ocr-model, ocr-outputs."
 
 
 def test_a_wrong_parameter_is_told_as_metadata_is() -> None:
@@ -203,3 +203,43 @@ def test_wrong_parameters_of_the_stack_are_named_as_such() -> None:
     with pytest.raises(Refusal) as raised:
         options.resolve({"ocr-model": "handwritten"}, "de", "page")
     assert "parameters" not in raised.value.advice
+
+
+def test_of_wrong_values_the_first_five_are_named_and_of_each_forty_characters() -> None:
+    codes = [letter * 45 for letter in "abcdef"]
+    what = refused({"ocr-languages": " ".join(codes)}).what
+    assert what == "The language " + ", ".join(f'"{letter * 40}"' for letter in "abcde") + " is not known."
+
+
+def test_beside_the_star_every_other_language_is_offered() -> None:
+    offered = refused({"ocr-languages": "* ru"}).advice.partition("languages of: ")[2]
+    assert offered == " ".join(LANGUAGES[1:]) + "."
+
+
+# --- outputs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metadata", "parameter", "outputs", "origin"),
+    [
+        ({}, "", (), "parameter"),
+        ({}, "tables markdown", (Output.MARKDOWN, Output.TABLES), "parameter"),
+        ({"ocr-outputs": " Searchable-PDF, markdown "}, "tables", (Output.MARKDOWN, Output.SEARCHABLE_PDF), "metadata"),
+        ({"ocr-outputs": "none"}, "tables", (), "metadata"),
+        ({"ocr-outputs": ""}, "tables", (), "metadata"),
+    ],
+)
+def test_outputs_are_made_in_one_order(
+    metadata: dict[str, str], parameter: str, outputs: tuple[Output, ...], origin: str
+) -> None:
+    chosen = options.resolve(metadata, "ru en", "page", parameter)
+    assert (chosen.outputs, chosen.outputs_from) == (outputs, origin)
+
+
+@pytest.mark.parametrize("asked", ["docx", "none tables", "markdown, html"])
+def test_an_unknown_output_is_told_the_outputs(asked: str) -> None:
+    refusal = refused({"ocr-outputs": asked})
+    assert refusal.what.startswith('The output "')
+    assert refusal.advice == (
+        'Allowed for ocr-outputs: markdown tables searchable-pdf (apart by spaces or commas), or "none" alone.'
+    )

@@ -132,6 +132,23 @@ def test_an_answer_of_the_service_ends_what_was_unavailable(exchange: Exchange) 
     assert after(Exchange.UNKNOWN, exchange, Exchange.UNAVAILABLE).unavailable_since == NOW + 2
 
 
+@pytest.mark.parametrize("exchange", [Exchange.NOT_SENT, Exchange.UNKNOWN, Exchange.UNAVAILABLE])
+def test_a_failure_that_is_told_of_late_begins_no_unavailability(exchange: Exchange) -> None:
+    """Since it happened others may have been answered, which in good times nobody writes down."""
+    late = NOW + POLICY.told_late_seconds
+    in_time = observed(Pause(), exchange, NOW, POLICY, late)
+    assert in_time is not None
+    assert (in_time.unavailable_since, in_time.unavailable_at) == (NOW, NOW)
+    told = observed(Pause(), exchange, NOW, POLICY, late + 0.1) or Pause()
+    assert (told.unavailable_since, told.unavailable_at) == (None, 0.0)
+    assert told.failures == in_time.failures, "a failure it was all the same"
+    begun = observed(Pause(), exchange, NOW - 5.0, POLICY)
+    assert begun is not None
+    going_on = observed(begun, exchange, NOW, POLICY, late + 0.1)
+    assert going_on is not None
+    assert (going_on.unavailable_since, going_on.unavailable_at) == (NOW - 5.0, NOW)
+
+
 @pytest.mark.parametrize(("accepted_at", "seconds"), [(NOW - 9, 3.0), (NOW + 1, 2.0), (NOW + 60, 0.0)])
 def test_it_was_unavailable_for_as_long_as_it_was_seen_to_be(accepted_at: float, seconds: float) -> None:
     pause = after(*[Exchange.UNAVAILABLE] * 4)
@@ -249,3 +266,11 @@ def test_probes_are_a_minute_apart(history: list[Exchange], times: list[float]) 
     assert all(later - earlier >= POLICY.probe_seconds for earlier, later in pairwise(probes))
     # Nor are they forgotten: one goes out at the first look after its minute.
     assert len(probes) >= int((now - (pause.since or now)) / (POLICY.probe_seconds + 30))
+
+
+@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.UNKNOWN])
+def test_more_in_a_row_than_pause_by_now_pause_too(exchange: Exchange) -> None:
+    """The policy may have been changed since they were counted."""
+    after = observed(Pause(refusals=20, failures=20), exchange, NOW, POLICY)
+    assert after is not None
+    assert after.since == NOW

@@ -61,7 +61,7 @@ def test_the_rate_recovers_and_never_passes_the_configured_one(
 def test_a_429_moves_the_row_forward_and_lowers_the_rate() -> None:
     quota = Quota(next_free_at=NOW + 0.4, throttles=7)
     assert throttled(quota, NOW, 2.0) == Quota(
-        next_free_at=NOW + 2.0, factor=0.8, factor_at=NOW + 2.0, throttled_until=NOW + 2.0, throttles=8
+        next_free_at=NOW + 2.0, factor=0.9, factor_at=NOW + 2.0, throttled_until=NOW + 2.0, throttles=8
     )
 
 
@@ -78,15 +78,23 @@ def test_a_burst_of_429s_counts_once() -> None:
     second = throttled(quota, NOW + 1.0, 1.0)
     assert second is not None
     assert second.throttles == 2
-    assert second.factor == pytest.approx(0.64)
+    assert second.factor == pytest.approx(0.9 * 0.8)
+
+
+def test_a_429_that_does_not_come_soon_after_another_lowers_the_rate_a_little() -> None:
+    for wait, lowered in ((2.9, 0.8), (3.1, 0.9)):
+        quota = Quota(factor=0.6, factor_at=NOW, throttled_until=NOW, throttles=1)
+        after = throttled(quota, NOW + wait, 1.0)
+        assert after is not None
+        assert after.factor == pytest.approx(factor(quota, NOW + wait) * lowered)
 
 
 def test_after_a_429_the_rate_takes_its_time() -> None:
     quota = throttled(Quota(), NOW, 1.0)
     assert quota is not None
-    assert factor(quota, NOW + 1) == pytest.approx(0.8)
-    assert factor(quota, NOW + 11) == pytest.approx(0.9)
-    assert factor(quota, NOW + 21) == pytest.approx(1.0)
+    assert factor(quota, NOW + 1) == pytest.approx(0.9)
+    assert factor(quota, NOW + 6) == pytest.approx(0.95)
+    assert factor(quota, NOW + 11) == pytest.approx(1.0)
 
 
 @given(quota=QUOTAS, pause=st.floats(0.1, 300))
@@ -97,7 +105,8 @@ def test_every_429_is_counted_once_per_pause_and_the_rate_has_a_floor(quota: Quo
         assert after.throttles == quota.throttles + 1
         assert after.next_free_at >= max(quota.next_free_at, NOW + pause)
         assert after.throttled_until == after.factor_at == NOW + pause
-        assert after.factor == max(LEAST_FACTOR, factor(quota, NOW) * 0.8)
+        soon = quota.throttled_until + 3.0 > NOW
+        assert after.factor == max(LEAST_FACTOR, factor(quota, NOW) * (0.8 if soon else 0.9))
 
 
 # --- many workers -----------------------------------------------------------------------------------------------------
@@ -216,3 +225,12 @@ def test_a_service_that_refuses_everything_is_left_alone_and_used_in_full_afterw
     assert len(simulation.refused) <= 60
     late = [now for now in simulation.sent if now >= NOW + 150.0]
     assert len(late) >= 0.7 * 10.0 * 30.0
+
+
+def test_however_often_it_throttles_a_tenth_of_the_rate_is_left() -> None:
+    quota = Quota()
+    for pause in range(100):
+        after = throttled(quota, NOW + 2.0 * pause, 1.0)
+        assert after is not None
+        quota = after
+    assert interval_seconds(quota, 10.0, NOW + 200.0) == pytest.approx(1.0, rel=0.2)

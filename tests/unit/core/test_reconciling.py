@@ -106,6 +106,7 @@ def test_a_dead_letter_goes_back_three_times_and_carries_its_history() -> None:
         letter = replace(again, id=f"m{time + 1}")
     assert letter.former_ids == ("m1", "m2", "m3")
     assert redriven(letter, POLICY) is None
+    assert redriven(replace(letter, redriven=9), POLICY) is None, "the policy may have been changed since"
 
 
 def test_the_cause_says_what_is_wrong_with_a_message_and_nothing_of_what_it_says() -> None:

@@ -97,6 +97,7 @@ SOURCE_SHOWN = {
 OPTIONS_SHOWN = {
     "languages": {"value": ["ru", "en"], "from": "metadata"},
     "model": {"value": "page", "from": "parameter"},
+    "outputs": {"value": [], "from": "parameter"},
 }
 TIMINGS_SHOWN = {
     "uploaded_at": "2026-03-14T09:26:53.000Z",
@@ -431,8 +432,30 @@ def test_times_are_rfc_3339_in_utc(epoch_seconds: float | None, text: str | None
     assert results.timestamp(epoch_seconds) == text
 
 
-@pytest.mark.parametrize(("outcome_at", "seconds"), [(1_773_480_415.0, 0.0), (1_773_480_416.0, 0.75)])
+@pytest.mark.parametrize(
+    ("outcome_at", "seconds"), [(1_773_480_415.0, 0.0), (1_773_480_416.0, 0.75), (1_773_480_416.0009765625, 0.751)]
+)
 def test_a_duration_is_from_acceptance_to_outcome_and_never_negative(outcome_at: float, seconds: float) -> None:
     document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=problems.worn_out(5), outcome_at=outcome_at)
     timings = read(results.error_file(document, []))["timings"]
     assert timings["duration_seconds"] == seconds
+
+
+def test_an_error_file_can_be_read_in_russian_too() -> None:
+    problem = replace(problems.rejected(TRACE), what="Страница пуста.")
+    assert "Страница пуста.".encode() in results.error_file(
+        replace(DOCUMENT, outcome=Outcome.FAILED, problem=problem), []
+    )
+
+
+def test_of_an_upload_that_was_never_seen_the_event_says_when() -> None:
+    source = replace(DOCUMENT.source, last_modified=0.0, event_at=1_773_480_413.5)
+    document = replace(DOCUMENT, source=source, outcome=Outcome.FAILED, problem=problems.worn_out(5))
+    assert read(results.error_file(document, []))["timings"]["uploaded_at"] == "2026-03-14T09:26:53.500Z"
+
+
+def test_an_operation_that_failed_without_a_code_of_the_service_shows_no_error_of_it() -> None:
+    lost = replace(OPERATION, state=OperationState.FAILED, problem=problems.result_too_large(TRACE))
+    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=lost.problem)
+    [shown] = read(results.error_file(document, [lost]))["pages"]
+    assert shown["operation"]["error"] is None

@@ -20,11 +20,13 @@ from textdrop.core.documents import (
     OperationState,
     Options,
     Outcome,
+    Output,
     Problem,
+    Rendering,
     Source,
     Step,
 )
-from textdrop.core.errors import Reason
+from textdrop.core.errors import Reason, Trace
 from textdrop.core.policy import DAY_SECONDS, Policy
 from textdrop.core.rules import Rule
 
@@ -62,6 +64,9 @@ DELIVERING = replace(
     pages_recognized=2,
     attempts=0,
 )
+TO_RENDER = replace(
+    DELIVERING, options=replace(OPTIONS, outputs=(Output.MARKDOWN, Output.SEARCHABLE_PDF)), step=Step.RENDER
+)
 FINAL = replace(DELIVERING, state=DocumentState.FINAL, due_kind=None, due_at=None, holder="")
 
 WAITING = Operation("d1", 1, 1, OperationState.WAITING)
@@ -94,7 +99,7 @@ SECOND = {"page": 2}
 
 TAKEN = see.Taken("w2", NOW + 300)
 CONSIDERED = see.Considered(holder_rev=5, attempts=1, unavailable_for=0.0, deadline_seconds=3610.0)
-ACCEPTANCE = see.Accepted(5, DESCRIBED, 3610.0)
+ACCEPTANCE = see.Accepted(5, DESCRIBED, 3610.0, Trace(status=200, request_id="r"))
 
 
 @dataclass(frozen=True)
@@ -177,6 +182,53 @@ EXAMPLES = [
         lambda row: (row.state, row.attempts, row.rev) == (DocumentState.RECOGNIZING, 6, 2),
     ),
     Example("delivery_held", replace(DELIVERING, due_at=NOW + 1, attempts=5), TAKEN, None),
+    Example(
+        "rendering_given_up",
+        replace(TO_RENDER, attempts=2, renderings=(Rendering(Output.MARKDOWN, 1),)),
+        TAKEN,
+        lambda row: (
+            (row.step, row.attempts, row.due_at, row.holder, row.outcome)
+            == (Step.FILES, 1, NOW + 300, "w2", Outcome.SUCCEEDED)
+            and [(rendering.output, rendering.files, len(rendering.warnings)) for rendering in row.renderings]
+            == [(Output.MARKDOWN, 1, 0), (Output.SEARCHABLE_PDF, 0, 1)]
+        ),
+    ),
+    Example(
+        "rendering_given_up",
+        replace(TO_RENDER, outcome_at=NOW - POLICY.render_seconds - 1),
+        TAKEN,
+        lambda row: (row.step, len(row.renderings)) == (Step.FILES, 2),
+    ),
+    Example(
+        "rendering_due",
+        replace(TO_RENDER, attempts=1, outcome_at=NOW - POLICY.render_seconds),
+        TAKEN,
+        lambda row: (row.step, row.attempts, row.due_at, row.holder, row.rev) == (Step.RENDER, 1, NOW + 300, "w2", 2),
+    ),
+    Example("delivery_held", replace(TO_RENDER, due_at=NOW + 1, attempts=5), TAKEN, None),
+    Example(
+        "rendering_taken",
+        replace(TO_RENDER, due_at=NOW + 60),
+        see.RenderingTaken("r1", NOW + 900),
+        lambda row: (row.step, row.attempts, row.due_at, row.holder, row.rev) == (Step.RENDER, 1, NOW + 900, "r1", 2),
+    ),
+    Example("rendering_taken_late", replace(TO_RENDER, step=Step.FILES), see.RenderingTaken("r1", NOW + 900), None),
+    Example("rendering_taken_late", FINAL, see.RenderingTaken("r1", NOW + 900), None),
+    Example(
+        "rendered",
+        replace(TO_RENDER, renderings=(Rendering(Output.MARKDOWN, 1),), attempts=1),
+        see.Rendered(Rendering(Output.SEARCHABLE_PDF, 0, ("why",))),
+        lambda row: (
+            (row.renderings, row.to_render, row.step, row.attempts, row.rev)
+            == ((Rendering(Output.MARKDOWN, 1), Rendering(Output.SEARCHABLE_PDF, 0, ("why",))), (), Step.RENDER, 1, 2)
+        ),
+    ),
+    Example(
+        "delivery_worn_out",
+        replace(TO_RENDER, attempts=5, step=Step.PUBLISH, renderings=(Rendering(Output.MARKDOWN, 1),)),
+        TAKEN,
+        lambda row: (row.step, row.outcome, row.renderings) == (Step.FILES, Outcome.FAILED, ()),
+    ),
     Example(
         "delivery_worn_out",
         replace(DELIVERING, attempts=5, step=Step.PUBLISH),
@@ -318,6 +370,18 @@ EXAMPLES = [
     ),
     Example(
         "concluded",
+        replace(RECOGNIZING, options=TO_RENDER.options),
+        looked(FAILED, replace(RECOGNIZED, page=2)),
+        lambda row: (row.step, row.due_at) == (Step.RENDER, NOW),
+    ),
+    Example(
+        "concluded",
+        replace(RECOGNIZING, options=TO_RENDER.options),
+        looked(FAILED, replace(FAILED, page=2)),
+        lambda row: row.step is None,
+    ),
+    Example(
+        "concluded",
         RECOGNIZING,
         looked(FAILED, replace(RECOGNIZED, page=2)),
         lambda row: (row.outcome, row.problem, row.pages_recognized) == (Outcome.PARTIAL, PROBLEM, 1),
@@ -447,14 +511,37 @@ EXAMPLES = [
             "accepted_late",
             row,
             ACCEPTANCE,
-            lambda row: (row.state, row.described, row.unknowns) == (OperationState.RUNNING, DESCRIBED, 1),
+            lambda row: (
+                (row.state, row.described, row.unknowns, row.holder_rev, row.trace)
+                == (OperationState.RUNNING, DESCRIBED, 1, 5, ACCEPTANCE.trace)
+            ),
         )
         for row in (
             replace(WAITING, holder_rev=5, unknowns=1),
             replace(SUBMITTING, holder_rev=7, unknowns=1),
         )
     ),
-    *(Example("accepted_too_late", row, ACCEPTANCE, None) for row in (RUNNING, RECOGNIZED, FAILED)),
+    *(
+        Example("accepted_too_late", row, ACCEPTANCE, None)
+        for final in (RUNNING, RECOGNIZED, FAILED)
+        for row in (final, replace(final, holder_rev=7))
+    ),
+    Example(
+        "intent_stale",
+        replace(SUBMITTING, holder_rev=4),
+        replace(CONSIDERED, attempts=POLICY.max_attempts),
+        lambda row: (row.state, row.unknowns) == (OperationState.WAITING, 1),
+    ),
+    *(
+        Example("unconfirmed", replace(WAITING, unknowns=unknowns), CONSIDERED, failed_with(Reason.SUBMIT_UNCONFIRMED))
+        for unknowns in (POLICY.max_unknowns, POLICY.max_unknowns + 1)
+    ),
+    *(
+        Example(
+            "breaks_the_service", replace(WAITING, breakdowns=count), CONSIDERED, failed_with(Reason.OCR_UNAVAILABLE)
+        )
+        for count in (POLICY.max_breakdowns, POLICY.max_breakdowns + 1)
+    ),
     Example(
         "not_taken",
         replace(SUBMITTING, unknowns=2),
@@ -481,7 +568,7 @@ EXAMPLES = [
     ),
     *(
         Example(rule, row, seen, None)
-        for row in (replace(SUBMITTING, holder_rev=7), RUNNING, FAILED)
+        for row in (replace(SUBMITTING, holder_rev=7), replace(SUBMITTING, holder_rev=4), RUNNING, FAILED)
         for rule, seen in (
             ("not_taken_late", see.NotTaken(5)),
             ("rejected_late", see.Rejected(5, PROBLEM)),
@@ -535,6 +622,17 @@ EXAMPLES = [
         failed_with(Reason.RESULT_EXPIRED),
     ),
     Example("ask_failed", replace(RUNNING, deadline_at=NOW - 1), see.AskFailed(NOW), None),
+    *(
+        Example(rule, replace(row, submitted_at=NOW - 4 * DAY_SECONDS, deadline_at=NOW - DAY_SECONDS), seen, None)
+        for row in (RECOGNIZED, FAILED)
+        for rule, seen in (("not_done_late", see.NotDone(NOW)), ("ask_failed_late", see.AskFailed(NOW)))
+    ),
+    Example(
+        "expired",
+        replace(RUNNING, submitted_at=NOW - 4 * DAY_SECONDS, deadline_at=NOW - DAY_SECONDS),
+        see.NotDone(NOW),
+        failed_with(Reason.RESULT_EXPIRED),
+    ),
     *(
         Example(rule, row, seen, None)
         for row in (RECOGNIZED, FAILED)
@@ -603,10 +701,168 @@ def test_what_is_written_keeps_the_invariants(example: Example) -> None:
         assert (row.due_at is None) == (row.state is DocumentState.FINAL)
         assert (row.due_kind is None) == (row.state is DocumentState.FINAL)
         assert row.rev == (example.row.rev + 1 if example.row else 1)
+        if example.row:
+            later = decide(replace(example, row=replace(example.row, rev=3)), states.RULES).row
+            assert isinstance(later, Document)
+            assert later.rev == 4
         assert (row.outcome is None) == (row.state in (DocumentState.ACCEPTED, DocumentState.RECOGNIZING))
     else:
         assert (row.due_at is not None) == (row.state is OperationState.RUNNING)
         assert row.unknowns >= example.row.unknowns
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        example
+        for example in EXAMPLES
+        if example.rule in ("worn_out_unread", "refused", "forbidden_too_long", "concluded")
+    ],
+    ids=lambda example: example.rule,
+)
+def test_a_delivery_begins_without_a_setback(example: Example) -> None:
+    """What went wrong before must not make it wait longer."""
+    row = decide(replace(example, row=replace(example.row, setbacks=7)), states.RULES).row
+    assert isinstance(row, Document)
+    assert (row.attempts, row.setbacks, row.step) == (0, 0, Step.RENDER if row.to_render else None)
+
+
+@pytest.mark.parametrize("row", [ACCEPTED, DELIVERING], ids=lambda row: str(row.state))
+def test_more_attempts_than_are_allowed_by_now_are_too_many(row: Document) -> None:
+    """The policy may have been changed since."""
+    due = replace(row, attempts=POLICY.max_attempts + 3, due_at=NOW)
+    decision = states.decide_document(due, TAKEN, NOW, POLICY)
+    assert decision.rule in ("worn_out_unread", "delivery_worn_out")
+
+
+@pytest.mark.parametrize("row", [RUNNING, RECOGNIZED, FAILED], ids=lambda row: str(row.state))
+@pytest.mark.parametrize("holder_rev", [4, 5, 7])
+def test_a_page_that_was_sent_is_never_considered(row: Operation, holder_rev: int) -> None:
+    """Whatever is known of it: nothing may send it again, or fail it for not being sent."""
+    worst = replace(row, holder_rev=holder_rev, unknowns=9, breakdowns=99)
+    for seen in (CONSIDERED, replace(CONSIDERED, attempts=9), replace(CONSIDERED, unavailable_for=1e6)):
+        with pytest.raises(states.NoRule):
+            states.decide_operation(worst, seen, NOW, POLICY)
+
+
+ANYTHING: list[Any] = [
+    TAKEN,
+    see.Refused(PROBLEM, SOURCE),
+    see.Forbidden(NOW + 60),
+    see.PagesKnown(2, "application/pdf", OPTIONS, SOURCE),
+    see.Returned(NOW + 60, setback=True),
+    looked(),
+    looked(RECOGNIZED, replace(RECOGNIZED, page=2)),
+    see.RenderingTaken("r1", NOW + 900),
+    see.Rendered(Rendering(Output.MARKDOWN, 1)),
+    see.StepBegins(Step.PUBLISH, NOW + 300),
+    see.NoticeAccepted(),
+]
+
+
+@pytest.mark.parametrize("seen", ANYTHING, ids=lambda seen: type(seen).__name__)
+@pytest.mark.parametrize("step", [None, *Step])
+@pytest.mark.parametrize("attempts", [0, 9])
+def test_a_final_document_stays_as_it_is_whatever_is_seen_of_it(seen: Any, step: Step | None, attempts: int) -> None:
+    row = replace(FINAL, step=step, attempts=attempts, accepted_at=NOW - 9 * DAY_SECONDS)
+    try:
+        decision = states.decide_document(row, seen, NOW, POLICY)
+    except states.NoRule:
+        return
+    assert decision.row is None
+    assert "late" in decision.rule
+
+
+@pytest.mark.parametrize("row", [RECOGNIZING, DELIVERING], ids=lambda row: str(row.state))
+@pytest.mark.parametrize("seen", ANYTHING[1:4], ids=lambda seen: type(seen).__name__)
+def test_what_was_looked_into_is_not_looked_into_again(row: Document, seen: Any) -> None:
+    with pytest.raises(states.NoRule):
+        states.decide_document(replace(row, accepted_at=NOW - 9 * DAY_SECONDS), seen, NOW, POLICY)
+
+
+@pytest.mark.parametrize("step", [Step.FILES, Step.PUBLISH, Step.NOTICE])
+def test_what_is_past_rendering_is_not_rendered(step: Step) -> None:
+    row = replace(TO_RENDER, step=step)
+    assert states.decide_document(row, see.RenderingTaken("r1", NOW + 900), NOW, POLICY).row is None
+    with pytest.raises(states.NoRule):
+        states.decide_document(row, see.Rendered(Rendering(Output.MARKDOWN, 1)), NOW, POLICY)
+
+
+@pytest.mark.parametrize("due_in", [-1.0, 60.0])
+def test_a_guarded_document_is_nobodys_to_send(due_in: float) -> None:
+    row = replace(RECOGNIZING, due_kind=DueKind.DELIVER, due_at=NOW + due_in, attempts=9)
+    decision = states.decide_document(row, TAKEN, NOW, POLICY)
+    assert (decision.rule, decision.row) == ("taken_late", None)
+
+
+@pytest.mark.parametrize("seen", [looked(), looked(RECOGNIZED)], ids=["none", "one"])
+def test_a_fixed_outcome_is_not_looked_for_again(seen: see.PagesLooked) -> None:
+    for row in (DELIVERING, FINAL):
+        assert states.decide_document(row, seen, NOW, POLICY).rule == "looked_late"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "replaced"),
+    [
+        (Outcome.SUCCEEDED, None, True),
+        (Outcome.PARTIAL, Reason.INTERNAL, True),
+        (Outcome.SKIPPED, Reason.OBJECT_GONE, True),
+        (Outcome.FAILED, Reason.DAMAGED, True),
+        (Outcome.FAILED, Reason.TOO_MANY_PAGES, True),
+        (Outcome.FAILED, Reason.INTERNAL, False),
+    ],
+)
+def test_a_delivery_that_keeps_dying_becomes_a_failure_once(
+    outcome: Outcome, reason: Reason | None, replaced: bool
+) -> None:
+    problem = None if reason is None else replace(PROBLEM, reason=reason)
+    row = replace(DELIVERING, outcome=outcome, problem=problem, attempts=POLICY.max_attempts, step=Step.PUBLISH)
+    decision = states.decide_document(row, TAKEN, NOW, POLICY)
+    assert decision.rule == ("delivery_worn_out" if replaced else "delivery_taken")
+
+
+def test_rendering_that_died_more_often_than_is_allowed_by_now_is_given_up() -> None:
+    row = replace(TO_RENDER, attempts=POLICY.render_attempts + 3)
+    assert states.decide_document(row, TAKEN, NOW, POLICY).rule == "rendering_given_up"
+
+
+def test_a_new_document_is_in_its_first_go() -> None:
+    row = states.decide_document(None, see.Uploaded("d1", SOURCE, "w1", NOW + 300), NOW, POLICY).row
+    assert row is not None
+    assert row.goes == 1
+
+
+def test_what_a_look_showed_is_kept() -> None:
+    source = replace(SOURCE, etag="another", size=11)
+    row = states.decide_document(ACCEPTED, see.PagesKnown(3, "image/png", OPTIONS, source), NOW, POLICY).row
+    assert row is not None
+    assert (row.source, row.pages, row.media_type, row.options) == (source, 3, "image/png", OPTIONS)
+
+
+def test_the_first_failed_page_stands_for_a_partial_document() -> None:
+    pages = [
+        replace(FAILED, page=number, problem=replace(PROBLEM, what=f"page {number}")) if number > 1 else RECOGNIZED
+        for number in (3, 1, 2)
+    ]
+    row = states.decide_document(replace(RECOGNIZING, pages=3), looked(*pages), NOW, POLICY).row
+    assert row is not None
+    assert row.outcome is Outcome.PARTIAL
+    assert row.problem is not None
+    assert row.problem.what == "page 2"
+
+
+def test_a_final_document_has_no_holder_and_no_setback() -> None:
+    row = replace(DELIVERING, setbacks=7, attempts=1, step=Step.NOTICE)
+    final = states.decide_document(row, see.NoticeAccepted(), NOW, POLICY).row
+    assert final is not None
+    assert (final.holder, final.setbacks, final.attempts) == ("", 0, 0)
+
+
+def test_a_page_that_is_given_up_keeps_the_count_of_what_may_have_been_billed() -> None:
+    row = replace(SUBMITTING, holder_rev=4, unknowns=1)
+    after = states.decide_operation(row, replace(CONSIDERED, attempts=9), NOW, POLICY).row
+    assert after is not None
+    assert after.unknowns == 2
 
 
 def test_what_cannot_happen_is_said_aloud() -> None:
@@ -614,3 +870,6 @@ def test_what_cannot_happen_is_said_aloud() -> None:
         states.decide_document(ACCEPTED, see.NoticeAccepted(), NOW, POLICY)
     with pytest.raises(states.NoRule):
         states.decide_operation(WAITING, see.Recognised(), NOW, POLICY)
+    with pytest.raises(states.NoRule):
+        # An answer comes after the intent that it was sent with.
+        states.decide_operation(replace(SUBMITTING, holder_rev=4), ACCEPTANCE, NOW, POLICY)

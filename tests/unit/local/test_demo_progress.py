@@ -62,6 +62,14 @@ def test_a_notice_that_is_faster_than_the_answer_to_the_upload_counts() -> None:
     assert seen.seconds == 0.0
 
 
+def test_files_that_a_document_has_not_are_left_out() -> None:
+    seen = upload()
+    assert (seen.files, seen.warnings) == ({}, [])
+    place = {"bucket": "b", "key": "k"}
+    see_notice({seen.key: seen}, notice(files={"text": place, "tables": None}, warnings=["No tables."]), 1.0)
+    assert (seen.files, seen.warnings) == ({"text": place}, ["No tables."])
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -72,6 +80,7 @@ def test_a_notice_that_is_faster_than_the_answer_to_the_upload_counts() -> None:
         notice("demo/1/other.pdf"),
         notice(outcome=None),
         notice(files=[]),
+        notice(warnings=None),
     ],
 )
 def test_messages_that_are_no_notices_of_ours_are_passed_over(body: str) -> None:

@@ -1,5 +1,6 @@
 """The demo's own files and its answers to what cannot work."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from local import servers, stack
 from local.demo import __main__ as demo
 from local.demo import account, run
-from local.demo.progress import Upload
+from local.demo.progress import Upload, see_notice
+from local.samples import write_samples
 
 
 @pytest.mark.parametrize(
@@ -17,7 +19,9 @@ from local.demo.progress import Upload
     [
         ("demo/1/a.pdf", "demo/1/a.pdf.txt", ".txt"),
         ("demo/1/a.pdf", "demo/1/a.pdf.ocr.json", ".ocr.json"),
+        ("demo/1/a.pdf", "demo/1/a.pdf.tables/0002-01.csv", ".tables/0002-01.csv"),
         ("demo/1/a.pdf", ".textdrop/documents/5f/result.txt", ".result.txt"),
+        ("demo/1/a.pdf", ".textdrop/documents/5f/result.tables/0002-01.csv", ".result.tables/0002-01.csv"),
     ],
 )
 def test_a_local_copy_is_called_like_its_result(key: str, result_key: str, ending: str) -> None:
@@ -42,8 +46,39 @@ def test_names_that_the_file_system_refuses_give_way_to_the_documents_id(
     notice = {"document": "5f", "files": {"text": {"bucket": "r", "key": f"demo/1/{name}.txt"}}}
     upload = Upload(name, f"demo/1/{name}", Path(name), notice=notice)
     connected: Any = None
-    assert run.fetch(connected, upload, tmp_path) == tmp_path / copy
+    assert run.fetch(connected, upload, tmp_path) == run.Fetched((".txt",), tmp_path / copy)
     assert (tmp_path / copy).read_text(encoding="utf-8") == f"demo/1/{name}.txt"
+
+
+SAMPLE_NOTICE = Path(__file__).parents[3] / "events" / "notice-outputs.json"
+
+
+def test_all_files_of_a_notice_are_fetched_and_each_table_below_its_prefix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = SAMPLE_NOTICE.read_text("utf-8")
+    key = json.loads(body)["source"]["key"]
+    tables = [f"{key}.tables/0001-01.csv", f"{key}.tables/0003-02.csv"]
+    monkeypatch.setattr(account, "download", write_key)
+    monkeypatch.setattr(account, "keys_below", lambda _account, _bucket, prefix: [k for k in tables if prefix in k])
+    upload = Upload("a.pdf", key, Path("a.pdf"))
+    assert see_notice({key: upload}, body, 1.0) is upload
+    connected: Any = None
+    fetched = run.fetch(connected, upload, tmp_path)
+    assert fetched.text == tmp_path / "a.pdf.txt"
+    assert fetched.endings == (".txt", ".ocr.json", ".md", ".tables.xlsx", ".tables/0001-01.csv", ".tables/0003-02.csv")
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == {
+        f"a.pdf{ending}" for ending in fetched.endings
+    }
+
+
+def test_samples_go_with_their_metadata_and_the_users_files_with_the_stacks_own_model(tmp_path: Path) -> None:
+    samples = {sample.path: sample for sample in write_samples(tmp_path)}
+    for upload in demo.planned(list(samples), "demo/1/", samples):
+        assert upload.metadata == samples[upload.path].metadata
+        assert "ocr-outputs" in upload.metadata
+    [own] = demo.planned([tmp_path / "a.pdf"], "demo/1/", {})
+    assert own.metadata == {"ocr-outputs": "searchable-pdf markdown tables"}
 
 
 def test_each_run_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def upload(name: str = "a.pdf", **given: Any) -> Upload:
 
 
 def ended(outcome: str, reason: str | None = None, **given: Any) -> Upload:
-    told = {"outcome": outcome, "reason": reason, "what": None, "advice": None, **given}
+    told = {"outcome": outcome, "reason": reason, "what": None, "advice": None, "warnings": [], **given}
     return upload(uploaded_at=1.0, ended_at=3.44, notice=told)
 
 
@@ -58,7 +58,7 @@ def test_a_line_of_progress_says_how_far_it_is() -> None:
 
 def test_a_report_gives_the_first_lines_of_text() -> None:
     text = "\n\nFirst\x1b[2J\n \nSecond\n" + "x" * 100 + "\nFourth\n"
-    assert view.report(ended("succeeded", pages={"total": 2}), text, "fine", (6, 10), 40) == [
+    assert view.report(ended("succeeded", pages={"total": 2}), text, (), "fine", (6, 10), 40) == [
         "a.pdf   succeeded     2.4 s  2 pages, fine",
         "    | First[2J",
         "    | Second",
@@ -68,24 +68,38 @@ def test_a_report_gives_the_first_lines_of_text() -> None:
 
 def test_a_report_of_a_failure_says_what_was_wrong_and_what_to_do() -> None:
     failed = ended("failed", "damaged", what="It is cut\nshort.", advice="Upload it whole.", pages={"total": 1})
-    assert view.report(failed, None, "", (5, 15), 40) == [
+    assert view.report(failed, None, [".error.json"], "", (5, 15), 40) == [
         "a.pdf  failed: damaged    2.4 s",
         "    It is cut short.",
         "    Upload it whole.",
+        "    files: .error.json",
     ]
 
 
 def test_a_report_of_a_blank_page_says_so() -> None:
-    assert view.report(ended("succeeded", pages={"total": 1}), "\n \f", "", (5, 9), 40) == [
+    assert view.report(ended("succeeded", pages={"total": 1}), "\n \f", (), "", (5, 9), 40) == [
         "a.pdf  succeeded    2.4 s  1 page",
         "    (no text: a blank page)",
     ]
 
 
 def test_a_report_of_what_never_went_in_says_why() -> None:
-    assert view.report(upload(failure="OSError: it is gone"), None, "", (5, 12), 40) == [
+    assert view.report(upload(failure="OSError: it is gone"), None, (), "", (5, 12), 40) == [
         "a.pdf  not uploaded",
         "    OSError: it is gone",
+    ]
+
+
+def test_a_report_names_the_files_and_what_is_missing_in_them() -> None:
+    told = ended("succeeded", warnings=["One is\nmissing.", "Two.", "Three.", "Four.", "Five."])
+    endings = (".txt", ".md", ".tables/0001-01.csv", ".tables/0001-02.csv")
+    assert view.report(told, "Text", endings, "", (5, 9), 40)[1:] == [
+        "    | Text",
+        "    files: .txt .md .tables/0001-01.csv…",
+        "    warning: One is missing.",
+        "    warning: Two.",
+        "    warning: Three.",
+        "    and 2 more warnings in its notice",
     ]
 
 

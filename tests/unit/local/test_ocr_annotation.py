@@ -1,6 +1,6 @@
 """The textAnnotation has the shape of the service's samples."""
 
-from local.ocr.annotation import Block, Line, Page, Word, enclosing, text_annotation
+from local.ocr.annotation import Block, Cell, Line, Page, Table, Word, enclosing, text_annotation
 
 
 def line(*words: tuple[str, tuple[int, int, int, int]]) -> Line:
@@ -54,3 +54,38 @@ def test_a_blank_page_has_no_blocks_and_an_empty_text() -> None:
 
 def test_markdown_is_paragraphs_for_the_models_that_have_it() -> None:
     assert text_annotation(PAGE, markdown=True)["markdown"] == "Привет, мир\nHello\n\nEnd"
+
+
+def test_tables_are_shaped_as_the_service_shapes_them() -> None:
+    cells = (Cell(0, 0, 1, 2, (0, 0, 200, 100), 0), Cell(1, 0, 1, 1, (0, 100, 100, 300), None))
+    page = Page(PAGE.width, PAGE.height, PAGE.blocks, tables=(Table(2, 2, (0, 0, 200, 300), cells),))
+    [table] = text_annotation(page)["tables"]
+    assert table == {
+        "boundingBox": {"vertices": corners((0, 0), (200, 0), (200, 300), (0, 300))},
+        "rowCount": "2",
+        "columnCount": "2",
+        "cells": [
+            {
+                "boundingBox": {"vertices": corners((0, 0), (200, 0), (200, 100), (0, 100))},
+                "rowIndex": "0",
+                "columnIndex": "0",
+                "columnSpan": "2",
+                "rowSpan": "1",
+                "text": "Привет, мир\nHello",
+                "textSegments": [{"startIndex": "0", "length": "17"}],
+            },
+            {
+                "boundingBox": {"vertices": corners((0, 100), (100, 100), (100, 300), (0, 300))},
+                "rowIndex": "1",
+                "columnIndex": "0",
+                "columnSpan": "1",
+                "rowSpan": "1",
+                "text": "",
+                "textSegments": [],
+            },
+        ],
+    }
+
+
+def corners(*points: tuple[int, int]) -> list[dict[str, str]]:
+    return [{"x": str(x), "y": str(y)} for x, y in points]

@@ -137,6 +137,17 @@ def test_clear_ends_faults_and_begins_the_seed_anew() -> None:
     assert [made.before(SUBMIT, None, no_wait) is None for _ in range(50)] == first
 
 
+def test_calm_ends_all_but_the_faults_of_one_content_and_keeps_the_counts() -> None:
+    made = faults({"kind": "429", "rate": 1}, {"kind": "reject", "rate": 1, "sha256": CONTENT})
+    made.before(SUBMIT, CONTENT, no_wait)
+    made.calm()
+    rejected = made.before(SUBMIT, CONTENT, no_wait)
+    assert rejected is not None
+    assert rejected.status == 400
+    assert made.before(SUBMIT, OTHER, no_wait) is None
+    assert made.struck() == {"429": 1, "reject": 1}
+
+
 def test_a_slow_answer_waits_and_then_the_next_fault_has_its_turn() -> None:
     made = faults({"kind": "slow", "count": 1, "seconds": 4.5}, {"kind": "429", "count": 1, "retry_after": 7})
     waited: list[float] = []

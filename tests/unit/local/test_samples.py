@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from local.ocr import ruled_tables
 from local.samples import Sample, SamplesFailed, main, write_samples
+from textdrop.core import options
+from textdrop.core.documents import Output
 from textdrop.core.errors import SKIPPED, Reason, Refusal
 from textdrop.core.files import FileLimits
 from unit.adapters.files.opening import inspected as inspect
@@ -76,6 +79,23 @@ def test_the_true_texts_are_as_long_as_a_real_page(samples: list[Sample]) -> Non
     assert 150 <= words["letter.png"] <= 250
     assert 140 <= words["договор №5 + приложение.png"] <= 250
     assert words["blank page.png"] == 0
+
+
+def test_the_price_list_has_a_ruled_table_and_its_metadata_asks_for_it(samples: list[Sample]) -> None:
+    [priced] = [sample for sample in samples if sample.table]
+    assert priced.metadata["ocr-model"] == "table"
+    assert all(text in priced.text for row in priced.table for text in row)
+    with Image.open(priced.path) as image:
+        [table] = ruled_tables.find(image)
+    assert (table.rows, table.columns) == (len(priced.table), len(priced.table[0]))
+    assert all(cell.has_ink for cell in table.cells)
+
+
+def test_what_samples_are_uploaded_with_is_understood(samples: list[Sample]) -> None:
+    for sample in samples:
+        resolved = options.resolve(sample.metadata, "ru en", "page")
+        assert Output.MARKDOWN in resolved.outputs
+        assert (Output.TABLES in resolved.outputs) == bool(sample.table)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,10 +125,10 @@ class Machine:
         self.starts.append(mark.rpartition("#")[2])
         self.running.add(mark)
 
-    def started(self, folder: stack.Folder, engine: str | None = "table") -> list[str]:
+    def started(self, folder: stack.Folder, engine: str | None = "table", *options: str) -> list[str]:
         """What `up` starts now."""
         self.starts.clear()
-        stack.start_servers(folder, folder.read(), engine, say=lambda _: None)
+        stack.start_servers(folder, folder.read(), engine, say=lambda _: None, ocr_options=options)
         return list(self.starts)
 
 
@@ -163,6 +163,13 @@ def test_a_server_is_restarted_when_what_it_runs_on_has_changed_and_only_then(
     (tmp_path / changed).write_text("y", encoding="utf-8")
     assert machine.started(folder) == restarted
     assert machine.started(folder) == []
+
+
+def test_another_option_restarts_the_ocr_service_and_the_same_does_not(machine: Machine, tmp_path: Path) -> None:
+    folder = stack.Folder(tmp_path / ".local")
+    machine.started(folder, "table", "--seconds", "2")
+    assert machine.started(folder, "table", "--seconds", "2") == []
+    assert machine.started(folder, "table", "--seconds", "3") == ["ocr"]
 
 
 def test_another_engine_restarts_the_ocr_service_and_none_ends_it(machine: Machine, tmp_path: Path) -> None:

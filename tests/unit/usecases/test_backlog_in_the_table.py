@@ -27,12 +27,12 @@ class CountingDocuments(FakeDocuments):
         self._lag_seconds = lag_seconds
         self._seen_at = 0.0
 
-    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
         now = self._clock.now()
         if now >= self._seen_at + self._lag_seconds:
             self._seen_at = now
             self.hold_index()
-        found = super().due(kind, until, limit)
+        found = super().due(kind, until, limit, since)
         self.hints += len(found) if kind is DueKind.SUBMIT else 0
         return found
 

@@ -6,18 +6,24 @@ import base64
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from fakes.faults import Faults
+from fakes.files import KilledError
 from fakes.running import FakeClock
 from textdrop.adapters.threads import ThreadCrew
-from textdrop.core.documents import DocumentState, DueKind, Operation, OperationState, Outcome
+from textdrop.core.documents import DocumentState, DueKind, Operation, OperationState, Outcome, Resume
 from textdrop.core.errors import OcrUnavailable, OcrUnreachable, Reason, StoreUnavailable, Trace
+from textdrop.core.events import resume_body
 from textdrop.core.policy import Policy
+from textdrop.core.quota import Quota
+from textdrop.ports import Tick
 from world import World
 
 
@@ -278,3 +284,83 @@ def test_a_slow_quota_wakes_poll_again_and_again() -> None:
     world.submit()
     wakes = Counter(world.faults.calls)["tick.wake"]
     assert wakes == 5
+
+
+def test_wakes_are_as_far_apart_as_the_index_needs_to_settle() -> None:
+    world = World()
+    world.submit_settings = replace(world.submit_settings, submits_per_second=1.0)
+    woken: list[float] = []
+    wake = world.tick.wake
+
+    def counted(now: float) -> Tick:
+        woken.append(now)
+        return wake(now)
+
+    world.tick.wake = counted  # type: ignore[method-assign]  # told of
+    world.upload("book.pdf", b"pages:9")
+    world.submit()
+    *between, last = woken
+    assert [later - earlier for earlier, later in pairwise(between)] == [world.policy.tick_settle_seconds] * 3
+    assert last >= between[-1], "and once more at the end"
+
+
+@pytest.mark.parametrize(("pages", "attempts", "hands"), [(1, 0, 1), (3, 0, 3), (9, 0, 8), (9, 1, 1), (9, 2, 1)])
+def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(pages: int, attempts: int, hands: int) -> None:
+    world = World()
+    crews: list[int] = []
+
+    def crew(task: Callable[[], None], hands: int) -> None:
+        crews.append(hands)
+        task()
+
+    world.submit_ports = replace(world.submit_ports, crew=crew)
+    document = world.upload("book.pdf", b"pages:%d" % pages)
+    if attempts:
+        world.faults.fail("ocr.submit", KilledError)
+        with pytest.raises(KilledError):
+            world.submit()
+        world.queue.clear()
+        row = world.row(document)
+        world.documents.rows[document.id] = replace(row, attempts=attempts)
+        world.send(resume_body(Resume(document.id, row.rev)))
+        crews.clear()
+    world.submit()
+    assert crews == [hands]
+
+
+@pytest.mark.parametrize(("attempts", "first"), [(0, 1), (1, 9), (2, 1), (3, 9)])
+def test_after_a_death_the_pages_are_begun_from_the_other_end(attempts: int, first: int) -> None:
+    """The page that kills is met at last, with all others sent."""
+    world = World()
+    document = world.upload("book.pdf", b"pages:9")
+    world.quota.row = Quota(next_free_at=world.clock.now() + 10_000.0)
+    world.submit()
+    world.quota.row = Quota()
+    row = world.row(document)
+    world.documents.rows[document.id] = replace(row, attempts=attempts)
+    world.send(resume_body(Resume(document.id, row.rev)))
+    world.submit()
+    assert pages_sent(world)[0] == first
+
+
+def test_a_turn_that_is_over_leaves_the_rest_due_at_once_and_is_no_setback() -> None:
+    world = World()
+    world.submit_settings = replace(world.submit_settings, submits_per_second=0.1)
+    document = world.upload("book.pdf", b"pages:9")
+    began = world.clock.now()
+    world.submit()
+    row = world.row(document)
+    assert world.clock.now() - began == pytest.approx(world.policy.turn_seconds)
+    assert (row.due_at, row.due_kind, row.setbacks) == (world.clock.now(), DueKind.SUBMIT, 0)
+    assert len(pages_sent(world)) == 4
+
+
+def test_a_page_that_could_not_be_sent_decides_when_all_go_on() -> None:
+    world = World()
+    document = world.upload("book.pdf", b"pages:3")
+    world.faults.fail("ocr.submit", failure())
+    world.submit()
+    row = world.row(document)
+    assert row.setbacks == 1
+    assert (row.due_at or 0.0) - world.clock.now() >= world.policy.backoff_first_seconds - 1.0
+    assert len(pages_sent(world)) == 2

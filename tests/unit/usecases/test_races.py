@@ -8,8 +8,9 @@ from typing import Literal
 
 import pytest
 
+from fakes.faults import Faults
 from fakes.files import KilledError
-from fakes.running import InlineWorkers
+from fakes.running import FakeClock, InlineWorkers
 from textdrop.core.answers import Submitted
 from textdrop.core.documents import Document, DueKind, OperationState, Outcome
 from textdrop.core.errors import (
@@ -245,3 +246,39 @@ def test_a_worker_held_before_it_tells_of_a_failure_makes_no_outage() -> None:
     world.run()
     assert held
     assert world.row(document).outcome is Outcome.SUCCEEDED
+
+
+class SlowTable(Faults):
+    """Every call of the quota row takes its time; one in four, twice that."""
+
+    def __init__(self, clock: FakeClock, seconds: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seconds = seconds
+
+    def before(self, call: str) -> None:
+        super().before(call)
+        if call.startswith("quota."):
+            self._clock.advance(self._seconds * (2 if len(self.calls) % 4 == 0 else 1))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.04, 0.09, 0.3])
+def test_however_slow_the_table_is_a_slot_is_had_and_none_is_used_late(seconds: float) -> None:
+    clock = FakeClock()
+    world = World(clock=clock, faults=SlowTable(clock, seconds))
+    posts: list[float] = []
+    submit = world.ocr.submit
+
+    def watched(body: bytes, client_request_id: str) -> Submitted:
+        posts.append(clock.now())
+        return submit(body, client_request_id)
+
+    world.ocr.submit = watched  # type: ignore[method-assign]  # looked at, and let through
+    for number in range(3):
+        world.upload(f"{number}.png", f"page {number}".encode())
+    began = clock.now()
+    world.submit()
+    assert len(posts) == 3
+    assert clock.now() - began < 3 * (1.0 + 20 * seconds)
+    for at in posts:
+        assert any(start <= at <= start + world.policy.slot_late_seconds for start, _, _ in world.quota.reserved)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from aws_events import event
 from fakes.faults import Faults
 from textdrop.core.documents import Outcome, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import parse
 from textdrop.core.reconciling import DeadLetter
 from textdrop.usecases.redrive import FAILURES_MOST
-from world import World, event
+from world import World
 
 HOUR = 3600.0
 GARBAGE = '{"Records": 7}'

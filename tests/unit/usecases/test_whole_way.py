@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import pytest
 
 from fakes.ocr import Failure, synthetic_text
+from textdrop.core.answers import NotReady, Recognition
 from textdrop.core.documents import DocumentState, Newest, OperationState, Outcome, Source
 from textdrop.core.errors import (
     ObjectForbidden,
@@ -19,6 +20,7 @@ from textdrop.core.errors import (
     OcrUnavailable,
     OcrUnreachable,
     Reason,
+    StoreUnavailable,
     Trace,
 )
 from textdrop.core.identity import order
@@ -45,7 +47,8 @@ def test_the_notice_names_files_that_are_there() -> None:
     document = world.upload("x.png", b"page")
     world.run()
     files: Any = world.notices_of(document)[0]["files"]
-    assert {name: world.file(place["key"]) is not None for name, place in files.items()} == {"text": True, "json": True}
+    there = {name: world.file(place["key"]) is not None for name, place in files.items() if place}
+    assert there == {"text": True, "json": True}
 
 
 @pytest.mark.parametrize(
@@ -426,3 +429,33 @@ def test_a_page_result_is_stored_before_the_row_says_so() -> None:
     assert stored < recognised
     assert world.operation(document).state is OperationState.RECOGNIZED
     assert world.file(f".textdrop/documents/{document.id}/pages/0001-000001.json") is not None
+
+
+def test_an_ask_that_the_store_breaks_off_is_made_again_by_the_same_tick() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.submit()
+    world.faults.fail("results.put", StoreUnavailable("s3.PutObject: InternalError"))
+    assert world.poll() == "ended"
+    assert world.faults.left() == 0
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+
+
+def test_a_crowd_is_asked_for_at_the_pace_and_no_faster() -> None:
+    world = World(recognition_seconds=20.0)
+    documents = [world.upload(f"{number}.png", b"%d" % number) for number in range(90)]
+    world.submit()
+    asked: list[float] = []
+    result = world.ocr.result
+
+    def noted(operation_id: str) -> Recognition | NotReady:
+        asked.append(world.clock.now())
+        return result(operation_id)
+
+    world.ocr.result = noted  # type: ignore[method-assign]  # to see when
+    began = world.clock.now()
+    world.run()
+    assert {world.row(document).outcome for document in documents} == {Outcome.SUCCEEDED}
+    pace = world.poll_settings.asks_per_second
+    first = [at for at in asked if at < began + 5.0]
+    assert pace * 5.0 * 0.9 < len(first) <= pace * 5.2

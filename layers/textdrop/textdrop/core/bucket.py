@@ -30,5 +30,10 @@ def taken(bucket: Bucket, count: int, now: float) -> Bucket:
     return replace(bucket, tokens=_tokens(bucket, now) - count, at=max(now, bucket.at))
 
 
+def next_at(bucket: Bucket) -> float:
+    """From when on there is a token, if none is taken meanwhile."""
+    return bucket.at + max(0.0, 1.0 - bucket.tokens) / bucket.per_second
+
+
 def _tokens(bucket: Bucket, now: float) -> float:
     return min(bucket.capacity, bucket.tokens + max(0.0, now - bucket.at) * bucket.per_second)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from textdrop.core import observations as see
-from textdrop.core import problems
+from textdrop.core import problems, renderings
 from textdrop.core.documents import Document, DocumentState, DueKind, OperationState, Outcome, Problem, Step
 from textdrop.core.errors import SKIPPED, Reason
 from textdrop.core.policy import Policy
@@ -58,6 +58,23 @@ def _delivery_taken(row: Document, seen: see.Taken, now: float, policy: Policy) 
     )
 
 
+def _rendering_over(row: Document, policy: Policy, now: float) -> bool:
+    return row.attempts >= policy.render_attempts or now > (row.outcome_at or now) + policy.render_seconds
+
+
+def _rendering_given_up(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
+    missing = tuple(renderings.given_up(output, row.attempts) for output in row.to_render)
+    return replace(
+        row,
+        rev=row.rev + 1,
+        holder=seen.holder,
+        due_at=seen.lease_until,
+        attempts=1,
+        step=Step.FILES,
+        renderings=row.renderings + missing,
+    )
+
+
 def _delivering(
     row: Document,
     outcome: Outcome,
@@ -65,7 +82,7 @@ def _delivering(
     recognized: int,
     now: float,
 ) -> Document:
-    return replace(
+    delivering = replace(
         row,
         rev=row.rev + 1,
         state=_DELIVERING,
@@ -78,7 +95,9 @@ def _delivering(
         pages_recognized=recognized,
         outcome_at=now,
         step=None,
+        renderings=(),
     )
+    return replace(delivering, step=Step.RENDER) if delivering.to_render else delivering
 
 
 def _refused(row: Document, seen: see.Refused, now: float, policy: Policy) -> Document:
@@ -214,6 +233,22 @@ DOCUMENT_RULES: tuple[Rule, ...] = (
         unchanged,
     ),
     Rule(
+        "rendering_given_up",
+        "A delivery whose rendering died too often, or takes too long, goes on without what was not made.",
+        see.Taken,
+        lambda row, seen, now, policy: (
+            row.state is _DELIVERING and row.step is Step.RENDER and _rendering_over(row, policy, now)
+        ),
+        _rendering_given_up,
+    ),
+    Rule(
+        "rendering_due",
+        "A delivery that is to be rendered is handed to the render function, which counts as no attempt.",
+        see.Taken,
+        lambda row, seen, now, policy: row.state is _DELIVERING and row.step is Step.RENDER,
+        lambda row, seen, now, policy: replace(row, rev=row.rev + 1, holder=seen.holder, due_at=seen.lease_until),
+    ),
+    Rule(
         "delivery_worn_out",
         "A delivery that died too often before its notice becomes a failure whose files read no page.",
         see.Taken,
@@ -290,6 +325,23 @@ DOCUMENT_RULES: tuple[Rule, ...] = (
         see.PagesLooked,
         is_in(_DELIVERING, _FINAL),
         unchanged,
+    ),
+    Rule(
+        "rendering_taken",
+        "The render function holds a document that was handed to it; the attempt counts until it comes back.",
+        see.RenderingTaken,
+        lambda row, seen, now, policy: row.state is _DELIVERING and row.step is Step.RENDER,
+        lambda row, seen, now, policy: replace(
+            row, rev=row.rev + 1, holder=seen.holder, due_at=seen.lease_until, attempts=row.attempts + 1
+        ),
+    ),
+    Rule("rendering_taken_late", "Nothing is left to render.", see.RenderingTaken, always, unchanged),
+    Rule(
+        "rendered",
+        "An output that was made, or cannot be, is written on the row before the next one is begun.",
+        see.Rendered,
+        lambda row, seen, now, policy: row.state is _DELIVERING and row.step is Step.RENDER,
+        lambda row, seen, now, policy: replace(row, rev=row.rev + 1, renderings=(*row.renderings, seen.rendering)),
     ),
     Rule(
         "step_begins",

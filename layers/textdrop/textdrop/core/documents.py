@@ -47,11 +47,23 @@ class DueKind(StrEnum):
 
 
 class Step(StrEnum):
-    """The steps of a delivery, in order. Each is written on the row before it begins."""
+    """The steps of a delivery, in order. Each is written on the row before it begins.
 
+    RENDER is there only for a document with text that asks for outputs; it is the render function's.
+    """
+
+    RENDER = "render"
     FILES = "files"
     PUBLISH = "publish"
     NOTICE = "notice"
+
+
+class Output(StrEnum):
+    """What can be made of the recognised pages besides text and JSON; made in this order, the least risk first."""
+
+    MARKDOWN = "markdown"
+    TABLES = "tables"
+    SEARCHABLE_PDF = "searchable-pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,8 @@ class Options:
     model: str
     languages_from: Literal["metadata", "parameter"] = "parameter"
     model_from: Literal["metadata", "parameter"] = "parameter"
+    outputs: tuple[Output, ...] = ()
+    outputs_from: Literal["metadata", "parameter"] = "parameter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +107,23 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendering:
+    """What became of an output that was asked for: `files` is how many the document has of it now (0: none);
+    `warnings` say in plain words what is missing in it, or why it is not there."""
+
+    output: Output
+    files: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """Our row for an upload.
 
     `rev` grows with every write but the shrinking of `unfinished`; it is the fencing token. A lease is a `due_at` in
     the future and a `holder`. `attempts` counts goes that never came back, `setbacks` orderly returns in a row (for
-    the backoff), `goes` every go at submitting. `pages` is 0 until known. A final row has no due time, every other
-    has one. Times: epoch seconds.
+    the backoff), `goes` every go at submitting. `pages` is 0 until known. `renderings` are those that have come to
+    their end, made or not. A final row has no due time, every other has one. Times: epoch seconds.
     """
 
     id: str
@@ -123,6 +147,15 @@ class Document:
     pages_recognized: int = 0
     outcome_at: float | None = None
     step: Step | None = None
+    renderings: tuple[Rendering, ...] = ()
+
+    @property
+    def to_render(self) -> tuple[Output, ...]:
+        """The outputs that are asked for, can be made, and have not come to their end."""
+        if self.options is None or self.outcome not in (Outcome.SUCCEEDED, Outcome.PARTIAL):
+            return ()
+        ended = {rendering.output for rendering in self.renderings}
+        return tuple(output for output in Output if output in self.options.outputs and output not in ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +208,19 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """Which document is the newest upload of its key. `order` is from `core.identity.order`."""
+    """Which document is the newest upload of its key. `order` is from `core.identity.order`.
+
+    `has_tables`: files of tables may have the key's names, so that who publishes another document looks for them.
+    """
 
     order: str
     document_id: str
+    has_tables: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """A message from poll to submit: go on with this document, if its `rev` is still this one."""
+    """A message from poll to submit, or to render: go on with this document, if its `rev` is still this one."""
 
     document_id: str
     rev: int

@@ -3,6 +3,7 @@
 TextdropError
 ├── SettingsError             the deployment is wrong; nothing is tried until it is mended
 ├── Refusal                   this document cannot be recognised; never again, and the user is told why
+├── NotRenderable             an output cannot be made of this document; never again, and a warning says why
 ├── ObjectGone                the source is no longer there
 ├── OcrError                  the OCR service, or the way to it
 │   ├── OcrUnreachable        nothing was sent: again, after a backoff
@@ -70,6 +71,17 @@ class Refusal(TextdropError):
         self.reason = reason
         self.what = what
         self.advice = advice
+
+
+class NotRenderable(TextdropError):
+    """An output, such as a searchable PDF, cannot be made of this document, and trying again cannot help.
+
+    `what` says why to the document's owner, in one sentence without any of its text.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
 
 
 class ObjectGone(TextdropError):

@@ -5,25 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from textdrop.core.documents import Document, Outcome
+from textdrop.core.documents import Document, Outcome, Output
 
 OWN_FOLDER = ".textdrop/"
 TEXT, JSON, ERROR = ".txt", ".ocr.json", ".error.json"
-SUFFIXES = (TEXT, JSON, ERROR)
-"""No suffix is the end of another, so `key + suffix` is different for every pair of key and suffix."""
+MARKDOWN, SEARCHABLE_PDF, WORKBOOK = ".md", ".searchable.pdf", ".tables.xlsx"
+SUFFIXES = (TEXT, JSON, ERROR, MARKDOWN, SEARCHABLE_PDF, WORKBOOK)
+"""No suffix is the end of another, nor of a table's: `key + suffix` is different for every pair of key and suffix."""
+
+TABLES = ".tables/"
+"""What the suffixes of the tables' CSV files begin with; see `table`."""
+
+OF_OUTPUT = {
+    Output.MARKDOWN: MARKDOWN,
+    Output.TABLES: WORKBOOK,
+    Output.SEARCHABLE_PDF: SEARCHABLE_PDF,
+}
+"""The suffix of the file that each output has, if it has any; tables have CSV files besides."""
 
 CONTENT_TYPES = {
     TEXT: "text/plain; charset=utf-8",
     JSON: "application/json",
     ERROR: "application/json",
+    MARKDOWN: "text/markdown; charset=utf-8",
+    SEARCHABLE_PDF: "application/pdf",
+    WORKBOOK: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+CSV_CONTENT_TYPE = "text/csv; charset=utf-8"
 MAX_KEY_BYTES = 1024
+_TABLE = re.compile(r"\d{4,}-\d{2,}\.csv")
 _SEGMENT = re.compile(rf"-(\d{{6}})-(\d{{6}}){re.escape(JSON)}$")
 
 
 def own(document_id: str, suffix: str) -> str:
     """The document's own file: it stays, whatever is uploaded later under the same key."""
-    return f"{OWN_FOLDER}documents/{document_id}/result{suffix}"
+    return base(document_id) + suffix
 
 
 def page(document_id: str, run: int, number: int) -> str:
@@ -47,14 +63,44 @@ def segments_of(names: Iterable[str]) -> list[tuple[int, int]]:
     return sorted((int(match[1]), int(match[2])) for match in found if match is not None)
 
 
+def table(page: int, number: int) -> str:
+    """The suffix of one table's CSV file: the page and the table on it, both counted from 1."""
+    return f"{TABLES}{page:04d}-{number:02d}.csv"
+
+
+def tables_of(names: Iterable[str], base: str) -> tuple[str, ...]:
+    """The suffixes of those of the names that are a table's file behind `base`, which may have other files there."""
+    start = base + TABLES
+    return tuple(name[len(base) :] for name in names if name.startswith(start) and _TABLE.fullmatch(name[len(start) :]))
+
+
+def base(document_id: str) -> str:
+    """What a document's own files are called before their suffixes."""
+    return f"{OWN_FOLDER}documents/{document_id}/result"
+
+
 def suffixes(outcome: Outcome) -> tuple[str, ...]:
-    """The files that an outcome has."""
+    """The files that an outcome has, besides what was asked for."""
     return (TEXT, JSON) if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else (ERROR,)
+
+
+def suffixes_of(document: Document) -> tuple[str, ...]:
+    """The files of a document with an outcome, but for its tables' CSV files."""
+    if document.outcome is None:
+        return ()
+    rendered = (OF_OUTPUT[rendering.output] for rendering in document.renderings if rendering.files)
+    return (*suffixes(document.outcome), *rendered)
+
+
+def tables(document: Document) -> int:
+    """How many CSV files of tables the document has, besides the workbook that holds them all."""
+    found = (rendering.files - 1 for rendering in document.renderings if rendering.output is Output.TABLES)
+    return max(0, sum(found))
 
 
 def can_be_published(key: str) -> bool:
     """Whether the upload's own name can carry every suffix: it is short enough, and not within our own folder."""
-    longest = max(len(suffix) for suffix in SUFFIXES)
+    longest = max(len(suffix) for suffix in (*SUFFIXES, table(9_999, 999)))
     return len(key.encode("utf-8", "surrogatepass")) + longest <= MAX_KEY_BYTES and not key.startswith(OWN_FOLDER)
 
 
@@ -64,10 +110,7 @@ def prefix(key: str) -> str:
 
 
 def files(document: Document, published: bool) -> dict[str, str]:
-    """Where the files of a document with an outcome are: suffix → key in the results bucket."""
-    if document.outcome is None:
-        return {}
-    return {
-        suffix: document.source.key + suffix if published else own(document.id, suffix)
-        for suffix in suffixes(document.outcome)
-    }
+    """Where the files of a document with an outcome are: suffix → key in the results bucket; `TABLES` → what the keys
+    of its tables' CSV files begin with, if it has any."""
+    there = suffixes_of(document) + ((TABLES,) if tables(document) else ())
+    return {suffix: document.source.key + suffix if published else own(document.id, suffix) for suffix in there}

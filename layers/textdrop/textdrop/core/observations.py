@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from textdrop.core.answers import OperationDescription
-from textdrop.core.documents import Operation, Options, Problem, Source, Step
+from textdrop.core.documents import Operation, Options, Problem, Rendering, Source, Step
 from textdrop.core.errors import Trace
 
 # --- of a document ---------------------------------------------------------------------------------------------------
@@ -70,6 +70,21 @@ class PagesLooked:
     """The operations of the document's run, read consistently."""
 
     operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderingTaken:
+    """The render function has the document that poll handed to it, and holds it until `lease_until`."""
+
+    holder: str
+    lease_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An output has come to its end, made or not."""
+
+    rendering: Rendering
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +203,17 @@ class AskFailed:
 
 
 DocumentSeen = (
-    Uploaded | Taken | Refused | Forbidden | PagesKnown | Returned | PagesLooked | StepBegins | NoticeAccepted
+    Uploaded
+    | Taken
+    | Refused
+    | Forbidden
+    | PagesKnown
+    | Returned
+    | PagesLooked
+    | RenderingTaken
+    | Rendered
+    | StepBegins
+    | NoticeAccepted
 )
 OperationSeen = (
     Considered

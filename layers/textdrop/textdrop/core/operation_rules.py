@@ -73,9 +73,7 @@ OPERATION_RULES: tuple[Rule, ...] = (
         "worn_out_submitting",
         "A page of a document whose workers died too often is not sent again; it may have been, and counts as unknown.",
         see.Considered,
-        lambda row, seen, now, policy: (
-            row.state is _SUBMITTING and row.holder_rev < seen.holder_rev and seen.attempts > policy.max_attempts
-        ),
+        lambda row, seen, now, policy: row.state is _SUBMITTING and seen.attempts > policy.max_attempts,
         lambda row, seen, now, policy: _page_failed(row, problems.worn_out(policy.max_attempts), now, unknowns=1),
     ),
     Rule(
@@ -89,7 +87,7 @@ OPERATION_RULES: tuple[Rule, ...] = (
         "intent_stale",
         "An intent of an earlier holder may have been sent: it is counted as unknown.",
         see.Considered,
-        lambda row, seen, now, policy: row.state is _SUBMITTING and row.holder_rev < seen.holder_rev,
+        is_in(_SUBMITTING),
         lambda row, seen, now, policy: _back_to_waiting(row, unknowns=1),
     ),
     Rule(

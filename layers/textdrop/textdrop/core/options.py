@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from textdrop.core.documents import Options
+from textdrop.core.documents import Options, Output
 from textdrop.core.errors import Reason, Refusal
 
 PREFIX = "ocr-"
 LANGUAGES = "ocr-languages"
 MODEL = "ocr-model"
-NAMES = (LANGUAGES, MODEL)
+OUTPUTS = "ocr-outputs"
+NAMES = (LANGUAGES, MODEL, OUTPUTS)
+NO_OUTPUTS = "none"
 
 ANY_LANGUAGE = "*"
 SHARED_LANGUAGES = (
@@ -81,10 +83,11 @@ RUSSIAN_ENGLISH_MODELS = ("handwritten", "table")
 EXPLICIT_LANGUAGE_MODELS = (*RUSSIAN_ENGLISH_MODELS, "license-plates")
 
 
-def resolve(metadata: Mapping[str, str], languages: str, model: str) -> Options:
-    """The options of a document. `languages` and `model` are the stack's parameters, metadata goes before them.
+def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: str = "") -> Options:
+    """The options of a document. The others are the stack's parameters; metadata goes before them.
 
-    Languages stand apart by spaces or commas. Raises Refusal (`invalid_options`) that names the allowed values.
+    Languages and outputs stand apart by spaces or commas. Raises Refusal (`invalid_options`), which names what
+    is allowed.
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
     if unknown:
@@ -94,13 +97,14 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str) -> Options:
         )
     chosen_languages = metadata.get(LANGUAGES, languages)
     chosen_model = metadata.get(MODEL, model).strip().lower()
-    codes = tuple(dict.fromkeys(code for code in re.split(r"[\s,]+", chosen_languages.strip().lower()) if code))
+    codes = _words(chosen_languages)
     try:
         _check_model(chosen_model)
         _check_languages(codes)
         _check_together(codes, chosen_model)
+        chosen_outputs = _outputs(_words(metadata.get(OUTPUTS, outputs)))
     except Refusal as refusal:
-        if LANGUAGES in metadata or MODEL in metadata:
+        if any(name in metadata for name in NAMES):
             raise
         where = "The upload names no options: correct the stack's parameters Languages and Model, then upload again."
         raise _invalid(refusal.what, f"{where} {refusal.advice}") from None
@@ -109,7 +113,25 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str) -> Options:
         model=chosen_model,
         languages_from="metadata" if LANGUAGES in metadata else "parameter",
         model_from="metadata" if MODEL in metadata else "parameter",
+        outputs=chosen_outputs,
+        outputs_from="metadata" if OUTPUTS in metadata else "parameter",
     )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The different words of a list, in order."""
+    return tuple(dict.fromkeys(word for word in re.split(r"[\s,]+", text.strip().lower()) if word))
+
+
+def _outputs(words: tuple[str, ...]) -> tuple[Output, ...]:
+    known = [str(output) for output in Output]
+    advice = f'Allowed for {OUTPUTS}: {" ".join(known)} (apart by spaces or commas), or "{NO_OUTPUTS}" alone.'
+    if words == (NO_OUTPUTS,):
+        return ()
+    unknown = [word for word in words if word not in known]
+    if unknown:
+        raise _invalid(f"The output {_quoted(unknown)} is not known.", advice)
+    return tuple(output for output in Output if output in words)
 
 
 def _check_model(model: str) -> None:

@@ -56,16 +56,20 @@ def why_paused(pause: Pause) -> str:
     return "" if pause.since is None else pause.why
 
 
-def observed(pause: Pause, exchange: Exchange, now: float, policy: Policy) -> Pause | None:
-    """The row after an exchange; None when nothing changes, which is so for every acceptance in good times."""
-    after = _counted(pause, exchange, now)
+def observed(
+    pause: Pause, exchange: Exchange, answered_at: float, policy: Policy, told_at: float | None = None
+) -> Pause | None:
+    """The row after an exchange that ended at `answered_at` and is told of at `told_at` (None: at once); None when
+    nothing changes, which is so for every acceptance in good times."""
+    late = told_at is not None and told_at - answered_at > policy.told_late_seconds
+    after = _counted(pause, exchange, answered_at, late)
     tripped = (
         exchange is Exchange.CREDENTIALS_REFUSED
         or after.refusals >= policy.refusals_before_pause
         or after.failures >= policy.failures_before_pause
     )
     if tripped and pause.since is None:
-        after = replace(after, since=now, why=str(exchange), probe_at=now + policy.probe_seconds)
+        after = replace(after, since=answered_at, why=str(exchange), probe_at=answered_at + policy.probe_seconds)
     if after == pause:
         return None
     return replace(after, rev=pause.rev + 1)
@@ -81,9 +85,12 @@ def unavailable_seconds(pause: Pause, accepted_at: float) -> float:
     return max(0.0, pause.unavailable_at - max(pause.unavailable_since, accepted_at))
 
 
-def _counted(pause: Pause, exchange: Exchange, now: float) -> Pause:
-    since = pause.unavailable_since if pause.unavailable_since is not None else now
-    unavailable = replace(pause, unavailable_since=since, unavailable_at=max(now, pause.unavailable_at))
+def _counted(pause: Pause, exchange: Exchange, answered_at: float, late: bool) -> Pause:
+    unavailable = pause
+    if pause.unavailable_since is not None:
+        unavailable = replace(pause, unavailable_at=max(answered_at, pause.unavailable_at))
+    elif not late:  # since then the service may have answered others, which in good times nobody writes down
+        unavailable = replace(pause, unavailable_since=answered_at, unavailable_at=answered_at)
     available = replace(pause, unavailable_since=None, unavailable_at=0.0)
     match exchange:
         case Exchange.ACCEPTED:

@@ -14,12 +14,16 @@ class Policy:
     `result_kept_seconds`: the service forgets a result after three days. `slot_late_seconds`: a slot used later than
     this would let a stalled worker burst. `max_breakdowns`: so often a page is tried that the service itself fails to
     take, which with the backoff is longer than any outage may last; `..._before_pause`: so many refusals, unknowns or
-    connect failures in a row across documents pause submitting. `turn_seconds`: so long one go sends a document's
+    connect failures in a row across documents pause submitting. `told_late_seconds`: a failure that is written down so
+    late begins no time of unavailability. `turn_seconds`: so long one go sends a document's
     pages before others get their turn; `setbacks_in_turn`: so many pages in a go may fail to be sent before it ends.
 
     A document of more than `one_go_pages` is assembled in segments, which may be done in several goes. A segment ends
     with `segment_pages` or `segment_bytes`, and none begins with less than `segment_seconds` left: a tick that is out
     of time waits for what its workers have begun, and nobody is asked for meanwhile.
+
+    `render_attempts`: so often the render function may die over a document before it is delivered without what could
+    not be made; `render_seconds`: so long after its outcome it is delivered without, whatever keeps it from being made.
 
     `reconcile_after_seconds`: an upload this old has been heard of, or its event is lost; `max_redrives`: so often a
     dead letter goes back to the uploads queue.
@@ -46,6 +50,7 @@ class Policy:
     probe_seconds: float = 60.0
     refusals_before_pause: int = 10
     failures_before_pause: int = 3
+    told_late_seconds: float = 1.0
     throttle_pause_seconds: float = 1.0
     throttle_most_seconds: float = 300.0
     slot_ahead_seconds: float = 1.0
@@ -54,6 +59,8 @@ class Policy:
     tick_renew_seconds: float = 5.0
     tick_settle_seconds: float = 2.0
     tick_stay_seconds: float = 10.0
+    render_attempts: int = 2
+    render_seconds: float = 3600.0
     reconcile_after_seconds: float = 3600.0
     max_redrives: int = 3
 

@@ -2,14 +2,17 @@
 
 Slots are one interval apart, so that a worker that sends at its slots never exceeds the rate, nor a token bucket of
 one second's worth. A 429 moves the row forward once per pause and lowers the rate, which recovers step by step: so it
-also settles under a service that counts by a sliding window.
+also settles under a service that counts by a sliding window. There a 429 now and then is all that tells where the limit
+is, and lowers the rate a little; one that comes soon after another says that the rate is far too high.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-LOWERED = 0.8
+LOWERED = 0.9
+LOWERED_AGAIN = 0.8
+AGAIN_SECONDS = 3.0
 LEAST_FACTOR = 0.1
 RECOVERY_PER_SECOND = 0.01
 
@@ -40,10 +43,11 @@ def throttled(quota: Quota, now: float, pause_seconds: float) -> Quota | None:
     if now < quota.throttled_until:
         return None
     until = now + pause_seconds
+    lowered = LOWERED_AGAIN if now < quota.throttled_until + AGAIN_SECONDS else LOWERED
     return replace(
         quota,
         next_free_at=max(quota.next_free_at, until),
-        factor=max(LEAST_FACTOR, factor(quota, now) * LOWERED),
+        factor=max(LEAST_FACTOR, factor(quota, now) * lowered),
         factor_at=until,
         throttled_until=until,
         throttles=quota.throttles + 1,

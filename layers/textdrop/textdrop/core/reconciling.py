@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from textdrop.core.documents import Source
 from textdrop.core.events import MessageMalformed, parse, upload_body
@@ -50,6 +51,16 @@ class Pass:
     def mark(self) -> Mark:
         """Where to go on."""
         return Mark(self.key, self.version_id)
+
+
+def asked_age_seconds(event: Mapping[str, Any]) -> float | None:
+    """How old uploads are to be, as the event that invokes reconcile says; None: as usual. Raises MessageMalformed."""
+    given = event.get("older_than_seconds")
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < float("inf"):
+        raise MessageMalformed("older_than_seconds must be a number of at least 0")
+    return float(given)
 
 
 def begun(stored: Pass, older_than_seconds: float | None, now: float, policy: Policy) -> Pass:

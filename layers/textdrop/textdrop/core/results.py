@@ -25,6 +25,7 @@ ERROR_SCHEMA = "textdrop.error/1"
 NOTICE_SCHEMA = "textdrop.notice/1"
 PAGE_BREAK = "\f"
 NOTICE_RANGES_CHARACTERS = 500
+NOTICE_WARNINGS = 10
 
 
 def page_text(number: int, page: RecognisedPage | None) -> bytes:
@@ -47,6 +48,7 @@ def result_frame(document: Document, operations: Sequence[Operation]) -> tuple[b
         failed = [f"{group['pages']} ({group['reason']})" for group in failures(operations)]
         count = document.pages - document.pages_recognized
         notes.append(f"Without text: {count} of {document.pages} pages: {'; '.join(failed)}.")
+    notes += warnings(document)
     frame = _json(
         {
             "schema": RESULT_SCHEMA,
@@ -62,6 +64,11 @@ def result_frame(document: Document, operations: Sequence[Operation]) -> tuple[b
     # No string can hold this: a line end in a string is escaped.
     head, pages, tail = frame.partition(b'\n "pages": [')
     return head + pages, b"\n " + tail
+
+
+def warnings(document: Document) -> list[str]:
+    """What is missing of the outputs that were asked for, in plain words."""
+    return [warning for rendering in document.renderings for warning in rendering.warnings]
 
 
 def page_json(operation: Operation, page: RecognisedPage | None) -> bytes:
@@ -127,7 +134,6 @@ def notice(
 
     `operations` are the run's, if any page failed; they are not needed else.
     """
-    files = {name: {"bucket": results_bucket, "key": key} for name, key in _named_files(document, published).items()}
     body: dict[str, Any] = {
         "schema": NOTICE_SCHEMA,
         "id": identity.notice_id(document),
@@ -138,7 +144,8 @@ def notice(
         "what": document.problem.what if document.problem else None,
         "advice": document.problem.advice if document.problem else None,
         "source": _source(document),
-        "files": files,
+        "files": _files(document, results_bucket, published),
+        "warnings": [_cut(warning) for warning in warnings(document)[:NOTICE_WARNINGS]],
         "published": published,
         "newest": newest,
         "model": document.options.model if document.options else None,
@@ -172,11 +179,26 @@ def timestamp(epoch_seconds: float | None) -> str | None:
     return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-FILE_NAMES = {keys.TEXT: "text", keys.JSON: "json", keys.ERROR: "error"}
+FILE_NAMES = {
+    keys.TEXT: "text",
+    keys.JSON: "json",
+    keys.MARKDOWN: "markdown",
+    keys.SEARCHABLE_PDF: "searchable_pdf",
+    keys.WORKBOOK: "workbook",
+    keys.TABLES: "tables",
+}
+"""What a document with text may have, and what the notice calls it."""
 
 
-def _named_files(document: Document, published: bool) -> dict[str, str]:
-    return {FILE_NAMES[suffix]: key for suffix, key in keys.files(document, published).items()}
+def _files(document: Document, results_bucket: str, published: bool) -> dict[str, dict[str, Any] | None]:
+    """Where the files are; None for what a document with text might have, and this one has not."""
+    there = {suffix: {"bucket": results_bucket, "key": key} for suffix, key in keys.files(document, published).items()}
+    if keys.ERROR in there:
+        return {"error": there[keys.ERROR]}
+    files: dict[str, dict[str, Any] | None] = {name: there.get(suffix) for suffix, name in FILE_NAMES.items()}
+    if keys.TABLES in there:
+        files["tables"] = {**there[keys.TABLES], "count": keys.tables(document)}
+    return files
 
 
 def _identity(document: Document) -> dict[str, Any]:
@@ -207,6 +229,7 @@ def _options(document: Document) -> dict[str, Any] | None:
     return {
         "languages": {"value": list(options.languages), "from": options.languages_from},
         "model": {"value": options.model, "from": options.model_from},
+        "outputs": {"value": [str(output) for output in options.outputs], "from": options.outputs_from},
     }
 
 
@@ -293,6 +316,12 @@ def _shortened(ranges: str) -> str:
     if len(ranges) <= NOTICE_RANGES_CHARACTERS:
         return ranges
     return ranges[: ranges.rindex(", ", 0, NOTICE_RANGES_CHARACTERS)] + ", …"
+
+
+def _cut(sentence: str) -> str:
+    """A notice is small; the files have all of it."""
+    most = NOTICE_RANGES_CHARACTERS
+    return sentence if len(sentence) <= most else sentence[:most] + "…"
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from textdrop.core import keys, results
 from textdrop.core.documents import Document, Operation, OperationState
 from textdrop.core.errors import TextdropError
 from textdrop.core.pages import RecognisedPage
-from textdrop.ports import PollPorts
+from textdrop.ports import DeliverPorts
 from textdrop.usecases.time_left import NoTimeLeft, in_time
 
 PAGES_AT_ONCE = 8
@@ -34,7 +34,7 @@ class _Segment:
     json: list[bytes] = field(default_factory=list)
 
 
-def assemble(ports: PollPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
+def assemble(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
     """The document's own text and JSON are there afterwards. `operations` are all of its run's, by page.
 
     Raises NoTimeLeft when this has to go on later, PageMissing and StoreUnavailable.
@@ -65,12 +65,12 @@ def assemble(ports: PollPorts, document: Document, operations: Sequence[Operatio
     _join(ports, document, done, deadline)
 
 
-def _time_for_segment(ports: PollPorts, deadline: float) -> None:
+def _time_for_segment(ports: DeliverPorts, deadline: float) -> None:
     if ports.clock.now() + ports.policy.segment_seconds > deadline:
         raise NoTimeLeft("no time left for another segment")
 
 
-def _segments_there(ports: PollPorts, document: Document) -> list[tuple[int, int]]:
+def _segments_there(ports: DeliverPorts, document: Document) -> list[tuple[int, int]]:
     """First and last page of the segments that there are already, from the first page on without a gap."""
     done: list[tuple[int, int]] = []
     for first, last in keys.segments_of(ports.results.under(keys.segments(document.id, document.run))):
@@ -79,10 +79,10 @@ def _segments_there(ports: PollPorts, document: Document) -> list[tuple[int, int
     return done
 
 
-def _segment(ports: PollPorts, operations: Sequence[Operation], first: int) -> _Segment:
+def _segment(ports: DeliverPorts, operations: Sequence[Operation], first: int) -> _Segment:
     """As many pages, from this one on, as make a segment; at least one."""
     segment, bytes_so_far = _Segment(first), 0
-    for operation, page in _pages(ports, operations[first - 1 : first - 1 + ports.policy.segment_pages]):
+    for operation, page in stored_pages(ports, operations[first - 1 : first - 1 + ports.policy.segment_pages]):
         segment.text.append(results.page_text(operation.page, page))
         segment.json.append(results.page_json(operation, page))
         segment.last = operation.page
@@ -92,8 +92,10 @@ def _segment(ports: PollPorts, operations: Sequence[Operation], first: int) -> _
     return segment
 
 
-def _pages(ports: PollPorts, operations: Sequence[Operation]) -> Iterator[tuple[Operation, RecognisedPage | None]]:
-    """The pages as they were stored, in order; None for one that failed."""
+def stored_pages(
+    ports: DeliverPorts, operations: Sequence[Operation]
+) -> Iterator[tuple[Operation, RecognisedPage | None]]:
+    """The pages as they were stored, in order; None for one that failed. Raises PageMissing and StoreUnavailable."""
     for start in range(0, len(operations), PAGES_AT_ONCE):
         some = operations[start : start + PAGES_AT_ONCE]
         bodies: dict[int, bytes | None] = {}
@@ -103,7 +105,7 @@ def _pages(ports: PollPorts, operations: Sequence[Operation]) -> Iterator[tuple[
             yield operation, _page(ports, operation, bodies)
 
 
-def _fetch(ports: PollPorts, todo: list[Operation], bodies: dict[int, bytes | None]) -> None:
+def _fetch(ports: DeliverPorts, todo: list[Operation], bodies: dict[int, bytes | None]) -> None:
     """Fetches one after another of what is to be fetched; several threads share the list."""
     while True:
         try:
@@ -114,16 +116,16 @@ def _fetch(ports: PollPorts, todo: list[Operation], bodies: dict[int, bytes | No
         bodies[operation.page] = ports.results.get(key)
 
 
-def _page(ports: PollPorts, operation: Operation, bodies: dict[int, bytes | None]) -> RecognisedPage | None:
+def _page(ports: DeliverPorts, operation: Operation, bodies: dict[int, bytes | None]) -> RecognisedPage | None:
     if operation.state is not OperationState.RECOGNIZED:
         return None
     body = bodies.pop(operation.page)
     if body is None:
         raise PageMissing(f"page {operation.page} of {operation.document_id}")
-    return ports.ocr.read_page(body)
+    return ports.read_page(body)
 
 
-def _join(ports: PollPorts, document: Document, done: Sequence[tuple[int, int]], deadline: float) -> None:
+def _join(ports: DeliverPorts, document: Document, done: Sequence[tuple[int, int]], deadline: float) -> None:
     """Makes the files of their segments, which are then no longer needed."""
     made: list[str] = []
     for suffix in (keys.TEXT, keys.JSON):

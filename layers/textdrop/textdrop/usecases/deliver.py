@@ -1,7 +1,11 @@
-"""Delivers a document whose outcome is fixed: files, then their published names, then the notice, then final."""
+"""Delivers a document whose outcome is fixed: files, then their published names, then the notice, then final.
+
+Where outputs are asked for, poll hands the document to the render function before all that, which then goes on here.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from textdrop.core import identity, intervals, keys, results
@@ -10,11 +14,12 @@ from textdrop.core.documents import (
     DocumentState,
     Newest,
     Outcome,
+    Resume,
     Step,
 )
 from textdrop.core.errors import StoreUnavailable, TextdropError
 from textdrop.core.observations import NoticeAccepted, Returned, StepBegins, Taken
-from textdrop.ports import PollPorts
+from textdrop.ports import DeliverPorts, PollPorts
 from textdrop.usecases.assemble import assemble
 from textdrop.usecases.moves import move_document
 from textdrop.usecases.time_left import NoTimeLeft, in_time
@@ -30,33 +35,41 @@ def deliver(ports: PollPorts, document: Document, deadline: float) -> bool:
     `deadline` is when this worker is ended by force. Every step can be repeated, and is written on the row before it
     begins; so whoever goes on after a crash knows what may have happened.
     """
-    lease_until = deadline + ports.policy.lease_margin_seconds
     held: Document | None = None
     try:
-        held = move_document(ports, document, Taken(ports.clock.token(), lease_until))
+        held = move_document(ports, document, Taken(ports.clock.token(), deadline + ports.policy.lease_margin_seconds))
         if held is None or held.state is not DocumentState.DELIVERING:
             return False
-        return _steps(ports, held, deadline, lease_until)
+        if held.step is Step.RENDER:
+            # It comes due again with our lease, should the message be lost or come late: then it is of another rev.
+            ports.render_function.invoke(Resume(held.id, held.rev))
+            return False
+        return finish(ports, held, deadline)
     except NotOurs:
         return False
     except (StoreUnavailable, NoTimeLeft) as error:
         ports.journal.failed("delivery_failed", error, document=document.id)
         if held is not None:
-            _return(ports, held, setback=isinstance(error, StoreUnavailable))
+            return_later(ports, held, setback=isinstance(error, StoreUnavailable))
     except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts, five fail it
         ports.journal.failed("delivery_died", error, document=document.id)
     return False
 
 
-def _steps(ports: PollPorts, document: Document, deadline: float, lease_until: float) -> bool:
+def finish(ports: DeliverPorts, document: Document, deadline: float) -> bool:
+    """The steps that are left after rendering, of a document that we hold. True: it is final.
+
+    Raises NotOurs when it is no longer ours, and StoreUnavailable, NoTimeLeft and PageMissing.
+    """
+    lease_until = deadline + ports.policy.lease_margin_seconds
     published = keys.can_be_published(document.source.key)
     if document.step is Step.FILES:
         _write_files(ports, document, deadline)
-        document = _begin(ports, document, Step.PUBLISH, lease_until)
+        document = begin(ports, document, Step.PUBLISH, lease_until)
     if document.step is Step.PUBLISH:
         if published:
             _publish(ports, document, deadline)
-        document = _begin(ports, document, Step.NOTICE, lease_until)
+        document = begin(ports, document, Step.NOTICE, lease_until)
     newest = ports.newest.read(document.source)
     is_newest = newest is None or newest.document_id == document.id
     failed = document.pages > document.pages_recognized
@@ -69,14 +82,15 @@ def _steps(ports: PollPorts, document: Document, deadline: float, lease_until: f
     return True
 
 
-def _begin(ports: PollPorts, document: Document, step: Step, lease_until: float) -> Document:
+def begin(ports: DeliverPorts, document: Document, step: Step, lease_until: float) -> Document:
+    """The document at its next step. Raises NotOurs."""
     moved = move_document(ports, document, StepBegins(step, lease_until))
     if moved is None:
         raise NotOurs
     return moved
 
 
-def _write_files(ports: PollPorts, document: Document, deadline: float) -> None:
+def _write_files(ports: DeliverPorts, document: Document, deadline: float) -> None:
     """The document's own files, which stay."""
     operations = ports.documents.read_operations(document.id, document.run)
     if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL):
@@ -87,7 +101,7 @@ def _write_files(ports: PollPorts, document: Document, deadline: float) -> None:
     ports.results.put(keys.own(document.id, keys.ERROR), body, keys.CONTENT_TYPES[keys.ERROR])
 
 
-def _publish(ports: PollPorts, document: Document, deadline: float) -> None:
+def _publish(ports: DeliverPorts, document: Document, deadline: float) -> None:
     """The upload's own names show the newest upload of the key, whoever finishes last."""
     source = document.source
     newest = ports.newest.raise_to(source, Newest(identity.order(source), document.id))
@@ -96,11 +110,16 @@ def _publish(ports: PollPorts, document: Document, deadline: float) -> None:
         if winner is None or winner.outcome is None:
             # The newest will publish itself.
             return
-        shown = keys.suffixes(winner.outcome)
+        shown = _suffixes(ports, winner)
+        if keys.tables(winner) and not newest.has_tables:
+            ports.newest.expect_tables(source)
+            newest = replace(newest, has_tables=True)
         for suffix in shown:
             _show(ports, winner, suffix, source.key + suffix, deadline)
+        # Another document may have had any number of tables, so they are looked for; but only where there may be some.
+        stale = (*keys.SUFFIXES, *(_tables(ports, source.key) if newest.has_tables else ()))
         in_time(ports, deadline)
-        ports.results.delete([source.key + suffix for suffix in keys.SUFFIXES if suffix not in shown])
+        ports.results.delete([source.key + suffix for suffix in stale if suffix not in shown])
         again = ports.newest.read(source)
         if again is None:
             return
@@ -109,9 +128,20 @@ def _publish(ports: PollPorts, document: Document, deadline: float) -> None:
         newest = again
 
 
-def _show(ports: PollPorts, winner: Document, suffix: str, name: str, deadline: float) -> None:
+def _suffixes(ports: DeliverPorts, document: Document) -> tuple[str, ...]:
+    """Those of all files that the document has."""
+    tables = _tables(ports, keys.base(document.id)) if keys.tables(document) else ()
+    return (*keys.suffixes_of(document), *tables)
+
+
+def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:
+    """The suffixes of the tables' CSV files that there are under a name."""
+    return keys.tables_of(ports.results.under(base + keys.TABLES), base)
+
+
+def _show(ports: DeliverPorts, winner: Document, suffix: str, name: str, deadline: float) -> None:
     own = keys.own(winner.id, suffix)
-    if winner.pages > ports.policy.one_go_pages:
+    if winner.pages > ports.policy.one_go_pages or suffix == keys.SEARCHABLE_PDF:
         # More than one call may be able to copy in its time.
         ports.results.join([own], name, partial(in_time, ports, deadline))
         return
@@ -119,13 +149,13 @@ def _show(ports: PollPorts, winner: Document, suffix: str, name: str, deadline: 
     ports.results.copy(own, name)
 
 
-def _same_outcome(ports: PollPorts, shown: Document) -> bool:
+def _same_outcome(ports: DeliverPorts, shown: Document) -> bool:
     """A delivery that keeps dying becomes a failure, which may have been published while we copied what was before."""
     row = ports.documents.read(shown.id)
     return row is None or (row.run, row.outcome) == (shown.run, shown.outcome)
 
 
-def _return(ports: PollPorts, held: Document, setback: bool) -> None:
+def return_later(ports: DeliverPorts, held: Document, setback: bool) -> None:
     """Leaves the delivery due again, if it is still ours; else its lease does."""
     wait = intervals.backoff_seconds(held.setbacks, ports.clock.chance(), ports.policy) if setback else 0.0
     try:

@@ -167,16 +167,17 @@ def _unsendable(ports: SubmitPorts, row: Operation, problem: Problem) -> Settled
     return Lost() if failed is None else Settled(failed)
 
 
-def _reserve(ports: SubmitPorts, submits_per_second: float, deadline: float) -> float | None:
-    """When our POST may begin; None when no slot can be had that leaves the POST its whole time."""
+def _reserve(ports: SubmitPorts, submits_per_second: float, deadline: float, lead_seconds: float = 0.0) -> float | None:
+    """When our POST may begin, no sooner than after `lead_seconds`; None when no slot can be had that leaves the POST
+    its whole time."""
     last_start = deadline - ports.ocr.submit_total_seconds
     while ports.clock.now() < last_start:
-        now = ports.clock.now()
         quota = ports.quota.read()
-        ahead = ports.policy.slot_ahead_seconds
+        now = ports.clock.now()
+        earliest, ahead = now + lead_seconds, ports.policy.slot_ahead_seconds
         # A try that is sure to fail would be a write all the same, and all who wait make it again and again.
-        if quota.next_free_at <= now + ahead:
-            start = ports.quota.reserve(1, interval_seconds(quota, submits_per_second, now), now, ahead)
+        if quota.next_free_at <= earliest + ahead:
+            start = ports.quota.reserve(1, interval_seconds(quota, submits_per_second, now), earliest, ahead)
             if start is not None:
                 return start if start <= last_start else None
         # Everybody who waits looks again at a time of its own, at most twice a second.
@@ -191,6 +192,7 @@ def _put_intent(ports: SubmitPorts, row: Operation, seen: SlotReserved) -> Opera
 
 def _at_slot(ports: SubmitPorts, submits_per_second: float, slot: float | None, deadline: float) -> bool:
     """Returns at the slot, or at a later one if this one has passed. False: there is no time left for the POST."""
+    lead_seconds = 0.0
     while slot is not None:
         ports.clock.sleep(max(0.0, slot - ports.clock.now()))
         now = ports.clock.now()
@@ -198,8 +200,10 @@ def _at_slot(ports: SubmitPorts, submits_per_second: float, slot: float | None, 
             return False
         if now <= slot + ports.policy.slot_late_seconds:
             return True
-        # Used late, a slot would let a stalled worker burst beside the others' slots.
-        slot = _reserve(ports, submits_per_second, deadline)
+        # Used late, a slot would let a stalled worker burst beside the others' slots. Where reserving itself takes so
+        # long (a slow table, no processor), the next one has to lie as far ahead, or it would be late as well.
+        lead_seconds = min(lead_seconds + now - slot, ports.policy.slot_ahead_seconds)
+        slot = _reserve(ports, submits_per_second, deadline, lead_seconds)
     return False
 
 
@@ -327,7 +331,7 @@ def _observe(ports: SubmitPorts, exchange: Exchange, answered_at: float) -> Paus
     # Read anew: since the page was considered others may have failed, which an acceptance is to clear.
     pause = ports.pause.read()
     for _ in range(WRITE_TRIES):
-        after = observed(pause, exchange, answered_at, ports.policy)
+        after = observed(pause, exchange, answered_at, ports.policy, ports.clock.now())
         if after is None:
             return pause
         if ports.pause.write(pause, after):

@@ -45,6 +45,7 @@ class SubmitSettings:
     model: str
     submits_per_second: float
     limits: FileLimits
+    outputs: str = ""
 
 
 def submit(
@@ -161,7 +162,7 @@ def _look(
     try:
         seen = ports.sources.look(source)
         source = seen.source
-        chosen = options.resolve(seen.metadata, settings.languages, settings.model)
+        chosen = options.resolve(seen.metadata, settings.languages, settings.model, settings.outputs)
         opened = ports.open_document(seen.open(), settings.limits)
     except Refusal as refusal:
         return move_document(ports, document, Refused(problems.of_refusal(refusal), source)), None

@@ -7,6 +7,7 @@ work left, it invokes its successor.
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from functools import partial
 from math import ceil, inf
 
 from textdrop.core import intervals
-from textdrop.core.bucket import Bucket, available, full, taken
+from textdrop.core.bucket import Bucket, available, full, next_at, taken
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -36,6 +37,8 @@ PAUSE_LOOK_SECONDS = 2.0
 MEASURE_SECONDS = 60.0
 SLEEP_MOST_SECONDS = 0.05
 HINTS_MOST = 5_000
+KNOWN_LEAST = 50
+WHOLE_LOOK_SECONDS = 20.0
 FORGET_SECONDS = 10.0
 BUCKET_SECONDS = 0.2
 
@@ -55,7 +58,11 @@ class PollSettings:
 
 @dataclass(slots=True)
 class _Memory:
-    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`."""
+    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`.
+
+    `running` says when each operation is asked for next. Those that are not being asked for just now stand in
+    `waiting`, a heap, the one that is due first in front: there may be thousands, many times a second.
+    """
 
     owner: str
     row: Tick
@@ -66,6 +73,7 @@ class _Memory:
     renew_at: float
     look_at: float = 0.0
     looked_at: float = 0.0
+    whole_look_at: float = 0.0
     pause_look_at: float = 0.0
     measure_at: float = 0.0
     ask_after: float = 0.0
@@ -73,6 +81,7 @@ class _Memory:
     paused: bool = False
     due_soon: bool = True
     running: dict[Name, float] = field(default_factory=dict)
+    waiting: list[tuple[float, Name]] = field(default_factory=list)
     rows: dict[Name, Operation] = field(default_factory=dict)
     not_ready_at: dict[Name, float] = field(default_factory=dict)
     documents: dict[Name, Due] = field(default_factory=dict)
@@ -157,12 +166,13 @@ def _look(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float)
 
 def _look_at_rows(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float) -> None:
     soon = now + ports.policy.tick_stay_seconds
-    asks = ports.documents.due(DueKind.ASK, now, HINTS_MOST)
+    asks = ports.documents.due(DueKind.ASK, now, HINTS_MOST, _asks_since(memory, now))
     for due in asks:
         name = _name(due)
         if name not in memory.running and not _handled(memory, name, due, now):
             first = due.due_at + intervals.first_ask_seconds(memory.typical_seconds)
             memory.running[name] = max(now, first)
+            heapq.heappush(memory.waiting, (memory.running[name], name))
     deliveries = ports.documents.due(DueKind.DELIVER, soon, HINTS_MOST)
     submits = ports.documents.due(DueKind.SUBMIT, soon, _hand_outs_most(settings))
     _look_at_pause(ports, memory, now, bool(submits))
@@ -172,6 +182,18 @@ def _look_at_rows(ports: PollPorts, settings: PollSettings, memory: _Memory, now
     memory.looked_at = now
     if now >= memory.measure_at:
         _measure(ports, memory, now, [*asks[:1], *deliveries[:1], *submits[:1]])
+
+
+def _asks_since(memory: _Memory, now: float) -> float:
+    """From which due time on the running operations are read, which have that of their acceptance.
+
+    While many run, most are known already, so only those of late are read; and now and then all, as the index may have
+    lagged behind for longer.
+    """
+    if len(memory.running) < KNOWN_LEAST or now >= min(memory.whole_look_at, memory.measure_at):
+        memory.whole_look_at = now + WHOLE_LOOK_SECONDS
+        return 0.0
+    return memory.looked_at - FORGET_SECONDS
 
 
 def _hand_outs_most(settings: PollSettings) -> int:
@@ -224,11 +246,12 @@ def _start_deliveries(ports: PollPorts, settings: PollSettings, memory: _Memory)
         now = ports.clock.now()
         if ports.workers.free() <= 0:
             return
+        if due.kind is DueKind.SUBMIT and (_workable_at(memory, due) > now or available(memory.hand_outs, now) < 1):
+            # So are all behind it: these come last, by their due times.
+            return
         if name in memory.busy or _workable_at(memory, due) > now:
             continue
         if due.kind is DueKind.SUBMIT:
-            if available(memory.hand_outs, now) < 1:
-                continue
             memory.hand_outs = taken(memory.hand_outs, 1, now)
             if memory.paused:
                 memory.hand_out_after = now + ports.policy.probe_seconds
@@ -245,11 +268,10 @@ def _start_asks(ports: PollPorts, settings: PollSettings, memory: _Memory) -> No
     now = ports.clock.now()
     if now < memory.ask_after:
         return
-    waiting = sorted((at, name) for name, at in memory.running.items() if at <= now and name not in memory.busy)
-    for _, name in waiting:
-        now = ports.clock.now()
+    while memory.waiting and memory.waiting[0][0] <= now:
         if ports.workers.free() <= 0 or available(memory.asks, now) < 1:
             return
+        _, name = heapq.heappop(memory.waiting)
         memory.asks = taken(memory.asks, 1, now)
         operation = memory.rows.get(name)
         task = partial(_ask_due, ports, name, operation, memory.typical_seconds, memory.deadline)
@@ -261,6 +283,7 @@ def _start_asks(ports: PollPorts, settings: PollSettings, memory: _Memory) -> No
         )
         memory.running[name] = now + interval
         _start(ports, memory, name, task)
+        now = ports.clock.now()
 
 
 def _start(ports: PollPorts, memory: _Memory, name: Name, task: Callable[[], Asked | None]) -> None:
@@ -285,6 +308,8 @@ def _collect(ports: PollPorts, memory: _Memory) -> None:
     while memory.done:
         name, asked = memory.done.popleft()
         memory.busy.discard(name)
+        if name in memory.running and (asked is None or is_running(asked.operation)):
+            heapq.heappush(memory.waiting, (memory.running[name], name))
         if asked is None:
             continue
         now = ports.clock.now()
@@ -338,11 +363,9 @@ def _hand_over(ports: PollPorts, memory: _Memory) -> str:
 def _pause_seconds(ports: PollPorts, memory: _Memory) -> float:
     """How long nothing will happen: until the next ask, look or renewal, but results of workers are taken in soon."""
     now = ports.clock.now()
-    times = [
-        memory.look_at,
-        memory.renew_at,
-        *(max(at, memory.ask_after) for name, at in memory.running.items() if name not in memory.busy),
-    ]
+    times = [memory.look_at, memory.renew_at]
+    if memory.waiting:
+        times.append(max(memory.waiting[0][0], memory.ask_after, next_at(memory.asks)))
     wait = min(times) - now
     return min(max(wait, 0.005), SLEEP_MOST_SECONDS if memory.busy else LOOK_SECONDS)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from textdrop.core.errors import TextdropError
-from textdrop.ports import PollPorts
+from textdrop.ports import DeliverPorts
 
 
 class NoTimeLeft(TextdropError):
     """The step does not fit into the time that is left; the document comes due again."""
 
 
-def in_time(ports: PollPorts, deadline: float) -> None:
+def in_time(ports: DeliverPorts, deadline: float) -> None:
     """A result is touched only by a call that ends before the lease: a late one could undo a newer upload's, or what
     this delivery has become in other hands. Raises NoTimeLeft."""
     if ports.clock.now() + ports.results.total_seconds > deadline:

@@ -23,7 +23,9 @@ from textdrop.core.documents import (
     OperationState,
     Options,
     Outcome,
+    Output,
     Problem,
+    Rendering,
     Source,
     Step,
 )
@@ -56,7 +58,11 @@ TRACES = st.builds(
 )
 PROBLEMS = st.builds(Problem, st.sampled_from(Reason), TEXT, TEXT, st.just(Trace()) | TRACES)
 FROM = st.sampled_from(["metadata", "parameter"])
-OPTIONS = st.builds(Options, st.lists(TEXT, max_size=3).map(tuple), TEXT, FROM, FROM)
+OUTPUTS = st.sampled_from(Output)
+OPTIONS = st.builds(
+    Options, st.lists(TEXT, max_size=3).map(tuple), TEXT, FROM, FROM, st.lists(OUTPUTS, max_size=3).map(tuple), FROM
+)
+RENDERINGS = st.builds(Rendering, OUTPUTS, COUNT, st.lists(TEXT, max_size=3).map(tuple))
 SOURCES = st.builds(
     Source,
     bucket=TEXT,
@@ -91,6 +97,7 @@ DOCUMENTS = st.builds(
     pages_recognized=COUNT,
     outcome_at=MAYBE_SECONDS,
     step=st.none() | st.sampled_from(Step),
+    renderings=st.lists(RENDERINGS, max_size=3).map(tuple),
 )
 OPERATIONS = st.builds(
     Operation,
@@ -115,7 +122,7 @@ CONTROL = (
     st.builds(Quota, SECONDS, SECONDS, SECONDS, SECONDS, COUNT)
     | st.builds(Pause, COUNT, MAYBE_SECONDS, TEXT, SECONDS, COUNT, COUNT, MAYBE_SECONDS)
     | st.builds(Tick, TEXT, TEXT, SECONDS, COUNT, SECONDS, SECONDS)
-    | st.builds(Newest, TEXT, TEXT)
+    | st.builds(Newest, TEXT, TEXT, st.booleans())
 )
 
 DOCUMENT = Document("1" * 32, Source("b", "k"), DocumentState.ACCEPTED, 1.5, due_kind=DueKind.SUBMIT, due_at=2.25)
@@ -168,6 +175,8 @@ def check_value(value: Any) -> None:
             assert held
             assert len(set(held)) == len(held)
             assert all(int(number) >= 0 for number in held)
+        case "BOOL":
+            assert isinstance(held, bool)
         case "L":
             for element in held:
                 check_value(element)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textdrop.adapters.yandex.recognition import read_page, read_pages
+from textdrop.adapters.yandex.recognition import has_pages, read_page, read_pages
 from textdrop.core.errors import OcrAnswerMalformed, OcrError, OcrOperationUnknown
 from textdrop.core.pages import Polygon
 
@@ -308,6 +309,7 @@ def test_two_different_pages_of_one_number_are_both_kept() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\n \n", b"{}", b'{"result": null}', lines({"result": {"unknown": 1}})])
 def test_no_page(body: bytes) -> None:
+    assert not has_pages(body)
     assert read_pages(body) == []
     with pytest.raises(OcrAnswerMalformed):
         read_page(body)
@@ -360,7 +362,16 @@ MESSAGES = st.one_of(
 )
 
 
+def judged(read: Callable[[bytes], object], body: bytes) -> tuple[bool, str]:
+    """Whether there are pages, or why not."""
+    try:
+        return bool(read(body)), ""
+    except OcrError as error:
+        return False, f"{type(error).__name__}: {error}"
+
+
 def reads_or_refuses(body: bytes) -> None:
+    assert judged(has_pages, body) == judged(read_pages, body)
     try:
         pages = read_pages(body)
     except OcrError:

@@ -25,6 +25,8 @@ AS_THE_HINT_SAYS = "#due_kind = :kind AND #due_at = :hinted"
 SAME_RUN = "attribute_exists(#pk) AND #run = :run"
 # No other holder wrote an intent, an answer or an unknown since we read the operation.
 SAME_GO = "#state = :before_state AND #holder_rev = :before_holder_rev AND #unknowns = :before_unknowns"
+# There is such a row.
+EXISTS = "attribute_exists(#pk)"
 # The key has no newest upload yet, or an older one.
 OLDER = "attribute_not_exists(#pk) OR #order < :order"
 
@@ -85,10 +87,12 @@ class DynamoDocuments:
         )
         return items.to_document(written.item).unfinished if written.applied else None
 
-    def due(self, kind: DueKind, until: float, limit: int) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+        if since > until:  # which DynamoDB refuses to be asked for
+            return []
         found = self._table.query_index(
-            "#due_kind = :kind AND #due_at <= :until",
-            {"kind": attribute(kind), "until": attribute(until)},
+            "#due_kind = :kind AND #due_at BETWEEN :since AND :until",
+            {"kind": attribute(kind), "since": attribute(since), "until": attribute(until)},
             limit,
         )
         return [items.to_due(entry) for entry in islice(found, limit)]
@@ -155,6 +159,9 @@ class DynamoNewestUploads:
         )
         # The row that a failed condition met is as consistent as the one a write leaves; a repeat meets its own.
         return items.to_newest(written.item)
+
+    def expect_tables(self, source: Source) -> None:
+        self._table.update(items.newest_key(key_id(source)), "SET #has_tables = :yes", EXISTS, {"yes": attribute(True)})
 
     def read(self, source: Source) -> Newest | None:
         stored = self._table.read(items.newest_key(key_id(source)))

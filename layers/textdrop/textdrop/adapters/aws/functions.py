@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textdrop.adapters.aws.failures import as_store_unavailable
+from textdrop.core.documents import Resume
+from textdrop.core.events import resume_body
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -23,6 +25,20 @@ class LambdaPoller:
     def invoke(self) -> None:
         with as_store_unavailable("lambda.Invoke"):
             self._client.invoke(FunctionName=self._function_name, InvocationType="Event", Payload=WAKE)
+
+
+class LambdaRenderFunction:
+    """Asks AWS Lambda to render a document, and does not wait for it."""
+
+    def __init__(self, client: LambdaClient, function_name: str) -> None:
+        self._client = client
+        self._function_name = function_name
+
+    def invoke(self, resume: Resume) -> None:
+        with as_store_unavailable("lambda.Invoke"):
+            self._client.invoke(
+                FunctionName=self._function_name, InvocationType="Event", Payload=resume_body(resume).encode()
+            )
 
 
 class LambdaSuccessor:

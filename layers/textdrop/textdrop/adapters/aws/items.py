@@ -134,6 +134,8 @@ def attribute(value: Any) -> Attribute:
     match value:
         case str():  # a StrEnum too
             return _text(str(value))
+        case bool():
+            return {"BOOL": value}
         case int() | float():
             return {"N": repr(value)}
         case frozenset():
@@ -216,6 +218,8 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         return _reader(inner)
     if hint is str or origin is Literal:
         return _read_text
+    if hint is bool:
+        return lambda stored: bool(stored["BOOL"])
     if hint is int or hint is float:
         return lambda stored: hint(stored["N"])
     if origin is frozenset:

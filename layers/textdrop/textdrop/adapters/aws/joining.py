@@ -4,17 +4,17 @@ last must have 5 MiB (Amazon S3 user guide, "Multipart upload limits"), so what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from textdrop.adapters.aws import parts
 from textdrop.adapters.aws.failures import as_store_unavailable
 from textdrop.adapters.aws.objects import content
 from textdrop.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 PART_LEAST_BYTES = 5 * 1024 * 1024
 PART_MOST_BYTES = 64 * 1024 * 1024
@@ -44,34 +44,20 @@ def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, in_time: C
     with as_store_unavailable("s3.HeadObject"):
         heads = [client.head_object(Bucket=bucket, Key=key) for key in keys]
     content_type = heads[0]["ContentType"]
-    parts = list(plan([(key, head["ContentLength"]) for key, head in zip(keys, heads, strict=True)]))
-    if len(parts) == 1 and len(parts[0]) == 1:
+    planned = list(plan([(key, head["ContentLength"]) for key, head in zip(keys, heads, strict=True)]))
+    if len(planned) == 1 and len(planned[0]) == 1:
         in_time()
         with as_store_unavailable("s3.CopyObject"):
-            client.copy_object(Bucket=bucket, Key=to, CopySource={"Bucket": bucket, "Key": parts[0][0].key})
+            client.copy_object(Bucket=bucket, Key=to, CopySource={"Bucket": bucket, "Key": planned[0][0].key})
         return
-    if len(parts) <= 1:
-        body = _fetched(client, bucket, parts[0]) if parts else b""
+    if len(planned) <= 1:
+        body = _fetched(client, bucket, planned[0]) if planned else b""
         in_time()
         with as_store_unavailable("s3.PutObject"):
             client.put_object(Bucket=bucket, Key=to, Body=body, ContentType=content_type)
         return
-    in_time()
-    with as_store_unavailable("s3.CreateMultipartUpload"):
-        upload_id = client.create_multipart_upload(Bucket=bucket, Key=to, ContentType=content_type)["UploadId"]
-    try:
-        made: list[CompletedPartTypeDef] = []
-        for number, part in enumerate(parts, start=1):
-            in_time()
-            made.append({"PartNumber": number, "ETag": _part(client, bucket, to, upload_id, number, part)})
-        in_time()
-        with as_store_unavailable("s3.CompleteMultipartUpload"):
-            client.complete_multipart_upload(Bucket=bucket, Key=to, UploadId=upload_id, MultipartUpload={"Parts": made})
-    except Exception:
-        # What cannot be taken away now is so by the bucket's lifecycle rule.
-        with suppress(StoreUnavailable), as_store_unavailable("s3.AbortMultipartUpload"):
-            client.abort_multipart_upload(Bucket=bucket, Key=to, UploadId=upload_id)
-        raise
+    pieces = (partial(_part, client, bucket, to, piece) for piece in planned)
+    parts.make(client, bucket, to, content_type, pieces, in_time)
 
 
 def plan(objects: Sequence[tuple[str, int]]) -> Iterator[list[Range]]:
@@ -102,7 +88,7 @@ def plan(objects: Sequence[tuple[str, int]]) -> Iterator[list[Range]]:
         yield pending
 
 
-def _part(client: S3Client, bucket: str, to: str, upload_id: str, number: int, part: Sequence[Range]) -> str:
+def _part(client: S3Client, bucket: str, to: str, part: Sequence[Range], upload_id: str, number: int) -> str:
     """Makes one part of the upload; its ETag."""
     if len(part) == 1 and part[0].size >= PART_LEAST_BYTES:
         with as_store_unavailable("s3.UploadPartCopy"):

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from textdrop.adapters.aws import joining
+from textdrop.adapters.aws import joining, sending
 from textdrop.adapters.aws.clients import CALL_SECONDS
 from textdrop.adapters.aws.failures import as_store_unavailable, code, http_status
 from textdrop.adapters.aws.objects import as_its_object, content, which
@@ -69,6 +69,9 @@ class S3Results:
     def put(self, key: str, body: bytes, content_type: str) -> None:
         with as_store_unavailable("s3.PutObject"):
             self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+
+    def put_file(self, key: str, file: BinaryIO, content_type: str, in_time: Callable[[], None]) -> None:
+        sending.send(self._client, self.bucket, key, file, content_type, in_time)
 
     def get(self, key: str) -> bytes | None:
         with as_store_unavailable("s3.GetObject"):

@@ -148,7 +148,7 @@ class YandexOcr:
                 raise self._failure(answer.status, answer, _read(answer)[1], trace)
             _require_whole(answer, trace)
             with self._parsing:
-                if not recognition.read_pages(answer.body, trace):
+                if not recognition.has_pages(answer.body, trace):
                     return NotReady(trace)
         except OcrOperationUnknown as unknown:
             return NotReady(unknown.trace)

@@ -44,6 +44,9 @@ def documents(body: bytes, trace: Trace = _NO_TRACE) -> list[Any]:
 
 def integer(value: Any) -> int:
     """An integer within 32 bits, from a number or its decimal string; 0 for anything else."""
+    # A page has thousands of coordinates, all of them like this.
+    if type(value) is str and len(value) < 10 and value.isascii() and value.isdigit():
+        return int(value)
     number = 0
     match value:
         case bool():
@@ -84,7 +87,11 @@ def items(value: Any) -> list[Any]:
 
 def either(record: dict[str, Any], *names: str) -> Any:
     """The first of these fields that is there and not null: one field has a name in each generation of the service."""
-    return next((record[name] for name in names if record.get(name) is not None), None)
+    for name in names:
+        value = record.get(name)
+        if value is not None:
+            return value
+    return None
 
 
 def within_depth(value: Any, depth: int) -> bool:

@@ -1,0 +1,153 @@
+"""One image at a time, from its upload to its notice, less its recognition: warm and cold, beside a plain baseline.
+
+*Less the recognition*: the time that this very operation took in the local OCR service, from its acceptance to the
+moment from which its result could be read (lognormal around 3 s). What is left is the upload itself, the way to the
+service, how late the result was asked for, and the delivery. It ends as the benchmark receives the notice from a queue;
+the emulator looks into a queue that is waited for ten times a second, which is in the figures.
+
+Warm: between two uploads lies a wait of up to 4 s by chance, so that some meet a tick and others wake one. Cold: every
+process of the functions is gone before each upload; the emulator then unpacks the layers anew, which Lambda does not,
+and which takes it several times the processor time that the functions take: both are shown. The baseline is
+`benchmarks.baseline`.
+
+The same on virtual time (`benchmarks.virtual_backlog`) is free of the machine's noise, but its calls take as long as is
+assumed of AWS's, which is longer than those of the emulator.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks import baseline, stage, virtual_backlog
+from benchmarks.figures import Figure, Say, within
+
+WARM_UPS = 6
+REPEATS = 3
+UPLOADS = 12
+COLD_UPLOADS = 6
+VIRTUAL_UPLOADS = 200
+PAUSE_SECONDS = 4.0
+WAIT_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What one upload took, in seconds, in order; `recognition` is the service's own time."""
+
+    sending: float
+    recognition: float
+    asking: float
+    delivering: float
+
+    @property
+    def ours(self) -> float:
+        """All but the recognition."""
+        return self.sending + self.asking + self.delivering
+
+
+def measure(say: Say) -> list[Figure]:
+    """Median and 95th percentile warm, the worst cold, and the baseline's."""
+    chance = random.Random(stage.SEED)
+    numbers = iter(range(1_000_000))
+
+    def way(standing: stage.Stage) -> Way:
+        number = next(numbers)
+        return one(standing, f"latency/{number}.png", stage.image(number))
+
+    with stage.standing(say) as standing:
+        for _ in range(WARM_UPS):
+            way(standing)
+        repeats: list[list[Way]] = []
+        for _ in range(REPEATS):
+            repeats.append([])
+            for _ in range(UPLOADS):
+                time.sleep(PAUSE_SECONDS * chance.random())
+                repeats[-1].append(way(standing))
+            say(f"warm: {_told([found.ours for found in repeats[-1]])}")
+        cold: list[Way] = []
+        spent: list[dict[str, float]] = []
+        for _ in range(COLD_UPLOADS):
+            standing.end_functions()
+            before = stage.cpu_seconds()
+            cold.append(way(standing))
+            after = stage.cpu_seconds()
+            spent.append({part: after[part] - before[part] for part in after})
+            say(f"cold: {cold[-1].sending:.3f} + {cold[-1].asking:.3f} + {cold[-1].delivering:.3f} s")
+        plain = baseline.latencies(standing, say)
+    warm = [found for repeat in repeats for found in repeat]
+    return [*_warm_figures(warm, repeats), *_cold_figures(cold, spent), *_plain_figures(plain), *_on_virtual_time(say)]
+
+
+def one(standing: stage.Stage, key: str, content: bytes) -> Way:
+    """Uploads it and waits for its notice. Raises RuntimeError if it did not succeed."""
+    standing.admin("reset", {})
+    upload = standing.upload(key, content)
+    notice = standing.notices.of([key], WAIT_SECONDS)[key]
+    if notice.body["outcome"] != "succeeded":
+        raise RuntimeError(f"{key} ended as {notice.body['outcome']}: {notice.body['reason']}")
+    [recognition] = standing.recognitions()
+    return Way(
+        sending=recognition.accepted_at - upload.began_at,
+        recognition=recognition.seconds,
+        asking=recognition.read_at - recognition.readable_at,
+        delivering=notice.received_at - recognition.read_at,
+    )
+
+
+def _warm_figures(warm: Sequence[Way], repeats: Sequence[Sequence[Way]]) -> list[Figure]:
+    ours = [way.ours for way in warm]
+    medians = [statistics.median(way.ours for way in repeat) for repeat in repeats]
+
+    def of(part: Callable[[Way], float]) -> str:
+        values = [part(way) for way in warm]
+        return f"{statistics.median(values):.3f} · {stage.percentile(values, 0.95):.3f} s"
+
+    return [
+        within("warm: upload to notice less the recognition, median", statistics.median(ours), 0.5, "s"),
+        within("warm: 95th percentile", stage.percentile(ours, 0.95), 1.5, "s"),
+        Figure(
+            f"warm: medians of {len(repeats)} repeats of {len(repeats[0])}",
+            f"{min(medians):.3f}–{max(medians):.3f} s",
+            f"least {min(ours):.3f}, most {max(ours):.3f} s",
+        ),
+        Figure("warm: from the upload to the acceptance, median · 95th", of(lambda way: way.sending)),
+        Figure("warm: from readable to read, median · 95th", of(lambda way: way.asking)),
+        Figure("warm: from read to the notice received, median · 95th", of(lambda way: way.delivering)),
+        Figure("warm: the recognition itself, median · 95th", of(lambda way: way.recognition)),
+    ]
+
+
+def _cold_figures(cold: Sequence[Way], spent: Sequence[Mapping[str, float]]) -> list[Figure]:
+    ours = [way.ours for way in cold]
+    medians = [statistics.median(parts[part] for parts in spent) for part in ("emulator", "submit", "poll")]
+    return [
+        within(f"all cold: upload to notice less the recognition, worst of {len(ours)}", max(ours), 4.0, "s"),
+        Figure("all cold: median, least–most", _told(ours)),
+        Figure(
+            "all cold: processor time an upload, emulator · submit · poll",
+            " · ".join(f"{seconds:.2f}" for seconds in medians) + " s",
+        ),
+    ]
+
+
+def _plain_figures(plain: Sequence[float]) -> list[Figure]:
+    return [Figure(f"a plain baseline, {len(plain)} uploads over its minute: median, least–most", _told(plain))]
+
+
+def _on_virtual_time(say: Say) -> list[Figure]:
+    backlog = virtual_backlog.Backlog(VIRTUAL_UPLOADS, stage.SUBMITS_PER_SECOND, "bucket", concurrency=1)
+    ours = backlog.one_at_a_time(PAUSE_SECONDS)
+    say(f"virtual time: {_told(ours)}")
+    title = f"virtual time, {VIRTUAL_UPLOADS} uploads, calls as long as on AWS"
+    return [
+        Figure(f"{title}: median · 95th", f"{statistics.median(ours):.3f} · {stage.percentile(ours, 0.95):.3f} s"),
+        Figure(f"{title}: asks a page", f"{sum(backlog.ocr.asked.values()) / VIRTUAL_UPLOADS:.2f}"),
+    ]
+
+
+def _told(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.3f}, {min(values):.3f}–{max(values):.3f} s"

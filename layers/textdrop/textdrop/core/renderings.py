@@ -1,0 +1,21 @@
+"""What is said of outputs that are missing."""
+
+from __future__ import annotations
+
+from textdrop.core.documents import Output, Rendering
+
+_NONE = {
+    Output.MARKDOWN: "There is no Markdown",
+    Output.TABLES: "There are no tables",
+    Output.SEARCHABLE_PDF: "There is no searchable PDF",
+}
+
+
+def missing(output: Output, why: str) -> Rendering:
+    """There is no such output; `why` is a sentence, in plain words and without any of the document's text."""
+    return Rendering(output, warnings=(f"{_NONE[output]}. {why}",))
+
+
+def given_up(output: Output, attempts: int) -> Rendering:
+    """The render function never came to an end with this output, in so many goes that died."""
+    return missing(output, f"Making it broke off {attempts} times." if attempts else "It could not be made in time.")

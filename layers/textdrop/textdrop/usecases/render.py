@@ -1,0 +1,159 @@
+"""Makes the outputs that a document asks for, one after another, then goes on with its delivery.
+
+An output that cannot be made, or fails twice, is a warning in result and notice; text and JSON are there all the same.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import BinaryIO
+
+from textdrop.core import keys
+from textdrop.core.documents import Document, Operation, Output, Rendering, Resume, Step
+from textdrop.core.errors import NotRenderable, ObjectForbidden, ObjectGone, StoreUnavailable
+from textdrop.core.observations import Rendered, RenderingTaken
+from textdrop.core.pages import RecognisedPage
+from textdrop.core.renderings import missing
+from textdrop.ports import RenderPorts
+from textdrop.usecases.assemble import stored_pages
+from textdrop.usecases.deliver import NotOurs, begin, finish, return_later
+from textdrop.usecases.moves import move_document
+from textdrop.usecases.time_left import NoTimeLeft, in_time
+
+TRIES = 2
+FETCH_BYTES = 8_000_000
+
+
+def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
+    """Renders and delivers the document, if it is still as it was handed over. Says in a word how it ended.
+
+    `deadline` is when this worker is ended by force. Raises StoreUnavailable when the row cannot be had; the document
+    comes due again.
+    """
+    document = ports.documents.read(resume.document_id)
+    if document is None or document.rev != resume.rev:
+        return "stale"
+    lease_until = deadline + ports.policy.lease_margin_seconds
+    held = move_document(ports, document, RenderingTaken(ports.clock.token(), lease_until))
+    if held is None:
+        return "stale"
+    try:
+        for output in held.to_render:
+            held = _rendered(ports, held, output, deadline)
+        return "delivered" if finish(ports, begin(ports, held, Step.FILES, lease_until), deadline) else "stale"
+    except NotOurs:
+        return "stale"
+    except (StoreUnavailable, NoTimeLeft) as error:
+        ports.journal.failed("rendering_failed", error, document=held.id)
+        return_later(ports, held, setback=isinstance(error, StoreUnavailable))
+        return "later"
+    except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts
+        ports.journal.failed("rendering_died", error, document=held.id)
+        return "died"
+
+
+def _rendered(ports: RenderPorts, document: Document, output: Output, deadline: float) -> Document:
+    """The document's row, which says what became of this output. Raises NotOurs and StoreUnavailable."""
+    rendering = _tried(ports, document, output, deadline)
+    ports.journal.counted("OutputsMade" if rendering.files else "OutputsMissing")
+    moved = move_document(ports, document, Rendered(rendering))
+    if moved is None:
+        raise NotOurs
+    return moved
+
+
+def _tried(ports: RenderPorts, document: Document, output: Output, deadline: float) -> Rendering:
+    for _ in range(TRIES):
+        try:
+            return _make(ports, document, output, deadline)
+        except (StoreUnavailable, NotOurs):
+            raise
+        except NotRenderable as error:
+            return missing(output, error.what)
+        except NoTimeLeft:
+            return missing(output, "It takes longer than the render function has.")
+        except Exception as error:  # noqa: BLE001 - whatever a file does to a library: a warning, never a lost text
+            ports.journal.failed("output_failed", error, document=document.id, output=output.value)
+    return missing(output, f"Making it failed {TRIES} times.")
+
+
+def _make(ports: RenderPorts, document: Document, output: Output, deadline: float) -> Rendering:
+    operations = ports.documents.read_operations(document.id, document.run)
+    match output:
+        case Output.MARKDOWN:
+            return _markdown(ports, document, operations, deadline)
+        case Output.TABLES:
+            return _tables(ports, document, operations, deadline)
+        case Output.SEARCHABLE_PDF:
+            return _searchable_pdf(ports, document, operations, deadline)
+
+
+def _markdown(ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float) -> Rendering:
+    text = "".join(ports.renderers.markdown(_pages(ports, operations, deadline)))
+    in_time(ports, deadline)
+    key = keys.own(document.id, keys.MARKDOWN)
+    ports.results.put(key, text.encode("utf-8", "replace"), keys.CONTENT_TYPES[keys.MARKDOWN])
+    return Rendering(Output.MARKDOWN, files=1)
+
+
+def _tables(ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float) -> Rendering:
+    pages: set[int] = set()
+    made: list[str] = []
+    for page, number, body in ports.renderers.csv_files(_pages(ports, operations, deadline)):
+        in_time(ports, deadline)
+        made.append(keys.own(document.id, keys.table(page, number)))
+        ports.results.put(made[-1], body, keys.CSV_CONTENT_TYPE)
+        pages.add(page)
+    if not made:
+        model = document.options.model if document.options else ""
+        return Rendering(Output.TABLES, warnings=(ports.renderers.no_tables(model),))
+    with_tables = [operation for operation in operations if operation.page in pages]
+    with tempfile.TemporaryFile() as file:
+        ports.renderers.workbook(_pages(ports, with_tables, deadline), file)
+        _put(ports, document, keys.WORKBOOK, file, deadline)
+    return Rendering(Output.TABLES, files=len(made) + 1)
+
+
+def _searchable_pdf(
+    ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float
+) -> Rendering:
+    try:
+        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as file:
+            _fetch(ports, document, source, deadline)
+            pages = _pages(ports, operations, deadline)
+            warnings = ports.renderers.searchable_pdf(source, document.media_type, pages, file)
+            _put(ports, document, keys.SEARCHABLE_PDF, file, deadline)
+    except ObjectGone as error:
+        raise NotRenderable("The uploaded file is no longer there.") from error
+    except ObjectForbidden as error:
+        raise NotRenderable("The render function may not read the uploaded file.") from error
+    return Rendering(Output.SEARCHABLE_PDF, files=1, warnings=tuple(warnings))
+
+
+def _fetch(ports: RenderPorts, document: Document, to: BinaryIO, deadline: float) -> None:
+    """The whole upload: a PDF that is written anew is read here and there, which would be a request each time.
+
+    Raises NoTimeLeft, ObjectGone, ObjectForbidden and StoreUnavailable.
+    """
+    with ports.sources.look(document.source).open() as upload:
+        while piece := upload.read(FETCH_BYTES):
+            in_time(ports, deadline)
+            to.write(piece)
+    to.seek(0)
+
+
+def _put(ports: RenderPorts, document: Document, suffix: str, file: BinaryIO, deadline: float) -> None:
+    file.seek(0)
+    key = keys.own(document.id, suffix)
+    ports.results.put_file(key, file, keys.CONTENT_TYPES[suffix], partial(in_time, ports, deadline))
+
+
+def _pages(
+    ports: RenderPorts, operations: Sequence[Operation], deadline: float
+) -> Iterator[tuple[int, RecognisedPage | None]]:
+    """The pages as they are stored, as long as there is time. Raises NoTimeLeft, PageMissing and StoreUnavailable."""
+    for operation, page in stored_pages(ports, operations):
+        in_time(ports, deadline)
+        yield operation.page, page

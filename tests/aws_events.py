@@ -1,0 +1,84 @@
+"""What S3 and SQS tell of, in the form that they give it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote_plus
+
+from textdrop.core.documents import Source
+from textdrop.usecases.accept import Message
+
+TEST_EVENT = json.dumps(
+    {
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Time": "2026-03-14T09:20:00.000Z",
+        "Bucket": "uploads",
+        "RequestId": "5582815E1AEA5ADF",
+        "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR",
+    }
+)
+"""What S3 sends when a notification is set up."""
+
+
+def event(*sources: Source) -> str:
+    """The S3 event of uploads, as S3 puts it into a queue."""
+    return json.dumps({"Records": [event_record(source) for source in sources]})
+
+
+def event_record(source: Source, name: str = "ObjectCreated:Put") -> dict[str, Any]:
+    """What S3 tells of one object."""
+    seen = {"key": quote_plus(source.key, safe="/"), "size": source.size, "eTag": source.etag}
+    seen["sequencer"] = source.sequencer
+    if source.version_id:
+        seen["versionId"] = source.version_id
+    at = datetime.fromtimestamp(source.event_at, UTC).isoformat(timespec="milliseconds")
+    return {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": "eu-central-1",
+        "eventTime": at.replace("+00:00", "Z"),
+        "eventName": name,
+        "userIdentity": {"principalId": "AWS:AIDAEXAMPLEEXAMPLE12"},
+        "requestParameters": {"sourceIPAddress": "203.0.113.7"},
+        "responseElements": {"x-amz-request-id": "C3D13FE58DE4C810", "x-amz-id-2": "FMyUVURIY8/IgAtTv8xRjskZQpcI"},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": "9d1a5b7e-7c1f-4c3f-9a6e-2f6f0f1f5a11",
+            "bucket": {
+                "name": source.bucket,
+                "ownerIdentity": {"principalId": "A3NL1KOZZKEXAMPLE"},
+                "arn": f"arn:aws:s3:::{source.bucket}",
+            },
+            "object": seen,
+        },
+    }
+
+
+def queue_event(batch: Sequence[Message]) -> dict[str, Any]:
+    """What the queue invokes submit with."""
+    return {
+        "Records": [
+            {
+                "messageId": message.id,
+                "receiptHandle": f"receipt-{message.id}",
+                "body": message.body,
+                "attributes": {
+                    "ApproximateReceiveCount": "1",
+                    "SentTimestamp": "1700000000000",
+                    "SenderId": "AIDAEXAMPLEEXAMPLE12",
+                    "ApproximateFirstReceiveTimestamp": "1700000000025",
+                },
+                "messageAttributes": {},
+                "md5OfBody": hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest(),
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:uploads",
+                "awsRegion": "eu-central-1",
+            }
+            for message in batch
+        ]
+    }

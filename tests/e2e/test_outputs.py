@@ -1,0 +1,97 @@
+"""Outputs that a user asks for, on the deployed stack: a PDF that can be searched, Markdown, and what is missing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+
+import openpyxl
+import pypdf
+import pytest
+
+from e2e.whole_stack import Notice, WholeStack
+from local.accuracy import character_error_rate
+from local.samples import Sample
+from unit.rendering.reading import problems
+
+ENGLISH, RUSSIAN, PHOTO, PDF, PRICES = (
+    "letter.png",
+    "договор №5 + приложение.png",
+    "photo of a notice.jpg",
+    "record 4410.pdf",
+    "прейскурант.png",
+)
+MOST_WRONG = 0.02
+
+
+@pytest.fixture(scope="module", params=[ENGLISH, RUSSIAN, PHOTO, PDF])
+def rendered(request: pytest.FixtureRequest, whole: WholeStack, samples: Mapping[str, Sample]) -> tuple[Sample, Notice]:
+    """A sample with all its outputs, by the aws command line."""
+    sample = samples[request.param]
+    whole.shell(
+        f"""aws s3 cp '{sample.path}' "s3://$UPLOADS_BUCKET/outputs/" """
+        """--metadata ocr-outputs="searchable-pdf markdown tables" """
+    )
+    return sample, whole.notice(f"outputs/{sample.path.name}")
+
+
+def test_a_searchable_pdf_has_the_recognised_text(whole: WholeStack, rendered: tuple[Sample, Notice]) -> None:
+    sample, notice = rendered
+    content = whole.read(notice, "searchable_pdf")
+    assert problems(content) == []
+    [page] = pypdf.PdfReader(io.BytesIO(content)).pages
+    assert page.extract_text().split() == whole.text(notice).split()
+    assert character_error_rate(sample.text, page.extract_text()) < MOST_WRONG
+
+
+def test_markdown_has_the_words_of_the_text(whole: WholeStack, rendered: tuple[Sample, Notice]) -> None:
+    sample, notice = rendered
+    written = whole.read(notice, "markdown").decode()
+    assert written.startswith("<!-- page 1 -->\n")
+    plain = written.removeprefix("<!-- page 1 -->").replace("\\", "").replace("#", "").replace("\n- ", "\n")
+    assert character_error_rate(sample.text, plain) < 2 * MOST_WRONG
+
+
+def test_tables_that_are_not_there_are_a_warning(whole: WholeStack, rendered: tuple[Sample, Notice]) -> None:
+    _, notice = rendered
+    assert notice.body["outcome"] == "succeeded"
+    assert notice.body["files"]["tables"] is notice.body["files"]["workbook"] is None
+    [warning] = notice.body["warnings"]
+    assert "No tables were found" in warning
+
+
+def test_a_ruled_table_comes_out_as_csv_workbook_and_markdown(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+    sample = samples[PRICES]
+    whole.shell(
+        f"""aws s3 cp '{sample.path}' "s3://$UPLOADS_BUCKET/outputs/prices.png" """
+        """--metadata ocr-model=table,ocr-outputs="markdown tables" """
+    )
+    notice = whole.notice("outputs/prices.png")
+    files, bucket = notice.body["files"], whole.env["RESULTS_BUCKET"]
+    assert (notice.body["outcome"], notice.body["model"], notice.body["warnings"]) == ("succeeded", "table", [])
+    assert files["tables"] == {"bucket": bucket, "key": "outputs/prices.png.tables/", "count": 1}
+    [key] = whole.keys_below(files["tables"]["key"])
+    assert key == "outputs/prices.png.tables/0001-01.csv"
+    content = whole.account.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    rows = list(csv.reader(io.StringIO(content, newline="")))
+    assert rows == [list(row) for row in sample.table]
+    [sheet] = openpyxl.load_workbook(io.BytesIO(whole.read(notice, "workbook"))).worksheets
+    assert [list(row) for row in sheet.iter_rows(values_only=True)] == rows
+    table = whole.read(notice, "markdown").decode().split("\n\n")[-1]
+    assert [line.strip("| ").split(" | ") for line in table.splitlines() if "---" not in line] == rows
+
+
+def test_render_may_do_what_it_must_and_no_more(whole: WholeStack, rendered: tuple[Sample, Notice]) -> None:
+    sample, notice = rendered
+    uploads, results = whole.env["UPLOADS_BUCKET"], whole.env["RESULTS_BUCKET"]
+    key = f"outputs/{sample.path.name}"
+    row_key = json.dumps({"pk": {"S": notice.body["document"]}, "sk": {"S": "document"}})
+    row = f"--table-name {whole.env['TABLE_NAME']} --key '{row_key}'"
+    assert whole.allowed_as("render", f"s3api head-object --bucket {uploads} --key '{key}'")
+    assert not whole.allowed_as("render", f"s3api delete-object --bucket {uploads} --key '{key}'")
+    assert whole.allowed_as("render", f"s3api head-object --bucket {results} --key '{key}.txt'")
+    assert whole.allowed_as("render", f"dynamodb get-item {row}")
+    assert not whole.allowed_as("render", f"dynamodb delete-item {row}")
+    assert not whole.allowed_as("render", f"sqs receive-message --queue-url {whole.output('UploadsQueueUrl')}")

@@ -1,0 +1,251 @@
+"""Histories that aim at what chance seldom meets: which acts, and what goes wrong at which calls of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fakes.faults import every_call
+from simulation.choices import (
+    CONTENTS,
+    EVENTS,
+    ODD_MESSAGES,
+    OUTPUTS,
+    RECOGNITIONS_SECONDS,
+    RECONCILE_RUN_SECONDS,
+    UNREADABLE_MESSAGES,
+)
+from simulation.script import NOT_ACCEPTED, OCR_ANSWERS, WAITS_SECONDS
+
+
+def _answers(*names: str) -> tuple[int, ...]:
+    """The picks of the OCR service's answers of these names."""
+    known = [str(answer()) for answer in NOT_ACCEPTED]
+    return tuple(known.index(name) for name in names)
+
+
+PAGE, THREE_PAGES = CONTENTS.index("page"), CONTENTS.index("pages:3")
+MORTAL, EVERY_OUTPUT = CONTENTS.index("mortal"), OUTPUTS.index("markdown tables searchable-pdf")
+DAMAGED, NINE_PAGES = CONTENTS.index("damaged"), CONTENTS.index("pages:9")
+SENT, LOST = EVENTS.index("sent"), EVENTS.index("lost")
+UNREADABLE = tuple(ODD_MESSAGES.index(message) for message in UNREADABLE_MESSAGES)
+SECONDS_7, SECONDS_130, SECONDS_320, SECONDS_7200 = (WAITS_SECONDS.index(each) for each in (7.0, 130.0, 320.0, 7200.0))
+SHORT, LONG = (0, 1, 2), (WAITS_SECONDS.index(320.0), WAITS_SECONDS.index(1300.0))
+SECONDS_500 = RECOGNITIONS_SECONDS.index(500.0)
+OUT_OF_TIME = (1, RECONCILE_RUN_SECONDS.index(10.0))
+UNREACHABLE, UNAVAILABLE, THROTTLED = _answers("no connection"), _answers("503"), _answers("429", "429 with a wish")
+NOT_TAKEN = _answers("no connection", "503", "429", "429 with a wish", "401", "403", "no key")
+REJECTED, LOST_ON_THE_WAY = _answers("400"), _answers("timeout", "a proxy's page")
+UNASKED = _answers("no connection", "429", "429 with a wish", "401", "no key", "timeout")
+OF_RECONCILE = (
+    *("documents.kept_since", "documents.known", "uploads.", "queue."),
+    *("dead_letters.", "progress.", "successor."),
+)
+OF_LONG_DOCUMENTS = ("results.complete", "results.under", "results.upload_part", "documents.finish_page")
+OF_RENDERING = ("render_function.invoke", "newest.expect_tables")
+OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
+
+Step = tuple[str, tuple[int, ...]]
+"""An act's name, and the first of its picks; chance makes up the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What goes wrong the next time that one of these calls (named, or by the beginning of their names) comes."""
+
+    calls: tuple[str, ...]
+    when: tuple[str, ...]
+    kind: str
+    picks: tuple[int, ...] = (0,)
+
+
+LEADING_TO = {
+    "quota.write": Aim(("ocr.submit",), ("before",), "ocr", THROTTLED),
+    "pause.write": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
+    "resumes.send": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
+    "documents.postpone": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
+    "ocr.status": Aim(("ocr.result",), ("before",), "ocr", REJECTED),
+}
+"""What has to go wrong before that a call is made at all."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Acts, and aims of which each waits for the one before it. `alone`: nothing else goes wrong meanwhile."""
+
+    steps: list[Step]
+    aims: list[Aim]
+    alone: bool = False
+
+    def hit(self, call: str, when: str, chance: random.Random) -> tuple[str, int] | None:
+        """The kind and the pick of what goes wrong there, if the next aim is this call."""
+        if not self.aims:
+            return None
+        aim = self.aims[0]
+        if when not in aim.when or not call.startswith(aim.calls):
+            return None
+        del self.aims[0]
+        pick = chance.choice(aim.picks)
+        return aim.kind, pick % len(OCR_ANSWERS[call, when]) if aim.kind == "ocr" else pick
+
+
+def taken_over(chance: random.Random) -> Plan:
+    """A worker is held while it sends a page, past its lease; another takes over, and is held in turn; then the service
+    answers the first, in any way there is."""
+    second = chance.choice(
+        (
+            Aim(("documents.write_operation",), ("after",), "hold", SHORT),
+            Aim(("quota.", "sources.look"), ("before", "after"), "hold", SHORT),
+            Aim(("documents.write_operation", "quota.", "ocr.submit"), ("before", "after"), "kill"),
+            Aim(("ocr.submit",), ("before",), "hold", SHORT),
+            Aim(("ocr.submit",), ("before", "after"), "hold", SHORT),
+        )
+    )
+    first = chance.choice((("before",), ("before",), ("before",), ("after",)))
+    answer = chance.choice((REJECTED, REJECTED, LOST_ON_THE_WAY, LOST_ON_THE_WAY, NOT_TAKEN, ()))
+    answered = [Aim(("ocr.submit",), ("held",), "ocr", answer)] if answer and first == ("before",) else []
+    return Plan(
+        [
+            ("upload", (chance.choice((PAGE, PAGE, PAGE, THREE_PAGES)), 0, 0, SENT)),
+            *(("submit", ()), ("poll", ()), ("submit", (0,)), ("go_on", (0, 1)), ("poll", ()), ("submit", ())),
+            *(("go_on", (0, 1)), ("wait", (SECONDS_320,)), ("poll", ()), ("submit", ()), ("poll", ())),
+        ],
+        [Aim(("ocr.submit",), first, "hold", LONG), second, *answered],
+    )
+
+
+def left_to_another(chance: random.Random) -> Plan:
+    """A worker is told to slow down, and held while it does; another sends the page meanwhile."""
+    return Plan(
+        [
+            ("upload", (PAGE, 0, 0, SENT)),
+            *(("submit", ()), ("poll", ()), ("submit", (0,)), ("go_on", (0, 1)), ("go_on", (0, 1)), ("poll", ())),
+        ],
+        [
+            Aim(("ocr.submit",), ("before",), "ocr", THROTTLED),
+            Aim(("quota.write", "pause.", "documents.read_operation"), ("before", "after"), "hold", LONG),
+            Aim(("ocr.submit",), ("before", "after"), "hold", SHORT),
+        ],
+    )
+
+
+def breaking(chance: random.Random) -> Plan:
+    """The service itself fails to take a page, each time."""
+    again = [("wait", (SECONDS_7,)), ("poll", ()), ("submit", ())]
+    return Plan(
+        [("upload", (chance.choice((PAGE, THREE_PAGES)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
+        [Aim(("ocr.submit",), ("before",), "ocr", UNAVAILABLE)] * chance.choice((2, 3, 4)),
+    )
+
+
+def unasked(chance: random.Random) -> Plan:
+    """Nobody can ask for a page until the service has forgotten it."""
+    return Plan(
+        [("upload", (PAGE, 0, chance.randrange(8), SENT)), ("submit", ()), ("wait", (SECONDS_7200,)), ("poll", ())],
+        [Aim(("ocr.result",), ("before",), "ocr", UNASKED)] * 2,
+    )
+
+
+def dying(chance: random.Random) -> Plan:
+    """Whoever delivers a document dies of it."""
+    again: list[Step] = [("poll", ()), ("wait", (SECONDS_130,))]
+    return Plan(
+        [("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
+        [Aim(("results.copy", "results.delete", "newest."), ("before", "after"), "kill")] * 2,
+    )
+
+
+def rendered(chance: random.Random) -> Plan:
+    """A document that asks for every output, and something wrong while they are made or delivered."""
+    kinds = ("kill", "kill", "hold", "store")
+    calls = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.", "render_function.")
+    wrong = [
+        Aim((chance.choice(calls),), (chance.choice(("before", "after")),), chance.choice(kinds), (*SHORT, *LONG))
+        for _ in range(chance.choice((0, 1, 2, 3)))
+    ]
+    lead = Aim(("render_function.invoke",), ("after",), "hold", (0,))
+    return Plan(_rendered_steps(chance), [lead, *wrong])
+
+
+def _rendered_steps(chance: random.Random, content: int | None = None) -> list[Step]:
+    content = chance.choice((PAGE, PAGE, THREE_PAGES, MORTAL)) if content is None else content
+    steps: list[Step] = []
+    for wait in (SECONDS_130, SECONDS_7, SECONDS_320, SECONDS_130):
+        steps += [("upload", (content, 0, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), ("render", ())]
+        steps += [("go_on", (0, 1)), ("render", ()), ("wait", (wait,)), ("poll", ()), ("render", ()), ("go_on", (0, 1))]
+    return steps[: chance.choice((10, 20, 40))]
+
+
+def given_up(chance: random.Random) -> Plan:
+    """Messages that cannot be read, uploads that no event told of, and something wrong while reconcile finds them."""
+    wrong = [
+        Aim((chance.choice(OF_RECONCILE),), (chance.choice(("before", "after")),), chance.choice(kinds), SHORT)
+        for kinds in (("kill", "store", "hold"), ("kill", "store", "hold", "clock"))
+    ]
+    return Plan(_given_up_steps(chance, ()), wrong[: chance.choice((1, 2))])
+
+
+def _given_up_steps(chance: random.Random, run: tuple[int, ...]) -> list[Step]:
+    """With these picks of the runs of reconcile."""
+    rounds: list[Step] = [("submit", (4,)), ("submit", (4,)), ("reconcile", run), ("go_on", (0, 1))]
+    return [
+        ("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, LOST)),
+        ("message", (chance.choice(UNREADABLE),)),
+        ("upload", (PAGE, 1, 0, chance.choice((LOST, SENT)))),
+        ("wait", (SECONDS_7200,)),
+        *rounds,
+        *rounds,
+        ("wait", (SECONDS_130,)),
+        *rounds,
+    ]
+
+
+def swept(chance: random.Random, call: str) -> Plan:
+    """One call meets all that can go wrong at any call, one after another."""
+    wrong = [Aim((call,), (when,), kind, SHORT) for kind in ("kill", "hold") for when in ("before", "after")]
+    if not call.startswith("ocr."):
+        wrong += [Aim((call,), (when,), "store") for when in ("before", "after")]
+        wrong.append(Aim((call,), ("lost",), "lost"))
+    chance.shuffle(wrong)
+    if call in OF_RENDERING:
+        # A key is marked once: what comes before that has to go wrong first.
+        wrong.sort(key=lambda aim: (aim.when != ("before",), aim.kind == "hold"))
+        return Plan(_rendered_steps(chance, PAGE) * 2, wrong, alone=True)
+    if call.startswith(OF_RECONCILE):
+        run = OUT_OF_TIME if call == "successor.invoke" else ()
+        return Plan([step for _ in range(3) for step in _given_up_steps(chance, run)], wrong, alone=True)
+    content = NINE_PAGES if call in OF_LONG_DOCUMENTS else chance.choice((PAGE, PAGE, THREE_PAGES, DAMAGED))
+    seconds = SECONDS_500 if call in OF_LONG_TICKS else 0
+    steps: list[Step] = []
+    for wait in (SECONDS_130, SECONDS_320, SECONDS_7, SECONDS_320, SECONDS_130):
+        steps += [("upload", (content, 0, seconds, SENT)), ("submit", (4,)), ("poll", ())]
+        steps += [("go_on", (0, 1)), ("wait", (wait,)), ("poll", ()), ("submit", (4,)), ("poll", ()), ("go_on", (0, 1))]
+    leads = LEADING_TO.get(call)
+    return Plan(steps, [aim for each in wrong for aim in ((leads, each) if leads else (each,))], alone=True)
+
+
+PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
+    (0.15, taken_over),
+    (0.025, left_to_another),
+    (0.03, breaking),
+    (0.025, unasked),
+    (0.025, dying),
+    (0.04, given_up),
+    (0.06, rendered),
+)
+"""Each with its share of the histories that are not a sweep."""
+SWEPT_EVERY = 10
+
+
+def plan(seed: int, chance: random.Random) -> Plan | None:
+    """What the history of a seed aims at, if at anything. Each call has its turn to be swept."""
+    if seed % SWEPT_EVERY == 0:
+        calls = every_call()
+        return swept(chance, calls[seed // SWEPT_EVERY % len(calls)])
+    share = chance.random()
+    for least, make in PLANS:
+        if share < least:
+            return make(chance)
+        share -= least
+    return None

@@ -1,0 +1,51 @@
+"""What the acts of a history choose from, by their picks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_events import TEST_EVENT, event, event_record
+from textdrop.core.documents import Resume, Source
+from textdrop.core.events import resume_body
+from world import RECONCILE_SECONDS
+
+CONTENTS = (
+    *("page", "page", "page", "page", "pages:3", "pages:3", "pages:4,bad:2"),
+    *("pages:4,deadly:2", "broken", "damaged", "killer", "pages:9"),
+    *("mortal", "unrenderable", "clumsy"),
+)
+RECOGNITIONS_SECONDS = (0.0, 0.5, 4.0, 4.0, 20.0, 20.0, 20.0, 500.0)
+OPTIONS = (("ru en", "page"), ("ru en", "page"), ("en", "table"), ("*", "markdown"))
+OUTPUTS = ("", "", "", "", "markdown tables searchable-pdf", "searchable-pdf", "tables", "markdown")
+"""What an upload asks for. A `mortal` one kills whoever renders it, the two behind that cannot be rendered."""
+EVENTS = ("sent", "lost", "sent", "sent", "with another", "beside nonsense", *("sent",) * 10)
+"""How an upload's event comes: not at all, in one message with another's, or with a record that cannot be read."""
+RECONCILE_RUN_SECONDS = (RECONCILE_SECONDS, RECONCILE_SECONDS, 130.0, 10.0)
+"""How long a run of reconcile has: the last two are out of time sooner or later."""
+NO_RECORD: dict[str, Any] = {"eventName": "ObjectCreated:Put"}
+
+
+def records(*some: object) -> str:
+    """A message of the form of S3's events."""
+    return json.dumps({"Records": some})
+
+
+_OTHER = Source("uploads", "folder/", etag="d41d8cd98f00b204e9800998ecf8427e", sequencer="1", event_at=1_700_000_000.0)
+_NOBODY = "0123456789abcdef0123456789abcdef"
+_NO_UTF8 = event_record(_OTHER) | {"s3": {"bucket": {"name": "uploads"}, "object": {"key": "%FF.png"}}}
+UNREADABLE_MESSAGES = (
+    "not JSON",
+    "[]",
+    records(NO_RECORD),
+    records(_NO_UTF8),
+    json.dumps({"textdrop": "resume", "document": _NOBODY, "rev": "3"}),
+)
+ODD_MESSAGES = (
+    TEST_EVENT,
+    event(_OTHER),
+    records(event_record(_OTHER, "ObjectRemoved:DeleteMarkerCreated")),
+    resume_body(Resume(_NOBODY, 3)),
+    *UNREADABLE_MESSAGES,
+)
+"""Messages of which no document comes."""

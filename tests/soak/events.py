@@ -1,0 +1,97 @@
+"""S3's events once more, and yet again: late and out of order, as queues may deliver them. And none at all."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local.demo.account import Account
+
+TAP = "soak-events"
+SHORT_SECONDS, LONG_SECONDS = 5.0, 90.0
+
+
+class Repeater:
+    """Hears of every upload by a queue of its own, and sends each event once or twice more into the uploads queue:
+    half of the copies within seconds, the others up to a minute and a half later."""
+
+    def __init__(self, account: Account, uploads_queue_url: str, seed: int) -> None:
+        self.bodies: list[str] = []
+        self.sent = 0
+        self._account = account
+        self._queue_url = uploads_queue_url
+        self._chance = random.Random(seed)
+        self._later: list[tuple[float, str]] = []
+        self._tap = account.sqs.create_queue(QueueName=TAP)["QueueUrl"]
+        arn = account.sqs.get_queue_attributes(QueueUrl=self._tap, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        allow = {
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        account.sqs.set_queue_attributes(QueueUrl=self._tap, Attributes={"Policy": policy})
+        bucket = account.uploads_bucket
+        queues = account.s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+        self._notification = {"QueueConfigurations": [*queues, {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+        self._notify(self._notification)
+
+    def run(self, stop: threading.Event) -> None:
+        """Until it is told to stop and has sent all it wanted to."""
+        while True:
+            self._hear(wait_seconds=0 if stop.is_set() else 1)
+            while self._later and (stop.is_set() or self._later[0][0] <= time.monotonic()):
+                self._send(heapq.heappop(self._later)[1])
+            if stop.is_set() and not self._later:
+                return
+
+    def waiting(self) -> int:
+        """How many copies are still to be sent."""
+        return len(self._later)
+
+    def send_all_again(self) -> None:
+        """Every event that ever came, once more, in another order."""
+        bodies = list(self.bodies)
+        self._chance.shuffle(bodies)
+        for body in bodies:
+            self._send(body)
+
+    @contextmanager
+    def nobody_told(self) -> Iterator[None]:
+        """The bucket tells nobody of uploads."""
+        self._notify({})
+        try:
+            yield
+        finally:
+            self._notify(self._notification)
+
+    def _hear(self, wait_seconds: int) -> None:
+        sqs = self._account.sqs
+        answer = sqs.receive_message(QueueUrl=self._tap, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds)
+        now = time.monotonic()
+        for message in answer.get("Messages", []):
+            sqs.delete_message(QueueUrl=self._tap, ReceiptHandle=message["ReceiptHandle"])
+            if "Records" not in json.loads(message["Body"]):
+                continue  # S3's test of a new configuration
+            self.bodies.append(message["Body"])
+            for _ in range(self._chance.randint(1, 2)):
+                most = self._chance.choice([SHORT_SECONDS, LONG_SECONDS])
+                heapq.heappush(self._later, (now + self._chance.uniform(0, most), message["Body"]))
+
+    def _send(self, body: str) -> None:
+        self._account.sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
+        self.sent += 1
+
+    def _notify(self, configuration: object) -> None:
+        self._account.s3.put_bucket_notification_configuration(
+            Bucket=self._account.uploads_bucket,
+            NotificationConfiguration=configuration,  # type: ignore[arg-type]
+        )

@@ -1,0 +1,218 @@
+"""That the checks see what is wrong: on what the application itself leaves behind, running on fakes, tampered with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from fakes.faults import Faults
+from fakes.ocr import Failure, page
+from soak import uploads
+from soak.evidence import Evidence, Put
+from soak.promises import broken, unexpected
+from soak.uploads import AWS_WORDS, KEY, TEXT, WORDS, Page, Upload
+from textdrop.core import keys
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState
+from textdrop.core.errors import OcrAnswerLost, Reason
+from world import World
+
+API_KEY = "an-api-key"
+
+
+def sent(content: bytes, text: str = "", reason: Reason | None = None) -> Page:
+    return Page(hashlib.sha256(content).hexdigest(), text, reason)
+
+
+BOOK = b"pages:3 of a book"
+UPLOADS = [
+    Upload(f"{KEY}/one.png", b"first", (sent(b"first", f"{TEXT} 1\nдоговор"),)),
+    Upload(f"{KEY}/book.pdf", BOOK, tuple(sent(BOOK + b" #%d" % n, f"{TEXT} p{n}") for n in (1, 2, 3))),
+    Upload(f"{KEY}/bad.png", b"bad", (sent(b"bad", "", Reason.FAILED_IN_OCR),)),
+    Upload(f"{KEY}/damaged.png", b"damaged", refused=("failed", Reason.DAMAGED)),
+    Upload(f"{KEY}/empty.png", b"", refused=("skipped", Reason.EMPTY_FILE)),
+    Upload(f"{KEY}/one.png", b"second", (sent(b"second", f"{TEXT} 2"),)),
+]
+
+
+def run(faults: Faults | None = None) -> Evidence:
+    """The uploads, each with its event twice, until all is over."""
+    world = World(faults=faults)
+    world.ocr.table = {b"bad": Failure(13, WORDS)}
+    world.ocr.table |= {b"first": page(UPLOADS[0].pages[0].text), b"second": page(UPLOADS[5].pages[0].text)}
+    world.ocr.table |= {BOOK + b" #%d" % n: page(UPLOADS[1].pages[n - 1].text) for n in (1, 2, 3)}
+    puts = []
+    for upload in UPLOADS:
+        document = world.upload(upload.key, upload.content)
+        world.queue *= 2
+        puts.append(Put(upload, document.id))
+        world.run()
+    rows, stored = world.documents.operations.values(), world.results.keys()
+    accepted = {hashlib.sha256(content).hexdigest(): count for content, count in world.ocr.billed.items()}
+    return Evidence(
+        puts=puts,
+        documents=dict(world.documents.rows),
+        operations={put.document: [row for row in rows if row.document_id == put.document] for put in puts},
+        due=0,
+        dead_letters=0,
+        files={key: world.file(key) or b"" for key in stored if "/pages/" not in key},
+        notices=[notice.body for notice in world.notices.published],
+        ocr={"submits": {"by_sha256": accepted}, "throttled": {"submit": 0}, "refused": {"result": {"not_found": 3}}},
+        logs={"submit": ['{"level":"INFO","message":"document moved"}']},
+        emulator_log="",
+        private=[API_KEY],
+    )
+
+
+@pytest.fixture(scope="module")
+def good() -> Evidence:
+    return run()
+
+
+def test_what_the_application_leaves_behind_keeps_every_promise(good: Evidence) -> None:
+    assert broken(good) == []
+    assert unexpected(good) == []
+
+
+def test_a_failure_that_the_rows_explain_is_told_and_is_no_broken_promise() -> None:
+    faults = Faults()
+    faults.fail("ocr.submit", lambda: OcrAnswerLost("lost"), when="after", times=3)
+    evidence = run(faults)
+    assert broken(evidence) == []
+    [(document, why)] = unexpected(evidence)
+    assert (document.id, why) == (evidence.puts[0].document, "page 1: 3 submits without an answer")
+
+
+def of(evidence: Evidence, number: int) -> str:
+    return evidence.puts[number].document
+
+
+def with_document(evidence: Evidence, number: int, **changed: object) -> Evidence:
+    document: Document = replace(evidence.documents[of(evidence, number)], **changed)  # type: ignore[arg-type]
+    return replace(evidence, documents={**evidence.documents, document.id: document})
+
+
+def with_operation(evidence: Evidence, number: int, **changed: object) -> Evidence:
+    first, *others = evidence.operations[of(evidence, number)]
+    operation: Operation = replace(first, **changed)  # type: ignore[arg-type]
+    return replace(evidence, operations={**evidence.operations, of(evidence, number): [operation, *others]})
+
+
+def with_file(evidence: Evidence, key: str, change: Callable[[bytes], bytes] | None) -> Evidence:
+    files = {name: body for name, body in evidence.files.items() if name != key}
+    return replace(evidence, files=files if change is None else {**files, key: change(evidence.files.get(key, b""))})
+
+
+def with_accepted(evidence: Evidence, page_: Page, count: int) -> Evidence:
+    by_sha256 = {**evidence.ocr["submits"]["by_sha256"], page_.sha256: count}
+    return replace(evidence, ocr={**evidence.ocr, "submits": {"by_sha256": by_sha256}})
+
+
+def with_log(evidence: Evidence, line: str) -> Evidence:
+    return replace(evidence, logs={**evidence.logs, "submit": [line]})
+
+
+def with_notice(evidence: Evidence, number: int, **changed: object) -> Evidence:
+    notices = [json.loads(body) for body in evidence.notices]
+    told = [{**notice, **changed} if notice["document"] == of(evidence, number) else notice for notice in notices]
+    return replace(evidence, notices=[json.dumps(notice) for notice in told])
+
+
+def error_file(evidence: Evidence) -> str:
+    return keys.own(of(evidence, 3), keys.ERROR)
+
+
+TAMPERED: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
+    "an upload without a row": ("ended", lambda e: replace(e, puts=[*e.puts, Put(UPLOADS[0], "0" * 32)])),
+    "a row without an upload": ("ended", lambda e: replace(e, puts=e.puts[1:])),
+    "a row that is not final": ("ended", lambda e: with_document(e, 0, state=DocumentState.DELIVERING)),
+    "a final row that is due": ("ended", lambda e: with_document(e, 0, due_at=1.0)),
+    "a page that is not final": ("ended", lambda e: with_operation(e, 0, state=OperationState.RUNNING)),
+    "something due": ("ended", lambda e: replace(e, due=1)),
+    "a dead letter": ("ended", lambda e: replace(e, dead_letters=1)),
+    "another reason": ("outcomes", lambda e: with_document(e, 3, problem=e.documents[of(e, 4)].problem)),
+    "a page that failed for nothing": (
+        "outcomes",
+        lambda e: with_operation(e, 0, problem=replace(e.documents[of(e, 3)].problem, reason=Reason.INTERNAL)),  # type: ignore[type-var]
+    ),
+    "an unconfirmed page without unknowns": (
+        "outcomes",
+        lambda e: with_operation(
+            e,
+            0,
+            problem=replace(e.documents[of(e, 3)].problem, reason=Reason.SUBMIT_UNCONFIRMED),  # type: ignore[type-var]
+        ),
+    ),
+    "a page too few": (
+        "outcomes",
+        lambda e: replace(e, operations={**e.operations, of(e, 1): e.operations[of(e, 1)][1:]}),
+    ),
+    "an outcome that its pages do not make": ("outcomes", lambda e: with_document(e, 1, pages_recognized=2)),
+    "no text": ("files", lambda e: with_file(e, keys.own(of(e, 0), keys.TEXT), None)),
+    "another text": ("files", lambda e: with_file(e, keys.own(of(e, 0), keys.TEXT), lambda body: body + b"x")),
+    "pages in another order": (
+        "files",
+        lambda e: with_file(e, keys.own(of(e, 1), keys.TEXT), lambda body: b"\f".join(reversed(body.split(b"\f")))),
+    ),
+    "another document's JSON": (
+        "files",
+        lambda e: with_file(e, keys.own(of(e, 0), keys.JSON), lambda _: e.files[keys.own(of(e, 5), keys.JSON)]),
+    ),
+    "an error without its schema": (
+        "files",
+        lambda e: with_file(e, error_file(e), lambda _: b'{"id": 1, "outcome": "failed", "reason": "damaged"}'),
+    ),
+    "a file too many": ("files", lambda e: with_file(e, keys.own(of(e, 0), keys.ERROR), lambda _: b"{}")),
+    "an older upload's name": (
+        "names",
+        lambda e: with_file(e, f"{KEY}/one.png.txt", lambda _: e.files[keys.own(of(e, 0), keys.TEXT)]),
+    ),
+    "a name too many": ("names", lambda e: with_file(e, f"{KEY}/one.png.error.json", lambda _: b"{}")),
+    "a name that is missing": ("names", lambda e: with_file(e, f"{KEY}/one.png.txt", None)),
+    "a document nobody was told of": ("notices", lambda e: replace(e, notices=e.notices[1:])),
+    "a second id": ("notices", lambda e: replace(e, notices=[*e.notices, *with_notice(e, 0, id="x:1:y").notices])),
+    "another outcome told": ("notices", lambda e: with_notice(e, 0, outcome="failed")),
+    "a page paid for twice": ("paid", lambda e: with_accepted(e, UPLOADS[0].pages[0], 2)),
+    "a page sent that nobody took": ("paid", lambda e: with_accepted(e, UPLOADS[0].pages[0], 0)),
+    "a content that is no page's": ("paid", lambda e: with_accepted(e, sent(b"other"), 1)),
+    "a quota overrun": ("paid", lambda e: replace(e, ocr={**e.ocr, "throttled": {"submit": 1}})),
+    "a request refused": ("paid", lambda e: replace(e, ocr={**e.ocr, "refused": {"submit": {"body": 1}}})),
+    "a repeat paid for": ("repeated", lambda e: replace(e, accepted_again=1)),
+    "a repeat told of": ("repeated", lambda e: replace(e, notices_again=1)),
+    "an error nobody expected": ("logs", lambda e: with_log(e, '{"level":"ERROR","message":"go_died"}')),
+    "text in a log": ("logs", lambda e: with_log(e, f'{{"level":"INFO","x":"{TEXT}"}}')),
+    "a key in a log, encoded": ("logs", lambda e: with_log(e, "%D0%BA%D0%BB%D1%8E%D1%87")),
+    "AWS's words in a log": ("logs", lambda e: with_log(e, AWS_WORDS)),
+    "a credential in a log": ("logs", lambda e: with_log(e, API_KEY)),
+    "a token in a log": ("logs", lambda e: with_log(e, "t1.9euelZqKxxxxxxxxxxxxxxxxxxxx")),
+    "a presigned address in a log": ("logs", lambda e: with_log(e, "https://b/k?X-Amz-Signature=0")),
+    "text outside the logs": ("logs", lambda e: replace(e, emulator_log=f"error: {TEXT}")),
+    "text in an error": (
+        "told",
+        lambda e: with_file(e, error_file(e), lambda body: body.replace(b'"what"', f'"{TEXT}"'.encode())),
+    ),
+    "a credential in a notice": ("told", lambda e: with_notice(e, 3, what=API_KEY)),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_what_is_wrong_is_seen(name: str, good: Evidence) -> None:
+    check, tamper = TAMPERED[name]
+    assert check in {line.partition(":")[0] for line in broken(tamper(good))}
+
+
+def test_the_uploads_are_what_they_are_to_be() -> None:
+    made = uploads.uploads(60, seed=1)
+    assert len(made) == 60
+    pages = [page_.sha256 for upload in made for page_ in upload.pages]
+    assert len(set(pages)) == len(pages) > 50
+    assert any(upload.is_lost for upload in made)
+    assert len({upload.key for upload in made}) < 60, "some are put over others"
+    assert all((KEY in upload.key) and bool(upload.pages) != bool(upload.refused) for upload in made)
+    assert {fault["sha256"] for fault in uploads.faults(made)} <= set(pages)
+    assert set(uploads.table(made)) == set(pages)
+    again = uploads.uploads(60, seed=1)
+    assert [upload.pages for upload in made] == [upload.pages for upload in again]

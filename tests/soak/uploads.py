@@ -1,0 +1,152 @@
+"""What is uploaded, and how each page of it must end: from a seed, with the OCR service's table of texts."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pikepdf
+
+from local import hundred
+from textdrop.adapters.files.document import open_document
+from textdrop.core.errors import Reason
+from textdrop.core.files import FileLimits
+
+TEXT, KEY = "canary-of-the-text", "canary-of-the-key"
+WORDS, AWS_WORDS, LANGUAGE = "canary-of-the-services-words", "canary-of-the-words-of-aws", "canary-language"
+"""Stand in every text, in every key, in what the OCR service and AWS say of a failure, and in a wrong option: none may
+be told to anybody whom it does not concern."""
+
+PDFS, REUPLOADS, FAULTY, LOST, WRONG_OPTIONS = 0.05, 0.05, 0.02, 0.02, 0.004
+"""Shares of the uploads: PDFs of several pages, uploads over an upload, pages that the service refuses or fails to
+recognise, uploads whose event is lost, uploads with a language that there is not."""
+REJECT = {"kind": "reject", "rate": 1, "message": f"bad image, {WORDS}"}
+FAIL = {"kind": "failing_operation", "rate": 1, "message": f"no text, {WORDS}"}
+OVERLARGE = {"kind": "large_body", "rate": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it is sent: the SHA-256 of its bytes, its text, or why it must fail and by which fault."""
+
+    sha256: str
+    text: str = ""
+    reason: Reason | None = None
+    fault: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One version to be put. `pages` are those that are sent; a file that is refused has none, and `refused` says why
+    and as which outcome. `is_lost`: nobody is told of it."""
+
+    key: str
+    content: bytes
+    pages: tuple[Page, ...] = ()
+    refused: tuple[str, Reason] | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    is_lost: bool = False
+
+
+def uploads(count: int, seed: int) -> list[Upload]:
+    """So many uploads in the order they are to be made. No two pages have the same bytes."""
+    chance = random.Random(seed)
+    made = [*_refused(), *_wrong_options(_share(count, WRONG_OPTIONS))]
+    faulty = _share(count, FAULTY)
+    made += [_image(f"rejected {n}", 40_000 + n, REJECT, Reason.REJECTED_BY_OCR) for n in range(faulty)]
+    made += [_image(f"failing {n}", 50_000 + n, FAIL, Reason.FAILED_IN_OCR) for n in range(faulty)]
+    made.append(_image("overlarge", 60_000, OVERLARGE, Reason.INTERNAL))
+    made += [_pdf(n, chance.randint(3, 8), chance) for n in range(_share(count, PDFS))]
+    made += [_image(f"lost {n}", 30_000 + n, lost=True) for n in range(_share(count, LOST))]
+    again = _share(count, REUPLOADS)
+    plain = [_image(f"scan {n}", 10_000 + n) for n in range(max(again, count - len(made) - again))]
+    chance.shuffle(plain)
+    over = [_image_over(plain[n % max(1, again * 2 // 3)], 20_000 + n) for n in range(again)]
+    made += plain
+    chance.shuffle(made)
+    # Each comes somewhere after what it is put over.
+    for upload in over:
+        first = next(place for place, other in enumerate(made) if other.key == upload.key)
+        made.insert(chance.randint(first + 1, len(made)), upload)
+    return made
+
+
+def table(made: Sequence[Upload]) -> dict[str, dict[str, str]]:
+    """The OCR service's table for these uploads."""
+    return {page.sha256: {"text": page.text} for upload in made for page in upload.pages}
+
+
+def faults(made: Sequence[Upload]) -> list[dict[str, object]]:
+    """What to tell the OCR service of single contents."""
+    return [{**page.fault, "sha256": page.sha256} for upload in made for page in upload.pages if page.fault]
+
+
+def _share(count: int, share: float) -> int:
+    return max(1, round(count * share))
+
+
+def _image(
+    name: str, number: int, fault: dict[str, object] | None = None, reason: Reason | None = None, *, lost: bool = False
+) -> Upload:
+    content = hundred.image(number)
+    return Upload(_key(f"{name}.png"), content, (_page(content, name, reason, fault),), is_lost=lost)
+
+
+def _image_over(upload: Upload, number: int) -> Upload:
+    content = hundred.image(number)
+    return Upload(upload.key, content, (_page(content, f"{number} over another"),))
+
+
+def _key(name: str) -> str:
+    return f"{KEY}/ключ №7 + {name}"
+
+
+def _page(content: bytes, name: str, reason: Reason | None = None, fault: dict[str, object] | None = None) -> Page:
+    text = f"{TEXT} {name}\nдоговор № {name}"
+    return Page(hashlib.sha256(content).hexdigest(), text, reason, fault or {})
+
+
+def _pdf(number: int, pages: int, chance: random.Random) -> Upload:
+    """Every fourth has a page that the service refuses."""
+    content = _pdf_of([f"document {number} page {page}" for page in range(1, pages + 1)])
+    opened = open_document(io.BytesIO(content), FileLimits())
+    bad = chance.randint(1, pages) if number % 4 == 0 else 0
+    sent = []
+    for page in range(1, pages + 1):
+        own = (Reason.REJECTED_BY_OCR, REJECT) if page == bad else (None, None)
+        sent.append(_page(opened.page(page), f"document {number} page {page}", *own))
+    opened.close()
+    return Upload(_key(f"pages {number}.pdf"), content, tuple(sent))
+
+
+def _pdf_of(texts: Sequence[str]) -> bytes:
+    buffer = io.BytesIO()
+    with pikepdf.new() as document:
+        font = document.make_indirect(
+            pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+        )
+        for text in texts:
+            page = document.add_blank_page(page_size=(200, 200))
+            page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F=font))
+            page.Contents = document.make_stream(f"BT /F 12 Tf 20 100 Td ({text}) Tj ET".encode())
+        document.save(buffer, deterministic_id=True)
+    return buffer.getvalue()
+
+
+def _refused() -> Iterator[Upload]:
+    for upload in hundred.uploads():
+        if upload.reason is not None and not upload.fault:
+            yield Upload(_key(upload.key), upload.content, refused=(upload.outcome, Reason(upload.reason)))
+
+
+def _wrong_options(count: int) -> Iterator[Upload]:
+    for number in range(count):
+        yield Upload(
+            _key(f"wrong option {number}.png"),
+            hundred.image(70_000 + number),
+            refused=("failed", Reason.INVALID_OPTIONS),
+            metadata={"ocr-languages": LANGUAGE},
+        )

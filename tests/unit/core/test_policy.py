@@ -1,0 +1,55 @@
+"""The numbers that were decided (docs/states.md, docs/reliability.md), each where something else relies on it."""
+
+from __future__ import annotations
+
+import pytest
+
+from textdrop.core.policy import Policy
+
+POLICY = Policy()
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("decided", "number"),
+    [
+        ("workers that died are counted to five", POLICY.max_attempts == 5),
+        ("a page that breaks the service is tried forty times", POLICY.max_breakdowns == 40),
+        ("rendering is given up after an hour", POLICY.render_seconds == HOUR),
+        ("a page is paid for three times at most", POLICY.max_unknowns == 3),
+        ("a lease outlasts its worker by 5 s", POLICY.lease_margin_seconds == 5.0),
+        ("a source may be forbidden for a day", POLICY.forbidden_seconds == DAY),
+        ("a guard looks after a quarter of an hour", POLICY.guard_seconds == 15 * MINUTE),
+        ("what was handed out is handed out again after as long", POLICY.handed_out_seconds == 15 * MINUTE),
+        ("the service keeps results for three days", POLICY.result_kept_seconds == 3 * DAY),
+        ("a wait begins at 1 s", POLICY.backoff_first_seconds == 1.0),
+        ("and never outlasts five minutes", POLICY.backoff_most_seconds == 5 * MINUTE),
+        ("nor does a throttle's", POLICY.throttle_most_seconds == 5 * MINUTE),
+        ("a throttle is at least a second's", POLICY.throttle_pause_seconds == 1.0),
+        ("a pause lets one probe through a minute", POLICY.probe_seconds == MINUTE),
+        ("ten refusals in a row pause", POLICY.refusals_before_pause == 10),
+        ("three failures in a row pause", POLICY.failures_before_pause == 3),
+        ("a slot is reserved a second ahead", POLICY.slot_ahead_seconds == 1.0),
+        ("and lost after a tenth", POLICY.slot_late_seconds == 0.1),
+        ("a tick is missed after 20 s", POLICY.tick_lease_seconds == 20.0),
+        ("and renewed every 5 s", POLICY.tick_renew_seconds == 5.0),
+        ("the index has settled after 2 s", POLICY.tick_settle_seconds == 2.0),
+        ("a lost event is found after an hour", POLICY.reconcile_after_seconds == HOUR),
+        ("a dead letter is sent back three times", POLICY.max_redrives == 3),
+        ("a long document gives way after half a minute", POLICY.turn_seconds == 30.0),
+        ("and after three pages that could not be sent", POLICY.setbacks_in_turn == 3),
+    ],
+)
+def test_numbers_are_as_decided(decided: str, number: bool) -> None:
+    assert number, decided
+
+
+def test_a_page_that_breaks_the_service_outlasts_any_outage_that_a_document_may_wait_for() -> None:
+    """Its waits, at their shortest by chance on the average, add to more than the deadline of a page."""
+    waits = [min(POLICY.backoff_most_seconds, 2.0**setback) / 2 for setback in range(POLICY.max_breakdowns)]
+    assert sum(waits) > POLICY.deadline_seconds(1)
+
+
+@pytest.mark.parametrize(("pages", "seconds"), [(0, 3_610.0), (1, 3_610.0), (2, 3_620.0), (5_000, 53_600.0)])
+def test_a_document_has_an_hour_and_ten_seconds_a_page(pages: int, seconds: float) -> None:
+    assert POLICY.deadline_seconds(pages) == seconds

@@ -1,0 +1,215 @@
+"""One ask: what each answer says of the page, what is told, and when the operation's own status is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fakes.ocr import Failure
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState
+from textdrop.core.errors import (
+    OcrAnswerLost,
+    OcrAnswerTooLarge,
+    OcrCredentialsMissing,
+    OcrCredentialsRefused,
+    OcrError,
+    OcrOperationUnknown,
+    OcrRejected,
+    OcrThrottled,
+    OcrUnavailable,
+    OcrUnreachable,
+    Reason,
+    Trace,
+)
+from textdrop.usecases.ask import Asked, ask, conclude, is_running
+from world import World
+
+TYPICAL = 2.0
+OVERDUE = 31.0
+
+
+def running(world: World, age: float = 1.0, body: bytes = b"page") -> tuple[Document, Operation]:
+    """An upload whose only page has run for so long."""
+    document = world.upload("x.png", body)
+    world.submit()
+    world.clock.advance(age)
+    return world.row(document), world.operation(document)
+
+
+def asked(world: World, operation: Operation) -> Asked:
+    return ask(world.poll_ports, operation, TYPICAL)
+
+
+def failures(world: World) -> list[str]:
+    return [entry.name for entry in world.journal.failures]
+
+
+def test_a_whole_result_ends_the_page_and_its_document_is_ready() -> None:
+    world = World()
+    document, operation = running(world)
+    came_to = asked(world, operation)
+    assert came_to.operation == world.operation(document)
+    assert came_to.operation is not None
+    assert came_to.operation.state is OperationState.RECOGNIZED
+    assert came_to.document == world.row(document)
+    assert came_to.document is not None
+    assert came_to.document.state is DocumentState.DELIVERING
+    assert came_to.throttled_seconds == 0.0
+
+
+def test_an_operation_is_asked_for_its_status_only_when_it_is_overdue() -> None:
+    for age, calls in ((OVERDUE - 2.0, 0), (OVERDUE, 1)):
+        world = World(recognition_seconds=600.0)
+        document, operation = running(world, age)
+        assert asked(world, operation) == Asked(operation)
+        assert world.row(document).unfinished == {1}
+        assert world.faults.calls.count("ocr.status") == calls
+
+
+ANSWERS = [
+    # the error, whether it runs the page's deadline, whether the status is looked at before it is overdue, and after
+    (OcrRejected("400", Trace(status=400, code=9)), True, True, True),
+    (OcrOperationUnknown("404", Trace(status=404, code=5)), True, True, True),
+    (OcrUnavailable("500", Trace(status=500, code=13)), False, True, True),
+    (OcrCredentialsRefused("403", Trace(status=403, code=7)), True, True, True),
+    (OcrCredentialsRefused("401", Trace(status=401, code=16)), False, True, True),
+    (OcrCredentialsMissing("empty"), False, True, True),
+    (OcrUnreachable("refused"), False, False, False),
+    (OcrAnswerLost("reset"), False, False, False),
+    (OcrAnswerLost("504", Trace(status=504, code=4)), False, False, True),
+]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["young", "overdue"])
+@pytest.mark.parametrize(
+    ("error", "runs_deadline", "young", "overdue"),
+    ANSWERS,
+    ids=lambda value: f"{type(value).__name__} {value}" if isinstance(value, Exception) else "",
+)
+def test_an_error_is_told_and_says_of_the_page_what_it_can(
+    error: OcrError, runs_deadline: bool, young: bool, overdue: bool, late: bool
+) -> None:
+    world = World(recognition_seconds=100_000.0)
+    document, operation = running(world, OVERDUE if late else 1.0)
+    world.faults.fail("ocr.result", error)
+    assert asked(world, operation) == Asked(operation)
+    assert world.faults.calls.count("ocr.status") == (overdue if late else young)
+    [entry] = world.journal.failures
+    assert (entry.name, entry.fields) == ("ask_failed", {"document": document.id, "page": 1})
+    world.clock.advance(2 * world.policy.deadline_seconds(1))
+    world.faults.fail("ocr.result", error)
+    came_to = asked(world, operation)
+    assert came_to.operation is not None
+    assert (came_to.operation.state is OperationState.FAILED) == runs_deadline
+
+
+def test_a_failed_operation_fails_its_page_with_the_services_words() -> None:
+    world = World()
+    world.ocr.table[b"page"] = Failure(13, "out of order")
+    _, operation = running(world)
+    came_to = asked(world, operation)
+    assert came_to.operation is not None
+    problem = came_to.operation.problem
+    assert problem is not None
+    assert problem.reason is Reason.FAILED_IN_OCR
+    assert (problem.trace.code, problem.trace.message) == (13, "out of order")
+    assert came_to.document is not None
+
+
+def test_a_status_that_cannot_be_read_is_told_and_says_nothing() -> None:
+    world = World(recognition_seconds=600.0)
+    document, operation = running(world, OVERDUE)
+    world.faults.fail("ocr.status", OcrCredentialsRefused("403", Trace(status=403, code=7)))
+    assert asked(world, operation) == Asked(operation)
+    [entry] = world.journal.failures
+    assert (entry.name, entry.fields) == ("status_failed", {"document": document.id, "page": 1})
+
+
+def test_a_result_over_the_limit_fails_its_page_with_the_exchange() -> None:
+    world = World()
+    _, operation = running(world)
+    world.faults.fail("ocr.result", OcrAnswerTooLarge("too large", Trace(status=200, request_id="r")))
+    came_to = asked(world, operation)
+    assert came_to.operation is not None
+    assert came_to.operation.problem is not None
+    assert came_to.operation.problem.reason is Reason.INTERNAL
+    assert came_to.operation.problem.trace.request_id == "r"
+    assert failures(world) == []
+
+
+@pytest.mark.parametrize(("wish", "seconds"), [(None, 1.0), (0.25, 0.25), (7.0, 7.0), (9_999.0, 300.0)])
+def test_a_throttle_is_counted_and_says_how_long_to_ask_nothing(wish: float | None, seconds: float) -> None:
+    world = World()
+    _, operation = running(world)
+    world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8), wish))
+    assert asked(world, operation) == Asked(operation, throttled_seconds=seconds)
+    assert world.journal.counts["AsksThrottled"] == 1
+    assert world.faults.calls.count("ocr.status") == 0
+    assert failures(world) == []
+
+
+def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended() -> None:
+    world = World()
+    world.ocr.table[b"page"] = Failure(8, "no memory left")
+    _, operation = running(world, OVERDUE)
+    world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8)))
+    came_to = asked(world, operation)
+    assert came_to.operation is not None
+    assert came_to.operation.state is OperationState.FAILED
+    assert came_to.throttled_seconds == world.policy.throttle_pause_seconds
+    assert came_to.document is not None
+
+
+def test_a_throttle_runs_no_deadline() -> None:
+    world = World(recognition_seconds=100_000.0)
+    _, operation = running(world, 2 * 3_610.0)
+    world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8)))
+    assert asked(world, operation).operation == operation
+
+
+def test_a_page_that_another_worker_ended_is_left_to_it() -> None:
+    world = World()
+    _, operation = running(world)
+    world.documents.write_operation = lambda before, after: False  # type: ignore[method-assign]  # another was first
+    assert asked(world, operation) == Asked(None)
+
+
+def test_a_page_that_is_not_the_last_concludes_nothing() -> None:
+    world = World()
+    document, operation = running(world, body=b"pages:2")
+    came_to = asked(world, operation)
+    assert came_to.operation is not None
+    assert came_to.operation.final
+    assert came_to.document is None
+    assert world.row(document).unfinished == {2}
+    assert "documents.read_operations" not in world.faults.calls[world.faults.calls.index("ocr.result") :]
+
+
+def test_a_page_whose_document_is_gone_ends_alone() -> None:
+    world = World()
+    document, operation = running(world)
+    del world.documents.rows[document.id]
+    came_to = asked(world, operation)
+    assert came_to.operation is not None
+    assert came_to.operation.final
+    assert came_to.document is None
+    assert conclude(world.poll_ports, document.id) is None
+
+
+@pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.DELIVERING, DocumentState.FINAL])
+def test_only_what_is_recognizing_is_concluded(state: DocumentState) -> None:
+    world = World()
+    document, _ = running(world)
+    world.documents.rows[document.id] = replace(document, state=state)
+    reads = world.faults.calls.count("documents.read_operations")
+    assert conclude(world.poll_ports, document.id) is None
+    assert world.faults.calls.count("documents.read_operations") == reads
+
+
+@pytest.mark.parametrize("state", OperationState)
+def test_there_is_something_to_ask_for_while_a_page_runs(state: OperationState) -> None:
+    world = World()
+    _, operation = running(world)
+    assert is_running(replace(operation, state=state)) == (state is OperationState.RUNNING)
+    assert not is_running(None)

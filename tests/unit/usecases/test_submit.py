@@ -1,0 +1,279 @@
+"""submit by itself: whom it holds and until when, what it leaves alone, and how it comes back from what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import BinaryIO
+
+import pytest
+
+from fakes.files import FakeDocument, KilledError
+from fakes.running import InlineWorkers
+from textdrop.core.documents import Document, DocumentState, DueKind, Outcome, Resume
+from textdrop.core.errors import ObjectForbidden, StoreUnavailable
+from textdrop.core.events import resume_body
+from textdrop.core.files import FileLimits
+from world import SUBMIT_SECONDS, World
+
+DOWN = StoreUnavailable("down")
+
+
+def left_behind(world: World, key: str = "x.png") -> Document:
+    """An upload whose worker died as soon as it had a row; it has come due again."""
+    document = world.upload(key, b"page")
+    world.faults.fail("documents.create", KilledError, when="after")
+    with pytest.raises(KilledError):
+        world.submit()
+    world.queue.clear()
+    world.clock.advance(SUBMIT_SECONDS + 10.0)
+    return document
+
+
+def resume(world: World, document: Document, rev: int | None = None) -> None:
+    """A message to go on with it, as poll sends it."""
+    world.send(resume_body(Resume(document.id, world.row(document).rev if rev is None else rev)))
+
+
+def told(world: World) -> list[tuple[str, dict[str, str | int | float | None]]]:
+    return [(entry.name, dict(entry.fields)) for entry in world.journal.failures]
+
+
+# --- whom it holds ---
+
+
+def test_a_document_is_held_until_its_workers_time_is_over_and_a_margin() -> None:
+    world = World()
+    began = world.clock.now()
+    document = left_behind(world)
+    assert world.row(document).due_at == began + SUBMIT_SECONDS + world.policy.lease_margin_seconds
+    resume(world, document)
+    began = world.clock.now()
+    world.faults.fail("sources.look", KilledError)
+    with pytest.raises(KilledError):
+        world.submit()
+    assert world.row(document).due_at == began + SUBMIT_SECONDS + world.policy.lease_margin_seconds
+    assert world.row(document).attempts == 2
+
+
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_resume_of_another_rev_is_dropped_and_counted(by: int) -> None:
+    world = World()
+    document = left_behind(world)
+    world.documents.rows[document.id] = replace(world.row(document), rev=3)
+    before = world.row(document)
+    resume(world, document, before.rev + by)
+    assert world.submit() == []
+    assert world.row(document) == before
+    assert world.journal.counts["StaleResumes"] == 1
+
+
+def test_a_resume_of_a_row_that_is_gone_is_dropped_and_counted() -> None:
+    world = World()
+    world.send(resume_body(Resume("0" * 32, 1)))
+    assert world.submit() == []
+    assert world.journal.counts["StaleResumes"] == 1
+    assert told(world) == []
+
+
+def test_what_killed_a_worker_goes_alone() -> None:
+    world = World()
+    steps: list[str] = []
+
+    class Workers(InlineWorkers):
+        def start(self, task: Callable[[], None]) -> None:
+            steps.append("start")
+            super().start(task)
+
+        def wait(self) -> None:
+            steps.append("wait")
+
+    suspects = [left_behind(world, f"{number}.png") for number in range(2)]
+    for suspect in suspects:
+        resume(world, suspect)
+    world.upload("new.png", b"another page")
+    world.submit_ports = replace(world.submit_ports, workers=Workers())
+    world.submit()
+    assert steps == ["start", "wait", "start", "wait", "start", "wait"]
+
+
+def test_poll_is_woken_for_a_document_that_was_given_up_when_it_was_taken() -> None:
+    world = World()
+    document = left_behind(world)
+    world.documents.rows[document.id] = replace(world.row(document), attempts=world.policy.max_attempts)
+    resume(world, document)
+    asked = world.ticks_asked
+    world.submit()
+    assert world.row(document).state is DocumentState.DELIVERING
+    assert world.ticks_asked == asked + 1
+
+
+# --- what fails ---
+
+
+@pytest.mark.parametrize(
+    ("call", "skip", "event"),
+    [
+        ("documents.read", 0, "resume_failed"),
+        ("documents.write", 0, "take_failed"),
+        ("sources.look", 0, "go_failed"),
+    ],
+)
+def test_what_cannot_be_done_is_told_and_done_later(call: str, skip: int, event: str) -> None:
+    world = World()
+    document = left_behind(world)
+    resume(world, document)
+    world.faults.fail(call, DOWN, skip=skip)
+    assert world.submit() == []
+    assert told(world) == [(event, {"document": document.id})]
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+
+
+def test_a_mistake_in_a_go_is_told_and_uses_up_an_attempt() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("sources.look", ValueError("ours"))
+    world.submit()
+    assert told(world) == [("go_died", {"document": document.id})]
+    assert world.row(document).attempts == 1
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+
+
+def test_a_message_that_cannot_be_stored_is_told_and_comes_again() -> None:
+    world = World()
+    world.upload("x.png", b"page")
+    [message] = world.queue
+    world.faults.fail("documents.create", DOWN)
+    assert world.submit() == [message.id]
+    assert told(world) == [("message_failed", {"message_id": message.id})]
+
+
+def test_a_failed_go_is_tried_again_after_a_backoff() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("sources.look", DOWN)
+    world.submit()
+    row, policy = world.row(document), world.policy
+    assert (row.attempts, row.setbacks) == (0, 1)
+    wait = (row.due_at or 0.0) - world.clock.now()
+    assert policy.backoff_first_seconds <= wait <= policy.backoff_most_seconds
+
+
+def test_a_source_that_may_not_be_read_is_told_and_tried_again_after_a_backoff() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("sources.look", ObjectForbidden("403"))
+    world.submit()
+    assert told(world) == [("source_forbidden", {"document": document.id})]
+    wait = (world.row(document).due_at or 0.0) - world.clock.now()
+    assert world.policy.backoff_first_seconds <= wait <= world.policy.backoff_most_seconds
+
+
+def test_a_go_that_cannot_even_come_back_leaves_its_lease() -> None:
+    world = World()
+    began = world.clock.now()
+    document = world.upload("x.png", b"page")
+    world.faults.fail("sources.look", DOWN)
+    world.faults.fail("documents.read", DOWN)
+    world.submit()
+    assert told(world) == [("go_failed", {"document": document.id}), ("return_failed", {"document": document.id})]
+    assert world.row(document).due_at == began + SUBMIT_SECONDS + world.policy.lease_margin_seconds
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"holder": "0"}, {"holder": "z"}, {"due_kind": DueKind.DELIVER}, {"due_kind": None, "due_at": None}],
+)
+def test_a_failed_go_leaves_alone_what_is_no_longer_its_own(changes: dict[str, object]) -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+    others: list[Document] = []
+
+    def taken_meanwhile() -> StoreUnavailable:
+        row = world.documents.rows[document.id]
+        others.append(replace(row, rev=row.rev + 1, **changes))  # type: ignore[arg-type]  # its fields
+        world.documents.rows[document.id] = others[0]
+        return DOWN
+
+    world.faults.fail("sources.look", taken_meanwhile)
+    world.submit()
+    assert world.row(document) == others[0]
+    assert told(world) == [("go_failed", {"document": document.id})]
+
+
+def test_a_failed_go_of_a_row_that_is_gone_ends() -> None:
+    world = World()
+    document = world.upload("x.png", b"page")
+
+    def gone() -> StoreUnavailable:
+        del world.documents.rows[document.id]
+        return DOWN
+
+    world.faults.fail("sources.look", gone)
+    assert world.submit() == []
+    assert told(world) == [("go_failed", {"document": document.id})]
+
+
+# --- the file ---
+
+
+class Opened(FakeDocument):
+    """Remembers who was closed."""
+
+    opened = 0
+    closed = 0
+
+    def __init__(self, file: BinaryIO, limits: FileLimits) -> None:
+        super().__init__(file, limits)
+        Opened.opened += 1
+
+    def close(self) -> None:
+        super().close()
+        Opened.closed += 1
+
+
+@pytest.fixture
+def opening(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world that counts the files it opens and closes."""
+    monkeypatch.setattr(Opened, "opened", 0)
+    monkeypatch.setattr(Opened, "closed", 0)
+    world = World()
+    world.submit_ports = replace(world.submit_ports, open_document=Opened)
+    return world
+
+
+def test_the_file_is_closed_when_its_pages_are_sent(opening: World) -> None:
+    opening.upload("x.png", b"page")
+    opening.submit()
+    assert (Opened.opened, Opened.closed) == (1, 1)
+
+
+def test_the_file_is_closed_when_the_row_cannot_be_written(opening: World) -> None:
+    opening.upload("x.png", b"page")
+    opening.faults.fail("documents.write", DOWN)
+    opening.submit()
+    assert (Opened.opened, Opened.closed) == (1, 1)
+
+
+# --- what is told ---
+
+
+def test_every_row_that_moves_is_told_with_its_rule_from_the_first_on() -> None:
+    world = World()
+    world.upload("x.png", b"page")
+    world.run()
+    assert world.journal.rules() == [
+        "upload_new",
+        "pages_known",
+        "intent",
+        "accepted",
+        "every_page_sent",
+        "recognised",
+        "concluded",
+        "delivery_taken",
+        "step_begins",
+        "step_begins",
+        "notice_accepted",
+    ]

@@ -1,0 +1,17 @@
+"""Nothing is begun that might end after its worker's time."""
+
+from __future__ import annotations
+
+import pytest
+
+from textdrop.usecases.time_left import NoTimeLeft, in_time
+from world import World
+
+
+def test_a_call_on_the_results_needs_its_whole_time_before_the_deadline() -> None:
+    world = World()
+    now, needed = world.clock.now(), world.poll_ports.results.total_seconds
+    assert needed > 1.0
+    in_time(world.poll_ports, now + needed)
+    with pytest.raises(NoTimeLeft):
+        in_time(world.poll_ports, now + needed - 0.5)
