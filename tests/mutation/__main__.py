@@ -98,7 +98,7 @@ def _tried(
     finally:
         every = [*known.values(), *done]
         last.keep(module, every)
-    page.keep(module.name, page.figures_of(every, left_out))
+    page.keep(module, page.figures_of(module, every, left_out))
     alive = [result for result in every if result.killer is None]
     killed = len(every) - len(alive)
     cpu_seconds = sum(result.cpu_seconds for result in done)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import astuple
@@ -21,7 +20,7 @@ def killers(module: Module) -> list[str]:
 def results(module: Module) -> dict[Mutant, Result]:
     """By mutant. None of a module that has changed since."""
     digest, rows = _read(module)
-    if digest != _digest(module):
+    if digest != module.digest:
         return {}
     found = {}
     for operator, start, end, new, killer, cpu_seconds in rows:
@@ -34,7 +33,7 @@ def keep(module: Module, done: Iterable[Result]) -> None:
     """Instead of what was kept of this module."""
     rows = [[*astuple(result.mutant), result.killer, result.cpu_seconds] for result in done]
     STORE.mkdir(parents=True, exist_ok=True)
-    put(_file(module), json.dumps({"digest": _digest(module), "results": rows}))
+    put(_file(module), json.dumps({"digest": module.digest, "results": rows}))
 
 
 def _read(module: Module) -> tuple[str, list[tuple[str, int, int, str, str | None, float]]]:
@@ -47,7 +46,3 @@ def _read(module: Module) -> tuple[str, list[tuple[str, int, int, str, str | Non
 
 def _file(module: Module) -> Path:
     return STORE / f"{module.name.replace('/', '.')}.json"
-
-
-def _digest(module: Module) -> str:
-    return hashlib.sha256(module.text.encode()).hexdigest()

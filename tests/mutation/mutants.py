@@ -7,6 +7,7 @@ effect, a field of a row's next version, a part of a condition.
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import subprocess
 import warnings
@@ -60,6 +61,11 @@ class Module:
     def path(self) -> Path:
         """Its file."""
         return PACKAGE / self.name
+
+    @property
+    def digest(self) -> str:
+        """What tells its text from any other."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
     def imported_as(self) -> str:

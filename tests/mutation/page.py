@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mutation import noise
-from mutation.mutants import ROOT
-from mutation.mutants import names as mutants_of
+from mutation import mutants, noise
+from mutation.mutants import ROOT, Module
 from mutation.running import Result
 from mutation.survivors import Survivor
 
@@ -44,8 +43,8 @@ def kind(operator: str) -> str:
     return operator.partition("_")[0]
 
 
-def figures_of(results: Iterable[Result], left_out: dict[str, int]) -> dict[str, Any]:
-    """What is kept of a module's run."""
+def figures_of(module: Module, results: Iterable[Result], left_out: dict[str, int]) -> dict[str, Any]:
+    """What is kept of a module's run. `text` tells whether the module is still the one that was tried."""
     kinds: dict[str, list[int]] = {}
     seconds = 0.0
     for result in results:
@@ -53,18 +52,20 @@ def figures_of(results: Iterable[Result], left_out: dict[str, int]) -> dict[str,
         counts[0] += 1
         counts[1] += result.killer is not None
         seconds += result.cpu_seconds
-    return {"kinds": dict(sorted(kinds.items())), "left_out": left_out, "cpu_seconds": round(seconds)}
+    kept = {"kinds": dict(sorted(kinds.items())), "left_out": left_out, "cpu_seconds": round(seconds)}
+    return {"text": module.digest[:16], **kept}
 
 
 def load() -> dict[str, Any]:
-    """The figures kept, by module."""
+    """The figures kept, by module: of those that are as they were when they were tried."""
     figures: dict[str, Any] = json.loads(FIGURES.read_text("utf-8"))
-    return figures
+    texts = {name: mutants.load(name).digest[:16] for name in mutants.names()}
+    return {name: kept for name, kept in figures.items() if name in texts and kept["text"] == texts[name]}
 
 
-def keep(module: str, figures: dict[str, Any]) -> None:
+def keep(module: Module, figures: dict[str, Any]) -> None:
     """Puts a module's figures in the place of its last."""
-    kept = dict(sorted({**load(), module: figures}.items()))
+    kept = dict(sorted({**load(), module.name: figures}.items()))
     FIGURES.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 
@@ -77,23 +78,23 @@ def counts(figures: dict[str, Any]) -> tuple[int, int]:
 def share(figures: Iterable[dict[str, Any]]) -> float:
     """Which part of these modules' mutants was killed."""
     some = [counts(kept) for kept in figures]
-    mutants = sum(count for count, _ in some)
-    return sum(killed for _, killed in some) / mutants if mutants else 1.0
+    planted = sum(count for count, _ in some)
+    return sum(killed for _, killed in some) / planted if planted else 1.0
 
 
-def percent(mutants: int, killed: int) -> str:
+def percent(count: int, killed: int) -> str:
     """As the page says it: never rounded up."""
-    return f"{int(1000 * killed / mutants) / 10:.1f} %" if mutants else "–"
+    return f"{int(1000 * killed / count) / 10:.1f} %" if count else "–"
 
 
 def module_table(figures: dict[str, Any]) -> str:
     """A line for each module, and for all."""
     rows, total, dead, seconds = [], 0, 0, 0
     for module, kept in figures.items():
-        mutants, killed = counts(kept)
-        total, dead, seconds = total + mutants, dead + killed, seconds + kept["cpu_seconds"]
-        rows.append(f"| `{module}` | {mutants:,} | {mutants - killed} | {percent(mutants, killed)} |")
-    untried = [f"`{name}`" for name in mutants_of() if name not in figures]
+        count, killed = counts(kept)
+        total, dead, seconds = total + count, dead + killed, seconds + kept["cpu_seconds"]
+        rows.append(f"| `{module}` | {count:,} | {count - killed} | {percent(count, killed)} |")
+    untried = [f"`{name}`" for name in mutants.names() if name not in figures]
     rows.append(f"| all | {total:,} | {total - dead} | {percent(total, dead)} |")
     said = f"{seconds / max(total, 1):.2f} s of processor time a mutant, {seconds / 60:.0f} minutes in all."
     if untried:
@@ -103,16 +104,16 @@ def module_table(figures: dict[str, Any]) -> str:
 
 def kind_table(figures: dict[str, Any]) -> str:
     """A line for each kind of change."""
-    mutants: Counter[str] = Counter()
+    planted: Counter[str] = Counter()
     killed: Counter[str] = Counter()
     for kept in figures.values():
         for name, (count, dead) in kept["kinds"].items():
-            mutants[name] += count
+            planted[name] += count
             killed[name] += dead
     rows = [
-        f"| {said} | {mutants[name]:,} | {mutants[name] - killed[name]} | {percent(mutants[name], killed[name])} |"
+        f"| {said} | {planted[name]:,} | {planted[name] - killed[name]} | {percent(planted[name], killed[name])} |"
         for name, said in KINDS.items()
-        if mutants[name]
+        if planted[name]
     ]
     return "\n".join(["| instead | mutants | survived | killed |", "| --- | --- | --- | --- |", *rows])
 
