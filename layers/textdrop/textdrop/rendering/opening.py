@@ -119,7 +119,7 @@ def opened(file: BinaryIO) -> Iterator[tuple[pikepdf.Pdf, BoundedSource]]:
             yield document, source
     except pikepdf.PasswordError:
         raise NotRenderable("The PDF opens only with a password.") from None
-    except Exception as error:
+    except Exception as error:  # whatever qpdf made of it: what reading the source raised comes first
         source.check()
         if isinstance(error, pikepdf.PdfError):
             raise NotRenderable("The PDF is damaged or protected in a way that it cannot be written again.") from None
