@@ -25,7 +25,7 @@ from botocore.config import Config
 from PIL import Image
 
 from benchmarks.figures import Say
-from local import deployment, processes, stack
+from local import deployment, lambda_runtime, processes, stack
 from local.demo.account import Account, connected
 from local.ocr.table import synthetic_text
 
@@ -198,6 +198,12 @@ class Stage:
             if time.monotonic() > until:
                 raise TimeoutError("processes of the functions outlive their configuration")
             time.sleep(0.05)
+
+    def find_layers_where_built(self) -> None:
+        """Processes of the functions that start need not have their layers unpacked any more."""
+        self.until_idle()
+        for name in FUNCTIONS:
+            deployment.find_layers_where_built(self.functions, name, lambda_runtime.layers(STATE / "build"), {})
 
     def take_uploads(self, enabled: bool) -> None:
         """Whether submit is called for what comes into the uploads queue."""

@@ -271,14 +271,12 @@ def test_of_several_who_hand_out_one_does(rows: Rows) -> None:
 # --- unfinished pages -------------------------------------------------------------------------------------------------
 
 
-def test_finishing_pages_shrinks_the_set_to_nothing_and_leaves_the_rev(rows: Rows) -> None:
+def test_finishing_pages_shrinks_the_set_to_nothing_and_leaves_the_rest(rows: Rows) -> None:
     document = recognizing(rows)
-    assert rows.documents.finish_page(document.id, 1, 2) == frozenset({1, 3})
-    assert rows.documents.finish_page(document.id, 1, 2) == frozenset({1, 3}), "it may be repeated"
-    assert rows.documents.finish_page(document.id, 1, 1) == frozenset({3})
-    assert rows.documents.finish_page(document.id, 1, 3) == frozenset()
-    assert rows.documents.finish_page(document.id, 1, 3) == frozenset()
-    assert rows.documents.read(document.id) == replace(document, unfinished=frozenset())
+    for page, left in ((2, {1, 3}), (2, {1, 3}), (1, {3}), (3, set()), (3, set())):
+        after = rows.documents.finish_page(document.id, 1, page)
+        assert after == replace(document, unfinished=frozenset(left)), "the row as it is then; it may be repeated"
+        assert rows.documents.read(document.id) == after
 
 
 def test_finishing_a_page_of_another_run_or_no_row_is_none(rows: Rows) -> None:
@@ -292,13 +290,13 @@ def test_finishing_a_page_of_another_run_or_no_row_is_none(rows: Rows) -> None:
 def test_finishing_with_a_lost_answer_takes_one_page(rows: Rows) -> None:
     document = recognizing(rows)
     rows.lose_answer()
-    assert rows.documents.finish_page(document.id, 1, 1) == frozenset({2, 3})
+    assert rows.documents.finish_page(document.id, 1, 1) == replace(document, unfinished=frozenset({2, 3}))
 
 
 def test_of_pages_that_finish_together_none_is_forgotten_and_one_is_last(rows: Rows) -> None:
     document = recognizing(rows, pages=8)
-    left = fight(8, lambda number: rows.documents.finish_page(document.id, 1, number + 1))
-    assert left.count(frozenset()) == 1
+    after = fight(8, lambda number: rows.documents.finish_page(document.id, 1, number + 1))
+    assert sum(row is not None and not row.unfinished for row in after) == 1
 
 
 # --- what is due ------------------------------------------------------------------------------------------------------

@@ -80,13 +80,12 @@ class FakeDocuments(Fake):
         return stored if self.repeated and stored.due_at == due_at else None
 
     @effect
-    def finish_page(self, document_id: str, run: int, page: int) -> frozenset[int] | None:
+    def finish_page(self, document_id: str, run: int, page: int) -> Document | None:
         stored = self.rows.get(document_id)
         if stored is None or stored.run != run:
             return None
-        left = stored.unfinished - {page}
-        self.rows[document_id] = replace(stored, unfinished=left)
-        return left
+        stored = self.rows[document_id] = replace(stored, unfinished=stored.unfinished - {page})
+        return stored
 
     @effect
     def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:

@@ -58,9 +58,12 @@ MISTAKES = (
     ),
     Mistake(
         "a lease that ends long before its holder does",
-        "usecases.deliver",
-        "lease_until = deadline + ports.policy.lease_margin_seconds",
-        "lease_until = ports.clock.now() + 1.0",
+        "usecases.moves",
+        "decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)\n",
+        "decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)\n"
+        "    from dataclasses import replace as changed\n"
+        "    if decision.row is not None and hasattr(seen, 'lease_until'):\n"
+        "        decision = changed(decision, row=changed(decision.row, due_at=ports.clock.now() + 1.0))\n",
     ),
     Mistake(
         "the late end of a go writes over another's row",
@@ -118,10 +121,10 @@ MISTAKES = (
     Mistake(
         "the set of unfinished pages counts as empty when it is not",
         "usecases.ask",
-        "operations = ports.documents.read_operations(document_id, document.run)",
-        "operations = ports.documents.read_operations(document_id, document.run)\n"
+        "operations = operations or ports.documents.read_operations(row.id, row.run)",
+        "operations = operations or ports.documents.read_operations(row.id, row.run)\n"
         "        from dataclasses import replace as changed\n"
-        "        document = changed(document, pages=sum(operation.final for operation in operations))",
+        "        row = changed(row, pages=sum(operation.final for operation in operations))",
     ),
     Mistake(
         "nobody concludes a document whose last page is final",
@@ -154,7 +157,7 @@ MISTAKES = (
         "which upload is newest is not looked at again",
         "usecases.deliver",
         "        again = ports.newest.read(source)\n",
-        "        return\n        again = ports.newest.read(source)\n",
+        "        return newest\n        again = ports.newest.read(source)\n",
     ),
     Mistake(
         "an older error stays beside a newer text",

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.config import Config
 
-from local import deployment, stack
+from local import deployment, lambda_runtime, stack
 from local.demo import account
 from local.demo.account import Account
 from local.faulty_aws.server import FaultyAws
@@ -44,37 +44,16 @@ class Site:
     notices: list[str] = field(default_factory=list)
 
     def spoil(self, proxy: FaultyAws) -> None:
-        """From now on the functions reach AWS through the proxy alone, and have the soak's timeouts.
-
-        Their layers they find where these were built: the emulator would unpack them anew for each process that starts,
-        which takes more time than all else.
-        """
+        """From now on the functions reach AWS through the proxy alone, and have the soak's timeouts."""
         while self.waiting_messages("UploadsQueueUrl"):  # S3's test: a function that starts must not be changed
             time.sleep(0.2)
+        layers = lambda_runtime.layers(self.folder.root / "build")
+        variables = {"AWS_ENDPOINT_URL": proxy.url, "AWS_CA_BUNDLE": str(self.folder.certificate)}
         for name in FUNCTIONS:
-            function = f"{deployment.STACK}-{name}"
-            known = self.functions.get_function_configuration(FunctionName=function)
-            variables = known["Environment"]["Variables"] | {
-                "AWS_ENDPOINT_URL": proxy.url,
-                "AWS_CA_BUNDLE": str(self.folder.certificate),
-                "PYTHONPATH": ":".join(str(layer) for layer in self._layers()),
-                "PYTHONPYCACHEPREFIX": str(self.folder.tmp / "bytecode"),
-            }
-            self.functions.update_function_configuration(
-                FunctionName=function,
-                Layers=[],
-                Timeout=TIMEOUTS.get(name, known["Timeout"]),
-                Environment={"Variables": variables},
-            )
-            self.functions.get_waiter("function_updated_v2").wait(FunctionName=function)
+            deployment.find_layers_where_built(self.functions, name, layers, variables, TIMEOUTS.get(name))
         self.account.sqs.set_queue_attributes(
             QueueUrl=self.outputs["UploadsQueueUrl"], Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
         )
-
-    def _layers(self) -> list[Path]:
-        built = self.folder.root / "build"
-        dependencies = {"x86_64": "DependenciesX8664Layer", "arm64": "DependenciesArm64Layer"}
-        return [built / name / "python" for name in (dependencies[deployment.architecture()], "TextdropLayer")]
 
     def use_credentials(self, content: str) -> None:
         """The secret holds these; a process that knows others goes on with them as long as it lives."""

@@ -59,8 +59,8 @@ class Documents(Protocol):
         first took effect: the row then comes due at the later time.
         """
 
-    def finish_page(self, document_id: str, run: int, page: int) -> frozenset[int] | None:
-        """Takes a page out of `unfinished` and returns what is left; None if the row is gone or of another run.
+    def finish_page(self, document_id: str, run: int, page: int) -> Document | None:
+        """Takes a page out of `unfinished`; the row as it is afterwards. None if the row is gone or of another run.
 
         Leaves `rev` alone. May be repeated.
         """

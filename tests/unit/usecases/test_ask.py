@@ -52,9 +52,9 @@ def test_a_whole_result_ends_the_page_and_its_document_is_ready() -> None:
     assert came_to.operation == world.operation(document)
     assert came_to.operation is not None
     assert came_to.operation.state is OperationState.RECOGNIZED
-    assert came_to.document == world.row(document)
-    assert came_to.document is not None
-    assert came_to.document.state is DocumentState.DELIVERING
+    assert came_to.concluded is not None
+    assert came_to.concluded.document == world.row(document)
+    assert came_to.concluded.document.state is DocumentState.DELIVERING
     assert came_to.throttled_seconds == 0.0
 
 
@@ -114,7 +114,7 @@ def test_a_failed_operation_fails_its_page_with_the_services_words() -> None:
     assert problem is not None
     assert problem.reason is Reason.FAILED_IN_OCR
     assert (problem.trace.code, problem.trace.message) == (13, "out of order")
-    assert came_to.document is not None
+    assert came_to.concluded is not None
 
 
 def test_a_status_that_cannot_be_read_is_told_and_says_nothing() -> None:
@@ -158,7 +158,7 @@ def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended() -> None:
     assert came_to.operation is not None
     assert came_to.operation.state is OperationState.FAILED
     assert came_to.throttled_seconds == world.policy.throttle_pause_seconds
-    assert came_to.document is not None
+    assert came_to.concluded is not None
 
 
 def test_a_throttle_runs_no_deadline() -> None:
@@ -181,7 +181,7 @@ def test_a_page_that_is_not_the_last_concludes_nothing() -> None:
     came_to = asked(world, operation)
     assert came_to.operation is not None
     assert came_to.operation.final
-    assert came_to.document is None
+    assert came_to.concluded is None
     assert world.row(document).unfinished == {2}
     assert "documents.read_operations" not in world.faults.calls[world.faults.calls.index("ocr.result") :]
 
@@ -193,17 +193,17 @@ def test_a_page_whose_document_is_gone_ends_alone() -> None:
     came_to = asked(world, operation)
     assert came_to.operation is not None
     assert came_to.operation.final
-    assert came_to.document is None
-    assert conclude(world.poll_ports, document.id) is None
+    assert came_to.concluded is None
+    assert conclude(world.poll_ports, document) is None
 
 
 @pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.DELIVERING, DocumentState.FINAL])
 def test_only_what_is_recognizing_is_concluded(state: DocumentState) -> None:
     world = World()
     document, _ = running(world)
-    world.documents.rows[document.id] = replace(document, state=state)
+    row = world.documents.rows[document.id] = replace(document, state=state)
     reads = world.faults.calls.count("documents.read_operations")
-    assert conclude(world.poll_ports, document.id) is None
+    assert conclude(world.poll_ports, row) is None
     assert world.faults.calls.count("documents.read_operations") == reads
 
 

@@ -377,7 +377,7 @@ def test_a_document_that_somebody_else_concludes_is_left_to_them() -> None:
     world.submit()
     world.documents.write = lambda before, after: False  # type: ignore[method-assign]  # always another first
     reads = world.faults.calls.count("documents.read_operations")
-    assert conclude(world.poll_ports, document.id) is None
+    assert conclude(world.poll_ports, world.row(document)) is None
     assert world.faults.calls.count("documents.read_operations") - reads == 5, "it does not try for ever"
 
 
@@ -391,6 +391,6 @@ def test_one_that_was_beaten_to_the_row_looks_again() -> None:
         return False if first and first.pop() else write(before, after)
 
     world.documents.write = raced  # type: ignore[method-assign]  # another was first, once
-    assert conclude(world.poll_ports, document.id) is None
+    assert conclude(world.poll_ports, world.row(document)) is None
     assert world.row(document).state is DocumentState.RECOGNIZING
     assert world.row(document).due_at == world.clock.now() + world.policy.guard_seconds

@@ -18,7 +18,7 @@ from fakes.faults import Faults
 from fakes.files import KilledError
 from fakes.running import FakeClock
 from textdrop.adapters.threads import ThreadCrew
-from textdrop.core.documents import DocumentState, DueKind, Operation, OperationState, Outcome, Resume
+from textdrop.core.documents import Document, DocumentState, DueKind, Operation, OperationState, Outcome, Resume
 from textdrop.core.errors import OcrUnavailable, OcrUnreachable, Reason, StoreUnavailable, Trace
 from textdrop.core.events import resume_body
 from textdrop.core.policy import Policy
@@ -238,7 +238,7 @@ def test_pages_that_finish_while_others_are_sent_conclude_the_document(late: boo
     if late:
         read = world.documents.finish_page
 
-        def finish(document_id: str, run: int, page: int) -> frozenset[int] | None:
+        def finish(document_id: str, run: int, page: int) -> Document | None:
             if page == 3:
                 for sent in (1, 2):
                     world.documents.finish_page = read  # type: ignore[method-assign]

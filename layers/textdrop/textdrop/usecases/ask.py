@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from textdrop.core import intervals, keys, problems
@@ -37,15 +38,23 @@ _ANSWERED = (OcrRejected, OcrCredentialsRefused, OcrUnavailable, OcrOperationUnk
 
 
 @dataclass(frozen=True, slots=True)
+class Concluded:
+    """A document whose outcome has just been fixed, and the operations of its run, all final."""
+
+    document: Document
+    operations: Sequence[Operation]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What an ask came to. `operation` is the row afterwards (None: another worker was first, or it is gone).
 
-    `document` is set when this was its last page: it is ready for delivery. `throttled_seconds` is how long to ask
-    nothing at all.
+    `concluded` is set when this was the last page of a document that is ready for delivery now. `throttled_seconds` is
+    how long to ask nothing at all.
     """
 
     operation: Operation | None
-    document: Document | None = None
+    concluded: Concluded | None = None
     throttled_seconds: float = 0.0
 
 
@@ -70,22 +79,28 @@ def ask(ports: PollPorts, operation: Operation, typical_seconds: float) -> Asked
     return Asked(moved, finish_page(ports, moved), throttled_seconds)
 
 
-def finish_page(ports: PollPorts, operation: Operation) -> Document | None:
+def finish_page(ports: PollPorts, operation: Operation) -> Concluded | None:
     """Takes a final page out of the unfinished ones; the document, ready for delivery, if it was the last."""
-    left = ports.documents.finish_page(operation.document_id, operation.run, operation.page)
-    return conclude(ports, operation.document_id) if left is not None and not left else None
+    document = ports.documents.finish_page(operation.document_id, operation.run, operation.page)
+    if document is None or document.unfinished:
+        return None
+    return conclude(ports, document, (operation,) if document.pages == 1 else ())
 
 
-def conclude(ports: PollPorts, document_id: str) -> Document | None:
-    """Derives a recognizing document's next step from its operations. The row if delivery begins, else None."""
+def conclude(ports: PollPorts, document: Document, operations: Sequence[Operation] = ()) -> Concluded | None:
+    """Derives a recognizing document's next step from its operations. What there is to deliver, if delivery begins.
+
+    `operations` are all of its run's, if they are at hand.
+    """
+    row: Document | None = document
     for _ in range(CONCLUDE_TRIES):
-        document = ports.documents.read(document_id)
-        if document is None or document.state is not DocumentState.RECOGNIZING:
+        if row is None or row.state is not DocumentState.RECOGNIZING:
             return None
-        operations = ports.documents.read_operations(document_id, document.run)
-        moved = move_document(ports, document, PagesLooked(tuple(operations)))
+        operations = operations or ports.documents.read_operations(row.id, row.run)
+        moved = move_document(ports, row, PagesLooked(tuple(operations)))
         if moved is not None:
-            return moved if moved.state is DocumentState.DELIVERING else None
+            return Concluded(moved, operations) if moved.state is DocumentState.DELIVERING else None
+        row, operations = ports.documents.read(row.id), ()
     return None
 
 

@@ -5,6 +5,7 @@ Where outputs are asked for, poll hands the document to the render function befo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +14,7 @@ from textdrop.core.documents import (
     Document,
     DocumentState,
     Newest,
+    Operation,
     Outcome,
     Resume,
     Step,
@@ -29,11 +31,12 @@ class NotOurs(TextdropError):
     """Another worker holds the document."""
 
 
-def deliver(ports: PollPorts, document: Document, deadline: float) -> bool:
+def deliver(ports: PollPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> bool:
     """Goes through the steps that are left. True: the document is final. Never raises.
 
-    `deadline` is when this worker is ended by force. Every step can be repeated, and is written on the row before it
-    begins; so whoever goes on after a crash knows what may have happened.
+    `deadline` is when this worker is ended by force; `operations` are the document's, if they are at hand. Every step
+    can be repeated, and is written on the row before it begins; so whoever goes on after a crash knows what may have
+    happened.
     """
     held: Document | None = None
     try:
@@ -44,7 +47,7 @@ def deliver(ports: PollPorts, document: Document, deadline: float) -> bool:
             # It comes due again with our lease, should the message be lost or come late: then it is of another rev.
             ports.render_function.invoke(Resume(held.id, held.rev))
             return False
-        return finish(ports, held, deadline)
+        return finish(ports, held, deadline, operations)
     except NotOurs:
         return False
     except (StoreUnavailable, NoTimeLeft) as error:
@@ -56,24 +59,28 @@ def deliver(ports: PollPorts, document: Document, deadline: float) -> bool:
     return False
 
 
-def finish(ports: DeliverPorts, document: Document, deadline: float) -> bool:
+def finish(ports: DeliverPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> bool:
     """The steps that are left after rendering, of a document that we hold. True: it is final.
 
+    `operations` are the document's, if they are at hand; those of another run are not used.
     Raises NotOurs when it is no longer ours, and StoreUnavailable, NoTimeLeft and PageMissing.
     """
     lease_until = deadline + ports.policy.lease_margin_seconds
     published = keys.can_be_published(document.source.key)
+    newest: Newest | None = None
+    if not all(operation.run == document.run for operation in operations):
+        operations = ()
     if document.step is Step.FILES:
-        _write_files(ports, document, deadline)
+        _write_files(ports, document, operations, deadline)
         document = begin(ports, document, Step.PUBLISH, lease_until)
     if document.step is Step.PUBLISH:
         if published:
-            _publish(ports, document, deadline)
+            newest = _publish(ports, document, deadline)
         document = begin(ports, document, Step.NOTICE, lease_until)
-    newest = ports.newest.read(document.source)
+    newest = newest or ports.newest.read(document.source)
     is_newest = newest is None or newest.document_id == document.id
-    failed = document.pages > document.pages_recognized
-    operations = ports.documents.read_operations(document.id, document.run) if failed else []
+    if document.pages > document.pages_recognized:
+        operations = operations or ports.documents.read_operations(document.id, document.run)
     body = results.notice(document, operations, ports.results.bucket, published and is_newest, is_newest)
     ports.notices.publish(body, results.notice_attributes(document))
     if move_document(ports, document, NoticeAccepted()) is None:
@@ -90,9 +97,9 @@ def begin(ports: DeliverPorts, document: Document, step: Step, lease_until: floa
     return moved
 
 
-def _write_files(ports: DeliverPorts, document: Document, deadline: float) -> None:
+def _write_files(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
     """The document's own files, which stay."""
-    operations = ports.documents.read_operations(document.id, document.run)
+    operations = operations or ports.documents.read_operations(document.id, document.run)
     if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL):
         assemble(ports, document, operations, deadline)
         return
@@ -101,15 +108,15 @@ def _write_files(ports: DeliverPorts, document: Document, deadline: float) -> No
     ports.results.put(keys.own(document.id, keys.ERROR), body, keys.CONTENT_TYPES[keys.ERROR])
 
 
-def _publish(ports: DeliverPorts, document: Document, deadline: float) -> None:
-    """The upload's own names show the newest upload of the key, whoever finishes last."""
+def _publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest:
+    """The upload's own names show the newest upload of the key, whoever finishes last. The newest as last seen."""
     source = document.source
     newest = ports.newest.raise_to(source, Newest(identity.order(source), document.id))
     while True:
         winner = document if newest.document_id == document.id else ports.documents.read(newest.document_id)
         if winner is None or winner.outcome is None:
             # The newest will publish itself.
-            return
+            return newest
         shown = _suffixes(ports, winner)
         if keys.tables(winner) and not newest.has_tables:
             ports.newest.expect_tables(source)
@@ -122,9 +129,9 @@ def _publish(ports: DeliverPorts, document: Document, deadline: float) -> None:
         ports.results.delete([source.key + suffix for suffix in stale if suffix not in shown])
         again = ports.newest.read(source)
         if again is None:
-            return
+            return newest
         if again.document_id == newest.document_id and (winner is document or _same_outcome(ports, winner)):
-            return
+            return again
         newest = again
 
 

@@ -125,8 +125,9 @@ def _send_while_there_are(
             row = turn.operations.get(page)
             sent = send_page(ports, submits_per_second, document, row, page, content, deadline)
             failed = isinstance(sent, Settled) and sent.operation.final
-            if failed and not ports.documents.finish_page(document.id, document.run, page):
-                turn.finished_last = True
+            if failed:
+                row_after = ports.documents.finish_page(document.id, document.run, page)
+                turn.finished_last = turn.finished_last or row_after is None or not row_after.unfinished
             turn.note(page, sent, ports.policy.setbacks_in_turn)
             if (
                 isinstance(sent, Settled)

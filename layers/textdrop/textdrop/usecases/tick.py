@@ -17,7 +17,6 @@ from math import ceil, inf
 from textdrop.core import intervals
 from textdrop.core.bucket import Bucket, available, full, next_at, taken
 from textdrop.core.documents import (
-    Document,
     DocumentState,
     Due,
     DueKind,
@@ -382,24 +381,26 @@ def _ask_due(
         operation = ports.documents.read_operation(*name)
         if operation is None or not is_running(operation):
             # Final already: whoever made it so may have died before the document heard of it.
-            document = finish_page(ports, operation) if operation is not None and operation.final else None
-            return _delivered(ports, Asked(operation, document), deadline)
+            concluded = finish_page(ports, operation) if operation is not None and operation.final else None
+            return _delivered(ports, Asked(operation, concluded), deadline)
     return _delivered(ports, ask(ports, operation, typical_seconds), deadline)
 
 
 def _delivered(ports: PollPorts, asked: Asked, deadline: float) -> Asked:
-    if asked.document is not None:
-        deliver(ports, asked.document, deadline)
+    if asked.concluded is not None:
+        deliver(ports, asked.concluded.document, deadline, asked.concluded.operations)
     return asked
 
 
 def _deliver_due(ports: PollPorts, document_id: str, deadline: float) -> None:
     """Goes on with a document that is due for delivery, or whose guard is due."""
-    document: Document | None = ports.documents.read(document_id)
-    if document is not None and document.state is DocumentState.RECOGNIZING:
-        document = conclude(ports, document_id)
+    document = ports.documents.read(document_id)
     if document is not None and document.state is DocumentState.DELIVERING:
         deliver(ports, document, deadline)
+    elif document is not None:
+        concluded = conclude(ports, document)
+        if concluded is not None:
+            deliver(ports, concluded.document, deadline, concluded.operations)
 
 
 def _hand_out(ports: PollPorts, due: Due) -> None:

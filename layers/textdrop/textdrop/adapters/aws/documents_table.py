@@ -78,14 +78,14 @@ class DynamoDocuments:
         stored = items.to_document(written.item)
         return stored if (stored.due_kind, stored.due_at) == (due.kind, due_at) else None
 
-    def finish_page(self, document_id: str, run: int, page: int) -> frozenset[int] | None:
+    def finish_page(self, document_id: str, run: int, page: int) -> Document | None:
         written = self._table.update(
             items.document_key(document_id),
             "DELETE #unfinished :pages",
             SAME_RUN,
             {"pages": attribute(frozenset({page})), "run": attribute(run)},
         )
-        return items.to_document(written.item).unfinished if written.applied else None
+        return items.to_document(written.item) if written.applied else None
 
     def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
         if since > until:  # which DynamoDB refuses to be asked for
