@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import schemas
 from printed import leaked
+from soak import outputs
 from soak.evidence import Evidence, Put, documents_of
 from soak.uploads import AWS_WORDS, KEY, LANGUAGE, TEXT, WORDS, Page
-from textdrop.core import identity, keys, problems
+from textdrop.core import identity, keys, problems, results
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome
 from textdrop.core.errors import SKIPPED, Reason
 from textdrop.core.policy import Policy
@@ -22,7 +23,7 @@ DELIVERY_WORN_OUT = problems.delivery_worn_out(POLICY.max_attempts)
 
 def broken(evidence: Evidence) -> list[str]:
     """What is wrong: nothing, if every promise was kept."""
-    checks = (_ended, _outcomes, _files, _names, _notices, _paid, _repeated, _logs, _told)
+    checks = (_ended, _outcomes, _files, _outputs, _names, _notices, _paid, _repeated, _logs, _told)
     return [f"{check.__name__.strip('_')}: {line}" for check in checks for line in check(evidence)]
 
 
@@ -40,6 +41,11 @@ def unexpected(evidence: Evidence) -> list[tuple[Document, str]]:
             if why:
                 found.append((document, "; ".join(why)))
     return found
+
+
+def lacking(evidence: Evidence) -> list[tuple[Document, str]]:
+    """The documents that the faults made lack an output, each with what its row says of that."""
+    return [(document, told) for _, document, _ in _rows(evidence) if (told := " ".join(outputs.lacking(document)))]
 
 
 def _rows(evidence: Evidence) -> Iterator[tuple[Put, Document, list[Operation]]]:
@@ -111,7 +117,7 @@ def _sum_of_pages(document: Document, operations: list[Operation]) -> Iterator[s
 
 
 def _files(evidence: Evidence) -> Iterator[str]:
-    """G1: each document's own files agree with its row, and hold the right text."""
+    """G1: each document's own files are those that its row says, and hold the right text."""
     named: dict[str, set[str]] = defaultdict(set)
     for key in evidence.files:
         if key.startswith(keys.OWN_FOLDER):
@@ -119,10 +125,13 @@ def _files(evidence: Evidence) -> Iterator[str]:
     for put, document, operations in _rows(evidence):
         if document.outcome is None:
             continue
-        wanted = {keys.own(document.id, suffix) for suffix in keys.suffixes(document.outcome)}
+        there = named[document.id]
+        tables = keys.tables_of(there, keys.base(document.id))
+        wanted = {keys.own(document.id, suffix) for suffix in keys.suffixes_of(document)}
+        may_be = {keys.own(document.id, suffix) for suffix in (*outputs.left_over(document), *tables)}
         # A delivery that was replaced by a failure may have left the files of what was before.
         exact = document.problem != DELIVERY_WORN_OUT
-        if not wanted <= named[document.id] or (exact and wanted != named[document.id]):
+        if not wanted <= there or (exact and (there - wanted - may_be or len(tables) != keys.tables(document))):
             yield f"{document.id} ended as {document.outcome} with the files {sorted(named[document.id])}"
             continue
         if document.outcome in (Outcome.FAILED, Outcome.SKIPPED):
@@ -157,6 +166,15 @@ def _result_file(document: Document, texts: list[str], body: bytes) -> Iterator[
         yield f"{document.id} has a result of {result['id']}, {result['outcome']}"
     if [(page["text"] or "").strip() for page in result["pages"]] != texts:
         yield f"{document.id} does not have its pages' texts in its JSON"
+    if not set(results.warnings(document)) <= set(result["notes"]):
+        yield f"{document.id} does not say in its JSON what it lacks"
+
+
+def _outputs(evidence: Evidence) -> Iterator[str]:
+    """G1: what was asked for is there and holds the text, or the row says why it is not."""
+    for put, document, operations in _rows(evidence):
+        if document.outcome is not None:
+            yield from outputs.wrong(put.upload, document, operations, evidence.files)
 
 
 def _names(evidence: Evidence) -> Iterator[str]:
@@ -166,7 +184,10 @@ def _names(evidence: Evidence) -> Iterator[str]:
     for key, document_id in newest.items():
         document = evidence.documents.get(document_id)
         if document is not None and document.outcome is not None:
-            wanted |= {key + suffix: keys.own(document_id, suffix) for suffix in keys.suffixes(document.outcome)}
+            suffixes = keys.suffixes_of(document)
+            if keys.tables(document):
+                suffixes += keys.tables_of(evidence.files, keys.base(document_id))
+            wanted |= {key + suffix: keys.own(document_id, suffix) for suffix in suffixes}
     shown = {key for key in evidence.files if not key.startswith(keys.OWN_FOLDER)}
     if shown != set(wanted):
         yield f"{len(set(wanted) - shown)} names are missing, {len(shown - set(wanted))} are too many"
@@ -186,6 +207,8 @@ def _notices(evidence: Evidence) -> Iterator[str]:
         reason = document.problem.reason if document and document.problem else None
         if document is None or (notice["outcome"], notice["reason"]) != (document.outcome, reason):
             yield f"{notice['id']} tells of {notice['outcome']}, {notice['reason']}"
+        elif notice["warnings"] != results.warnings(document):
+            yield f"{notice['id']} warns of {notice['warnings']}, the row of {results.warnings(document)}"
     for _, document, _ in _rows(evidence):
         if document.outcome is not None and ids[document.id] != {identity.notice_id(document)}:
             yield f"{document.id} was told of as {sorted(ids[document.id])}"

@@ -12,7 +12,12 @@ from soak import promises
 from soak.evidence import Evidence
 from soak.run import Run
 
-ENDS = {"submit": '"Messages":', "poll": '"tick_over"', "reconcile": '"reconcile_over"'}
+ENDS = {
+    "submit": '"Messages":',
+    "poll": '"tick_over"',
+    "render": '"render_over"',
+    "reconcile": '"reconcile_over"',
+}
 """What an invocation of each function writes last, if it comes back."""
 
 
@@ -41,6 +46,8 @@ def _uploads(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
         "pages the service refuses or fails to recognise",
         sum(page.reason is not None for put in evidence.puts for page in put.upload.pages),
     )
+    yield "uploads that ask for outputs", sum(bool(put.upload.outputs) for put in evidence.puts)
+    yield "outputs asked for", _counts(Counter(str(output) for put in evidence.puts for output in put.upload.outputs))
     yield "events lost", sum(put.upload.is_lost for put in evidence.puts)
     yield "events sent once more or twice", run.repeater.sent - len(run.repeater.bodies)
     yield "seconds of storm, of calm", f"{run.storm_seconds:.0f}, {run.calm_seconds:.0f}"
@@ -87,6 +94,9 @@ def _came(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
     accepted = evidence.ocr["submits"]["accepted"]
     yield "outcomes", _counts(outcomes)
     yield "reasons", _counts(reasons)
+    ended = [rendering for document in evidence.documents.values() for rendering in document.renderings]
+    yield "outputs made", _counts(Counter(str(rendering.output) for rendering in ended if rendering.files))
+    yield "outputs missing", _counts(Counter(str(rendering.output) for rendering in ended if not rendering.files))
     yield "pages sent ≤ accepted submits ≤ pages sent + unknowns", f"{sent} ≤ {accepted} ≤ {sent + unknowns}"
     yield "pages paid for more than once", f"{accepted - sent} ({(accepted - sent) / max(sent, 1):.1%})"
     ids = Counter(json.loads(body)["id"] for body in evidence.notices)
@@ -109,6 +119,10 @@ def _came(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
     found = promises.unexpected(evidence)
     yield "documents that the faults made fail", len(found)
     for document, why in found:
+        yield f"  {document.id} {document.outcome}", why
+    without = promises.lacking(evidence)
+    yield "documents that the faults made lack an output", len(without)
+    for document, why in without:
         yield f"  {document.id} {document.outcome}", why
 
 

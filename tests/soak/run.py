@@ -219,7 +219,8 @@ def _hurry(site: Site, run: Run, documents: dict[str, Document]) -> None:
 
 
 def _is_free(document: Document, now: float) -> bool:
-    """Nobody holds it: an attempt is under way as long as a document is held, and no lease lasts longer than those."""
+    """Nobody holds it: an attempt is under way as long as a document is held, and no lease lasts longer than those. A
+    document that was handed to render counts no attempt until that takes it, whose message may be lost."""
     assert document.due_at is not None
     return document.attempts == 0 or document.due_at > now + LEASE_SECONDS
 

@@ -21,9 +21,10 @@ from local.faulty_aws.server import FaultyAws
 from textdrop.adapters.aws.items import to_document, to_operation
 from textdrop.core.documents import Document, DueKind, Operation
 
-FUNCTIONS = ("submit", "poll", "reconcile")
-TIMEOUTS = {"submit": 60, "poll": 90}
-"""Seconds, in place of the template's 300 and 120: what a killed worker held is free again after so long, and 5 s."""
+FUNCTIONS = ("submit", "poll", "render", "reconcile")
+TIMEOUTS = {"submit": 60, "poll": 90, "render": 90}
+"""Seconds, in place of the template's 300, 120 and 900: what a killed worker held is free again after so long, and 5 s.
+Much less would leave no time for a write to S3, which may take 34 s with all its tries and is not begun later."""
 TICK_SECONDS = 10.0
 """In place of the schedule's 60."""
 VISIBILITY_SECONDS = 90

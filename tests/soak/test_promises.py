@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import BinaryIO
 
+import pikepdf
 import pytest
 
 from fakes.faults import Faults
+from fakes.files import KilledError
 from fakes.ocr import Failure, page
 from soak import uploads
 from soak.evidence import Evidence, Put
-from soak.promises import broken, unexpected
+from soak.promises import broken, lacking, unexpected
 from soak.uploads import AWS_WORDS, KEY, TEXT, WORDS, Page, Upload
-from textdrop.core import keys
-from textdrop.core.documents import Document, DocumentState, Operation, OperationState
+from textdrop.core import keys, renderings
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Output, Rendering
 from textdrop.core.errors import OcrAnswerLost, Reason
+from textdrop.core.pages import RecognisedPage
+from textdrop.ports import Pages, Renderers
+from textdrop.rendering.csv_files import csv_files
+from textdrop.rendering.layered_pdf import layered_pdf
+from textdrop.rendering.markdown import markdown
+from textdrop.rendering.tables import no_tables_note
+from textdrop.rendering.workbook import workbook
+from unit.rendering.set_page import PAGE_HEIGHT, WIDTH, block, table
 from world import World
 
 API_KEY = "an-api-key"
@@ -27,26 +41,61 @@ def sent(content: bytes, text: str = "", reason: Reason | None = None) -> Page:
     return Page(hashlib.sha256(content).hexdigest(), text, reason)
 
 
-BOOK = b"pages:3 of a book"
+BOOK, TORN, PRICES = b"pages:3 of a book", b"pages:2 torn", b"prices"
+SOME, ALL = {"ocr-outputs": "markdown,searchable-pdf"}, {"ocr-outputs": "markdown,tables,searchable-pdf"}
 UPLOADS = [
-    Upload(f"{KEY}/one.png", b"first", (sent(b"first", f"{TEXT} 1\nдоговор"),)),
-    Upload(f"{KEY}/book.pdf", BOOK, tuple(sent(BOOK + b" #%d" % n, f"{TEXT} p{n}") for n in (1, 2, 3))),
+    Upload(f"{KEY}/one.png", b"first", (sent(b"first", f"{TEXT} 1\nдоговор"),), metadata=ALL),
+    Upload(f"{KEY}/book.pdf", BOOK, tuple(sent(BOOK + b" #%d" % n, f"{TEXT} p{n}") for n in (1, 2, 3)), metadata=SOME),
     Upload(f"{KEY}/bad.png", b"bad", (sent(b"bad", "", Reason.FAILED_IN_OCR),)),
     Upload(f"{KEY}/damaged.png", b"damaged", refused=("failed", Reason.DAMAGED)),
     Upload(f"{KEY}/empty.png", b"", refused=("skipped", Reason.EMPTY_FILE)),
     Upload(f"{KEY}/one.png", b"second", (sent(b"second", f"{TEXT} 2"),)),
+    Upload(
+        f"{KEY}/torn.pdf",
+        TORN,
+        (sent(TORN + b" #1", f"{TEXT} t1"), sent(TORN + b" #2", "", Reason.FAILED_IN_OCR)),
+        metadata=SOME,
+    ),
+    Upload(f"{KEY}/prices.png", PRICES, (sent(PRICES, f"{TEXT} in a table"),), metadata={"ocr-outputs": "tables"}),
 ]
 
 
-def run(faults: Faults | None = None) -> Evidence:
+def set_page(text: str) -> RecognisedPage:
+    """A page with places for its words."""
+    return {**page(text), "width": WIDTH, "height": PAGE_HEIGHT, "blocks": [block(text)]}
+
+
+def searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO) -> Sequence[str]:
+    """The recognised text over pages that have nothing else, as the uploads are no real files."""
+    listed, blank = list(pages), io.BytesIO()
+    with pikepdf.new() as document:
+        for _ in listed:
+            document.add_blank_page()
+        document.save(blank)
+    return layered_pdf(blank, listed, to).warnings
+
+
+def mortal(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO) -> Sequence[str]:
+    """Kills whoever makes a searchable PDF."""
+    raise KilledError
+
+
+def run(
+    faults: Faults | None = None, make_pdf: Callable[[BinaryIO, str, Pages, BinaryIO], Sequence[str]] = searchable_pdf
+) -> Evidence:
     """The uploads, each with its event twice, until all is over."""
     world = World(faults=faults)
-    world.ocr.table = {b"bad": Failure(13, WORDS)}
-    world.ocr.table |= {b"first": page(UPLOADS[0].pages[0].text), b"second": page(UPLOADS[5].pages[0].text)}
-    world.ocr.table |= {BOOK + b" #%d" % n: page(UPLOADS[1].pages[n - 1].text) for n in (1, 2, 3)}
+    made = Renderers(markdown, partial(csv_files, bom=False), workbook, make_pdf, no_tables_note)
+    world.render_ports = replace(world.render_ports, renderers=made)
+    world.ocr.table = {b"bad": Failure(13, WORDS), TORN + b" #2": Failure(13, WORDS)}
+    world.ocr.table |= {b"first": set_page(UPLOADS[0].pages[0].text), b"second": set_page(UPLOADS[5].pages[0].text)}
+    world.ocr.table |= {BOOK + b" #%d" % n: set_page(UPLOADS[1].pages[n - 1].text) for n in (1, 2, 3)}
+    world.ocr.table[TORN + b" #1"] = set_page(UPLOADS[6].pages[0].text)
+    prices = UPLOADS[7].pages[0].text
+    world.ocr.table[PRICES] = {**set_page(prices), "tables": [table([[prices]])]}
     puts = []
     for upload in UPLOADS:
-        document = world.upload(upload.key, upload.content)
+        document = world.upload(upload.key, upload.content, upload.metadata)
         world.queue *= 2
         puts.append(Put(upload, document.id))
         world.run()
@@ -86,6 +135,25 @@ def test_a_failure_that_the_rows_explain_is_told_and_is_no_broken_promise() -> N
     assert (document.id, why) == (evidence.puts[0].document, "page 1: 3 submits without an answer")
 
 
+def test_an_output_whose_making_was_killed_too_often_is_told_and_is_no_broken_promise() -> None:
+    evidence = run(make_pdf=mortal)
+    assert broken(evidence) == []
+    assert {document.id for document, _ in lacking(evidence)} == {of(evidence, number) for number in (0, 1, 6)}
+    assert {why for _, why in lacking(evidence)} == {"There is no searchable PDF. Making it broke off 2 times."}
+    assert unexpected(evidence) == []
+
+
+@pytest.mark.parametrize("was_written", [False, True])
+def test_what_an_output_that_was_not_to_be_made_left_behind_is_not_shown(was_written: bool) -> None:
+    evidence = run(make_pdf=mortal)
+    own, shown = keys.own(of(evidence, 1), keys.SEARCHABLE_PDF), f"{KEY}/book.pdf{keys.SEARCHABLE_PDF}"
+    evidence = with_file(evidence, own, lambda _: b"%PDF-")
+    assert broken(evidence) == []
+    if was_written:
+        evidence = with_file(evidence, shown, lambda _: b"%PDF-")
+    assert bool(broken(evidence)) is was_written
+
+
 def of(evidence: Evidence, number: int) -> str:
     return evidence.puts[number].document
 
@@ -113,6 +181,36 @@ def with_accepted(evidence: Evidence, page_: Page, count: int) -> Evidence:
 
 def with_log(evidence: Evidence, line: str) -> Evidence:
     return replace(evidence, logs={**evidence.logs, "submit": [line]})
+
+
+def with_rendering(evidence: Evidence, number: int, rendering: Rendering | None, output: Output) -> Evidence:
+    """What the row says of an output is this instead; None: nothing."""
+    others = evidence.documents[of(evidence, number)].renderings
+    changed = [rendering if each.output is output else each for each in others]
+    return with_document(evidence, number, renderings=tuple(each for each in changed if each is not None))
+
+
+def without_output(evidence: Evidence, number: int, suffix: str, why: Rendering) -> Evidence:
+    """The document lacks this output everywhere, and its row says that of it."""
+    names = (keys.own(of(evidence, number), suffix), evidence.puts[number].upload.key + suffix)
+    files = {name: body for name, body in evidence.files.items() if name not in names}
+    return with_rendering(replace(evidence, files=files), number, why, why.output)
+
+
+def searchable(*texts: str) -> bytes:
+    """A searchable PDF with a page for each text."""
+    to = io.BytesIO()
+    searchable_pdf(io.BytesIO(), "", [(number, set_page(text)) for number, text in enumerate(texts, start=1)], to)
+    return to.getvalue()
+
+
+def with_markdown(evidence: Evidence, number: int, old: str, new: str) -> Evidence:
+    key = keys.own(of(evidence, number), keys.MARKDOWN)
+    return with_file(evidence, key, lambda body: body.replace(old.encode(), new.encode()))
+
+
+def with_pdf(evidence: Evidence, number: int, body: bytes) -> Evidence:
+    return with_file(evidence, keys.own(of(evidence, number), keys.SEARCHABLE_PDF), lambda _: body)
 
 
 def with_notice(evidence: Evidence, number: int, **changed: object) -> Evidence:
@@ -166,6 +264,74 @@ TAMPERED: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         lambda e: with_file(e, error_file(e), lambda _: b'{"id": 1, "outcome": "failed", "reason": "damaged"}'),
     ),
     "a file too many": ("files", lambda e: with_file(e, keys.own(of(e, 0), keys.ERROR), lambda _: b"{}")),
+    "an output's file that is missing": ("files", lambda e: with_file(e, keys.own(of(e, 1), keys.MARKDOWN), None)),
+    "an output's file that its row does not tell of": (
+        "files",
+        lambda e: with_rendering(e, 1, None, Output.SEARCHABLE_PDF),
+    ),
+    "a table's file that is missing": ("files", lambda e: with_file(e, keys.own(of(e, 7), keys.table(1, 1)), None)),
+    "a table's file too many": (
+        "files",
+        lambda e: with_file(e, keys.own(of(e, 7), keys.table(1, 2)), lambda _: b"1\r\n"),
+    ),
+    "a lack that the result does not tell of": (
+        "files",
+        lambda e: without_output(e, 1, keys.SEARCHABLE_PDF, renderings.failed(Output.SEARCHABLE_PDF, 2)),
+    ),
+    "an output of which the row says nothing": ("outputs", lambda e: with_rendering(e, 1, None, Output.MARKDOWN)),
+    "an output that nobody asked for": (
+        "outputs",
+        lambda e: with_document(e, 5, renderings=(Rendering(Output.MARKDOWN, 1),)),
+    ),
+    "an output that is missing for nothing": (
+        "outputs",
+        lambda e: without_output(e, 1, keys.MARKDOWN, Rendering(Output.MARKDOWN)),
+    ),
+    "an output that is missing though nothing failed": (
+        "outputs",
+        lambda e: without_output(e, 1, keys.MARKDOWN, renderings.missing(Output.MARKDOWN, "The file is gone.")),
+    ),
+    "an output that was given up too early": (
+        "outputs",
+        lambda e: without_output(e, 1, keys.MARKDOWN, renderings.given_up(Output.MARKDOWN, 1)),
+    ),
+    "an output with a warning": (
+        "outputs",
+        lambda e: with_rendering(e, 1, Rendering(Output.MARKDOWN, 1, ("It is short.",)), Output.MARKDOWN),
+    ),
+    "Markdown with other words": ("outputs", lambda e: with_markdown(e, 1, "p2", "p3")),
+    "Markdown with a word too many": ("outputs", lambda e: with_markdown(e, 1, "p2", "p2 p2")),
+    "Markdown without a page": ("outputs", lambda e: with_markdown(e, 1, f"<!-- page 3 -->\n\n{TEXT} p3\n", "")),
+    "Markdown with its pages the other way round": (
+        "outputs",
+        lambda e: with_markdown(with_markdown(with_markdown(e, 1, "p1", "x"), 1, "p2", "p1"), 1, "x", "p2"),
+    ),
+    "Markdown with text on a page that failed": (
+        "outputs",
+        lambda e: with_markdown(e, 6, "<!-- page 2 -->", f"<!-- page 2 -->\n\n{TEXT}"),
+    ),
+    "a searchable PDF that is none": ("outputs", lambda e: with_pdf(e, 1, b"%PDF-1.7 and no more")),
+    "a searchable PDF without a byte": ("outputs", lambda e: with_pdf(e, 1, b"")),
+    "a searchable PDF without a page": ("outputs", lambda e: with_pdf(e, 1, searchable(f"{TEXT} p1", f"{TEXT} p2"))),
+    "a searchable PDF with other words": (
+        "outputs",
+        lambda e: with_pdf(e, 1, searchable(f"{TEXT} p1", f"{TEXT} p2", "p3")),
+    ),
+    "a searchable PDF with text on a page that failed": (
+        "outputs",
+        lambda e: with_pdf(e, 6, searchable(f"{TEXT} t1", f"{TEXT} t2")),
+    ),
+    "an older upload's output": (
+        "names",
+        lambda e: with_file(e, f"{KEY}/one.png.md", lambda _: e.files[keys.own(of(e, 0), keys.MARKDOWN)]),
+    ),
+    "an older upload's table": ("names", lambda e: with_file(e, f"{KEY}/one.png.tables/0001-01.csv", lambda _: b"")),
+    "an output's name that is missing": ("names", lambda e: with_file(e, f"{KEY}/book.pdf.md", None)),
+    "a table's name that is missing": ("names", lambda e: with_file(e, f"{KEY}/prices.png.tables/0001-01.csv", None)),
+    "another document's searchable PDF": (
+        "names",
+        lambda e: with_file(e, f"{KEY}/book.pdf.searchable.pdf", lambda _: searchable(f"{TEXT} p1")),
+    ),
     "an older upload's name": (
         "names",
         lambda e: with_file(e, f"{KEY}/one.png.txt", lambda _: e.files[keys.own(of(e, 0), keys.TEXT)]),
@@ -175,6 +341,7 @@ TAMPERED: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     "a document nobody was told of": ("notices", lambda e: replace(e, notices=e.notices[1:])),
     "a second id": ("notices", lambda e: replace(e, notices=[*e.notices, *with_notice(e, 0, id="x:1:y").notices])),
     "another outcome told": ("notices", lambda e: with_notice(e, 0, outcome="failed")),
+    "a lack that the notice does not tell of": ("notices", lambda e: with_notice(e, 0, warnings=[])),
     "a page paid for twice": ("paid", lambda e: with_accepted(e, UPLOADS[0].pages[0], 2)),
     "a page sent that nobody took": ("paid", lambda e: with_accepted(e, UPLOADS[0].pages[0], 0)),
     "a content that is no page's": ("paid", lambda e: with_accepted(e, sent(b"other"), 1)),
@@ -214,5 +381,15 @@ def test_the_uploads_are_what_they_are_to_be() -> None:
     assert all((KEY in upload.key) and bool(upload.pages) != bool(upload.refused) for upload in made)
     assert {fault["sha256"] for fault in uploads.faults(made)} <= set(pages)
     assert set(uploads.table(made)) == set(pages)
+    asking = [upload for upload in made if upload.outputs]
+    assert len(asking) == 6
+    assert any(Output.TABLES in upload.outputs for upload in asking)
+    assert any(len(upload.pages) > 1 for upload in asking)
+    assert any(page_.reason for upload in asking for page_ in upload.pages)
+    assert {Output.MARKDOWN, Output.SEARCHABLE_PDF} <= set.intersection(*(set(upload.outputs) for upload in asking))
+    of_key = [[bool(upload.outputs) for upload in made if upload.key == key] for key in {each.key for each in asking}]
+    assert any((False, True) in pairwise(asked) for asked in of_key), "one that asks is put over one that does not"
+    assert any((True, False) in pairwise(asked) for asked in of_key), "one that asks is under one that does not"
     again = uploads.uploads(60, seed=1)
+    assert [upload.metadata for upload in made] == [upload.metadata for upload in again]
     assert [upload.pages for upload in made] == [upload.pages for upload in again]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pikepdf
 
 from local import hundred
 from textdrop.adapters.files.document import open_document
+from textdrop.core import options
+from textdrop.core.documents import Output
 from textdrop.core.errors import Reason
 from textdrop.core.files import FileLimits
 
@@ -20,9 +23,11 @@ WORDS, AWS_WORDS, LANGUAGE = "canary-of-the-services-words", "canary-of-the-word
 """Stand in every text, in every key, in what the OCR service and AWS say of a failure, and in a wrong option: none may
 be told to anybody whom it does not concern."""
 
-PDFS, REUPLOADS, FAULTY, LOST, WRONG_OPTIONS = 0.05, 0.05, 0.02, 0.02, 0.004
+PDFS, REUPLOADS, FAULTY, LOST, WRONG_OPTIONS, OUTPUTS = 0.05, 0.05, 0.02, 0.02, 0.004, 0.1
 """Shares of the uploads: PDFs of several pages, uploads over an upload, pages that the service refuses or fails to
-recognise, uploads whose event is lost, uploads with a language that there is not."""
+recognise, uploads whose event is lost, uploads with a language that there is not, uploads that ask for outputs."""
+ASKED = ("markdown,tables,searchable-pdf", "markdown,searchable-pdf", "markdown,searchable-pdf")
+"""What they ask for, in turn. The OCR service finds no tables here."""
 REJECT = {"kind": "reject", "rate": 1, "message": f"bad image, {WORDS}"}
 FAIL = {"kind": "failing_operation", "rate": 1, "message": f"no text, {WORDS}"}
 OVERLARGE = {"kind": "large_body", "rate": 1}
@@ -50,6 +55,12 @@ class Upload:
     metadata: dict[str, str] = field(default_factory=dict)
     is_lost: bool = False
 
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What it asks for besides text and JSON, in the order in which it is made."""
+        asked = self.metadata.get(options.OUTPUTS, "").split(",")
+        return tuple(output for output in Output if output in asked)
+
 
 def uploads(count: int, seed: int) -> list[Upload]:
     """So many uploads in the order they are to be made. No two pages have the same bytes."""
@@ -59,12 +70,24 @@ def uploads(count: int, seed: int) -> list[Upload]:
     made += [_image(f"rejected {n}", 40_000 + n, REJECT, Reason.REJECTED_BY_OCR) for n in range(faulty)]
     made += [_image(f"failing {n}", 50_000 + n, FAIL, Reason.FAILED_IN_OCR) for n in range(faulty)]
     made.append(_image("overlarge", 60_000, OVERLARGE, Reason.INTERNAL))
-    made += [_pdf(n, chance.randint(3, 8), chance) for n in range(_share(count, PDFS))]
+    asked = itertools.cycle(ASKED)
+    # Half of the PDFs ask for outputs: those with a page that is refused, and as many others.
+    pdfs = [_pdf(n, chance.randint(3, 8), chance) for n in range(_share(count, PDFS))]
+    made += [_asking(pdf, next(asked)) if n % 4 < 2 else pdf for n, pdf in enumerate(pdfs)]
     made += [_image(f"lost {n}", 30_000 + n, lost=True) for n in range(_share(count, LOST))]
     again = _share(count, REUPLOADS)
     plain = [_image(f"scan {n}", 10_000 + n) for n in range(max(again, count - len(made) - again))]
     chance.shuffle(plain)
-    over = [_image_over(plain[n % max(1, again * 2 // 3)], 20_000 + n) for n in range(again)]
+    under = max(1, again * 2 // 3)
+    over = [_image_over(plain[n % under], 20_000 + n) for n in range(again)]
+    # Of those put over others every third asks, of those under them every second; and as many more as it takes.
+    over = [upload if n % 3 else _asking(upload, next(asked)) for n, upload in enumerate(over)]
+    so_far = sum(bool(upload.outputs) for upload in (*made, *over)) + under // 2
+    more = max(1, _share(count, OUTPUTS) - so_far)
+    plain = [
+        _asking(upload, next(asked)) if (n % 2 if n < under else n < under + more) else upload
+        for n, upload in enumerate(plain)
+    ]
     made += plain
     chance.shuffle(made)
     # Each comes somewhere after what it is put over.
@@ -98,6 +121,10 @@ def _image(
 def _image_over(upload: Upload, number: int) -> Upload:
     content = hundred.image(number)
     return Upload(upload.key, content, (_page(content, f"{number} over another"),))
+
+
+def _asking(upload: Upload, outputs: str) -> Upload:
+    return replace(upload, metadata={options.OUTPUTS: outputs})
 
 
 def _key(name: str) -> str:
@@ -148,5 +175,5 @@ def _wrong_options(count: int) -> Iterator[Upload]:
             _key(f"wrong option {number}.png"),
             hundred.image(70_000 + number),
             refused=("failed", Reason.INVALID_OPTIONS),
-            metadata={"ocr-languages": LANGUAGE},
+            metadata={options.LANGUAGES: LANGUAGE},
         )

@@ -16,6 +16,16 @@ def missing(output: Output, why: str) -> Rendering:
     return Rendering(output, warnings=(f"{_NONE[output]}. {why}",))
 
 
+def failed(output: Output, tries: int) -> Rendering:
+    """Making this output failed so often, within one go."""
+    return missing(output, f"Making it failed {tries} times.")
+
+
+def out_of_time(output: Output) -> Rendering:
+    """The render function's time was over before this output was whole."""
+    return missing(output, "It takes longer than the render function has.")
+
+
 def given_up(output: Output, attempts: int) -> Rendering:
     """The render function never came to an end with this output, in so many goes that died."""
     return missing(output, f"Making it broke off {attempts} times." if attempts else "It could not be made in time.")

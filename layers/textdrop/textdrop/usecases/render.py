@@ -15,7 +15,7 @@ from textdrop.core.documents import Document, Operation, Output, Rendering, Resu
 from textdrop.core.errors import NotRenderable, ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.core.observations import Rendered, RenderingTaken
 from textdrop.core.pages import RecognisedPage
-from textdrop.core.renderings import missing
+from textdrop.core.renderings import failed, missing, out_of_time
 from textdrop.ports import RenderPorts
 from textdrop.usecases.assemble import stored_pages
 from textdrop.usecases.deliver import NotOurs, begin, finish, return_later
@@ -73,10 +73,10 @@ def _tried(ports: RenderPorts, document: Document, output: Output, deadline: flo
         except NotRenderable as error:
             return missing(output, error.what)
         except NoTimeLeft:
-            return missing(output, "It takes longer than the render function has.")
+            return out_of_time(output)
         except Exception as error:  # noqa: BLE001 - whatever a file does to a library: a warning, never a lost text
             ports.journal.failed("output_failed", error, document=document.id, output=output.value)
-    return missing(output, f"Making it failed {TRIES} times.")
+    return failed(output, TRIES)
 
 
 def _make(ports: RenderPorts, document: Document, output: Output, deadline: float) -> Rendering:
