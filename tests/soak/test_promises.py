@@ -302,6 +302,7 @@ TAMPERED: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     "Markdown with other words": ("outputs", lambda e: with_markdown(e, 1, "p2", "p3")),
     "Markdown with a word too many": ("outputs", lambda e: with_markdown(e, 1, "p2", "p2 p2")),
     "Markdown without a page": ("outputs", lambda e: with_markdown(e, 1, f"<!-- page 3 -->\n\n{TEXT} p3\n", "")),
+    "Markdown with another page's number": ("outputs", lambda e: with_markdown(e, 1, "page 3", "page 4")),
     "Markdown with its pages the other way round": (
         "outputs",
         lambda e: with_markdown(with_markdown(with_markdown(e, 1, "p1", "x"), 1, "p2", "p1"), 1, "x", "p2"),
