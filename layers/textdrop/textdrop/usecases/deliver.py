@@ -62,7 +62,8 @@ def deliver(ports: PollPorts, document: Document, deadline: float, operations: S
 def finish(ports: DeliverPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> bool:
     """The steps that are left after rendering, of a document that we hold. True: it is final.
 
-    `operations` are those of the document's run, if they are at hand. Raises NotOurs when it is no longer ours, and StoreUnavailable, NoTimeLeft and PageMissing.
+    `operations` are those of the document's run, if they are at hand. Raises NotOurs when it is no longer ours, and
+    StoreUnavailable, NoTimeLeft and PageMissing.
     """
     lease_until = deadline + ports.policy.lease_margin_seconds
     published = keys.can_be_published(document.source.key)
