@@ -12,8 +12,7 @@ The least beside each position is what the promises need, of one page, if nothin
 - DynamoDB writes, an index entry's change being one more, two where its time moves: row made 2, pages known 1, intent
   1, id stored 2, document left to its guard 3, page final 2, page out of the set 1, outcome fixed 3, delivery taken 3,
   steps 1 + 1, final 2, newest of its key 1, slot 1: 24.
-- DynamoDB reads: pause, quota, operation and document when it is asked for and concluded, newest before and after
-  publishing: 7.
+- DynamoDB reads: pause, quota, the operation when it is first asked for, the newest of its key after publishing: 4.
 - S3 writes: the result, text and JSON, and both under the upload's name: 5; reads: HEAD and GET of the upload, the
   result once more: 3.
 - SQS: the event, a fifth of a receive and of a delete. SNS: 1.
@@ -37,7 +36,7 @@ RECOGNITION_SECONDS = 3.0
 SUBMIT_CALLS_SECONDS = 0.35
 LEAST_A_DOCUMENT = {
     "DynamoDB write units": 24.0,
-    "DynamoDB read units": 7.0,
+    "DynamoDB read units": 4.0,
     "S3 writes": 5.0,
     "S3 reads": 3.0,
     "SQS requests": 1.4,

@@ -42,7 +42,7 @@ from textdrop.core.answers import NotReady, Recognition
 from textdrop.core.pages import RecognisedPage
 from textdrop.ports import Clock
 
-MEMORY_MB = {"submit": 1024, "poll": 512}
+MEMORY_MB = {"submit": 1024, "poll": 1024}
 WHOLE_PROCESSOR_MB = 1769
 LATENCY_SECONDS = {
     "dynamodb": 0.005,

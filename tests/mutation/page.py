@@ -94,11 +94,8 @@ def module_table(figures: dict[str, Any]) -> str:
         count, killed = counts(kept)
         total, dead, seconds = total + count, dead + killed, seconds + kept["cpu_seconds"]
         rows.append(f"| `{module}` | {count:,} | {count - killed} | {percent(count, killed)} |")
-    untried = [f"`{name}`" for name in mutants.names() if name not in figures]
     rows.append(f"| all | {total:,} | {total - dead} | {percent(total, dead)} |")
     said = f"{seconds / max(total, 1):.2f} s of processor time a mutant, {seconds / 60:.0f} minutes in all."
-    if untried:
-        said += f" Not tried as they are now: {', '.join(untried)}."
     return "\n".join(["| module | mutants | survived | killed |", "| --- | --- | --- | --- |", *rows, "", said])
 
 

@@ -36,7 +36,7 @@ SUBMIT_THREADS = 8
 SUBMIT_HELPERS = 7
 """More threads for documents of several pages. (Threads + helpers) × concurrent functions are the submits in flight."""
 
-POLL_THREADS = 16
+POLL_THREADS = 32
 POLL_HELPERS = 8
 RENDER_HELPERS = 8
 ASKS_PER_SECOND = 45.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 from fakes.faults import Faults
 from fakes.files import KilledError
 from textdrop.adapters.threads import ThreadCrew
-from textdrop.core import keys
-from textdrop.core.documents import Document, Outcome, Step
+from textdrop.core import keys, results
+from textdrop.core.documents import Document, DocumentState, Operation, Outcome, Step
+from textdrop.core.errors import StoreUnavailable
 from textdrop.core.policy import Policy
-from world import World
+from textdrop.usecases.assemble import PageMissing, assemble, stored_pages
+from textdrop.usecases.time_left import NoTimeLeft
+from world import POLL_SECONDS, World
 
 LONG = Policy(one_go_pages=3, segment_pages=2)
 SEGMENTS = keys.segments("", 1).removeprefix(keys.OWN_FOLDER).partition("/")[0]
@@ -32,6 +36,19 @@ def without_ids(result: dict[str, object]) -> dict[str, Any]:
 def segments(world: World) -> list[str]:
     keys_there = world.results.keys()
     return [key for key in keys_there if "/segments/" in key]
+
+
+def ready(body: bytes) -> tuple[World, Document, list[Operation]]:
+    """A document to be assembled, and its operations."""
+    world = World(policy=LONG)
+    document = world.upload("book.pdf", body)
+    world.submit()
+    world.clock.advance(60.0)
+    world.faults.fail("documents.write", StoreUnavailable("down"), skip=1)  # taking it for delivery
+    world.poll()
+    row = world.row(document)
+    assert (row.state, row.step) == (DocumentState.DELIVERING, None)
+    return world, row, world.documents.read_operations(document.id, row.run)
 
 
 @pytest.mark.parametrize("body", [b"pages:9", b"pages:9 bad:1", b"pages:9 bad:9", b"pages:4 bad:2", b"pages:8"])
@@ -64,15 +81,29 @@ def test_own_files_and_published_ones_are_the_same() -> None:
         assert world.file(keys.own(document.id, suffix)) == world.file("book.pdf" + suffix) != None  # noqa: E711
 
 
-def test_what_was_assembled_before_a_break_is_not_made_again() -> None:
+@pytest.mark.parametrize("segment_pages", [2, 3])
+def test_what_was_assembled_before_a_break_is_not_made_again(segment_pages: int) -> None:
     faults = Faults()
-    world = World(policy=LONG, faults=faults)
+    world = World(policy=replace(LONG, segment_pages=segment_pages), faults=faults)
     document = world.upload("book.pdf", b"pages:9")
-    faults.fail("results.put", KilledError(), skip=9 + 3)  # the pages as received, then three segments
+    faults.fail("results.put", KilledError(), skip=9 + 5)  # the pages as received, then text and JSON of two segments
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
     fetched = Counter(faults.calls)["results.get"]
-    assert fetched == 9 + 2, "the pages of the segment that was lost are fetched again, and no others"
+    assert fetched == 9 + segment_pages, "the pages of the segment that was lost are fetched again, and no others"
+
+
+def test_segments_that_overlap_are_not_used() -> None:
+    """As a policy with other sizes may have left them."""
+    world, document, operations = ready(b"pages:9")
+    whole = world.results.put
+    for first, last in ((1, 2), (2, 5)):
+        for suffix in (keys.TEXT, keys.JSON):
+            whole(keys.segment(document.id, 1, first, last, suffix), b"%d-%d " % (first, last))
+    assemble(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+    text = world.file(keys.own(document.id, keys.TEXT)) or b""
+    assert text.startswith(b"1-2 ")
+    assert b"2-5" not in text
 
 
 def test_segments_that_leave_a_gap_are_not_used() -> None:
@@ -107,6 +138,74 @@ def test_out_of_time_a_long_document_goes_on_later_and_uses_up_no_attempt() -> N
     assert {row.step for row in seen} >= {Step.FILES}
     assert max(row.attempts for row in seen) <= 1
     assert Counter(world.faults.calls)["results.get"] == 9
+
+
+@pytest.mark.parametrize("body", [b"pages:2", b"pages:9"])
+def test_nothing_is_fetched_for_a_segment_that_has_not_its_time(body: bytes) -> None:
+    """What is not long needs the time of its writing alone."""
+    world, document, operations = ready(body)
+    is_long = document.pages > LONG.one_go_pages
+    enough = world.clock.now() + (LONG.segment_seconds if is_long else world.poll_ports.results.total_seconds)
+    calls = len(world.faults.calls)
+    with pytest.raises(NoTimeLeft):
+        assemble(world.poll_ports, document, operations, enough - 0.001)
+    assert [call for call in world.faults.calls[calls:] if call == "results.put"] == []
+    assert ("results.get" in world.faults.calls[calls:]) != is_long
+    assemble(world.poll_ports, document, operations, enough)
+    assert world.file(keys.own(document.id, keys.TEXT)) is not None
+
+
+def test_segments_are_not_joined_without_the_time_for_it() -> None:
+    world, document, operations = ready(b"pages:9")
+    put = world.poll_ports.results.put
+
+    def slow_at_last(key: str, body: bytes, content_type: str) -> None:
+        put(key, body, content_type)
+        if key == keys.segment(document.id, 1, 9, 9, keys.JSON):
+            world.clock.advance(POLL_SECONDS - LONG.segment_seconds + 1.0)
+
+    world.poll_ports.results.put = slow_at_last  # type: ignore[method-assign]
+    deadline = world.clock.now() + POLL_SECONDS
+    with pytest.raises(NoTimeLeft):
+        assemble(world.poll_ports, document, operations, deadline)
+    assert "results.upload_part" not in world.faults.calls
+
+
+def test_segments_are_not_deleted_without_the_time_for_it() -> None:
+    world, document, operations = ready(b"pages:9")
+    join, last = world.poll_ports.results.join, keys.own(document.id, keys.JSON)
+
+    def slow_at_last(keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
+        join(keys, to, in_time)
+        if to == last:
+            world.clock.advance(POLL_SECONDS - 1.0)
+
+    world.poll_ports.results.join = slow_at_last  # type: ignore[method-assign]
+    with pytest.raises(NoTimeLeft):
+        assemble(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+    assert len(segments(world)) == 2 * 5
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("pages", [1, 2, 3])
+def test_a_segment_has_just_as_many_pages_as_make_its_size(pages: int, more: int) -> None:
+    world, document, operations = ready(b"pages:9 bad:1")
+    stored = stored_pages(world.poll_ports, operations)
+    sizes = [len(results.page_text(row.page, page)) + len(results.page_json(row, page)) for row, page in stored]
+    limit = sum(sizes[:pages]) + more
+    object.__setattr__(world.poll_ports, "policy", replace(LONG, segment_pages=500, segment_bytes=limit))
+    seen: list[str] = []
+    put = world.poll_ports.results.put
+    world.poll_ports.results.put = lambda key, *rest: (seen.append(key), put(key, *rest))[1]  # type: ignore[func-returns-value,method-assign]
+    assemble(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+    assert seen[0] == keys.segment(document.id, 1, 1, pages + more, keys.TEXT)
+
+
+def test_a_page_that_is_gone_is_said_to_be() -> None:
+    world, document, operations = ready(b"pages:2")
+    world.results.delete(keys.page(document.id, 1, 2))
+    with pytest.raises(PageMissing, match=f"page 2 of {document.id}"):
+        assemble(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
 
 
 def test_a_segment_ends_when_it_is_large_enough() -> None:

@@ -260,10 +260,12 @@ def test_the_names_show_the_newest_upload_if_it_has_an_outcome(newer_id: str, fi
     """Without one it will publish itself."""
     world = World()
     document = delivering(world)
+    for name in ("x.png.txt", "x.png.ocr.json"):
+        world.results.put(name, b"shown before")
     newer(world, document, newer_id, finished)
     assert run(world, document)
-    assert world.file("x.png.txt") == (b"newer" if finished else None)
-    assert world.file("x.png.ocr.json") == (b"{}" if finished else None)
+    assert world.file("x.png.txt") == (b"newer" if finished else b"shown before")
+    assert world.file("x.png.ocr.json") == (b"{}" if finished else b"shown before")
 
 
 @pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
@@ -306,6 +308,40 @@ def test_a_newest_upload_whose_row_is_gone_meanwhile_stays_shown() -> None:
     during_the_first_copy(world, lambda: world.documents.rows.pop("0" * 32))
     assert run(world, document)
     assert world.file("x.png.txt") == b"newer"
+
+
+@pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
+def test_a_notice_after_a_break_says_what_is_the_newest_by_then(newer_id: str) -> None:
+    world = World()
+    document = delivering(world)
+    world.faults.fail("notices.publish", DOWN)
+    assert not run(world, document)
+    newer(world, document, newer_id, True)
+    assert run(world, due_again(world, document))
+    [notice] = world.notices_of(document)
+    assert (notice["newest"], notice["published"]) == (False, False)
+
+
+def test_a_notice_after_a_break_is_as_it_would_have_been() -> None:
+    notices = []
+    for breaks in (False, True):
+        world = World()
+        document = world.upload("x.pdf", b"pages:3 bad:2")
+        if breaks:
+            world.faults.fail("notices.publish", DOWN)
+        world.run()
+        notices += world.notices_of(document)
+    whole, broken = ({key: value for key, value in notice.items() if key != "timings"} for notice in notices)
+    assert broken == whole
+    assert "2" in str(whole["pages"])
+
+
+def test_a_key_too_long_for_names_beside_it_is_not_said_to_be_published() -> None:
+    world = World()
+    document = world.upload("k" * 1020, b"page")
+    world.run()
+    [notice] = world.notices_of(document)
+    assert (notice["newest"], notice["published"]) == (True, False)
 
 
 def newer(world: World, document: Document, newer_id: str, finished: bool) -> None:

@@ -34,9 +34,9 @@ class NotOurs(TextdropError):
 def deliver(ports: PollPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> bool:
     """Goes through the steps that are left. True: the document is final. Never raises.
 
-    `deadline` is when this worker is ended by force; `operations` are the document's, if they are at hand. Every step
-    can be repeated, and is written on the row before it begins; so whoever goes on after a crash knows what may have
-    happened.
+    `deadline` is when this worker is ended by force; `operations` are those of the document's run, if they are at hand.
+    Every step can be repeated, and is written on the row before it begins; so whoever goes on after a crash knows what
+    may have happened.
     """
     held: Document | None = None
     try:
@@ -62,14 +62,12 @@ def deliver(ports: PollPorts, document: Document, deadline: float, operations: S
 def finish(ports: DeliverPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> bool:
     """The steps that are left after rendering, of a document that we hold. True: it is final.
 
-    `operations` are the document's, if they are at hand; those of another run are not used.
-    Raises NotOurs when it is no longer ours, and StoreUnavailable, NoTimeLeft and PageMissing.
+    `operations` are those of the document's run, if they are at hand. Raises NotOurs when it is no longer ours, and
+    StoreUnavailable, NoTimeLeft and PageMissing.
     """
     lease_until = deadline + ports.policy.lease_margin_seconds
     published = keys.can_be_published(document.source.key)
     newest: Newest | None = None
-    if not all(operation.run == document.run for operation in operations):
-        operations = ()
     if document.step is Step.FILES:
         _write_files(ports, document, operations, deadline)
         document = begin(ports, document, Step.PUBLISH, lease_until)

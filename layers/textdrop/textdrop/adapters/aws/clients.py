@@ -33,7 +33,7 @@ CONFIG = Config(
     connect_timeout=CONNECT_SECONDS,
     read_timeout=READ_SECONDS,
     retries={"mode": "standard", "total_max_attempts": TRIES},
-    max_pool_connections=32,  # more than the threads of any function, so that none waits for a connection
+    max_pool_connections=64,  # more than the threads of any function, so that none waits for a connection
     tcp_keepalive=True,  # a connection that died while the process was frozen is found out
 )
 
