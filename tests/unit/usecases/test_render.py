@@ -236,6 +236,34 @@ def test_an_output_that_takes_too_long_is_a_warning() -> None:
     assert published(world, "x.png") == TEXT_ALONE
 
 
+def test_an_output_has_the_whole_time_of_a_go_before_it_is_given_up() -> None:
+    world = World()
+    document = world.upload("x.png", b"page", {"ocr-outputs": "markdown searchable-pdf"})
+    resume = handed_over(world)
+    markdown, pdf = world.render_ports.renderers.markdown, world.render_ports.renderers.searchable_pdf
+    made: list[float] = []
+
+    def slow_markdown(pages: Any) -> Any:
+        yield from markdown(pages)
+        world.clock.advance(RENDER_SECONDS - 60.0)
+
+    def slow_pdf(*given: Any) -> Any:
+        world.clock.advance(120.0)
+        made.append(world.clock.now())
+        return pdf(*given)
+
+    slow = replace(world.render_ports.renderers, markdown=slow_markdown, searchable_pdf=slow_pdf)
+    world.render_ports = replace(world.render_ports, renderers=slow)
+    assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "later"
+    row = world.row(document)
+    assert (row.attempts, row.setbacks) == (0, 0), "nothing is wrong with the document"
+    world.run()
+    assert notice_of(world, document)["warnings"] == []
+    assert world.file("x.png.searchable.pdf") is not None
+    assert len(made) == 2
+    assert world.row(document).state is DocumentState.FINAL
+
+
 def test_who_lost_the_document_writes_nothing_more() -> None:
     world = World()
     document = world.upload("x.png", b"page", ALL)

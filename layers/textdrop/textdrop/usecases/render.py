@@ -40,8 +40,8 @@ def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
     if held is None:
         return "stale"
     try:
-        for output in held.to_render:
-            held = _rendered(ports, held, output, deadline)
+        for place, output in enumerate(held.to_render):
+            held = _rendered(ports, held, output, deadline, is_first=place == 0)
         return "delivered" if finish(ports, begin(ports, held, Step.FILES, lease_until), deadline) else "stale"
     except NotOurs:
         return "stale"
@@ -54,9 +54,12 @@ def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
         return "died"
 
 
-def _rendered(ports: RenderPorts, document: Document, output: Output, deadline: float) -> Document:
-    """The document's row, which says what became of this output. Raises NotOurs and StoreUnavailable."""
-    rendering = _tried(ports, document, output, deadline)
+def _rendered(ports: RenderPorts, document: Document, output: Output, deadline: float, *, is_first: bool) -> Document:
+    """The document's row, which says what became of this output.
+
+    Raises NotOurs, StoreUnavailable, and NoTimeLeft if it may be made by a go that begins with it.
+    """
+    rendering = _tried(ports, document, output, deadline, is_first)
     ports.journal.counted("OutputsMade" if rendering.files else "OutputsMissing")
     moved = move_document(ports, document, Rendered(rendering))
     if moved is None:
@@ -64,7 +67,7 @@ def _rendered(ports: RenderPorts, document: Document, output: Output, deadline: 
     return moved
 
 
-def _tried(ports: RenderPorts, document: Document, output: Output, deadline: float) -> Rendering:
+def _tried(ports: RenderPorts, document: Document, output: Output, deadline: float, is_first: bool) -> Rendering:
     for _ in range(TRIES):
         try:
             return _make(ports, document, output, deadline)
@@ -73,6 +76,8 @@ def _tried(ports: RenderPorts, document: Document, output: Output, deadline: flo
         except NotRenderable as error:
             return missing(output, error.what)
         except NoTimeLeft:
+            if not is_first:
+                raise
             return out_of_time(output)
         except Exception as error:  # noqa: BLE001 - whatever a file does to a library: a warning, never a lost text
             ports.journal.failed("output_failed", error, document=document.id, output=output.value)
