@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import json
-import random
 import statistics
 import sys
 import threading
@@ -23,10 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pikepdf
-from PIL import Image
-
-from benchmarks import figures, stage
+from benchmarks import figures, scans, stage
 from benchmarks.figures import Figure, Say, within
 from local import processes, stack
 from local.ocr.table import synthetic_text
@@ -73,7 +68,7 @@ def measure_document(say: Say, pages: int, page_bytes: int, repeats: int) -> lis
         memory.start()
         for repeat in range(repeats):
             path = stage.STATE / "book.pdf"
-            book(path, pages, page_bytes, seed=repeat)
+            scans.book(path, pages, scans.side_of(page_bytes), seed=repeat)
             runs.append(one(standing, path, f"book-{repeat}.pdf", pages))
             say(f"{runs[-1].seconds:.1f} s, {runs[-1].over_percent:+.1f} %")
         memory.end()
@@ -123,26 +118,6 @@ def one(standing: stage.Stage, path: Path, key: str, pages: int) -> Run:
         accepted=stats["submits"]["accepted"],
         asks=stats["asks"]["status"] + stats["asks"]["result"],
     )
-
-
-def book(path: Path, pages: int, page_bytes: int, seed: int) -> None:
-    """A PDF of so many scans, each about so large and unlike any other."""
-    noise = random.Random(seed)
-    side = max(8, int(page_bytes**0.5))
-    with pikepdf.new() as document:
-        for _ in range(pages):
-            image = Image.frombytes("L", (side, side), noise.randbytes(side * side))
-            buffer = io.BytesIO()
-            image.save(buffer, "JPEG", quality=93)
-            scan = document.make_stream(buffer.getvalue())
-            scan.Type, scan.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
-            scan.Width = scan.Height = side
-            scan.ColorSpace, scan.BitsPerComponent = pikepdf.Name.DeviceGray, 8
-            scan.Filter = pikepdf.Name.DCTDecode
-            page = document.add_blank_page(page_size=(595, 842))
-            page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Scan=scan))
-            page.Contents = document.make_stream(b"q 595 0 0 842 0 0 cm /Scan Do Q")
-        document.save(path)
 
 
 def cut_hashes(path: Path) -> list[str]:

@@ -11,7 +11,6 @@ warm function; so is a go of submit, by what poll hands out.
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import threading
@@ -22,9 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pikepdf
-from PIL import Image
-
+from benchmarks import scans
 from benchmarks.deployed import STATE, Deployed, deployed, layers, message, peak_megabytes, upload
 from benchmarks.figures import Figure, Say, within
 from benchmarks.ocr_process import ocr_process
@@ -48,7 +45,7 @@ def measure(say: Say) -> list[Figure]:
     folder.mkdir(parents=True, exist_ok=True)
     images = [_image(number) for number in range(IMAGES)]
     book = folder / "book.pdf"
-    _book(book)
+    scans.book(book, PAGES, scans.side_of(DOCUMENT_BYTES // PAGES))
     say(f"{IMAGES} images of {len(images[0]) / 1e6:.2f} MB, a PDF of {book.stat().st_size / 1e6:.0f} MB")
     found: list[Figure] = []
     try:
@@ -142,34 +139,11 @@ def _received(sqs: Any, queue: str) -> list[str]:
 
 def _image(number: int) -> bytes:
     """A JPEG of noise, unlike any other, of just under IMAGE_BYTES: as large as one page may be."""
-    content = _jpeg(random.Random(number), "RGB", 2_000)
+    content = scans.jpeg(random.Random(number), "RGB", 2_000)
     side = int(2_000 * (IMAGE_BYTES / len(content)) ** 0.5)
-    while len(content := _jpeg(random.Random(number), "RGB", side)) > IMAGE_BYTES:
+    while len(content := scans.jpeg(random.Random(number), "RGB", side)) > IMAGE_BYTES:
         side -= 10
     return content
-
-
-def _book(path: Path) -> None:
-    """A PDF of PAGES scans of noise, each unlike any other, DOCUMENT_BYTES in all."""
-    noise = random.Random(0)
-    side = int(500 * (DOCUMENT_BYTES / PAGES / len(_jpeg(noise, "L", 500))) ** 0.5)
-    with pikepdf.new() as document:
-        for _ in range(PAGES):
-            scan = document.make_stream(_jpeg(noise, "L", side))
-            scan.Type, scan.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
-            scan.Width = scan.Height = side
-            scan.ColorSpace, scan.BitsPerComponent = pikepdf.Name.DeviceGray, 8
-            scan.Filter = pikepdf.Name.DCTDecode
-            page = document.add_blank_page(page_size=(595, 842))
-            page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Scan=scan))
-            page.Contents = document.make_stream(b"q 595 0 0 842 0 0 cm /Scan Do Q")
-        document.save(path)
-
-
-def _jpeg(noise: random.Random, mode: str, side: int) -> bytes:
-    content = io.BytesIO()
-    Image.frombytes(mode, (side, side), noise.randbytes(side * side * len(mode))).save(content, "JPEG", quality=95)
-    return content.getvalue()
 
 
 def _pages(book: Path) -> Iterator[bytes]:

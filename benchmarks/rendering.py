@@ -12,15 +12,14 @@ beside 60 % of its size.
 from __future__ import annotations
 
 import io
-import random
 import statistics
 import time
 import uuid
 from collections.abc import Callable, Sequence
 
 import pikepdf
-from PIL import Image
 
+from benchmarks import scans
 from benchmarks.deployed import Deployed, cpu_seconds, deployed, layers, peak_megabytes
 from benchmarks.figures import Figure, Say, within
 from benchmarks.ocr_process import page_text
@@ -50,7 +49,7 @@ from textdrop.rendering.searchable_pdf import searchable_pdf
 from textdrop.rendering.workbook import workbook
 
 PAGES = 100
-SCAN_SIDE = 1_300
+SCAN_BYTES = 1_340_000
 ROUNDS = 3
 SHARE = 0.6
 MOST_MILLISECONDS = 10.0
@@ -59,7 +58,9 @@ NOBODY = {"textdrop": "resume", "document": "nobody", "rev": 1}
 
 def measure(say: Say) -> list[Figure]:
     """Figures by output. RuntimeError when a document is not delivered with all it asks for."""
-    book = _book()
+    written = io.BytesIO()
+    scans.book(written, PAGES, scans.side_of(SCAN_BYTES))
+    book = written.getvalue()
     found = _alone(book)
     say("renderers by themselves are measured")
     with deployed(say) as stack:
@@ -196,23 +197,3 @@ def _recognised(page: int) -> bytes:
         ]
         annotation["tables"] = [{"boundingBox": {}, "rowCount": "20", "columnCount": "5", "cells": cells}]
     return result_line(annotation, 0)
-
-
-def _book() -> bytes:
-    """A PDF of scans of noise, each unlike any other."""
-    noise, written = random.Random(0), io.BytesIO()
-    with pikepdf.new() as document:
-        for _ in range(PAGES):
-            content = io.BytesIO()
-            scanned = Image.frombytes("L", (SCAN_SIDE, SCAN_SIDE), noise.randbytes(SCAN_SIDE**2))
-            scanned.save(content, "JPEG", quality=90)
-            scan = document.make_stream(content.getvalue())
-            scan.Type, scan.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
-            scan.Width = scan.Height = SCAN_SIDE
-            scan.ColorSpace, scan.BitsPerComponent = pikepdf.Name.DeviceGray, 8
-            scan.Filter = pikepdf.Name.DCTDecode
-            page = document.add_blank_page(page_size=(595, 842))
-            page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Scan=scan))
-            page.Contents = document.make_stream(b"q 595 0 0 842 0 0 cm /Scan Do Q")
-        document.save(written)
-    return written.getvalue()

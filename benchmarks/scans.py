@@ -1,0 +1,43 @@
+"""Scans made up of noise: no two alike, and no smaller than what is asked for, as noise cannot be packed."""
+
+from __future__ import annotations
+
+import io
+import random
+from pathlib import Path
+from typing import BinaryIO
+
+import pikepdf
+from PIL import Image
+
+A4_WIDTH, A4_HEIGHT = 595, 842
+QUALITY = 95
+
+
+def jpeg(noise: random.Random, mode: str, side: int) -> bytes:
+    """A square picture of that many pixels a side, in Pillow's mode."""
+    content = io.BytesIO()
+    pixels = noise.randbytes(side * side * len(mode))
+    Image.frombytes(mode, (side, side), pixels).save(content, "JPEG", quality=QUALITY)
+    return content.getvalue()
+
+
+def side_of(page_bytes: int) -> int:
+    """How many pixels a side make a grey JPEG of about so many bytes."""
+    return max(8, int(500 * (page_bytes / len(jpeg(random.Random(0), "L", 500))) ** 0.5))
+
+
+def book(to: Path | BinaryIO, pages: int, side: int, seed: int = 0) -> None:
+    """A PDF of so many scans."""
+    noise = random.Random(seed)
+    with pikepdf.new() as document:
+        for _ in range(pages):
+            scan = document.make_stream(jpeg(noise, "L", side))
+            scan.Type, scan.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+            scan.Width = scan.Height = side
+            scan.ColorSpace, scan.BitsPerComponent = pikepdf.Name.DeviceGray, 8
+            scan.Filter = pikepdf.Name.DCTDecode
+            page = document.add_blank_page(page_size=(A4_WIDTH, A4_HEIGHT))
+            page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Scan=scan))
+            page.Contents = document.make_stream(f"q {A4_WIDTH} 0 0 {A4_HEIGHT} 0 0 cm /Scan Do Q".encode())
+        document.save(to)
