@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from aws_events import event
@@ -10,8 +12,9 @@ from textdrop.core.documents import Outcome, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import parse
 from textdrop.core.reconciling import DeadLetter
+from textdrop.usecases.reconcile import PART_SECONDS, REDRIVE_SECONDS
 from textdrop.usecases.redrive import FAILURES_MOST
-from world import World
+from world import RECONCILE_SECONDS, World
 
 HOUR = 3600.0
 GARBAGE = '{"Records": 7}'
@@ -67,6 +70,10 @@ def test_an_upload_whose_event_was_lost_is_found_and_recognised(versioned: bool)
     assert len(world.ocr.accepted) == 2
     assert world.file("a b/Счёт+№ 7.png.txt")
     assert found(world) == [1]
+    assert [(note.name, note.fields) for note in world.journal.notes] == [
+        ("upload_found", {"document": unheard.id}),
+        ("bucket_reconciled", {"listed": 2, "found": 1}),
+    ]
 
 
 @pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
@@ -230,6 +237,18 @@ def test_out_of_time_a_successor_goes_on_from_the_mark() -> None:
     assert len(world.queue) == 50, "none twice"
 
 
+@pytest.mark.parametrize(("seconds", "ended"), [(PART_SECONDS, "ended"), (PART_SECONDS - 1.0, "handed_over")])
+def test_no_part_but_the_first_begins_with_too_little_time_for_it(seconds: float, ended: str) -> None:
+    world = World()
+    for number in range(3):
+        world.uploads.put(f"{number}.png", b"1")
+    world.listing.most = 1
+    later(world)
+    assert world.reconcile_once({}, seconds) == ended
+    assert len(sent_keys(world)) == (3 if ended == "ended" else 1)
+    assert world.successor.invoked == (0 if ended == "ended" else 1)
+
+
 def test_a_run_without_time_gets_on_all_the_same() -> None:
     world = World()
     for number in range(3):
@@ -345,6 +364,43 @@ def test_more_dead_letters_than_a_run_has_time_for_are_the_successors() -> None:
     assert world.reconcile() == "ended"
     assert world.successor.invoked
     assert len(world.dead_letters.redriven) == 50
+
+
+@pytest.mark.parametrize(
+    ("seconds", "redriving"), [(900.0, REDRIVE_SECONDS), (PART_SECONDS + 100.0, 100.0), (PART_SECONDS, 0.0)]
+)
+def test_dead_letters_get_their_share_of_a_run_and_leave_the_bucket_its_part(seconds: float, redriving: float) -> None:
+    """Each letter takes a minute and a half."""
+    world = World()
+    for number in range(200):
+        world.dead_letters.put(f"{number}")
+    receive, began = world.dead_letters.receive, world.clock.now()
+    after, listed_at = world.listing.after, []
+
+    def slow() -> list[DeadLetter]:
+        world.clock.advance(90.0)
+        return receive()[:1]
+
+    def noted(*mark: Any) -> Any:
+        listed_at.append(world.clock.now() - began)
+        return after(*mark)
+
+    world.dead_letters.receive = slow  # type: ignore[method-assign]  # slower
+    world.listing.after = noted  # type: ignore[method-assign]  # told of
+    world.reconcile_once({}, seconds)
+    [at] = listed_at
+    assert redriving <= at < redriving + 90.0
+    assert world.successor.invoked == (1 if redriving else 0), "for the rest of the letters"
+
+
+def test_who_is_overtaken_leaves_the_rest_of_the_letters_to_the_other_run() -> None:
+    world = ticking(seconds=10.0)
+    for number in range(50):
+        world.dead_letters.put(f"{number}")
+    world.progress.write = lambda before, after: False  # type: ignore[method-assign]  # another was first
+    assert world.reconcile_once({}, RECONCILE_SECONDS) == "overtaken"
+    assert 0 < len(world.dead_letters.redriven) < 50
+    assert world.successor.invoked == 0
 
 
 def test_a_letter_that_cannot_be_moved_holds_up_neither_the_others_nor_the_bucket() -> None:

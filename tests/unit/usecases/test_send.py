@@ -255,6 +255,7 @@ def test_without_a_slot_in_time_the_page_waits_and_that_is_no_setback(page: Page
     assert last_start <= page.now < last_start + 1.0
     assert page.row is None
     assert page.world.ocr.accepted == []
+    assert "quota.reserve" not in page.world.faults.calls, "which would be a write, and fail"
     assert all(0.25 <= seconds <= 0.75 for seconds in sleeps), "at most twice a second on the average"
     assert len(set(sleeps)) == len(sleeps), "at times of its own"
     assert 0.4 < sum(sleeps) / len(sleeps) < 0.6
@@ -274,6 +275,13 @@ def test_a_slot_at_the_last_moment_is_used(page: Page) -> None:
     began = page.now
     assert isinstance(page.send(), Settled)
     assert page.now == began + 0.5
+
+
+def test_a_slot_as_far_ahead_as_slots_may_be_is_taken_at_once(page: Page) -> None:
+    page.world.quota.row = Quota(next_free_at=page.now + page.world.policy.slot_ahead_seconds)
+    sleeps = page.slept()
+    assert isinstance(page.send(), Settled)
+    assert sleeps == [page.world.policy.slot_ahead_seconds]
 
 
 def test_nothing_is_sent_before_its_slot(page: Page) -> None:
@@ -304,6 +312,14 @@ def test_a_slot_that_is_a_tenth_of_a_second_late_is_used_and_no_later_one(page: 
         assert isinstance(other.send(), Settled)
         assert len(other.world.quota.reserved) == slots
         assert min(sleeps) >= 0.0, "nobody can sleep backwards"
+
+
+def test_the_slot_after_a_late_one_lies_as_far_ahead_as_that_was_late(page: Page) -> None:
+    began = page.now
+    held_at_the_intent(page, 0.125)
+    assert isinstance(page.send(), Settled)
+    assert [start - began for start, *_ in page.world.quota.reserved] == [0.0, 0.25]
+    assert page.now == began + 0.25
 
 
 def test_a_slot_that_is_hardly_late_is_not_used_when_the_post_could_outlast_its_worker(page: Page) -> None:
