@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from aws_events import event
@@ -11,7 +9,7 @@ from fakes.faults import Faults
 from textdrop.core.documents import Outcome, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import parse
-from textdrop.core.reconciling import DeadLetter
+from textdrop.core.reconciling import DeadLetter, Listed, Mark
 from textdrop.usecases.reconcile import PART_SECONDS, REDRIVE_SECONDS
 from textdrop.usecases.redrive import FAILURES_MOST
 from world import RECONCILE_SECONDS, World
@@ -375,15 +373,16 @@ def test_dead_letters_get_their_share_of_a_run_and_leave_the_bucket_its_part(sec
     for number in range(200):
         world.dead_letters.put(f"{number}")
     receive, began = world.dead_letters.receive, world.clock.now()
-    after, listed_at = world.listing.after, []
+    listed_at: list[float] = []
+    after = world.listing.after
 
     def slow() -> list[DeadLetter]:
         world.clock.advance(90.0)
         return receive()[:1]
 
-    def noted(*mark: Any) -> Any:
+    def noted(mark: Mark) -> Listed:
         listed_at.append(world.clock.now() - began)
-        return after(*mark)
+        return after(mark)
 
     world.dead_letters.receive = slow  # type: ignore[method-assign]  # slower
     world.listing.after = noted  # type: ignore[method-assign]  # told of

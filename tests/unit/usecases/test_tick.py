@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from fakes.faults import Faults
 from fakes.running import FakeClock
+from fakes.timed import Timed
 from textdrop.core import intervals
 from textdrop.core.documents import (
     Document,
@@ -29,27 +28,6 @@ from world import POLL_SECONDS, World
 
 DOWN = StoreUnavailable("down")
 STEP = 20.0
-
-
-class Timed(Faults):
-    """Remembers when each call was made; `during` moves the clock while a call is under way."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        super().__init__()
-        self._clock = clock
-        self.times: list[tuple[str, float]] = []
-        self.during: dict[str, float] = {}
-        self.on: dict[str, Callable[[], None]] = {}
-
-    def before(self, call: str) -> None:
-        self.times.append((call, self._clock.now()))
-        self._clock.advance(self.during.get(call, 0.0))
-        if call in self.on:
-            self.on[call]()
-        super().before(call)
-
-    def of(self, call: str) -> list[float]:
-        return [at for name, at in self.times if name == call]
 
 
 def timed(recognition_seconds: float = 1.0) -> tuple[World, Timed]:

@@ -10,6 +10,7 @@ import pytest
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Source
 from textdrop.core.errors import StoreUnavailable
+from textdrop.ports import Crew, OpenedDocument
 from textdrop.usecases import pages
 from textdrop.usecases.pages import send_pages
 from textdrop.usecases.send import Later, Lost, Sent, Settled
@@ -18,11 +19,12 @@ from world import SUBMIT_SECONDS, World
 
 PAUSED = Later(500.0, setback=False)
 SETBACK = Later(900.0, setback=True)
-Crew = Callable[[Callable[[], None], int], None]
 
 
-def row(page: int, state: OperationState = OperationState.WAITING, **fields: int) -> Operation:
-    return Operation("d", 1, page, state, **fields)
+def row(
+    page: int, state: OperationState = OperationState.WAITING, *, breakdowns: int = 0, unknowns: int = 0
+) -> Operation:
+    return Operation("d", 1, page, state, breakdowns=breakdowns, unknowns=unknowns)
 
 
 def running(page: int) -> Operation:
@@ -74,7 +76,7 @@ class Turn:
         return end
 
 
-def _never_opened() -> None:  # type: ignore[misc]
+def _never_opened() -> OpenedDocument:
     raise AssertionError("no page is cut out here")
 
 
@@ -115,20 +117,20 @@ def test_who_finishes_the_last_page_need_not_be_the_last_to_say_so(monkeypatch: 
     failed = [row(page, OperationState.FAILED) for page in (2, 3)]
     turn.ends.update({operation.page: Settled(operation) for operation in failed})
     documents, finish_page = turn.world.documents, turn.world.documents.finish_page
-    hands: list[Callable[[], None]] = []
+    others: list[Callable[[], None]] = []
 
     def slow_to_answer(document_id: str, run: int, page: int) -> Document | None:
         documents.operations.update({(row.document_id, row.run, row.page): row for row in recognised + failed})
         after = finish_page(document_id, run, page)
         if page == 2:
             finish_page(document_id, run, 1)
-            hands.pop()()
+            others.pop()()
         return after
 
     documents.finish_page = slow_to_answer  # type: ignore[method-assign]
 
-    def two_hands(task: Callable[[], None], count: int) -> None:
-        hands.append(task)
+    def two_hands(task: Callable[[], None], hands: int) -> None:
+        others.append(task)
         task()
 
     assert turn.take({}, two_hands) == (*recognised, *failed)
@@ -145,7 +147,7 @@ def test_one_setback_does_not_begin_anew_what_another_hand_has_ended(monkeypatch
     turn = Turn(monkeypatch, 4)
     turn.ends.update({1: SETBACK, 2: PAUSED})
 
-    def two_hands(task: Callable[[], None], count: int) -> None:
+    def two_hands(task: Callable[[], None], hands: int) -> None:
         turn.meanwhile[1] = task
         task()
 
@@ -157,7 +159,7 @@ def test_what_goes_wrong_in_one_hand_ends_the_others_turn(monkeypatch: pytest.Mo
     turn = Turn(monkeypatch, 5)
     turn.ends[2] = StoreUnavailable("down")
 
-    def two_hands(task: Callable[[], None], count: int) -> None:
+    def two_hands(task: Callable[[], None], hands: int) -> None:
         try:
             task()
         finally:
