@@ -43,15 +43,15 @@ def test_each_key_has_its_own(rows: Rows, key: str) -> None:
     assert rows.newest.read(SOURCE) == Newest("2", "document-1")
 
 
-def test_that_there_may_be_tables_is_kept_whichever_is_the_newest(rows: Rows) -> None:
-    rows.newest.expect_tables(SOURCE)
-    assert rows.newest.read(SOURCE) is None, "a key without uploads has no tables"
-    assert not rows.newest.raise_to(SOURCE, Newest("1", "document-1")).has_tables
-    rows.newest.expect_tables(SOURCE)
-    rows.newest.expect_tables(SOURCE)
-    assert rows.newest.read(SOURCE) == Newest("1", "document-1", has_tables=True)
-    assert rows.newest.raise_to(SOURCE, Newest("2", "document-2")) == Newest("2", "document-2", has_tables=True)
-    assert rows.newest.raise_to(SOURCE, Newest("1", "document-1")) == Newest("2", "document-2", has_tables=True)
+def test_that_there_may_be_outputs_is_kept_whichever_is_the_newest(rows: Rows) -> None:
+    rows.newest.expect_outputs(SOURCE)
+    assert rows.newest.read(SOURCE) is None, "a key without uploads has no outputs"
+    assert not rows.newest.raise_to(SOURCE, Newest("1", "document-1")).has_outputs
+    rows.newest.expect_outputs(SOURCE)
+    rows.newest.expect_outputs(SOURCE)
+    assert rows.newest.read(SOURCE) == Newest("1", "document-1", has_outputs=True)
+    assert rows.newest.raise_to(SOURCE, Newest("2", "document-2")) == Newest("2", "document-2", has_outputs=True)
+    assert rows.newest.raise_to(SOURCE, Newest("1", "document-1")) == Newest("2", "document-2", has_outputs=True)
 
 
 def test_a_lost_answer_changes_nothing(rows: Rows) -> None:
@@ -74,4 +74,4 @@ def test_a_breakdown_is_store_unavailable(rows: Rows) -> None:
         rows.newest.read(SOURCE)
     rows.break_down()
     with pytest.raises(StoreUnavailable):
-        rows.newest.expect_tables(SOURCE)
+        rows.newest.expect_outputs(SOURCE)

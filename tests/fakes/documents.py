@@ -151,14 +151,14 @@ class FakeNewest(Fake):
     def raise_to(self, source: Source, newest: Newest) -> Newest:
         stored = self.rows.get(key_id(source))
         if stored is None or stored.order < newest.order:
-            has_tables = stored is not None and stored.has_tables
-            stored = self.rows[key_id(source)] = replace(newest, has_tables=has_tables)
+            has_outputs = stored is not None and stored.has_outputs
+            stored = self.rows[key_id(source)] = replace(newest, has_outputs=has_outputs)
         return stored
 
     @effect
-    def expect_tables(self, source: Source) -> None:
+    def expect_outputs(self, source: Source) -> None:
         if stored := self.rows.get(key_id(source)):
-            self.rows[key_id(source)] = replace(stored, has_tables=True)
+            self.rows[key_id(source)] = replace(stored, has_outputs=True)
 
     @effect
     def read(self, source: Source) -> Newest | None:

@@ -43,7 +43,7 @@ OF_RECONCILE = (
     *("dead_letters.", "progress.", "successor."),
 )
 OF_LONG_DOCUMENTS = ("results.complete", "results.under", "results.upload_part", "documents.finish_page")
-OF_RENDERING = ("render_function.invoke", "newest.expect_tables")
+OF_RENDERING = ("render_function.invoke", "newest.expect_outputs")
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
 Step = tuple[str, tuple[int, ...]]

@@ -35,8 +35,8 @@ MISTAKES = (
     Mistake(
         "the files of an older upload's tables stay",
         "usecases.deliver",
-        "*(_tables(ports, source.key) if newest.has_tables else ())",
-        "",
+        "stale = (*keys.SUFFIXES, *_tables(ports, source.key))",
+        "stale = keys.SUFFIXES",
     ),
     Mistake(
         "an output that was made is forgotten at the next",

@@ -94,8 +94,8 @@ class NewestUploads(Protocol):
     def read(self, source: Source) -> Newest | None:
         """The key's newest, read consistently."""
 
-    def expect_tables(self, source: Source) -> None:
-        """From now on the key's row says `has_tables`, whichever document is its newest. May be repeated."""
+    def expect_outputs(self, source: Source) -> None:
+        """From now on the key's row says `has_outputs`, whichever document is its newest. May be repeated."""
 
 
 class SubmitQuota(Protocol):

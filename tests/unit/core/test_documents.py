@@ -10,4 +10,4 @@ def test_a_hint_without_a_page_is_of_the_document() -> None:
 
 
 def test_nobody_looks_for_tables_of_an_upload_that_never_had_any() -> None:
-    assert not Newest("order", "d1").has_tables
+    assert not Newest("order", "d1").has_outputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -227,6 +227,24 @@ def test_beside_the_shown_names_no_other_of_the_key_is_left() -> None:
     assert world.file("x.png.error.json") is None
     assert world.file("x.png.other") is not None, "which is nobody's result"
     assert world.file("x.png.txt") is not None
+
+
+@pytest.mark.parametrize(("metadata", "names"), [({}, 1), ({"ocr-outputs": "markdown"}, 3)])
+def test_names_that_nobody_can_have_shown_are_not_deleted(metadata: dict[str, str], names: int) -> None:
+    """Of several names at once S3 takes a request that it bills."""
+    world = World()
+    deleted: list[str] = []
+    delete = world.poll_ports.results.delete
+
+    def noted(keys: Sequence[str]) -> None:
+        deleted.extend(keys)
+        delete(keys)
+
+    world.poll_ports.results.delete = noted  # type: ignore[method-assign]
+    world.upload("x.png", b"page", metadata)
+    world.run()
+    assert len(deleted) == names
+    assert deleted[0] == "x.png.error.json"
 
 
 def test_a_newest_upload_whose_row_is_gone_keeps_nobody_from_the_end() -> None:

@@ -210,12 +210,13 @@ class Due:
 class Newest:
     """Which document is the newest upload of its key. `order` is from `core.identity.order`.
 
-    `has_tables`: files of tables may have the key's names, so that who publishes another document looks for them.
+    `has_outputs`: outputs that were asked for may have the key's names, so that who publishes another document deletes
+    them.
     """
 
     order: str
     document_id: str
-    has_tables: bool = False
+    has_outputs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,10 @@ from textdrop.core.documents import Document, Outcome, Output
 OWN_FOLDER = ".textdrop/"
 TEXT, JSON, ERROR = ".txt", ".ocr.json", ".error.json"
 MARKDOWN, SEARCHABLE_PDF, WORKBOOK = ".md", ".searchable.pdf", ".tables.xlsx"
-SUFFIXES = (TEXT, JSON, ERROR, MARKDOWN, SEARCHABLE_PDF, WORKBOOK)
+OF_OUTCOMES = (TEXT, JSON, ERROR)
+"""The suffixes of the files that outcomes have, whatever was asked for."""
+
+SUFFIXES = (*OF_OUTCOMES, MARKDOWN, SEARCHABLE_PDF, WORKBOOK)
 """No suffix is the end of another, nor of a table's: `key + suffix` is different for every pair of key and suffix."""
 
 TABLES = ".tables/"

@@ -116,13 +116,15 @@ def _publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest
             # The newest will publish itself.
             return newest
         shown = _suffixes(ports, winner)
-        if keys.tables(winner) and not newest.has_tables:
-            ports.newest.expect_tables(source)
-            newest = replace(newest, has_tables=True)
+        if any(rendering.files for rendering in winner.renderings) and not newest.has_outputs:
+            ports.newest.expect_outputs(source)
+            newest = replace(newest, has_outputs=True)
         for suffix in shown:
             _show(ports, winner, suffix, source.key + suffix, deadline)
-        # Another document may have had any number of tables, so they are looked for; but only where there may be some.
-        stale = (*keys.SUFFIXES, *(_tables(ports, source.key) if newest.has_tables else ()))
+        stale: tuple[str, ...] = keys.OF_OUTCOMES
+        if newest.has_outputs:
+            # Another document may have had any number of tables, so they are looked for.
+            stale = (*keys.SUFFIXES, *_tables(ports, source.key))
         in_time(ports, deadline)
         ports.results.delete([source.key + suffix for suffix in stale if suffix not in shown])
         again = ports.newest.read(source)

@@ -160,8 +160,10 @@ class DynamoNewestUploads:
         # The row that a failed condition met is as consistent as the one a write leaves; a repeat meets its own.
         return items.to_newest(written.item)
 
-    def expect_tables(self, source: Source) -> None:
-        self._table.update(items.newest_key(key_id(source)), "SET #has_tables = :yes", EXISTS, {"yes": attribute(True)})
+    def expect_outputs(self, source: Source) -> None:
+        self._table.update(
+            items.newest_key(key_id(source)), "SET #has_outputs = :yes", EXISTS, {"yes": attribute(True)}
+        )
 
     def read(self, source: Source) -> Newest | None:
         stored = self._table.read(items.newest_key(key_id(source)))
