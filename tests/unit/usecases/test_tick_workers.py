@@ -103,15 +103,26 @@ def test_of_asks_as_many_are_begun_as_workers_are_free(count: int) -> None:
     assert world.quiet()
 
 
+def test_whoever_is_free_again_is_given_work_at_once() -> None:
+    world, faults, _ = slow(1, seconds=0.01)
+    submitted(world, 8)
+    world.clock.advance(10.0)
+    world.poll()
+    asks = faults.of("ocr.result")
+    assert len(asks) == 8
+    assert asks[-1] - asks[0] < 8 * 0.03
+
+
 def test_what_is_still_worked_on_is_not_begun_again() -> None:
     """Its row shows nothing of it yet, for longer than a tick takes the index to lag behind."""
-    world, _, workers = slow(8, seconds=25.0)
+    world, faults, workers = slow(8, seconds=25.0)
     due(world, 1, DueKind.DELIVER)
     began = world.clock.now()
     world.poll()
     first, *others = workers.begun
     assert first == began
     assert all(at >= began + 25.0 for at in others)
+    assert all(at >= began + 25.0 for at in faults.of("tick.end")), "and the tick stays for it"
 
 
 def test_a_tick_hands_over_when_its_workers_are_done() -> None:
