@@ -55,7 +55,7 @@ class Ticking:
     def document(self, name: str, kind: DueKind, due_in: float = 0.0, pages: int = 1) -> Document:
         source = Source("uploads", name, "v")
         row = Document(name, source, DocumentState.RECOGNIZING, self.began, due_kind=kind, due_at=self.began + due_in)
-        row = replace(row, pages=pages, unfinished=frozenset(range(1, pages + 1)))
+        row = replace(row, goes=1, pages=pages, unfinished=frozenset(range(1, pages + 1)))
         self.world.documents.rows[name] = row
         return row
 
