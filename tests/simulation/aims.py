@@ -26,11 +26,13 @@ def _answers(*names: str) -> tuple[int, ...]:
 
 
 PAGE, THREE_PAGES = CONTENTS.index("page"), CONTENTS.index("pages:3")
-MORTAL, EVERY_OUTPUT = CONTENTS.index("mortal"), OUTPUTS.index("markdown tables searchable-pdf")
+MORTAL = CONTENTS.index("mortal")
+NO_OUTPUT, EVERY_OUTPUT = OUTPUTS.index(""), OUTPUTS.index("markdown tables searchable-pdf")
 DAMAGED, NINE_PAGES = CONTENTS.index("damaged"), CONTENTS.index("pages:9")
 SENT, LOST = EVENTS.index("sent"), EVENTS.index("lost")
 UNREADABLE = tuple(ODD_MESSAGES.index(message) for message in UNREADABLE_MESSAGES)
-SECONDS_7, SECONDS_130, SECONDS_320, SECONDS_7200 = (WAITS_SECONDS.index(each) for each in (7.0, 130.0, 320.0, 7200.0))
+SECONDS_7, SECONDS_25, SECONDS_130 = (WAITS_SECONDS.index(each) for each in (7.0, 25.0, 130.0))
+SECONDS_320, SECONDS_7200 = (WAITS_SECONDS.index(each) for each in (320.0, 7200.0))
 SHORT, LONG = (0, 1, 2), (WAITS_SECONDS.index(320.0), WAITS_SECONDS.index(1300.0))
 SECONDS_500 = RECOGNITIONS_SECONDS.index(500.0)
 OUT_OF_TIME = (1, RECONCILE_RUN_SECONDS.index(10.0))
@@ -156,6 +158,22 @@ def dying(chance: random.Random) -> Plan:
     )
 
 
+def overtaken(chance: random.Random) -> Plan:
+    """A worker is held while it publishes an upload, longer than its tick's lease and shorter than its own; a newer one
+    of the same key is published meanwhile."""
+    held = Aim(("newest.raise_to",), ("after",), "hold", SHORT)
+    newer = chance.choice((PAGE, DAMAGED))
+    return Plan(
+        [
+            *(("upload", (PAGE, 0, 0, SENT, NO_OUTPUT)), ("submit", (4,)), ("wait", (SECONDS_7,)), ("poll", ())),
+            *(("upload", (newer, 0, 0, SENT, NO_OUTPUT)), ("submit", (4,)), ("wait", (SECONDS_25,)), ("poll", ())),
+            *(("poll", ()), ("go_on", (0, 1)), ("poll", ())),
+        ],
+        [held],
+        alone=True,
+    )
+
+
 def rendered(chance: random.Random) -> Plan:
     """A document that asks for every output, and something wrong while they are made or delivered."""
     kinds = ("kill", "kill", "hold", "store")
@@ -233,6 +251,7 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.025, dying),
     (0.04, given_up),
     (0.06, rendered),
+    (0.03, overtaken),
 )
 """Each with its share of the histories that are not a sweep."""
 SWEPT_EVERY = 10
