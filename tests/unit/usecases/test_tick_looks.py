@@ -81,9 +81,10 @@ class Ticking:
 # --- of what runs ---
 
 
-@pytest.mark.parametrize("more", [-1, 0, 1])
-def test_of_many_that_run_those_of_late_are_read_and_now_and_then_all(more: int) -> None:
+@pytest.mark.parametrize(("more", "look_seconds"), [(-1, 0.0), (0, 0.0), (0, 0.01), (1, 0.0)])
+def test_of_many_that_run_those_of_late_are_read_and_now_and_then_all(more: int, look_seconds: float) -> None:
     ticking = Ticking()
+    ticking.calls.during["documents.due"] = look_seconds
     ticking.running(KNOWN_LEAST + more)
     ticking.run(2.2 * WHOLE_LOOK_SECONDS)
     reads = [(at, since) for kind, at, _, since in ticking.asked if kind is DueKind.ASK]
@@ -240,6 +241,7 @@ def test_what_the_index_still_shows_after_ten_seconds_is_looked_at_again() -> No
     ticking = Ticking()
     ticking.running(1)
     ticking.document("gone", DueKind.DELIVER)
+    ticking.calls.during["documents.due"] = 0.01
     ticking.world.documents.hold_index()
     del ticking.world.documents.rows["gone"]
     ticking.run(24.0)
