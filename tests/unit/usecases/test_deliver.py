@@ -18,16 +18,16 @@ from world import POLL_SECONDS, World
 DOWN = StoreUnavailable("down")
 
 
-def delivering(world: World, body: bytes = b"page") -> Document:
+def delivering(world: World, body: bytes = b"page", metadata: dict[str, str] | None = None) -> Document:
     """An upload whose outcome is fixed."""
-    document = world.upload("x.png", body)
+    document = world.upload("x.png", body, metadata)
     world.submit()
     if world.row(document).state is DocumentState.RECOGNIZING:
         world.clock.advance(60.0)
         world.faults.fail("documents.write", DOWN, skip=1)  # taking it for delivery
         world.poll()
     row = world.row(document)
-    assert (row.state, row.step) == (DocumentState.DELIVERING, None)
+    assert (row.state, row.step) == (DocumentState.DELIVERING, Step.RENDER if metadata else None)
     world.journal.failures.clear()
     world.clock.advance(world.policy.guard_seconds)
     return row
@@ -49,6 +49,15 @@ def test_it_ends_final_once_and_is_counted() -> None:
     assert world.journal.counts["DocumentsFinished"] == 1
     assert not run(world, document), "there is nothing left to take"
     assert len(world.notices_of(document)) == 1
+
+
+def test_what_is_to_be_rendered_is_handed_over_and_not_final() -> None:
+    world = World()
+    document = delivering(world, metadata={"ocr-outputs": "markdown"})
+    assert not run(world, document)
+    row = world.row(document)
+    assert (row.state, row.step) == (DocumentState.DELIVERING, Step.RENDER)
+    assert [(asked.document_id, asked.rev) for asked in world.render_function.asked] == [(row.id, row.rev)]
 
 
 def test_it_is_held_until_its_workers_time_is_over_and_a_margin() -> None:
