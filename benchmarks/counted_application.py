@@ -35,14 +35,14 @@ from benchmarks.virtual_stack import Poll, Stack, Submit
 from contract.moto_aws import REGION, MotoBucket, make_table
 from fakes.messages import FakePoller, FakeRenderFunction
 from fakes.running import inline_crew
-from local import servers
+from local import cloudformation, servers
 from local.ocr.annotation import Block, Line, Page, Word, text_annotation
 from local.ocr.protocol import result_line
 from textdrop.core.answers import NotReady, Recognition
 from textdrop.core.pages import RecognisedPage
 from textdrop.ports import Clock
 
-MEMORY_MB = {"submit": 1024, "poll": 1024}
+MEMORY_MB = {name: cloudformation.memory_mb(name) for name in ("submit", "poll")}
 WHOLE_PROCESSOR_MB = 1769
 LATENCY_SECONDS = {
     "dynamodb": 0.005,

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks import costs, prices
-from benchmarks.counted_application import MEMORY_MB, REPORT_BYTES, Application, aws
+from benchmarks.counted_application import REPORT_BYTES, Application, aws
 from benchmarks.figures import Figure, Say, within
 from local import cloudformation
 
@@ -118,7 +118,7 @@ def measure(say: Say) -> list[Figure]:
         if amount:
             dollars[f"{position} of the ticks"] = amount * ticks * costs.price(position)
     dollars["logs kept for a month"] = used["log GB"] * ticks * prices.of("cloudwatch.log_gigabyte_month")
-    run = RECONCILE_SECONDS * MEMORY_MB["poll"] / 1024 * prices.of("lambda.gigabyte_second")
+    run = RECONCILE_SECONDS * cloudformation.memory_mb("reconcile") / 1024 * prices.of("lambda.gigabyte_second")
     log = REPORT_BYTES / prices.GIGABYTE * prices.of("cloudwatch.log_gigabyte")
     dollars["reconcile's daily runs"] = reconciles * (run + prices.of("lambda.request") + log)
     dollars["requests for the table's key"] = SECONDS_A_MONTH / KMS_SECONDS * prices.of("kms.request")

@@ -22,6 +22,7 @@ from itertools import count
 from fakes.faults import Faults
 from fakes.ocr import FakeOcr
 from fakes.running import FakeClock
+from local import cloudformation
 from local.ocr.quota import WINDOWS
 from textdrop import bootstrap
 from textdrop.core.errors import OcrThrottled
@@ -53,7 +54,7 @@ BATCH = 5
 CPU_SECONDS = 0.0016
 """Of a whole core, for a call."""
 
-SUBMIT_SHARE, POLL_SHARE = 1024 / 1769, 512 / 1769
+SUBMIT_SHARE, POLL_SHARE = (cloudformation.memory_mb(name) / 1769 for name in ("submit", "poll"))
 """Of a core: Lambda gives one for 1,769 MB."""
 
 

@@ -32,3 +32,11 @@ def load(path: Path = TEMPLATE) -> dict[str, Any]:
     # A safe loader with constructors that make nothing but dicts.
     body: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=CloudFormationLoader)
     return body
+
+
+def memory_mb(function: str) -> int:
+    """The size of the function whose code is in this folder of `functions`."""
+    resources = load()["Resources"].values()
+    functions = [each["Properties"] for each in resources if each["Type"] == "AWS::Serverless::Function"]
+    [size] = [int(each["MemorySize"]) for each in functions if Path(each["CodeUri"]).name == function]
+    return size
