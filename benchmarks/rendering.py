@@ -1,6 +1,6 @@
 """A long document rendered, by itself and by the render function: `make bench ONLY=rendering`.
 
-100 scans in a PDF of 134 MB, a full page of 300 words on each, and a table on every tenth. By themselves the renderers
+100 scans in a PDF of 132 MB, a full page of 300 words on each, and a table on every tenth. By themselves the renderers
 get pages that are read already, and files in memory; of a searchable PDF the time is taken off in which pikepdf reads
 and writes the same PDF as it is. Then the render function does it in AWS's own Lambda runtime: one output after another
 in turns, and all at once. Rows and pages are put where recognition leaves them; the function fetches them and the
