@@ -37,6 +37,8 @@ SUBMIT_HELPERS = 7
 """More threads for documents of several pages. (Threads + helpers) × concurrent functions are the submits in flight."""
 
 POLL_THREADS = 32
+"""An ask holds one for a call or two, a delivery for some seventeen: many end at once when many began at once."""
+
 POLL_HELPERS = 8
 RENDER_HELPERS = 8
 ASKS_PER_SECOND = 45.0

@@ -70,6 +70,13 @@ class Ticking:
             self.world.documents.operations[(row.document_id, 1, 1)] = row
         return list(self.world.documents.operations.values())
 
+    def recognised_at_once(self, typical_seconds: float) -> None:
+        """An upload has been sent whose recognition takes no time, while recognitions are thought to take so long."""
+        self.world.upload("x.png", b"page")
+        self.world.ocr.seconds = 0.0
+        self.world.submit()
+        self.world.tick.row = replace(self.world.tick.row, typical_seconds=typical_seconds)
+
     def of(self, call: str) -> list[float]:
         """When such calls were made, in seconds since the tick began."""
         return [at - self.began for at in self.calls.of(call)]
@@ -135,10 +142,7 @@ def test_a_page_that_waits_again_is_not_finished() -> None:
 
 def test_a_page_that_is_done_is_not_asked_for_again_by_an_index_that_lags() -> None:
     ticking = Ticking()
-    ticking.world.upload("x.png", b"page")
-    ticking.world.ocr.seconds = 0.0
-    ticking.world.submit()
-    ticking.world.tick.row = replace(ticking.world.tick.row, typical_seconds=0.1)
+    ticking.recognised_at_once(typical_seconds=0.1)
     ticking.document("later", DueKind.SUBMIT, due_in=9.0)
     ticking.world.documents.hold_index()
     ticking.calls.calls.clear()
@@ -151,10 +155,7 @@ def test_a_page_that_is_done_is_not_asked_for_again_by_an_index_that_lags() -> N
 
 def test_what_a_recognition_took_is_known_from_its_row_not_from_when_it_was_heard_of() -> None:
     ticking = Ticking()
-    ticking.world.upload("x.png", b"page")
-    ticking.world.ocr.seconds = 0.0
-    ticking.world.submit()
-    ticking.world.tick.row = replace(ticking.world.tick.row, typical_seconds=10.0)
+    ticking.recognised_at_once(typical_seconds=10.0)
     ticking.calls.during["documents.write_operation"] = 3.0
     ticking.run(30.0)
     [row] = ticking.world.documents.operations.values()
