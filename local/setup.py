@@ -24,10 +24,7 @@ ENVIRONMENTS = {
     "sam": VENVS / "sam",
     "ministack": VENVS / "ministack",
     "lambda": VENVS / "lambda",
-    "mutation": VENVS / "mutation",
 }
-# Not made until it is named.
-ON_DEMAND = {"mutation"}
 
 ADVICE = """\
 What to do: see the lines above. Mostly it is the network: this step downloads packages from the index that pip uses
@@ -97,12 +94,12 @@ def make(name: str, folder: Path) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Make the named environments (when none is named all but those on demand); the exit code."""
+    """Make the named environments, or all when none is named; the exit code."""
     unknown = sorted(set(names) - set(ENVIRONMENTS))
     if unknown:
         print(f"setup: no environment {', '.join(unknown)}; there are {', '.join(ENVIRONMENTS)}", file=sys.stderr)
         return 2
-    wanted = {"uv", *names} if names else set(ENVIRONMENTS) - ON_DEMAND
+    wanted = {"uv", *names} if names else set(ENVIRONMENTS)
     VENVS.mkdir(parents=True, exist_ok=True)
     with (VENVS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once on a fresh checkout

@@ -9,7 +9,6 @@ compile() {
 }
 compile --universal --group pyproject.toml:uv --output-file local/requirements/uv.txt "$@"
 compile --universal pyproject.toml --group dev --output-file local/requirements/dev.txt "$@"
-compile --universal --group pyproject.toml:mutation --output-file local/requirements/mutation.txt "$@"
 compile --universal --group pyproject.toml:sam --output-file local/requirements/sam.txt "$@"
 compile --universal --group pyproject.toml:ministack --output-file local/requirements/ministack.txt "$@"
 compile --universal --group pyproject.toml:lambda --output-file local/requirements/lambda.txt "$@"
