@@ -20,7 +20,7 @@ from textdrop import bootstrap
 
 ASKS_MOST = {3.0: 2.5, 60.0: 5.0}
 SHARE_MOST = 0.1
-LEAST_SECONDS = 0.3
+MIN_SECONDS = 0.3
 LEARNING = 50
 
 
@@ -103,7 +103,7 @@ def measure(say: Say) -> list[Figure]:
                 found.append(Figure(f"{title}: delay, mean", f"{mean:.2f} s", f"quota of reads alone {least:.1f} s"))
                 continue
             found.append(within(f"{title}: asks a page", asked.asks, ASKS_MOST[seconds], "asks", 2))
-            most = max(SHARE_MOST * asked.recognition_seconds, LEAST_SECONDS)
+            most = max(SHARE_MOST * asked.recognition_seconds, MIN_SECONDS)
             found.append(within(f"{title}: delay, mean", mean, round(most, 3), "s", 2))
             found.append(Figure(f"{title}: delay, median", f"{median:.2f} s", f"mean {mean:.2f} s"))
     plans = best_plans(SIGMA)

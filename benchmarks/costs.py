@@ -35,14 +35,14 @@ def price(position: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Cursor:
     """What had been used of each position at a time. `at` is epoch seconds."""
 
     at: float
     used: Mapping[str, float]
 
 
-def mark(application: Application) -> Mark:
+def mark(application: Application) -> Cursor:
     """What has been used up to now, but for metrics, which go by the hour, and an idle queue's receives."""
     counts, stack, log = application.aws.counts, application.stack, application.log
     invocations = stack.submits.count + stack.polls.count
@@ -59,10 +59,10 @@ def mark(application: Application) -> Mark:
         "Lambda requests": invocations,
         "log GB": (log.bytes + invocations * REPORT_BYTES) / prices.GIGABYTE,
     }
-    return Mark(application.world.now, used)
+    return Cursor(application.world.now, used)
 
 
-def between(before: Mark, after: Mark, metrics: int) -> Counter[str]:
+def between(before: Cursor, after: Cursor, metrics: int) -> Counter[str]:
     """What was used in between; so many metrics were published."""
     used: Counter[str] = Counter()
     for position in before.used:

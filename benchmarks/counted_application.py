@@ -342,7 +342,7 @@ class Application:
             "ocr": self.ocr,
             "poller": self.poller,
             "workers": VirtualWorkers(self.world, threads),
-            "crew": inline_crew,
+            "run_parallel": inline_crew,
             "journal": LambdaJournal(),
             "policy": Policy(),
         }

@@ -15,7 +15,7 @@ from fakes.faults import Faults, effect
 from fakes.messages import FakeNotices
 from fakes.ocr import Accepted, FakeOcr
 from textdrop.core.answers import NotReady, Recognition, Submitted
-from textdrop.core.documents import Document, Due, DueKind, Operation
+from textdrop.core.documents import Document, DueEntry, DueKind, Operation
 from textdrop.ports import Clock
 
 SIGMA = 0.4
@@ -81,12 +81,12 @@ class FastDocuments(FakeDocuments):
         self._pages: dict[tuple[str, int], list[int]] = defaultdict(list)
 
     @effect
-    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         entries = self._due[kind]
         first = bisect_left(entries, (since, "", 0, 0))
         found = entries[first : min(first + limit, bisect_right(entries, (until, "\uffff", 0, 0)))]
         self.hints[kind] += len(found)
-        return [Due(kind, *entry) for entry in found]
+        return [DueEntry(kind, *entry) for entry in found]
 
     @effect
     def read_operations(self, document_id: str, run: int) -> list[Operation]:

@@ -22,7 +22,7 @@ ASKS_A_PAGE = 4.5
 MOST_RATIO = 1.1
 WRITING = (
     *("documents.create", "documents.write", "documents.write_operation", "documents.finish_page"),
-    *("documents.postpone", "newest.raise_to", "quota.reserve", "quota.write", "pause.write"),
+    *("documents.postpone", "newest.update_if_newer", "quota.reserve", "quota.write", "pause.write"),
     *("tick.wake", "tick.start", "tick.take", "tick.renew", "tick.end", "tick.hand_over"),
 )
 READING = (*("documents.read", "documents.read_operation", "newest.read", "quota.read", "pause.read", "tick.read"),)

@@ -106,13 +106,13 @@ class Notices:
         """The notices of all these keys, once they have come. Raises TimeoutError."""
         wanted = set(keys)
         until = time.monotonic() + wait_seconds
-        told_at = time.monotonic()
+        reported_at = time.monotonic()
         with self._changed:
             while missing := wanted - self._first.keys():
                 if time.monotonic() > until or not self._thread.is_alive():
                     raise TimeoutError(f"no notice of {len(missing)} uploads within {wait_seconds:.0f} s")
-                if say and time.monotonic() > told_at + 20:
-                    told_at = time.monotonic()
+                if say and time.monotonic() > reported_at + 20:
+                    reported_at = time.monotonic()
                     say(f"{len(wanted) - len(missing)} of {len(wanted)} notices")
                 self._changed.wait(1)
             return {key: self._first[key] for key in wanted}

@@ -210,7 +210,7 @@ def _running(documents: DynamoDocuments, ocr: OcrProcess, load: Load) -> None:
             accepted_at=now,
             rev=4,
             due_kind=DueKind.DELIVER,
-            due_at=now + policy.guard_seconds,
+            due_at=now + policy.recheck_seconds,
             options=Options(("ru", "en"), "page"),
             media_type="application/pdf",
             pages=load.pages,

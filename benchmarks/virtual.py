@@ -30,7 +30,7 @@ class _Carrier:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._go = threading.Semaphore(0)
+        self._pass = threading.Semaphore(0)
         self._back = threading.Semaphore(0)
         self._fibre: Fibre | None = None
         threading.Thread(target=self._run, daemon=True).start()
@@ -38,17 +38,17 @@ class _Carrier:
     def run(self, fibre: Fibre) -> None:
         """Called by the world: returns when the fibre ends or waits."""
         self._fibre = fibre
-        self._go.release()
+        self._pass.release()
         self._back.acquire()
 
     def wait(self) -> None:
         """Called in the fibre: the world goes on, until it comes back to this one."""
         self._back.release()
-        self._go.acquire()
+        self._pass.acquire()
 
     def _run(self) -> None:
         while True:
-            self._go.acquire()
+            self._pass.acquire()
             fibre = self._fibre
             assert fibre is not None
             try:
@@ -86,7 +86,7 @@ class World:
                 raise RuntimeError("nothing is left to happen")
             at, _, fibre = heapq.heappop(self._due)
             self.now = max(self.now, at)
-            self._go_on(fibre)
+            self._submit_pass(fibre)
             if self.failure is not None:
                 raise self.failure
             self._wake_waiting()
@@ -117,7 +117,7 @@ class World:
         self._count += 1
         heapq.heappush(self._due, (at, self._count, fibre))
 
-    def _go_on(self, fibre: Fibre) -> None:
+    def _submit_pass(self, fibre: Fibre) -> None:
         if fibre.carrier is None:
             fibre.carrier = self._idle.pop() if self._idle else _Carrier(self)
         self.current = fibre

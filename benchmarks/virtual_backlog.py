@@ -47,7 +47,7 @@ SUBMIT_CALL_SECONDS = 0.200
 INVOKE_SECONDS = 0.030
 """From the end of one batch to the beginning of the next."""
 
-LOOK_SECONDS = 0.05
+REFRESH_SECONDS = 0.05
 """An empty queue is looked into again, and so is what somebody waits for."""
 
 BATCH = 5
@@ -283,7 +283,7 @@ class Backlog(World):
                 began_at = self._virtual.now()
                 self.upload(f"{number}.png", f"image {number}".encode())
                 while len(self.notices.published) <= number:
-                    self._virtual.sleep(LOOK_SECONDS)
+                    self._virtual.sleep(REFRESH_SECONDS)
                 found.append(self.weather.last_notice_at - began_at - self.ocr.seconds)
 
         self._virtual.start(arrive, None)
@@ -304,7 +304,7 @@ class Backlog(World):
         while len(self.notices.published) < self._images:
             self._virtual.sleep(self.weather.spread(INVOKE_SECONDS))
             while not self.queue and len(self.notices.published) < self._images:
-                self._virtual.sleep(LOOK_SECONDS)
+                self._virtual.sleep(REFRESH_SECONDS)
             batch, self.queue = self.queue[:BATCH], self.queue[BATCH:]
             if batch and submit(ports, self.submit_settings, batch, self._virtual.now() + SUBMIT_SECONDS):
                 raise RuntimeError("messages failed, though nothing went wrong")

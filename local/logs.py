@@ -25,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import deployment, stack
 
 FUNCTIONS = ("submit", "poll", "render")
-LOOK_SECONDS = 1.0
+REFRESH_SECONDS = 1.0
 HISTORY_LINES = 20
 HISTORY_SECONDS = 900
 # Events of two invocations may come in another order than their times.
@@ -48,7 +48,7 @@ HIDDEN_FIELDS = {
     "xray_trace_id",
 }
 HIDDEN_AT_INFO = {"request_id", "server_trace_id"}
-USUAL_VALUES: Mapping[str, object] = {"attempts": 0, "run": 1, "unknowns": 0}
+USUAL_VALUES: Mapping[str, object] = {"attempts": 0, "run": 1, "unconfirmed": 0}
 DOCUMENT_CHARACTERS = 8
 
 DIM, RED, YELLOW, PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
@@ -301,7 +301,7 @@ def _follow(state: Path, env: Mapping[str, str], history: int) -> None:
             sources,
             history=history,
             show=lambda line: print(shown(line, colour=colour), flush=True),
-            pause=lambda: time.sleep(LOOK_SECONDS),
+            pause=lambda: time.sleep(REFRESH_SECONDS),
         )
 
 

@@ -86,7 +86,7 @@ class World:
             open_document=FakeDocument,
             poller=poller,
             workers=InlineWorkers(),
-            crew=inline_crew,
+            run_parallel=inline_crew,
             journal=self.journal,
             policy=self.policy,
         )
@@ -104,7 +104,7 @@ class World:
             render_function=self.render_function,
             poller=poller,
             workers=InlineWorkers(),
-            crew=inline_crew,
+            run_parallel=inline_crew,
             journal=self.journal,
             policy=self.policy,
         )
@@ -117,7 +117,7 @@ class World:
             read_page=self.ocr.read_page,
             renderers=fake_renderers(),
             notices=self.notices,
-            crew=inline_crew,
+            run_parallel=inline_crew,
             journal=self.journal,
             policy=self.policy,
         )

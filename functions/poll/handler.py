@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from textdrop import bootstrap
-from textdrop.observability import in_our_words, logger, metrics
+from textdrop.observability import logger, metrics, redact_errors
 from textdrop.usecases.tick import tick
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@in_our_words
+@redact_errors
 def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, str]:
     """Runs a tick, unless another one is running."""
     deadline = bootstrap.deadline(context)

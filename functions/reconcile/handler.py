@@ -6,13 +6,13 @@ from typing import Any
 
 from textdrop import bootstrap
 from textdrop.core.reconciling import asked_age_seconds
-from textdrop.observability import in_our_words, logger, metrics
+from textdrop.observability import logger, metrics, redact_errors
 from textdrop.usecases.reconcile import reconcile
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@in_our_words
+@redact_errors
 def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, str]:
     """Looks through the bucket, or goes on where the last run stopped.
 

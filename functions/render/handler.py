@@ -8,13 +8,13 @@ from typing import Any
 from textdrop import bootstrap
 from textdrop.core.documents import Resume
 from textdrop.core.events import MessageMalformed, parse
-from textdrop.observability import in_our_words, logger, metrics
+from textdrop.observability import logger, metrics, redact_errors
 from textdrop.usecases.render import render
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@in_our_words
+@redact_errors
 def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, str]:
     """Renders and delivers the document, unless it has moved on since it was handed over."""
     deadline = bootstrap.deadline(context)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from textdrop import bootstrap
-from textdrop.observability import in_our_words, logger, metrics
+from textdrop.observability import logger, metrics, redact_errors
 from textdrop.usecases.accept import batch_failures, messages
 from textdrop.usecases.submit import submit
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@in_our_words
+@redact_errors
 def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, Any]:
     """Takes a batch of SQS messages; the answer names those that must come again (ReportBatchItemFailures)."""
     deadline = bootstrap.deadline(context)

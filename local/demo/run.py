@@ -15,7 +15,7 @@ from local.demo.progress import UPLOADED, UPLOADING, Upload, document_id, see_no
 from local.demo.screen import Screen
 
 UPLOADS_AT_ONCE = 4
-LOOK_SECONDS = 1
+REFRESH_SECONDS = 1
 TEXT_SHOWN_BYTES = 65536
 
 
@@ -28,7 +28,7 @@ def follow(account: Account, uploads: Sequence[Upload], queue_url: str, screen: 
     try:
         sent: list[Future[None]] = [executor.submit(_send, account, upload) for upload in uploads]
         while not all(upload.over for upload in uploads) and time.monotonic() < limit:
-            for body in aws.receive(account, queue_url, LOOK_SECONDS if all(map(Future.done, sent)) else 0):
+            for body in aws.receive(account, queue_url, REFRESH_SECONDS if all(map(Future.done, sent)) else 0):
                 see_notice(by_key, body, time.monotonic())
             under_way = {upload.document: upload for upload in uploads if upload.document and not upload.over}
             for document, state in aws.states(account, list(under_way)).items():

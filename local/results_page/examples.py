@@ -51,7 +51,7 @@ def _document(source: Source, outcome: Outcome, pages: int, recognized: int, pro
         source,
         DocumentState.DELIVERING,
         ACCEPTED_AT,
-        goes=1,
+        submit_passes=1,
         options=Options(("ru", "en"), "page", languages_from="metadata"),
         media_type="application/pdf",
         pages=pages,

@@ -17,6 +17,6 @@ class Rows:
     quota: ports.SubmitQuota
     pause: ports.PauseRow
     tick: ports.TickRow
-    progress: ports.PassRow
+    progress: ports.ReconcileRunRow
     lose_answer: Callable[[], None]
     break_down: Callable[[], None]

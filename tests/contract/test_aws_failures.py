@@ -88,14 +88,14 @@ def test_a_connection_that_fails_is_store_unavailable(transport: Transport, tabl
 def test_a_version_that_is_not_there_is_gone(transport: Transport, s3: Any, status: int) -> None:
     transport.answer(status, "")
     with pytest.raises(ObjectGone):
-        S3Sources(s3).look(SOURCE)
+        S3Sources(s3).head(SOURCE)
 
 
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_version_that_may_not_be_read_is_forbidden(transport: Transport, s3: Any, status: int) -> None:
     transport.answer(status, "")
     with pytest.raises(ObjectForbidden, match=str(status)) as raised:
-        S3Sources(s3).look(SOURCE)
+        S3Sources(s3).head(SOURCE)
     assert isinstance(raised.value.__cause__, ClientError)
 
 
@@ -103,7 +103,7 @@ def test_a_version_that_may_not_be_read_is_forbidden(transport: Transport, s3: A
 def test_a_version_that_cannot_be_looked_at_is_not_gone(transport: Transport, s3: Any, status: int) -> None:
     transport.answer(status, "")
     with pytest.raises(StoreUnavailable, match=rf"s3\.HeadObject: {status}") as raised:
-        S3Sources(s3).look(SOURCE)
+        S3Sources(s3).head(SOURCE)
     assert isinstance(raised.value.__cause__, ClientError)
 
 
@@ -113,7 +113,7 @@ def test_content_of_another_length_than_was_looked_at_is_never_read(
 ) -> None:
     head = {"ETag": '"e"', "Content-Length": told, "Last-Modified": "Wed, 01 May 2024 10:00:00 GMT"}
     transport.answer(200, "", head)
-    seen = S3Sources(s3).look(SOURCE)
+    seen = S3Sources(s3).head(SOURCE)
     assert (seen.source.size, seen.source.etag, seen.source.last_modified) == (int(told), "e", 1714557600.0)
     transport.answer(200, sent, {"ETag": '"e"', "Content-Length": str(len(sent))})
     with seen.open() as file, pytest.raises(StoreUnavailable, match=r"s3\.GetObject"):

@@ -102,7 +102,7 @@ def read(seen: SourceObject) -> bytes:
 @pytest.mark.parametrize("body", [b"", b"\x00content\xff" * 1000])
 def test_an_upload_is_seen_and_read(either_store: Store, body: bytes) -> None:
     told = either_store.bucket.put("a/scan.pdf", body, METADATA)
-    seen = either_store.sources.look(told)
+    seen = either_store.sources.head(told)
     assert seen.source == replace(told, last_modified=seen.source.last_modified)
     assert seen.source.last_modified > 1_600_000_000
     assert '"' not in seen.source.etag
@@ -114,47 +114,47 @@ def test_an_upload_is_seen_and_read(either_store: Store, body: bytes) -> None:
 
 def test_what_is_not_told_is_seen(either_store: Store) -> None:
     told = either_store.bucket.put("a/scan.pdf", b"content")
-    seen = either_store.sources.look(Source(told.bucket, told.key)).source
+    seen = either_store.sources.head(Source(told.bucket, told.key)).source
     assert (seen.etag, seen.size, seen.version_id) == (told.etag, 7, "")
-    assert read(either_store.sources.look(seen)) == b"content"
+    assert read(either_store.sources.head(seen)) == b"content"
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_odd_keys_of_uploads(either_store: Store, key: str) -> None:
     told = either_store.bucket.put(key, b"content")
-    assert read(either_store.sources.look(told)) == b"content"
+    assert read(either_store.sources.head(told)) == b"content"
 
 
 def test_a_key_that_cannot_be_is_gone(store: Store) -> None:
     with pytest.raises(ObjectGone):
-        store.sources.look(Source(store.bucket.name, "\udcff\ud800.pdf", version_id="v1"))
+        store.sources.head(Source(store.bucket.name, "\udcff\ud800.pdf", version_id="v1"))
 
 
 def test_an_older_version_is_read_as_it_was(store: Store) -> None:
     first = store.bucket.put("scan.pdf", b"first", {"ocr-model": "page"})
     second = store.bucket.put("scan.pdf", b"second!")
     store.bucket.delete("scan.pdf")
-    seen = store.sources.look(first)
+    seen = store.sources.head(first)
     assert (seen.source.size, dict(seen.metadata), read(seen)) == (5, {"ocr-model": "page"}, b"first")
-    assert read(store.sources.look(second)) == b"second!"
+    assert read(store.sources.head(second)) == b"second!"
 
 
 def test_a_replaced_object_without_versions_is_gone(make_store: Callable[[bool], Store]) -> None:
     store = make_store(False)
     first = store.bucket.put("scan.pdf", b"first")
-    seen = store.sources.look(first)
+    seen = store.sources.head(first)
     second = store.bucket.put("scan.pdf", b"second")
     with pytest.raises(ObjectGone):
-        store.sources.look(first)
+        store.sources.head(first)
     with pytest.raises(ObjectGone):
         read(seen)
-    assert read(store.sources.look(second)) == b"second"
+    assert read(store.sources.head(second)) == b"second"
 
 
 def test_an_object_replaced_after_a_look_that_knew_no_etag_is_gone(make_store: Callable[[bool], Store]) -> None:
     store = make_store(False)
     store.bucket.put("scan.pdf", b"first")
-    seen = store.sources.look(Source(store.bucket.name, "scan.pdf"))
+    seen = store.sources.head(Source(store.bucket.name, "scan.pdf"))
     store.bucket.put("scan.pdf", b"second")
     with pytest.raises(ObjectGone):
         read(seen)
@@ -162,45 +162,45 @@ def test_an_object_replaced_after_a_look_that_knew_no_etag_is_gone(make_store: C
 
 def test_a_deleted_upload_is_gone(either_store: Store) -> None:
     told = either_store.bucket.put("scan.pdf", b"content")
-    seen = either_store.sources.look(told)
+    seen = either_store.sources.head(told)
     if told.version_id:
         either_store.bucket.forget("scan.pdf", told.version_id)
     else:
         either_store.bucket.delete("scan.pdf")
     with pytest.raises(ObjectGone):
-        either_store.sources.look(told)
+        either_store.sources.head(told)
     with pytest.raises(ObjectGone):
         read(seen)
 
 
 def test_an_upload_that_never_was_is_gone(either_store: Store) -> None:
     with pytest.raises(ObjectGone):
-        either_store.sources.look(Source(either_store.bucket.name, "scan.pdf"))
+        either_store.sources.head(Source(either_store.bucket.name, "scan.pdf"))
     with pytest.raises(ObjectGone):
-        either_store.sources.look(Source(f"no-{uuid.uuid4()}", "scan.pdf"))
+        either_store.sources.head(Source(f"no-{uuid.uuid4()}", "scan.pdf"))
 
 
 def test_a_deleted_object_that_is_looked_for_by_name_is_gone(store: Store) -> None:
     told = store.bucket.put("scan.pdf", b"content")
     store.bucket.delete("scan.pdf")
     with pytest.raises(ObjectGone):
-        store.sources.look(replace(told, version_id=""))
+        store.sources.head(replace(told, version_id=""))
 
 
 def test_reading_survives_a_lost_answer(store: Store) -> None:
     told = store.bucket.put("scan.pdf", b"content")
     store.lose_answer()
-    seen = store.sources.look(told)
+    seen = store.sources.head(told)
     store.lose_answer()
     assert read(seen) == b"content"
 
 
 def test_a_breakdown_of_uploads_is_store_unavailable(store: Store) -> None:
     told = store.bucket.put("scan.pdf", b"content")
-    seen = store.sources.look(told)
+    seen = store.sources.head(told)
     store.break_down()
     with pytest.raises(StoreUnavailable):
-        store.sources.look(told)
+        store.sources.head(told)
     store.break_down()
     with pytest.raises(StoreUnavailable):
         read(seen)
@@ -272,13 +272,13 @@ def test_a_join_out_of_time_leaves_all_as_it_was(store: Store) -> None:
     store.results.join(["1", "2", "3"], "other.json", lambda: calls.append(None))
     for left in range(len(calls)):
 
-        def in_time(left: list[None] = [None] * left) -> None:
+        def check_deadline(left: list[None] = [None] * left) -> None:
             if not left:
                 raise TimeoutError
             left.pop()
 
         with pytest.raises(TimeoutError):
-            store.results.join(["1", "2", "3"], "whole.json", in_time)
+            store.results.join(["1", "2", "3"], "whole.json", check_deadline)
         assert store.results.get("whole.json") == b"old"
     assert store.bucket.unfinished_uploads() == 0
 
@@ -300,13 +300,13 @@ def test_a_file_out_of_time_leaves_all_as_it_was(store: Store, size: int) -> Non
     store.results.put_file("other.pdf", io.BytesIO(content(size, 1)), "application/pdf", lambda: calls.append(None))
     for left in range(len(calls)):
 
-        def in_time(left: list[None] = [None] * left) -> None:
+        def check_deadline(left: list[None] = [None] * left) -> None:
             if not left:
                 raise TimeoutError
             left.pop()
 
         with pytest.raises(TimeoutError):
-            store.results.put_file("scan.pdf", io.BytesIO(content(size, 1)), "application/pdf", in_time)
+            store.results.put_file("scan.pdf", io.BytesIO(content(size, 1)), "application/pdf", check_deadline)
         assert store.results.get("scan.pdf") == b"old"
     assert store.bucket.unfinished_uploads() == 0
 
@@ -321,15 +321,15 @@ def test_a_join_of_what_is_not_there_is_store_unavailable(store: Store) -> None:
 def test_names_under_a_prefix_are_told_in_order(store: Store) -> None:
     for key in ("a/1-2.json", "a/1.json", "a/10.json", "a/я.json", "a/\U0001f600.json", "b/1.json", "a.json"):
         store.results.put(key, b"1", "application/json")
-    assert store.results.under("a/1") == ["a/1-2.json", "a/1.json", "a/10.json"]
-    assert store.results.under("a/") == ["a/1-2.json", "a/1.json", "a/10.json", "a/я.json", "a/\U0001f600.json"]
-    assert store.results.under("c/") == []
+    assert store.results.list_keys("a/1") == ["a/1-2.json", "a/1.json", "a/10.json"]
+    assert store.results.list_keys("a/") == ["a/1-2.json", "a/1.json", "a/10.json", "a/я.json", "a/\U0001f600.json"]
+    assert store.results.list_keys("c/") == []
 
 
 def test_more_names_are_told_than_one_answer_carries(store: Store) -> None:
     for number in range(1_003):
         store.results.put(f"{number:05d}", b"", "text/plain")
-    assert store.results.under("") == [f"{number:05d}" for number in range(1_003)]
+    assert store.results.list_keys("") == [f"{number:05d}" for number in range(1_003)]
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
@@ -403,7 +403,7 @@ def test_results_survive_lost_answers(store: Store) -> None:
         lambda results: results.get("a.txt"),
         lambda results: results.copy("a.txt", "b.txt"),
         lambda results: results.join(["a.txt", "b.txt"], "c.txt", lambda: None),
-        lambda results: results.under("a"),
+        lambda results: results.list_keys("a"),
         lambda results: results.delete(["a.txt"]),
         lambda results: results.delete(["a\x01.txt"]),
     ],

@@ -93,7 +93,7 @@ def aws_queues(transport: Transport, clients: dict[str, Any]) -> Queues:
         asked = [request for request in transport.requests if f"/functions/{name}/invocations" in request.url]
         for request in asked:
             assert request.headers["X-Amz-Invocation-Type"] in ("Event", b"Event")
-            assert request.body == b'{"textdrop": "go_on"}'
+            assert request.body == b'{"textdrop": "continue"}'
         return len(asked)
 
     return Queues(

@@ -13,7 +13,7 @@ from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
     Document,
     DocumentState,
-    Due,
+    DueEntry,
     DueKind,
     Operation,
     OperationState,
@@ -68,8 +68,8 @@ EVERYTHING = a_document(
     run=2,
     due_kind=None,
     due_at=None,
-    setbacks=2,
-    goes=3,
+    consecutive_failures=2,
+    submit_passes=3,
     options=Options(("ru", "en"), "page", "metadata", "parameter"),
     media_type="application/pdf",
     pages=12,
@@ -208,7 +208,7 @@ def test_a_write_that_names_the_unfinished_pages_sets_them(rows: Rows) -> None:
 def test_a_write_sets_the_due_time_though_a_hand_out_moved_it(rows: Rows) -> None:
     before = a_document(due_at=NOW)
     rows.documents.create(before)
-    rows.documents.postpone(Due(DueKind.SUBMIT, NOW, before.id), NOW + 900)
+    rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, before.id), NOW + 900)
     after = the_next(before, holder="holder-2")
     assert after.due_at == before.due_at
     assert rows.documents.write(before, after)
@@ -231,15 +231,15 @@ def test_of_several_holders_one_gets_the_lease(rows: Rows) -> None:
 def test_postponing_moves_the_due_time_alone(rows: Rows) -> None:
     document = a_document(due_at=NOW)
     rows.documents.create(document)
-    moved = rows.documents.postpone(Due(DueKind.SUBMIT, NOW, document.id), NOW + 900)
+    moved = rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, document.id), NOW + 900)
     assert moved == replace(document, due_at=NOW + 900)
     assert rows.documents.read(document.id) == moved
 
 
 @pytest.mark.parametrize(
-    "hint", [Due(DueKind.SUBMIT, NOW - 1, a_document().id), Due(DueKind.DELIVER, NOW, a_document().id)]
+    "hint", [DueEntry(DueKind.SUBMIT, NOW - 1, a_document().id), DueEntry(DueKind.DELIVER, NOW, a_document().id)]
 )
-def test_postponing_by_an_old_hint_changes_nothing(rows: Rows, hint: Due) -> None:
+def test_postponing_by_an_old_hint_changes_nothing(rows: Rows, hint: DueEntry) -> None:
     document = a_document(due_at=NOW)
     rows.documents.create(document)
     assert rows.documents.postpone(hint, NOW + 900) is None
@@ -247,23 +247,23 @@ def test_postponing_by_an_old_hint_changes_nothing(rows: Rows, hint: Due) -> Non
 
 
 def test_postponing_a_row_that_is_gone_or_final_is_none(rows: Rows) -> None:
-    assert rows.documents.postpone(Due(DueKind.SUBMIT, NOW, "0" * 32), NOW + 900) is None
+    assert rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, "0" * 32), NOW + 900) is None
     rows.documents.create(EVERYTHING)
-    assert rows.documents.postpone(Due(DueKind.SUBMIT, NOW, EVERYTHING.id), NOW + 900) is None
+    assert rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, EVERYTHING.id), NOW + 900) is None
 
 
 def test_postponing_whose_answer_was_lost_is_mine(rows: Rows) -> None:
     document = a_document(due_at=NOW)
     rows.documents.create(document)
     rows.lose_answer()
-    moved = rows.documents.postpone(Due(DueKind.SUBMIT, NOW, document.id), NOW + 900)
+    moved = rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, document.id), NOW + 900)
     assert moved == replace(document, due_at=NOW + 900)
 
 
 def test_of_several_who_hand_out_one_does(rows: Rows) -> None:
     document = a_document(due_at=NOW)
     rows.documents.create(document)
-    hint = Due(DueKind.SUBMIT, NOW, document.id)
+    hint = DueEntry(DueKind.SUBMIT, NOW, document.id)
     moved = fight(6, lambda number: rows.documents.postpone(hint, NOW + 900 + number))
     assert sum(row is not None for row in moved) == 1
 
@@ -309,9 +309,9 @@ def test_due_rows_come_oldest_first_of_their_kind_up_to_the_time(rows: Rows) -> 
     rows.documents.write_operation(None, an_operation(due_kind=DueKind.ASK, due_at=NOW))
     hints = rows.documents.due(DueKind.SUBMIT, NOW + 3, 10)
     assert hints == [
-        Due(DueKind.SUBMIT, NOW + 1, a_document(2).id),
-        Due(DueKind.SUBMIT, NOW + 2, a_document(3).id),
-        Due(DueKind.SUBMIT, NOW + 3, a_document(1).id),
+        DueEntry(DueKind.SUBMIT, NOW + 1, a_document(2).id),
+        DueEntry(DueKind.SUBMIT, NOW + 2, a_document(3).id),
+        DueEntry(DueKind.SUBMIT, NOW + 3, a_document(1).id),
     ]
     assert rows.documents.due(DueKind.SUBMIT, NOW + 3, 2) == hints[:2]
     assert rows.documents.due(DueKind.SUBMIT, NOW, 10) == []
@@ -323,7 +323,7 @@ def test_due_rows_come_oldest_first_of_their_kind_up_to_the_time(rows: Rows) -> 
 def test_due_operations_name_their_run_and_page(rows: Rows) -> None:
     operation = an_operation(page=1234, run=3, state=OperationState.RUNNING, due_kind=DueKind.ASK, due_at=NOW)
     rows.documents.write_operation(None, operation)
-    assert rows.documents.due(DueKind.ASK, NOW, 10) == [Due(DueKind.ASK, NOW, operation.document_id, 3, 1234)]
+    assert rows.documents.due(DueKind.ASK, NOW, 10) == [DueEntry(DueKind.ASK, NOW, operation.document_id, 3, 1234)]
 
 
 def test_a_row_without_a_due_time_is_in_no_index(rows: Rows) -> None:
@@ -342,7 +342,7 @@ def test_a_row_moves_from_one_kind_of_work_to_the_other(rows: Rows) -> None:
     rows.documents.create(document)
     rows.documents.write(document, the_next(document, due_kind=DueKind.DELIVER))
     assert rows.documents.due(DueKind.SUBMIT, NOW, 10) == []
-    assert rows.documents.due(DueKind.DELIVER, NOW, 10) == [Due(DueKind.DELIVER, NOW, document.id)]
+    assert rows.documents.due(DueKind.DELIVER, NOW, 10) == [DueEntry(DueKind.DELIVER, NOW, document.id)]
 
 
 def test_more_rows_are_due_than_one_answer_carries(rows: Rows) -> None:
@@ -362,7 +362,7 @@ def test_an_operation_is_read_as_it_was_written(rows: Rows) -> None:
         page=5,
         run=12,
         state=OperationState.FAILED,
-        unknowns=2,
+        unconfirmed=2,
         described=OperationDescription(
             "id1", "OCR async recognition", "2024-05-01T00:00:00Z", "me", "", {"@type": "t", "n": [1, 2.5, None, {}]}
         ),
@@ -389,7 +389,7 @@ def test_an_intent_is_put_once(rows: Rows) -> None:
     [
         an_operation(state=OperationState.WAITING),
         an_operation(holder_rev=1),
-        an_operation(unknowns=1),
+        an_operation(unconfirmed=1),
     ],
 )
 def test_an_operation_is_written_over_what_was_read_alone(rows: Rows, stale: Operation) -> None:
@@ -428,7 +428,7 @@ def test_lost_answers_of_operations_are_not_mine_when_a_rival_wrote_first(rows: 
     rows.lose_answer()
     assert not rows.documents.write_operation(None, an_operation(client_request_id="mine"))
     rows.lose_answer()
-    assert not rows.documents.write_operation(an_operation(unknowns=1), an_operation(state=OperationState.FAILED))
+    assert not rows.documents.write_operation(an_operation(unconfirmed=1), an_operation(state=OperationState.FAILED))
 
 
 def test_of_several_intents_one_is_written(rows: Rows) -> None:
@@ -461,7 +461,7 @@ def test_more_operations_than_one_answer_carries(rows: Rows) -> None:
         lambda documents: documents.create(a_document()),
         lambda documents: documents.read("0" * 32),
         lambda documents: documents.write(a_document(), the_next(a_document())),
-        lambda documents: documents.postpone(Due(DueKind.SUBMIT, NOW, "0" * 32), NOW),
+        lambda documents: documents.postpone(DueEntry(DueKind.SUBMIT, NOW, "0" * 32), NOW),
         lambda documents: documents.finish_page("0" * 32, 1, 1),
         lambda documents: documents.due(DueKind.SUBMIT, NOW, 1),
         lambda documents: documents.read_operation("0" * 32, 1, 1),

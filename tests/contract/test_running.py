@@ -13,7 +13,7 @@ from fakes.running import inline_crew
 from textdrop.adapters.clock import SystemClock
 from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
 from textdrop.core.errors import StoreUnavailable
-from textdrop.ports import Clock, Crew, Workers
+from textdrop.ports import Clock, RunParallel, Workers
 
 COUNT = 3
 MakeWorkers = Callable[[Callable[[BaseException], None]], Workers]
@@ -135,12 +135,12 @@ def test_fake_time_only_moves_on() -> None:
 
 
 @pytest.fixture(params=["inline", "threads"])
-def crew(request: pytest.FixtureRequest) -> Crew:
+def run_parallel(request: pytest.FixtureRequest) -> RunParallel:
     return inline_crew if request.param == "inline" else ThreadCrew(COUNT)
 
 
-@pytest.mark.parametrize("hands", [0, 1, 2, 3 * COUNT])
-def test_a_crew_has_done_the_task_when_it_returns(crew: Crew, hands: int) -> None:
+@pytest.mark.parametrize("max_workers", [0, 1, 2, 3 * COUNT])
+def test_a_crew_has_done_the_task_when_it_returns(run_parallel: RunParallel, max_workers: int) -> None:
     todo, done = list(range(50)), list[int]()
 
     def task() -> None:
@@ -150,21 +150,21 @@ def test_a_crew_has_done_the_task_when_it_returns(crew: Crew, hands: int) -> Non
             except IndexError:
                 return
 
-    crew(task, hands)
+    run_parallel(task, max_workers)
     assert sorted(done) == list(range(50))
 
 
-def test_what_a_crew_raises_reaches_the_caller(crew: Crew) -> None:
+def test_what_a_crew_raises_reaches_the_caller(run_parallel: RunParallel) -> None:
     def task() -> None:
         raise StoreUnavailable("away")
 
     with pytest.raises(StoreUnavailable, match="away"):
-        crew(task, COUNT)
-    crew(lambda: None, COUNT)
+        run_parallel(task, COUNT)
+    run_parallel(lambda: None, COUNT)
 
 
 def test_a_crew_raises_what_a_helper_raised_after_all_have_ended() -> None:
-    crew, caller, begun = ThreadCrew(1), threading.get_ident(), threading.Event()
+    run_parallel, caller, begun = ThreadCrew(1), threading.get_ident(), threading.Event()
     ended = list[str]()
 
     def task() -> None:
@@ -176,25 +176,25 @@ def test_a_crew_raises_what_a_helper_raised_after_all_have_ended() -> None:
         raise SystemExit("helper")
 
     with pytest.raises(SystemExit, match="helper"):
-        crew(task, 2)
+        run_parallel(task, 2)
     assert ended == ["caller"]
 
 
 def test_a_crew_whose_helpers_are_busy_goes_on_alone_and_leaves_nothing_behind() -> None:
-    crew, go, ran = ThreadCrew(1), threading.Event(), list[str]()
+    run_parallel, go, ran = ThreadCrew(1), threading.Event(), list[str]()
     helping = threading.Barrier(2)
 
     def busy() -> None:
-        if threading.current_thread().name.startswith("crew"):
+        if threading.current_thread().name.startswith("run_parallel"):
             helping.wait(timeout=10)
             go.wait(timeout=10)
         else:
             helping.wait(timeout=10)
 
-    other = threading.Thread(target=crew, args=(busy, 2))
+    other = threading.Thread(target=run_parallel, args=(busy, 2))
     other.start()
-    while not ran:  # the one helper is busy sooner or later; this crew's task does not wait for it
-        crew(lambda: ran.append(threading.current_thread().name), 3)
+    while not ran:  # the one helper is busy sooner or later; this run_parallel's task does not wait for it
+        run_parallel(lambda: ran.append(threading.current_thread().name), 3)
     assert "MainThread" in ran
     go.set()
     other.join(timeout=10)

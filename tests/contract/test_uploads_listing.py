@@ -18,7 +18,7 @@ from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.core import identity
 from textdrop.core.documents import Source
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.reconciling import Listed, Mark
+from textdrop.core.reconciling import Cursor, ListingPage
 from textdrop.ports import Sources, UploadListing
 
 ODD_KEYS = ["a b/c+d.pdf", "Счёт № 7.pdf", "\U0001f600?&=#%2F%.png", "a//b/../c", "'\"<>&"]
@@ -97,9 +97,9 @@ def either(request: pytest.FixtureRequest, make_listing: Callable[[bool], Listin
     return make_listing(request.param)
 
 
-def parts(uploads: UploadListing) -> list[Listed]:
+def parts(uploads: UploadListing) -> list[ListingPage]:
     """The whole listing, each part from the mark of the one before."""
-    found = [uploads.after(Mark())]
+    found = [uploads.after(Cursor())]
     while (mark := found[-1].after) is not None:
         found.append(uploads.after(mark))
     return found
@@ -110,13 +110,13 @@ def listed(uploads: UploadListing) -> list[Source]:
 
 
 def test_an_empty_bucket_has_nothing(either: Listing) -> None:
-    assert either.uploads.after(Mark()) == Listed((), None)
+    assert either.uploads.after(Cursor()) == ListingPage((), None)
 
 
 def test_an_upload_is_listed_as_it_is_seen(either: Listing) -> None:
     told = either.bucket.put("a/scan.pdf", b"content")
     [found] = listed(either.uploads)
-    seen = either.sources.look(told).source
+    seen = either.sources.head(told).source
     assert found == replace(told, sequencer="", event_at=found.last_modified, last_modified=found.last_modified)
     assert int(found.last_modified) == seen.last_modified
     assert identity.document_id(found) == identity.document_id(seen), "as submit makes it of the event"
@@ -174,7 +174,7 @@ def test_a_lost_answer_is_asked_for_again(listing: Listing) -> None:
 
 
 def test_a_breakdown_is_store_unavailable(listing: Listing) -> None:
-    for mark in (Mark(), Mark("a.png", "v1")):
+    for mark in (Cursor(), Cursor("a.png", "v1")):
         listing.break_down()
         with pytest.raises(StoreUnavailable):
             listing.uploads.after(mark)
@@ -185,23 +185,23 @@ def test_a_mark_that_is_no_longer_taken_is_the_beginning(s3_client: tuple[Transp
     bucket = MotoBucket(client, f"bucket-{uuid.uuid4()}")
     bucket.put("a.png", b"1")
     transport.answer(400, INVALID_ARGUMENT)
-    assert len(S3UploadListing(client, bucket.name).after(Mark("b.png", "v1")).sources) == 1
+    assert len(S3UploadListing(client, bucket.name).after(Cursor("b.png", "v1")).sources) == 1
     transport.answer(400, INVALID_ARGUMENT)
     with pytest.raises(StoreUnavailable, match="InvalidArgument"):
-        S3UploadListing(client, bucket.name).after(Mark())
+        S3UploadListing(client, bucket.name).after(Cursor())
     transport.answer(403, INVALID_ARGUMENT.replace("InvalidArgument", "AccessDenied"))
     with pytest.raises(StoreUnavailable, match="AccessDenied"):
-        S3UploadListing(client, bucket.name).after(Mark("b.png", "v1"))
+        S3UploadListing(client, bucket.name).after(Cursor("b.png", "v1"))
 
 
 def test_keys_that_xml_cannot_carry_come_encoded_and_are_marks(s3_client: tuple[Transport, Any]) -> None:
     transport, client = s3_client
     uploads, key = S3UploadListing(client, "uploads"), "tab\tline\nreturn\r\x01 +.txt"
     transport.answer(200, ENCODED, times=2)
-    part = uploads.after(Mark())
+    part = uploads.after(Cursor())
     at = 1_773_480_413.0
     assert part.sources == (Source("uploads", key, "", "e", 7, event_at=at, last_modified=at),)
-    assert part.after == Mark(key, "null")
+    assert part.after == Cursor(key, "null")
     assert "encoding-type=url" in transport.requests[-1].url
     uploads.after(part.after)
     asked = parse_qs(urlsplit(transport.requests[-1].url).query)

@@ -22,7 +22,7 @@ from textdrop.rendering.searchable_pdf import searchable_pdf
 from unit.rendering import drawing, reading
 
 MOST_PAGES = 6
-MOST_BYTES = 30_000_000
+MAX_BYTES = 30_000_000
 MOST_PIXELS = 20_000_000
 _RASTER_PIXELS = 800
 _INVISIBLE = 3
@@ -60,7 +60,7 @@ def check(path: Path) -> Finding | None:
     content = path.read_bytes()
     kind = _TYPES[path.suffix.lower()]
     finding = Finding(f"{path.parent.name}/{path.name}")
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         return None
     if kind == "application/pdf":
         pages = _pages_of_pdf(content)

@@ -123,7 +123,7 @@ class FakeSources(Fake):
         self._buckets = {bucket.name: bucket for bucket in buckets}
 
     @effect
-    def look(self, source: Source) -> SourceObject:
+    def head(self, source: Source) -> SourceObject:
         version, _ = self._find(source)
         seen = Source(
             bucket=source.bucket,
@@ -170,9 +170,9 @@ class FakeResults(Fake):
         schemas.check_file(key, body)
         self._store.put(key, body, content_type=content_type)
 
-    def put_file(self, key: str, file: BinaryIO, content_type: str, in_time: Callable[[], None]) -> None:
+    def put_file(self, key: str, file: BinaryIO, content_type: str, check_deadline: Callable[[], None]) -> None:
         body = file.read()
-        in_time()
+        check_deadline()
         self.put(key, body, content_type)
 
     @effect
@@ -188,11 +188,11 @@ class FakeResults(Fake):
             raise StoreUnavailable(f"there is no {key!r} to copy")
         self._store.put(to, version.body, version.metadata, version.content_type)
 
-    def join(self, keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
+    def join(self, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
         for key in keys:
-            in_time()
+            check_deadline()
             self.upload_part(key)
-        in_time()
+        check_deadline()
         self.complete(keys, to)
 
     @effect
@@ -214,7 +214,7 @@ class FakeResults(Fake):
         return version
 
     @effect
-    def under(self, prefix: str) -> list[str]:
+    def list_keys(self, prefix: str) -> list[str]:
         there = self._store.keys()
         return [key for key in there if key.startswith(prefix)]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fakes.faults import Fake, Faults, effect
-from textdrop.core.documents import Document, Due, DueKind, Newest, Operation, Source
+from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Source
 from textdrop.core.identity import key_id
 
 OperationKey = tuple[str, int, int]
@@ -25,7 +25,7 @@ class FakeDocuments(Fake):
         super().__init__(faults)
         self.rows: dict[str, Document] = {}
         self.operations: dict[OperationKey, Operation] = {}
-        self._held_index: list[Due] | None = None
+        self._held_index: list[DueEntry] | None = None
         self.made_at = 0.0
 
     def hold_index(self) -> None:
@@ -70,7 +70,7 @@ class FakeDocuments(Fake):
         return True
 
     @effect
-    def postpone(self, due: Due, due_at: float) -> Document | None:
+    def postpone(self, due: DueEntry, due_at: float) -> Document | None:
         stored = self.rows.get(due.document_id)
         if stored is None or stored.due_kind != due.kind:
             return None
@@ -88,7 +88,7 @@ class FakeDocuments(Fake):
         return stored
 
     @effect
-    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         index = self._index(kind) if self._held_index is None else self._held_index
         found = [entry for entry in index if entry.kind is kind and since <= entry.due_at <= until]
         return sorted(found, key=lambda entry: entry.due_at)[:limit]
@@ -106,7 +106,7 @@ class FakeDocuments(Fake):
     def write_operation(self, before: Operation | None, after: Operation) -> bool:
         key = (after.document_id, after.run, after.page)
         stored = self.operations.get(key)
-        if _go(stored) != _go(before):
+        if _pass(stored) != _pass(before):
             return self.repeated and stored == after
         self.operations[key] = after
         return True
@@ -119,23 +119,23 @@ class FakeDocuments(Fake):
     def kept_since(self) -> float:
         return self.made_at
 
-    def _index(self, kind: DueKind | None = None) -> list[Due]:
+    def _index(self, kind: DueKind | None = None) -> list[DueEntry]:
         """The index as it would be now, of one kind or of all."""
         documents = [
-            Due(row.due_kind, row.due_at, row.id)
+            DueEntry(row.due_kind, row.due_at, row.id)
             for row in self.rows.values()
             if row.due_at is not None and row.due_kind is not None and kind in (None, row.due_kind)
         ]
         operations = [
-            Due(row.due_kind, row.due_at, row.document_id, row.run, row.page)
+            DueEntry(row.due_kind, row.due_at, row.document_id, row.run, row.page)
             for row in self.operations.values()
             if row.due_at is not None and row.due_kind is not None and kind in (None, row.due_kind)
         ]
         return documents + operations
 
 
-def _go(row: Operation | None) -> tuple[object, ...] | None:
-    return None if row is None else (row.state, row.holder_rev, row.unknowns)
+def _pass(row: Operation | None) -> tuple[object, ...] | None:
+    return None if row is None else (row.state, row.holder_rev, row.unconfirmed)
 
 
 class FakeNewest(Fake):
@@ -148,7 +148,7 @@ class FakeNewest(Fake):
         self.rows: dict[str, Newest] = dict(rows or {})
 
     @effect
-    def raise_to(self, source: Source, newest: Newest) -> Newest:
+    def update_if_newer(self, source: Source, newest: Newest) -> Newest:
         stored = self.rows.get(key_id(source))
         if stored is None or stored.order < newest.order:
             has_outputs = stored is not None and stored.has_outputs

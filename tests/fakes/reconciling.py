@@ -8,11 +8,11 @@ from dataclasses import replace
 from fakes.buckets import FakeBucket
 from fakes.faults import Fake, Faults, effect
 from textdrop.core.documents import Source
-from textdrop.core.reconciling import DeadLetter, Listed, Mark, Pass
+from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun
 from textdrop.ports import Clock
 
 LISTED_MOST = 1_000
-RECEIVED_MOST = 10
+MAX_RECEIVED = 10
 HIDDEN_SECONDS = 120.0
 
 
@@ -27,7 +27,7 @@ class FakeUploadListing(Fake):
         self._store = store
 
     @effect
-    def after(self, mark: Mark) -> Listed:
+    def after(self, mark: Cursor) -> ListingPage:
         found: list[Source] = []
         last = mark
         entries = 0
@@ -38,9 +38,9 @@ class FakeUploadListing(Fake):
                 if key == mark.key and not version.version_id < mark.version_id:
                     continue
                 if entries == self.most:
-                    return Listed(tuple(found), last)
+                    return ListingPage(tuple(found), last)
                 entries += 1
-                last = Mark(key, version.version_id)
+                last = Cursor(key, version.version_id)
                 if version.body is not None:
                     found.append(
                         Source(
@@ -53,7 +53,7 @@ class FakeUploadListing(Fake):
                             last_modified=version.last_modified,
                         )
                     )
-        return Listed(tuple(found), None)
+        return ListingPage(tuple(found), None)
 
 
 class FakeUploadsQueue(Fake):
@@ -112,7 +112,7 @@ class FakeDeadLetters(Fake):
     @effect
     def receive(self) -> list[DeadLetter]:
         now = self._clock.now()
-        seen = [letter for letter in self.letters if self._hidden_until.get(letter.id, 0.0) <= now][:RECEIVED_MOST]
+        seen = [letter for letter in self.letters if self._hidden_until.get(letter.id, 0.0) <= now][:MAX_RECEIVED]
         for letter in seen:
             self._hidden_until[letter.id] = now + HIDDEN_SECONDS
         return seen
@@ -135,14 +135,14 @@ class FakePassRow(Fake):
 
     def __init__(self, faults: Faults | None = None) -> None:
         super().__init__(faults)
-        self.row = Pass()
+        self.row = ReconcileRun()
 
     @effect
-    def read(self) -> Pass:
+    def read(self) -> ReconcileRun:
         return self.row
 
     @effect
-    def write(self, before: Pass, after: Pass) -> bool:
+    def write(self, before: ReconcileRun, after: ReconcileRun) -> bool:
         if self.row.rev != before.rev:
             return self.repeated and self.row == after
         self.row = after

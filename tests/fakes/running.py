@@ -63,8 +63,8 @@ class InlineWorkers:
         """Nothing is left running."""
 
 
-def inline_crew(task: Callable[[], None], hands: int) -> None:
-    """A crew without helpers: the caller does it all."""
+def inline_crew(task: Callable[[], None], max_workers: int) -> None:
+    """A run_parallel without helpers: the caller does it all."""
     task()
 
 

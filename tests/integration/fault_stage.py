@@ -40,7 +40,7 @@ HANGING_SECONDS = 0.4
 """What the client's patience is in real time where the service hangs."""
 MINUTELY_SECONDS = 5100.0
 """After so long, well over the deadline, the schedule is slowed: days of asking twice a minute would only cost."""
-MOST_SECONDS = 4 * DAY_SECONDS
+MAX_SECONDS = 4 * DAY_SECONDS
 
 Mode = Literal["once", "always"]
 
@@ -244,7 +244,7 @@ def run(world: World) -> None:
     began = world.clock.now()
     while not world.quiet():
         passed = world.clock.now() - began
-        assert passed < MOST_SECONDS, f"not quiet after {passed / 86_400:.1f} days: {world.rows()}"
+        assert passed < MAX_SECONDS, f"not quiet after {passed / 86_400:.1f} days: {world.rows()}"
         if world.queue:
             assert not world.submit()
         else:
@@ -273,7 +273,7 @@ def _seen(world: World, ocr: CountingOcr, named: Document, accepted: int, early:
         way="".join(f"{rule} " for rule in moves),
         accepted=accepted,
         sent=sum(operation.sent for operation in operations),
-        unknown=sum(operation.unknowns for operation in operations),
+        unknown=sum(operation.unconfirmed for operation in operations),
         asks=sum(ocr.asked[operation.described.id] for operation in operations if operation.described),
         seconds=(row.outcome_at or 0.0) - row.accepted_at,
         text=None if text is None else text.decode(),

@@ -130,7 +130,7 @@ def test_a_lost_answer_costs_a_document_of_three_pages_one_submit_more(stage: St
     run(world)
     rows = world.documents.read_operations(document.id, 1)
     assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert sum(operation.unknowns for operation in rows) == 1
+    assert sum(operation.unconfirmed for operation in rows) == 1
     assert stage.server.stats()["submits"]["accepted"] == 4
 
 

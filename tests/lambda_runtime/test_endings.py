@@ -54,7 +54,10 @@ def test_submit_waits_for_a_slow_acceptance(application: Application, built_laye
     submit = application.start("SubmitFunction", built_layers)
     assert submit.invoke(batch(body)).value == failed()
     assert application.submits() == {sha256(PAGE): 1}
-    assert (application.operation(source).state, application.operation(source).unknowns) == (OperationState.RUNNING, 0)
+    assert (application.operation(source).state, application.operation(source).unconfirmed) == (
+        OperationState.RUNNING,
+        0,
+    )
 
 
 def test_poll_without_the_time_for_a_step_hands_over_at_once(
@@ -98,7 +101,7 @@ def test_a_submit_killed_at_its_timeout_is_made_up_for(application: Application,
     assert unhurried.invoke(batch(application.resume(source))).value == failed()
     assert application.submits() == {sha256(PAGE): 1}
     operation = application.operation(source)
-    assert (operation.state, operation.unknowns) == (OperationState.RUNNING, 0)
+    assert (operation.state, operation.unconfirmed) == (OperationState.RUNNING, 0)
 
 
 def test_a_submit_that_dies_in_its_post_costs_one_page_that_is_counted(
@@ -120,8 +123,8 @@ def test_a_submit_that_dies_in_its_post_costs_one_page_that_is_counted(
     assert submit.invoke(batch(application.resume(source))).value == failed()
     assert application.submits() == {sha256(PAGE): 2}
     operation = application.operation(source)
-    assert (operation.state, operation.unknowns) == (OperationState.RUNNING, 1)
-    assert any('"SubmitsUnknown":[1.0]' in line for line in application.printed())
+    assert (operation.state, operation.unconfirmed) == (OperationState.RUNNING, 1)
+    assert any('"SubmitsUnconfirmed":[1.0]' in line for line in application.printed())
 
 
 def test_a_tick_that_dies_is_made_up_for_once_its_lease_has_passed(

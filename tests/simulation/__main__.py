@@ -30,15 +30,16 @@ def main() -> int:
     seed = int(os.environ.get("SEED") or "1")
     workers = int(os.environ.get("WORKERS") or "1")
     counts: Counter[str] = Counter()
-    began = told_at = time.monotonic()
+    began = reported_at = time.monotonic()
     for broken, found in _chunks(seed, histories, workers):
         if broken is not None:
             tell(broken)
             return 1
         counts.update(found)
-        if time.monotonic() > told_at + PROGRESS_SECONDS:
-            told_at = time.monotonic()
-            _say(f"{counts['histories']:,} of {histories:,} histories, {counts['histories'] / (told_at - began):.0f}/s")
+        if time.monotonic() > reported_at + PROGRESS_SECONDS:
+            reported_at = time.monotonic()
+            done = counts["histories"]
+            _say(f"{done:,} of {histories:,} histories, {done / (reported_at - began):.0f}/s")
     seconds = time.monotonic() - began
     print("\n".join(coverage.report(counts)))
     missed = _missed(counts)

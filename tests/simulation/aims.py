@@ -98,7 +98,7 @@ def taken_over(chance: random.Random) -> Plan:
     second = chance.choice(
         (
             Aim(("documents.write_operation",), ("after",), "hold", SHORT),
-            Aim(("quota.", "sources.look"), ("before", "after"), "hold", SHORT),
+            Aim(("quota.", "sources.head"), ("before", "after"), "hold", SHORT),
             Aim(("documents.write_operation", "quota.", "ocr.submit"), ("before", "after"), "kill"),
             Aim(("ocr.submit",), ("before",), "hold", SHORT),
             Aim(("ocr.submit",), ("before", "after"), "hold", SHORT),
@@ -110,8 +110,8 @@ def taken_over(chance: random.Random) -> Plan:
     return Plan(
         [
             ("upload", (chance.choice((PAGE, PAGE, PAGE, THREE_PAGES)), 0, 0, SENT)),
-            *(("submit", ()), ("poll", ()), ("submit", (0,)), ("go_on", (0, 1)), ("poll", ()), ("submit", ())),
-            *(("go_on", (0, 1)), ("wait", (SECONDS_320,)), ("poll", ()), ("submit", ()), ("poll", ())),
+            *(("submit", ()), ("poll", ()), ("submit", (0,)), ("continue", (0, 1)), ("poll", ()), ("submit", ())),
+            *(("continue", (0, 1)), ("wait", (SECONDS_320,)), ("poll", ()), ("submit", ()), ("poll", ())),
         ],
         [Aim(("ocr.submit",), first, "hold", LONG), second, *answered],
     )
@@ -122,7 +122,7 @@ def left_to_another(chance: random.Random) -> Plan:
     return Plan(
         [
             ("upload", (PAGE, 0, 0, SENT)),
-            *(("submit", ()), ("poll", ()), ("submit", (0,)), ("go_on", (0, 1)), ("go_on", (0, 1)), ("poll", ())),
+            *(("submit", ()), ("poll", ()), ("submit", (0,)), ("continue", (0, 1)), ("continue", (0, 1)), ("poll", ())),
         ],
         [
             Aim(("ocr.submit",), ("before",), "ocr", THROTTLED),
@@ -161,13 +161,13 @@ def dying(chance: random.Random) -> Plan:
 def overtaken(chance: random.Random) -> Plan:
     """A worker is held while it publishes an upload, longer than its tick's lease and shorter than its own; a newer one
     of the same key is published meanwhile."""
-    held = Aim(("newest.raise_to",), ("after",), "hold", SHORT)
+    held = Aim(("newest.update_if_newer",), ("after",), "hold", SHORT)
     newer = chance.choice((PAGE, DAMAGED))
     return Plan(
         [
             *(("upload", (PAGE, 0, 0, SENT, NO_OUTPUT)), ("submit", (4,)), ("wait", (SECONDS_7,)), ("poll", ())),
             *(("upload", (newer, 0, 0, SENT, NO_OUTPUT)), ("submit", (4,)), ("wait", (SECONDS_25,)), ("poll", ())),
-            *(("poll", ()), ("go_on", (0, 1)), ("poll", ())),
+            *(("poll", ()), ("continue", (0, 1)), ("poll", ())),
         ],
         [held],
         alone=True,
@@ -191,7 +191,14 @@ def _rendered_steps(chance: random.Random, content: int | None = None) -> list[S
     steps: list[Step] = []
     for wait in (SECONDS_130, SECONDS_7, SECONDS_320, SECONDS_130):
         steps += [("upload", (content, 0, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), ("render", ())]
-        steps += [("go_on", (0, 1)), ("render", ()), ("wait", (wait,)), ("poll", ()), ("render", ()), ("go_on", (0, 1))]
+        steps += [
+            ("continue", (0, 1)),
+            ("render", ()),
+            ("wait", (wait,)),
+            ("poll", ()),
+            ("render", ()),
+            ("continue", (0, 1)),
+        ]
     return steps[: chance.choice((10, 20, 40))]
 
 
@@ -206,7 +213,7 @@ def given_up(chance: random.Random) -> Plan:
 
 def _given_up_steps(chance: random.Random, run: tuple[int, ...]) -> list[Step]:
     """With these picks of the runs of reconcile."""
-    rounds: list[Step] = [("submit", (4,)), ("submit", (4,)), ("reconcile", run), ("go_on", (0, 1))]
+    rounds: list[Step] = [("submit", (4,)), ("submit", (4,)), ("reconcile", run), ("continue", (0, 1))]
     return [
         ("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, LOST)),
         ("message", (chance.choice(UNREADABLE),)),
@@ -238,7 +245,14 @@ def swept(chance: random.Random, call: str) -> Plan:
     steps: list[Step] = []
     for wait in (SECONDS_130, SECONDS_320, SECONDS_7, SECONDS_320, SECONDS_130):
         steps += [("upload", (content, 0, seconds, SENT)), ("submit", (4,)), ("poll", ())]
-        steps += [("go_on", (0, 1)), ("wait", (wait,)), ("poll", ()), ("submit", (4,)), ("poll", ()), ("go_on", (0, 1))]
+        steps += [
+            ("continue", (0, 1)),
+            ("wait", (wait,)),
+            ("poll", ()),
+            ("submit", (4,)),
+            ("poll", ()),
+            ("continue", (0, 1)),
+        ]
     leads = LEADING_TO.get(call)
     return Plan(steps, [aim for each in wrong for aim in ((leads, each) if leads else (each,))], alone=True)
 

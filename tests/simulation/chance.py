@@ -1,4 +1,4 @@
-"""Makes up a history as it goes, from a seed, and writes it down."""
+"""Makes up a history as it submit_passes, from a seed, and writes it down."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ class Chance:
                 "poll",
                 "deliver",
                 "deliver",
-                "go_on",
+                "continue",
                 "deliver",
-                "go_on",
+                "continue",
             ):
                 yield self._act(name, *([self._random.choice(SHORT_PICKS)] if name == "wait" else []))
         for _ in range(self._random.randrange(3, 14)):
@@ -117,7 +117,9 @@ class Chance:
                 for name in ("poll", "submit", "render", "poll")[: self._random.randrange(1, 5)]:
                     yield self._act(name)
                 continue
-            often = ["submit", "poll"] * 6 + ["go_on"] * (10 if held else 0) + ["render"] * (6 if view.asked() else 0)
+            often = (
+                ["submit", "poll"] * 6 + ["continue"] * (10 if held else 0) + ["render"] * (6 if view.asked() else 0)
+            )
             seldom = ["upload", "upload", "repeat", "repeat", "deliver", "deliver", "index", "configure"]
             seldom += ["reconcile", "message"]
             rarely = ["forget"] if self._random.random() < 0.3 else []

@@ -16,7 +16,7 @@ _ANSWER_ONCE = "an ask decides once, on a running row; the write over a final on
 UNREACHABLE = {
     "upload_repeated": "an upload is decided on without its row: the conditional put finds the row that is there",
     "taken_late": _ROW_AS_READ,
-    "looked_late": _ROW_AS_READ,
+    "operations_read_late": _ROW_AS_READ,
     "rendering_taken_late": "a message names the rev at which its document was to be rendered; any other is stale",
     "pages_unsent": "the guard is set when every page has an id or is final, which no page ceases to be",
     "recognised_late": _ANSWER_ONCE,

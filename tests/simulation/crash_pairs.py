@@ -61,9 +61,9 @@ def check(*crashes: Crash) -> None:
     world, _ = way(*crashes)
     [row] = world.documents.rows.values()
     assert (row.state, row.due_at, row.outcome) == (DocumentState.FINAL, None, Outcome.SUCCEEDED), (crashes, row)
-    unknowns = sum(operation.unknowns for operation in world.documents.operations.values())
-    assert 1 <= len(world.ocr.accepted) <= 1 + unknowns, (crashes, unknowns)
-    assert unknowns <= len(crashes), (crashes, unknowns)
+    unconfirmed = sum(operation.unconfirmed for operation in world.documents.operations.values())
+    assert 1 <= len(world.ocr.accepted) <= 1 + unconfirmed, (crashes, unconfirmed)
+    assert unconfirmed <= len(crashes), (crashes, unconfirmed)
     assert world.file("good.png.txt"), crashes
     assert world.file("good.png.error.json") is None, crashes
     assert {notice["id"] for notice in world.notices_of(row)} == {f"{row.id}:1:succeeded"}, crashes

@@ -173,7 +173,7 @@ class FibreWorkers:
         while me is not None and (working := me.invocation.working()):
             me.stop(working)
 
-    def crew(self, task: Callable[[], None], hands: int) -> None:
+    def run_parallel(self, task: Callable[[], None], max_workers: int) -> None:
         """Helpers and the caller share the task."""
         me = self._hub.current
         if me is None or not self._threads:
@@ -184,11 +184,11 @@ class FibreWorkers:
         def help_out() -> None:
             try:
                 task()
-            except Exception as error:  # noqa: BLE001 - as the crew does: the caller is told at the end
+            except Exception as error:  # noqa: BLE001 - as the run_parallel does: the caller is told at the end
                 errors.append(error)
 
         helpers: list[Fibre] = []
-        for _ in range(hands - 1):
+        for _ in range(max_workers - 1):
             helpers.append(Fibre(self._hub, me.invocation, help_out, first=False))
             me.invocation.tasks.append(helpers[-1])
             helpers[-1].go_on()

@@ -117,8 +117,8 @@ class History(Mishaps):
             case "message":
                 self.world.send(ODD_MESSAGES[pick[0] % len(ODD_MESSAGES)])
                 self._note(f"{act.number} message {self.world.queue[-1].id} is {self.world.queue[-1].body[:60]}")
-            case "go_on":
-                self._go_on(act)
+            case "continue":
+                self._submit_pass(act)
             case "repeat":
                 messages = self.seen + self.lost
                 if messages:
@@ -220,7 +220,7 @@ class History(Mishaps):
         if how != "not at all":
             self._invoke(act.number, skew_of(skew), lambda: self.world.render_one(resume))
 
-    def _go_on(self, act: Act) -> None:
+    def _submit_pass(self, act: Act) -> None:
         held = self.hub.held()
         if held:
             fibre = held[act.picks[0] % len(held)]

@@ -16,7 +16,7 @@ from world import World
 HELD_MOST = 6
 WRITING = ("results.put", "results.copy", "results.complete", "results.delete")
 # A thread that reads a source holds it for its document's other threads, who could not be let go on before it.
-READING = ("sources.look", "sources.read")
+READING = ("sources.head", "sources.read")
 UNAVAILABLE = ("OcrUnreachable", "OcrUnavailable", "OcrAnswerLost", "OcrAnswerMalformed", "OcrAnswerTooLarge")
 
 

@@ -58,7 +58,7 @@ MISTAKES = (
     ),
     Mistake(
         "a lease that ends long before its holder does",
-        "usecases.moves",
+        "usecases.transitions",
         "decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)\n",
         "decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)\n"
         "    from dataclasses import replace as changed\n"
@@ -67,7 +67,7 @@ MISTAKES = (
     ),
     Mistake(
         "the late end of a go writes over another's row",
-        "usecases.moves",
+        "usecases.transitions",
         "if decision.row is None or not ports.documents.write(before, decision.row):\n        return None",
         "if decision.row is None:\n        return None\n    stored = ports.documents.read(before.id) or before\n"
         "    import dataclasses\n    decision = dataclasses.replace(decision, row=dataclasses.replace("
@@ -75,7 +75,7 @@ MISTAKES = (
     ),
     Mistake(
         "a page's row is written whatever it has become",
-        "usecases.moves",
+        "usecases.transitions",
         "if not ports.documents.write_operation(before if before.holder_rev else None, decision.row):",
         "stored = ports.documents.read_operation(before.document_id, before.run, before.page)\n"
         "    if not ports.documents.write_operation(stored, decision.row):",
@@ -84,7 +84,7 @@ MISTAKES = (
         "the row says recognised before the result is stored",
         "usecases.ask",
         "ports.results.put(key, body, keys.CONTENT_TYPES[keys.JSON])\n            return Recognised()",
-        "move_operation(ports, operation, Recognised())\n"
+        "transition_operation(ports, operation, Recognised())\n"
         "            ports.results.put(key, body, keys.CONTENT_TYPES[keys.JSON])\n            return Recognised()",
     ),
     Mistake(
@@ -103,13 +103,13 @@ MISTAKES = (
     Mistake(
         "an intent left behind is not counted as unknown",
         "core.operation_rules",
-        'lambda row, seen, now, policy: _back_to_waiting(row, unknowns=1),\n    ),\n    Rule(\n        "unconfirmed"',
-        'lambda row, seen, now, policy: _back_to_waiting(row, unknowns=0),\n    ),\n    Rule(\n        "unconfirmed"',
+        'lambda row, seen, now, policy: _back_to_waiting(row, unconfirmed=1),\n    ),\n    Rule(\n        "unconf',
+        'lambda row, seen, now, policy: _back_to_waiting(row, unconfirmed=0),\n    ),\n    Rule(\n        "unconf',
     ),
     Mistake(
         "a lost answer is taken for a refusal to take the page",
         "usecases.send",
-        "lost = exchange is Exchange.UNKNOWN",
+        "lost = exchange is Exchange.UNCONFIRMED",
         "lost = False",
     ),
     Mistake(
@@ -129,8 +129,8 @@ MISTAKES = (
     Mistake(
         "nobody concludes a document whose last page is final",
         "core.document_rules",
-        "due_at=now + policy.guard_seconds,",
-        "due_at=now + 10 * policy.guard_seconds,",
+        "due_at=now + policy.recheck_seconds,",
+        "due_at=now + 10 * policy.recheck_seconds,",
     ),
     Mistake(
         "the notice goes out before the files are written",
@@ -143,14 +143,14 @@ MISTAKES = (
         "final before the notice was accepted",
         "usecases.deliver",
         "    ports.notices.publish(body, results.notice_attributes(document))\n"
-        "    if move_document(ports, document, NoticeAccepted()) is None:\n        raise NotOurs\n",
-        "    if move_document(ports, document, NoticeAccepted()) is None:\n        raise NotOurs\n"
+        "    if transition_document(ports, document, NoticeAccepted()) is None:\n        raise NotOurs\n",
+        "    if transition_document(ports, document, NoticeAccepted()) is None:\n        raise NotOurs\n"
         "    ports.notices.publish(body, results.notice_attributes(document))\n",
     ),
     Mistake(
         "the newest upload is not raised",
         "usecases.deliver",
-        "newest = ports.newest.raise_to(source, Newest(identity.order(source), document.id))",
+        "newest = ports.newest.update_if_newer(source, Newest(identity.order(source), document.id))",
         "newest = Newest(identity.order(source), document.id)",
     ),
     Mistake(
@@ -206,8 +206,8 @@ MISTAKES = (
     Mistake(
         "attempts are not counted",
         "core.document_rules",
-        "due_at=seen.lease_until,\n        attempts=row.attempts + 1,\n        goes=row.goes + 1,",
-        "due_at=seen.lease_until,\n        attempts=row.attempts,\n        goes=row.goes + 1,",
+        "due_at=seen.lease_until,\n        attempts=row.attempts + 1,\n        submit_passes=row.submit_passes + 1,",
+        "due_at=seen.lease_until,\n        attempts=row.attempts,\n        submit_passes=row.submit_passes + 1,",
     ),
     Mistake(
         "a document that is handed out has no due time any more",

@@ -15,7 +15,7 @@ from textdrop.core import identity, keys
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output
 from textdrop.core.errors import Reason
 
-DIED = ("go_died", "delivery_died", "step_died")
+DIED = ("pass_died", "delivery_died", "step_died")
 MARGIN_SECONDS = 1.0
 WRITES = tuple(f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation"))
 KILLERS = ("killer", "pages:4,deadly:2")
@@ -42,7 +42,7 @@ def watch(history: History, call: str) -> None:
 
 def check_due_times(history: History) -> None:
     """G1: every row that is not final has a due time, and a near one."""
-    latest = history.clock.true + POLICY.guard_seconds + POLICY.lease_margin_seconds + MARGIN_SECONDS
+    latest = history.clock.true + POLICY.recheck_seconds + POLICY.lease_margin_seconds + MARGIN_SECONDS
     for row in history.world.documents.rows.values():
         assert (row.due_at is None) == (row.state is DocumentState.FINAL), f"G1: {row}"
         assert row.due_at is None or row.due_at <= latest, f"G1: {row}"
@@ -100,8 +100,8 @@ def check(history: History) -> None:
     marked = history.marked
     lost = sum(marked[name] for name in ("kill", "hold", "store", "OcrAnswerLost", "OcrAnswerMalformed"))
     lost += marked["OcrAnswerTooLarge"]
-    unknowns = sum(operation.unknowns for operation in history.world.documents.operations.values())
-    assert unknowns <= lost, f"G2: {unknowns} unknown, {lost} crashes and lost answers"
+    unconfirmed = sum(operation.unconfirmed for operation in history.world.documents.operations.values())
+    assert unconfirmed <= lost, f"G2: {unconfirmed} unknown, {lost} crashes and lost answers"
     check_quota(history)
 
 
@@ -169,7 +169,7 @@ def explains(history: History, operation: Operation) -> bool:
     ran_seconds = (operation.finished_at or 0.0) - (operation.submitted_at or 0.0) + 2 * SKEW_SECONDS
     match reason:
         case Reason.SUBMIT_UNCONFIRMED:
-            return operation.unknowns >= POLICY.max_unknowns
+            return operation.unconfirmed >= POLICY.max_unconfirmed
         case Reason.OCR_UNAVAILABLE:
             return operation.breakdowns >= POLICY.max_breakdowns or was_unavailable(history, operation)
         case Reason.DEADLINE_EXCEEDED:
@@ -269,13 +269,15 @@ def own_files(history: History, row: Document) -> dict[str, bytes | None]:
 
 
 def check_paid(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
-    """G2: pages sent ≤ accepted submits ≤ pages sent + counted unknowns; all with the document's options."""
+    """G2: pages sent ≤ accepted submits ≤ pages sent + counted unconfirmed; all with the document's options."""
     sent = {operation.described.id for operation in operations if operation.described}
     accepted = [page for page in history.world.ocr.accepted if page.content.partition(b" #")[0] == upload.body]
     assert sent <= {page.operation_id for page in accepted}, f"G2: {row}"
     assert len(sent) == sum(operation.sent for operation in operations), f"G2: {row}"
-    unknowns = sum(operation.unknowns for operation in operations)
-    assert len(accepted) <= len(sent) + unknowns, f"G2: {len(accepted)} accepted, {sent}, {unknowns} unknown: {row}"
+    unconfirmed = sum(operation.unconfirmed for operation in operations)
+    assert len(accepted) <= len(sent) + unconfirmed, (
+        f"G2: {len(accepted)} accepted, {sent}, {unconfirmed} unknown: {row}"
+    )
     for page in accepted:
         options = row.options
         assert options is not None, f"G2: {row}"

@@ -16,14 +16,14 @@ from world import World
 KEPT_SECONDS = 1500.0
 POLICY = Policy(
     max_attempts=2,
-    max_unknowns=2,
+    max_unconfirmed=2,
     max_breakdowns=2,
     deadline_base_seconds=400.0,
     deadline_page_seconds=1.0,
     result_kept_seconds=KEPT_SECONDS,
     forbidden_seconds=900.0,
     refusals_before_pause=4,
-    one_go_pages=3,
+    single_pass_max_pages=3,
     segment_pages=2,
     max_redrives=2,
     render_seconds=2000.0,
@@ -131,9 +131,13 @@ class Stack:
         world.ocr.kept_seconds = KEPT_SECONDS
         world.journal = HistoryJournal(on_moved)
         workers = FibreWorkers(hub, self.threads)
-        world.submit_ports = replace(world.submit_ports, workers=workers, crew=workers.crew, journal=world.journal)
-        world.poll_ports = replace(world.poll_ports, workers=workers, crew=workers.crew, journal=world.journal)
-        world.render_ports = replace(world.render_ports, crew=workers.crew, journal=world.journal)
+        world.submit_ports = replace(
+            world.submit_ports, workers=workers, run_parallel=workers.run_parallel, journal=world.journal
+        )
+        world.poll_ports = replace(
+            world.poll_ports, workers=workers, run_parallel=workers.run_parallel, journal=world.journal
+        )
+        world.render_ports = replace(world.render_ports, run_parallel=workers.run_parallel, journal=world.journal)
         world.reconcile_ports = replace(world.reconcile_ports, journal=world.journal)
         world.submit_settings = replace(world.submit_settings, submits_per_second=self.submits_per_second)
         world.poll_settings = replace(world.poll_settings, submits_per_second=self.submits_per_second)

@@ -59,7 +59,7 @@ def one_way(faults: Faults) -> World:
 
 def long_way(faults: Faults) -> World:
     """A document of several pages, one of them damaged, assembled in segments."""
-    world = World(faults=faults, policy=Policy(one_go_pages=2, segment_pages=2))
+    world = World(faults=faults, policy=Policy(single_pass_max_pages=2, segment_pages=2))
     world.upload("book.pdf", b"pages:4 bad:2")
     world.run()
     return world
@@ -103,9 +103,9 @@ def test_the_promises_hold_whatever_call_fails(
         "bad.png": Outcome.FAILED,
     }
     assert all(row.state is DocumentState.FINAL and row.due_at is None for row in rows)
-    unknowns = sum(operation.unknowns for operation in world.documents.operations.values())
-    assert 1 <= len(world.ocr.accepted) <= 1 + unknowns
-    assert unknowns <= 1
+    unconfirmed = sum(operation.unconfirmed for operation in world.documents.operations.values())
+    assert 1 <= len(world.ocr.accepted) <= 1 + unconfirmed
+    assert unconfirmed <= 1
     assert world.file("good.png.txt")
     assert world.file("good.png.error.json") is None
     assert world.json("bad.png.error.json")["reason"] == "damaged"
@@ -126,9 +126,9 @@ def test_the_promises_hold_for_a_long_document_whatever_call_fails(
     [row] = world.documents.rows.values()
     assert (row.state, row.due_at) == (DocumentState.FINAL, None)
     assert (row.outcome, row.pages_recognized) == (Outcome.PARTIAL, 3)
-    unknowns = sum(operation.unknowns for operation in world.documents.operations.values())
-    assert 3 <= len(world.ocr.accepted) <= 3 + unknowns
-    assert unknowns <= 1
+    unconfirmed = sum(operation.unconfirmed for operation in world.documents.operations.values())
+    assert 3 <= len(world.ocr.accepted) <= 3 + unconfirmed
+    assert unconfirmed <= 1
     result: Any = world.json("book.pdf.ocr.json")
     assert [page["number"] for page in result["pages"] if page["text"]] == [1, 3, 4]
     texts = [page["text"] and page["text"] + "\n" for page in result["pages"]]

@@ -17,8 +17,8 @@ from textdrop.core.errors import SKIPPED, Reason
 from textdrop.core.policy import Policy
 
 POLICY = Policy()
-WORN_OUT = problems.worn_out(POLICY.max_attempts)
-DELIVERY_WORN_OUT = problems.delivery_worn_out(POLICY.max_attempts)
+WORN_OUT = problems.attempts_exhausted(POLICY.max_attempts)
+DELIVERY_WORN_OUT = problems.delivery_attempts_exhausted(POLICY.max_attempts)
 
 
 def broken(evidence: Evidence) -> list[str]:
@@ -97,8 +97,8 @@ def _explained(operation: Operation, page: Page) -> str:
     reason = operation.problem.reason if operation.problem else None
     if reason == page.reason:
         return ""
-    if reason is Reason.SUBMIT_UNCONFIRMED and operation.unknowns >= POLICY.max_unknowns:
-        return f"page {operation.page}: {operation.unknowns} submits without an answer"
+    if reason is Reason.SUBMIT_UNCONFIRMED and operation.unconfirmed >= POLICY.max_unconfirmed:
+        return f"page {operation.page}: {operation.unconfirmed} submits without an answer"
     if operation.problem == WORN_OUT:
         return f"page {operation.page}: its workers were killed {POLICY.max_attempts} times"
     return ""
@@ -217,13 +217,13 @@ def _notices(evidence: Evidence) -> Iterator[str]:
 
 
 def _paid(evidence: Evidence) -> Iterator[str]:
-    """G2, G4: pages sent ≤ accepted submits ≤ pages sent + counted unknowns, for each page; no quota was overrun."""
+    """G2, G4: pages sent ≤ accepted submits ≤ pages sent + counted unconfirmed, for each page; no quota was overrun."""
     accepted = Counter(evidence.ocr["submits"]["by_sha256"])
     for put, document, operations in _rows(evidence):
         for operation, page in zip(operations, put.upload.pages, strict=False):
             took, sent = accepted.pop(page.sha256, 0), int(operation.sent)
-            if not sent <= took <= sent + operation.unknowns:
-                told = f"{took} accepted submits, {sent} with an id, {operation.unknowns} unknown"
+            if not sent <= took <= sent + operation.unconfirmed:
+                told = f"{took} accepted submits, {sent} with an id, {operation.unconfirmed} unknown"
                 yield f"{document.id} page {operation.page}: {told}"
     if accepted:
         yield f"accepted submits of contents that are no page's: {dict(accepted)}"

@@ -90,14 +90,17 @@ def _came(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
     rows = [row for rows in evidence.operations.values() for row in rows]
     outcomes = Counter(f"{document.outcome}" for document in evidence.documents.values())
     reasons = Counter(str(document.problem.reason) for document in evidence.documents.values() if document.problem)
-    sent, unknowns = sum(row.sent for row in rows), sum(row.unknowns for row in rows)
+    sent, unconfirmed = sum(row.sent for row in rows), sum(row.unconfirmed for row in rows)
     accepted = evidence.ocr["submits"]["accepted"]
     yield "outcomes", _counts(outcomes)
     yield "reasons", _counts(reasons)
     ended = [rendering for document in evidence.documents.values() for rendering in document.renderings]
     yield "outputs made", _counts(Counter(str(rendering.output) for rendering in ended if rendering.files))
     yield "outputs missing", _counts(Counter(str(rendering.output) for rendering in ended if not rendering.files))
-    yield "pages sent ≤ accepted submits ≤ pages sent + unknowns", f"{sent} ≤ {accepted} ≤ {sent + unknowns}"
+    yield (
+        "pages sent ≤ accepted submits ≤ pages sent + unconfirmed",
+        f"{sent} ≤ {accepted} ≤ {sent + unconfirmed}",
+    )
     yield "pages paid for more than once", f"{accepted - sent} ({(accepted - sent) / max(sent, 1):.1%})"
     ids = Counter(json.loads(body)["id"] for body in evidence.notices)
     yield "notices, of which repeats", f"{len(evidence.notices)}, {len(evidence.notices) - len(ids)}"

@@ -164,11 +164,11 @@ def _look(
 ) -> tuple[dict[str, Document], dict[str, int]]:
     documents, operations = site.rows()
     states = {state: sum(row.state is state for row in documents.values()) for state in DocumentState}
-    unknowns = sum(row.unknowns for rows in operations.values() for row in rows)
+    unconfirmed = sum(row.unconfirmed for rows in operations.values() for row in rows)
     told = " ".join(f"{state}={count}" for state, count in states.items())
     failed = sum(count for (_, _, what), count in run.aws.counts().items() if what in set(Fault))
     say(
-        f"{phase} {time.monotonic() - began:4.0f} s  {told}  unknown={unknowns} "
+        f"{phase} {time.monotonic() - began:4.0f} s  {told}  unknown={unconfirmed} "
         f"killed={run.killer.killed.total()} aws_faults={failed}"
     )
     queues = {name: site.waiting_messages(name) for name in ("UploadsQueueUrl", "UploadsDeadLetterQueueUrl")}

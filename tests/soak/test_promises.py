@@ -236,7 +236,7 @@ TAMPERED: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         "outcomes",
         lambda e: with_operation(e, 0, problem=replace(e.documents[of(e, 3)].problem, reason=Reason.INTERNAL)),  # type: ignore[type-var]
     ),
-    "an unconfirmed page without unknowns": (
+    "an unconfirmed page without unconfirmed": (
         "outcomes",
         lambda e: with_operation(
             e,
@@ -350,7 +350,7 @@ TAMPERED: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     "a request refused": ("paid", lambda e: replace(e, ocr={**e.ocr, "refused": {"submit": {"body": 1}}})),
     "a repeat paid for": ("repeated", lambda e: replace(e, accepted_again=1)),
     "a repeat told of": ("repeated", lambda e: replace(e, notices_again=1)),
-    "an error nobody expected": ("logs", lambda e: with_log(e, '{"level":"ERROR","message":"go_died"}')),
+    "an error nobody expected": ("logs", lambda e: with_log(e, '{"level":"ERROR","message":"pass_died"}')),
     "text in a log": ("logs", lambda e: with_log(e, f'{{"level":"INFO","x":"{TEXT}"}}')),
     "a key in a log, encoded": ("logs", lambda e: with_log(e, "%D0%BA%D0%BB%D1%8E%D1%87")),
     "AWS's words in a log": ("logs", lambda e: with_log(e, AWS_WORDS)),

@@ -61,7 +61,7 @@ def test_figures_are_of_what_was_counted() -> None:
     assert told["AWS: calls, of which failed on every try"] == "40, 1"
     assert told["AWS: tries, of which failed"] == "45, 3 (6.7%)"
     assert told["OCR: submit requests, of which met a fault"] == "9, 1 (11.1%)"
-    assert told["pages sent ≤ accepted submits ≤ pages sent + unknowns"] == "9 ≤ 9 ≤ 9"
+    assert told["pages sent ≤ accepted submits ≤ pages sent + unconfirmed"] == "9 ≤ 9 ≤ 9"
     assert told["errors the functions logged"] == "StoreUnavailable 1"
     assert told["metrics, of invocations that came back"] == "DuplicateUploads 3"
     assert told["invocations of render, of which broke off"] == "2, 1"

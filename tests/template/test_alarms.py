@@ -117,7 +117,7 @@ CASES: list[tuple[str, Trouble, float, float]] = [
     ("OldestDueAlarm", paused_by_operator, 2 * HOUR + 15, 60),
     ("ReconcileFailingAlarm", unreadable_bucket, 10, 30),
     ("RenderFailingAlarm", mortal_rendering, 10, 60),
-    ("SubmitsUnknownAlarm", one_lost_answer, 3, 4 * HOUR + 5),
+    ("SubmitsUnconfirmedAlarm", one_lost_answer, 3, 4 * HOUR + 5),
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from template.cloudformation import ROOT, Template
-from textdrop.adapters.aws.items import PASS_KEY
+from textdrop.adapters.aws.items import RECONCILE_RUN_KEY
 
 FOURTEEN_DAYS = 14 * 24 * 3600
 
@@ -151,7 +151,7 @@ def test_reconcile_neither_reads_uploads_nor_makes_documents(template: Template)
             + template.functions()["ReconcileFunction"]["FunctionName"]["Fn::Sub"]
         }
     )
-    own_row = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [PASS_KEY[0]]}}
+    own_row = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [RECONCILE_RUN_KEY[0]]}}
     assert allowed == {
         ("s3:ListBucketVersions", uploads): None,
         ("dynamodb:DescribeTable", table): None,

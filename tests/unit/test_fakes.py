@@ -8,7 +8,7 @@ import pytest
 
 from fakes import FakeClock, FakeDocuments, FakeOcr, FakePoller, Faults, InlineWorkers
 from fakes.ocr import page
-from textdrop.core.documents import Document, DocumentState, Due, DueKind, Source
+from textdrop.core.documents import Document, DocumentState, DueEntry, DueKind, Source
 from textdrop.core.errors import OcrAnswerLost, StoreUnavailable
 
 DOCUMENT = Document("1", Source("b", "k"), DocumentState.ACCEPTED, 1.0, due_kind=DueKind.SUBMIT, due_at=5.0)
@@ -19,10 +19,10 @@ def test_the_index_lags_while_it_is_held() -> None:
     documents.create(DOCUMENT)
     documents.hold_index()
     documents.write(DOCUMENT, replace(DOCUMENT, rev=2, due_kind=DueKind.DELIVER))
-    assert documents.due(DueKind.SUBMIT, 9.0, 9) == [Due(DueKind.SUBMIT, 5.0, "1")]
+    assert documents.due(DueKind.SUBMIT, 9.0, 9) == [DueEntry(DueKind.SUBMIT, 5.0, "1")]
     documents.let_index_follow()
     assert documents.due(DueKind.SUBMIT, 9.0, 9) == []
-    assert documents.due(DueKind.DELIVER, 9.0, 9) == [Due(DueKind.DELIVER, 5.0, "1")]
+    assert documents.due(DueKind.DELIVER, 9.0, 9) == [DueEntry(DueKind.DELIVER, 5.0, "1")]
 
 
 @pytest.mark.parametrize(("when", "made"), [("before", False), ("after", True)])

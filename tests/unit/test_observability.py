@@ -33,7 +33,7 @@ from textdrop.core.documents import (
     Source,
 )
 from textdrop.core.errors import OcrRejected, StoreUnavailable, TextdropError, Trace
-from textdrop.observability import InvocationDied, LambdaJournal, in_our_words
+from textdrop.observability import InvocationDied, LambdaJournal, redact_errors
 
 PACKAGE = Path(observability.__file__).parent
 CANARY = "CANARY-договор"
@@ -58,7 +58,7 @@ OPERATION = Operation(
     1,
     7,
     OperationState.FAILED,
-    unknowns=2,
+    unconfirmed=2,
     described=OperationDescription("op1", CANARY, metadata={"text": CANARY}),
     problem=DOCUMENT.problem,
     trace=replace(TRACE, request_id="r2"),
@@ -128,7 +128,7 @@ def test_an_operation_that_moved_is_one_line(lines: Lines) -> None:
         "document": DOCUMENT.id,
         "page": 7,
         "state": "failed",
-        "unknowns": 2,
+        "unconfirmed": 2,
         "operation": "op1",
         "request_id": "r2",
         "reason": "rejected_by_ocr",
@@ -156,10 +156,10 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
 
 def test_our_own_error_is_a_warning_with_its_message(lines: Lines) -> None:
     error = raised(StoreUnavailable("s3.GetObject: SlowDown"), KeyError(CANARY))
-    LambdaJournal().failed("go_failed", error, document="d1")
+    LambdaJournal().failed("pass_failed", error, document="d1")
     assert shown(lines.only()) == {
         "level": "WARNING",
-        "message": "go_failed",
+        "message": "pass_failed",
         "error": "StoreUnavailable",
         "message_of_error": "s3.GetObject: SlowDown",
         "cause": "KeyError",
@@ -184,11 +184,11 @@ def test_an_error_of_the_service_names_its_exchange_but_not_its_words(lines: Lin
 
 def test_anothers_error_is_an_error_with_its_place_and_without_its_message(lines: Lines) -> None:
     error = raised(ValueError(f"cannot read {CANARY}"), KeyError(CANARY))
-    LambdaJournal().failed("go_died", error, document="d1")
+    LambdaJournal().failed("pass_died", error, document="d1")
     place = traceback.extract_tb(error.__traceback__)[-1]
     assert shown(lines.only()) == {
         "level": "ERROR",
-        "message": "go_died",
+        "message": "pass_died",
         "error": "ValueError",
         "cause": "KeyError",
         "at": f"test_observability.py:{place.lineno}",
@@ -224,7 +224,7 @@ def test_no_text_of_a_document_is_logged(error: Exception, chained: bool, lines:
     journal.moved("refused", DOCUMENT)
     journal.moved("rejected", OPERATION)
     wrapped = raised(StoreUnavailable("s3.GetObject: 503"), error) if chained else raised(error)
-    journal.failed("go_died", wrapped, document=DOCUMENT.id)
+    journal.failed("pass_died", wrapped, document=DOCUMENT.id)
     journal.failed("ask_failed", raised(OcrRejected("refused", TRACE), error))
     assert len(lines.read_lines()) == 4
     assert "CANARY" not in lines.getvalue()
@@ -330,7 +330,7 @@ def test_counts_go_out_under_the_namespace_without_a_documents_dimension(capsys:
 
 def test_counts_of_many_threads_are_all_counted(metrics: Metrics, capsys: pytest.CaptureFixture[str]) -> None:
     journal = LambdaJournal()
-    names = ["PagesSubmitted", "SubmitsUnknown", "SubmitsThrottled"]
+    names = ["PagesSubmitted", "SubmitsUnconfirmed", "SubmitsThrottled"]
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -352,7 +352,7 @@ def test_counting_needs_nothing_of_the_environment(capsys: pytest.CaptureFixture
 
 
 def test_an_error_of_ours_leaves_the_handler_without_what_it_came_of() -> None:
-    @in_our_words
+    @redact_errors
     def handler() -> None:
         try:
             raise ValueError(CANARY)
@@ -367,7 +367,7 @@ def test_an_error_of_ours_leaves_the_handler_without_what_it_came_of() -> None:
 
 
 def test_an_error_of_others_leaves_the_handler_as_its_kind() -> None:
-    @in_our_words
+    @redact_errors
     def handler() -> None:
         raise ValueError(CANARY)
 

@@ -57,7 +57,7 @@ DOCUMENT = Document(
     holder="5f0c8a6e-3c1b-4d7e-9a52-0d2b7c1e4f90",
     due_kind=DueKind.DELIVER,
     due_at=1_773_481_317.5,
-    goes=1,
+    submit_passes=1,
     options=Options(("ru", "en"), "page", languages_from="metadata"),
     media_type="application/pdf",
     pages=3,
@@ -95,7 +95,7 @@ def test_every_reason_of_a_pause_is_told() -> None:
     rows = TEXT.split("| why | what to do |")[1].split("\n\n")[0].splitlines()[2:]
     told = {word for row in rows for word in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert told == {
-        *(str(exchange) for exchange in ("credentials_refused", "rejected", "not_sent", "unknown")),
+        *(str(exchange) for exchange in ("credentials_refused", "rejected", "not_sent", "unconfirmed")),
         BY_OPERATOR,
     }
     assert told - {BY_OPERATOR} <= {str(exchange) for exchange in Exchange}

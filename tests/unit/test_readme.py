@@ -68,7 +68,7 @@ SUCCEEDED = Document(
     ),
     state=DocumentState.DELIVERING,
     accepted_at=1_773_480_415.25,
-    goes=1,
+    submit_passes=1,
     options=Options(("ru", "en"), "page", languages_from="metadata"),
     media_type="application/pdf",
     pages=1,

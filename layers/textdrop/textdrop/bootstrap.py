@@ -91,7 +91,7 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         open_document=open_document,
         poller=LambdaPoller(clients.functions(), settings.poll_function_name),
         workers=ThreadWorkers(SUBMIT_THREADS, partial(journal.failed, "task_died")),
-        crew=ThreadCrew(SUBMIT_HELPERS),
+        run_parallel=ThreadCrew(SUBMIT_HELPERS),
         journal=journal,
         policy=Policy(),
     )
@@ -123,7 +123,7 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
         render_function=LambdaRenderFunction(clients.functions(), settings.render_function_name),
         poller=LambdaPoller(clients.functions(), settings.poll_function_name),
         workers=ThreadWorkers(POLL_THREADS, partial(journal.failed, "task_died")),
-        crew=ThreadCrew(POLL_HELPERS),
+        run_parallel=ThreadCrew(POLL_HELPERS),
         journal=journal,
         policy=Policy(),
     )
@@ -158,7 +158,7 @@ def render() -> RenderPorts:
             no_tables=no_tables_note,
         ),
         notices=SnsNotices(clients.sns(), settings.results_topic_arn),
-        crew=ThreadCrew(RENDER_HELPERS),
+        run_parallel=ThreadCrew(RENDER_HELPERS),
         journal=LambdaJournal(),
         policy=Policy(),
     )

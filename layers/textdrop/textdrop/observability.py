@@ -31,7 +31,7 @@ class InvocationDied(TextdropError):
     """An error that nobody expected ended this invocation. It is named by its kind; the log has its place."""
 
 
-def in_our_words(handler: Callable[P, T]) -> Callable[P, T]:
+def redact_errors(handler: Callable[P, T]) -> Callable[P, T]:
     """The handler, but that no error of others leaves it: Lambda would log its message, which may quote a document."""
 
     @wraps(handler)
@@ -75,7 +75,7 @@ class LambdaJournal:
                     document=row.document_id,
                     page=row.page,
                     state=str(row.state),
-                    unknowns=row.unknowns,
+                    unconfirmed=row.unconfirmed,
                     operation=row.described.id if row.described else None,
                     request_id=row.trace.request_id,
                     reason=str(row.problem.reason) if row.problem else None,

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
-from textdrop.core.documents import Document, Due, DueKind, Newest, Operation, Resume, Source
+from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Resume, Source
 from textdrop.core.files import FileFacts, FileLimits
 from textdrop.core.pages import RecognisedPage
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.quota import Quota
-from textdrop.core.reconciling import DeadLetter, Listed, Mark, Pass
+from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun
 
 
 class Clock(Protocol):
@@ -52,7 +52,7 @@ class Documents(Protocol):
         `unfinished` is written only when it differs between the two: it shrinks beside us.
         """
 
-    def postpone(self, due: Due, due_at: float) -> Document | None:
+    def postpone(self, due: DueEntry, due_at: float) -> Document | None:
         """Moves the document's `due_at` if its kind and time are still those of the hint; nothing else changes.
 
         The row as it is afterwards; None when it is no longer as the hint says. A repeat may return None though the
@@ -65,7 +65,7 @@ class Documents(Protocol):
         Leaves `rev` alone. May be repeated.
         """
 
-    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         """At most `limit` rows of that kind with `since` ≤ `due_at` ≤ `until`, oldest first: hints that lag behind the
         rows."""
 
@@ -76,7 +76,7 @@ class Documents(Protocol):
         """All operations of a run, by page, read consistently."""
 
     def write_operation(self, before: Operation | None, after: Operation) -> bool:
-        """Changes the row if its state, `holder_rev` and `unknowns` are still those of `before` (None: no row)."""
+        """Changes the row if its state, `holder_rev` and `unconfirmed` are still those of `before` (None: no row)."""
 
     def known(self, document_ids: Sequence[str]) -> set[str]:
         """Those of the ids that have a document row, however many are asked for. A row made just now may be missing."""
@@ -88,7 +88,7 @@ class Documents(Protocol):
 class NewestUploads(Protocol):
     """Which document is the newest of its key."""
 
-    def raise_to(self, source: Source, newest: Newest) -> Newest:
+    def update_if_newer(self, source: Source, newest: Newest) -> Newest:
         """Makes `newest` the key's newest if its order is higher than the row's; the row afterwards, consistently."""
 
     def read(self, source: Source) -> Newest | None:
@@ -176,7 +176,7 @@ class SourceObject:
 class Sources(Protocol):
     """The uploads bucket."""
 
-    def look(self, source: Source) -> SourceObject:
+    def head(self, source: Source) -> SourceObject:
         """HEAD of that version (or, without versions, of the object if it still has that ETag). Raises ObjectGone."""
 
 
@@ -190,11 +190,11 @@ class Results(Protocol):
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """The object is there, whole, afterwards. May be repeated."""
 
-    def put_file(self, key: str, file: BinaryIO, content_type: str, in_time: Callable[[], None]) -> None:
+    def put_file(self, key: str, file: BinaryIO, content_type: str, check_deadline: Callable[[], None]) -> None:
         """The object has the whole of the file afterwards, however large it is.
 
-        Takes several calls, before each of which `in_time` is called; what that raises goes to the caller, and the
-        object is then as it was. May be repeated.
+        Takes several calls, before each of which `check_deadline` is called; what that raises goes to the caller, and
+        the object is then as it was. May be repeated.
         """
 
     def get(self, key: str) -> bytes | None:
@@ -203,14 +203,14 @@ class Results(Protocol):
     def copy(self, key: str, to: str) -> None:
         """`to` has the content and type of `key` afterwards. May be repeated."""
 
-    def join(self, keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
+    def join(self, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
         """`to` has the contents of the keys one after another, and the type of the first, however large it is.
 
-        Takes several calls, before each of which `in_time` is called; what that raises goes to the caller, and `to` is
-        then as it was. May be repeated.
+        Takes several calls, before each of which `check_deadline` is called; what that raises goes to the caller, and
+        `to` is then as it was. May be repeated.
         """
 
-    def under(self, prefix: str) -> list[str]:
+    def list_keys(self, prefix: str) -> list[str]:
         """The keys that begin with the prefix, in the order of their UTF-8 bytes."""
 
     def delete(self, keys: Sequence[str]) -> None:
@@ -322,11 +322,12 @@ class OpenDocument(Protocol):
         """
 
 
-class Crew(Protocol):
+class RunParallel(Protocol):
     """Threads that help with a task that can be shared, as far as they are free."""
 
-    def __call__(self, task: Callable[[], None], hands: int) -> None:
-        """Runs the task in this thread, and in up to `hands` - 1 others at the same time; returns when all have ended.
+    def __call__(self, task: Callable[[], None], max_workers: int) -> None:
+        """Runs the task in this thread, and in up to `max_workers` - 1 others at the same time; returns when all have
+        ended.
 
         Raises what one of them raised, after all have ended.
         """
@@ -367,7 +368,7 @@ class Journal(Protocol):
 class UploadListing(Protocol):
     """The uploads bucket, as a list of all that is in it."""
 
-    def after(self, mark: Mark) -> Listed:
+    def after(self, mark: Cursor) -> ListingPage:
         """At most 1,000 versions of objects behind the mark, without delete markers.
 
         A bucket without versions has one of each object, with `version_id` "". What comes or goes meanwhile may be
@@ -395,13 +396,13 @@ class DeadLetters(Protocol):
         """It is no longer among them. May be repeated."""
 
 
-class PassRow(Protocol):
+class ReconcileRunRow(Protocol):
     """The row that says how far reconcile has come."""
 
-    def read(self) -> Pass:
+    def read(self) -> ReconcileRun:
         """The row, read consistently; one with rev 0 if there is none."""
 
-    def write(self, before: Pass, after: Pass) -> bool:
+    def write(self, before: ReconcileRun, after: ReconcileRun) -> bool:
         """Replaces the row if its `rev` is still `before.rev`."""
 
 
@@ -426,7 +427,7 @@ class SubmitPorts:
     open_document: OpenDocument
     poller: Poller
     workers: Workers
-    crew: Crew
+    run_parallel: RunParallel
     journal: Journal
     policy: Policy
 
@@ -447,14 +448,14 @@ class DeliverPorts(Protocol):
     @property
     def notices(self) -> Notices: ...
     @property
-    def crew(self) -> Crew: ...
+    def run_parallel(self) -> RunParallel: ...
     @property
     def journal(self) -> Journal: ...
     @property
     def policy(self) -> Policy: ...
 
 
-class MovePorts(Protocol):
+class TransitionPorts(Protocol):
     """What rows are moved with, in whatever function."""
 
     @property
@@ -484,7 +485,7 @@ class PollPorts:
     render_function: RenderFunction
     poller: Poller
     workers: Workers
-    crew: Crew
+    run_parallel: RunParallel
     journal: Journal
     policy: Policy
 
@@ -501,7 +502,7 @@ class RenderPorts:
     read_page: ReadPage
     renderers: Renderers
     notices: Notices
-    crew: Crew
+    run_parallel: RunParallel
     journal: Journal
     policy: Policy
 
@@ -515,7 +516,7 @@ class ReconcilePorts:
     uploads: UploadListing
     queue: UploadsQueue
     dead_letters: DeadLetters
-    progress: PassRow
+    progress: ReconcileRunRow
     successor: Successor
     journal: Journal
     policy: Policy

@@ -108,7 +108,7 @@ def _due(run: Run) -> str:
         "at the lease's end": getattr(seen, "lease_until", None),
         "when it was asked to be": getattr(seen, "due_at", None),
         "now": NOW,
-        f"in {POLICY.guard_seconds / 60:.0f} minutes": NOW + POLICY.guard_seconds,
+        f"in {POLICY.recheck_seconds / 60:.0f} minutes": NOW + POLICY.recheck_seconds,
     }
     if before is not None and (before.due_kind, before.due_at) == (after.due_kind, after.due_at):
         return "as before"
@@ -154,14 +154,14 @@ def numbers() -> str:
     base, each_page = POLICY.deadline_base_seconds, POLICY.deadline_page_seconds
     told = {
         "workers died too often": f"{POLICY.max_attempts} times, without an orderly return in between",
-        "too many unknown submits": f"{POLICY.max_unknowns} of a page",
+        "too many unknown submits": f"{POLICY.max_unconfirmed} of a page",
         "again and again": f"{POLICY.max_breakdowns} times",
         "may not be read for too long": f"{POLICY.forbidden_seconds / hours:.0f} hours from the upload's acceptance",
         "the document's deadline": f"{base / minutes:.0f} minutes and {each_page:.0f} seconds a page",
         "after the service forgot its result": f"{POLICY.result_kept_seconds / days:.0f} days after it took the page",
         "a backoff": (
             f"{POLICY.backoff_first_seconds:.0f} s at first, then by chance up to a bound that doubles each time, "
-            f"{POLICY.backoff_most_seconds:.0f} s at most"
+            f"{POLICY.max_backoff_seconds:.0f} s at most"
         ),
     }
     return "\n".join(

@@ -20,7 +20,7 @@ RUNNING = st.integers(0, 100_000)
 
 
 @pytest.mark.parametrize(
-    ("setbacks", "chance", "seconds"),
+    ("consecutive_failures", "chance", "seconds"),
     [
         (0, 0.0, 1.0),
         (0, 0.99, 1.0),
@@ -31,28 +31,28 @@ RUNNING = st.integers(0, 100_000)
         (9_999, 0.5, 150.0),
     ],
 )
-def test_backoff_doubles_and_is_spread_over_all_of_it(setbacks: int, chance: float, seconds: float) -> None:
-    assert intervals.backoff_seconds(setbacks, chance, POLICY) == seconds
+def test_backoff_doubles_and_is_spread_over_all_of_it(consecutive_failures: int, chance: float, seconds: float) -> None:
+    assert intervals.backoff_seconds(consecutive_failures, chance, POLICY) == seconds
 
 
-@given(setbacks=SETBACKS, chance=CHANCES)
-def test_backoff_is_never_under_the_first_step_nor_over_the_most(setbacks: int, chance: float) -> None:
-    wait = intervals.backoff_seconds(setbacks, chance, POLICY)
-    assert POLICY.backoff_first_seconds <= wait <= POLICY.backoff_most_seconds
+@given(consecutive_failures=SETBACKS, chance=CHANCES)
+def test_backoff_is_never_under_the_first_step_nor_over_the_most(consecutive_failures: int, chance: float) -> None:
+    wait = intervals.backoff_seconds(consecutive_failures, chance, POLICY)
+    assert POLICY.backoff_first_seconds <= wait <= POLICY.max_backoff_seconds
 
 
-@given(setbacks=SETBACKS, chance=CHANCES, later=CHANCES)
-def test_backoff_grows_with_setbacks_and_chance(setbacks: int, chance: float, later: float) -> None:
-    wait = intervals.backoff_seconds(setbacks, chance, POLICY)
-    assert wait <= intervals.backoff_seconds(setbacks + 1, chance, POLICY)
-    assert wait <= intervals.backoff_seconds(setbacks, max(chance, later), POLICY)
+@given(consecutive_failures=SETBACKS, chance=CHANCES, later=CHANCES)
+def test_backoff_grows_with_setbacks_and_chance(consecutive_failures: int, chance: float, later: float) -> None:
+    wait = intervals.backoff_seconds(consecutive_failures, chance, POLICY)
+    assert wait <= intervals.backoff_seconds(consecutive_failures + 1, chance, POLICY)
+    assert wait <= intervals.backoff_seconds(consecutive_failures, max(chance, later), POLICY)
 
 
 def test_the_policy_sets_the_steps() -> None:
-    quick = Policy(backoff_first_seconds=0.5, backoff_most_seconds=3.0)
-    assert [intervals.backoff_seconds(setbacks, 0.999, quick) for setbacks in range(4)] == pytest.approx(
-        [0.5, 1.0, 2.0, 3.0], rel=0.01
-    )
+    quick = Policy(backoff_first_seconds=0.5, max_backoff_seconds=3.0)
+    assert [
+        intervals.backoff_seconds(consecutive_failures, 0.999, quick) for consecutive_failures in range(4)
+    ] == pytest.approx([0.5, 1.0, 2.0, 3.0], rel=0.01)
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ SUCCEEDED = Document(
     ),
     state=DocumentState.DELIVERING,
     accepted_at=1_773_480_415.25,
-    goes=1,
+    submit_passes=1,
     options=Options(("ru", "en"), "page"),
     media_type="application/pdf",
     pages=1,

@@ -39,7 +39,7 @@ def after(*exchanges: Exchange, start: Pause | None = None, policy: Policy = POL
             Pause(rev=1, since=NOW, why="credentials_refused", probe_at=NOW + 60),
         ),
         (Exchange.NOT_SENT, Pause(rev=1, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
-        (Exchange.UNKNOWN, Pause(rev=1, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
+        (Exchange.UNCONFIRMED, Pause(rev=1, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
         (Exchange.UNAVAILABLE, Pause(rev=1, unavailable_since=NOW, unavailable_at=NOW)),
         (Exchange.THROTTLED, None),
     ],
@@ -55,7 +55,7 @@ def test_in_good_times(exchange: Exchange, expected: Pause | None) -> None:
         (Exchange.REJECTED, replace(PAUSED, rev=4, refusals=1)),
         (Exchange.CREDENTIALS_REFUSED, None),
         (Exchange.NOT_SENT, replace(PAUSED, rev=4, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
-        (Exchange.UNKNOWN, replace(PAUSED, rev=4, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
+        (Exchange.UNCONFIRMED, replace(PAUSED, rev=4, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
         (Exchange.UNAVAILABLE, replace(PAUSED, rev=4, unavailable_since=NOW, unavailable_at=NOW)),
         (Exchange.THROTTLED, None),
     ],
@@ -73,7 +73,7 @@ def test_during_a_pause(exchange: Exchange, expected: Pause | None) -> None:
         (Exchange.CREDENTIALS_REFUSED, 1),
         (Exchange.REJECTED, 10),
         (Exchange.NOT_SENT, 3),
-        (Exchange.UNKNOWN, 3),
+        (Exchange.UNCONFIRMED, 3),
     ],
 )
 def test_so_many_in_a_row_pause(exchange: Exchange, times: int) -> None:
@@ -89,10 +89,10 @@ def test_the_services_own_errors_do_not_pause() -> None:
 
 
 def test_unknowns_and_connect_failures_count_together() -> None:
-    assert after(Exchange.UNKNOWN, Exchange.NOT_SENT, Exchange.UNKNOWN).since is not None
+    assert after(Exchange.UNCONFIRMED, Exchange.NOT_SENT, Exchange.UNCONFIRMED).since is not None
 
 
-@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.NOT_SENT, Exchange.UNKNOWN])
+@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.NOT_SENT, Exchange.UNCONFIRMED])
 def test_an_acceptance_between_breaks_the_row(exchange: Exchange) -> None:
     limit = {Exchange.REJECTED: 9}.get(exchange, 2)
     assert after(*([exchange] * limit + [Exchange.ACCEPTED]) * 5).since is None
@@ -105,8 +105,8 @@ def test_a_refusal_shows_that_the_service_can_be_reached() -> None:
 def test_how_many_is_the_policys() -> None:
     strict = Policy(refusals_before_pause=2, failures_before_pause=1, probe_seconds=5.0)
     assert after(Exchange.REJECTED, Exchange.REJECTED, policy=strict).probe_at == NOW + 1 + 5.0
-    assert after(Exchange.UNKNOWN, policy=strict).since == NOW
-    paused = observed(Pause(failures=3), Exchange.UNKNOWN, NOW, strict)
+    assert after(Exchange.UNCONFIRMED, policy=strict).since == NOW
+    paused = observed(Pause(failures=3), Exchange.UNCONFIRMED, NOW, strict)
     assert paused is not None
     assert paused.since == NOW, "more had failed before than the policy bears now"
 
@@ -119,9 +119,9 @@ def test_the_first_cause_is_kept() -> None:
 # --- unavailable ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("exchange", [Exchange.NOT_SENT, Exchange.UNKNOWN, Exchange.UNAVAILABLE])
+@pytest.mark.parametrize("exchange", [Exchange.NOT_SENT, Exchange.UNCONFIRMED, Exchange.UNAVAILABLE])
 def test_unavailable_counts_from_the_first_failure(exchange: Exchange) -> None:
-    assert after(exchange, Exchange.UNAVAILABLE, Exchange.UNKNOWN, Exchange.NOT_SENT).unavailable_since == NOW
+    assert after(exchange, Exchange.UNAVAILABLE, Exchange.UNCONFIRMED, Exchange.NOT_SENT).unavailable_since == NOW
 
 
 @pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.CREDENTIALS_REFUSED])
@@ -131,18 +131,22 @@ def test_a_refusal_runs_no_deadline(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.CREDENTIALS_REFUSED, Exchange.THROTTLED])
 def test_an_answer_of_the_service_ends_what_was_unavailable(exchange: Exchange) -> None:
-    assert after(Exchange.UNKNOWN, exchange).unavailable_since is None
-    assert after(Exchange.UNKNOWN, exchange, Exchange.UNAVAILABLE).unavailable_since == NOW + 2
+    assert after(Exchange.UNCONFIRMED, exchange).unavailable_since is None
+    assert after(Exchange.UNCONFIRMED, exchange, Exchange.UNAVAILABLE).unavailable_since == NOW + 2
 
 
-@pytest.mark.parametrize("exchange", [Exchange.NOT_SENT, Exchange.UNKNOWN, Exchange.UNAVAILABLE])
+@pytest.mark.parametrize("exchange", [Exchange.NOT_SENT, Exchange.UNCONFIRMED, Exchange.UNAVAILABLE])
 def test_a_failure_that_is_told_of_late_begins_no_unavailability(exchange: Exchange) -> None:
     """Since it happened others may have been answered, which in good times nobody writes down."""
     counts = exchange is not Exchange.UNAVAILABLE
-    late = NOW + POLICY.told_late_seconds
-    for told_at in (late, NOW, NOW - 0.25):  # also by a clock that was set back meanwhile
-        in_time = observed(Pause(), exchange, NOW, POLICY, told_at) or Pause()
-        assert (in_time.unavailable_since, in_time.unavailable_at, in_time.failures > 0) == (NOW, NOW, counts)
+    late = NOW + POLICY.late_report_seconds
+    for reported_at in (late, NOW, NOW - 0.25):  # also by a clock that was set back meanwhile
+        check_deadline = observed(Pause(), exchange, NOW, POLICY, reported_at) or Pause()
+        assert (check_deadline.unavailable_since, check_deadline.unavailable_at, check_deadline.failures > 0) == (
+            NOW,
+            NOW,
+            counts,
+        )
     told = observed(Pause(), exchange, NOW, POLICY, late + 0.1) or Pause()
     assert (told.unavailable_since, told.unavailable_at) == (None, 0.0)
     assert (told.failures > 0) == counts, "a failure it was all the same"
@@ -272,7 +276,7 @@ def test_probes_are_a_minute_apart(history: list[Exchange], times: list[float]) 
     assert len(probes) >= int((now - (pause.since or now)) / (POLICY.probe_seconds + 30))
 
 
-@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.UNKNOWN])
+@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.UNCONFIRMED])
 def test_more_in_a_row_than_pause_by_now_pause_too(exchange: Exchange) -> None:
     """The policy may have been changed since they were counted."""
     after = observed(Pause(refusals=20, failures=20), exchange, NOW, POLICY)

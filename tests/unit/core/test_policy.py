@@ -16,15 +16,15 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
         ("workers that died are counted to five", POLICY.max_attempts == 5),
         ("a page that breaks the service is tried forty times", POLICY.max_breakdowns == 40),
         ("rendering is given up after an hour", POLICY.render_seconds == HOUR),
-        ("a page is paid for three times at most", POLICY.max_unknowns == 3),
+        ("a page is paid for three times at most", POLICY.max_unconfirmed == 3),
         ("a lease outlasts its worker by 5 s", POLICY.lease_margin_seconds == 5.0),
         ("a source may be forbidden for a day", POLICY.forbidden_seconds == DAY),
-        ("a guard looks after a quarter of an hour", POLICY.guard_seconds == 15 * MINUTE),
+        ("a guard looks after a quarter of an hour", POLICY.recheck_seconds == 15 * MINUTE),
         ("what was handed out is handed out again after as long", POLICY.handed_out_seconds == 15 * MINUTE),
         ("the service keeps results for three days", POLICY.result_kept_seconds == 3 * DAY),
         ("a wait begins at 1 s", POLICY.backoff_first_seconds == 1.0),
-        ("and never outlasts five minutes", POLICY.backoff_most_seconds == 5 * MINUTE),
-        ("nor does a throttle's", POLICY.throttle_most_seconds == 5 * MINUTE),
+        ("and never outlasts five minutes", POLICY.max_backoff_seconds == 5 * MINUTE),
+        ("nor does a throttle's", POLICY.max_throttle_seconds == 5 * MINUTE),
         ("a throttle is at least a second's", POLICY.throttle_pause_seconds == 1.0),
         ("a pause lets one probe through a minute", POLICY.probe_seconds == MINUTE),
         ("ten refusals in a row pause", POLICY.refusals_before_pause == 10),
@@ -36,8 +36,8 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
         ("the index has settled after 2 s", POLICY.tick_settle_seconds == 2.0),
         ("a lost event is found after an hour", POLICY.reconcile_after_seconds == HOUR),
         ("a dead letter is sent back three times", POLICY.max_redrives == 3),
-        ("a long document gives way after half a minute", POLICY.turn_seconds == 30.0),
-        ("and after three pages that could not be sent", POLICY.setbacks_in_turn == 3),
+        ("a long document gives way after half a minute", POLICY.slice_seconds == 30.0),
+        ("and after three pages that could not be sent", POLICY.max_failures_in_slice == 3),
     ],
 )
 def test_numbers_are_as_decided(decided: str, number: bool) -> None:
@@ -46,7 +46,7 @@ def test_numbers_are_as_decided(decided: str, number: bool) -> None:
 
 def test_a_page_that_breaks_the_service_outlasts_any_outage_that_a_document_may_wait_for() -> None:
     """Its waits, at their shortest by chance on the average, add to more than the deadline of a page."""
-    waits = [min(POLICY.backoff_most_seconds, 2.0**setback) / 2 for setback in range(POLICY.max_breakdowns)]
+    waits = [min(POLICY.max_backoff_seconds, 2.0**failed) / 2 for failed in range(POLICY.max_breakdowns)]
     assert sum(waits) > POLICY.deadline_seconds(1)
 
 

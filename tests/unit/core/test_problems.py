@@ -21,8 +21,8 @@ RUNNING = Operation(
 @pytest.mark.parametrize(
     ("problem", "reason", "what", "trace"),
     [
-        (problems.worn_out(5), Reason.INTERNAL, "broke off 5 times", Trace()),
-        (problems.delivery_worn_out(5), Reason.INTERNAL, "broke off 5 times", Trace()),
+        (problems.attempts_exhausted(5), Reason.INTERNAL, "broke off 5 times", Trace()),
+        (problems.delivery_attempts_exhausted(5), Reason.INTERNAL, "broke off 5 times", Trace()),
         (problems.unconfirmed(3), Reason.SUBMIT_UNCONFIRMED, "may have been billed", Trace()),
         (problems.unavailable(3_610.0), Reason.OCR_UNAVAILABLE, "for 60 minutes", Trace()),
         (problems.unavailable(3_590.0), Reason.OCR_UNAVAILABLE, "for 60 minutes", Trace()),

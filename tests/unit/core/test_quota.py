@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textdrop.core.policy import Policy
-from textdrop.core.quota import LEAST_FACTOR, Quota, factor, interval_seconds, throttled
+from textdrop.core.quota import MIN_FACTOR, Quota, factor, interval_seconds, throttled
 
 POLICY = Policy()
 NOW = 1_800_000_000.0
@@ -20,7 +20,7 @@ RATES = st.floats(2.0, 100.0)
 QUOTAS = st.builds(
     Quota,
     next_free_at=st.floats(NOW - 10, NOW + 10),
-    factor=st.floats(LEAST_FACTOR, 1.0),
+    factor=st.floats(MIN_FACTOR, 1.0),
     factor_at=st.floats(NOW - 200, NOW + 10),
     throttled_until=st.floats(NOW - 10, NOW + 10),
     throttles=st.integers(0, 100),
@@ -50,7 +50,7 @@ def test_the_rate_recovers_and_never_passes_the_configured_one(
     quota: Quota, rate: float, now: float, wait: float
 ) -> None:
     interval = interval_seconds(quota, rate, now)
-    assert 1 / rate <= interval <= 1 / (rate * LEAST_FACTOR) * (1 + 1e-9)
+    assert 1 / rate <= interval <= 1 / (rate * MIN_FACTOR) * (1 + 1e-9)
     assert interval_seconds(quota, rate, now + wait) <= interval
     assert factor(quota, quota.factor_at + 90.1) == 1.0
 
@@ -106,7 +106,7 @@ def test_every_429_is_counted_once_per_pause_and_the_rate_has_a_floor(quota: Quo
         assert after.next_free_at >= max(quota.next_free_at, NOW + pause)
         assert after.throttled_until == after.factor_at == NOW + pause
         soon = quota.throttled_until + 3.0 > NOW
-        assert after.factor == max(LEAST_FACTOR, factor(quota, NOW) * (0.8 if soon else 0.9))
+        assert after.factor == max(MIN_FACTOR, factor(quota, NOW) * (0.8 if soon else 0.9))
 
 
 # --- many workers -----------------------------------------------------------------------------------------------------

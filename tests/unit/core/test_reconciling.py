@@ -13,7 +13,18 @@ from textdrop.core import identity
 from textdrop.core.documents import Source
 from textdrop.core.events import parse, upload_body
 from textdrop.core.policy import Policy
-from textdrop.core.reconciling import DeadLetter, Listed, Mark, Pass, advanced, begun, candidates, cause, lost, redriven
+from textdrop.core.reconciling import (
+    Cursor,
+    DeadLetter,
+    ListingPage,
+    ReconcileRun,
+    advanced,
+    begun,
+    candidates,
+    cause,
+    lost,
+    redriven,
+)
 
 NOW = 1_700_000_000.0
 POLICY = Policy()
@@ -73,24 +84,24 @@ def test_what_has_a_row_and_what_submit_makes_nothing_of_is_not_lost() -> None:
 
 
 def test_the_first_pass_begins_at_the_beginning() -> None:
-    assert begun(Pass(), None, NOW, POLICY) == Pass(0, "", "", POLICY.reconcile_after_seconds, NOW)
+    assert begun(ReconcileRun(), None, NOW, POLICY) == ReconcileRun(0, "", "", POLICY.reconcile_after_seconds, NOW)
 
 
 def test_a_pass_goes_through_parts_to_its_end_and_the_next_begins_anew() -> None:
-    first = begun(Pass(), None, NOW, POLICY)
-    second = advanced(first, Listed((VERSIONED,) * 3, Mark("k", "v9")), 2, NOW + 1)
-    assert (second.mark, second.rev, second.listed, second.found, second.ended_at) == (Mark("k", "v9"), 1, 3, 2, 0.0)
+    first = begun(ReconcileRun(), None, NOW, POLICY)
+    second = advanced(first, ListingPage((VERSIONED,) * 3, Cursor("k", "v9")), 2, NOW + 1)
+    assert (second.mark, second.rev, second.listed, second.found, second.ended_at) == (Cursor("k", "v9"), 1, 3, 2, 0.0)
     assert begun(second, None, NOW + 2, POLICY) == second
-    ended = advanced(second, Listed((VERSIONED,), None), 0, NOW + 3)
-    assert (ended.mark, ended.rev, ended.listed, ended.found, ended.ended_at) == (Mark(), 2, 4, 2, NOW + 3)
-    assert begun(ended, None, NOW + 4, POLICY) == Pass(2, "", "", POLICY.reconcile_after_seconds, NOW + 4)
+    ended = advanced(second, ListingPage((VERSIONED,), None), 0, NOW + 3)
+    assert (ended.mark, ended.rev, ended.listed, ended.found, ended.ended_at) == (Cursor(), 2, 4, 2, NOW + 3)
+    assert begun(ended, None, NOW + 4, POLICY) == ReconcileRun(2, "", "", POLICY.reconcile_after_seconds, NOW + 4)
 
 
 def test_who_asks_for_an_age_gets_a_pass_from_the_beginning_which_keeps_the_age() -> None:
-    stored = Pass(5, "k", "v", 3600.0, NOW)
+    stored = ReconcileRun(5, "k", "v", 3600.0, NOW)
     asked = begun(stored, 0.0, NOW + 1, POLICY)
-    assert asked == Pass(5, "", "", 0.0, NOW + 1)
-    part = advanced(asked, Listed((), Mark("k")), 0, NOW + 2)
+    assert asked == ReconcileRun(5, "", "", 0.0, NOW + 1)
+    part = advanced(asked, ListingPage((), Cursor("k")), 0, NOW + 2)
     assert begun(part, None, NOW + 3, POLICY).older_than_seconds == 0.0
 
 

@@ -38,7 +38,7 @@ DOCUMENT = Document(
     source=Source("uploads", "a/скан 1.pdf", "v1", "e1", 1_234, "0A", 1_773_480_413.589, 1_773_480_413.0),
     state=DocumentState.DELIVERING,
     accepted_at=1_773_480_415.25,
-    goes=2,
+    submit_passes=2,
     options=Options(("ru", "en"), "page", "metadata", "parameter"),
     media_type="application/pdf",
     pages=1,
@@ -56,7 +56,7 @@ FAILED = replace(
     described=replace(DESCRIBED, id="op2", metadata=None),
     problem=problems.failed_in_service(FAILURE),
 )
-UNSENT = Operation(ID, 1, 1, OperationState.FAILED, unknowns=3, problem=problems.unconfirmed(3))
+UNSENT = Operation(ID, 1, 1, OperationState.FAILED, unconfirmed=3, problem=problems.unconfirmed(3))
 PAGE: RecognisedPage = {
     "width": 2480,
     "height": 3508,
@@ -414,7 +414,7 @@ def test_whatever_the_texts_are_the_files_are_json_in_utf_8(key: str, text: str,
 
 def test_unversioned_and_unseen_uploads_have_null_for_what_is_not_known() -> None:
     source = Source("uploads", "a.pdf", event_at=0.0)
-    document = replace(DOCUMENT, source=source, outcome=Outcome.FAILED, problem=problems.worn_out(5))
+    document = replace(DOCUMENT, source=source, outcome=Outcome.FAILED, problem=problems.attempts_exhausted(5))
     shown = read(results.error_file(document, []))
     assert (shown["source"]["version_id"], shown["source"]["etag"], shown["timings"]["uploaded_at"]) == (None,) * 3
 
@@ -436,7 +436,7 @@ def test_times_are_rfc_3339_in_utc(epoch_seconds: float | None, text: str | None
     ("outcome_at", "seconds"), [(1_773_480_415.0, 0.0), (1_773_480_416.0, 0.75), (1_773_480_416.0009765625, 0.751)]
 )
 def test_a_duration_is_from_acceptance_to_outcome_and_never_negative(outcome_at: float, seconds: float) -> None:
-    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=problems.worn_out(5), outcome_at=outcome_at)
+    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=problems.attempts_exhausted(5), outcome_at=outcome_at)
     timings = read(results.error_file(document, []))["timings"]
     assert timings["duration_seconds"] == seconds
 
@@ -450,7 +450,7 @@ def test_an_error_file_can_be_read_in_russian_too() -> None:
 
 def test_of_an_upload_that_was_never_seen_the_event_says_when() -> None:
     source = replace(DOCUMENT.source, last_modified=0.0, event_at=1_773_480_413.5)
-    document = replace(DOCUMENT, source=source, outcome=Outcome.FAILED, problem=problems.worn_out(5))
+    document = replace(DOCUMENT, source=source, outcome=Outcome.FAILED, problem=problems.attempts_exhausted(5))
     assert read(results.error_file(document, []))["timings"]["uploaded_at"] == "2026-03-14T09:26:53.500Z"
 
 

@@ -112,16 +112,16 @@ class Example:
     holds: Callable[[Any], bool] | None
 
 
-def looked(*operations: Operation) -> see.PagesLooked:
-    return see.PagesLooked(operations)
+def looked(*operations: Operation) -> see.OperationsRead:
+    return see.OperationsRead(operations)
 
 
-def given_up(row: Operation, unknowns: int) -> bool:
+def given_up(row: Operation, unconfirmed: int) -> bool:
     return (
         row.state is OperationState.FAILED
         and row.problem is not None
         and row.problem.reason is Reason.INTERNAL
-        and row.unknowns == unknowns
+        and row.unconfirmed == unconfirmed
         and row.finished_at == NOW
     )
 
@@ -158,7 +158,7 @@ EXAMPLES = [
     Example("upload_repeated", FINAL, see.Uploaded("d1", SOURCE, "w1", NOW + 300), None),
     Example("upload_repeated", ACCEPTED, see.Uploaded("d1", SOURCE, "w1", NOW + 300), None),
     Example(
-        "worn_out_unread",
+        "attempts_exhausted_unread",
         replace(ACCEPTED, attempts=5),
         TAKEN,
         lambda row: (
@@ -224,13 +224,13 @@ EXAMPLES = [
         ),
     ),
     Example(
-        "delivery_worn_out",
+        "delivery_attempts_exhausted",
         replace(TO_RENDER, attempts=5, step=Step.PUBLISH, renderings=(Rendering(Output.MARKDOWN, 1),)),
         TAKEN,
         lambda row: (row.step, row.outcome, row.renderings) == (Step.FILES, Outcome.FAILED, ()),
     ),
     Example(
-        "delivery_worn_out",
+        "delivery_attempts_exhausted",
         replace(DELIVERING, attempts=5, step=Step.PUBLISH),
         TAKEN,
         lambda row: (
@@ -306,7 +306,9 @@ EXAMPLES = [
         "forbidden",
         replace(ACCEPTED, accepted_at=NOW - DAY_SECONDS),
         see.Forbidden(NOW + 300),
-        lambda row: (row.state, row.due_at, row.attempts, row.setbacks) == (DocumentState.ACCEPTED, NOW + 300, 0, 1),
+        lambda row: (
+            (row.state, row.due_at, row.attempts, row.consecutive_failures) == (DocumentState.ACCEPTED, NOW + 300, 0, 1)
+        ),
     ),
     Example(
         "pages_known",
@@ -333,23 +335,23 @@ EXAMPLES = [
     ),
     Example(
         "returned",
-        replace(RECOGNIZING, attempts=3, setbacks=1),
-        see.Returned(NOW + 7, setback=True),
+        replace(RECOGNIZING, attempts=3, consecutive_failures=1),
+        see.Returned(NOW + 7, failed=True),
         lambda row: (
-            (row.state, row.due_at, row.attempts, row.setbacks, row.rev)
+            (row.state, row.due_at, row.attempts, row.consecutive_failures, row.rev)
             == (DocumentState.RECOGNIZING, NOW + 7, 0, 2, 2)
         ),
     ),
     Example(
         "returned",
-        replace(ACCEPTED, setbacks=4),
-        see.Returned(NOW, setback=False),
-        lambda row: (row.due_at, row.setbacks) == (NOW, 0),
+        replace(ACCEPTED, consecutive_failures=4),
+        see.Returned(NOW, failed=False),
+        lambda row: (row.due_at, row.consecutive_failures) == (NOW, 0),
     ),
     Example(
         "returned",
         replace(DELIVERING, attempts=2),
-        see.Returned(NOW + 3, setback=True),
+        see.Returned(NOW + 3, failed=True),
         lambda row: (row.state, row.due_at, row.attempts) == (DocumentState.DELIVERING, NOW + 3, 0),
     ),
     Example(
@@ -410,15 +412,15 @@ EXAMPLES = [
     ),
     Example(
         "every_page_sent",
-        replace(RECOGNIZING, attempts=2, setbacks=3),
+        replace(RECOGNIZING, attempts=2, consecutive_failures=3),
         looked(RUNNING, replace(FAILED, page=2)),
         lambda row: (
-            (row.state, row.due_kind, row.due_at, row.attempts, row.setbacks)
+            (row.state, row.due_kind, row.due_at, row.attempts, row.consecutive_failures)
             == (DocumentState.RECOGNIZING, DueKind.DELIVER, NOW + 900, 0, 0)
         ),
     ),
-    Example("looked_late", DELIVERING, looked(RECOGNIZED, replace(RECOGNIZED, page=2)), None),
-    Example("looked_late", FINAL, looked(RECOGNIZED, replace(RECOGNIZED, page=2)), None),
+    Example("operations_read_late", DELIVERING, looked(RECOGNIZED, replace(RECOGNIZED, page=2)), None),
+    Example("operations_read_late", FINAL, looked(RECOGNIZED, replace(RECOGNIZED, page=2)), None),
     Example(
         "step_begins",
         replace(DELIVERING, step=Step.FILES),
@@ -440,26 +442,26 @@ EXAMPLES = [
         None,
     ),
     Example(
-        "worn_out_submitting",
+        "attempts_exhausted_submitting",
         replace(SUBMITTING, holder_rev=4),
         replace(CONSIDERED, attempts=6),
-        lambda row: given_up(row, unknowns=1),
+        lambda row: given_up(row, unconfirmed=1),
     ),
     Example(
-        "worn_out_waiting",
+        "attempts_exhausted_waiting",
         WAITING,
         replace(CONSIDERED, attempts=6),
-        lambda row: given_up(row, unknowns=0),
+        lambda row: given_up(row, unconfirmed=0),
     ),
     Example(
         "intent_stale",
-        replace(SUBMITTING, holder_rev=4, unknowns=1),
+        replace(SUBMITTING, holder_rev=4, unconfirmed=1),
         CONSIDERED,
-        lambda row: (row.state, row.unknowns) == (OperationState.WAITING, 2),
+        lambda row: (row.state, row.unconfirmed) == (OperationState.WAITING, 2),
     ),
     Example(
         "unconfirmed",
-        replace(WAITING, unknowns=3, holder_rev=4),
+        replace(WAITING, unconfirmed=3, holder_rev=4),
         CONSIDERED,
         failed_with(Reason.SUBMIT_UNCONFIRMED),
     ),
@@ -484,10 +486,11 @@ EXAMPLES = [
     Example("intent_of_another", SUBMITTING, CONSIDERED, None),
     Example(
         "intent",
-        replace(WAITING, unknowns=1, holder_rev=4),
+        replace(WAITING, unconfirmed=1, holder_rev=4),
         see.SlotReserved(5, "r2"),
         lambda row: (
-            (row.state, row.holder_rev, row.client_request_id, row.unknowns) == (OperationState.SUBMITTING, 5, "r2", 1)
+            (row.state, row.holder_rev, row.client_request_id, row.unconfirmed)
+            == (OperationState.SUBMITTING, 5, "r2", 1)
         ),
     ),
     Example(
@@ -512,13 +515,13 @@ EXAMPLES = [
             row,
             ACCEPTANCE,
             lambda row: (
-                (row.state, row.described, row.unknowns, row.holder_rev, row.trace)
+                (row.state, row.described, row.unconfirmed, row.holder_rev, row.trace)
                 == (OperationState.RUNNING, DESCRIBED, 1, 5, ACCEPTANCE.trace)
             ),
         )
         for row in (
-            replace(WAITING, holder_rev=5, unknowns=1),
-            replace(SUBMITTING, holder_rev=7, unknowns=1),
+            replace(WAITING, holder_rev=5, unconfirmed=1),
+            replace(SUBMITTING, holder_rev=7, unconfirmed=1),
         )
     ),
     *(
@@ -530,11 +533,16 @@ EXAMPLES = [
         "intent_stale",
         replace(SUBMITTING, holder_rev=4),
         replace(CONSIDERED, attempts=POLICY.max_attempts),
-        lambda row: (row.state, row.unknowns) == (OperationState.WAITING, 1),
+        lambda row: (row.state, row.unconfirmed) == (OperationState.WAITING, 1),
     ),
     *(
-        Example("unconfirmed", replace(WAITING, unknowns=unknowns), CONSIDERED, failed_with(Reason.SUBMIT_UNCONFIRMED))
-        for unknowns in (POLICY.max_unknowns, POLICY.max_unknowns + 1)
+        Example(
+            "unconfirmed",
+            replace(WAITING, unconfirmed=unconfirmed),
+            CONSIDERED,
+            failed_with(Reason.SUBMIT_UNCONFIRMED),
+        )
+        for unconfirmed in (POLICY.max_unconfirmed, POLICY.max_unconfirmed + 1)
     ),
     *(
         Example(
@@ -544,15 +552,15 @@ EXAMPLES = [
     ),
     Example(
         "not_taken",
-        replace(SUBMITTING, unknowns=2),
+        replace(SUBMITTING, unconfirmed=2),
         see.NotTaken(5),
-        lambda row: (row.state, row.unknowns, row.breakdowns) == (OperationState.WAITING, 2, 0),
+        lambda row: (row.state, row.unconfirmed, row.breakdowns) == (OperationState.WAITING, 2, 0),
     ),
     Example(
         "not_taken",
         replace(SUBMITTING, breakdowns=2),
         see.NotTaken(5, breakdown=True),
-        lambda row: (row.state, row.unknowns, row.breakdowns) == (OperationState.WAITING, 0, 3),
+        lambda row: (row.state, row.unconfirmed, row.breakdowns) == (OperationState.WAITING, 0, 3),
     ),
     Example(
         "rejected",
@@ -564,7 +572,7 @@ EXAMPLES = [
         "answer_lost",
         SUBMITTING,
         see.AnswerLost(5),
-        lambda row: (row.state, row.unknowns) == (OperationState.WAITING, 1),
+        lambda row: (row.state, row.unconfirmed) == (OperationState.WAITING, 1),
     ),
     *(
         Example(rule, row, seen, None)
@@ -708,7 +716,7 @@ def test_what_is_written_keeps_the_invariants(example: Example) -> None:
         assert (row.outcome is None) == (row.state in (DocumentState.ACCEPTED, DocumentState.RECOGNIZING))
     else:
         assert (row.due_at is not None) == (row.state is OperationState.RUNNING)
-        assert row.unknowns >= example.row.unknowns
+        assert row.unconfirmed >= example.row.unconfirmed
 
 
 @pytest.mark.parametrize(
@@ -716,15 +724,15 @@ def test_what_is_written_keeps_the_invariants(example: Example) -> None:
     [
         example
         for example in EXAMPLES
-        if example.rule in ("worn_out_unread", "refused", "forbidden_too_long", "concluded")
+        if example.rule in ("attempts_exhausted_unread", "refused", "forbidden_too_long", "concluded")
     ],
     ids=lambda example: example.rule,
 )
 def test_a_delivery_begins_without_a_setback(example: Example) -> None:
     """What went wrong before must not make it wait longer."""
-    row = decide(replace(example, row=replace(example.row, setbacks=7)), states.RULES).row
+    row = decide(replace(example, row=replace(example.row, consecutive_failures=7)), states.RULES).row
     assert isinstance(row, Document)
-    assert (row.attempts, row.setbacks, row.step) == (0, 0, Step.RENDER if row.to_render else None)
+    assert (row.attempts, row.consecutive_failures, row.step) == (0, 0, Step.RENDER if row.to_render else None)
 
 
 @pytest.mark.parametrize("row", [ACCEPTED, DELIVERING], ids=lambda row: str(row.state))
@@ -732,14 +740,14 @@ def test_more_attempts_than_are_allowed_by_now_are_too_many(row: Document) -> No
     """The policy may have been changed since."""
     due = replace(row, attempts=POLICY.max_attempts + 3, due_at=NOW)
     decision = states.decide_document(due, TAKEN, NOW, POLICY)
-    assert decision.rule in ("worn_out_unread", "delivery_worn_out")
+    assert decision.rule in ("attempts_exhausted_unread", "delivery_attempts_exhausted")
 
 
 @pytest.mark.parametrize("row", [RUNNING, RECOGNIZED, FAILED], ids=lambda row: str(row.state))
 @pytest.mark.parametrize("holder_rev", [4, 5, 7])
 def test_a_page_that_was_sent_is_never_considered(row: Operation, holder_rev: int) -> None:
     """Whatever is known of it: nothing may send it again, or fail it for not being sent."""
-    worst = replace(row, holder_rev=holder_rev, unknowns=9, breakdowns=99)
+    worst = replace(row, holder_rev=holder_rev, unconfirmed=9, breakdowns=99)
     for seen in (CONSIDERED, replace(CONSIDERED, attempts=9), replace(CONSIDERED, unavailable_for=1e6)):
         with pytest.raises(states.NoRule):
             states.decide_operation(worst, seen, NOW, POLICY)
@@ -750,7 +758,7 @@ ANYTHING: list[Any] = [
     see.Refused(PROBLEM, SOURCE),
     see.Forbidden(NOW + 60),
     see.PagesKnown(2, "application/pdf", OPTIONS, SOURCE),
-    see.Returned(NOW + 60, setback=True),
+    see.Returned(NOW + 60, failed=True),
     looked(),
     looked(RECOGNIZED, replace(RECOGNIZED, page=2)),
     see.RenderingTaken("r1", NOW + 900),
@@ -796,9 +804,9 @@ def test_a_guarded_document_is_nobodys_to_send(due_in: float) -> None:
 
 
 @pytest.mark.parametrize("seen", [looked(), looked(RECOGNIZED)], ids=["none", "one"])
-def test_a_fixed_outcome_is_not_looked_for_again(seen: see.PagesLooked) -> None:
+def test_a_fixed_outcome_is_not_looked_for_again(seen: see.OperationsRead) -> None:
     for row in (DELIVERING, FINAL):
-        assert states.decide_document(row, seen, NOW, POLICY).rule == "looked_late"
+        assert states.decide_document(row, seen, NOW, POLICY).rule == "operations_read_late"
 
 
 @pytest.mark.parametrize(
@@ -818,7 +826,7 @@ def test_a_delivery_that_keeps_dying_becomes_a_failure_once(
     problem = None if reason is None else replace(PROBLEM, reason=reason)
     row = replace(DELIVERING, outcome=outcome, problem=problem, attempts=POLICY.max_attempts, step=Step.PUBLISH)
     decision = states.decide_document(row, TAKEN, NOW, POLICY)
-    assert decision.rule == ("delivery_worn_out" if replaced else "delivery_taken")
+    assert decision.rule == ("delivery_attempts_exhausted" if replaced else "delivery_taken")
 
 
 def test_rendering_that_died_more_often_than_is_allowed_by_now_is_given_up() -> None:
@@ -829,7 +837,7 @@ def test_rendering_that_died_more_often_than_is_allowed_by_now_is_given_up() -> 
 def test_a_new_document_is_in_its_first_go() -> None:
     row = states.decide_document(None, see.Uploaded("d1", SOURCE, "w1", NOW + 300), NOW, POLICY).row
     assert row is not None
-    assert row.goes == 1
+    assert row.submit_passes == 1
 
 
 def test_what_a_look_showed_is_kept() -> None:
@@ -852,17 +860,17 @@ def test_the_first_failed_page_stands_for_a_partial_document() -> None:
 
 
 def test_a_final_document_has_no_holder_and_no_setback() -> None:
-    row = replace(DELIVERING, setbacks=7, attempts=1, step=Step.NOTICE)
+    row = replace(DELIVERING, consecutive_failures=7, attempts=1, step=Step.NOTICE)
     final = states.decide_document(row, see.NoticeAccepted(), NOW, POLICY).row
     assert final is not None
-    assert (final.holder, final.setbacks, final.attempts) == ("", 0, 0)
+    assert (final.holder, final.consecutive_failures, final.attempts) == ("", 0, 0)
 
 
 def test_a_page_that_is_given_up_keeps_the_count_of_what_may_have_been_billed() -> None:
-    row = replace(SUBMITTING, holder_rev=4, unknowns=1)
+    row = replace(SUBMITTING, holder_rev=4, unconfirmed=1)
     after = states.decide_operation(row, replace(CONSIDERED, attempts=9), NOW, POLICY).row
     assert after is not None
-    assert after.unknowns == 2
+    assert after.unconfirmed == 2
 
 
 def test_what_cannot_happen_is_said_aloud() -> None:

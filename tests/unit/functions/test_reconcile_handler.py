@@ -40,7 +40,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     observability.logger.remove_keys(keys)
 
 
-@pytest.mark.parametrize("event", [SCHEDULED, {}, {"textdrop": "go_on"}, {"older_than_seconds": None}])
+@pytest.mark.parametrize("event", [SCHEDULED, {}, {"textdrop": "continue"}, {"older_than_seconds": None}])
 def test_the_schedule_gives_events_an_hour(world: World, event: dict[str, Any]) -> None:
     assert handler(event, CONTEXT) == {"ended": "ended"}
     assert world.queue == []

@@ -20,7 +20,7 @@ from textdrop.usecases.assemble import PageMissing, assemble, stored_pages
 from textdrop.usecases.time_left import NoTimeLeft
 from world import POLL_SECONDS, World
 
-LONG = Policy(one_go_pages=3, segment_pages=2)
+LONG = Policy(single_pass_max_pages=3, segment_pages=2)
 SEGMENTS = keys.segments("", 1).removeprefix(keys.OWN_FOLDER).partition("/")[0]
 
 
@@ -144,7 +144,7 @@ def test_out_of_time_a_long_document_goes_on_later_and_uses_up_no_attempt() -> N
 def test_nothing_is_fetched_for_a_segment_that_has_not_its_time(body: bytes) -> None:
     """What is not long needs the time of its writing alone."""
     world, document, operations = ready(body)
-    is_long = document.pages > LONG.one_go_pages
+    is_long = document.pages > LONG.single_pass_max_pages
     enough = world.clock.now() + (LONG.segment_seconds if is_long else world.poll_ports.results.total_seconds)
     calls = len(world.faults.calls)
     with pytest.raises(NoTimeLeft):
@@ -175,8 +175,8 @@ def test_segments_are_not_deleted_without_the_time_for_it() -> None:
     world, document, operations = ready(b"pages:9")
     join, last = world.poll_ports.results.join, keys.own(document.id, keys.JSON)
 
-    def slow_at_last(keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
-        join(keys, to, in_time)
+    def slow_at_last(keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
+        join(keys, to, check_deadline)
         if to == last:
             world.clock.advance(POLL_SECONDS - 1.0)
 
@@ -219,7 +219,7 @@ def test_a_segment_ends_when_it_is_large_enough() -> None:
 def test_pages_are_fetched_by_threads_in_order() -> None:
     for policy in (Policy(), LONG):
         world = World(policy=policy)
-        object.__setattr__(world.poll_ports, "crew", ThreadCrew(7))
+        object.__setattr__(world.poll_ports, "run_parallel", ThreadCrew(7))
         world.upload("book.pdf", b"pages:9 bad:4")
         world.run()
         result: Any = world.json("book.pdf.ocr.json")

@@ -10,7 +10,7 @@ import pytest
 from fakes.documents import FakeDocuments
 from fakes.faults import Faults
 from textdrop.core import identity
-from textdrop.core.documents import Document, DocumentState, Due, DueKind, Source
+from textdrop.core.documents import Document, DocumentState, DueEntry, DueKind, Source
 from textdrop.ports import Clock
 from world import World
 
@@ -27,7 +27,7 @@ class CountingDocuments(FakeDocuments):
         self._lag_seconds = lag_seconds
         self._seen_at = 0.0
 
-    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         now = self._clock.now()
         if now >= self._seen_at + self._lag_seconds:
             self._seen_at = now

@@ -29,7 +29,7 @@ def delivering(world: World, body: bytes = b"page", metadata: dict[str, str] | N
     row = world.row(document)
     assert (row.state, row.step) == (DocumentState.DELIVERING, Step.RENDER if metadata else None)
     world.journal.failures.clear()
-    world.clock.advance(world.policy.guard_seconds)
+    world.clock.advance(world.policy.recheck_seconds)
     return row
 
 
@@ -124,9 +124,9 @@ def test_what_fails_is_told_and_tried_again_after_a_backoff() -> None:
     assert not run(world, document)
     assert told(world) == [("delivery_failed", {"document": document.id})]
     row, policy = world.row(document), world.policy
-    assert (row.setbacks, row.attempts, row.step) == (1, 0, Step.NOTICE)
+    assert (row.consecutive_failures, row.attempts, row.step) == (1, 0, Step.NOTICE)
     wait = (row.due_at or 0.0) - world.clock.now()
-    assert policy.backoff_first_seconds <= wait <= policy.backoff_most_seconds
+    assert policy.backoff_first_seconds <= wait <= policy.max_backoff_seconds
 
 
 def test_out_of_time_is_no_setback_and_the_delivery_is_due_at_once() -> None:
@@ -135,7 +135,7 @@ def test_out_of_time_is_no_setback_and_the_delivery_is_due_at_once() -> None:
     assert not deliver(world.poll_ports, document, world.clock.now() + 1.0)
     assert told(world) == [("delivery_failed", {"document": document.id})]
     row = world.row(document)
-    assert (row.setbacks, row.attempts, row.due_at) == (0, 0, world.clock.now())
+    assert (row.consecutive_failures, row.attempts, row.due_at) == (0, 0, world.clock.now())
 
 
 def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
@@ -260,7 +260,7 @@ def test_a_newest_upload_whose_row_is_gone_keeps_nobody_from_the_end() -> None:
     world = World()
     document = delivering(world)
     later = replace(document.source, event_at=world.clock.now() + 60.0)
-    world.newest.raise_to(document.source, Newest(order(later), "0" * 32))
+    world.newest.update_if_newer(document.source, Newest(order(later), "0" * 32))
     assert run(world, document)
     [notice] = world.notices_of(document)
     assert (notice["newest"], notice["published"]) == (False, False)
@@ -378,7 +378,7 @@ def newer(world: World, document: Document, newer_id: str, finished: bool) -> No
     world.documents.rows[newer_id] = replace(
         document, id=newer_id, source=later, state=state, outcome=outcome, due_kind=None, due_at=None
     )
-    world.newest.raise_to(document.source, Newest(order(later), newer_id))
+    world.newest.update_if_newer(document.source, Newest(order(later), newer_id))
     for suffix, body in ((TEXT, b"newer"), (JSON, b"{}")):
         world.results.put(own(newer_id, suffix), body)
 
@@ -415,7 +415,7 @@ def test_a_step_that_was_done_is_not_done_again() -> None:
 
 
 def due_again(world: World, document: Document) -> Document:
-    world.clock.advance(world.policy.backoff_most_seconds)
+    world.clock.advance(world.policy.max_backoff_seconds)
     return world.row(document)
 
 
@@ -456,4 +456,4 @@ def test_one_that_was_beaten_to_the_row_looks_again() -> None:
     world.documents.write = raced  # type: ignore[method-assign]  # another was first, once
     assert conclude(world.poll_ports, world.row(document)) is None
     assert world.row(document).state is DocumentState.RECOGNIZING
-    assert world.row(document).due_at == world.clock.now() + world.policy.guard_seconds
+    assert world.row(document).due_at == world.clock.now() + world.policy.recheck_seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from textdrop.core.documents import Due, DueKind
+from textdrop.core.documents import DueEntry, DueKind
 from world import World
 
 
@@ -17,7 +17,7 @@ def test_of_many_that_run_those_of_late_are_looked_for_and_now_and_then_all() ->
     looked: list[tuple[float, int]] = []
     due = world.documents.due
 
-    def counted(kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+    def counted(kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         found = due(kind, until, limit, since)
         if kind is DueKind.ASK:
             looked.append((world.clock.now(), len(found)))
@@ -41,7 +41,7 @@ def test_an_operation_that_the_index_showed_late_is_found_though_many_run() -> N
     hidden = min(world.documents.operations.values(), key=lambda row: row.due_at or 0.0)
     began, due = world.clock.now(), world.documents.due
 
-    def lagging(kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+    def lagging(kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         shown = due(kind, until, limit, since)
         late = world.clock.now() < began + 60.0
         return [hint for hint in shown if not (late and hint.document_id == hidden.document_id and hint.page)]

@@ -27,7 +27,7 @@ from textdrop.core.errors import (
     TextdropError,
     Trace,
 )
-from textdrop.observability import in_our_words
+from textdrop.observability import redact_errors
 from world import World
 
 TEXT, KEY, WORDS = "canary of the text: договор", "canary folder/ключ №7 + 8.png", "canary of the service's words"
@@ -49,7 +49,7 @@ def life(faults: Faults) -> tuple[list[str], list[str], PrintingJournal]:
 
     def invoke(function: Callable[[], object]) -> bool:
         try:
-            in_our_words(function)()
+            redact_errors(function)()
         except TextdropError as error:
             # What Lambda shows of an error: its kind, its message, its place; not what it came of.
             escaped.append(f"{type(error).__name__} {error}")
@@ -122,7 +122,7 @@ def test_an_error_of_others_is_told_without_its_words(call: str, when: str) -> N
 @pytest.mark.parametrize("call", CALLS)
 def test_a_store_that_fails_is_told_without_what_it_quotes(call: str) -> None:
     faults = Faults()
-    kind = ObjectForbidden if call == "sources.look" else StoreUnavailable
+    kind = ObjectForbidden if call == "sources.head" else StoreUnavailable
     faults.fail(call, lambda: chained(kind("service.Call: 503")), times=3)
     check(*life(faults))
 

@@ -60,7 +60,7 @@ def test_the_source_is_opened_once_in_a_go() -> None:
     world = World()
     world.upload("book.pdf", b"pages:9")
     world.run()
-    assert Counter(world.faults.calls)["sources.look"] == 1
+    assert Counter(world.faults.calls)["sources.head"] == 1
 
 
 def test_a_damaged_page_costs_nothing_and_leaves_the_others_their_text() -> None:
@@ -126,7 +126,7 @@ def test_one_page_that_the_service_cannot_take_does_not_hold_up_the_others() -> 
     world.submit(batch)
     assert len(world.ocr.accepted) == 8
     row = world.row(document)
-    assert (row.due_kind, row.setbacks, row.attempts) == (DueKind.SUBMIT, 1, 0)
+    assert (row.due_kind, row.consecutive_failures, row.attempts) == (DueKind.SUBMIT, 1, 0)
     assert world.operation(document, 2).breakdowns == 1
 
 
@@ -135,13 +135,13 @@ def test_when_several_pages_cannot_be_sent_the_go_ends() -> None:
     world.faults.fail("ocr.submit", failure, times=100)
     document = world.upload("book.pdf", b"pages:9")
     world.submit()
-    assert Counter(world.faults.calls)["ocr.submit"] == world.policy.setbacks_in_turn
-    assert world.row(document).setbacks == 1
+    assert Counter(world.faults.calls)["ocr.submit"] == world.policy.max_failures_in_slice
+    assert world.row(document).consecutive_failures == 1
 
 
 def test_a_page_that_gave_trouble_goes_last() -> None:
     world = World()
-    world.faults.fail("ocr.submit", failure, times=world.policy.setbacks_in_turn)
+    world.faults.fail("ocr.submit", failure, times=world.policy.max_failures_in_slice)
     world.upload("book.pdf", b"pages:6")
     world.run()
     assert pages_sent(world) == [4, 5, 6, 1, 2, 3]
@@ -160,12 +160,17 @@ def test_a_pause_stops_all_pages_at_once() -> None:
 
 
 def test_a_long_document_gives_others_their_turn() -> None:
-    world = World(policy=Policy(turn_seconds=0.35))
+    world = World(policy=Policy(slice_seconds=0.35))
     document = world.upload("book.pdf", b"pages:9")
     world.submit()
     row = world.row(document)
     assert 0 < len(world.ocr.accepted) < 9
-    assert (row.state, row.due_kind, row.attempts, row.setbacks) == (DocumentState.RECOGNIZING, DueKind.SUBMIT, 0, 0)
+    assert (row.state, row.due_kind, row.attempts, row.consecutive_failures) == (
+        DocumentState.RECOGNIZING,
+        DueKind.SUBMIT,
+        0,
+        0,
+    )
     assert row.due_at is not None
     assert row.due_at <= world.clock.now()
     world.run()
@@ -191,7 +196,7 @@ class Threads:
     def __init__(self, faults: Faults | None = None) -> None:
         self.world = World(faults=faults, clock=FakeClock())
         ports = self.world.submit_ports
-        object.__setattr__(ports, "crew", ThreadCrew(7))
+        object.__setattr__(ports, "run_parallel", ThreadCrew(7))
 
 
 def test_threads_send_every_page_once() -> None:
@@ -224,7 +229,7 @@ def test_what_dies_in_one_thread_ends_the_go_after_the_others() -> None:
     rows = world.documents.read_operations(document.id, 1)
     assert {row.state for row in rows} <= {OperationState.RUNNING, OperationState.WAITING}
     assert sum(row.sent for row in rows) == len(world.ocr.accepted)
-    assert world.row(document).setbacks == 1
+    assert world.row(document).consecutive_failures == 1
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
     assert Counter(pages_sent(world)) == dict.fromkeys(range(1, 10), 1)
@@ -304,16 +309,16 @@ def test_wakes_are_as_far_apart_as_the_index_needs_to_settle() -> None:
     assert last >= between[-1], "and once more at the end"
 
 
-@pytest.mark.parametrize(("pages", "attempts", "hands"), [(1, 0, 1), (3, 0, 3), (9, 0, 8), (9, 1, 1), (9, 2, 1)])
-def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(pages: int, attempts: int, hands: int) -> None:
+@pytest.mark.parametrize(("pages", "attempts", "max_workers"), [(1, 0, 1), (3, 0, 3), (9, 0, 8), (9, 1, 1), (9, 2, 1)])
+def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(pages: int, attempts: int, max_workers: int) -> None:
     world = World()
     crews: list[int] = []
 
-    def crew(task: Callable[[], None], hands: int) -> None:
-        crews.append(hands)
+    def run_parallel(task: Callable[[], None], max_workers: int) -> None:
+        crews.append(max_workers)
         task()
 
-    world.submit_ports = replace(world.submit_ports, crew=crew)
+    world.submit_ports = replace(world.submit_ports, run_parallel=run_parallel)
     document = world.upload("book.pdf", b"pages:%d" % pages)
     if attempts:
         world.faults.fail("ocr.submit", KilledError)
@@ -325,7 +330,7 @@ def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(pages: int, a
         world.send(resume_body(Resume(document.id, row.rev)))
         crews.clear()
     world.submit()
-    assert crews == [hands]
+    assert crews == [max_workers]
 
 
 @pytest.mark.parametrize(("attempts", "first"), [(0, 1), (1, 9), (2, 1), (3, 9)])
@@ -350,8 +355,8 @@ def test_a_turn_that_is_over_leaves_the_rest_due_at_once_and_is_no_setback() -> 
     began = world.clock.now()
     world.submit()
     row = world.row(document)
-    assert world.clock.now() - began == pytest.approx(world.policy.turn_seconds)
-    assert (row.due_at, row.due_kind, row.setbacks) == (world.clock.now(), DueKind.SUBMIT, 0)
+    assert world.clock.now() - began == pytest.approx(world.policy.slice_seconds)
+    assert (row.due_at, row.due_kind, row.consecutive_failures) == (world.clock.now(), DueKind.SUBMIT, 0)
     assert len(pages_sent(world)) == 4
 
 
@@ -361,6 +366,6 @@ def test_a_page_that_could_not_be_sent_decides_when_all_go_on() -> None:
     world.faults.fail("ocr.submit", failure())
     world.submit()
     row = world.row(document)
-    assert row.setbacks == 1
+    assert row.consecutive_failures == 1
     assert (row.due_at or 0.0) - world.clock.now() >= world.policy.backoff_first_seconds - 1.0
     assert len(pages_sent(world)) == 2

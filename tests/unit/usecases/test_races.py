@@ -53,15 +53,15 @@ def test_an_upload_deleted_after_its_worker_died_while_sending_is_gone() -> None
     world.uploads.forget("x.png", document.source.version_id)
     world.run()
     assert reason(world, document) is Reason.OBJECT_GONE
-    assert world.operation(document).unknowns == 1
-    assert "go_died" not in {entry.name for entry in world.journal.failures}
+    assert world.operation(document).unconfirmed == 1
+    assert "pass_died" not in {entry.name for entry in world.journal.failures}
 
 
 def test_an_upload_that_may_not_be_read_again_for_its_last_pages_fails_in_the_end() -> None:
     world = World(policy=Policy(forbidden_seconds=1_800.0))
     document = world.upload("x.png", b"page")
     kill(world, "ocr.submit", "before")
-    world.faults.fail("sources.look", ObjectForbidden("403"), times=100)
+    world.faults.fail("sources.head", ObjectForbidden("403"), times=100)
     world.run()
     assert reason(world, document) is Reason.INTERNAL
     assert (world.row(document).outcome_at or 0.0) - world.row(document).accepted_at > world.policy.forbidden_seconds
@@ -118,7 +118,7 @@ def test_a_throttle_is_no_unknown_though_the_quota_cannot_be_read() -> None:
     world.faults.fail("quota.write", StoreUnavailable("throttled too"))
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert world.operation(document).unknowns == 0
+    assert world.operation(document).unconfirmed == 0
 
 
 def test_no_go_begins_that_could_not_send_any_more() -> None:
@@ -222,8 +222,8 @@ def test_a_page_that_may_have_been_paid_for_by_a_dead_worker_is_counted() -> Non
     document = world.upload("a.png", b"page")
     kill(world, "ocr.submit", "after")
     world.run()
-    assert world.operation(document).unknowns == 1
-    assert world.journal.counts["SubmitsUnknown"] == 1
+    assert world.operation(document).unconfirmed == 1
+    assert world.journal.counts["SubmitsUnconfirmed"] == 1
 
 
 def test_a_worker_held_before_it_tells_of_a_failure_makes_no_outage() -> None:

@@ -9,9 +9,9 @@ from fakes.faults import Faults
 from textdrop.core.documents import Outcome, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import parse
-from textdrop.core.reconciling import DeadLetter, Listed, Mark
+from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage
 from textdrop.usecases.reconcile import PART_SECONDS, REDRIVE_SECONDS
-from textdrop.usecases.redrive import FAILURES_MOST
+from textdrop.usecases.redrive import MAX_FAILURES
 from world import RECONCILE_SECONDS, World
 
 HOUR = 3600.0
@@ -380,7 +380,7 @@ def test_dead_letters_get_their_share_of_a_run_and_leave_the_bucket_its_part(sec
         world.clock.advance(90.0)
         return receive()[:1]
 
-    def noted(mark: Mark) -> Listed:
+    def noted(mark: Cursor) -> ListingPage:
         listed_at.append(world.clock.now() - began)
         return after(mark)
 
@@ -429,6 +429,6 @@ def test_a_queue_that_is_down_is_left_alone_and_the_bucket_is_looked_through(cal
     later(world)
     world.faults.fail(call, lambda: StoreUnavailable("down"), times=99)
     assert world.reconcile() == "ended"
-    assert world.faults.calls.count(call) <= FAILURES_MOST
+    assert world.faults.calls.count(call) <= MAX_FAILURES
     assert len(world.dead_letters.letters) == 20
     assert found(world) == [1]

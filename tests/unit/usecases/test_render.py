@@ -169,7 +169,7 @@ def test_a_source_that_may_not_be_read_is_a_warning() -> None:
     world = World()
     document = world.upload("x.png", b"page", {"ocr-outputs": "searchable-pdf"})
     resume = handed_over(world)
-    world.faults.fail("sources.look", ObjectForbidden("403"))
+    world.faults.fail("sources.head", ObjectForbidden("403"))
     assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "delivered"
     assert "may not read" in notice_of(world, document)["warnings"][0]
 
@@ -181,7 +181,7 @@ def test_a_failing_store_is_no_fault_of_the_rendering() -> None:
     world.faults.fail("results.put", StoreUnavailable("broken"))
     assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "later"
     row = world.row(document)
-    assert (row.attempts, row.setbacks, row.step) == (0, 1, Step.RENDER)
+    assert (row.attempts, row.consecutive_failures, row.step) == (0, 1, Step.RENDER)
     world.run()
     assert notice_of(world, document)["warnings"] == []
     assert published(world, "x.png") == TEXT_ALONE | RENDERED | {".tables/0001-01.csv"}
@@ -256,7 +256,7 @@ def test_an_output_has_the_whole_time_of_a_go_before_it_is_given_up() -> None:
     world.render_ports = replace(world.render_ports, renderers=slow)
     assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "later"
     row = world.row(document)
-    assert (row.attempts, row.setbacks) == (0, 0), "nothing is wrong with the document"
+    assert (row.attempts, row.consecutive_failures) == (0, 0), "nothing is wrong with the document"
     world.run()
     assert notice_of(world, document)["warnings"] == []
     assert world.file("x.png.searchable.pdf") is not None

@@ -140,7 +140,7 @@ def test_out_of_time_no_other_page_is_given_out() -> None:
 
 def test_a_source_that_is_fetched_for_too_long_is_not_rendered() -> None:
     go = Go("searchable-pdf")
-    look, rendered = go.world.render_ports.sources.look, []
+    look, rendered = go.world.render_ports.sources.head, []
 
     def slow(source: Any) -> Any:
         go.late()
@@ -150,7 +150,7 @@ def test_a_source_that_is_fetched_for_too_long_is_not_rendered() -> None:
         rendered.append(True)
         return []
 
-    go.world.render_ports.sources.look = slow  # type: ignore[method-assign]  # slower
+    go.world.render_ports.sources.head = slow  # type: ignore[method-assign]  # slower
     go.renderers(searchable_pdf=searchable_pdf)
     assert go.run() == "later"
     assert rendered == []

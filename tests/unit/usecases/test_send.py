@@ -172,21 +172,21 @@ def test_a_page_whose_intent_is_not_an_earlier_holders_is_left(page: Page, rev: 
     row = page.stored(state=OperationState.SUBMITTING, holder_rev=rev)
     assert page.send(row) == Lost()
     assert page.row == row
-    assert page.world.journal.counts["SubmitsUnknown"] == 0
+    assert page.world.journal.counts["SubmitsUnconfirmed"] == 0
 
 
 def test_an_intent_left_behind_counts_as_unknown_and_its_page_is_sent(page: Page) -> None:
     row = page.stored(state=OperationState.SUBMITTING, holder_rev=1)
     assert isinstance(page.send(row), Settled)
-    assert page.world.journal.counts["SubmitsUnknown"] == 1
+    assert page.world.journal.counts["SubmitsUnconfirmed"] == 1
 
 
 def test_a_page_that_fails_before_it_is_sent_counts_no_unknown(page: Page) -> None:
-    row = page.stored(holder_rev=2, unknowns=page.world.policy.max_unknowns)
+    row = page.stored(holder_rev=2, unconfirmed=page.world.policy.max_unconfirmed)
     assert isinstance(page.send(row), Settled)
     assert page.row is not None
     assert page.row.state is OperationState.FAILED
-    assert page.world.journal.counts["SubmitsUnknown"] == 0
+    assert page.world.journal.counts["SubmitsUnconfirmed"] == 0
 
 
 # --- a source that may not be read ---
@@ -218,7 +218,7 @@ def paused(page: Page, **changes: object) -> Pause:
 
 def test_in_a_pause_nothing_is_sent_until_the_next_probe_and_that_is_no_setback(page: Page) -> None:
     paused(page)
-    assert page.send() == Later(page.now + 30.0, setback=False)
+    assert page.send() == Later(page.now + 30.0, failed=False)
     assert page.row is None
 
 
@@ -232,14 +232,14 @@ def test_of_two_that_would_probe_one_does(page: Page) -> None:
     """The other waits as long as a pause lets nobody through."""
     paused(page, probe_at=page.now)
     page.world.pause.write = lambda before, after: False  # type: ignore[method-assign]  # another was first
-    assert page.send() == Later(page.now + page.world.policy.probe_seconds, setback=False)
+    assert page.send() == Later(page.now + page.world.policy.probe_seconds, failed=False)
     assert page.noted() == []
     assert page.world.ocr.accepted == []
 
 
 def test_in_an_operators_pause_there_is_no_probe_to_wait_for(page: Page) -> None:
     paused(page, since=None, why="", probe_at=0.0, operator_since=page.now - 5.0)
-    assert page.send() == Later(page.now + page.world.policy.probe_seconds, setback=False)
+    assert page.send() == Later(page.now + page.world.policy.probe_seconds, failed=False)
     assert BY_OPERATOR not in {name for name, _ in page.noted()}
 
 
@@ -251,7 +251,7 @@ def test_without_a_slot_in_time_the_page_waits_and_that_is_no_setback(page: Page
     sleeps = page.slept()
     last_start = page.deadline - page.world.ocr.submit_total_seconds
     sent = page.send()
-    assert sent == Later(page.now, setback=False)
+    assert sent == Later(page.now, failed=False)
     assert last_start <= page.now < last_start + 1.0
     assert page.row is None
     assert page.world.ocr.accepted == []
@@ -265,7 +265,7 @@ def test_without_a_slot_in_time_the_page_waits_and_that_is_no_setback(page: Page
 def test_a_slot_that_leaves_the_post_less_than_its_time_is_not_taken(page: Page) -> None:
     page.deadline = page.now + page.world.ocr.submit_total_seconds + 0.5
     page.world.quota.row = Quota(next_free_at=page.now + 0.6)
-    assert page.send() == Later(page.now, setback=False)
+    assert page.send() == Later(page.now, failed=False)
     assert page.row is None
 
 
@@ -325,24 +325,24 @@ def test_the_slot_after_a_late_one_lies_as_far_ahead_as_that_was_late(page: Page
 def test_a_slot_that_is_hardly_late_is_not_used_when_the_post_could_outlast_its_worker(page: Page) -> None:
     page.deadline = page.now + page.world.ocr.submit_total_seconds + 0.03125
     held_at_the_intent(page, 0.0625)
-    assert page.send() == Later(page.now, setback=False)
+    assert page.send() == Later(page.now, failed=False)
     assert page.world.ocr.accepted == []
 
 
 def test_a_worker_that_stalled_beyond_its_time_sends_nothing_and_says_so(page: Page) -> None:
     """The intent is taken back: left behind, it would count as unknown."""
     held_at_the_intent(page, 400.0)
-    assert page.send() == Later(page.now, setback=False)
+    assert page.send() == Later(page.now, failed=False)
     assert page.world.ocr.accepted == []
     assert page.row is not None
-    assert (page.row.state, page.row.unknowns) == (OperationState.WAITING, 0)
+    assert (page.row.state, page.row.unconfirmed) == (OperationState.WAITING, 0)
 
 
 def test_a_worker_that_stalled_until_there_is_no_other_slot_sends_nothing(page: Page) -> None:
     last_start = page.deadline - page.world.ocr.submit_total_seconds
     held_at_the_intent(page, last_start - page.now - 0.25)
     page.world.quota.reserve = _once(page.world.quota.reserve)  # type: ignore[method-assign]  # then none
-    assert page.send() == Later(page.now, setback=False)
+    assert page.send() == Later(page.now, failed=False)
     assert page.world.ocr.accepted == []
     assert page.row is not None
     assert page.row.state is OperationState.WAITING
@@ -370,7 +370,7 @@ def test_a_throttle_slows_all_down_is_counted_and_the_page_is_tried_again(page: 
     assert page.now >= began + 7.0
     assert len(page.world.ocr.accepted) == 1
     assert page.row is not None
-    assert page.row.unknowns == 0
+    assert page.row.unconfirmed == 0
 
 
 @pytest.mark.parametrize(
@@ -446,9 +446,9 @@ def test_a_refused_page_fails_with_the_services_words_and_counts_towards_a_pause
 
 
 @pytest.mark.parametrize(
-    ("error", "exchange", "unknowns", "breakdowns"),
+    ("error", "exchange", "unconfirmed", "breakdowns"),
     [
-        (OcrAnswerLost("reset"), Exchange.UNKNOWN, 1, 0),
+        (OcrAnswerLost("reset"), Exchange.UNCONFIRMED, 1, 0),
         (OcrUnreachable("refused"), Exchange.NOT_SENT, 0, 0),
         (OcrUnavailable("503", Trace(status=503, code=14)), Exchange.UNAVAILABLE, 0, 1),
         (OcrCredentialsRefused("401", Trace(status=401, code=16)), Exchange.CREDENTIALS_REFUSED, 0, 0),
@@ -457,14 +457,18 @@ def test_a_refused_page_fails_with_the_services_words_and_counts_towards_a_pause
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
 def test_a_page_that_was_not_sent_waits_told_and_counted_for_what_it_was(
-    page: Page, error: OcrError, exchange: Exchange, unknowns: int, breakdowns: int
+    page: Page, error: OcrError, exchange: Exchange, unconfirmed: int, breakdowns: int
 ) -> None:
     sent = page.answers(error)
     assert isinstance(sent, Later)
-    assert sent.setback
+    assert sent.failed
     assert page.row is not None
-    assert (page.row.state, page.row.unknowns, page.row.breakdowns) == (OperationState.WAITING, unknowns, breakdowns)
-    assert page.world.journal.counts["SubmitsUnknown"] == unknowns
+    assert (page.row.state, page.row.unconfirmed, page.row.breakdowns) == (
+        OperationState.WAITING,
+        unconfirmed,
+        breakdowns,
+    )
+    assert page.world.journal.counts["SubmitsUnconfirmed"] == unconfirmed
     assert page.failures() == [
         ("submit_failed", {"document": page.document.id, "page": 1, "exchange": str(exchange)}),
     ]
@@ -472,7 +476,7 @@ def test_a_page_that_was_not_sent_waits_told_and_counted_for_what_it_was(
         assert sent.due_at == page.now + page.world.policy.probe_seconds
         assert page.noted() == [("paused", {"why": str(exchange)})]
     else:
-        assert 1.0 <= sent.due_at - page.now <= page.world.policy.backoff_most_seconds
+        assert 1.0 <= sent.due_at - page.now <= page.world.policy.max_backoff_seconds
         assert page.noted() == []
 
 
@@ -531,10 +535,10 @@ def test_an_acceptance_is_written_over_what_a_later_holder_made_of_the_row(page:
 
     def overtaken(body: bytes, client_request_id: str) -> object:
         assert page.row is not None
-        page.stored(state=OperationState.WAITING, holder_rev=REV + 1, unknowns=1)
+        page.stored(state=OperationState.WAITING, holder_rev=REV + 1, unconfirmed=1)
         return submit(body, client_request_id)
 
     page.world.ocr.submit = overtaken  # type: ignore[method-assign,assignment]  # by a later holder
     sent = page.send()
     assert isinstance(sent, Settled)
-    assert (sent.operation.state, sent.operation.unknowns) == (OperationState.RUNNING, 1)
+    assert (sent.operation.state, sent.operation.unconfirmed) == (OperationState.RUNNING, 1)

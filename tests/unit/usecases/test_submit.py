@@ -49,7 +49,7 @@ def test_a_document_is_held_until_its_workers_time_is_over_and_a_margin() -> Non
     assert world.row(document).due_at == began + SUBMIT_SECONDS + world.policy.lease_margin_seconds
     resume(world, document)
     began = world.clock.now()
-    world.faults.fail("sources.look", KilledError)
+    world.faults.fail("sources.head", KilledError)
     with pytest.raises(KilledError):
         world.submit()
     assert world.row(document).due_at == began + SUBMIT_SECONDS + world.policy.lease_margin_seconds
@@ -116,7 +116,7 @@ def test_poll_is_woken_for_a_document_that_was_given_up_when_it_was_taken() -> N
     [
         ("documents.read", 0, "resume_failed"),
         ("documents.write", 0, "take_failed"),
-        ("sources.look", 0, "go_failed"),
+        ("sources.head", 0, "pass_failed"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_done_later(call: str, skip: int, event: str) -> None:
@@ -133,9 +133,9 @@ def test_what_cannot_be_done_is_told_and_done_later(call: str, skip: int, event:
 def test_a_mistake_in_a_go_is_told_and_uses_up_an_attempt() -> None:
     world = World()
     document = world.upload("x.png", b"page")
-    world.faults.fail("sources.look", ValueError("ours"))
+    world.faults.fail("sources.head", ValueError("ours"))
     world.submit()
-    assert told(world) == [("go_died", {"document": document.id})]
+    assert told(world) == [("pass_died", {"document": document.id})]
     assert world.row(document).attempts == 1
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
@@ -153,32 +153,32 @@ def test_a_message_that_cannot_be_stored_is_told_and_comes_again() -> None:
 def test_a_failed_go_is_tried_again_after_a_backoff() -> None:
     world = World()
     document = world.upload("x.png", b"page")
-    world.faults.fail("sources.look", DOWN)
+    world.faults.fail("sources.head", DOWN)
     world.submit()
     row, policy = world.row(document), world.policy
-    assert (row.attempts, row.setbacks) == (0, 1)
+    assert (row.attempts, row.consecutive_failures) == (0, 1)
     wait = (row.due_at or 0.0) - world.clock.now()
-    assert policy.backoff_first_seconds <= wait <= policy.backoff_most_seconds
+    assert policy.backoff_first_seconds <= wait <= policy.max_backoff_seconds
 
 
 def test_a_source_that_may_not_be_read_is_told_and_tried_again_after_a_backoff() -> None:
     world = World()
     document = world.upload("x.png", b"page")
-    world.faults.fail("sources.look", ObjectForbidden("403"))
+    world.faults.fail("sources.head", ObjectForbidden("403"))
     world.submit()
     assert told(world) == [("source_forbidden", {"document": document.id})]
     wait = (world.row(document).due_at or 0.0) - world.clock.now()
-    assert world.policy.backoff_first_seconds <= wait <= world.policy.backoff_most_seconds
+    assert world.policy.backoff_first_seconds <= wait <= world.policy.max_backoff_seconds
 
 
 def test_a_go_that_cannot_even_come_back_leaves_its_lease() -> None:
     world = World()
     began = world.clock.now()
     document = world.upload("x.png", b"page")
-    world.faults.fail("sources.look", DOWN)
+    world.faults.fail("sources.head", DOWN)
     world.faults.fail("documents.read", DOWN)
     world.submit()
-    assert told(world) == [("go_failed", {"document": document.id}), ("return_failed", {"document": document.id})]
+    assert told(world) == [("pass_failed", {"document": document.id}), ("return_failed", {"document": document.id})]
     assert world.row(document).due_at == began + SUBMIT_SECONDS + world.policy.lease_margin_seconds
 
 
@@ -197,10 +197,10 @@ def test_a_failed_go_leaves_alone_what_is_no_longer_its_own(changes: dict[str, o
         world.documents.rows[document.id] = others[0]
         return DOWN
 
-    world.faults.fail("sources.look", taken_meanwhile)
+    world.faults.fail("sources.head", taken_meanwhile)
     world.submit()
     assert world.row(document) == others[0]
-    assert told(world) == [("go_failed", {"document": document.id})]
+    assert told(world) == [("pass_failed", {"document": document.id})]
 
 
 def test_a_failed_go_of_a_row_that_is_gone_ends() -> None:
@@ -211,9 +211,9 @@ def test_a_failed_go_of_a_row_that_is_gone_ends() -> None:
         del world.documents.rows[document.id]
         return DOWN
 
-    world.faults.fail("sources.look", gone)
+    world.faults.fail("sources.head", gone)
     assert world.submit() == []
-    assert told(world) == [("go_failed", {"document": document.id})]
+    assert told(world) == [("pass_failed", {"document": document.id})]
 
 
 # --- the file ---

@@ -13,7 +13,7 @@ from textdrop.core import intervals
 from textdrop.core.documents import (
     Document,
     DocumentState,
-    Due,
+    DueEntry,
     DueKind,
     OperationState,
     Outcome,
@@ -212,7 +212,7 @@ def test_a_look_that_fails_is_told_and_made_again() -> None:
     world.clock.advance(10.0)
     faults.fail("documents.due", DOWN)
     assert world.poll() == "ended"
-    assert failures(world) == [("look_failed", {})]
+    assert failures(world) == [("refresh_failed", {})]
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
@@ -409,7 +409,7 @@ def test_a_final_page_whose_document_never_heard_of_it_is_delivered() -> None:
         finished_at=world.clock.now(),
     )
     world.documents.hold_index()
-    world.documents._held_index = [Due(DueKind.ASK, world.clock.now(), document.id, 1, 1)]
+    world.documents._held_index = [DueEntry(DueKind.ASK, world.clock.now(), document.id, 1, 1)]
     world.poll()
     assert world.row(document).state in (DocumentState.DELIVERING, DocumentState.FINAL)
     assert world.ocr.asked == {}

@@ -11,14 +11,23 @@ from fakes.running import FakeClock
 from fakes.timed import Timed
 from textdrop.core import intervals
 from textdrop.core.answers import OperationDescription
-from textdrop.core.documents import Document, DocumentState, Due, DueKind, Operation, OperationState, Problem, Source
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    DueEntry,
+    DueKind,
+    Operation,
+    OperationState,
+    Problem,
+    Source,
+)
 from textdrop.core.errors import Reason, StoreUnavailable
 from textdrop.core.pause import Pause
 from textdrop.usecases.tick import (
     FORGET_SECONDS,
-    KNOWN_LEAST,
-    PAUSE_LOOK_SECONDS,
-    WHOLE_LOOK_SECONDS,
+    FULL_REFRESH_SECONDS,
+    MIN_KNOWN,
+    PAUSE_REFRESH_SECONDS,
     PollSettings,
     tick,
 )
@@ -42,7 +51,7 @@ class Ticking:
         self.asked: list[tuple[DueKind, float, int, float]] = []
         due = self.world.documents.due
 
-        def told(kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+        def told(kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
             self.asked.append((kind, clock.now() - self.began, limit, since))
             return due(kind, until, limit, since)
 
@@ -55,7 +64,7 @@ class Ticking:
     def document(self, name: str, kind: DueKind, due_in: float = 0.0, pages: int = 1) -> Document:
         source = Source("uploads", name, "v")
         row = Document(name, source, DocumentState.RECOGNIZING, self.began, due_kind=kind, due_at=self.began + due_in)
-        row = replace(row, goes=1, pages=pages, unfinished=frozenset(range(1, pages + 1)))
+        row = replace(row, submit_passes=1, pages=pages, unfinished=frozenset(range(1, pages + 1)))
         self.world.documents.rows[name] = row
         return row
 
@@ -92,17 +101,17 @@ class Ticking:
 def test_of_many_that_run_those_of_late_are_read_and_now_and_then_all(more: int, look_seconds: float) -> None:
     ticking = Ticking()
     ticking.calls.during["documents.due"] = look_seconds
-    ticking.running(KNOWN_LEAST + more)
-    ticking.run(2.2 * WHOLE_LOOK_SECONDS)
+    ticking.running(MIN_KNOWN + more)
+    ticking.run(2.2 * FULL_REFRESH_SECONDS)
     reads = [(at, since) for kind, at, _, since in ticking.asked if kind is DueKind.ASK]
     assert len(reads) > 60
     if more < 0:
         assert {since for _, since in reads} == {0.0}
         return
     whole = [at for at, since in reads if since == 0.0]
-    assert [round(at) for at in whole] == [0, round(WHOLE_LOOK_SECONDS), round(2 * WHOLE_LOOK_SECONDS)]
-    for (looked_at, _), (_, since) in pairwise(reads):
-        assert since in (0.0, ticking.began + looked_at - FORGET_SECONDS)
+    assert [round(at) for at in whole] == [0, round(FULL_REFRESH_SECONDS), round(2 * FULL_REFRESH_SECONDS)]
+    for (refreshed_at, _), (_, since) in pairwise(reads):
+        assert since in (0.0, ticking.began + refreshed_at - FORGET_SECONDS)
 
 
 @pytest.mark.parametrize(("asks_per_second", "at_once"), [(45.0, 9), (2.0, 1)])
@@ -280,7 +289,7 @@ def test_the_pause_is_looked_at_every_other_second_while_something_is_to_be_subm
     assert others[0] == 0.0, "and once for the measure"
     assert len(others) >= 7
     for earlier, later in pairwise(others):
-        assert PAUSE_LOOK_SECONDS <= later - earlier < PAUSE_LOOK_SECONDS + LOOKED_AT_ONCE
+        assert PAUSE_REFRESH_SECONDS <= later - earlier < PAUSE_REFRESH_SECONDS + LOOKED_AT_ONCE
 
 
 def test_an_operators_pause_that_ends_while_a_tick_runs_lets_all_out() -> None:
@@ -298,7 +307,7 @@ def test_an_operators_pause_that_ends_while_a_tick_runs_lets_all_out() -> None:
     ticking.run(10.0)
     sent = ticking.of("resumes.send")
     assert len(sent) == 3
-    assert all(5.0 <= at < 5.0 + PAUSE_LOOK_SECONDS + LOOKED_AT_ONCE for at in sent)
+    assert all(5.0 <= at < 5.0 + PAUSE_REFRESH_SECONDS + LOOKED_AT_ONCE for at in sent)
 
 
 def test_what_is_to_be_delivered_is_not_paused() -> None:

@@ -186,4 +186,4 @@ def test_a_tick_does_not_end_by_what_it_saw_before_a_look_that_failed() -> None:
     faults.on["documents.due"] = failing
     assert world.poll() == "ended"
     assert faults.left() == 0
-    assert {entry.name for entry in world.journal.failures} == {"look_failed"}
+    assert {entry.name for entry in world.journal.failures} == {"refresh_failed"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from textdrop.usecases.time_left import NoTimeLeft, in_time
+from textdrop.usecases.time_left import NoTimeLeft, check_deadline
 from world import World
 
 
@@ -12,6 +12,6 @@ def test_a_call_on_the_results_needs_its_whole_time_before_the_deadline() -> Non
     world = World()
     now, needed = world.clock.now(), world.poll_ports.results.total_seconds
     assert needed > 1.0
-    in_time(world.poll_ports, now + needed)
+    check_deadline(world.poll_ports, now + needed)
     with pytest.raises(NoTimeLeft):
-        in_time(world.poll_ports, now + needed - 0.5)
+        check_deadline(world.poll_ports, now + needed - 0.5)

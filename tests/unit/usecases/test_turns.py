@@ -10,28 +10,28 @@ import pytest
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Source
 from textdrop.core.errors import StoreUnavailable
-from textdrop.ports import Crew, OpenedDocument
+from textdrop.ports import OpenedDocument, RunParallel
 from textdrop.usecases import pages
 from textdrop.usecases.pages import send_pages
 from textdrop.usecases.send import Later, Lost, Sent, Settled
 from textdrop.usecases.source import PageSource
 from world import SUBMIT_SECONDS, World
 
-PAUSED = Later(500.0, setback=False)
-SETBACK = Later(900.0, setback=True)
+PAUSED = Later(500.0, failed=False)
+SETBACK = Later(900.0, failed=True)
 
 
 def row(
-    page: int, state: OperationState = OperationState.WAITING, *, breakdowns: int = 0, unknowns: int = 0
+    page: int, state: OperationState = OperationState.WAITING, *, breakdowns: int = 0, unconfirmed: int = 0
 ) -> Operation:
-    return Operation("d", 1, page, state, breakdowns=breakdowns, unknowns=unknowns)
+    return Operation("d", 1, page, state, breakdowns=breakdowns, unconfirmed=unconfirmed)
 
 
 def running(page: int) -> Operation:
     return replace(row(page, OperationState.RUNNING), described=OperationDescription(f"op-{page}"))
 
 
-def one_hand(task: Callable[[], None], hands: int) -> None:
+def one_hand(task: Callable[[], None], max_workers: int) -> None:
     task()
 
 
@@ -59,8 +59,10 @@ class Turn:
         self.tried: list[int] = []
         monkeypatch.setattr(pages, "send_page", self._send_page)
 
-    def take(self, operations: Mapping[int, Operation], crew: Crew = one_hand) -> tuple[Operation, ...] | Later | Lost:
-        ports = replace(self.world.submit_ports, crew=crew)
+    def take(
+        self, operations: Mapping[int, Operation], run_parallel: RunParallel = one_hand
+    ) -> tuple[Operation, ...] | Later | Lost:
+        ports = replace(self.world.submit_ports, run_parallel=run_parallel)
         deadline = self.world.clock.now() + SUBMIT_SECONDS
         return send_pages(ports, 10.0, self.document, operations, PageSource(_never_opened), deadline)
 
@@ -93,7 +95,14 @@ def test_what_has_an_id_or_is_final_is_not_sent(monkeypatch: pytest.MonkeyPatch)
 def test_the_more_trouble_a_page_gave_the_later_it_goes(monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
     """From the other end after a death, but the trouble counts first."""
     turn = Turn(monkeypatch, 6, attempts)
-    turn.take({1: row(1, breakdowns=1, unknowns=1), 2: row(2, unknowns=1), 3: row(3, breakdowns=1), 5: row(5)})
+    turn.take(
+        {
+            1: row(1, breakdowns=1, unconfirmed=1),
+            2: row(2, unconfirmed=1),
+            3: row(3, breakdowns=1),
+            5: row(5),
+        }
+    )
     assert turn.tried == ([4, 5, 6, 2, 3, 1] if attempts == 1 else [6, 5, 4, 3, 2, 1])
 
 
@@ -129,7 +138,7 @@ def test_who_finishes_the_last_page_need_not_be_the_last_to_say_so(monkeypatch: 
 
     documents.finish_page = slow_to_answer  # type: ignore[method-assign]
 
-    def two_hands(task: Callable[[], None], hands: int) -> None:
+    def two_hands(task: Callable[[], None], max_workers: int) -> None:
         others.append(task)
         task()
 
@@ -147,11 +156,11 @@ def test_one_setback_does_not_begin_anew_what_another_hand_has_ended(monkeypatch
     turn = Turn(monkeypatch, 4)
     turn.ends.update({1: SETBACK, 2: PAUSED})
 
-    def two_hands(task: Callable[[], None], hands: int) -> None:
+    def two_hands(task: Callable[[], None], max_workers: int) -> None:
         turn.meanwhile[1] = task
         task()
 
-    assert turn.take({}, two_hands) == Later(900.0, setback=True)
+    assert turn.take({}, two_hands) == Later(900.0, failed=True)
     assert turn.tried == [1, 2]
 
 
@@ -159,7 +168,7 @@ def test_what_goes_wrong_in_one_hand_ends_the_others_turn(monkeypatch: pytest.Mo
     turn = Turn(monkeypatch, 5)
     turn.ends[2] = StoreUnavailable("down")
 
-    def two_hands(task: Callable[[], None], hands: int) -> None:
+    def two_hands(task: Callable[[], None], max_workers: int) -> None:
         try:
             task()
         finally:

@@ -86,7 +86,7 @@ def test_an_object_deleted_before_it_is_read_is_skipped() -> None:
 def test_an_object_that_may_not_be_read_is_tried_again_for_a_day() -> None:
     world = World()
     document = world.upload("x.png", b"page")
-    world.faults.fail("sources.look", ObjectForbidden("403"), times=3)
+    world.faults.fail("sources.head", ObjectForbidden("403"), times=3)
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
@@ -98,7 +98,7 @@ def test_an_object_that_may_never_be_read_fails() -> None:
     def forbidden(source: Source) -> NoReturn:
         raise ObjectForbidden("403")
 
-    world.submit_ports.sources.look = forbidden  # type: ignore[method-assign]  # for ever
+    world.submit_ports.sources.head = forbidden  # type: ignore[method-assign]  # for ever
     world.run(minutes=3_000)
     row = world.row(document)
     assert world.json("x.png.error.json")["reason"] == "internal"
@@ -177,7 +177,7 @@ def test_a_document_without_any_page_fails_with_the_services_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "submits", "unknowns"),
+    ("error", "submits", "unconfirmed"),
     [
         (OcrUnreachable("no connection"), 1, 0),
         (OcrUnavailable("503", Trace(status=503, code=14)), 1, 0),
@@ -186,14 +186,14 @@ def test_a_document_without_any_page_fails_with_the_services_words() -> None:
         (OcrAnswerLost("reset"), 1, 1),
     ],
 )
-def test_a_submit_that_fails_once_is_made_again(error: Exception, submits: int, unknowns: int) -> None:
+def test_a_submit_that_fails_once_is_made_again(error: Exception, submits: int, unconfirmed: int) -> None:
     world = World()
     document = world.upload("x.png", b"page")
     world.faults.fail("ocr.submit", error)
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
     assert len(world.ocr.accepted) == submits
-    assert world.operation(document).unknowns == unknowns
+    assert world.operation(document).unconfirmed == unconfirmed
     assert world.row(document).attempts == 0
 
 
@@ -203,8 +203,8 @@ def test_a_lost_acceptance_costs_one_more_submit_and_is_counted() -> None:
     world.faults.fail("ocr.submit", OcrAnswerLost("timeout"), when="after")
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert len(world.ocr.accepted) == 1 + world.operation(document).unknowns == 2
-    assert world.journal.counts["SubmitsUnknown"] == 1
+    assert len(world.ocr.accepted) == 1 + world.operation(document).unconfirmed == 2
+    assert world.journal.counts["SubmitsUnconfirmed"] == 1
 
 
 def test_three_lost_answers_end_the_page() -> None:
@@ -216,7 +216,7 @@ def test_three_lost_answers_end_the_page() -> None:
     assert error["reason"] == "submit_unconfirmed"
     assert error["service"]["client_request_id"] == world.ocr.accepted[-1].client_request_id
     assert len(world.ocr.accepted) == 3
-    assert world.operation(document).unknowns == 3
+    assert world.operation(document).unconfirmed == 3
 
 
 def test_refused_credentials_pause_submitting_until_a_probe_is_accepted() -> None:
@@ -340,7 +340,7 @@ def test_a_newer_upload_that_appears_while_publishing_wins() -> None:
         copied(key, to)
         if key.startswith(f".textdrop/documents/{document.id}"):
             world.results.put(f".textdrop/documents/{newer.id}/result.error.json", b"{}")
-            world.newest.raise_to(row.source, Newest(order(row.source), newer.id))
+            world.newest.update_if_newer(row.source, Newest(order(row.source), newer.id))
 
     world.poll_ports.results.copy = copy_and_be_overtaken  # type: ignore[method-assign]  # one call of the real fake, then a race
     world.run()

@@ -55,10 +55,10 @@ class ThreadCrew:
     """At most `helpers` threads, shared by all who call; besides, each caller works on its task in its own thread."""
 
     def __init__(self, helpers: int) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=helpers, thread_name_prefix="crew")
+        self._pool = ThreadPoolExecutor(max_workers=helpers, thread_name_prefix="run_parallel")
 
-    def __call__(self, task: Callable[[], None], hands: int) -> None:
-        shared = [self._pool.submit(task) for _ in range(hands - 1)]
+    def __call__(self, task: Callable[[], None], max_workers: int) -> None:
+        shared = [self._pool.submit(task) for _ in range(max_workers - 1)]
         try:
             task()
         finally:

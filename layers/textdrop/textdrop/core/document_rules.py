@@ -17,7 +17,7 @@ _DELIVERING, _FINAL = DocumentState.DELIVERING, DocumentState.FINAL
 _BEFORE_DELIVERY = (_ACCEPTED, _RECOGNIZING)
 
 
-def _worn_out(row: Document, policy: Policy) -> bool:
+def _attempts_exhausted(row: Document, policy: Policy) -> bool:
     return row.attempts >= policy.max_attempts
 
 
@@ -31,7 +31,7 @@ def _new_document(row: None, seen: see.Uploaded, now: float, policy: Policy) -> 
         due_kind=DueKind.SUBMIT,
         due_at=seen.lease_until,
         attempts=1,
-        goes=1,
+        submit_passes=1,
     )
 
 
@@ -42,7 +42,7 @@ def _taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Docume
         holder=seen.holder,
         due_at=seen.lease_until,
         attempts=row.attempts + 1,
-        goes=row.goes + 1,
+        submit_passes=row.submit_passes + 1,
     )
 
 
@@ -89,7 +89,7 @@ def _delivering(
         due_kind=DueKind.DELIVER,
         due_at=now,
         attempts=0,
-        setbacks=0,
+        consecutive_failures=0,
         outcome=outcome,
         problem=problem,
         pages_recognized=recognized,
@@ -124,20 +124,20 @@ def _returned(row: Document, seen: see.Returned, now: float, policy: Policy) -> 
         rev=row.rev + 1,
         due_at=seen.due_at,
         attempts=0,
-        setbacks=row.setbacks + 1 if seen.setback else 0,
+        consecutive_failures=row.consecutive_failures + 1 if seen.failed else 0,
     )
 
 
-def _unsent(row: Document, seen: see.PagesLooked) -> bool:
+def _unsent(row: Document, seen: see.OperationsRead) -> bool:
     settled = {operation.page for operation in seen.operations if operation.final or operation.sent}
     return len(settled) < row.pages
 
 
-def _all_final(row: Document, seen: see.PagesLooked) -> bool:
+def _all_final(row: Document, seen: see.OperationsRead) -> bool:
     return sum(operation.final for operation in seen.operations) == row.pages
 
 
-def _concluded(row: Document, seen: see.PagesLooked, now: float, policy: Policy) -> Document:
+def _concluded(row: Document, seen: see.OperationsRead, now: float, policy: Policy) -> Document:
     failed = sorted(
         (operation for operation in seen.operations if operation.state is OperationState.FAILED),
         key=lambda operation: operation.page,
@@ -152,23 +152,23 @@ def _concluded(row: Document, seen: see.PagesLooked, now: float, policy: Policy)
     return _delivering(row, outcome, problems.no_page_has_text(found), 0, now)
 
 
-def _guarded(row: Document, seen: see.PagesLooked, now: float, policy: Policy) -> Document:
+def _sent_and_rechecked_later(row: Document, seen: see.OperationsRead, now: float, policy: Policy) -> Document:
     return replace(
         row,
         rev=row.rev + 1,
         due_kind=DueKind.DELIVER,
-        due_at=now + policy.guard_seconds,
+        due_at=now + policy.recheck_seconds,
         attempts=0,
-        setbacks=0,
+        consecutive_failures=0,
     )
 
 
-def _submit_again(row: Document, seen: see.PagesLooked, now: float, policy: Policy) -> Document:
+def _submit_again(row: Document, seen: see.OperationsRead, now: float, policy: Policy) -> Document:
     return replace(row, rev=row.rev + 1, due_kind=DueKind.SUBMIT, due_at=now)
 
 
 def _delivery_replaced(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
-    problem = problems.delivery_worn_out(row.attempts)
+    problem = problems.delivery_attempts_exhausted(row.attempts)
     return replace(
         _delivering(row, Outcome.FAILED, problem, 0, now),
         holder=seen.holder,
@@ -178,9 +178,11 @@ def _delivery_replaced(row: Document, seen: see.Taken, now: float, policy: Polic
     )
 
 
-def _delivery_worn_out(row: Document, seen: Any, now: float, policy: Policy) -> bool:
+def _delivery_attempts_exhausted(row: Document, seen: Any, now: float, policy: Policy) -> bool:
     replaced = row.problem is not None and row.outcome is Outcome.FAILED and row.problem.reason is Reason.INTERNAL
-    return row.state is _DELIVERING and _worn_out(row, policy) and row.step is not Step.NOTICE and not replaced
+    return (
+        row.state is _DELIVERING and _attempts_exhausted(row, policy) and row.step is not Step.NOTICE and not replaced
+    )
 
 
 def _final(row: Document, seen: see.NoticeAccepted, now: float, policy: Policy) -> Document:
@@ -192,7 +194,7 @@ def _final(row: Document, seen: see.NoticeAccepted, now: float, policy: Policy) 
         due_at=None,
         holder="",
         attempts=0,
-        setbacks=0,
+        consecutive_failures=0,
     )
 
 
@@ -212,11 +214,13 @@ DOCUMENT_RULES: tuple[Rule, ...] = (
         unchanged,
     ),
     Rule(
-        "worn_out_unread",
+        "attempts_exhausted_unread",
         "A document whose workers died too often before its pages were known fails.",
         see.Taken,
-        lambda row, seen, now, policy: row.state is _ACCEPTED and _worn_out(row, policy),
-        lambda row, seen, now, policy: _delivering(row, Outcome.FAILED, problems.worn_out(row.attempts), 0, now),
+        lambda row, seen, now, policy: row.state is _ACCEPTED and _attempts_exhausted(row, policy),
+        lambda row, seen, now, policy: _delivering(
+            row, Outcome.FAILED, problems.attempts_exhausted(row.attempts), 0, now
+        ),
     ),
     Rule(
         "taken",
@@ -249,10 +253,10 @@ DOCUMENT_RULES: tuple[Rule, ...] = (
         lambda row, seen, now, policy: replace(row, rev=row.rev + 1, holder=seen.holder, due_at=seen.lease_until),
     ),
     Rule(
-        "delivery_worn_out",
+        "delivery_attempts_exhausted",
         "A delivery that died too often before its notice becomes a failure whose files read no page.",
         see.Taken,
-        _delivery_worn_out,
+        _delivery_attempts_exhausted,
         _delivery_replaced,
     ),
     Rule(
@@ -282,7 +286,7 @@ DOCUMENT_RULES: tuple[Rule, ...] = (
         "A source that may not be read is tried again: whoever forbade it may allow it.",
         see.Forbidden,
         is_in(_ACCEPTED),
-        lambda row, seen, now, policy: _returned(row, see.Returned(seen.due_at, setback=True), now, policy),
+        lambda row, seen, now, policy: _returned(row, see.Returned(seen.due_at, failed=True), now, policy),
     ),
     Rule(
         "pages_known",
@@ -301,28 +305,28 @@ DOCUMENT_RULES: tuple[Rule, ...] = (
     Rule(
         "concluded",
         "When every page is final the outcome is fixed and delivery begins.",
-        see.PagesLooked,
+        see.OperationsRead,
         lambda row, seen, now, policy: row.state is _RECOGNIZING and _all_final(row, seen),
         _concluded,
     ),
     Rule(
         "pages_unsent",
         "A guarded document with a page that was never sent is due for submitting.",
-        see.PagesLooked,
+        see.OperationsRead,
         lambda row, seen, now, policy: row.state is _RECOGNIZING and _unsent(row, seen),
         _submit_again,
     ),
     Rule(
         "every_page_sent",
         "When every page has an id or is final, only a guard is left, and no attempt counts.",
-        see.PagesLooked,
+        see.OperationsRead,
         is_in(_RECOGNIZING),
-        _guarded,
+        _sent_and_rechecked_later,
     ),
     Rule(
-        "looked_late",
+        "operations_read_late",
         "The outcome is fixed already.",
-        see.PagesLooked,
+        see.OperationsRead,
         is_in(_DELIVERING, _FINAL),
         unchanged,
     ),

@@ -121,9 +121,9 @@ class Document:
     """Our row for an upload.
 
     `rev` grows with every write but the shrinking of `unfinished`; it is the fencing token. A lease is a `due_at` in
-    the future and a `holder`. `attempts` counts goes that never came back, `setbacks` orderly returns in a row (for
-    the backoff), `goes` every go at submitting. `pages` is 0 until known. `renderings` are those that have come to
-    their end, made or not. A final row has no due time, every other has one. Times: epoch seconds.
+    the future and a `holder`. `attempts` counts passes that never came back, `consecutive_failures` orderly returns in
+    a row (for the backoff), `submit_passes` every pass of submit. `pages` is 0 until known. `renderings` are those that
+    have come to their end, made or not. A final row has no due time, every other has one. Times: epoch seconds.
     """
 
     id: str
@@ -136,8 +136,8 @@ class Document:
     due_kind: DueKind | None = None
     due_at: float | None = None
     attempts: int = 0
-    setbacks: int = 0
-    goes: int = 0
+    consecutive_failures: int = 0
+    submit_passes: int = 0
     options: Options | None = None
     media_type: str = ""
     pages: int = 0
@@ -162,7 +162,7 @@ class Document:
 class Operation:
     """One recognizeTextAsync call, for one page (counted from 1) of a document's run.
 
-    `holder_rev` is the `rev` of the document's holder who wrote the intent. `unknowns` counts submits that may have
+    `holder_rev` is the `rev` of the document's holder who wrote the intent. `unconfirmed` counts submits that may have
     been accepted without our learning it, `breakdowns` those that the service answered with a failure of its own.
     `described` is the service's own description, from acceptance on.
     """
@@ -172,7 +172,7 @@ class Operation:
     page: int
     state: OperationState
     holder_rev: int = 0
-    unknowns: int = 0
+    unconfirmed: int = 0
     breakdowns: int = 0
     client_request_id: str = ""
     described: OperationDescription | None = None
@@ -196,7 +196,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueEntry:
     """A hint from the index: this row may be due. The row itself is the truth. `page` 0: the document's row."""
 
     kind: DueKind

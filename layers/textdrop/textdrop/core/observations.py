@@ -58,15 +58,15 @@ class PagesKnown:
 class Returned:
     """An orderly return: out of time, no slot, a pause, a failure that did not kill the worker. Again at `due_at`.
 
-    `setback`: something failed, so that the next wait is longer. Waiting for a slot or a pause is none.
+    `failed`: something failed, so that the next wait is longer. Waiting for a slot or a pause is none.
     """
 
     due_at: float
-    setback: bool
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
-class PagesLooked:
+class OperationsRead:
     """The operations of the document's run, read consistently."""
 
     operations: tuple[Operation, ...]
@@ -209,7 +209,7 @@ DocumentSeen = (
     | Forbidden
     | PagesKnown
     | Returned
-    | PagesLooked
+    | OperationsRead
     | RenderingTaken
     | Rendered
     | StepBegins

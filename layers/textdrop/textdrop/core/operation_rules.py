@@ -23,15 +23,15 @@ def _mine(row: Operation, seen: Any, now: float, policy: Policy) -> bool:
     return row.state is _SUBMITTING and row.holder_rev == seen.holder_rev
 
 
-def _back_to_waiting(row: Operation, unknowns: int) -> Operation:
-    return replace(row, state=_WAITING, unknowns=row.unknowns + unknowns)
+def _back_to_waiting(row: Operation, unconfirmed: int) -> Operation:
+    return replace(row, state=_WAITING, unconfirmed=row.unconfirmed + unconfirmed)
 
 
-def _page_failed(row: Operation, problem: Problem, now: float, unknowns: int = 0) -> Operation:
+def _page_failed(row: Operation, problem: Problem, now: float, unconfirmed: int = 0) -> Operation:
     return replace(
         row,
         state=_FAILED,
-        unknowns=row.unknowns + unknowns,
+        unconfirmed=row.unconfirmed + unconfirmed,
         problem=problem,
         due_kind=None,
         due_at=None,
@@ -70,33 +70,35 @@ OPERATION_RULES: tuple[Rule, ...] = (
         unchanged,
     ),
     Rule(
-        "worn_out_submitting",
+        "attempts_exhausted_submitting",
         "A page of a document whose workers died too often is not sent again; it may have been, and counts as unknown.",
         see.Considered,
         lambda row, seen, now, policy: row.state is _SUBMITTING and seen.attempts > policy.max_attempts,
-        lambda row, seen, now, policy: _page_failed(row, problems.worn_out(policy.max_attempts), now, unknowns=1),
+        lambda row, seen, now, policy: _page_failed(
+            row, problems.attempts_exhausted(policy.max_attempts), now, unconfirmed=1
+        ),
     ),
     Rule(
-        "worn_out_waiting",
+        "attempts_exhausted_waiting",
         "A page of a document whose workers died too often is not sent.",
         see.Considered,
         lambda row, seen, now, policy: row.state is _WAITING and seen.attempts > policy.max_attempts,
-        lambda row, seen, now, policy: _page_failed(row, problems.worn_out(policy.max_attempts), now),
+        lambda row, seen, now, policy: _page_failed(row, problems.attempts_exhausted(policy.max_attempts), now),
     ),
     Rule(
         "intent_stale",
         "An intent of an earlier holder may have been sent: it is counted as unknown.",
         see.Considered,
         is_in(_SUBMITTING),
-        lambda row, seen, now, policy: _back_to_waiting(row, unknowns=1),
+        lambda row, seen, now, policy: _back_to_waiting(row, unconfirmed=1),
     ),
     Rule(
         "unconfirmed",
         "A page with too many unknown submits is not sent again.",
         see.Considered,
-        lambda row, seen, now, policy: row.state is _WAITING and row.unknowns >= policy.max_unknowns,
+        lambda row, seen, now, policy: row.state is _WAITING and row.unconfirmed >= policy.max_unconfirmed,
         lambda row, seen, now, policy: _page_failed(
-            row, problems.unconfirmed(row.unknowns, row.client_request_id), now
+            row, problems.unconfirmed(row.unconfirmed, row.client_request_id), now
         ),
     ),
     Rule(
@@ -161,7 +163,7 @@ OPERATION_RULES: tuple[Rule, ...] = (
         see.NotTaken,
         _mine,
         lambda row, seen, now, policy: replace(
-            _back_to_waiting(row, unknowns=0), breakdowns=row.breakdowns + int(seen.breakdown)
+            _back_to_waiting(row, unconfirmed=0), breakdowns=row.breakdowns + int(seen.breakdown)
         ),
     ),
     Rule(
@@ -176,7 +178,7 @@ OPERATION_RULES: tuple[Rule, ...] = (
         "A page whose answer was lost waits, and is counted as unknown.",
         see.AnswerLost,
         _mine,
-        lambda row, seen, now, policy: _back_to_waiting(row, unknowns=1),
+        lambda row, seen, now, policy: _back_to_waiting(row, unconfirmed=1),
     ),
     *(
         Rule(

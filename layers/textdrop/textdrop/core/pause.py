@@ -1,7 +1,7 @@
 """The pause: when submitting stops for every document, and how it starts again.
 
-Credentials refused, or too many refusals, unknowns or connect failures in a row across documents, mean that trying the
-next document would fail alike. Then one probe a minute goes out until one is accepted. An operator's pause, written
+Credentials refused, or too many refusals, lost answers or connect failures in a row across documents, mean that trying
+the next document would fail alike. Then one probe a minute goes out until one is accepted. An operator's pause, written
 into the row by hand, lasts until a hand ends it: nothing is sent meanwhile, not even a probe.
 """
 
@@ -24,7 +24,7 @@ class Exchange(StrEnum):
     CREDENTIALS_REFUSED = "credentials_refused"
     NOT_SENT = "not_sent"  # could not connect
     UNAVAILABLE = "unavailable"  # a 5xx with the service's own body
-    UNKNOWN = "unknown"  # the answer was lost
+    UNCONFIRMED = "unconfirmed"  # the answer was lost
     THROTTLED = "throttled"  # over a quota: the service is there, and took nothing
 
 
@@ -57,11 +57,11 @@ def why_paused(pause: Pause) -> str:
 
 
 def observed(
-    pause: Pause, exchange: Exchange, answered_at: float, policy: Policy, told_at: float | None = None
+    pause: Pause, exchange: Exchange, answered_at: float, policy: Policy, reported_at: float | None = None
 ) -> Pause | None:
-    """The row after an exchange that ended at `answered_at` and is told of at `told_at` (None: at once); None when
+    """The row after an exchange that ended at `answered_at` and is told of at `reported_at` (None: at once); None when
     nothing changes, which is so for every acceptance in good times."""
-    late = told_at is not None and told_at - answered_at > policy.told_late_seconds
+    late = reported_at is not None and reported_at - answered_at > policy.late_report_seconds
     after = _counted(pause, exchange, answered_at, late)
     tripped = (
         exchange is Exchange.CREDENTIALS_REFUSED
@@ -99,7 +99,7 @@ def _counted(pause: Pause, exchange: Exchange, answered_at: float, late: bool) -
             return replace(available, refusals=pause.refusals + 1, failures=0)
         case Exchange.CREDENTIALS_REFUSED | Exchange.THROTTLED:
             return available
-        case Exchange.NOT_SENT | Exchange.UNKNOWN:
+        case Exchange.NOT_SENT | Exchange.UNCONFIRMED:
             return replace(unavailable, failures=pause.failures + 1)
         case Exchange.UNAVAILABLE:
             return unavailable

@@ -13,14 +13,14 @@ class Policy:
 
     `result_kept_seconds`: the service forgets a result after three days. `slot_late_seconds`: a slot used later than
     this would let a stalled worker burst. `max_breakdowns`: so often a page is tried that the service itself fails to
-    take, which with the backoff is longer than any outage may last; `..._before_pause`: so many refusals, unknowns or
-    connect failures in a row across documents pause submitting. `told_late_seconds`: a failure that is written down so
-    late begins no time of unavailability. `turn_seconds`: so long one go sends a document's
-    pages before others get their turn; `setbacks_in_turn`: so many pages in a go may fail to be sent before it ends.
+    take, which with the backoff is longer than any outage may last; `..._before_pause`: so many refusals, unconfirmed
+    or connect failures in a row across documents pause submitting. `late_report_seconds`: a failure that is written
+    down so late begins no time of unavailability. `slice_seconds`: so long one go sends a document's pages before
+    others get their turn; `max_failures_in_slice`: so many pages in a go may fail to be sent before it ends.
 
-    A document of more than `one_go_pages` is assembled in segments, which may be done in several goes. A segment ends
-    with `segment_pages` or `segment_bytes`, and none begins with less than `segment_seconds` left: a tick that is out
-    of time waits for what its workers have begun, and nobody is asked for meanwhile.
+    A document of more than `single_pass_max_pages` is assembled in segments, which may be done in several passes. A
+    segment ends with `segment_pages` or `segment_bytes`, and none begins with less than `segment_seconds` left: a tick
+    that is out of time waits for what its workers have begun, and nobody is asked for meanwhile.
 
     `render_attempts`: so often the render function may die over a document before it is delivered without what could
     not be made; `render_seconds`: so long after its outcome it is delivered without, whatever keeps it from being made.
@@ -30,15 +30,15 @@ class Policy:
     """
 
     max_attempts: int = 5
-    max_unknowns: int = 3
+    max_unconfirmed: int = 3
     max_breakdowns: int = 40
     lease_margin_seconds: float = 5.0
-    turn_seconds: float = 30.0
-    setbacks_in_turn: int = 3
+    slice_seconds: float = 30.0
+    max_failures_in_slice: int = 3
     forbidden_seconds: float = DAY_SECONDS
-    guard_seconds: float = 900.0
+    recheck_seconds: float = 900.0
     handed_out_seconds: float = 900.0
-    one_go_pages: int = 100
+    single_pass_max_pages: int = 100
     segment_pages: int = 500
     segment_bytes: int = 16_000_000
     segment_seconds: float = 60.0
@@ -46,13 +46,13 @@ class Policy:
     deadline_page_seconds: float = 10.0
     result_kept_seconds: float = 3 * DAY_SECONDS
     backoff_first_seconds: float = 1.0
-    backoff_most_seconds: float = 300.0
+    max_backoff_seconds: float = 300.0
     probe_seconds: float = 60.0
     refusals_before_pause: int = 10
     failures_before_pause: int = 3
-    told_late_seconds: float = 1.0
+    late_report_seconds: float = 1.0
     throttle_pause_seconds: float = 1.0
-    throttle_most_seconds: float = 300.0
+    max_throttle_seconds: float = 300.0
     slot_ahead_seconds: float = 1.0
     slot_late_seconds: float = 0.1
     tick_lease_seconds: float = 20.0

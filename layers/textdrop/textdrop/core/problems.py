@@ -15,7 +15,7 @@ def of_refusal(refusal: Refusal) -> Problem:
     return Problem(refusal.reason, refusal.what, refusal.advice)
 
 
-def worn_out(attempts: int) -> Problem:
+def attempts_exhausted(attempts: int) -> Problem:
     """The document's workers died too often."""
     return Problem(
         Reason.INTERNAL,
@@ -24,7 +24,7 @@ def worn_out(attempts: int) -> Problem:
     )
 
 
-def delivery_worn_out(attempts: int) -> Problem:
+def delivery_attempts_exhausted(attempts: int) -> Problem:
     """The delivery's workers died too often."""
     return Problem(
         Reason.INTERNAL,
@@ -33,11 +33,11 @@ def delivery_worn_out(attempts: int) -> Problem:
     )
 
 
-def unconfirmed(unknowns: int, client_request_id: str = "") -> Problem:
+def unconfirmed(unconfirmed: int, client_request_id: str = "") -> Problem:
     """Too many submits whose answers were lost; each may have been billed. The id is the last one's."""
     return Problem(
         Reason.SUBMIT_UNCONFIRMED,
-        f"The page was sent {unknowns} times and the answer was lost each time, so each may have been billed.",
+        f"The page was sent {unconfirmed} times and the answer was lost each time, so each may have been billed.",
         "Check the network between the stack and the OCR service, then upload the file again.",
         Trace(client_request_id=client_request_id),
     )

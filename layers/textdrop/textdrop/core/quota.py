@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 LOWERED = 0.9
 LOWERED_AGAIN = 0.8
 AGAIN_SECONDS = 3.0
-LEAST_FACTOR = 0.1
+MIN_FACTOR = 0.1
 RECOVERY_PER_SECOND = 0.01
 
 
@@ -47,7 +47,7 @@ def throttled(quota: Quota, now: float, pause_seconds: float) -> Quota | None:
     return replace(
         quota,
         next_free_at=max(quota.next_free_at, until),
-        factor=max(LEAST_FACTOR, factor(quota, now) * lowered),
+        factor=max(MIN_FACTOR, factor(quota, now) * lowered),
         factor_at=until,
         throttled_until=until,
         throttles=quota.throttles + 1,

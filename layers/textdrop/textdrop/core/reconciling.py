@@ -15,7 +15,7 @@ from textdrop.core.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Cursor:
     """A place in the listing of the uploads bucket: right after this version of this key. Both "": the beginning."""
 
     key: str = ""
@@ -23,15 +23,15 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListingPage:
     """A part of the listing: versions, by key, the newest of a key first, and the mark behind them (None: the end)."""
 
     sources: tuple[Source, ...]
-    after: Mark | None
+    after: Cursor | None
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class ReconcileRun:
     """One look through the whole bucket, which several runs may share; the last one stays when it has ended.
 
     `rev` grows with every write. `key` and `version_id` are the mark, `ended_at` is 0 until the end. `listed` versions
@@ -48,9 +48,9 @@ class Pass:
     found: int = 0
 
     @property
-    def mark(self) -> Mark:
+    def mark(self) -> Cursor:
         """Where to go on."""
-        return Mark(self.key, self.version_id)
+        return Cursor(self.key, self.version_id)
 
 
 def asked_age_seconds(event: Mapping[str, Any]) -> float | None:
@@ -63,17 +63,17 @@ def asked_age_seconds(event: Mapping[str, Any]) -> float | None:
     return float(given)
 
 
-def begun(stored: Pass, older_than_seconds: float | None, now: float, policy: Policy) -> Pass:
+def begun(stored: ReconcileRun, older_than_seconds: float | None, now: float, policy: Policy) -> ReconcileRun:
     """The pass to go on with: the stored one if it has not ended, unless an age is asked for, which begins anew."""
     if stored.rev > 0 and stored.ended_at == 0.0 and older_than_seconds is None:
         return stored
     age = policy.reconcile_after_seconds if older_than_seconds is None else older_than_seconds
-    return Pass(rev=stored.rev, older_than_seconds=age, began_at=now)
+    return ReconcileRun(rev=stored.rev, older_than_seconds=age, began_at=now)
 
 
-def advanced(current: Pass, listed: Listed, found: int, now: float) -> Pass:
+def advanced(current: ReconcileRun, listed: ListingPage, found: int, now: float) -> ReconcileRun:
     """The pass when this part of the listing is done with."""
-    after = Mark() if listed.after is None else listed.after
+    after = Cursor() if listed.after is None else listed.after
     return replace(
         current,
         rev=current.rev + 1,

@@ -109,13 +109,13 @@ def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
             "advice": problem.advice if problem else None,
             "service": _trace(problem.trace) if problem else None,
             "options": _options(document),
-            "attempts": document.goes,
+            "attempts": document.submit_passes,
             "pages": [
                 {
                     "number": operation.page,
                     "status": str(operation.state),
                     "problem": _problem(operation.problem),
-                    "unconfirmed_submits": operation.unknowns,
+                    "unconfirmed_submits": operation.unconfirmed,
                     "operation": _operation(operation),
                     "submit": _trace(operation.trace),
                 }

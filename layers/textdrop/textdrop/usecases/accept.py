@@ -80,6 +80,6 @@ def _identified(ports: SubmitPorts, source: Source) -> Source:
     if source.version_id:
         return source
     try:
-        return ports.sources.look(source).source
+        return ports.sources.head(source).source
     except ObjectGone:
         return source

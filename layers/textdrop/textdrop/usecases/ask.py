@@ -25,12 +25,12 @@ from textdrop.core.observations import (
     FailedInService,
     NotDone,
     OperationSeen,
-    PagesLooked,
+    OperationsRead,
     Recognised,
     Unreadable,
 )
 from textdrop.ports import PollPorts
-from textdrop.usecases.moves import move_document, move_operation
+from textdrop.usecases.transitions import transition_document, transition_operation
 
 CONCLUDE_TRIES = 5
 UNAUTHENTICATED = 401
@@ -66,14 +66,14 @@ def ask(ports: PollPorts, operation: Operation, typical_seconds: float) -> Asked
         seen = _result(ports, operation, asked_at, typical_seconds)
     except OcrThrottled as error:
         ports.journal.counted("AsksThrottled")
-        wish = error.retry_after_seconds
-        seconds = ports.policy.throttle_pause_seconds if wish is None else wish
-        throttled_seconds = min(seconds, ports.policy.throttle_most_seconds)
+        retry_after_seconds = error.retry_after_seconds
+        seconds = ports.policy.throttle_pause_seconds if retry_after_seconds is None else retry_after_seconds
+        throttled_seconds = min(seconds, ports.policy.max_throttle_seconds)
         seen = AskFailed(asked_at)
         # A recognition that used up some resource of the service ends in the very code of a quota.
         if _overdue(operation, asked_at, typical_seconds):
             seen = _status(ports, operation, seen)
-    moved = move_operation(ports, operation, seen)
+    moved = transition_operation(ports, operation, seen)
     if moved is None or not moved.final:
         return Asked(moved, throttled_seconds=throttled_seconds)
     return Asked(moved, finish_page(ports, moved), throttled_seconds)
@@ -97,7 +97,7 @@ def conclude(ports: PollPorts, document: Document, operations: Sequence[Operatio
         if row is None or row.state is not DocumentState.RECOGNIZING:
             return None
         operations = operations or ports.documents.read_operations(row.id, row.run)
-        moved = move_document(ports, row, PagesLooked(tuple(operations)))
+        moved = transition_document(ports, row, OperationsRead(tuple(operations)))
         if moved is not None:
             return Concluded(moved, operations) if moved.state is DocumentState.DELIVERING else None
         row, operations = ports.documents.read(row.id), ()

@@ -15,7 +15,7 @@ from textdrop.core.documents import Document, Operation, OperationState
 from textdrop.core.errors import TextdropError
 from textdrop.core.pages import RecognisedPage
 from textdrop.ports import DeliverPorts
-from textdrop.usecases.time_left import NoTimeLeft, in_time
+from textdrop.usecases.time_left import NoTimeLeft, check_deadline
 
 PAGES_AT_ONCE = 8
 
@@ -40,7 +40,7 @@ def assemble(ports: DeliverPorts, document: Document, operations: Sequence[Opera
     Raises NoTimeLeft when this has to go on later, PageMissing and StoreUnavailable.
     """
     head, tail = results.result_frame(document, operations)
-    is_long = document.pages > ports.policy.one_go_pages
+    is_long = document.pages > ports.policy.single_pass_max_pages
     done = _segments_there(ports, document) if is_long else []
     while not done or done[-1][1] < document.pages:
         first = done[-1][1] + 1 if done else 1
@@ -56,7 +56,7 @@ def assemble(ports: DeliverPorts, document: Document, operations: Sequence[Opera
         for suffix, body in ((keys.TEXT, text), (keys.JSON, json)):
             own = keys.own(document.id, suffix)
             key = own if whole else keys.segment(document.id, document.run, first, segment.last, suffix)
-            in_time(ports, deadline)
+            check_deadline(ports, deadline)
             ports.results.put(key, body, keys.CONTENT_TYPES[suffix])
         if whole:
             return
@@ -73,7 +73,7 @@ def _time_for_segment(ports: DeliverPorts, deadline: float) -> None:
 def _segments_there(ports: DeliverPorts, document: Document) -> list[tuple[int, int]]:
     """First and last page of the segments that there are already, from the first page on without a gap."""
     done: list[tuple[int, int]] = []
-    for first, last in keys.segments_of(ports.results.under(keys.segments(document.id, document.run))):
+    for first, last in keys.segments_of(ports.results.list_keys(keys.segments(document.id, document.run))):
         if first == (done[-1][1] + 1 if done else 1):
             done.append((first, last))
     return done
@@ -100,7 +100,7 @@ def stored_pages(
         some = operations[start : start + PAGES_AT_ONCE]
         bodies: dict[int, bytes | None] = {}
         todo = [operation for operation in some if operation.state is OperationState.RECOGNIZED]
-        ports.crew(partial(_fetch, ports, todo, bodies), len(todo))
+        ports.run_parallel(partial(_fetch, ports, todo, bodies), len(todo))
         for operation in some:
             yield operation, _page(ports, operation, bodies)
 
@@ -130,7 +130,7 @@ def _join(ports: DeliverPorts, document: Document, done: Sequence[tuple[int, int
     made: list[str] = []
     for suffix in (keys.TEXT, keys.JSON):
         segments = [keys.segment(document.id, document.run, first, last, suffix) for first, last in done]
-        ports.results.join(segments, keys.own(document.id, suffix), partial(in_time, ports, deadline))
+        ports.results.join(segments, keys.own(document.id, suffix), partial(check_deadline, ports, deadline))
         made.extend(segments)
-    in_time(ports, deadline)
+    check_deadline(ports, deadline)
     ports.results.delete(made)

@@ -23,8 +23,8 @@ from textdrop.core.errors import StoreUnavailable, TextdropError
 from textdrop.core.observations import NoticeAccepted, Returned, StepBegins, Taken
 from textdrop.ports import DeliverPorts, PollPorts
 from textdrop.usecases.assemble import assemble
-from textdrop.usecases.moves import move_document
-from textdrop.usecases.time_left import NoTimeLeft, in_time
+from textdrop.usecases.time_left import NoTimeLeft, check_deadline
+from textdrop.usecases.transitions import transition_document
 
 
 class NotOurs(TextdropError):
@@ -40,7 +40,9 @@ def deliver(ports: PollPorts, document: Document, deadline: float, operations: S
     """
     held: Document | None = None
     try:
-        held = move_document(ports, document, Taken(ports.clock.token(), deadline + ports.policy.lease_margin_seconds))
+        held = transition_document(
+            ports, document, Taken(ports.clock.token(), deadline + ports.policy.lease_margin_seconds)
+        )
         if held is None or held.state is not DocumentState.DELIVERING:
             return False
         if held.step is Step.RENDER:
@@ -53,7 +55,7 @@ def deliver(ports: PollPorts, document: Document, deadline: float, operations: S
     except (StoreUnavailable, NoTimeLeft) as error:
         ports.journal.failed("delivery_failed", error, document=document.id)
         if held is not None:
-            return_later(ports, held, setback=isinstance(error, StoreUnavailable))
+            return_later(ports, held, failed=isinstance(error, StoreUnavailable))
     except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts, five fail it
         ports.journal.failed("delivery_died", error, document=document.id)
     return False
@@ -81,7 +83,7 @@ def finish(ports: DeliverPorts, document: Document, deadline: float, operations:
         operations = operations or ports.documents.read_operations(document.id, document.run)
     body = results.notice(document, operations, ports.results.bucket, published and is_newest, is_newest)
     ports.notices.publish(body, results.notice_attributes(document))
-    if move_document(ports, document, NoticeAccepted()) is None:
+    if transition_document(ports, document, NoticeAccepted()) is None:
         raise NotOurs
     ports.journal.counted("DocumentsFinished")
     return True
@@ -89,7 +91,7 @@ def finish(ports: DeliverPorts, document: Document, deadline: float, operations:
 
 def begin(ports: DeliverPorts, document: Document, step: Step, lease_until: float) -> Document:
     """The document at its next step. Raises NotOurs."""
-    moved = move_document(ports, document, StepBegins(step, lease_until))
+    moved = transition_document(ports, document, StepBegins(step, lease_until))
     if moved is None:
         raise NotOurs
     return moved
@@ -102,14 +104,14 @@ def _write_files(ports: DeliverPorts, document: Document, operations: Sequence[O
         assemble(ports, document, operations, deadline)
         return
     body = results.error_file(document, operations)
-    in_time(ports, deadline)
+    check_deadline(ports, deadline)
     ports.results.put(keys.own(document.id, keys.ERROR), body, keys.CONTENT_TYPES[keys.ERROR])
 
 
 def _publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest:
     """The upload's own names show the newest upload of the key, whoever finishes last. The newest as last seen."""
     source = document.source
-    newest = ports.newest.raise_to(source, Newest(identity.order(source), document.id))
+    newest = ports.newest.update_if_newer(source, Newest(identity.order(source), document.id))
     while True:
         winner = document if newest.document_id == document.id else ports.documents.read(newest.document_id)
         if winner is None or winner.outcome is None:
@@ -125,7 +127,7 @@ def _publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest
         if newest.has_outputs:
             # Another document may have had any number of tables, so they are looked for.
             stale = (*keys.SUFFIXES, *_tables(ports, source.key))
-        in_time(ports, deadline)
+        check_deadline(ports, deadline)
         ports.results.delete([source.key + suffix for suffix in stale if suffix not in shown])
         again = ports.newest.read(source)
         if again is None:
@@ -143,16 +145,16 @@ def _suffixes(ports: DeliverPorts, document: Document) -> tuple[str, ...]:
 
 def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:
     """The suffixes of the tables' CSV files that there are under a name."""
-    return keys.tables_of(ports.results.under(base + keys.TABLES), base)
+    return keys.tables_of(ports.results.list_keys(base + keys.TABLES), base)
 
 
 def _show(ports: DeliverPorts, winner: Document, suffix: str, name: str, deadline: float) -> None:
     own = keys.own(winner.id, suffix)
-    if winner.pages > ports.policy.one_go_pages or suffix == keys.SEARCHABLE_PDF:
+    if winner.pages > ports.policy.single_pass_max_pages or suffix == keys.SEARCHABLE_PDF:
         # More than one call may be able to copy in its time.
-        ports.results.join([own], name, partial(in_time, ports, deadline))
+        ports.results.join([own], name, partial(check_deadline, ports, deadline))
         return
-    in_time(ports, deadline)
+    check_deadline(ports, deadline)
     ports.results.copy(own, name)
 
 
@@ -162,12 +164,12 @@ def _same_outcome(ports: DeliverPorts, shown: Document) -> bool:
     return row is None or (row.run, row.outcome) == (shown.run, shown.outcome)
 
 
-def return_later(ports: DeliverPorts, held: Document, setback: bool) -> None:
+def return_later(ports: DeliverPorts, held: Document, failed: bool) -> None:
     """Leaves the delivery due again, if it is still ours; else its lease does."""
-    wait = intervals.backoff_seconds(held.setbacks, ports.clock.chance(), ports.policy) if setback else 0.0
+    wait = intervals.backoff_seconds(held.consecutive_failures, ports.clock.chance(), ports.policy) if failed else 0.0
     try:
         row = ports.documents.read(held.id)
         if row is not None and row.holder == held.holder and row.state is DocumentState.DELIVERING:
-            move_document(ports, row, Returned(ports.clock.now() + wait, setback))
+            transition_document(ports, row, Returned(ports.clock.now() + wait, failed))
     except StoreUnavailable as error:
         ports.journal.failed("return_failed", error, document=held.id)

@@ -13,12 +13,12 @@ from textdrop.usecases.send import Later, Lost, Settled, send_page
 from textdrop.usecases.source import PageSource
 from textdrop.usecases.wake import wake
 
-HANDS = 8
+MAX_WORKERS = 8
 """So many pages of a document are sent at once, as far as threads are free: more would only wait for slots."""
 
 
 @dataclass(slots=True)
-class _Turn:
+class _TimeSlice:
     """What the threads of one turn share, under its lock."""
 
     todo: list[int]
@@ -38,7 +38,7 @@ class _Turn:
                 return None
             if now >= self.ends_at:
                 self.ended = True
-                self.later.append(Later(now, setback=False))
+                self.later.append(Later(now, failed=False))
                 return None
             return self.todo.pop()
 
@@ -50,10 +50,10 @@ class _Turn:
             self.woken_at = now
             return True
 
-    def note(self, page: int, sent: Settled | Later | Lost, setbacks_most: int) -> None:
+    def note(self, page: int, sent: Settled | Later | Lost, max_failures: int) -> None:
         """Takes in how it went with a page.
 
-        One page's setback may be that page's own: the others go on, unless too many fail alike. Whatever else keeps a
+        One page's failure may be that page's own: the others go on, unless too many fail alike. Whatever else keeps a
         page from being sent (no slot, no time, a pause) keeps the others too.
         """
         with self.lock:
@@ -62,10 +62,10 @@ class _Turn:
                     self.operations[page] = operation
                 case Lost():
                     self.lost = self.ended = True
-                case Later(_, setback):
+                case Later(_, failed):
                     self.later.append(sent)
-                    failed = sum(later.setback for later in self.later)
-                    self.ended = self.ended or not setback or failed >= setbacks_most
+                    failures = sum(later.failed for later in self.later)
+                    self.ended = self.ended or not failed or failures >= max_failures
 
 
 def send_pages(
@@ -88,14 +88,14 @@ def send_pages(
     died = document.attempts > 1
     back = document.attempts % 2 == 0
     left.sort(key=lambda page: (_troubles(operations.get(page)), -page if back else page), reverse=True)
-    turn = _Turn(left, dict(operations), ports.clock.now() + ports.policy.turn_seconds)
+    turn = _TimeSlice(left, dict(operations), ports.clock.now() + ports.policy.slice_seconds)
     task = partial(_send_while_there_are, ports, submits_per_second, document, source, deadline, turn)
-    ports.crew(task, 1 if died else min(HANDS, len(left)))
+    ports.run_parallel(task, 1 if died else min(MAX_WORKERS, len(left)))
     if turn.lost:
         return Lost()
     if turn.later:
         due_at = max(later.due_at for later in turn.later)
-        return Later(due_at, setback=any(later.setback for later in turn.later))
+        return Later(due_at, failed=any(later.failed for later in turn.later))
     if turn.finished_last:
         # The last one was ours to conclude by, and those before it may have become final beside us.
         return tuple(ports.documents.read_operations(document.id, document.run))
@@ -107,7 +107,7 @@ def _settled(operation: Operation | None) -> bool:
 
 
 def _troubles(operation: Operation | None) -> int:
-    return 0 if operation is None else operation.breakdowns + operation.unknowns
+    return 0 if operation is None else operation.breakdowns + operation.unconfirmed
 
 
 def _send_while_there_are(
@@ -116,7 +116,7 @@ def _send_while_there_are(
     document: Document,
     source: PageSource,
     deadline: float,
-    turn: _Turn,
+    turn: _TimeSlice,
 ) -> None:
     """What each thread of the turn does. Raises StoreUnavailable; the others then stop too."""
     try:
@@ -128,7 +128,7 @@ def _send_while_there_are(
             if failed:
                 row_after = ports.documents.finish_page(document.id, document.run, page)
                 turn.finished_last = turn.finished_last or row_after is None or not row_after.unfinished
-            turn.note(page, sent, ports.policy.setbacks_in_turn)
+            turn.note(page, sent, ports.policy.max_failures_in_slice)
             if (
                 isinstance(sent, Settled)
                 and turn.todo

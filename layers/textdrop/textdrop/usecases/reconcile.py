@@ -8,7 +8,7 @@ the same work twice at worst, until one of them finds that the other has written
 from __future__ import annotations
 
 from textdrop.core import reconciling
-from textdrop.core.reconciling import Listed, Pass
+from textdrop.core.reconciling import ListingPage, ReconcileRun
 from textdrop.ports import ReconcilePorts
 from textdrop.usecases.redrive import redrive
 
@@ -56,7 +56,7 @@ def _look_through(ports: ReconcilePorts, deadline: float, older_than_seconds: fl
         ports.journal.counted("UploadsReconciled", found)
 
 
-def _send_lost(ports: ReconcilePorts, listed: Listed, since: float, current: Pass) -> int:
+def _send_lost(ports: ReconcilePorts, listed: ListingPage, since: float, current: ReconcileRun) -> int:
     """Sends submit the uploads of this part that have no row; how many they were."""
     uploads = reconciling.candidates(listed.sources, since, ports.clock.now() - current.older_than_seconds)
     if not uploads:

@@ -7,7 +7,7 @@ from textdrop.core.errors import StoreUnavailable
 from textdrop.core.reconciling import DeadLetter
 from textdrop.ports import ReconcilePorts
 
-FAILURES_MOST = 3
+MAX_FAILURES = 3
 """So many failures, and the rest of the dead letters waits for the next run."""
 
 
@@ -31,7 +31,7 @@ def redrive(ports: ReconcilePorts, until: float) -> bool:
                 except StoreUnavailable as error:
                     ports.journal.failed("redrive_failed", error, message_id=letter.id)
                     failures += 1
-                    if failures == FAILURES_MOST:
+                    if failures == MAX_FAILURES:
                         return False
     except StoreUnavailable as error:
         ports.journal.failed("redrive_failed", error)

@@ -19,8 +19,8 @@ from textdrop.core.renderings import failed, missing, out_of_time
 from textdrop.ports import RenderPorts
 from textdrop.usecases.assemble import stored_pages
 from textdrop.usecases.deliver import NotOurs, begin, finish, return_later
-from textdrop.usecases.moves import move_document
-from textdrop.usecases.time_left import NoTimeLeft, in_time
+from textdrop.usecases.time_left import NoTimeLeft, check_deadline
+from textdrop.usecases.transitions import transition_document
 
 TRIES = 2
 FETCH_BYTES = 8_000_000
@@ -36,7 +36,7 @@ def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
     if document is None or document.rev != resume.rev:
         return "stale"
     lease_until = deadline + ports.policy.lease_margin_seconds
-    held = move_document(ports, document, RenderingTaken(ports.clock.token(), lease_until))
+    held = transition_document(ports, document, RenderingTaken(ports.clock.token(), lease_until))
     if held is None:
         return "stale"
     try:
@@ -47,7 +47,7 @@ def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
         return "stale"
     except (StoreUnavailable, NoTimeLeft) as error:
         ports.journal.failed("rendering_failed", error, document=held.id)
-        return_later(ports, held, setback=isinstance(error, StoreUnavailable))
+        return_later(ports, held, failed=isinstance(error, StoreUnavailable))
         return "later"
     except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts
         ports.journal.failed("rendering_died", error, document=held.id)
@@ -61,7 +61,7 @@ def _rendered(ports: RenderPorts, document: Document, output: Output, deadline: 
     """
     rendering = _tried(ports, document, output, deadline, is_first)
     ports.journal.counted("OutputsMade" if rendering.files else "OutputsMissing")
-    moved = move_document(ports, document, Rendered(rendering))
+    moved = transition_document(ports, document, Rendered(rendering))
     if moved is None:
         raise NotOurs
     return moved
@@ -97,7 +97,7 @@ def _make(ports: RenderPorts, document: Document, output: Output, deadline: floa
 
 def _markdown(ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float) -> Rendering:
     text = "".join(ports.renderers.markdown(_pages(ports, operations, deadline)))
-    in_time(ports, deadline)
+    check_deadline(ports, deadline)
     key = keys.own(document.id, keys.MARKDOWN)
     ports.results.put(key, text.encode("utf-8", "replace"), keys.CONTENT_TYPES[keys.MARKDOWN])
     return Rendering(Output.MARKDOWN, files=1)
@@ -107,7 +107,7 @@ def _tables(ports: RenderPorts, document: Document, operations: Sequence[Operati
     pages: set[int] = set()
     made: list[str] = []
     for page, number, body in ports.renderers.csv_files(_pages(ports, operations, deadline)):
-        in_time(ports, deadline)
+        check_deadline(ports, deadline)
         made.append(keys.own(document.id, keys.table(page, number)))
         ports.results.put(made[-1], body, keys.CSV_CONTENT_TYPE)
         pages.add(page)
@@ -142,9 +142,9 @@ def _fetch(ports: RenderPorts, document: Document, to: BinaryIO, deadline: float
 
     Raises NoTimeLeft, ObjectGone, ObjectForbidden and StoreUnavailable.
     """
-    with ports.sources.look(document.source).open() as upload:
+    with ports.sources.head(document.source).open() as upload:
         while piece := upload.read(FETCH_BYTES):
-            in_time(ports, deadline)
+            check_deadline(ports, deadline)
             to.write(piece)
     to.seek(0)
 
@@ -152,7 +152,7 @@ def _fetch(ports: RenderPorts, document: Document, to: BinaryIO, deadline: float
 def _put(ports: RenderPorts, document: Document, suffix: str, file: BinaryIO, deadline: float) -> None:
     file.seek(0)
     key = keys.own(document.id, suffix)
-    ports.results.put_file(key, file, keys.CONTENT_TYPES[suffix], partial(in_time, ports, deadline))
+    ports.results.put_file(key, file, keys.CONTENT_TYPES[suffix], partial(check_deadline, ports, deadline))
 
 
 def _pages(
@@ -160,5 +160,5 @@ def _pages(
 ) -> Iterator[tuple[int, RecognisedPage | None]]:
     """The pages as they are stored, as long as there is time. Raises NoTimeLeft, PageMissing and StoreUnavailable."""
     for operation, page in stored_pages(ports, operations):
-        in_time(ports, deadline)
+        check_deadline(ports, deadline)
         yield operation.page, page

@@ -32,7 +32,7 @@ from textdrop.core.observations import (
 from textdrop.core.pause import Exchange, Pause, observed, probing, unavailable_seconds, why_paused
 from textdrop.core.quota import interval_seconds, throttled
 from textdrop.ports import SubmitPorts
-from textdrop.usecases.moves import move_operation
+from textdrop.usecases.transitions import transition_operation
 
 WRITE_TRIES = 5
 
@@ -49,7 +49,7 @@ class Later:
     """The page could not be sent now; its document should be due again at `due_at`."""
 
     due_at: float
-    setback: bool
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +96,14 @@ def send_page(
                 return _unsendable(ports, considered, problems.forbidden())
         slot = _reserve(ports, submits_per_second, deadline)
         if slot is None:
-            return Later(ports.clock.now(), setback=False)
+            return Later(ports.clock.now(), failed=False)
         seen = SlotReserved(document.rev, ports.clock.token())
         intent = _put_intent(ports, considered, seen)
         if intent is None:
             return Lost()
         if not _at_slot(ports, submits_per_second, slot, deadline):
             _write_answer(ports, intent, NotTaken(document.rev))
-            return Later(ports.clock.now(), setback=False)
+            return Later(ports.clock.now(), failed=False)
         sent = _exchange(ports, document, intent, body)
         if sent is not None:
             return sent
@@ -128,7 +128,7 @@ def _consider(
     while True:
         if row.final or row.sent:
             return Settled(row)
-        moved = move_operation(ports, row, seen)
+        moved = transition_operation(ports, row, seen)
         if moved is None:
             stored = ports.documents.read_operation(document.id, document.run, page)
             if stored is None or stored == row:
@@ -137,9 +137,9 @@ def _consider(
         elif moved is row:
             return Lost() if row.state is OperationState.SUBMITTING else row
         else:
-            if moved.unknowns > row.unknowns:
+            if moved.unconfirmed > row.unconfirmed:
                 # An intent that its worker left behind: the page may have been sent, and billed.
-                ports.journal.counted("SubmitsUnknown")
+                ports.journal.counted("SubmitsUnconfirmed")
             row = moved
 
 
@@ -154,7 +154,7 @@ def _paused(ports: SubmitPorts, pause: Pause) -> Later | None:
         return None
     # While an operator pauses there is no next probe, and poll hands out nothing, whatever is due.
     due_at = pause.probe_at if pause.probe_at > now else now + ports.policy.probe_seconds
-    return Later(due_at, setback=False)
+    return Later(due_at, failed=False)
 
 
 def _prepare(ports: SubmitPorts, document: Document, content: bytes) -> bytes:
@@ -163,7 +163,7 @@ def _prepare(ports: SubmitPorts, document: Document, content: bytes) -> bytes:
 
 
 def _unsendable(ports: SubmitPorts, row: Operation, problem: Problem) -> Settled | Lost:
-    failed = move_operation(ports, row, Unsendable(problem))
+    failed = transition_operation(ports, row, Unsendable(problem))
     return Lost() if failed is None else Settled(failed)
 
 
@@ -186,7 +186,7 @@ def _reserve(ports: SubmitPorts, submits_per_second: float, deadline: float, lea
 
 
 def _put_intent(ports: SubmitPorts, row: Operation, seen: SlotReserved) -> Operation | None:
-    intent = move_operation(ports, row, seen)
+    intent = transition_operation(ports, row, seen)
     return None if intent is row else intent
 
 
@@ -250,17 +250,17 @@ def _not_submitted(
         page=intent.page,
         exchange=str(exchange),
     )
-    lost = exchange is Exchange.UNKNOWN
+    lost = exchange is Exchange.UNCONFIRMED
     if lost:
-        ports.journal.counted("SubmitsUnknown")
+        ports.journal.counted("SubmitsUnconfirmed")
     not_taken = NotTaken(document.rev, breakdown=exchange is Exchange.UNAVAILABLE)
     _write_answer(ports, intent, AnswerLost(document.rev) if lost else not_taken)
     after = _observe(ports, exchange, answered_at)
     now = ports.clock.now()
     if after.since is not None:
-        return Later(max(now, after.probe_at), setback=True)
-    wait = intervals.backoff_seconds(document.setbacks, ports.clock.chance(), ports.policy)
-    return Later(now + wait, setback=True)
+        return Later(max(now, after.probe_at), failed=True)
+    wait = intervals.backoff_seconds(document.consecutive_failures, ports.clock.chance(), ports.policy)
+    return Later(now + wait, failed=True)
 
 
 def _exchange_of(error: OcrError) -> Exchange:
@@ -273,7 +273,7 @@ def _exchange_of(error: OcrError) -> Exchange:
             return Exchange.UNAVAILABLE
         case _:
             # An answer that says nothing of whether the page was taken: it may have been.
-            return Exchange.UNKNOWN
+            return Exchange.UNCONFIRMED
 
 
 def _write_answer(ports: SubmitPorts, intent: Operation, seen: OperationSeen) -> bool:
@@ -281,7 +281,7 @@ def _write_answer(ports: SubmitPorts, intent: Operation, seen: OperationSeen) ->
     row = intent
     for tried in range(WRITE_TRIES):
         try:
-            if move_operation(ports, row, seen) is not None:
+            if transition_operation(ports, row, seen) is not None:
                 return True
             stored = ports.documents.read_operation(intent.document_id, intent.run, intent.page)
             if stored is None:
@@ -316,7 +316,7 @@ def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
     wish = ports.policy.throttle_pause_seconds if retry_after_seconds is None else retry_after_seconds
     seconds = min(
         max(wish, ports.policy.throttle_pause_seconds),
-        ports.policy.throttle_most_seconds,
+        ports.policy.max_throttle_seconds,
     )
     for _ in range(WRITE_TRIES):
         quota = ports.quota.read()

@@ -22,18 +22,18 @@ from textdrop.core.errors import ObjectForbidden, ObjectGone, Refusal, StoreUnav
 from textdrop.core.files import FileLimits
 from textdrop.core.observations import (
     Forbidden,
+    OperationsRead,
     PagesKnown,
-    PagesLooked,
     Refused,
     Returned,
     Taken,
 )
 from textdrop.ports import OpenedDocument, SubmitPorts
 from textdrop.usecases.accept import Message, accept
-from textdrop.usecases.moves import move_document
 from textdrop.usecases.pages import send_pages
 from textdrop.usecases.send import Later, Lost
 from textdrop.usecases.source import PageSource
+from textdrop.usecases.transitions import transition_document
 from textdrop.usecases.wake import wake
 
 
@@ -62,18 +62,18 @@ def submit(
     lease_until = deadline + ports.policy.lease_margin_seconds
     accepted = accept(ports, messages, holder, lease_until)
     for document in accepted.held:
-        ports.workers.start(partial(_go, ports, settings, document, deadline))
+        ports.workers.start(partial(_pass, ports, settings, document, deadline))
     resumed = [document for resume in accepted.resumes for document in _resumed(ports, resume)]
     for document in resumed:
         if document.attempts == 0:
-            _take_and_go(ports, settings, document, holder, deadline)
+            _take_and_start(ports, settings, document, holder, deadline)
     ports.workers.wait()
     # A document whose last worker died may kill this one too: such go last and alone, not yet held while others are.
     # One that could not send any more is left to its due time: to be cut off by our own end would be no fault of its.
     last_start = deadline - ports.ocr.submit_total_seconds
     for document in resumed:
         if document.attempts > 0 and ports.clock.now() < last_start:
-            _take_and_go(ports, settings, document, holder, deadline)
+            _take_and_start(ports, settings, document, holder, deadline)
             ports.workers.wait()
     return list(accepted.failed)
 
@@ -91,7 +91,7 @@ def _resumed(ports: SubmitPorts, resume: Resume) -> list[Document]:
     return [document]
 
 
-def _take_and_go(
+def _take_and_start(
     ports: SubmitPorts,
     settings: SubmitSettings,
     document: Document,
@@ -99,7 +99,7 @@ def _take_and_go(
     deadline: float,
 ) -> None:
     try:
-        taken = move_document(ports, document, Taken(holder, deadline + ports.policy.lease_margin_seconds))
+        taken = transition_document(ports, document, Taken(holder, deadline + ports.policy.lease_margin_seconds))
     except StoreUnavailable as error:
         ports.journal.failed("take_failed", error, document=document.id)
         return
@@ -108,21 +108,21 @@ def _take_and_go(
     if taken.state is DocumentState.DELIVERING:
         wake(ports)
         return
-    ports.workers.start(partial(_go, ports, settings, taken, deadline))
+    ports.workers.start(partial(_pass, ports, settings, taken, deadline))
 
 
-def _go(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
+def _pass(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
     """One go at a document that we hold. Never raises."""
     try:
-        _go_on(ports, settings, document, deadline)
+        _submit_pass(ports, settings, document, deadline)
     except StoreUnavailable as error:
-        ports.journal.failed("go_failed", error, document=document.id)
+        ports.journal.failed("pass_failed", error, document=document.id)
         _return_after_failure(ports, document)
     except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts, five fail it
-        ports.journal.failed("go_died", error, document=document.id)
+        ports.journal.failed("pass_died", error, document=document.id)
 
 
-def _go_on(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
+def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
     opened: OpenedDocument | None = None
     operations: dict[int, Operation] = {}
     if document.state is DocumentState.ACCEPTED:
@@ -139,16 +139,16 @@ def _go_on(ports: SubmitPorts, settings: SubmitSettings, document: Document, dea
     match sent:
         case Lost():
             return
-        case Later(due_at, setback):
-            move_document(ports, document, Returned(due_at, setback))
+        case Later(due_at, failed):
+            transition_document(ports, document, Returned(due_at, failed))
         case _:
-            move_document(ports, document, PagesLooked(sent))
+            transition_document(ports, document, OperationsRead(sent))
     wake(ports)
 
 
 def _open(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> OpenedDocument:
     """The source of a document that was looked into earlier, opened again."""
-    return ports.open_document(ports.sources.look(document.source).open(), settings.limits)
+    return ports.open_document(ports.sources.head(document.source).open(), settings.limits)
 
 
 def _look(
@@ -160,22 +160,22 @@ def _look(
     """
     source = document.source
     try:
-        seen = ports.sources.look(source)
+        seen = ports.sources.head(source)
         source = seen.source
         chosen = options.resolve(seen.metadata, settings.languages, settings.model, settings.outputs)
         opened = ports.open_document(seen.open(), settings.limits)
     except Refusal as refusal:
-        return move_document(ports, document, Refused(problems.of_refusal(refusal), source)), None
+        return transition_document(ports, document, Refused(problems.of_refusal(refusal), source)), None
     except ObjectGone:
-        return move_document(ports, document, Refused(problems.object_gone(), source)), None
+        return transition_document(ports, document, Refused(problems.object_gone(), source)), None
     except ObjectForbidden as error:
         ports.journal.failed("source_forbidden", error, document=document.id)
-        wait = intervals.backoff_seconds(document.setbacks, ports.clock.chance(), ports.policy)
-        return move_document(ports, document, Forbidden(ports.clock.now() + wait)), None
+        wait = intervals.backoff_seconds(document.consecutive_failures, ports.clock.chance(), ports.policy)
+        return transition_document(ports, document, Forbidden(ports.clock.now() + wait)), None
     known: Document | None = None
     try:
         pages, media_type = opened.facts.pages, opened.facts.media_type
-        known = move_document(ports, document, PagesKnown(pages, media_type, chosen, source))
+        known = transition_document(ports, document, PagesKnown(pages, media_type, chosen, source))
     finally:
         if known is None:
             opened.close()
@@ -184,10 +184,10 @@ def _look(
 
 def _return_after_failure(ports: SubmitPorts, document: Document) -> None:
     """Leaves the document due again after a backoff, if it is still ours; else its lease does."""
-    wait = intervals.backoff_seconds(document.setbacks, ports.clock.chance(), ports.policy)
+    wait = intervals.backoff_seconds(document.consecutive_failures, ports.clock.chance(), ports.policy)
     try:
         row = ports.documents.read(document.id)
         if row is not None and row.holder == document.holder and row.due_kind is DueKind.SUBMIT:
-            move_document(ports, row, Returned(ports.clock.now() + wait, setback=True))
+            transition_document(ports, row, Returned(ports.clock.now() + wait, failed=True))
     except StoreUnavailable as error:
         ports.journal.failed("return_failed", error, document=document.id)

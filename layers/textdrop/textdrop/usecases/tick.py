@@ -18,7 +18,7 @@ from textdrop.core import intervals
 from textdrop.core.bucket import Bucket, available, full, next_at, taken
 from textdrop.core.documents import (
     DocumentState,
-    Due,
+    DueEntry,
     DueKind,
     Operation,
     OperationState,
@@ -30,14 +30,14 @@ from textdrop.ports import PollPorts, Tick
 from textdrop.usecases.ask import Asked, ask, conclude, finish_page, is_running
 from textdrop.usecases.deliver import deliver
 
-LOOK_SECONDS = 0.5
-LOOK_SHARE = 4.0
-PAUSE_LOOK_SECONDS = 2.0
+REFRESH_SECONDS = 0.5
+REFRESH_SHARE = 4.0
+PAUSE_REFRESH_SECONDS = 2.0
 MEASURE_SECONDS = 60.0
-SLEEP_MOST_SECONDS = 0.05
-HINTS_MOST = 5_000
-KNOWN_LEAST = 50
-WHOLE_LOOK_SECONDS = 20.0
+MAX_SLEEP_SECONDS = 0.05
+MAX_DUE_ENTRIES = 5_000
+MIN_KNOWN = 50
+FULL_REFRESH_SECONDS = 20.0
 FORGET_SECONDS = 10.0
 BUCKET_SECONDS = 0.2
 
@@ -70,10 +70,10 @@ class _Memory:
     asks: Bucket
     hand_outs: Bucket
     renew_at: float
-    look_at: float = 0.0
-    looked_at: float = 0.0
-    whole_look_at: float = 0.0
-    pause_look_at: float = 0.0
+    refresh_at: float = 0.0
+    refreshed_at: float = 0.0
+    full_refresh_at: float = 0.0
+    pause_refresh_at: float = 0.0
     measure_at: float = 0.0
     ask_after: float = 0.0
     hand_out_after: float = 0.0
@@ -83,7 +83,7 @@ class _Memory:
     waiting: list[tuple[float, Name]] = field(default_factory=list)
     rows: dict[Name, Operation] = field(default_factory=dict)
     not_ready_at: dict[Name, float] = field(default_factory=dict)
-    documents: dict[Name, Due] = field(default_factory=dict)
+    documents: dict[Name, DueEntry] = field(default_factory=dict)
     busy: set[Name] = field(default_factory=set)
     handled: dict[Name, tuple[float, float]] = field(default_factory=dict)
     done: deque[tuple[Name, Asked | None]] = field(default_factory=deque)
@@ -126,7 +126,7 @@ def _run(ports: PollPorts, settings: PollSettings, memory: _Memory) -> str:
             return "lost"
         if now + settings.step_seconds > memory.deadline:
             return _hand_over(ports, memory)
-        if now >= memory.look_at:
+        if now >= memory.refresh_at:
             _look(ports, settings, memory, now)
         _start_deliveries(ports, settings, memory)
         _start_asks(ports, settings, memory)
@@ -154,31 +154,31 @@ def _renew(ports: PollPorts, memory: _Memory) -> bool:
 def _look(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float) -> None:
     """Reads the index: what is running, and which documents are due now or soon."""
     try:
-        _look_at_rows(ports, settings, memory, now)
+        _refresh_rows(ports, settings, memory, now)
     except StoreUnavailable as error:
-        ports.journal.failed("look_failed", error)
+        ports.journal.failed("refresh_failed", error)
         memory.due_soon = True
     # With thousands of rows a look takes its time: the most of it is for the work itself.
     after = ports.clock.now()
-    memory.look_at = after + max(LOOK_SECONDS, LOOK_SHARE * (after - now))
+    memory.refresh_at = after + max(REFRESH_SECONDS, REFRESH_SHARE * (after - now))
 
 
-def _look_at_rows(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float) -> None:
+def _refresh_rows(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float) -> None:
     soon = now + ports.policy.tick_stay_seconds
-    asks = ports.documents.due(DueKind.ASK, now, HINTS_MOST, _asks_since(memory, now))
+    asks = ports.documents.due(DueKind.ASK, now, MAX_DUE_ENTRIES, _asks_since(memory, now))
     for due in asks:
         name = _name(due)
         if name not in memory.running and not _handled(memory, name, due, now):
             first = due.due_at + intervals.first_ask_seconds(memory.typical_seconds)
             memory.running[name] = max(now, first)
             heapq.heappush(memory.waiting, (memory.running[name], name))
-    deliveries = ports.documents.due(DueKind.DELIVER, soon, HINTS_MOST)
-    submits = ports.documents.due(DueKind.SUBMIT, soon, _hand_outs_most(settings))
-    _look_at_pause(ports, memory, now, bool(submits))
+    deliveries = ports.documents.due(DueKind.DELIVER, soon, MAX_DUE_ENTRIES)
+    submits = ports.documents.due(DueKind.SUBMIT, soon, _max_submit_entries(settings))
+    _refresh_pause(ports, memory, now, bool(submits))
     documents = [due for due in deliveries + submits if not _handled(memory, _name(due), due, now)]
     memory.documents = {_name(due): due for due in documents}
     memory.due_soon = any(_workable_at(memory, due) <= soon for due in documents)
-    memory.looked_at = now
+    memory.refreshed_at = now
     if now >= memory.measure_at:
         _measure(ports, memory, now, [*asks[:1], *deliveries[:1], *submits[:1]])
 
@@ -189,24 +189,24 @@ def _asks_since(memory: _Memory, now: float) -> float:
     While many run, most are known already, so only those of late are read; and now and then all, as the index may have
     lagged behind for longer.
     """
-    if len(memory.running) < KNOWN_LEAST or now >= min(memory.whole_look_at, memory.measure_at):
-        memory.whole_look_at = now + WHOLE_LOOK_SECONDS
+    if len(memory.running) < MIN_KNOWN or now >= min(memory.full_refresh_at, memory.measure_at):
+        memory.full_refresh_at = now + FULL_REFRESH_SECONDS
         return 0.0
-    return memory.looked_at - FORGET_SECONDS
+    return memory.refreshed_at - FORGET_SECONDS
 
 
-def _hand_outs_most(settings: PollSettings) -> int:
+def _max_submit_entries(settings: PollSettings) -> int:
     """So many hints are enough: one more than could have been handed out lately and still be in the index. A long
     backlog is not read again and again."""
-    return min(HINTS_MOST, 1 + ceil(settings.submits_per_second * (FORGET_SECONDS + 1.0)))
+    return min(MAX_DUE_ENTRIES, 1 + ceil(settings.submits_per_second * (FORGET_SECONDS + 1.0)))
 
 
-def _look_at_pause(ports: PollPorts, memory: _Memory, now: float, submits_due: bool) -> None:
+def _refresh_pause(ports: PollPorts, memory: _Memory, now: float, submits_due: bool) -> None:
     """While submitting is paused nothing is handed out, but what the next probe needs."""
-    if not submits_due or now < memory.pause_look_at:
+    if not submits_due or now < memory.pause_refresh_at:
         return
     pause = ports.pause.read()
-    memory.pause_look_at = now + PAUSE_LOOK_SECONDS
+    memory.pause_refresh_at = now + PAUSE_REFRESH_SECONDS
     memory.paused = bool(why_paused(pause))
     memory.hand_out_after = _hand_out_after(pause, memory.hand_out_after)
 
@@ -222,7 +222,7 @@ def _hand_out_after(pause: Pause, before: float) -> float:
     return max(pause.probe_at, 0.0 if before == inf else before)
 
 
-def _measure(ports: PollPorts, memory: _Memory, now: float, oldest: Sequence[Due]) -> None:
+def _measure(ports: PollPorts, memory: _Memory, now: float, oldest: Sequence[DueEntry]) -> None:
     """Once a minute, what the alarms go by: how long the longest due row has waited, and whether submitting is paused.
 
     That there is a measure at all shows that the index is looked at, whatever is in it.
@@ -235,7 +235,7 @@ def _measure(ports: PollPorts, memory: _Memory, now: float, oldest: Sequence[Due
         ports.journal.noted("submitting_paused", why=why)
 
 
-def _workable_at(memory: _Memory, due: Due) -> float:
+def _workable_at(memory: _Memory, due: DueEntry) -> float:
     return max(due.due_at, memory.hand_out_after) if due.kind is DueKind.SUBMIT else due.due_at
 
 
@@ -337,7 +337,7 @@ def _ended(ports: PollPorts, memory: _Memory) -> bool:
     """Ends when nothing runs, nothing is due soon, and a look that came well after the last wake saw so."""
     if memory.running or memory.busy or memory.due_soon or memory.done:
         return False
-    if memory.looked_at < memory.row.wake_at + ports.policy.tick_settle_seconds:
+    if memory.refreshed_at < memory.row.wake_at + ports.policy.tick_settle_seconds:
         return False
     try:
         if ports.tick.end(memory.owner, memory.row.wake, memory.typical_seconds):
@@ -362,11 +362,11 @@ def _hand_over(ports: PollPorts, memory: _Memory) -> str:
 def _pause_seconds(ports: PollPorts, memory: _Memory) -> float:
     """How long nothing will happen: until the next ask, look or renewal, but results of workers are taken in soon."""
     now = ports.clock.now()
-    times = [memory.look_at, memory.renew_at]
+    times = [memory.refresh_at, memory.renew_at]
     if memory.waiting:
         times.append(max(memory.waiting[0][0], memory.ask_after, next_at(memory.asks)))
     wait = min(times) - now
-    return min(max(wait, 0.005), SLEEP_MOST_SECONDS if memory.busy else LOOK_SECONDS)
+    return min(max(wait, 0.005), MAX_SLEEP_SECONDS if memory.busy else REFRESH_SECONDS)
 
 
 def _ask_due(
@@ -403,7 +403,7 @@ def _deliver_due(ports: PollPorts, document_id: str, deadline: float) -> None:
             deliver(ports, concluded.document, deadline, concluded.operations)
 
 
-def _hand_out(ports: PollPorts, due: Due) -> None:
+def _hand_out(ports: PollPorts, due: DueEntry) -> None:
     """Sends submit a message to go on. The row's due time moves on first: a lost message is sent again then."""
     document = ports.documents.postpone(due, ports.clock.now() + ports.policy.handed_out_seconds)
     if document is not None:
@@ -411,11 +411,11 @@ def _hand_out(ports: PollPorts, due: Due) -> None:
         ports.journal.noted("handed_out", document=document.id)
 
 
-def _name(due: Due) -> Name:
+def _name(due: DueEntry) -> Name:
     return (due.document_id, due.run, due.page)
 
 
-def _handled(memory: _Memory, name: Name, due: Due, now: float) -> bool:
+def _handled(memory: _Memory, name: Name, due: DueEntry, now: float) -> bool:
     """Whether the hint is of a time that this tick has worked on already: the index lags behind the rows."""
     due_at, at = memory.handled.get(name, (-1.0, 0.0))
     return due_at == due.due_at and now < at + FORGET_SECONDS

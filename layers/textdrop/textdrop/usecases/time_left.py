@@ -10,8 +10,8 @@ class NoTimeLeft(TextdropError):
     """The step does not fit into the time that is left; the document comes due again."""
 
 
-def in_time(ports: DeliverPorts, deadline: float) -> None:
+def check_deadline(ports: DeliverPorts, deadline: float) -> None:
     """A result is touched only by a call that ends before the lease: a late one could undo a newer upload's, or what
-    this delivery has become in other hands. Raises NoTimeLeft."""
+    this delivery has become in other max_workers. Raises NoTimeLeft."""
     if ports.clock.now() + ports.results.total_seconds > deadline:
         raise NoTimeLeft("no time left to write results")

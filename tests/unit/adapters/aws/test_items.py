@@ -16,7 +16,7 @@ from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
     Document,
     DocumentState,
-    Due,
+    DueEntry,
     DueKind,
     Newest,
     Operation,
@@ -86,8 +86,8 @@ DOCUMENTS = st.builds(
     due_kind=st.none() | st.sampled_from(DueKind),
     due_at=MAYBE_SECONDS,
     attempts=COUNT,
-    setbacks=COUNT,
-    goes=COUNT,
+    consecutive_failures=COUNT,
+    submit_passes=COUNT,
     options=st.none() | OPTIONS,
     media_type=TEXT,
     pages=COUNT,
@@ -106,7 +106,7 @@ OPERATIONS = st.builds(
     page=COUNT,
     state=st.sampled_from(OperationState),
     holder_rev=COUNT,
-    unknowns=COUNT,
+    unconfirmed=COUNT,
     breakdowns=COUNT,
     client_request_id=TEXT,
     described=st.none() | st.builds(OperationDescription, TEXT, TEXT, TEXT, TEXT, TEXT, METADATA),
@@ -207,8 +207,8 @@ def test_an_item_is_compact_and_readable() -> None:
         "due_kind": {"S": "submit"},
         "due_at": {"N": "2.25"},
         "attempts": {"N": "0"},
-        "setbacks": {"N": "0"},
-        "goes": {"N": "0"},
+        "consecutive_failures": {"N": "0"},
+        "submit_passes": {"N": "0"},
         "pages": {"N": "0"},
         "pages_recognized": {"N": "0"},
     }
@@ -229,20 +229,20 @@ def test_operations_sort_by_run_and_page_and_never_meet() -> None:
 @pytest.mark.parametrize(
     "hint",
     [
-        Due(DueKind.SUBMIT, 1_700_000_000.123456, "1" * 32),
-        Due(DueKind.ASK, 5.0, "1" * 32, 1, 1),
-        Due(DueKind.ASK, 5.0, "1" * 32, 12345, 1234567),
+        DueEntry(DueKind.SUBMIT, 1_700_000_000.123456, "1" * 32),
+        DueEntry(DueKind.ASK, 5.0, "1" * 32, 1, 1),
+        DueEntry(DueKind.ASK, 5.0, "1" * 32, 12345, 1234567),
     ],
 )
-def test_hints_are_read_from_keys(hint: Due) -> None:
+def test_hints_are_read_from_keys(hint: DueEntry) -> None:
     key = items.operation_key(hint.document_id, hint.run, hint.page) if hint.page else (hint.document_id, "document")
     entry = items.item(key, {"due_kind": items.attribute(hint.kind), "due_at": items.attribute(hint.due_at)})
     assert items.to_due(entry) == hint
 
 
 def test_a_row_without_a_field_that_came_later_has_its_default() -> None:
-    item = items.of_document(replace(DOCUMENT, goes=7))
-    del item["goes"]
+    item = items.of_document(replace(DOCUMENT, submit_passes=7))
+    del item["submit_passes"]
     assert items.to_document(item) == DOCUMENT
 
 

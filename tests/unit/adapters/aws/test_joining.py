@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textdrop.adapters.aws.joining import PART_LEAST_BYTES, PART_MOST_BYTES, Range, plan
+from textdrop.adapters.aws.joining import MAX_PART_BYTES, MIN_PART_BYTES, Range, plan
 
-SIZES = st.lists(st.one_of(st.integers(0, 3 * PART_LEAST_BYTES), st.integers(0, 3 * PART_MOST_BYTES)), max_size=12)
+SIZES = st.lists(st.one_of(st.integers(0, 3 * MIN_PART_BYTES), st.integers(0, 3 * MAX_PART_BYTES)), max_size=12)
 
 
 @given(sizes=SIZES)
@@ -26,17 +26,17 @@ def test_the_parts_are_the_objects_in_order(sizes: list[int]) -> None:
 @given(sizes=SIZES)
 def test_every_part_may_be_one_of_a_multipart_upload(sizes: list[int]) -> None:
     parts = list(plan([(str(number), size) for number, size in enumerate(sizes)]))
-    assert all(sum(piece.size for piece in part) >= PART_LEAST_BYTES for part in parts[:-1])
+    assert all(sum(piece.size for piece in part) >= MIN_PART_BYTES for part in parts[:-1])
     for part in parts:
-        copied = len(part) == 1 and part[0].size >= PART_LEAST_BYTES
-        most = PART_MOST_BYTES if copied else 2 * PART_LEAST_BYTES
+        copied = len(part) == 1 and part[0].size >= MIN_PART_BYTES
+        most = MAX_PART_BYTES if copied else 2 * MIN_PART_BYTES
         assert sum(piece.size for piece in part) <= most
 
 
 def test_a_large_object_is_copied_and_not_fetched() -> None:
-    size = 3 * PART_MOST_BYTES + 1
+    size = 3 * MAX_PART_BYTES + 1
     parts = list(plan([("big", size)]))
-    assert all(len(part) == 1 and part[0].size >= PART_LEAST_BYTES for part in parts)
+    assert all(len(part) == 1 and part[0].size >= MIN_PART_BYTES for part in parts)
     assert len(parts) == 4
 
 

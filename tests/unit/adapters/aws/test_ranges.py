@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textdrop.adapters.aws import ranges
-from textdrop.adapters.aws.ranges import BLOCK_BYTES, MOST_BLOCKS_AT_ONCE, WHOLE_BYTES, open_range
+from textdrop.adapters.aws.ranges import BLOCK_BYTES, MAX_BLOCKS_AT_ONCE, WHOLE_BYTES, open_range
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
 
@@ -94,7 +94,7 @@ def test_read_from_end_to_end_each_byte_comes_once_in_few_requests() -> None:
     assert b"".join(iter(lambda: file.read(100_000), b"")) == LARGE
     assert bucket.sent == len(LARGE)
     blocks = -(-len(LARGE) // BLOCK_BYTES)
-    assert len(bucket.asked) <= 6 + blocks // MOST_BLOCKS_AT_ONCE
+    assert len(bucket.asked) <= 6 + blocks // MAX_BLOCKS_AT_ONCE
 
 
 def read_block(file: ranges.RangedObject, number: int) -> None:

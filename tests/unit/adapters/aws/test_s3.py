@@ -44,7 +44,7 @@ def test_an_upload_with_all_the_metadata_that_s3_takes_can_be_looked_at(endpoint
     config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, proxies={})
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-central-1")
     client = session.client("s3", endpoint_url=endpoint, config=config)
-    seen = S3Sources(client).look(Source("uploads", "a.png", "v1", event_at=0.0))
+    seen = S3Sources(client).head(Source("uploads", "a.png", "v1", event_at=0.0))
     client.close()
     assert len(seen.metadata) == len(NAMES) > 500
     assert seen.source.size == 3

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textdrop.adapters.aws import items
-from textdrop.adapters.aws.items import PASS_KEY, PAUSE_KEY, QUOTA_KEY, SCHEMA, TICK_KEY, attribute
+from textdrop.adapters.aws.items import PAUSE_KEY, QUOTA_KEY, RECONCILE_RUN_KEY, SCHEMA, TICK_KEY, attribute
 from textdrop.core.pause import Pause
 from textdrop.core.quota import Quota
-from textdrop.core.reconciling import Pass
+from textdrop.core.reconciling import ReconcileRun
 from textdrop.ports import Tick
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def _left_starting(written: Written, lease_until: float) -> bool:
 # --- reconcile's pass -------------------------------------------------------------------------------------------------
 
 # No run has ever finished a part.
-NO_PASS_ROW = "attribute_not_exists(#pk)"
+NO_RECONCILE_RUN_ROW = "attribute_not_exists(#pk)"
 
 
 class DynamoPassRow:
@@ -253,15 +253,15 @@ class DynamoPassRow:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def read(self) -> Pass:
-        stored = self._table.read(PASS_KEY)
-        return Pass() if stored is None else items.to_row(Pass, stored)
+    def read(self) -> ReconcileRun:
+        stored = self._table.read(RECONCILE_RUN_KEY)
+        return ReconcileRun() if stored is None else items.to_row(ReconcileRun, stored)
 
-    def write(self, before: Pass, after: Pass) -> bool:
-        item = items.of_row(PASS_KEY, after)
+    def write(self, before: ReconcileRun, after: ReconcileRun) -> bool:
+        item = items.of_row(RECONCILE_RUN_KEY, after)
         if before.rev == 0:
-            written = self._table.put(item, NO_PASS_ROW)
+            written = self._table.put(item, NO_RECONCILE_RUN_ROW)
         else:
             written = self._table.put(item, SAME_REV, {"before": attribute(before.rev)})
         # A run beside this one may have written the very same: then both go on, until the next write.
-        return written.applied or (written.repeated and items.to_row(Pass, written.item) == after)
+        return written.applied or (written.repeated and items.to_row(ReconcileRun, written.item) == after)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from textdrop.adapters.aws import items
 from textdrop.adapters.aws.items import attribute
-from textdrop.core.documents import Document, Due, DueKind, Newest, Operation, Source
+from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Source
 from textdrop.core.identity import key_id
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ NO_ROW = "attribute_not_exists(#pk)"
 # Nobody has written the document since we read it.
 SAME_REV = "#rev = :before"
 # The document is where the index saw it: nobody took it, handed it out or finished it since.
-AS_THE_HINT_SAYS = "#due_kind = :kind AND #due_at = :hinted"
+DUE_ENTRY_UNCHANGED = "#due_kind = :kind AND #due_at = :hinted"
 # The page belongs to what the document is doing now; a retry's next run has pages of its own.
 SAME_RUN = "attribute_exists(#pk) AND #run = :run"
 # No other holder wrote an intent, an answer or an unknown since we read the operation.
-SAME_GO = "#state = :before_state AND #holder_rev = :before_holder_rev AND #unknowns = :before_unknowns"
+SAME_SUBMIT = "#state = :before_state AND #holder_rev = :before_holder_rev AND #unconfirmed = :before_unconfirmed"
 # There is such a row.
 EXISTS = "attribute_exists(#pk)"
 # The key has no newest upload yet, or an older one.
@@ -64,11 +64,11 @@ class DynamoDocuments:
         stored = items.to_document(written.item)
         return (replace(stored, unfinished=after.unfinished) if shrinks else stored) == after
 
-    def postpone(self, due: Due, due_at: float) -> Document | None:
+    def postpone(self, due: DueEntry, due_at: float) -> Document | None:
         written = self._table.update(
             items.document_key(due.document_id),
             "SET #due_at = :due_at",
-            AS_THE_HINT_SAYS,
+            DUE_ENTRY_UNCHANGED,
             {"due_at": attribute(due_at), "kind": attribute(due.kind), "hinted": attribute(due.due_at)},
         )
         if written.applied:
@@ -87,7 +87,7 @@ class DynamoDocuments:
         )
         return items.to_document(written.item) if written.applied else None
 
-    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[Due]:
+    def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         if since > until:  # which DynamoDB refuses to be asked for
             return []
         found = self._table.query_index(
@@ -114,11 +114,11 @@ class DynamoDocuments:
         else:
             written = self._table.put(
                 items.of_operation(after),
-                SAME_GO,
+                SAME_SUBMIT,
                 {
                     "before_state": attribute(before.state),
                     "before_holder_rev": attribute(before.holder_rev),
-                    "before_unknowns": attribute(before.unknowns),
+                    "before_unconfirmed": attribute(before.unconfirmed),
                 },
             )
         if written.applied or not (written.repeated and written.item):
@@ -146,7 +146,7 @@ class DynamoNewestUploads:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def raise_to(self, source: Source, newest: Newest) -> Newest:
+    def update_if_newer(self, source: Source, newest: Newest) -> Newest:
         written = self._table.update(
             items.newest_key(key_id(source)),
             "SET #order = :order, #document_id = :document, #schema = :schema",

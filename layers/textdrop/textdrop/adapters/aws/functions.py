@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 WAKE = b'{"textdrop": "wake"}'
-GO_ON = b'{"textdrop": "go_on"}'
+CONTINUE = b'{"textdrop": "continue"}'
 
 
 class LambdaPoller:
@@ -50,4 +50,4 @@ class LambdaSuccessor:
 
     def invoke(self) -> None:
         with as_store_unavailable("lambda.Invoke"):
-            self._client.invoke(FunctionName=self._function_name, InvocationType="Event", Payload=GO_ON)
+            self._client.invoke(FunctionName=self._function_name, InvocationType="Event", Payload=CONTINUE)

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from textdrop.core.documents import Document, Due, DueKind, Newest, Operation
+from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation
 from textdrop.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ DOCUMENT_SK = "document"
 QUOTA_KEY: Key = ("quota", "quota")
 PAUSE_KEY: Key = ("pause", "pause")
 TICK_KEY: Key = ("tick", "tick")
-PASS_KEY: Key = ("reconcile", "reconcile")
+RECONCILE_RUN_KEY: Key = ("reconcile", "reconcile")
 
 
 def document_key(document_id: str) -> Key:
@@ -84,11 +84,11 @@ def to_operation(stored: Mapping[str, Any]) -> Operation:
     return to_row(Operation, {**stored, "document_id": stored["pk"]})
 
 
-def to_due(stored: Mapping[str, Any]) -> Due:
+def to_due(stored: Mapping[str, Any]) -> DueEntry:
     """The hint of an entry in the index `due`."""
     document_id, sort_key = stored["pk"]["S"], stored["sk"]["S"]
     run, page = (0, 0) if sort_key == DOCUMENT_SK else map(int, sort_key.split("#")[1:])
-    return Due(DueKind(stored["due_kind"]["S"]), float(stored["due_at"]["N"]), document_id, run, page)
+    return DueEntry(DueKind(stored["due_kind"]["S"]), float(stored["due_at"]["N"]), document_id, run, page)
 
 
 def to_newest(stored: Mapping[str, Any]) -> Newest:

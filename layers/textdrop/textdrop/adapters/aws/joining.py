@@ -16,8 +16,8 @@ from textdrop.core.errors import StoreUnavailable
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PART_LEAST_BYTES = 5 * 1024 * 1024
-PART_MOST_BYTES = 64 * 1024 * 1024
+MIN_PART_BYTES = 5 * 1024 * 1024
+MAX_PART_BYTES = 64 * 1024 * 1024
 """What S3 surely copies within the time that a call has."""
 
 
@@ -35,29 +35,29 @@ class Range:
         return f"bytes={self.start}-{self.start + self.size - 1}"
 
 
-def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
+def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
     """`to` has the contents of the keys, one after another, and the content type of the first.
 
-    `in_time` is called before each call that writes. Raises what it raises, and StoreUnavailable; `to` is then as it
-    was, or, if only the last answer was lost, as it should be.
+    `check_deadline` is called before each call that writes. Raises what it raises, and StoreUnavailable; `to` is then
+    as it was, or, if only the last answer was lost, as it should be.
     """
     with as_store_unavailable("s3.HeadObject"):
         heads = [client.head_object(Bucket=bucket, Key=key) for key in keys]
     content_type = heads[0]["ContentType"]
     planned = list(plan([(key, head["ContentLength"]) for key, head in zip(keys, heads, strict=True)]))
     if len(planned) == 1 and len(planned[0]) == 1:
-        in_time()
+        check_deadline()
         with as_store_unavailable("s3.CopyObject"):
             client.copy_object(Bucket=bucket, Key=to, CopySource={"Bucket": bucket, "Key": planned[0][0].key})
         return
     if len(planned) <= 1:
         body = _fetched(client, bucket, planned[0]) if planned else b""
-        in_time()
+        check_deadline()
         with as_store_unavailable("s3.PutObject"):
             client.put_object(Bucket=bucket, Key=to, Body=body, ContentType=content_type)
         return
     pieces = (partial(_part, client, bucket, to, piece) for piece in planned)
-    parts.make(client, bucket, to, content_type, pieces, in_time)
+    parts.make(client, bucket, to, content_type, pieces, check_deadline)
 
 
 def plan(objects: Sequence[tuple[str, int]]) -> Iterator[list[Range]]:
@@ -70,16 +70,16 @@ def plan(objects: Sequence[tuple[str, int]]) -> Iterator[list[Range]]:
     for key, size in objects:
         start = 0
         if pending and size:
-            missing = PART_LEAST_BYTES - sum(piece.size for piece in pending)
+            missing = MIN_PART_BYTES - sum(piece.size for piece in pending)
             # All of a small one: what would be left of it could not be copied anyway.
-            start = size if size <= PART_LEAST_BYTES else missing
+            start = size if size <= MIN_PART_BYTES else missing
             pending.append(Range(key, 0, start))
-            if sum(piece.size for piece in pending) >= PART_LEAST_BYTES:
+            if sum(piece.size for piece in pending) >= MIN_PART_BYTES:
                 yield pending
                 pending = []
         left = size - start
-        while left >= PART_LEAST_BYTES:
-            most = left if left <= PART_MOST_BYTES else min(PART_MOST_BYTES, left - PART_LEAST_BYTES)
+        while left >= MIN_PART_BYTES:
+            most = left if left <= MAX_PART_BYTES else min(MAX_PART_BYTES, left - MIN_PART_BYTES)
             yield [Range(key, start, most)]
             start, left = start + most, left - most
         if left:
@@ -90,7 +90,7 @@ def plan(objects: Sequence[tuple[str, int]]) -> Iterator[list[Range]]:
 
 def _part(client: S3Client, bucket: str, to: str, part: Sequence[Range], upload_id: str, number: int) -> str:
     """Makes one part of the upload; its ETag."""
-    if len(part) == 1 and part[0].size >= PART_LEAST_BYTES:
+    if len(part) == 1 and part[0].size >= MIN_PART_BYTES:
         with as_store_unavailable("s3.UploadPartCopy"):
             copied = client.upload_part_copy(
                 Bucket=bucket,

@@ -21,22 +21,27 @@ MakePart = Callable[[str, int], str]
 
 
 def make(
-    client: S3Client, bucket: str, to: str, content_type: str, parts: Iterable[MakePart], in_time: Callable[[], None]
+    client: S3Client,
+    bucket: str,
+    to: str,
+    content_type: str,
+    parts: Iterable[MakePart],
+    check_deadline: Callable[[], None],
 ) -> None:
-    """`to` is made of these parts. `in_time` is called before each call.
+    """`to` is made of these parts. `check_deadline` is called before each call.
 
     Raises what it raises, and StoreUnavailable; `to` is then as it was, or, if only the last answer was lost, as it
     should be.
     """
-    in_time()
+    check_deadline()
     with as_store_unavailable("s3.CreateMultipartUpload"):
         upload_id = client.create_multipart_upload(Bucket=bucket, Key=to, ContentType=content_type)["UploadId"]
     try:
         made: list[CompletedPartTypeDef] = []
         for number, part in enumerate(parts, start=1):
-            in_time()
+            check_deadline()
             made.append({"PartNumber": number, "ETag": part(upload_id, number)})
-        in_time()
+        check_deadline()
         with as_store_unavailable("s3.CompleteMultipartUpload"):
             client.complete_multipart_upload(Bucket=bucket, Key=to, UploadId=upload_id, MultipartUpload={"Parts": made})
     except Exception:

@@ -21,7 +21,7 @@ WHOLE_BYTES = 10_000_000
 """An object of this size, the most that one page may have, or smaller is read by one request."""
 
 BLOCK_BYTES = 256 * 1024
-MOST_BLOCKS_AT_ONCE = 16
+MAX_BLOCKS_AT_ONCE = 16
 """4 MB a request: a request costs some 30 ms before its first byte comes, as long as 2 MB take."""
 
 KEPT_BLOCKS = 64
@@ -108,7 +108,7 @@ class _Ranges(io.RawIOBase):
         wanted_until = max(wanted_until, number + 1)
         number = self._skipped_since(number)
         count = max(2 * self._runs.pop(number, 0), wanted_until - number)
-        until = min(number + min(count, MOST_BLOCKS_AT_ONCE), self._blocks_in_all)
+        until = min(number + min(count, MAX_BLOCKS_AT_ONCE), self._blocks_in_all)
         until = next((known for known in range(number + 1, until) if known in self._blocks), until)
         run = self._get(number * self._block_bytes, min(until * self._block_bytes, self._source.size))
         for start in range(0, len(run), self._block_bytes):

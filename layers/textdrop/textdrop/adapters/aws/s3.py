@@ -22,7 +22,7 @@ from textdrop.ports import SourceObject
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_MOST_KEYS = 1000
+_MAX_KEYS = 1000
 # DeleteObjects names keys in XML, which has no control characters and turns a carriage return into a line feed
 # (Amazon S3 user guide, "Naming objects"): such a key would be refused, or another one deleted.
 _NOT_IN_XML = re.compile("[\x00-\x1f\ufffe\uffff]")
@@ -34,7 +34,7 @@ class S3Sources:
     def __init__(self, client: S3Client) -> None:
         self._client = client
 
-    def look(self, source: Source) -> SourceObject:
+    def head(self, source: Source) -> SourceObject:
         if not _is_utf8(source.key):
             raise ObjectGone("no object has this key: it is not UTF-8")
         with as_store_unavailable("s3.HeadObject"), as_its_object():
@@ -70,8 +70,8 @@ class S3Results:
         with as_store_unavailable("s3.PutObject"):
             self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
-    def put_file(self, key: str, file: BinaryIO, content_type: str, in_time: Callable[[], None]) -> None:
-        sending.send(self._client, self.bucket, key, file, content_type, in_time)
+    def put_file(self, key: str, file: BinaryIO, content_type: str, check_deadline: Callable[[], None]) -> None:
+        sending.send(self._client, self.bucket, key, file, content_type, check_deadline)
 
     def get(self, key: str) -> bytes | None:
         with as_store_unavailable("s3.GetObject"):
@@ -89,10 +89,10 @@ class S3Results:
             # A copy takes the content type along. The source is given as a dict, which botocore encodes as it must be.
             self._client.copy_object(Bucket=self.bucket, Key=to, CopySource={"Bucket": self.bucket, "Key": key})
 
-    def join(self, keys: Sequence[str], to: str, in_time: Callable[[], None]) -> None:
-        joining.join(self._client, self.bucket, keys, to, in_time)
+    def join(self, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
+        joining.join(self._client, self.bucket, keys, to, check_deadline)
 
-    def under(self, prefix: str) -> list[str]:
+    def list_keys(self, prefix: str) -> list[str]:
         with as_store_unavailable("s3.ListObjectsV2"):
             listing = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
             return [found["Key"] for page in listing for found in page.get("Contents", [])]
@@ -101,8 +101,8 @@ class S3Results:
         existing = [key for key in keys if _is_utf8(key)]
         # One by itself needs no list, and S3 bills no DELETE, as it does a POST.
         together = [key for key in existing if not _NOT_IN_XML.search(key)] if len(existing) > 1 else []
-        for start in range(0, len(together), _MOST_KEYS):
-            self._delete_together(together[start : start + _MOST_KEYS])
+        for start in range(0, len(together), _MAX_KEYS):
+            self._delete_together(together[start : start + _MAX_KEYS])
         for key in existing:
             if key not in together:
                 with as_store_unavailable("s3.DeleteObject"):

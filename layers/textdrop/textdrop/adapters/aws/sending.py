@@ -17,21 +17,22 @@ PART_BYTES = 8 * 1024 * 1024
 
 
 def send(
-    client: S3Client, bucket: str, key: str, file: BinaryIO, content_type: str, in_time: Callable[[], None]
+    client: S3Client, bucket: str, key: str, file: BinaryIO, content_type: str, check_deadline: Callable[[], None]
 ) -> None:
-    """The object has what the file holds from where it stands on. `in_time` is called before each call that writes.
+    """The object has what the file holds from where it stands on. `check_deadline` is called before each call that
+    writes.
 
     Raises what it raises, and StoreUnavailable; the object is then as it was, or, if only the last answer was lost, as
     it should be.
     """
     first = file.read(PART_BYTES)
     if len(first) < PART_BYTES:
-        in_time()
+        check_deadline()
         with as_store_unavailable("s3.PutObject"):
             client.put_object(Bucket=bucket, Key=key, Body=first, ContentType=content_type)
         return
     pieces = (partial(_part, client, bucket, key, body) for body in _pieces(first, file))
-    parts.make(client, bucket, key, content_type, pieces, in_time)
+    parts.make(client, bucket, key, content_type, pieces, check_deadline)
 
 
 def _pieces(first: bytes, file: BinaryIO) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
-RECEIVED_MOST = 10
+MAX_RECEIVED = 10
 HIDDEN_SECONDS = 120
 WAIT_SECONDS = 2  # long enough to ask all of the queue's servers, short enough for the client's read timeout
 
@@ -59,7 +59,7 @@ class SqsDeadLetters:
         with as_store_unavailable("sqs.ReceiveMessage"):
             answer = self._client.receive_message(
                 QueueUrl=self._queue_url,
-                MaxNumberOfMessages=RECEIVED_MOST,
+                MaxNumberOfMessages=MAX_RECEIVED,
                 VisibilityTimeout=HIDDEN_SECONDS,
                 WaitTimeSeconds=WAIT_SECONDS,
                 MessageAttributeNames=["All"],

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from textdrop.adapters.aws.failures import as_store_unavailable, code
 from textdrop.core.documents import Source
-from textdrop.core.reconciling import Listed, Mark
+from textdrop.core.reconciling import Cursor, ListingPage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,7 +27,7 @@ class S3UploadListing:
         self._client = client
         self._bucket = bucket
 
-    def after(self, mark: Mark) -> Listed:
+    def after(self, mark: Cursor) -> ListingPage:
         with as_store_unavailable("s3.ListObjectVersions"):
             try:
                 answer = self._list(mark)
@@ -35,13 +35,13 @@ class S3UploadListing:
                 # A mark that S3 no longer takes must not end all reconciling: from the beginning, then.
                 if not mark.key or code(error) != "InvalidArgument":
                     raise
-                answer = self._list(Mark())
+                answer = self._list(Cursor())
         sources = tuple(self._source(version) for version in answer.get("Versions", []))
         if not answer.get("IsTruncated"):
-            return Listed(sources, None)
-        return Listed(sources, Mark(answer["NextKeyMarker"], answer.get("NextVersionIdMarker", "")))
+            return ListingPage(sources, None)
+        return ListingPage(sources, Cursor(answer["NextKeyMarker"], answer.get("NextVersionIdMarker", "")))
 
-    def _list(self, mark: Mark) -> ListObjectVersionsOutputTypeDef:
+    def _list(self, mark: Cursor) -> ListObjectVersionsOutputTypeDef:
         place: dict[str, Any] = {}
         if mark.key:
             place["KeyMarker"] = mark.key

@@ -119,7 +119,7 @@ class YandexOcr:
             body=body,
             total_seconds=self.submit_total_seconds,
             client_request_id=client_request_id,
-            most_bytes=OPERATION_BYTES,
+            max_bytes=OPERATION_BYTES,
         )
         value, error = _read(answer)
         if not _is_success(answer):
@@ -141,7 +141,7 @@ class YandexOcr:
             "GET",
             f"{self._ocr}/ocr/v1/getRecognition?operationId={quote(operation_id, safe='')}",
             total_seconds=self.ask_total_seconds,
-            most_bytes=self._max_answer_bytes,
+            max_bytes=self._max_answer_bytes,
         )
         try:
             if not _is_success(answer):
@@ -160,7 +160,7 @@ class YandexOcr:
             "GET",
             f"{self._operations}/operations/{quote(operation_id, safe='')}",
             total_seconds=self.ask_total_seconds,
-            most_bytes=OPERATION_BYTES,
+            max_bytes=OPERATION_BYTES,
         )
         value, error = _read(answer)
         if not _is_success(answer):
@@ -189,7 +189,7 @@ class YandexOcr:
         url: str,
         *,
         total_seconds: float,
-        most_bytes: int,
+        max_bytes: int,
         body: bytes | None = None,
         client_request_id: str = "",
     ) -> tuple[Answer, Trace]:
@@ -210,7 +210,7 @@ class YandexOcr:
 
             def attempt(authorization: str) -> Answer:
                 sent = {"authorization": authorization, **headers}
-                answer = self._transport.exchange(method, url, sent, body, deadline=deadline, most_bytes=most_bytes)
+                answer = self._transport.exchange(method, url, sent, body, deadline=deadline, max_bytes=max_bytes)
                 return answer if _is_success(answer) else _without(authorization, answer)
 
             answer = attempt(authorization)

@@ -33,11 +33,11 @@ _IDLE_SECONDS = 20.0
 class _CurrentExchange(threading.local):
     """The exchange of this thread: what it may still use, and whether anything of its request was sent."""
 
-    def begin(self, *, deadline: float, read_seconds: float, most_bytes: int) -> None:
+    def begin(self, *, deadline: float, read_seconds: float, max_bytes: int) -> None:
         """Until `deadline` (monotonic seconds), with so much silence, receiving so many bytes, headers and all."""
         self.deadline = deadline
         self.read_seconds = read_seconds
-        self.bytes_left = most_bytes
+        self.bytes_left = max_bytes
         self.sent = False
 
 

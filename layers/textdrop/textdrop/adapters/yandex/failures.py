@@ -26,7 +26,7 @@ from textdrop.core.errors import (
 )
 
 MESSAGE_CHARACTERS = 500
-RETRY_AFTER_MOST_SECONDS = 3600.0
+MAX_RETRY_AFTER_SECONDS = 3600.0
 
 # google.rpc.Code, and the status under which the service's gateway sends each.
 CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, PERMISSION_DENIED = 1, 2, 4, 5, 7
@@ -138,4 +138,4 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
             seconds = parsedate_to_datetime(wish).timestamp() - now
         except (ValueError, OverflowError):
             return None
-    return min(max(seconds, 0.0), RETRY_AFTER_MOST_SECONDS) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) else None

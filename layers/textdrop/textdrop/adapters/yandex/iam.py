@@ -73,7 +73,7 @@ def token(url: str, key: AuthorizedKey, *, deadline: float, now: float) -> Token
             {"content-type": "application/json", "accept-encoding": "identity"},
             json.dumps({"jwt": jwt}).encode(),
             deadline=min(deadline, time.monotonic() + TOTAL_SECONDS),
-            most_bytes=_ANSWER_BYTES,
+            max_bytes=_ANSWER_BYTES,
         )
     except (OcrAnswerLost, OcrUnreachable) as error:
         kind = type(error.__cause__).__name__

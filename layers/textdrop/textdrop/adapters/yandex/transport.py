@@ -54,13 +54,13 @@ class Transport:
         self._adapter = Adapter(context)
 
     def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, deadline: float, most_bytes: int
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, deadline: float, max_bytes: int
     ) -> Answer:
-        """Send one request, once, and read its answer by `deadline` (monotonic seconds), up to `most_bytes` of body.
+        """Send one request, once, and read its answer by `deadline` (monotonic seconds), up to `max_bytes` of body.
 
         Raises OcrUnreachable: nothing of the request was sent. OcrAnswerLost: some of it was, and no status came.
         """
-        current.begin(deadline=deadline, read_seconds=self._read_seconds, most_bytes=most_bytes + _HEADER_BYTES)
+        current.begin(deadline=deadline, read_seconds=self._read_seconds, max_bytes=max_bytes + _HEADER_BYTES)
         try:
             request = requests.Request(method, url, headers, data=body).prepare()
             response = self._adapter.send(request, stream=True, timeout=(self._connect_seconds, self._read_seconds))
@@ -69,7 +69,7 @@ class Transport:
                 raise OcrAnswerLost(f"sent, and then no answer from the OCR service ({_first(error)})") from error
             raise OcrUnreachable(f"no connection to the OCR service ({_first(error)})") from error
         with response:
-            content, ending = _body(response.raw, most_bytes)
+            content, ending = _body(response.raw, max_bytes)
         return Answer(response.status_code, response.headers, content, ending)
 
     def new_connections(self) -> None:
@@ -103,14 +103,14 @@ def _first(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _body(response: BaseHTTPResponse, most_bytes: int) -> tuple[bytes, Ending]:
+def _body(response: BaseHTTPResponse, max_bytes: int) -> tuple[bytes, Ending]:
     received = bytearray()
-    if (response.length_remaining or 0) > most_bytes:
+    if (response.length_remaining or 0) > max_bytes:
         return b"", Ending.TOO_LARGE
     try:
         while piece := response.read(_PIECE_BYTES, decode_content=False):
             received += piece
-            if len(received) > most_bytes:
+            if len(received) > max_bytes:
                 return b"", Ending.TOO_LARGE
     except HTTPError:
         return b"", Ending.TOO_LARGE if current.bytes_left < 0 else Ending.CUT
@@ -118,20 +118,20 @@ def _body(response: BaseHTTPResponse, most_bytes: int) -> tuple[bytes, Ending]:
         case "" | "identity":
             return bytes(received), Ending.WHOLE
         case "gzip" | "x-gzip":
-            return _unzipped(bytes(received), most_bytes)
+            return _unzipped(bytes(received), max_bytes)
     return b"", Ending.CUT
 
 
-def _unzipped(zipped: bytes, most_bytes: int) -> tuple[bytes, Ending]:
+def _unzipped(zipped: bytes, max_bytes: int) -> tuple[bytes, Ending]:
     """Not left to urllib3, which takes a cut stream for a whole one."""
     if not zipped:
         return b"", Ending.WHOLE
     inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        content = inflating.decompress(zipped, most_bytes + 1)
+        content = inflating.decompress(zipped, max_bytes + 1)
     except zlib.error:
         return b"", Ending.CUT
-    if len(content) > most_bytes:
+    if len(content) > max_bytes:
         return b"", Ending.TOO_LARGE
     if not inflating.eof or inflating.unused_data:
         return b"", Ending.CUT

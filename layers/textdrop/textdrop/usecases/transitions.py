@@ -5,10 +5,10 @@ from __future__ import annotations
 from textdrop.core import states
 from textdrop.core.documents import Document, Operation
 from textdrop.core.observations import DocumentSeen, OperationSeen
-from textdrop.ports import MovePorts
+from textdrop.ports import TransitionPorts
 
 
-def move_document(ports: MovePorts, before: Document, seen: DocumentSeen) -> Document | None:
+def transition_document(ports: TransitionPorts, before: Document, seen: DocumentSeen) -> Document | None:
     """Decides and writes. The row afterwards; None when nothing was to be written, or another worker was first."""
     decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)
     if decision.row is None or not ports.documents.write(before, decision.row):
@@ -17,7 +17,7 @@ def move_document(ports: MovePorts, before: Document, seen: DocumentSeen) -> Doc
     return decision.row
 
 
-def move_operation(ports: MovePorts, before: Operation, seen: OperationSeen) -> Operation | None:
+def transition_operation(ports: TransitionPorts, before: Operation, seen: OperationSeen) -> Operation | None:
     """Decides and writes. The row afterwards (`before` when nothing was to be written); None when another worker was
     first, so that the row must be read again."""
     decision = states.decide_operation(before, seen, ports.clock.now(), ports.policy)
