@@ -82,7 +82,7 @@ deploy: build ## build and deploy to the AWS account that the shell is signed in
 	@$(SAM) deploy --confirm-changeset
 
 requirements: setup ## compile the requirement files anew from pyproject.toml; UPGRADE=1 takes the newest versions
-	@sh local/requirements/compile.sh $(if $(UPGRADE),--upgrade)
+	@$(BIN)/python local/requirements/compile.py $(if $(UPGRADE),--upgrade)
 
 clean: down ## remove all that is made here: environments, state, builds, caches
 	@rm -rf .venv .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

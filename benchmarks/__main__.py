@@ -1,6 +1,6 @@
-"""All figures: `make bench`, or some of them: `make bench ONLY="latency backlog"`.
+"""All figures: `make bench`, or some of them: `make bench ONLY="latency cost"`.
 
-Each benchmark prints what it measured beside what it should reach, and replaces its table in docs/performance.md. Ends
+Each benchmark prints a table of what it measured beside what it should reach, as docs/performance.md keeps it. Ends
 with 1 where one falls short.
 """
 
@@ -13,34 +13,23 @@ import time
 from datetime import UTC, datetime
 
 from benchmarks import figures
-from local import servers
 
-BENCHMARKS = (
-    *("latency", "backlog", "asking", "long_document", "neighbours"),
-    *("cost", "idle", "tick_rows", "growth"),
-    *("imports", "tick_load", "memory", "rendering"),
-)
+BENCHMARKS = ("latency", "backlog", "memory", "cost", "idle")
 """Modules of this package with `measure(say) -> list[Figure]`, in the order in which they run."""
-
-PAGE = servers.ROOT / "docs" / "performance.md"
 
 
 def main() -> int:
+    """Runs what ONLY names, or all. 0: every figure was reached, 1: some were not, 2: there is no such benchmark."""
     asked = os.environ.get("ONLY", "").replace(",", " ").split()
     if unknown := [name for name in asked if name not in BENCHMARKS]:
         print(f"there is no benchmark {' '.join(unknown)}; there are: {' '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
     short: list[str] = []
-    for name in BENCHMARKS:
-        if asked and name not in asked:
-            continue
-        print(f"\n{name}", flush=True)
+    for name in asked or BENCHMARKS:
         began = time.monotonic()
         found = importlib.import_module(f"benchmarks.{name}").measure(_say)
-        print("\n".join(figures.lines(found)), flush=True)
         on = f"{datetime.now(UTC):%Y-%m-%d}, {figures.machine()}, in {time.monotonic() - began:.0f} s"
-        page = figures.kept(PAGE.read_text("utf-8"), name, figures.table(found, on))
-        PAGE.write_text(page, encoding="utf-8")
+        print(f"\n{name}\n\n{figures.table(found, on)}", flush=True)
         short += [f"{name}: {figure.name}" for figure in found if figure.reached is False]
     print("\n" + ("\n".join(["short of what should be reached:", *short]) if short else "every figure is reached"))
     return 1 if short else 0

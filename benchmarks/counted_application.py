@@ -11,7 +11,9 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import math
 import os
+import random
 import threading
 import time
 from collections import Counter
@@ -28,12 +30,12 @@ from PIL import Image
 
 from aws_events import event
 from benchmarks.billing import Billed
-from benchmarks.fast_fakes import SIGMA, CountingFaults, LognormalOcr
-from benchmarks.virtual import START, VirtualClock, VirtualWorkers, World
-from benchmarks.virtual_application import STEP_SECONDS
+from benchmarks.virtual import VirtualClock, VirtualWorkers, World
 from benchmarks.virtual_stack import Poll, Stack, Submit
 from contract.moto_aws import REGION, MotoBucket, make_table
+from fakes.faults import Faults
 from fakes.messages import FakePoller, FakeRenderFunction
+from fakes.ocr import FakeOcr
 from fakes.running import inline_crew
 from local import cloudformation, servers
 from local.ocr.annotation import Block, Line, Page, Word, text_annotation
@@ -56,6 +58,9 @@ LATENCY_SECONDS = {
 """What a request takes within a region, and to the OCR service; rounded up from what is usually seen."""
 
 INIT_SECONDS = 0.6
+SIGMA = 0.4
+"""Of the lognormal times of recognition."""
+
 ASYNC_SECONDS = 0.05
 REPORT_BYTES = 350
 """Lambda's own lines of an invocation: START, END and REPORT."""
@@ -85,11 +90,9 @@ class SlowAws(Billed):
 class Meter:
     """Charges what a thread of a function does: the processor's time before a call, then the call's own."""
 
-    def __init__(self, world: World, measured: bool) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._measured = measured
         self._mark = threading.local()
-        self.processor_seconds: Counter[str] = Counter()
 
     @contextmanager
     def call(self, seconds: float) -> Iterator[None]:
@@ -103,11 +106,10 @@ class Meter:
     def charge(self) -> None:
         """The function's one processor is busy for what this thread has done since it was last charged."""
         fibre = self._world.current
-        if not self._measured or fibre is None or not isinstance(fibre.owner, Environment):
+        if fibre is None or not isinstance(fibre.owner, Environment):
             return
         used = max(0.0, time.thread_time() - getattr(self._mark, "at", 0.0))
         environment = fibre.owner
-        self.processor_seconds[environment.name] += used  # type: ignore[assignment]
         begins = max(self._world.now, environment.busy_until)
         environment.busy_until = begins + used * max(1.0, WHOLE_PROCESSOR_MB / MEMORY_MB[environment.name])
         self._world.sleep(environment.busy_until - self._world.now)
@@ -126,11 +128,13 @@ class MeteredClock(VirtualClock):
             pass
 
 
-class PageOcr(LognormalOcr):
-    """Takes what the real client would send, and answers with a page of text as the service does."""
+class PageOcr(FakeOcr):
+    """Takes what the real client would send, and answers with a page of text as the service does, after a time around
+    the median."""
 
     def __init__(self, clock: Clock, median_seconds: float, sigma: float, meter: Meter) -> None:
-        super().__init__(clock, CountingFaults(), median_seconds, seed=1, sigma=sigma)
+        super().__init__(clock, Faults())
+        self._median_seconds, self._sigma, self._random = median_seconds, sigma, random.Random(1)
         self._meter = meter
         self._client = _yandex()
         self.bytes_sent = 0
@@ -141,6 +145,7 @@ class PageOcr(LognormalOcr):
 
     def submit(self, body: bytes, client_request_id: str) -> Any:
         self.bytes_sent += len(body)
+        self.seconds = self._median_seconds * math.exp(self._random.gauss(0.0, self._sigma))
         with self._meter.call(LATENCY_SECONDS["ocr.submit"]):
             return super().submit(body, client_request_id)
 
@@ -256,21 +261,15 @@ def unlike(content: bytes, number: int) -> bytes:
 
 @dataclass
 class Application:
-    """Uploads go in; `run` lets time pass until so many documents are final.
-
-    Without `processor` no processor's time is charged, and every run is the same. Without `wakes` nobody but the
-    schedule asks for a tick.
-    """
+    """Uploads go in; `run` lets time pass until so many documents are final."""
 
     recognition_seconds: float
     sigma: float = SIGMA
-    processor: bool = True
-    wakes: bool = True
     world: World = field(default_factory=World)
     log: Log = field(default_factory=Log)
 
     def __post_init__(self) -> None:
-        self.meter = Meter(self.world, self.processor)
+        self.meter = Meter(self.world)
         self.clock = MeteredClock(self.world, 1, self.meter)
         self.aws = SlowAws(self.meter)
         self.ocr = PageOcr(self.clock, self.recognition_seconds, self.sigma, self.meter)
@@ -281,7 +280,7 @@ class Application:
         self.topic = self.clients["sns"].create_topic(Name=TOPIC)["TopicArn"]
         self.queue = self.clients["sqs"].create_queue(QueueName="uploads")["QueueUrl"]
         self.stack = Stack(self.world, self._submit, self._poll, async_seconds=ASYNC_SECONDS, init_seconds=INIT_SECONDS)
-        self.poller = FakePoller(CountingFaults(), on_invoke=self._invoke_poll)
+        self.poller = FakePoller(Faults(), on_invoke=self._invoke_poll)
         self._image = image()
         self._uploaded = 0
         self.aws.counts.clear()
@@ -307,8 +306,7 @@ class Application:
 
     def _invoke_poll(self) -> None:
         with self.meter.call(LATENCY_SECONDS["lambda"]):
-            if self.wakes:
-                self.stack.invoke_poll()
+            self.stack.invoke_poll()
 
     def _submit(self) -> Submit:
         return Environment("submit", self._handlers["submit"], self._made("submit")).submit
@@ -318,6 +316,7 @@ class Application:
 
     def _made(self, name: str) -> tuple[Any, Any]:
         from textdrop import bootstrap
+        from textdrop.adapters.aws.clients import CALL_SECONDS
         from textdrop.adapters.aws.control_rows import DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
         from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
         from textdrop.adapters.aws.dynamodb import Table
@@ -325,6 +324,7 @@ class Application:
         from textdrop.adapters.aws.sns import SnsNotices
         from textdrop.adapters.aws.sqs import SqsResumeQueue
         from textdrop.adapters.files.document import open_document
+        from textdrop.adapters.yandex.client import Timeouts
         from textdrop.core.files import FileLimits
         from textdrop.core.policy import Policy
         from textdrop.observability import LambdaJournal
@@ -332,6 +332,7 @@ class Application:
         from textdrop.usecases.submit import SubmitSettings
         from textdrop.usecases.tick import PollSettings
 
+        step_seconds = Timeouts().ask_total_seconds + CALL_SECONDS + bootstrap.STEP_SPARE_SECONDS
         table = Table(self.clients["dynamodb"], TABLE)
         threads = bootstrap.SUBMIT_THREADS if name == "submit" else bootstrap.POLL_THREADS
         shared: dict[str, Any] = {
@@ -363,7 +364,7 @@ class Application:
             resumes=SqsResumeQueue(self.clients["sqs"], self.queue),
             **shared,
         )
-        return poll_ports, PollSettings(bootstrap.ASKS_PER_SECOND, 10.0, STEP_SECONDS)
+        return poll_ports, PollSettings(bootstrap.ASKS_PER_SECOND, 10.0, step_seconds)
 
 
 def environment(world: World) -> Environment:
@@ -439,6 +440,3 @@ def _handler(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-__all__ = ["START", "Application", "aws"]

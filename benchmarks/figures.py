@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,28 +24,18 @@ class Figure:
     reached: bool | None = None
 
 
-def within(name: str, value: float, most: float, unit: str, digits: int = 3) -> Figure:
-    """A figure that should be no more than `most`."""
-    return Figure(name, f"{value:,.{digits}f} {unit}", f"≤ {most:,g} {unit}", value <= most)
+def within(name: str, value: float, limit: float, unit: str, digits: int = 3) -> Figure:
+    """A figure that should be no more than `limit`."""
+    return Figure(name, f"{value:,.{digits}f} {unit}", f"≤ {limit:,g} {unit}", value <= limit)
 
 
-def at_least(name: str, value: float, least: float, unit: str, digits: int = 3) -> Figure:
-    """A figure that should be no less than `least`."""
-    return Figure(name, f"{value:,.{digits}f} {unit}", f"≥ {least:,g} {unit}", value >= least)
-
-
-def lines(figures: Sequence[Figure]) -> list[str]:
-    """For a terminal."""
-    widest = max(len(figure.name) for figure in figures)
-    marks = {True: "reached", False: "NOT REACHED", None: ""}
-    return [
-        f"  {figure.name:<{widest}}  {figure.value:>18}  {figure.beside:<24} {marks[figure.reached]}".rstrip()
-        for figure in figures
-    ]
+def at_least(name: str, value: float, limit: float, unit: str, digits: int = 3) -> Figure:
+    """A figure that should be no less than `limit`."""
+    return Figure(name, f"{value:,.{digits}f} {unit}", f"≥ {limit:,g} {unit}", value >= limit)
 
 
 def table(figures: Sequence[Figure], measured_on: str) -> str:
-    """For the page of figures."""
+    """For docs/performance.md."""
     marks = {True: "yes", False: "**no**", None: ""}
     rows = [f"| {figure.name} | {figure.value} | {figure.beside} | {marks[figure.reached]} |" for figure in figures]
     head = ["| figure | measured | reach, or beside it | reached |", "| --- | --- | --- | --- |"]
@@ -57,11 +46,3 @@ def machine() -> str:
     """What these figures were measured on, as far as it matters."""
     cores = [line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("processor")]
     return f"{len(cores)} shared {platform.machine()} cores, Python {platform.python_version()}"
-
-
-def kept(page: str, name: str, section: str) -> str:
-    """The page with this section instead of the one of that name. Raises KeyError if there is none."""
-    mark = re.compile(rf"(<!-- measured: {re.escape(name)} [^>]*-->\n).*?(\n<!-- end -->)", re.DOTALL)
-    if not mark.search(page):
-        raise KeyError(f"the page has no section <!-- measured: {name} … -->")
-    return mark.sub(lambda found: f"{found[1]}{section}{found[2]}", page)

@@ -1,17 +1,13 @@
-"""One image at a time, from its upload to its notice, less its recognition: warm and cold, beside a plain baseline.
+"""One image at a time, from its upload to its notice, less its recognition: warm and cold.
 
 *Less the recognition*: the time that this very operation took in the local OCR service, from its acceptance to the
 moment from which its result could be read (lognormal around 3 s). What is left is the upload itself, the way to the
 service, how late the result was asked for, and the delivery. It ends as the benchmark receives the notice from a queue;
 the emulator looks into a queue that is waited for ten times a second, which is in the figures.
 
-Warm: between two uploads lies a wait of up to 4 s by chance, so that some meet a tick and others wake one. Cold: every
-process of the functions is gone before each upload, and finds its layers where they were built: the emulator would
-unpack them anew for each, which Lambda does not, and which takes several times the processor time that the functions
-take. The baseline is `benchmarks.baseline`.
-
-The same on virtual time (`benchmarks.virtual_backlog`) is free of the machine's noise, but its calls take as long as is
-assumed of AWS's, which is longer than those of the emulator.
+Warm: between two uploads lies a random wait of up to 4 s, so that some meet a running tick and others start one. Cold:
+every process of the functions is ended before each upload, and finds its layers where they were built: the emulator
+would unpack them for each, which Lambda does not.
 """
 
 from __future__ import annotations
@@ -22,20 +18,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks import baseline, stage, virtual_backlog
+from benchmarks import stage
 from benchmarks.figures import Figure, Say, within
 
 WARM_UPS = 6
 REPEATS = 3
 UPLOADS = 12
 COLD_UPLOADS = 6
-VIRTUAL_UPLOADS = 200
 PAUSE_SECONDS = 4.0
 WAIT_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Latency:
     """What one upload took, in seconds, in order; `recognition` is the service's own time."""
 
     sending: float
@@ -50,26 +45,26 @@ class Way:
 
 
 def measure(say: Say) -> list[Figure]:
-    """Median and 95th percentile warm, the worst cold, and the baseline's."""
+    """Median and 95th percentile warm, the worst cold."""
     chance = random.Random(stage.SEED)
     numbers = iter(range(1_000_000))
 
-    def way(standing: stage.Stage) -> Way:
+    def way(standing: stage.Stage) -> Latency:
         number = next(numbers)
         return one(standing, f"latency/{number}.png", stage.image(number))
 
     with stage.standing(say) as standing:
         for _ in range(WARM_UPS):
             way(standing)
-        repeats: list[list[Way]] = []
+        repeats: list[list[Latency]] = []
         for _ in range(REPEATS):
             repeats.append([])
             for _ in range(UPLOADS):
                 time.sleep(PAUSE_SECONDS * chance.random())
                 repeats[-1].append(way(standing))
-            say(f"warm: {_told([found.ours for found in repeats[-1]])}")
+            say(f"warm: {_spread([found.ours for found in repeats[-1]])}")
         standing.find_layers_where_built()
-        cold: list[Way] = []
+        cold: list[Latency] = []
         spent: list[dict[str, float]] = []
         for _ in range(COLD_UPLOADS):
             standing.end_functions()
@@ -78,12 +73,11 @@ def measure(say: Say) -> list[Figure]:
             after = stage.cpu_seconds()
             spent.append({part: after[part] - before[part] for part in after})
             say(f"cold: {cold[-1].sending:.3f} + {cold[-1].asking:.3f} + {cold[-1].delivering:.3f} s")
-        plain = baseline.latencies(standing, say)
     warm = [found for repeat in repeats for found in repeat]
-    return [*_warm_figures(warm, repeats), *_cold_figures(cold, spent), *_plain_figures(plain), *_on_virtual_time(say)]
+    return [*_warm_figures(warm, repeats), *_cold_figures(cold, spent)]
 
 
-def one(standing: stage.Stage, key: str, content: bytes) -> Way:
+def one(standing: stage.Stage, key: str, content: bytes) -> Latency:
     """Uploads it and waits for its notice. Raises RuntimeError if it did not succeed."""
     standing.admin("reset", {})
     upload = standing.upload(key, content)
@@ -91,7 +85,7 @@ def one(standing: stage.Stage, key: str, content: bytes) -> Way:
     if notice.body["outcome"] != "succeeded":
         raise RuntimeError(f"{key} ended as {notice.body['outcome']}: {notice.body['reason']}")
     [recognition] = standing.recognitions()
-    return Way(
+    return Latency(
         sending=recognition.accepted_at - upload.began_at,
         recognition=recognition.seconds,
         asking=recognition.read_at - recognition.readable_at,
@@ -99,11 +93,11 @@ def one(standing: stage.Stage, key: str, content: bytes) -> Way:
     )
 
 
-def _warm_figures(warm: Sequence[Way], repeats: Sequence[Sequence[Way]]) -> list[Figure]:
+def _warm_figures(warm: Sequence[Latency], repeats: Sequence[Sequence[Latency]]) -> list[Figure]:
     ours = [way.ours for way in warm]
     medians = [statistics.median(way.ours for way in repeat) for repeat in repeats]
 
-    def of(part: Callable[[Way], float]) -> str:
+    def of(part: Callable[[Latency], float]) -> str:
         values = [part(way) for way in warm]
         return f"{statistics.median(values):.3f} · {stage.percentile(values, 0.95):.3f} s"
 
@@ -122,12 +116,12 @@ def _warm_figures(warm: Sequence[Way], repeats: Sequence[Sequence[Way]]) -> list
     ]
 
 
-def _cold_figures(cold: Sequence[Way], spent: Sequence[Mapping[str, float]]) -> list[Figure]:
+def _cold_figures(cold: Sequence[Latency], spent: Sequence[Mapping[str, float]]) -> list[Figure]:
     ours = [way.ours for way in cold]
     medians = [statistics.median(parts[part] for parts in spent) for part in ("emulator", "submit", "poll")]
     return [
         within(f"all cold: upload to notice less the recognition, worst of {len(ours)}", max(ours), 4.0, "s"),
-        Figure("all cold: median, least–most", _told(ours)),
+        Figure("all cold: median, least–most", _spread(ours)),
         Figure(
             "all cold: processor time an upload, emulator · submit · poll",
             " · ".join(f"{seconds:.2f}" for seconds in medians) + " s",
@@ -135,20 +129,5 @@ def _cold_figures(cold: Sequence[Way], spent: Sequence[Mapping[str, float]]) -> 
     ]
 
 
-def _plain_figures(plain: Sequence[float]) -> list[Figure]:
-    return [Figure(f"a plain baseline, {len(plain)} uploads over its minute: median, least–most", _told(plain))]
-
-
-def _on_virtual_time(say: Say) -> list[Figure]:
-    backlog = virtual_backlog.Backlog(VIRTUAL_UPLOADS, stage.SUBMITS_PER_SECOND, "bucket", concurrency=1)
-    ours = backlog.one_at_a_time(PAUSE_SECONDS)
-    say(f"virtual time: {_told(ours)}")
-    title = f"virtual time, {VIRTUAL_UPLOADS} uploads, calls as long as on AWS"
-    return [
-        Figure(f"{title}: median · 95th", f"{statistics.median(ours):.3f} · {stage.percentile(ours, 0.95):.3f} s"),
-        Figure(f"{title}: asks a page", f"{sum(backlog.ocr.asked.values()) / VIRTUAL_UPLOADS:.2f}"),
-    ]
-
-
-def _told(values: Sequence[float]) -> str:
+def _spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.3f}, {min(values):.3f}–{max(values):.3f} s"
