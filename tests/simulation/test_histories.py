@@ -13,7 +13,7 @@ import pytest
 from fakes.faults import every_call
 from simulation import __main__ as command
 from simulation import coverage
-from simulation.mistakes import MISTAKES, histories_until_found, planted
+from simulation.mistakes import MISTAKES, histories_until_found
 from simulation.shrink import shrunk
 from simulation.trial import again, by_chance
 from textdrop.core import states
@@ -21,7 +21,6 @@ from textdrop.core import states
 HISTORIES = int(os.environ.get("HISTORIES") or "2000")
 FIRST_SEED = int(os.environ.get("SEED") or "1")
 MOMENTS = ("before", "after")
-BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
 
 
 def test_the_promises_hold_in_every_history() -> None:
@@ -42,7 +41,7 @@ def test_the_promises_hold_in_every_history() -> None:
     "name",
     [
         "the POST is repeated when its answer is lost",
-        "an intent left behind is not counted as unknown",
+        "an intent left behind is not counted as unconfirmed",
         "the newest upload is not raised",
         "slots are reserved half as far apart",
         "an orderly return uses up an attempt",
@@ -51,15 +50,15 @@ def test_the_promises_hold_in_every_history() -> None:
     ],
 )
 def test_a_planted_mistake_is_found(name: str) -> None:
-    _, broken = histories_until_found(BY_NAME[name], 500)
+    _, broken = histories_until_found(name, 500)
     assert broken is not None
 
 
 def test_a_failing_history_shrinks_to_the_same_short_one_each_time() -> None:
-    mistake = BY_NAME["an intent left behind is not counted as unknown"]
-    _, broken = histories_until_found(mistake, 500)
+    name = "an intent left behind is not counted as unconfirmed"
+    _, broken = histories_until_found(name, 500)
     assert broken is not None
-    with planted(mistake):
+    with MISTAKES[name]():
         short = shrunk(broken)
         assert short == shrunk(broken)
         told: list[str] = []
@@ -71,16 +70,16 @@ def test_a_failing_history_shrinks_to_the_same_short_one_each_time() -> None:
 
 
 def test_a_history_is_played_again_as_it_was() -> None:
-    with planted(BY_NAME["the newest upload is not raised"]):
-        _, broken = histories_until_found(BY_NAME["the newest upload is not raised"], 500)
+    name = "the newest upload is not raised"
+    _, broken = histories_until_found(name, 500)
     assert broken is not None
-    with planted(BY_NAME["the newest upload is not raised"]):
+    with MISTAKES[name]():
         assert again(broken.script) == broken
 
 
 def test_every_mistake_still_has_its_place() -> None:
-    for mistake in MISTAKES:
-        with planted(mistake):
+    for plant in MISTAKES.values():
+        with plant():
             pass
 
 
