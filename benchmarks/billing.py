@@ -34,10 +34,10 @@ LATENCY_SECONDS = {"dynamodb": 0.005, "sqs": 0.010, "sns": 0.020, "s3": 0.030, "
 class BilledAws(AwsOverHttp):
     """AWS over HTTP that counts. `counts`: units and requests; DynamoDB's also by the kind of row."""
 
-    def __init__(self, on_invoke: Callable[[], None]) -> None:
-        """`on_invoke` is called for each invocation of a function."""
+    def __init__(self, served: Callable[[str], None]) -> None:
+        """`served` is called with the service of each request that took effect."""
         self.counts: defaultdict[str, float] = defaultdict(float)
-        self._on_invoke = on_invoke
+        self._served = served
         self._counting = threading.RLock()
         super().__init__()
 
@@ -54,8 +54,7 @@ class BilledAws(AwsOverHttp):
             answer = super().answer(method, path, headers, body)
             service = self.requests.pop().service
             self._count(service, method, path, action, body, before, answer)
-        if service == "lambda":
-            self._on_invoke()
+        self._served(service)
         time.sleep(max(0.0, LATENCY_SECONDS.get(service, 0.0) - (time.monotonic() - began)))
         return answer
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import statistics
+import tempfile
 from pathlib import Path
 
 from artefacts import built_layers
@@ -17,7 +18,6 @@ from contract.moto_aws import REGION
 from local import cloudformation, servers
 from local.lambda_runtime import Function
 
-FOLDER = servers.ROOT / ".local" / "bench" / "imports"
 ROUNDS = 7
 MAX_RATIO = 1.5
 BASELINE = 'import boto3\n\nclient = boto3.client("s3")\n\n\ndef handler(event, context):\n    return {}\n'
@@ -26,14 +26,15 @@ BASELINE = 'import boto3\n\nclient = boto3.client("s3")\n\n\ndef handler(event, 
 def measure(say: Say) -> list[Figure]:
     """A figure for each function of the template."""
     found = []
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    baseline = FOLDER / "baseline"
-    baseline.mkdir(parents=True)
-    (baseline / "handler.py").write_text(BASELINE, encoding="utf-8")
-    with built_layers() as layers:
-        for code in _codes():
-            shutil.copytree(code, FOLDER / code.name, ignore=shutil.ignore_patterns("__pycache__"))
-            pairs = [(_init(baseline, layers), _init(FOLDER / code.name, layers)) for _ in range(ROUNDS)]
+    with built_layers() as layers, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        baseline = folder / "baseline"
+        baseline.mkdir()
+        (baseline / "handler.py").write_text(BASELINE, encoding="utf-8")
+        for source in _codes():
+            code = folder / source.name
+            shutil.copytree(source, code, ignore=shutil.ignore_patterns("__pycache__"))
+            pairs = [(_init(baseline, layers), _init(code, layers)) for _ in range(ROUNDS)]
             plain, ours = (statistics.median(times) for times in zip(*pairs, strict=True))
             value = f"{ours / plain:.2f} × ({ours:.0f} ms)"
             beside = f"≤ {MAX_RATIO:g} × (boto3 and a client {plain:.0f} ms)"
@@ -58,7 +59,7 @@ def _init(code: Path, layers: list[Path]) -> float:
         variables={"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"},
         timeout_seconds=60,
         memory_mb=1024,
-        logs=FOLDER / "logs" / code.name,
+        logs=code / "logs",
     )
     try:
         function.invoke({})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from benchmarks import functions, scans
 from benchmarks.figures import Figure, Say, within
@@ -46,12 +45,7 @@ def _peaks(uploads: Mapping[str, bytes]) -> dict[str, float]:
         for key, content in uploads.items():
             at.upload(key, content)
         with at.called():
-            at.until(lambda: at.finished() == len(uploads) and at.poll.running == 0, WAIT_SECONDS)
+            at.until(lambda: len(at.noticed_at) == len(uploads) and at.poll.running == 0, WAIT_SECONDS)
         if missing := {f"{key}.txt" for key in uploads} - set(at.application.results.keys()):
             raise RuntimeError(f"no {missing}")
-        return {name: max(map(_peak, it.all)) for name, it in (("submit", at.submit), ("poll", at.poll))}
-
-
-def _peak(function: functions.Function) -> float:
-    status = Path(f"/proc/{function.process_id()}/status").read_text("utf-8")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        return {"submit": at.submit.peak_megabytes(), "poll": at.poll.peak_megabytes()}
