@@ -47,7 +47,12 @@ def _measure_there(checkout: Path, name: str) -> None:
         (Path(folder) / "benchmarks").symlink_to(Path(__file__).parent)
         paths = [Path(folder), checkout, checkout / "layers" / "textdrop", checkout / "tests"]
         environment = {**os.environ, "ONLY": name, "BESIDE": "", "PYTHONPATH": os.pathsep.join(map(str, paths))}
-        command = [checkout / ".venv" / "bin" / "python", "-P", "-m", "benchmarks"]  # -P: not the benchmarks there
+        command: list[str | Path] = [
+            checkout / ".venv" / "bin" / "python",
+            "-P",
+            "-m",
+            "benchmarks",
+        ]  # -P: not the benchmarks there
         subprocess.run(command, cwd=checkout, env=environment, check=False)
 
 

@@ -17,11 +17,11 @@ from benchmarks import scans
 from benchmarks.figures import Figure, Say, within
 from benchmarks.functions import annotation
 from local.ocr.protocol import result_line
+from pagekit.outputs.csv_files import csv_files
+from pagekit.outputs.markdown import markdown
+from pagekit.outputs.searchable_pdf import searchable_pdf
+from pagekit.outputs.workbook import workbook
 from textdrop.adapters.yandex.recognition import read_page
-from textdrop.rendering.csv_files import csv_files
-from textdrop.rendering.markdown import markdown
-from textdrop.rendering.searchable_pdf import searchable_pdf
-from textdrop.rendering.workbook import workbook
 
 PAGES = 100
 PAGE_BYTES = 1_320_000
