@@ -34,7 +34,7 @@ from benchmarks.virtual import VirtualClock, VirtualWorkers, World
 from benchmarks.virtual_stack import Poll, Stack, Submit
 from contract.moto_aws import REGION, MotoBucket, make_table
 from fakes.faults import Faults
-from fakes.messages import FakePoller, FakeRenderFunction
+from fakes.messages import FakeFunction
 from fakes.ocr import FakeOcr
 from fakes.running import inline_crew
 from local import cloudformation, servers
@@ -280,7 +280,7 @@ class Application:
         self.topic = self.clients["sns"].create_topic(Name=TOPIC)["TopicArn"]
         self.queue = self.clients["sqs"].create_queue(QueueName="uploads")["QueueUrl"]
         self.stack = Stack(self.world, self._submit, self._poll, async_seconds=ASYNC_SECONDS, init_seconds=INIT_SECONDS)
-        self.poller = FakePoller(Faults(), on_invoke=self._invoke_poll)
+        self.poller = FakeFunction("poller", Faults(), on_invoke=self._invoke_poll)
         self._image = image()
         self._uploaded = 0
         self.aws.counts.clear()
@@ -317,15 +317,17 @@ class Application:
     def _made(self, name: str) -> tuple[Any, Any]:
         from textdrop import bootstrap
         from textdrop.adapters.aws.clients import CALL_SECONDS
-        from textdrop.adapters.aws.control_rows import DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
+        from textdrop.adapters.aws.control_rows import DynamoSubmitQuota, DynamoTickRow, DynamoVersionedRow
         from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
         from textdrop.adapters.aws.dynamodb import Table
+        from textdrop.adapters.aws.items import PAUSE_KEY
         from textdrop.adapters.aws.s3 import S3Results, S3Sources
         from textdrop.adapters.aws.sns import SnsNotices
         from textdrop.adapters.aws.sqs import SqsResumeQueue
         from textdrop.adapters.files.document import open_document
         from textdrop.adapters.yandex.client import Timeouts
         from textdrop.core.files import FileLimits
+        from textdrop.core.pause import Pause
         from textdrop.core.policy import Policy
         from textdrop.observability import LambdaJournal
         from textdrop.ports import PollPorts, SubmitPorts
@@ -338,7 +340,7 @@ class Application:
         shared: dict[str, Any] = {
             "clock": self.clock,
             "documents": DynamoDocuments(table),
-            "pause": DynamoPauseRow(table),
+            "pause": DynamoVersionedRow(table, PAUSE_KEY, Pause()),
             "tick": DynamoTickRow(table),
             "ocr": self.ocr,
             "poller": self.poller,
@@ -359,7 +361,7 @@ class Application:
             newest=DynamoNewestUploads(table),
             results=S3Results(self.clients["s3"], "results"),
             read_page=self.ocr.read_page,
-            render_function=FakeRenderFunction(),  # nothing asks for outputs here
+            render_function=FakeFunction("render_function"),  # nothing asks for outputs here
             notices=SnsNotices(self.clients["sns"], self.topic),
             resumes=SqsResumeQueue(self.clients["sqs"], self.queue),
             **shared,

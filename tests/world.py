@@ -12,24 +12,27 @@ from typing import Any
 
 from aws_events import event, queue_event
 from fakes.buckets import FakeBucket, FakeResults, FakeSources
-from fakes.control import FakePause, FakeQuota, FakeTick
+from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
 from fakes.files import FakeDocument, KilledError
-from fakes.messages import FakeNotices, FakePoller, FakeRenderFunction, FakeResumeQueue
+from fakes.messages import FakeFunction, FakeNotices, FakeResumeQueue
 from fakes.ocr import FakeOcr
-from fakes.reconciling import FakeDeadLetters, FakePassRow, FakeSuccessor, FakeUploadListing, FakeUploadsQueue
+from fakes.reconciling import FakeDeadLetters, FakeUploadListing, FakeUploadsQueue
 from fakes.rendering import fake_renderers
 from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_crew
+from functions.reconcile.handler import asked_age_seconds
+from functions.submit.handler import batch_failures, messages
 from textdrop.core import identity
 from textdrop.core.documents import Document, DocumentState, Operation, Resume, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import resume_body
 from textdrop.core.files import FileLimits
+from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
-from textdrop.core.reconciling import DeadLetter, asked_age_seconds
+from textdrop.core.reconciling import DeadLetter, ReconcileRun
 from textdrop.ports import PollPorts, ReconcilePorts, RenderPorts, SubmitPorts
-from textdrop.usecases.accept import Message, batch_failures, messages
+from textdrop.usecases.accept import Message
 from textdrop.usecases.reconcile import reconcile
 from textdrop.usecases.render import render
 from textdrop.usecases.submit import SubmitSettings, submit
@@ -61,16 +64,16 @@ class World:
         self.results = FakeBucket("results", self.clock)
         self.documents = FakeDocuments(self.faults)
         self.newest = FakeNewest(self.faults)
-        self.pause = FakePause(self.faults)
+        self.pause = FakeVersionedRow("pause", Pause(), self.faults)
         self.tick = FakeTick(self.faults)
         self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
         self.notices = FakeNotices(self.faults)
-        self.render_function = FakeRenderFunction(self.faults)
+        self.render_function = FakeFunction("render_function", self.faults)
         self.queue: list[Message] = []
         self.carried: dict[str, DeadLetter] = {}
         self._messages = 0
         self.ticks_asked = 0
-        poller = FakePoller(self.faults, on_invoke=self._tick_asked)
+        poller = FakeFunction("poller", self.faults, on_invoke=self._tick_asked)
         sources = FakeSources([self.uploads], self.faults)
         results = FakeResults(self.results, self.faults)
         quota = FakeQuota(self.faults)
@@ -124,8 +127,8 @@ class World:
         self.listing = FakeUploadListing(self.uploads, self.faults)
         self.dead_letters = FakeDeadLetters(self.clock, self.faults, on_redrive=self._redriven)
         self.uploads_queue = FakeUploadsQueue(self.faults, on_send=self.send)
-        self.progress = FakePassRow(self.faults)
-        self.successor = FakeSuccessor(self.faults)
+        self.progress = FakeVersionedRow("progress", ReconcileRun(), self.faults)
+        self.successor = FakeFunction("successor", self.faults)
         self.reconcile_ports = ReconcilePorts(
             clock=self.clock,
             documents=self.documents,

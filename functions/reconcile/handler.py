@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from textdrop import bootstrap
-from textdrop.core.reconciling import asked_age_seconds
+from textdrop.core.events import MessageMalformed
 from textdrop.observability import logger, metrics, redact_errors
 from textdrop.usecases.reconcile import reconcile
 
@@ -23,3 +24,13 @@ def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str
     ended = reconcile(ports, deadline, asked_age_seconds(event))
     ports.journal.noted("reconcile_over", ended=ended)
     return {"ended": ended}
+
+
+def asked_age_seconds(event: Mapping[str, Any]) -> float | None:
+    """How old uploads are to be, as the event says; None: as usual. Raises MessageMalformed."""
+    given = event.get("older_than_seconds")
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < float("inf"):
+        raise MessageMalformed("older_than_seconds must be a number of at least 0")
+    return float(given)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from textdrop import bootstrap
 from textdrop.observability import logger, metrics, redact_errors
-from textdrop.usecases.accept import batch_failures, messages
+from textdrop.usecases.accept import Message
 from textdrop.usecases.submit import submit
 
 
@@ -20,3 +21,13 @@ def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str
     batch = messages(event)
     ports.journal.counted("Messages", len(batch))
     return batch_failures(submit(ports, settings, batch, deadline))
+
+
+def messages(event: Mapping[str, Any]) -> list[Message]:
+    """The messages of a batch."""
+    return [Message(record["messageId"], record["body"]) for record in event["Records"]]
+
+
+def batch_failures(failed: Iterable[str]) -> dict[str, Any]:
+    """The answer to the queue: these messages must come again, all others are done with."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

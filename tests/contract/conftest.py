@@ -11,12 +11,15 @@ from moto import mock_aws
 
 from contract.moto_aws import REGION, Transport, make_table
 from contract.rows import Rows
-from fakes import FakeDocuments, FakeNewest, FakePassRow, FakePause, FakeQuota, FakeTick, Faults
+from fakes import FakeDocuments, FakeNewest, FakeQuota, FakeTick, FakeVersionedRow, Faults
 from fakes.faults import ANY
-from textdrop.adapters.aws.control_rows import DynamoPassRow, DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
+from textdrop.adapters.aws.control_rows import DynamoSubmitQuota, DynamoTickRow, DynamoVersionedRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
 from textdrop.adapters.aws.dynamodb import Table
+from textdrop.adapters.aws.items import PAUSE_KEY, RECONCILE_RUN_KEY
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.pause import Pause
+from textdrop.core.reconciling import ReconcileRun
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +50,9 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
             FakeDocuments(faults),
             FakeNewest(faults),
             FakeQuota(faults),
-            FakePause(faults),
+            FakeVersionedRow("pause", Pause(), faults),
             FakeTick(faults),
-            FakePassRow(faults),
+            FakeVersionedRow("progress", ReconcileRun(), faults),
             lose_answer=faults.lose_answer,
             break_down=lambda: faults.fail(ANY, StoreUnavailable("broken")),
         )
@@ -63,9 +66,9 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
         DynamoDocuments(table),
         DynamoNewestUploads(table),
         DynamoSubmitQuota(table),
-        DynamoPauseRow(table),
+        DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         DynamoTickRow(table),
-        DynamoPassRow(table),
+        DynamoVersionedRow(table, RECONCILE_RUN_KEY, ReconcileRun()),
         lose_answer=transport.lose_answer,
         break_down=transport.break_down,
     )

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from textdrop import ports
+from textdrop.core.pause import Pause
+from textdrop.core.reconciling import ReconcileRun
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,8 @@ class Rows:
     documents: ports.Documents
     newest: ports.NewestUploads
     quota: ports.SubmitQuota
-    pause: ports.PauseRow
+    pause: ports.VersionedRow[Pause]
     tick: ports.TickRow
-    progress: ports.ReconcileRunRow
+    progress: ports.VersionedRow[ReconcileRun]
     lose_answer: Callable[[], None]
     break_down: Callable[[], None]

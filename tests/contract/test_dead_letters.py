@@ -12,13 +12,13 @@ import pytest
 
 from contract.moto_aws import Transport
 from contract.test_messages import make_function
-from fakes import FakeClock, FakeDeadLetters, FakeSuccessor, FakeUploadsQueue, Faults
+from fakes import FakeClock, FakeDeadLetters, FakeFunction, FakeUploadsQueue, Faults
 from fakes.faults import ANY
-from textdrop.adapters.aws.functions import LambdaSuccessor
+from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsUploadsQueue
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.reconciling import DeadLetter
-from textdrop.ports import DeadLetters, Successor, UploadsQueue
+from textdrop.ports import DeadLetters, Function, UploadsQueue
 
 BODY = json.dumps({"Records": ["Счёт \U0001f600 \n"]}, ensure_ascii=False)
 
@@ -30,7 +30,7 @@ class Queues:
 
     dead_letters: DeadLetters
     queue: UploadsQueue
-    successor: Successor
+    successor: Function
     give_up: Callable[[str], object]
     bodies: Callable[[], list[str]]
     bounce: Callable[[], None]
@@ -43,7 +43,7 @@ def fake_queues(faults: Faults) -> Queues:
     bodies: list[str] = []
     letters = FakeDeadLetters(FakeClock(), faults, lambda letter: bodies.append(letter.body))
     queue = FakeUploadsQueue(faults, bodies.append)
-    successor = FakeSuccessor(faults)
+    successor = FakeFunction("successor", faults)
 
     def bounce() -> None:
         for letter in letters.redriven:
@@ -99,7 +99,7 @@ def aws_queues(transport: Transport, clients: dict[str, Any]) -> Queues:
     return Queues(
         SqsDeadLetters(sqs, dead, uploads),
         SqsUploadsQueue(sqs, uploads),
-        LambdaSuccessor(clients["lambda"], name),
+        LambdaFunction(clients["lambda"], name),
         give_up=lambda body: sqs.send_message(QueueUrl=dead, MessageBody=body),
         bodies=bodies,
         bounce=bounce,

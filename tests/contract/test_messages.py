@@ -1,4 +1,4 @@
-"""ports.Notices, ports.ResumeQueue, ports.Poller: what goes out, and how it arrives."""
+"""ports.Notices, ports.ResumeQueue, ports.Function: what goes out, and how it arrives."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from contract.moto_aws import Transport
-from fakes import FakeNotices, FakePoller, FakeResumeQueue, Faults, Notice
+from fakes import FakeFunction, FakeNotices, FakeResumeQueue, Faults, Notice
 from fakes.faults import ANY
-from textdrop.adapters.aws.functions import LambdaPoller
+from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.adapters.aws.sqs import SqsResumeQueue
 from textdrop.core.documents import Resume
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import parse
-from textdrop.ports import Notices, Poller, ResumeQueue
+from textdrop.ports import Function, Notices, ResumeQueue
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Ways:
 
     notices: Notices
     resumes: ResumeQueue
-    poller: Poller
+    poller: Function
     published: Callable[[], list[Notice]]
     resumed: Callable[[], list[Resume]]
     invoked: Callable[[], int]
@@ -39,7 +39,7 @@ class Ways:
 
 
 def fake_ways(faults: Faults) -> Ways:
-    notices, resumes, poller = FakeNotices(faults), FakeResumeQueue(faults), FakePoller(faults)
+    notices, resumes, poller = FakeNotices(faults), FakeResumeQueue(faults), FakeFunction("poller", faults)
     return Ways(
         notices,
         resumes,
@@ -88,13 +88,13 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
         asked = [request for request in transport.requests if f"/functions/{name}/invocations" in request.url]
         for request in asked:
             assert request.headers["X-Amz-Invocation-Type"] in ("Event", b"Event")
-            assert request.body == b'{"textdrop": "wake"}'
+            assert request.body == b'{"textdrop": "continue"}'
         return len(asked)
 
     return Ways(
         SnsNotices(sns, topic),
         SqsResumeQueue(sqs, uploads_url),
-        LambdaPoller(clients["lambda"], name),
+        LambdaFunction(clients["lambda"], name),
         published=lambda: [notice(message) for message in received(notices_url)],
         resumed=resumed,
         invoked=invoked,

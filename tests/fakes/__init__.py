@@ -1,12 +1,12 @@
 """In-memory fakes of every port. The contract suites hold them to what the real adapters do."""
 
 from fakes.buckets import FakeBucket, FakeResults, FakeSources
-from fakes.control import FakePause, FakeQuota, FakeTick
+from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
-from fakes.messages import FakeNotices, FakePoller, FakeResumeQueue, Notice
+from fakes.messages import FakeFunction, FakeNotices, FakeResumeQueue, Notice
 from fakes.ocr import FakeOcr
-from fakes.reconciling import FakeDeadLetters, FakePassRow, FakeSuccessor, FakeUploadListing, FakeUploadsQueue
+from fakes.reconciling import FakeDeadLetters, FakeUploadListing, FakeUploadsQueue
 from fakes.running import FakeClock, FakeJournal, InlineWorkers
 
 __all__ = [
@@ -14,21 +14,19 @@ __all__ = [
     "FakeClock",
     "FakeDeadLetters",
     "FakeDocuments",
+    "FakeFunction",
     "FakeJournal",
     "FakeNewest",
     "FakeNotices",
     "FakeOcr",
-    "FakePassRow",
-    "FakePause",
-    "FakePoller",
     "FakeQuota",
     "FakeResults",
     "FakeResumeQueue",
     "FakeSources",
-    "FakeSuccessor",
     "FakeTick",
     "FakeUploadListing",
     "FakeUploadsQueue",
+    "FakeVersionedRow",
     "Faults",
     "InlineWorkers",
     "Notice",

@@ -1,11 +1,11 @@
-"""The submit quota, the pause and the tick, in memory."""
+"""The rows that hold the stack together, in memory."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Generic, Protocol, TypeVar
 
 from fakes.faults import Fake, Faults, effect
-from textdrop.core.pause import Pause
 from textdrop.core.quota import Quota
 from textdrop.ports import Tick
 
@@ -42,22 +42,33 @@ class FakeQuota(Fake):
         return True
 
 
-class FakePause(Fake):
-    """`row` is what is stored; None: nothing was ever written."""
+class Versioned(Protocol):
+    """A row that counts its writes."""
 
-    port = "pause"
+    @property
+    def rev(self) -> int: ...
 
-    def __init__(self, faults: Faults | None = None) -> None:
+
+Row = TypeVar("Row", bound=Versioned)
+
+
+class FakeVersionedRow(Fake, Generic[Row]):
+    """`row` is what is stored, at first what stands for no row."""
+
+    used_as = ("pause", "progress")
+
+    def __init__(self, port: str, absent: Row, faults: Faults | None = None) -> None:
         super().__init__(faults)
-        self.row: Pause | None = None
+        self.port = port
+        self.row = absent
 
     @effect
-    def read(self) -> Pause:
-        return self.row or Pause()
+    def read(self) -> Row:
+        return self.row
 
     @effect
-    def write(self, before: Pause, after: Pause) -> bool:
-        if (self.row.rev if self.row else 0) != before.rev:
+    def write(self, before: Row, after: Row) -> bool:
+        if self.row.rev != before.rev:
             return self.repeated and self.row == after
         self.row = after
         return True

@@ -93,6 +93,8 @@ class Fake:
     """
 
     port: str
+    used_as: tuple[str, ...] = ()
+    """The ports of a fake that stands for several."""
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults if faults is not None else Faults()
@@ -109,8 +111,8 @@ EFFECTS: list[tuple[str, str]] = []
 
 def every_call() -> list[str]:
     """The names of all calls that can fail, as `Faults` is asked with them."""
-    ports = {fake.__name__: fake.port for fake in Fake.__subclasses__()}
-    return sorted(f"{ports[owner]}.{name}" for owner, name in EFFECTS if owner in ports)
+    ports = {fake.__name__: fake.used_as or (fake.port,) for fake in Fake.__subclasses__()}
+    return sorted(f"{port}.{name}" for owner, name in EFFECTS for port in ports.get(owner, ()))
 
 
 def effect(method: Callable[Concatenate[F, P], T]) -> Callable[Concatenate[F, P], T]:

@@ -1,4 +1,4 @@
-"""The topic, the uploads queue and the poll function, in memory."""
+"""The topic, the uploads queue and the functions, in memory."""
 
 from __future__ import annotations
 
@@ -63,32 +63,23 @@ class FakeResumeQueue(Fake):
             self._on_send(resume)
 
 
-class FakeRenderFunction(Fake):
-    """`asked` are the documents that were handed over and not taken up yet, in order."""
+class FakeFunction(Fake):
+    """`invoked` counts the invocations; `asked` are the documents that were handed over and not taken up yet, in order;
+    `on_invoke`, if given, is called for each."""
 
-    port = "render_function"
+    used_as = ("poller", "render_function", "successor")
 
-    def __init__(self, faults: Faults | None = None) -> None:
+    def __init__(self, port: str, faults: Faults | None = None, on_invoke: Callable[[], None] | None = None) -> None:
         super().__init__(faults)
-        self.asked: list[Resume] = []
-
-    @effect
-    def invoke(self, resume: Resume) -> None:
-        self.asked.append(resume)
-
-
-class FakePoller(Fake):
-    """`invoked` counts the ticks asked for; `on_invoke`, if given, is called for each."""
-
-    port = "poller"
-
-    def __init__(self, faults: Faults | None = None, on_invoke: Callable[[], None] | None = None) -> None:
-        super().__init__(faults)
+        self.port = port
         self.invoked = 0
+        self.asked: list[Resume] = []
         self._on_invoke = on_invoke
 
     @effect
-    def invoke(self) -> None:
+    def invoke(self, resume: Resume | None = None) -> None:
         self.invoked += 1
+        if resume is not None:
+            self.asked.append(resume)
         if self._on_invoke is not None:
             self._on_invoke()

@@ -1,4 +1,4 @@
-"""What reconcile works with, in memory: the bucket's listing, both queues, its row and its successor."""
+"""What reconcile works with, in memory: the bucket's listing and both queues."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from fakes.buckets import FakeBucket
 from fakes.faults import Fake, Faults, effect
 from textdrop.core.documents import Source
-from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun
+from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage
 from textdrop.ports import Clock
 
 LISTED_MOST = 1_000
@@ -126,38 +126,3 @@ class FakeDeadLetters(Fake):
     @effect
     def delete(self, letter: DeadLetter) -> None:
         self.letters = [kept for kept in self.letters if kept.receipt != letter.receipt]
-
-
-class FakePassRow(Fake):
-    """`row` is what is stored."""
-
-    port = "progress"
-
-    def __init__(self, faults: Faults | None = None) -> None:
-        super().__init__(faults)
-        self.row = ReconcileRun()
-
-    @effect
-    def read(self) -> ReconcileRun:
-        return self.row
-
-    @effect
-    def write(self, before: ReconcileRun, after: ReconcileRun) -> bool:
-        if self.row.rev != before.rev:
-            return self.repeated and self.row == after
-        self.row = after
-        return True
-
-
-class FakeSuccessor(Fake):
-    """`invoked` counts the runs asked for."""
-
-    port = "successor"
-
-    def __init__(self, faults: Faults | None = None) -> None:
-        super().__init__(faults)
-        self.invoked = 0
-
-    @effect
-    def invoke(self) -> None:
-        self.invoked += 1

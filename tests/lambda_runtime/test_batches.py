@@ -46,7 +46,7 @@ def test_a_tick_brings_results_and_notices(application: Application, built_layer
     assert application.invocations() == 1
 
     poll = application.start("PollFunction", built_layers)
-    answer = poll.invoke({"textdrop": "wake"})
+    answer = poll.invoke({"textdrop": "continue"})
     assert (answer.status, answer.value) == (200, {"ended": "ended"})
     for key, (source, _) in uploads.items():
         row = application.document(source)
@@ -58,6 +58,6 @@ def test_a_tick_brings_results_and_notices(application: Application, built_layer
     told = {notice["source"]["key"]: notice["outcome"] for notice in application.notices()}
     assert told == {"a/one.png": "succeeded", "б/два + 2.png": "succeeded", "c/damaged.png": "failed"}
 
-    assert poll.invoke({"textdrop": "wake"}).value == {"ended": "ended"}
+    assert poll.invoke({"textdrop": "continue"}).value == {"ended": "ended"}
     assert application.notices() == []
     assert application.submits() == {sha256(page): 1 for page in pages.values()}

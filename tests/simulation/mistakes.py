@@ -18,11 +18,11 @@ from urllib.parse import unquote
 
 import world
 from fakes.buckets import FakeResults
-from fakes.control import FakeQuota
+from fakes.control import FakeQuota, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.messages import FakeNotices
 from fakes.ocr import FakeOcr
-from fakes.reconciling import FakeDeadLetters, FakePassRow, FakeUploadsQueue
+from fakes.reconciling import FakeDeadLetters, FakeUploadsQueue
 from simulation.trial import Broken, by_chance
 from textdrop.core import events, reconciling, results, states
 from textdrop.core.document_rules import DOCUMENT_RULES
@@ -264,7 +264,7 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
     ),
     "a file is written though the lease may end meanwhile": no_deadline,
     "reconcile writes its cursor before it sends what it found": lambda: only_after(
-        (FakeUploadsQueue, "send"), (FakePassRow, "write")
+        (FakeUploadsQueue, "send"), (FakeVersionedRow, "write")
     ),
     "reconcile takes uploads from before the table": lambda: around(
         reconciling, "candidates", lambda right, sources, since, until: right(sources, 0.0, until)

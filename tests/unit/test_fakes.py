@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fakes import FakeClock, FakeDocuments, FakeOcr, FakePoller, Faults, InlineWorkers
+from fakes import FakeClock, FakeDocuments, FakeFunction, FakeOcr, Faults, InlineWorkers
 from fakes.ocr import page
 from textdrop.core.documents import Document, DocumentState, DueEntry, DueKind, Source
 from textdrop.core.errors import OcrAnswerLost, StoreUnavailable
@@ -38,7 +38,7 @@ def test_a_call_fails_before_or_after_its_effect(when: str, made: bool) -> None:
 
 def test_faults_meet_the_call_they_are_meant_for() -> None:
     faults = Faults()
-    documents, poller = FakeDocuments(faults), FakePoller(faults)
+    documents, poller = FakeDocuments(faults), FakeFunction("poller", faults)
     faults.fail("poller.invoke", StoreUnavailable("broken"), skip=1, times=2)
     documents.create(DOCUMENT)
     poller.invoke()

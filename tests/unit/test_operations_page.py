@@ -18,7 +18,7 @@ from moto import mock_aws
 from contract.moto_aws import REGION, make_table
 from local import cloudformation
 from textdrop.adapters.aws import items
-from textdrop.adapters.aws.control_rows import DynamoPauseRow
+from textdrop.adapters.aws.control_rows import DynamoVersionedRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments
 from textdrop.adapters.aws.dynamodb import Table
 from textdrop.core.answers import OperationDescription
@@ -195,7 +195,7 @@ BEFORE = [
 
 @pytest.mark.parametrize("before", BEFORE, ids=["no row", "paused", "counting"])
 def test_an_operator_pauses_and_resumes_by_the_commands(client: Any, name: str, before: Pause | None) -> None:
-    row = DynamoPauseRow(Table(client, name))
+    row = DynamoVersionedRow(Table(client, name), items.PAUSE_KEY, Pause())
     if before is not None:
         client.put_item(TableName=name, Item=items.of_row(items.PAUSE_KEY, before))
     run(client, name, part("command", "pause", "sh"))

@@ -12,8 +12,8 @@ import jsonschema_rs
 import pytest
 
 import schemas
+from documentation import TOP, example
 from fakes import FakeBucket, FakeClock, FakeNotices, FakeResults
-from local.results_page import examples
 from textdrop.adapters.yandex import recognition
 from textdrop.core import errors, keys, options, pages, results
 from textdrop.core.answers import OperationDescription
@@ -195,20 +195,34 @@ def test_a_page_has_the_fields_of_a_recognised_page_and_an_operation_those_of_it
 # --- what they let through --------------------------------------------------------------------------------------------
 
 
+def shown(name: str) -> Any:
+    """An example of docs/results.md."""
+    return example("docs/results.md", name)
+
+
 def every_page() -> Any:
     """A result with a page of every form."""
-    value = examples.partial()
-    value["pages"] += [examples.rotated(), examples.with_table(), examples.with_entities(), examples.with_markdown()]
+    value = shown("result")
+    [page] = value["pages"]
+    parts_of_pages = [shown(name) for name in ("rotated page", "tables", "entities", "markdown")]
+    others = [shown("failed page"), shown("blank page"), *({**page, **part} for part in parts_of_pages)]
+    value["pages"] = [{**each, "number": number} for number, each in enumerate([page, *others], start=1)]
     value["pages"][0]["operation"]["metadata"] = {"of": ["the service"]}
-    return value
+    return {**value, **shown("partial")}
+
+
+def event(name: str) -> Any:
+    """One of the sample notices."""
+    return json.loads((TOP / "events" / f"notice-{name}.json").read_text("utf-8"))
 
 
 WRITTEN: dict[str, Any] = {
-    "succeeded": examples.succeeded(),
+    "succeeded": shown("result"),
     "every page": every_page(),
-    "failed": examples.failed(),
-    "skipped": examples.skipped(),
-    **{f"notice {name}": examples.notice(document) for name, document in examples.NOTICES.items()},
+    "failed": shown("error"),
+    "skipped": {**shown("error"), "outcome": "skipped", "reason": "object_gone", "options": None, "pages": []},
+    "notice partial": shown("notice"),
+    **{f"notice {name}": event(name) for name in ("succeeded", "failed", "skipped")},
 }
 COUNTS = {"run", "number", "size", "width", "height", "row", "column", "row_span", "column_span", "rows", "columns"}
 COUNTS |= {"total", "recognized", "failed", "attempts", "unconfirmed_submits", "duration_seconds"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,15 +11,11 @@ import pytest
 from local import cloudformation
 from textdrop.core.errors import SettingsError
 from textdrop.settings import (
-    OcrSettings,
     PollFunctionSettings,
     ReconcileFunctionSettings,
     RenderFunctionSettings,
     SubmitFunctionSettings,
-    poll_settings,
-    reconcile_settings,
-    render_settings,
-    submit_settings,
+    read,
 )
 
 SHARED = {
@@ -50,20 +47,20 @@ RECONCILE = {
     "DEAD_LETTER_QUEUE_URL": "https://dead.example",
     "RECONCILE_FUNCTION_NAME": "textdrop-reconcile",
 }
-OCR = OcrSettings(
-    ocr_base_url="https://ocr.example",
-    operation_base_url="https://operation.example",
-    iam_base_url="https://iam.example",
-    credentials_secret_arn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:key",
-    folder_id="",
-)
+OCR = {
+    "ocr_base_url": "https://ocr.example",
+    "operation_base_url": "https://operation.example",
+    "iam_base_url": "https://iam.example",
+    "credentials_secret_arn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key",
+    "folder_id": "",
+}
 
 Read = Callable[[Mapping[str, str]], object]
 FUNCTIONS: dict[str, tuple[Read, dict[str, str]]] = {
-    "submit": (submit_settings, SUBMIT),
-    "poll": (poll_settings, POLL),
-    "render": (render_settings, RENDER),
-    "reconcile": (reconcile_settings, RECONCILE),
+    "submit": (partial(read, SubmitFunctionSettings), SUBMIT),
+    "poll": (partial(read, PollFunctionSettings), POLL),
+    "render": (partial(read, RenderFunctionSettings), RENDER),
+    "reconcile": (partial(read, ReconcileFunctionSettings), RECONCILE),
 }
 BOTH = pytest.mark.parametrize("function", ["submit", "poll"])
 EACH = pytest.mark.parametrize("function", FUNCTIONS)
@@ -73,9 +70,9 @@ EACH = pytest.mark.parametrize("function", FUNCTIONS)
 
 
 def test_submit_reads_its_environment() -> None:
-    assert submit_settings(SUBMIT | {"OUTPUTS": "markdown"}) == SubmitFunctionSettings(
+    assert read(SubmitFunctionSettings, SUBMIT | {"OUTPUTS": "markdown"}) == SubmitFunctionSettings(
         table_name="table",
-        ocr=OCR,
+        **OCR,
         submits_per_second=10.0,
         languages="ru en",
         model="page",
@@ -86,9 +83,9 @@ def test_submit_reads_its_environment() -> None:
 
 
 def test_poll_reads_its_environment() -> None:
-    assert poll_settings(POLL) == PollFunctionSettings(
+    assert read(PollFunctionSettings, POLL) == PollFunctionSettings(
         table_name="table",
-        ocr=OCR,
+        **OCR,
         submits_per_second=10.0,
         uploads_queue_url="https://queue.example",
         results_bucket="results",
@@ -100,7 +97,7 @@ def test_poll_reads_its_environment() -> None:
 
 @pytest.mark.parametrize("flag", [True, False])
 def test_render_reads_its_environment(flag: bool) -> None:
-    assert render_settings(RENDER | {"CSV_BOM": str(flag).lower()}) == RenderFunctionSettings(
+    assert read(RenderFunctionSettings, RENDER | {"CSV_BOM": str(flag).lower()}) == RenderFunctionSettings(
         table_name="table",
         results_bucket="results",
         results_topic_arn="arn:aws:sns:eu-central-1:123456789012:results",
@@ -113,11 +110,15 @@ def test_a_flag_is_true_or_false() -> None:
 
 
 def test_no_outputs_may_be_chosen() -> None:
-    assert submit_settings(SUBMIT).outputs == submit_settings(SUBMIT | {"OUTPUTS": ""}).outputs == ""
+    assert (
+        read(SubmitFunctionSettings, SUBMIT).outputs
+        == read(SubmitFunctionSettings, SUBMIT | {"OUTPUTS": ""}).outputs
+        == ""
+    )
 
 
 def test_reconcile_reads_its_environment() -> None:
-    assert reconcile_settings(RECONCILE) == ReconcileFunctionSettings(
+    assert read(ReconcileFunctionSettings, RECONCILE) == ReconcileFunctionSettings(
         table_name="table",
         uploads_bucket="uploads",
         uploads_queue_url="https://queue.example",
@@ -127,8 +128,10 @@ def test_reconcile_reads_its_environment() -> None:
 
 
 def test_a_folder_may_be_named_and_blanks_around_values_do_not_count() -> None:
-    settings = submit_settings({name: f" {value}\n" for name, value in SUBMIT.items()} | {"FOLDER_ID": " b1gexample "})
-    assert settings.ocr.folder_id == "b1gexample"
+    settings = read(
+        SubmitFunctionSettings, {name: f" {value}\n" for name, value in SUBMIT.items()} | {"FOLDER_ID": " b1gexample "}
+    )
+    assert settings.folder_id == "b1gexample"
     assert settings.table_name == "table"
 
 

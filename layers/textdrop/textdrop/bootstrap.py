@@ -7,10 +7,11 @@ from functools import cache, partial
 from typing import Protocol
 
 from textdrop.adapters.aws import clients
-from textdrop.adapters.aws.control_rows import DynamoPassRow, DynamoPauseRow, DynamoSubmitQuota, DynamoTickRow
+from textdrop.adapters.aws.control_rows import DynamoSubmitQuota, DynamoTickRow, DynamoVersionedRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
 from textdrop.adapters.aws.dynamodb import Table
-from textdrop.adapters.aws.functions import LambdaPoller, LambdaRenderFunction, LambdaSuccessor
+from textdrop.adapters.aws.functions import LambdaFunction
+from textdrop.adapters.aws.items import PAUSE_KEY, RECONCILE_RUN_KEY
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
@@ -23,10 +24,19 @@ from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.recognition import read_page
 from textdrop.core.files import FileLimits
+from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
+from textdrop.core.reconciling import ReconcileRun
 from textdrop.observability import LambdaJournal
 from textdrop.ports import PollPorts, ReconcilePorts, Renderers, RenderPorts, SubmitPorts
-from textdrop.settings import OcrSettings, poll_settings, reconcile_settings, render_settings, submit_settings
+from textdrop.settings import (
+    OcrSettings,
+    PollFunctionSettings,
+    ReconcileFunctionSettings,
+    RenderFunctionSettings,
+    SubmitFunctionSettings,
+    read,
+)
 from textdrop.usecases.submit import SubmitSettings
 from textdrop.usecases.tick import PollSettings
 
@@ -76,20 +86,20 @@ def poll() -> tuple[PollPorts, PollSettings]:
 
 @cache
 def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
-    settings = submit_settings(os.environ)
+    settings = read(SubmitFunctionSettings, os.environ)
     table = Table(clients.dynamodb(), settings.table_name)
-    ocr = _ocr(settings.ocr)
+    ocr = _ocr(settings)
     journal = LambdaJournal()
     ports = SubmitPorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
         quota=DynamoSubmitQuota(table),
-        pause=DynamoPauseRow(table),
+        pause=DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         tick=DynamoTickRow(table),
         sources=S3Sources(clients.s3()),
         ocr=ocr,
         open_document=open_document,
-        poller=LambdaPoller(clients.functions(), settings.poll_function_name),
+        poller=LambdaFunction(clients.functions(), settings.poll_function_name),
         workers=ThreadWorkers(SUBMIT_THREADS, partial(journal.failed, "task_died")),
         run_parallel=ThreadCrew(SUBMIT_HELPERS),
         journal=journal,
@@ -104,24 +114,24 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
 
 @cache
 def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
-    settings = poll_settings(os.environ)
+    settings = read(PollFunctionSettings, os.environ)
     table = Table(clients.dynamodb(), settings.table_name)
     results = S3Results(clients.s3(), settings.results_bucket)
-    ocr = _ocr(settings.ocr)
+    ocr = _ocr(settings)
     journal = LambdaJournal()
     ports = PollPorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
         newest=DynamoNewestUploads(table),
-        pause=DynamoPauseRow(table),
+        pause=DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         tick=DynamoTickRow(table),
         results=results,
         ocr=ocr,
         read_page=ocr.read_page,
         notices=SnsNotices(clients.sns(), settings.results_topic_arn),
         resumes=SqsResumeQueue(clients.sqs(), settings.uploads_queue_url),
-        render_function=LambdaRenderFunction(clients.functions(), settings.render_function_name),
-        poller=LambdaPoller(clients.functions(), settings.poll_function_name),
+        render_function=LambdaFunction(clients.functions(), settings.render_function_name),
+        poller=LambdaFunction(clients.functions(), settings.poll_function_name),
         workers=ThreadWorkers(POLL_THREADS, partial(journal.failed, "task_died")),
         run_parallel=ThreadCrew(POLL_HELPERS),
         journal=journal,
@@ -141,7 +151,7 @@ def render() -> RenderPorts:
     from textdrop.rendering.tables import no_tables_note
     from textdrop.rendering.workbook import workbook
 
-    settings = render_settings(os.environ)
+    settings = read(RenderFunctionSettings, os.environ)
     table = Table(clients.dynamodb(), settings.table_name)
     return RenderPorts(
         clock=SystemClock(),
@@ -167,7 +177,7 @@ def render() -> RenderPorts:
 @cache
 def reconcile() -> ReconcilePorts:
     """The reconcile function's ports. Raises SettingsError."""
-    settings = reconcile_settings(os.environ)
+    settings = read(ReconcileFunctionSettings, os.environ)
     table = Table(clients.dynamodb(), settings.table_name)
     sqs = clients.sqs()
     return ReconcilePorts(
@@ -176,8 +186,8 @@ def reconcile() -> ReconcilePorts:
         uploads=S3UploadListing(clients.s3(), settings.uploads_bucket),
         queue=SqsUploadsQueue(sqs, settings.uploads_queue_url),
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url, settings.uploads_queue_url),
-        progress=DynamoPassRow(table),
-        successor=LambdaSuccessor(clients.functions(), settings.reconcile_function_name),
+        progress=DynamoVersionedRow(table, RECONCILE_RUN_KEY, ReconcileRun()),
+        successor=LambdaFunction(clients.functions(), settings.reconcile_function_name),
         journal=LambdaJournal(),
         policy=Policy(),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
 from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Resume, Source
@@ -19,6 +19,8 @@ from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.quota import Quota
 from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun
+
+Row = TypeVar("Row")
 
 
 class Clock(Protocol):
@@ -115,13 +117,13 @@ class SubmitQuota(Protocol):
         """Replaces the row if its `throttles` is still `before`'s; `next_free_at` never moves back."""
 
 
-class PauseRow(Protocol):
-    """The row that says whether submitting is paused."""
+class VersionedRow(Protocol[Row]):
+    """One row that is read, and replaced if nobody else has meanwhile: the pause, and reconcile's run."""
 
-    def read(self) -> Pause:
+    def read(self) -> Row:
         """The row, read consistently; one with rev 0 if there is none."""
 
-    def write(self, before: Pause, after: Pause) -> bool:
+    def write(self, before: Row, after: Row) -> bool:
         """Replaces the row if its `rev` is still `before.rev`."""
 
 
@@ -231,19 +233,12 @@ class ResumeQueue(Protocol):
         """The message is in the uploads queue. May be repeated: all but the first are dropped by `rev`."""
 
 
-class Poller(Protocol):
-    """The poll function, as others call it."""
+class Function(Protocol):
+    """A function of the stack, as others and it itself invoke it: poll, render, reconcile."""
 
-    def invoke(self) -> None:
-        """A tick has been asked for, asynchronously."""
-
-
-class RenderFunction(Protocol):
-    """The render function, as poll calls it."""
-
-    def invoke(self, resume: Resume) -> None:
-        """It has been asked, asynchronously, to render that document. May be repeated: all but one are dropped by
-        `rev`."""
+    def invoke(self, resume: Resume | None = None) -> None:
+        """It has been asked, asynchronously, to run, and to go on with that document if one is given. May be repeated:
+        all but one of a document are dropped by `rev`."""
 
 
 Pages = Iterable[tuple[int, RecognisedPage | None]]
@@ -396,23 +391,6 @@ class DeadLetters(Protocol):
         """It is no longer among them. May be repeated."""
 
 
-class ReconcileRunRow(Protocol):
-    """The row that says how far reconcile has come."""
-
-    def read(self) -> ReconcileRun:
-        """The row, read consistently; one with rev 0 if there is none."""
-
-    def write(self, before: ReconcileRun, after: ReconcileRun) -> bool:
-        """Replaces the row if its `rev` is still `before.rev`."""
-
-
-class Successor(Protocol):
-    """The running function itself."""
-
-    def invoke(self) -> None:
-        """Another run has been asked for, asynchronously."""
-
-
 @dataclass(frozen=True, slots=True)
 class SubmitPorts:
     """What the submit function works with. `lambda_deadline` of each invocation is given to the use case itself."""
@@ -420,12 +398,12 @@ class SubmitPorts:
     clock: Clock
     documents: Documents
     quota: SubmitQuota
-    pause: PauseRow
+    pause: VersionedRow[Pause]
     tick: TickRow
     sources: Sources
     ocr: Ocr
     open_document: OpenDocument
-    poller: Poller
+    poller: Function
     workers: Workers
     run_parallel: RunParallel
     journal: Journal
@@ -475,15 +453,15 @@ class PollPorts:
     clock: Clock
     documents: Documents
     newest: NewestUploads
-    pause: PauseRow
+    pause: VersionedRow[Pause]
     tick: TickRow
     results: Results
     ocr: Ocr
     read_page: ReadPage
     notices: Notices
     resumes: ResumeQueue
-    render_function: RenderFunction
-    poller: Poller
+    render_function: Function
+    poller: Function
     workers: Workers
     run_parallel: RunParallel
     journal: Journal
@@ -516,7 +494,7 @@ class ReconcilePorts:
     uploads: UploadListing
     queue: UploadsQueue
     dead_letters: DeadLetters
-    progress: ReconcileRunRow
-    successor: Successor
+    progress: VersionedRow[ReconcileRun]
+    successor: Function
     journal: Journal
     policy: Policy

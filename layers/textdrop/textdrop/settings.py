@@ -1,45 +1,55 @@
-"""What the functions are told by their environment. All that is missing or wrong is reported at once."""
+"""The functions' settings, read from environment variables of their fields' names in capitals.
+
+A text must not be empty, a number must be at least what the field's metadata says; fields with a default may be left
+out. All that is missing or wrong is reported at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, TypeVar, get_type_hints
 
 from textdrop.core.errors import SettingsError
 
+Settings = TypeVar("Settings")
 
-@dataclass(frozen=True, slots=True)
+
+def at_least(minimum: float) -> Any:
+    """A field with a number of at least so much."""
+    return field(metadata={"minimum": minimum})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OcrSettings:
-    """The OCR service: where it is, and which secret opens it. `folder_id` is "" for a service account's key."""
+    """Where the OCR service is, and which secret has its key. `folder_id` is "" for a service account's key."""
 
     ocr_base_url: str
     operation_base_url: str
     iam_base_url: str
     credentials_secret_arn: str
-    folder_id: str
+    folder_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitFunctionSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitFunctionSettings(OcrSettings):
     """The environment of the submit function."""
 
     table_name: str
-    ocr: OcrSettings
-    submits_per_second: float
+    submits_per_second: float = at_least(0.1)
     languages: str
     model: str
-    outputs: str
-    max_pages: int
+    outputs: str = ""
+    max_pages: int = at_least(1)
     poll_function_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PollFunctionSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollFunctionSettings(OcrSettings):
     """The environment of the poll function."""
 
     table_name: str
-    ocr: OcrSettings
-    submits_per_second: float
+    submits_per_second: float = at_least(0.1)
     uploads_queue_url: str
     results_bucket: str
     results_topic_arn: str
@@ -47,7 +57,7 @@ class PollFunctionSettings:
     render_function_name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenderFunctionSettings:
     """The environment of the render function. `csv_bom`: CSV files begin with a byte order mark."""
 
@@ -57,7 +67,7 @@ class RenderFunctionSettings:
     csv_bom: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileFunctionSettings:
     """The environment of the reconcile function."""
 
@@ -68,106 +78,39 @@ class ReconcileFunctionSettings:
     reconcile_function_name: str
 
 
-class _Environment:
-    """Reads variables and keeps what is missing or wrong, so that it can be told at once."""
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        self.variables = variables
-        self.faults: list[str] = []
-
-    def text(self, name: str) -> str:
-        value = self.variables.get(name, "").strip()
-        if not value:
-            self.faults.append(f"{name} is missing")
-        return value
-
-    def number(self, name: str, least: float) -> float:
-        text = self.text(name)
+def read(kind: type[Settings], variables: Mapping[str, str]) -> Settings:
+    """The settings of that kind. Raises SettingsError, which names every fault and repeats no value."""
+    hints = get_type_hints(kind)
+    values: dict[str, object] = {}
+    faults: list[str] = []
+    for each in fields(kind):  # type: ignore[arg-type]  # every kind of settings is a dataclass
+        name = each.name.upper()
         try:
-            value = float(text) if text else least
-        except ValueError:
-            value = least - 1
-        if not least <= value < float("inf"):
-            self.faults.append(f"{name} must be a number of at least {least:g}")
-            return least
-        return value
-
-    def flag(self, name: str) -> bool:
-        text = self.text(name).lower()
-        if text not in ("", "true", "false"):
-            self.faults.append(f"{name} must be true or false")
-        return text == "true"
-
-    def ocr(self) -> OcrSettings:
-        return OcrSettings(
-            ocr_base_url=self.text("OCR_BASE_URL"),
-            operation_base_url=self.text("OPERATION_BASE_URL"),
-            iam_base_url=self.text("IAM_BASE_URL"),
-            credentials_secret_arn=self.text("CREDENTIALS_SECRET_ARN"),
-            folder_id=self.variables.get("FOLDER_ID", "").strip(),
-        )
-
-    def check(self) -> None:
-        if self.faults:
-            raise SettingsError("the function's environment is not right: " + "; ".join(self.faults))
+            values[each.name] = _value(each, hints[each.name], variables.get(name, "").strip())
+        except ValueError as error:
+            faults.append(f"{name} {error}")
+    if faults:
+        raise SettingsError("the function's environment is not right: " + "; ".join(faults))
+    return kind(**values)
 
 
-def submit_settings(variables: Mapping[str, str]) -> SubmitFunctionSettings:
-    """The submit function's settings. Raises SettingsError that names every fault."""
-    environment = _Environment(variables)
-    settings = SubmitFunctionSettings(
-        table_name=environment.text("TABLE_NAME"),
-        ocr=environment.ocr(),
-        submits_per_second=environment.number("SUBMITS_PER_SECOND", least=0.1),
-        languages=environment.text("LANGUAGES"),
-        model=environment.text("MODEL"),
-        outputs=variables.get("OUTPUTS", "").strip(),
-        max_pages=int(environment.number("MAX_PAGES", least=1)),
-        poll_function_name=environment.text("POLL_FUNCTION_NAME"),
-    )
-    environment.check()
-    return settings
-
-
-def poll_settings(variables: Mapping[str, str]) -> PollFunctionSettings:
-    """The poll function's settings. Raises SettingsError that names every fault."""
-    environment = _Environment(variables)
-    settings = PollFunctionSettings(
-        table_name=environment.text("TABLE_NAME"),
-        ocr=environment.ocr(),
-        submits_per_second=environment.number("SUBMITS_PER_SECOND", least=0.1),
-        uploads_queue_url=environment.text("UPLOADS_QUEUE_URL"),
-        results_bucket=environment.text("RESULTS_BUCKET"),
-        results_topic_arn=environment.text("RESULTS_TOPIC_ARN"),
-        poll_function_name=environment.text("POLL_FUNCTION_NAME"),
-        render_function_name=environment.text("RENDER_FUNCTION_NAME"),
-    )
-    environment.check()
-    return settings
-
-
-def render_settings(variables: Mapping[str, str]) -> RenderFunctionSettings:
-    """The render function's settings. Raises SettingsError that names every fault."""
-    environment = _Environment(variables)
-    settings = RenderFunctionSettings(
-        table_name=environment.text("TABLE_NAME"),
-        results_bucket=environment.text("RESULTS_BUCKET"),
-        results_topic_arn=environment.text("RESULTS_TOPIC_ARN"),
-        csv_bom=environment.flag("CSV_BOM"),
-    )
-    environment.check()
-    return settings
-
-
-def reconcile_settings(variables: Mapping[str, str]) -> ReconcileFunctionSettings:
-    """The reconcile function's settings. Raises SettingsError that names every fault."""
-    environment = _Environment(variables)
-    settings = ReconcileFunctionSettings(
-        table_name=environment.text("TABLE_NAME"),
-        uploads_bucket=environment.text("UPLOADS_BUCKET"),
-        uploads_queue_url=environment.text("UPLOADS_QUEUE_URL"),
-        dead_letter_queue_url=environment.text("DEAD_LETTER_QUEUE_URL"),
-        reconcile_function_name=environment.text("RECONCILE_FUNCTION_NAME"),
-    )
-    environment.check()
-    return settings
+def _value(each: Field[Any], hint: type, text: str) -> object:
+    """Raises ValueError that says what is wrong."""
+    if not text:
+        if each.default is MISSING:
+            raise ValueError("is missing")
+        return each.default
+    if hint is str:
+        return text
+    if hint is bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError("must be true or false")
+        return text.lower() == "true"
+    minimum = each.metadata["minimum"]
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not minimum <= number < float("inf"):
+        raise ValueError(f"must be a number of at least {minimum:g}") from None
+    return hint(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from local.results_page.whole_files import result_file, text_file
 from textdrop import __version__
 from textdrop.core import problems, results
 from textdrop.core.answers import OperationDescription
@@ -27,6 +27,19 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import Reason, Trace
 from textdrop.core.pages import RecognisedPage
+
+
+def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:
+    """`<key>.txt` of these pages."""
+    return b"".join(results.page_text(number, page) for number, page in enumerate(pages, start=1))
+
+
+def result_file(document: Document, operations: Sequence[Operation], pages: Sequence[RecognisedPage | None]) -> bytes:
+    """`<key>.ocr.json` of these pages."""
+    head, tail = results.result_frame(document, operations)
+    body = [results.page_json(operation, page) for operation, page in zip(operations, pages, strict=True)]
+    return b"".join([head, *body, tail])
+
 
 ID = "0a" * 16
 TRACE = Trace(status=200, client_request_id="c1", request_id="r1", server_trace_id="s1")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from aws_events import TEST_EVENT, event
+from functions.submit.handler import batch_failures, messages
 from template.cloudformation import ROOT
 from textdrop.core.documents import Outcome, Resume
 from textdrop.core.events import parse
-from textdrop.usecases.accept import Message, batch_failures, messages
+from textdrop.usecases.accept import Message
 from world import World
 
 

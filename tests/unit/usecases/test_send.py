@@ -212,8 +212,9 @@ def test_a_source_that_may_not_be_read_fails_its_page_only_when_that_lasts(page:
 
 def paused(page: Page, **changes: object) -> Pause:
     pause = Pause(rev=1, since=page.now - 100.0, why="credentials_refused", probe_at=page.now + 30.0)
-    page.world.pause.row = replace(pause, **changes)  # type: ignore[arg-type]  # its fields
-    return page.world.pause.row
+    changed: Pause = replace(pause, **changes)  # type: ignore[arg-type]  # its fields
+    page.world.pause.row = changed
+    return changed
 
 
 def test_in_a_pause_nothing_is_sent_until_the_next_probe_and_that_is_no_setback(page: Page) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from textdrop.core.documents import Source
 from textdrop.core.events import MessageMalformed, parse, upload_body
@@ -51,16 +50,6 @@ class ReconcileRun:
     def mark(self) -> Cursor:
         """Where to go on."""
         return Cursor(self.key, self.version_id)
-
-
-def asked_age_seconds(event: Mapping[str, Any]) -> float | None:
-    """How old uploads are to be, as the event that invokes reconcile says; None: as usual. Raises MessageMalformed."""
-    given = event.get("older_than_seconds")
-    if given is None:
-        return None
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < float("inf"):
-        raise MessageMalformed("older_than_seconds must be a number of at least 0")
-    return float(given)
 
 
 def begun(stored: ReconcileRun, older_than_seconds: float | None, now: float, policy: Policy) -> ReconcileRun:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from textdrop.core import identity, states
 from textdrop.core.documents import Document, Resume, Source
@@ -29,16 +28,6 @@ class Accepted:
     held: tuple[Document, ...]
     resumes: tuple[Resume, ...]
     failed: tuple[str, ...]
-
-
-def messages(event: Mapping[str, Any]) -> list[Message]:
-    """The batch that the queue invokes submit with."""
-    return [Message(record["messageId"], record["body"]) for record in event["Records"]]
-
-
-def batch_failures(failed: Iterable[str]) -> dict[str, Any]:
-    """submit's answer to the queue: these messages must come again, all others are done with."""
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
 def accept(ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_until: float) -> Accepted:

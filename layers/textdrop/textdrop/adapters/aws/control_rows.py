@@ -1,18 +1,17 @@
-"""The rows that hold the whole stack together, in the table: submit quota, pause, tick, reconcile's pass."""
+"""The rows that hold the whole stack together, in the table: submit quota, pause, tick, reconcile's run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from textdrop.adapters.aws import items
-from textdrop.adapters.aws.items import PAUSE_KEY, QUOTA_KEY, RECONCILE_RUN_KEY, SCHEMA, TICK_KEY, attribute
-from textdrop.core.pause import Pause
+from textdrop.adapters.aws.items import QUOTA_KEY, SCHEMA, TICK_KEY, attribute
 from textdrop.core.quota import Quota
-from textdrop.core.reconciling import ReconcileRun
 from textdrop.ports import Tick
 
 if TYPE_CHECKING:
     from textdrop.adapters.aws.dynamodb import Table, Written
+    from textdrop.adapters.aws.items import Key
 
 # --- the submit quota -------------------------------------------------------------------------------------------------
 
@@ -103,31 +102,45 @@ def _same_throttle(stored: Quota, after: Quota) -> bool:
     )
 
 
-# --- the pause --------------------------------------------------------------------------------------------------------
+# --- rows that are read, and replaced if nobody else has -------------------------------------------------------------
 
-# Nothing has ever gone wrong.
-NO_PAUSE_ROW = "attribute_not_exists(#pk)"
-# Nobody has written the pause since we read it.
+# Nobody has ever written the row.
+NO_ROW = "attribute_not_exists(#pk)"
+# Nobody has written the row since we read it.
 SAME_REV = "#rev = :before"
 
 
-class DynamoPauseRow:
-    """The pause in DynamoDB."""
+class Versioned(Protocol):
+    """A row that counts its writes."""
 
-    def __init__(self, table: Table) -> None:
+    @property
+    def rev(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=Versioned)
+
+
+class DynamoVersionedRow(Generic[Row]):
+    """One row under a fixed key: the pause, or reconcile's run. Satisfies `ports.VersionedRow`."""
+
+    def __init__(self, table: Table, key: Key, absent: Row) -> None:
+        """`absent` is what is read while there is no row; its `rev` is 0."""
         self._table = table
+        self._key = key
+        self._absent = absent
 
-    def read(self) -> Pause:
-        stored = self._table.read(PAUSE_KEY)
-        return Pause() if stored is None else items.to_row(Pause, stored)
+    def read(self) -> Row:
+        stored = self._table.read(self._key)
+        return self._absent if stored is None else items.to_row(type(self._absent), stored)
 
-    def write(self, before: Pause, after: Pause) -> bool:
-        item = items.of_row(PAUSE_KEY, after)
+    def write(self, before: Row, after: Row) -> bool:
+        item = items.of_row(self._key, after)
         if before.rev == 0:
-            written = self._table.put(item, NO_PAUSE_ROW)
+            written = self._table.put(item, NO_ROW)
         else:
             written = self._table.put(item, SAME_REV, {"before": attribute(before.rev)})
-        return written.applied or (written.repeated and items.to_row(Pause, written.item) == after)
+        # A rival may have written the very same: then both go on, until the next write.
+        return written.applied or (written.repeated and items.to_row(type(after), written.item) == after)
 
 
 # --- the tick ---------------------------------------------------------------------------------------------------------
@@ -239,29 +252,3 @@ def _left_starting(written: Written, lease_until: float) -> bool:
     # Not to know it would cost a minute, until the schedule's tick.
     row = items.to_row(Tick, written.item)
     return written.repeated and (row.state, row.lease_until) == ("starting", lease_until)
-
-
-# --- reconcile's pass -------------------------------------------------------------------------------------------------
-
-# No run has ever finished a part.
-NO_RECONCILE_RUN_ROW = "attribute_not_exists(#pk)"
-
-
-class DynamoPassRow:
-    """How far reconcile has come, in DynamoDB."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def read(self) -> ReconcileRun:
-        stored = self._table.read(RECONCILE_RUN_KEY)
-        return ReconcileRun() if stored is None else items.to_row(ReconcileRun, stored)
-
-    def write(self, before: ReconcileRun, after: ReconcileRun) -> bool:
-        item = items.of_row(RECONCILE_RUN_KEY, after)
-        if before.rev == 0:
-            written = self._table.put(item, NO_RECONCILE_RUN_ROW)
-        else:
-            written = self._table.put(item, SAME_REV, {"before": attribute(before.rev)})
-        # A run beside this one may have written the very same: then both go on, until the next write.
-        return written.applied or (written.repeated and items.to_row(ReconcileRun, written.item) == after)

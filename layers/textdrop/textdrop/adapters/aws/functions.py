@@ -1,4 +1,4 @@
-"""Functions, as others and they themselves call them."""
+"""Functions, as others and they themselves invoke them."""
 
 from __future__ import annotations
 
@@ -11,43 +11,17 @@ from textdrop.core.events import resume_body
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-WAKE = b'{"textdrop": "wake"}'
-CONTINUE = b'{"textdrop": "continue"}'
+CONTINUE = '{"textdrop": "continue"}'
 
 
-class LambdaPoller:
-    """Asks AWS Lambda for a tick, and does not wait for it."""
+class LambdaFunction:
+    """Invokes one function of AWS Lambda, and does not wait for it. Satisfies `ports.Function`."""
 
-    def __init__(self, client: LambdaClient, function_name: str) -> None:
+    def __init__(self, client: LambdaClient, name: str) -> None:
         self._client = client
-        self._function_name = function_name
+        self._name = name
 
-    def invoke(self) -> None:
+    def invoke(self, resume: Resume | None = None) -> None:
+        payload = CONTINUE if resume is None else resume_body(resume)
         with as_store_unavailable("lambda.Invoke"):
-            self._client.invoke(FunctionName=self._function_name, InvocationType="Event", Payload=WAKE)
-
-
-class LambdaRenderFunction:
-    """Asks AWS Lambda to render a document, and does not wait for it."""
-
-    def __init__(self, client: LambdaClient, function_name: str) -> None:
-        self._client = client
-        self._function_name = function_name
-
-    def invoke(self, resume: Resume) -> None:
-        with as_store_unavailable("lambda.Invoke"):
-            self._client.invoke(
-                FunctionName=self._function_name, InvocationType="Event", Payload=resume_body(resume).encode()
-            )
-
-
-class LambdaSuccessor:
-    """Asks AWS Lambda for another run of a function that goes on by its own rows, and does not wait for it."""
-
-    def __init__(self, client: LambdaClient, function_name: str) -> None:
-        self._client = client
-        self._function_name = function_name
-
-    def invoke(self) -> None:
-        with as_store_unavailable("lambda.Invoke"):
-            self._client.invoke(FunctionName=self._function_name, InvocationType="Event", Payload=CONTINUE)
+            self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload.encode())

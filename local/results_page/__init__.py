@@ -1,1 +1,0 @@
-"""Makes the generated parts of docs/results.md: `PYTHONPATH=layers/textdrop .venv/bin/python -m local.results_page`."""

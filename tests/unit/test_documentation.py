@@ -1,0 +1,121 @@
+"""The documentation tells the truth: links, names, commands, lists and examples."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+from moto.sns.utils import FilterPolicyMatcher
+
+import schemas
+from documentation import PAGES, TOP, example
+from local import cloudformation
+from textdrop import __version__
+from textdrop.core.documents import Outcome
+from textdrop.core.errors import Reason
+from textdrop.core.options import MODELS
+
+README = (TOP / "README.md").read_text("utf-8")
+RESULTS = (TOP / "docs" / "results.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        file, _, anchor = link.partition("#")
+        if ":" in file:
+            continue
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}, link
+
+
+def test_outputs_of_the_stack_that_are_named_exist() -> None:
+    outputs = cloudformation.load()["Outputs"]
+    named = {name for page in PAGES for name in re.findall(r"<([A-Z][A-Za-z]+)>", page.read_text("utf-8"))}
+    assert named
+    assert named <= outputs.keys()
+
+
+def test_make_targets_that_are_named_exist() -> None:
+    targets = re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text("utf-8"), re.MULTILINE)
+    named = {
+        name for page in PAGES for name in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text("utf-8"), re.MULTILINE)
+    }
+    assert named
+    assert named <= set(targets)
+
+
+def test_there_is_one_version_number() -> None:
+    assert tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))["project"]["version"] == __version__
+
+
+def test_the_parameters_are_the_templates() -> None:
+    parameters = cloudformation.load()["Parameters"]
+    rows = re.findall(r"^\| `([A-Z]\w+)` \| (?:`(.*?)`|empty) \|", README, re.MULTILINE)
+    assert dict(rows) == {name: str(each["Default"]) for name, each in parameters.items()}
+
+
+def test_the_functions_to_read_are_there() -> None:
+    text = (TOP / "CONTRIBUTING.md").read_text("utf-8")
+    way = re.findall(r"`((?:core|usecases)\.[\w.]+)`", text.split("<!-- way -->")[1].split("<!-- end -->")[0])
+    assert way
+    for name in way:
+        module, _, function = name.rpartition(".")
+        assert callable(getattr(importlib.import_module(f"textdrop.{module}"), function))
+
+
+def test_the_glossary_is_short() -> None:
+    assert (TOP / "CONTRIBUTING.md").read_text("utf-8").split("## Glossary")[1].count("\n|") - 2 <= 25
+
+
+def test_the_reasons_are_the_closed_list() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (?:skipped|failed) \|", RESULTS.split("## Reasons")[1], re.MULTILINE)
+    assert set(rows) == {str(reason) for reason in Reason}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("result", "result"), ("error", "error"), ("notice", "notice")])
+def test_an_example_agrees_with_its_schema(name: str, kind: str) -> None:
+    schemas.checked(json.dumps(example("docs/results.md", name)), f"textdrop.{kind}/1")
+
+
+@pytest.mark.parametrize("name", ["failed page", "blank page"])
+def test_an_example_of_a_page_agrees_with_the_schema_of_pages(name: str) -> None:
+    schema = schemas.SCHEMAS["textdrop.result/1"]
+    page = {"$defs": schema["$defs"], "$ref": "#/$defs/page"}
+    jsonschema_rs.validate(page, example("docs/results.md", name), validate_formats=True)
+
+
+def test_filter_policies_are_policies_over_what_there_is() -> None:
+    section = RESULTS.split("### Attributes and filter policies")[1].split("## Reasons")[0]
+    policies = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL)]
+    assert len(policies) > 3
+    known: dict[str, set[str]] = {"outcome": set(Outcome), "reason": set(Reason), "model": set(MODELS)}
+    notice = json.dumps(example("docs/results.md", "notice"))
+    for policy in policies:
+        FilterPolicyMatcher(policy, "MessageBody").matches({}, notice)  # raises for what SNS does not know
+        for attribute, values in policy.items():
+            assert attribute in ("prefix", "pages") or set(values) <= known[attribute]
+
+
+def test_the_lines_that_check_a_file_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [lines] = re.findall(r"<!-- runs: check -->\n```python\n(.*?)```", RESULTS, re.DOTALL)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "schemas").symlink_to(schemas.FOLDER)
+    monkeypatch.chdir(tmp_path)
+    value = example("docs/results.md", "result")
+    file = tmp_path / "scan.pdf.ocr.json"
+    file.write_text(json.dumps(value), "utf-8")
+    exec(lines, {})
+    del value["source"]["key"]
+    file.write_text(json.dumps(value), "utf-8")
+    with pytest.raises(jsonschema_rs.ValidationError, match='"key" is a required property'):
+        exec(lines, {})
