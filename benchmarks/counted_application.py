@@ -40,8 +40,8 @@ from fakes.running import inline_crew
 from local import cloudformation, servers
 from local.ocr.annotation import Block, Line, Page, Word, text_annotation
 from local.ocr.protocol import result_line
+from pagekit.page import RecognisedPage
 from textdrop.core.answers import NotReady, Recognition
-from textdrop.core.pages import RecognisedPage
 from textdrop.ports import Clock
 
 MEMORY_MB = {name: cloudformation.memory_mb(name) for name in ("submit", "poll")}
@@ -315,6 +315,8 @@ class Application:
         return Environment("poll", self._handlers["poll"], self._made("poll")).poll
 
     def _made(self, name: str) -> tuple[Any, Any]:
+        from pagekit.limits import FileLimits
+        from pagekit.opening import open_document
         from textdrop import bootstrap
         from textdrop.adapters.aws.clients import CALL_SECONDS
         from textdrop.adapters.aws.control_rows import DynamoSubmitQuota, DynamoTickRow, DynamoVersionedRow
@@ -324,9 +326,7 @@ class Application:
         from textdrop.adapters.aws.s3 import S3Results, S3Sources
         from textdrop.adapters.aws.sns import SnsNotices
         from textdrop.adapters.aws.sqs import SqsResumeQueue
-        from textdrop.adapters.files.document import open_document
         from textdrop.adapters.yandex.client import Timeouts
-        from textdrop.core.files import FileLimits
         from textdrop.core.pause import Pause
         from textdrop.core.policy import Policy
         from textdrop.observability import LambdaJournal

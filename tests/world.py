@@ -23,11 +23,11 @@ from fakes.rendering import fake_renderers
 from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_crew
 from functions.reconcile.handler import asked_age_seconds
 from functions.submit.handler import batch_failures, messages
+from pagekit.limits import FileLimits
 from textdrop.core import identity
 from textdrop.core.documents import Document, DocumentState, Operation, Resume, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import resume_body
-from textdrop.core.files import FileLimits
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.reconciling import DeadLetter, ReconcileRun

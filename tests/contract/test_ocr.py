@@ -16,6 +16,7 @@ from fakes import FakeClock, FakeOcr, Faults
 from fakes.ocr import INTERNAL, INVALID_ARGUMENT, Failure, page
 from local.ocr.server import OcrServer, start
 from local.ocr.settings import DEFAULT_API_KEY, Settings
+from pagekit.page import RecognisedPage
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.core.answers import NotReady, Recognition
@@ -31,7 +32,6 @@ from textdrop.core.errors import (
     OcrUnreachable,
     Trace,
 )
-from textdrop.core.pages import RecognisedPage
 from textdrop.ports import Ocr
 
 SECONDS = 30.0

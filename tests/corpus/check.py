@@ -15,11 +15,11 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
-from textdrop.core.errors import NotRenderable
-from textdrop.core.files import MediaType
-from textdrop.core.pages import RecognisedPage
-from textdrop.rendering.searchable_pdf import searchable_pdf
-from unit.rendering import drawing, reading
+from pagekit.errors import NotRenderable
+from pagekit.limits import MediaType
+from pagekit.outputs.searchable_pdf import searchable_pdf
+from pagekit.page import RecognisedPage
+from unit.pagekit.outputs import drawing, reading
 
 MOST_PAGES = 6
 MAX_BYTES = 30_000_000

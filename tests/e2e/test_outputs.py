@@ -14,7 +14,7 @@ import pytest
 from e2e.whole_stack import Notice, WholeStack
 from local.accuracy import character_error_rate
 from local.samples import Sample
-from unit.rendering.reading import problems
+from unit.pagekit.outputs.reading import problems
 
 ENGLISH, RUSSIAN, PHOTO, PDF, PRICES = (
     "letter.png",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from textdrop.core.errors import Reason, Refusal
-from textdrop.core.files import FileFacts, FileLimits
+from pagekit.errors import Reason, Refusal
+from pagekit.limits import FileFacts, FileLimits
 
 
 class KilledError(BaseException):

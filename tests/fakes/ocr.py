@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from fakes.faults import Fake, Faults, effect
+from pagekit.page import RecognisedPage
 from textdrop.core.answers import NotReady, OperationDescription, OperationStatus, Recognition, Submitted
 from textdrop.core.errors import (
     OcrAnswerMalformed,
@@ -19,7 +20,6 @@ from textdrop.core.errors import (
     OcrUnavailable,
     Trace,
 )
-from textdrop.core.pages import RecognisedPage
 from textdrop.ports import Clock
 
 INVALID_ARGUMENT, INTERNAL = 3, 13

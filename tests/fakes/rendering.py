@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from fakes.files import KilledError
-from textdrop.core.errors import NotRenderable
+from pagekit.errors import NotRenderable
 from textdrop.ports import Pages, Renderers
 
 

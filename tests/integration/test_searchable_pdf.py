@@ -17,9 +17,9 @@ from local.ocr.protocol import result_line
 from local.ocr.reading import Reader
 from local.ocr.tessdata import DEFAULT_FOLDER
 from local.samples import write_samples
+from pagekit.page import RecognisedPage
 from textdrop.adapters.yandex.recognition import read_page
-from textdrop.core.pages import RecognisedPage
-from unit.rendering import drawing, making, reading
+from unit.pagekit.outputs import drawing, making, reading
 
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".pdf": "application/pdf"}
 WORST_CHARACTER_ERROR = 0.02

@@ -13,6 +13,7 @@ from functools import partial
 
 from aws_events import event, event_record
 from fakes.ocr import Failure
+from pagekit.limits import FileLimits
 from simulation.choices import (
     CONTENTS,
     EVENTS,
@@ -31,7 +32,6 @@ from simulation.script import SKEW_SECONDS, WAITS_SECONDS, Act, Author
 from simulation.stack import Stack, Upload
 from textdrop.core.documents import Document, DocumentState, Operation
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.files import FileLimits
 from textdrop.usecases.accept import Message
 from textdrop.usecases.deliver import deliver
 from textdrop.usecases.submit import SubmitSettings

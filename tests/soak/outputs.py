@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import pypdf
 from pypdf.errors import PyPdfError
 
+from pagekit.outputs.tables import no_tables_note
 from soak.uploads import TEXT, Page, Upload
 from textdrop.core import keys, renderings
 from textdrop.core.documents import Document, Operation, OperationState, Outcome, Output, Rendering
 from textdrop.core.policy import Policy
-from textdrop.rendering.tables import no_tables_note
 from textdrop.usecases.render import TRIES
 
 POLICY = Policy()

@@ -17,6 +17,12 @@ import pytest
 from fakes.faults import Faults
 from fakes.files import KilledError
 from fakes.ocr import Failure, page
+from pagekit.outputs.csv_files import csv_files
+from pagekit.outputs.markdown import markdown
+from pagekit.outputs.tables import no_tables_note
+from pagekit.outputs.workbook import workbook
+from pagekit.page import RecognisedPage
+from pagekit.pdf.layered_pdf import layered_pdf
 from soak import uploads
 from soak.evidence import Evidence, Put
 from soak.promises import broken, lacking, unexpected
@@ -24,14 +30,8 @@ from soak.uploads import AWS_WORDS, KEY, TEXT, WORDS, Page, Upload
 from textdrop.core import keys, renderings
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Output, Rendering
 from textdrop.core.errors import OcrAnswerLost, Reason
-from textdrop.core.pages import RecognisedPage
 from textdrop.ports import Pages, Renderers
-from textdrop.rendering.csv_files import csv_files
-from textdrop.rendering.layered_pdf import layered_pdf
-from textdrop.rendering.markdown import markdown
-from textdrop.rendering.tables import no_tables_note
-from textdrop.rendering.workbook import workbook
-from unit.rendering.set_page import PAGE_HEIGHT, WIDTH, block, table
+from unit.pagekit.outputs.set_page import PAGE_HEIGHT, WIDTH, block, table
 from world import World
 
 API_KEY = "an-api-key"

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 import pikepdf
 
 from local import hundred
-from textdrop.adapters.files.document import open_document
+from pagekit.limits import FileLimits
+from pagekit.opening import open_document
 from textdrop.core import options
 from textdrop.core.documents import Output
 from textdrop.core.errors import Reason
-from textdrop.core.files import FileLimits
 
 TEXT, KEY = "canary-of-the-text", "canary-of-the-key"
 WORDS, AWS_WORDS, LANGUAGE = "canary-of-the-services-words", "canary-of-the-words-of-aws", "canary-language"

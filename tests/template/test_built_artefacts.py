@@ -25,7 +25,8 @@ HEAVY = {
     "PIL",
     "pikepdf",
     "pydantic",
-    "textdrop.rendering",
+    "pagekit.outputs",
+    "pagekit.pdf",
 }
 # All that may come from outside the standard library: boto3, requests and Powertools with what they need.
 EXPECTED = {
@@ -38,6 +39,7 @@ EXPECTED = {
     "handler",
     "idna",
     "jmespath",
+    "pagekit",
     "requests",
     "s3transfer",
     "six",

@@ -14,11 +14,12 @@ import pytest
 import schemas
 from documentation import TOP, example
 from fakes import FakeBucket, FakeClock, FakeNotices, FakeResults
+from pagekit import page as pages
+from pagekit.limits import MediaType
 from textdrop.adapters.yandex import recognition
-from textdrop.core import errors, keys, options, pages, results
+from textdrop.core import errors, keys, options, results
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import Operation, OperationState, Options, Outcome, Output
-from textdrop.core.files import MediaType
 from world import World
 
 RESULT, ERROR, NOTICE = "textdrop.result/1", "textdrop.error/1", "textdrop.notice/1"

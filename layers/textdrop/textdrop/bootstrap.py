@@ -6,6 +6,8 @@ import os
 from functools import cache, partial
 from typing import Protocol
 
+from pagekit.limits import FileLimits
+from pagekit.opening import open_document
 from textdrop.adapters.aws import clients
 from textdrop.adapters.aws.control_rows import DynamoSubmitQuota, DynamoTickRow, DynamoVersionedRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
@@ -18,12 +20,10 @@ from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsResumeQueue, SqsUploadsQueue
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.adapters.clock import SystemClock
-from textdrop.adapters.files.document import open_document
 from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.recognition import read_page
-from textdrop.core.files import FileLimits
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.reconciling import ReconcileRun
@@ -145,11 +145,11 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
 def render() -> RenderPorts:
     """The render function's ports. Raises SettingsError."""
     # Nothing but this function needs what rendering is made of, so it alone pays for importing it.
-    from textdrop.rendering.csv_files import csv_files
-    from textdrop.rendering.markdown import markdown
-    from textdrop.rendering.searchable_pdf import searchable_pdf
-    from textdrop.rendering.tables import no_tables_note
-    from textdrop.rendering.workbook import workbook
+    from pagekit.outputs.csv_files import csv_files
+    from pagekit.outputs.markdown import markdown
+    from pagekit.outputs.searchable_pdf import searchable_pdf
+    from pagekit.outputs.tables import no_tables_note
+    from pagekit.outputs.workbook import workbook
 
     settings = read(RenderFunctionSettings, os.environ)
     table = Table(clients.dynamodb(), settings.table_name)

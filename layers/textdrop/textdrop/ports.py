@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeVar
 
+from pagekit.limits import FileFacts, FileLimits
+from pagekit.page import RecognisedPage
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
 from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Resume, Source
-from textdrop.core.files import FileFacts, FileLimits
-from textdrop.core.pages import RecognisedPage
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.quota import Quota

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from textdrop.core.errors import NotRenderable, OcrUnreachable, Reason, Refusal, Trace
+from pagekit.errors import NotRenderable, Reason, Refusal
+from textdrop.core.errors import OcrUnreachable, Trace
 
 
 def test_a_refusal_says_its_reason_and_what_was_wrong() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textdrop.core.files import FileFacts, FileLimits
+from pagekit.limits import FileFacts, FileLimits
 
 LIMITS = FileLimits()
 

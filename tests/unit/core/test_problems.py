@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from pagekit.errors import Reason as FileReason
+from pagekit.errors import Refusal
 from textdrop.core import problems
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import Operation, OperationState, Problem
-from textdrop.core.errors import SKIPPED, Reason, Refusal, Trace
+from textdrop.core.errors import SKIPPED, InvalidOptions, Reason, Trace
 
 NOW = 1_800_000_000.0
 TRACE = Trace(400, 3, "bad image", "c1", "r1", "s1")
@@ -43,8 +45,15 @@ def test_a_problem_names_reason_what_and_advice(problem: Problem, reason: Reason
 
 
 def test_a_refusal_is_stated_as_it_is() -> None:
-    refusal = Refusal(Reason.ENCRYPTED, "The PDF asks for a password.", "Save it without one.")
-    assert problems.of_refusal(refusal) == Problem(refusal.reason, refusal.what, refusal.advice)
+    refusal = Refusal(FileReason.ENCRYPTED, "The PDF asks for a password.", "Save it without one.")
+    assert problems.of_refusal(refusal) == Problem(Reason.ENCRYPTED, refusal.what, refusal.advice)
+    invalid = InvalidOptions("There is no model x.", "Choose another.")
+    assert problems.of_refusal(invalid) == Problem(Reason.INVALID_OPTIONS, invalid.what, invalid.advice)
+
+
+@pytest.mark.parametrize("reason", FileReason)
+def test_every_reason_of_a_file_is_one_of_ours(reason: FileReason) -> None:
+    assert str(problems.of_refusal(Refusal(reason, "What.", "Advice.")).reason) == str(reason)
 
 
 @pytest.mark.parametrize("make", [problems.rejected, problems.failed_in_service, problems.result_too_large])

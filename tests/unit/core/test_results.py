@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
+from pagekit.page import RecognisedPage
 from textdrop import __version__
 from textdrop.core import problems, results
 from textdrop.core.answers import OperationDescription
@@ -26,7 +27,6 @@ from textdrop.core.documents import (
     Source,
 )
 from textdrop.core.errors import Reason, Trace
-from textdrop.core.pages import RecognisedPage
 
 
 def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:

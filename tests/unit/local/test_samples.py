@@ -9,11 +9,12 @@ from PIL import Image, ImageOps
 
 from local.ocr import ruled_tables
 from local.samples import Sample, SamplesFailed, main, write_samples
+from pagekit.errors import Refusal
+from pagekit.limits import FileLimits
 from textdrop.core import options
 from textdrop.core.documents import Output
-from textdrop.core.errors import SKIPPED, Reason, Refusal
-from textdrop.core.files import FileLimits
-from unit.adapters.files.opening import inspected as inspect
+from textdrop.core.errors import SKIPPED, Reason
+from unit.pagekit.opening.opening import inspected as inspect
 
 ONE_PAGE = FileLimits(max_pages=1)
 

@@ -10,10 +10,10 @@ import pytest
 
 from fakes.files import FakeDocument, KilledError
 from fakes.running import InlineWorkers
+from pagekit.limits import FileLimits
 from textdrop.core.documents import Document, DocumentState, DueKind, Outcome, Resume
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from textdrop.core.events import resume_body
-from textdrop.core.files import FileLimits
 from world import SUBMIT_SECONDS, World
 
 DOWN = StoreUnavailable("down")

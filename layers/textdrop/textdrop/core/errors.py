@@ -1,9 +1,10 @@
 """Every error of textdrop, as one tree. The class carries the decision; nobody reads a message to decide.
 
+What is wrong with a file is an error of pagekit (`pagekit.errors`).
+
 TextdropError
 ├── SettingsError             the deployment is wrong; nothing is tried until it is mended
-├── Refusal                   this document cannot be recognised; never again, and the user is told why
-├── NotRenderable             an output cannot be made of this document; never again, and a warning says why
+├── InvalidOptions            the upload's options cannot be followed; never again, and the user is told why
 ├── ObjectGone                the source is no longer there
 ├── OcrError                  the OCR service, or the way to it
 │   ├── OcrUnreachable        nothing was sent: again, after a backoff
@@ -59,29 +60,13 @@ class SettingsError(TextdropError):
     """The deployment's settings are missing or wrong; the message names every one of them."""
 
 
-class Refusal(TextdropError):
-    """This document cannot be recognised, and trying again cannot help.
+class InvalidOptions(TextdropError):
+    """The upload's options cannot be followed. `what` says which, `advice` what is allowed."""
 
-    `reason` is from the closed list; `what` says what was wrong with this very file, in one sentence without
-    any of its text; `advice` says what its owner can do.
-    """
-
-    def __init__(self, reason: Reason, what: str, advice: str) -> None:
-        super().__init__(f"{reason}: {what}")
-        self.reason = reason
-        self.what = what
-        self.advice = advice
-
-
-class NotRenderable(TextdropError):
-    """An output, such as a searchable PDF, cannot be made of this document, and trying again cannot help.
-
-    `what` says why to the document's owner, in one sentence without any of its text.
-    """
-
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, advice: str) -> None:
         super().__init__(what)
         self.what = what
+        self.advice = advice
 
 
 class ObjectGone(TextdropError):

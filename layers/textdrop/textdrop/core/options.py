@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from textdrop.core.documents import Options, Output
-from textdrop.core.errors import Reason, Refusal
+from textdrop.core.errors import InvalidOptions
 
 PREFIX = "ocr-"
 LANGUAGES = "ocr-languages"
@@ -86,7 +86,7 @@ EXPLICIT_LANGUAGE_MODELS = (*RUSSIAN_ENGLISH_MODELS, "license-plates")
 def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: str = "") -> Options:
     """The options of a document. The others are the stack's parameters; metadata goes before them.
 
-    Languages and outputs stand apart by spaces or commas. Raises Refusal (`invalid_options`), which names what
+    Languages and outputs stand apart by spaces or commas. Raises InvalidOptions, which names what
     is allowed.
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
@@ -103,7 +103,7 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: st
         _check_languages(codes)
         _check_together(codes, chosen_model)
         chosen_outputs = _outputs(_words(metadata.get(OUTPUTS, outputs)))
-    except Refusal as refusal:
+    except InvalidOptions as refusal:
         if any(name in metadata for name in NAMES):
             raise
         where = "The upload names no options: correct the stack's parameters Languages and Model, then upload again."
@@ -182,5 +182,5 @@ def _quoted(values: tuple[str, ...] | list[str]) -> str:
     return ", ".join(f'"{value[:40]}"' for value in values[:5])
 
 
-def _invalid(what: str, advice: str) -> Refusal:
-    return Refusal(Reason.INVALID_OPTIONS, what, advice)
+def _invalid(what: str, advice: str) -> InvalidOptions:
+    return InvalidOptions(what, advice)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pagekit.errors import Refusal
 from textdrop.core.documents import Operation, Problem
-from textdrop.core.errors import Reason, Refusal, Trace
+from textdrop.core.errors import InvalidOptions, Reason, Trace
 
 UPLOAD_AGAIN = "Upload the file again."
 
 
-def of_refusal(refusal: Refusal) -> Problem:
-    """The problem that a refusal states."""
-    return Problem(refusal.reason, refusal.what, refusal.advice)
+def of_refusal(refusal: Refusal | InvalidOptions) -> Problem:
+    """The problem that a refusal states. Each reason of pagekit is one of ours, of the same name."""
+    reason = Reason(refusal.reason) if isinstance(refusal, Refusal) else Reason.INVALID_OPTIONS
+    return Problem(reason, refusal.what, refusal.advice)
 
 
 def attempts_exhausted(attempts: int) -> Problem:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
+from pagekit.page import RecognisedPage
 from textdrop import __version__
 from textdrop.core import identity, keys
 from textdrop.core.documents import (
@@ -18,7 +19,6 @@ from textdrop.core.documents import (
     Problem,
 )
 from textdrop.core.errors import Reason, Trace
-from textdrop.core.pages import RecognisedPage
 
 RESULT_SCHEMA = "textdrop.result/1"
 ERROR_SCHEMA = "textdrop.error/1"

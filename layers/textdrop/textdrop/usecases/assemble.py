@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from pagekit.page import RecognisedPage
 from textdrop.core import keys, results
 from textdrop.core.documents import Document, Operation, OperationState
 from textdrop.core.errors import TextdropError
-from textdrop.core.pages import RecognisedPage
 from textdrop.ports import DeliverPorts
 from textdrop.usecases.time_left import NoTimeLeft, check_deadline
 

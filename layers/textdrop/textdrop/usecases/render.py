@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
+from pagekit.errors import NotRenderable
+from pagekit.page import RecognisedPage
 from textdrop.core import keys
 from textdrop.core.documents import Document, Operation, Output, Rendering, Resume, Step
-from textdrop.core.errors import NotRenderable, ObjectForbidden, ObjectGone, StoreUnavailable
+from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.core.observations import Rendered, RenderingTaken
-from textdrop.core.pages import RecognisedPage
 from textdrop.core.renderings import failed, missing, out_of_time
 from textdrop.ports import RenderPorts
 from textdrop.usecases.assemble import stored_pages

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pagekit.errors import Refusal
 from textdrop.core import intervals, problems
 from textdrop.core.documents import Document, Operation, OperationState, Options, Problem
 from textdrop.core.errors import (
@@ -16,7 +17,6 @@ from textdrop.core.errors import (
     OcrThrottled,
     OcrUnavailable,
     OcrUnreachable,
-    Refusal,
     StoreUnavailable,
 )
 from textdrop.core.observations import (

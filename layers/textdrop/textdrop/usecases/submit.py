@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from pagekit.errors import Refusal
+from pagekit.limits import FileLimits
 from textdrop.core import intervals, options, problems
 from textdrop.core.documents import (
     Document,
@@ -18,8 +20,7 @@ from textdrop.core.documents import (
     Operation,
     Resume,
 )
-from textdrop.core.errors import ObjectForbidden, ObjectGone, Refusal, StoreUnavailable
-from textdrop.core.files import FileLimits
+from textdrop.core.errors import InvalidOptions, ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.core.observations import (
     Forbidden,
     OperationsRead,
@@ -164,7 +165,7 @@ def _look(
         source = seen.source
         chosen = options.resolve(seen.metadata, settings.languages, settings.model, settings.outputs)
         opened = ports.open_document(seen.open(), settings.limits)
-    except Refusal as refusal:
+    except (Refusal, InvalidOptions) as refusal:
         return transition_document(ports, document, Refused(problems.of_refusal(refusal), source)), None
     except ObjectGone:
         return transition_document(ports, document, Refused(problems.object_gone(), source)), None

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pagekit.page import Polygon
 from textdrop.adapters.yandex.recognition import has_pages, read_page, read_pages
 from textdrop.core.errors import OcrAnswerMalformed, OcrError, OcrOperationUnknown
-from textdrop.core.pages import Polygon
 
 NO_BOX = [[0, 0]] * 4
 DEEP = 900 if sys.version_info < (3, 12) else 5_000

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+from pagekit.page import RecognisedPage
 from textdrop.adapters.yandex import operations, recognition
 from textdrop.adapters.yandex.connection import trust
 from textdrop.adapters.yandex.credentials import Credentials
@@ -33,7 +34,6 @@ from textdrop.core.errors import (
     StoreUnavailable,
     Trace,
 )
-from textdrop.core.pages import RecognisedPage
 
 OPERATION_BYTES = 100_000
 """The most read of an answer that is an Operation; real ones have under a thousand bytes."""

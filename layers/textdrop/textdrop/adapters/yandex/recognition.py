@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pagekit.page import Block, Cell, Entity, Line, Polygon, RecognisedPage, Table, Word
 from textdrop.adapters.yandex.failures import failure, service_error
 from textdrop.adapters.yandex.values import documents, either, integer, items, mapping, text
 from textdrop.core.errors import OcrAnswerMalformed, Trace
-from textdrop.core.pages import Block, Cell, Entity, Line, Polygon, RecognisedPage, Table, Word
 
 _NO_TRACE = Trace()
 _TURNS = {"ANGLE_90": 90, "ANGLE_180": 180, "ANGLE_270": 270}

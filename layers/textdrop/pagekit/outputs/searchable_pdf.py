@@ -1,0 +1,33 @@
+"""A searchable PDF: the document as it was uploaded, with the recognised text, unseen, over each page's picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from pagekit.limits import MediaType
+from pagekit.outputs.rendered import Rendered
+from pagekit.page import RecognisedPage
+
+
+def searchable_pdf(
+    source: BinaryIO,
+    media_type: MediaType,
+    pages: Iterable[tuple[int, RecognisedPage | None]],
+    to: BinaryIO,
+) -> Rendered:
+    """Writes the searchable PDF of the document in `source` to `to`: the same bytes for the same document and text.
+
+    `source` is read where it is needed and may be larger than memory; it stays open. `pages` are numbers from 1, each
+    with what was recognised, or None, and are taken one by one; pages that are missing count as not recognised.
+    Raises NotRenderable, and what reading `source` and `pages` and writing `to` raises; then what stands in `to` is of
+    no use.
+    """
+    # Each costs memory and time to import that the other should not pay for.
+    if media_type == "application/pdf":
+        from pagekit.pdf.layered_pdf import layered_pdf
+
+        return layered_pdf(source, pages, to)
+    from pagekit.pdf.image_pdf import image_pdf
+
+    return image_pdf(source, media_type, pages, to)

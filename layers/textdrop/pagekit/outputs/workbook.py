@@ -1,0 +1,119 @@
+"""The tables of a document as an Excel workbook, a sheet for each. Every cell is a text; nothing is a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from pagekit.outputs.tables import Grid, NumberedTable, numbered_tables
+from pagekit.page import RecognisedPage
+
+if TYPE_CHECKING:
+    import xlsxwriter
+
+MAX_SHEETS = 200
+"""A table of its own has one of so many sheets. Further ones stand below each other on the next: each sheet holds a
+file open until the end, and nobody leafs through more."""
+MAX_ROWS = 1_048_576
+MAX_TEXT = 32_767
+CUT = "… [cut]"
+# The same tables make the same bytes.
+_CREATED = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+_SIGNS = ("=", "+", "-", "@")
+_WIDTHS = (8, 60)
+
+
+def workbook(pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -> int:
+    """Write the workbook into `to`; returns the number of tables. With none, nothing is written, and the answer is 0.
+
+    Sheets are named by page and table ("p2 t1"); beyond MAX_SHEETS tables they are "more", with each table under its
+    name; a table too long for a sheet goes on in the next. A cell's spans are merged where nothing else stands in them.
+    A text too long for a cell is cut, and says so at its end. Should reading the pages fail, what was written into `to`
+    is of no use.
+    """
+    tables = numbered_tables(pages)
+    first = next(tables, None)
+    if first is None:
+        return 0
+    import xlsxwriter
+
+    # Rows are written to disk as they come, and texts into their cells rather than into a list of all.
+    with xlsxwriter.Workbook(to, {"constant_memory": True}) as book:
+        book.set_properties({"created": _CREATED})
+        writer = _Writer(book)
+        count = 0
+        for table in chain([first], tables):
+            count += 1
+            writer.add(table, alone=count <= MAX_SHEETS)
+    return count
+
+
+class _Writer:
+    def __init__(self, book: xlsxwriter.Workbook) -> None:
+        self._book = book
+        # By whether a line end shows, and whether Excel must go on taking the text for a text when it is edited.
+        self._formats = {
+            (wraps, quoted): book.add_format({"valign": "top", "text_wrap": wraps, "quote_prefix": quoted})
+            for wraps in (False, True)
+            for quoted in (False, True)
+        }
+        self._more: Any = None
+        self._mores = 0
+        self._next_row = 0
+
+    def add(self, table: NumberedTable, *, alone: bool) -> None:
+        """Afterwards the table is in the workbook: on a sheet of its own, or below the ones before."""
+        name = f"p{table.page} t{table.table}"
+        if alone or len(table.grid.rows) >= MAX_ROWS:
+            self._add_sheets(name, table.grid)
+            return
+        if self._more is None or self._next_row + 1 + len(table.grid.rows) > MAX_ROWS:
+            self._mores += 1
+            self._next_row = 0
+            self._more = self._book.add_worksheet("more" if self._mores == 1 else f"more {self._mores}")
+        self._more.write_string(self._next_row, 0, name)
+        self._write(self._more, table.grid, self._next_row + 1)
+        self._next_row += len(table.grid.rows) + 2
+
+    def _add_sheets(self, name: str, grid: Grid) -> None:
+        """A sheet, or as many as a table needs that is too long for one; spans are merged on the first."""
+        for part, first in enumerate(range(0, len(grid.rows), MAX_ROWS), 1):
+            rows = grid.rows[first : first + MAX_ROWS]
+            sheet = self._book.add_worksheet(name if part == 1 else f"{name} ({part})")
+            self._set_widths(sheet, rows)
+            merges = tuple(merge for merge in grid.merges if merge.last_row < MAX_ROWS) if part == 1 else ()
+            self._write(sheet, Grid(rows, merges), 0)
+
+    def _write(self, sheet: Any, grid: Grid, top: int) -> None:
+        for row, texts in enumerate(grid.rows, top):
+            for column, text in enumerate(texts):
+                if text:
+                    style = self._formats["\n" in text, text.lstrip().startswith(_SIGNS)]
+                    sheet.write_string(row, column, cell_text(text), style)
+        # Not by merge_range, which goes back to rows that are on disk already, and takes "=…" for a formula. The grid
+        # has seen to it that no two merges overlap.
+        for merge in grid.merges:
+            sheet.merge.append([merge.row + top, merge.column, merge.last_row + top, merge.last_column])
+
+    @staticmethod
+    def _set_widths(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
+        """Each column as wide as its longest line, within limits."""
+        widths: dict[int, int] = {}
+        for row in rows:
+            for column, text in enumerate(row):
+                longest = max(map(len, text.split("\n")))
+                widths[column] = max(widths.get(column, 0), longest)
+        for column, longest in widths.items():
+            sheet.set_column(column, column, min(max(longest + 1, _WIDTHS[0]), _WIDTHS[1]))
+
+
+def cell_text(text: str) -> str:
+    """The text as a cell takes it: at most MAX_TEXT of what Excel counts, UTF-16 units."""
+    if text.startswith("<r>") and text.endswith("</r>"):
+        text += " "  # XlsxWriter would take it for XML of its own, and write it unescaped
+    if len(text.encode("utf-16-le")) // 2 <= MAX_TEXT:
+        return text
+    kept = text.encode("utf-16-le")[: 2 * (MAX_TEXT - len(CUT))]
+    return kept.decode("utf-16-le", "ignore") + CUT

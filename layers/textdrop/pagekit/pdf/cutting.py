@@ -1,0 +1,386 @@
+"""One page of a PDF as a file of its own, and whether it is whole.
+
+The page and what it refers to are written as they are, nothing is unpacked and packed again, and nothing more than it
+needs: inherited attributes become its own, of the pictures, forms, fonts and patterns in its resources those are taken
+whose names occur in its content (many programs give all pages one dictionary with the pictures of all), annotations
+lose their links and keep their looks, and hidden layers stay hidden. An encrypted document's page comes out decrypted.
+
+It is written here and not by qpdf, which follows references by recursion: a chain of them overruns the stack.
+
+When is a page damaged? If the document needed mending, and then its content or a picture on it is not there or is
+shorter than it should be (where nothing is damaged, a reference to nothing is allowed, and means nothing: PDF 1.7,
+7.3.10); and if a JPEG on it is cut off, as programs that wrap scans in PDF do not look into them.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pikepdf
+
+from pagekit.images import is_whole_jpeg
+from pagekit.pdf.qpdf import damaged, warnings_of
+from pagekit.pdf.syntax import (
+    NULL,
+    Entries,
+    dictionary,
+    entries_of,
+    names_in,
+    plain_name,
+    reference_in,
+    renumbered,
+    text_of,
+)
+
+_INHERITED = (b"/Resources", b"/MediaBox", b"/CropBox", b"/Rotate")
+_OF_A_PAGE = (b"/Contents", b"/Group", b"/UserUnit", b"/BleedBox", b"/TrimBox", b"/ArtBox")
+# What may be left out where its name does not occur. Colour spaces may not: some stand in for others by their names.
+_BY_NAME = (b"/XObject", b"/Font", b"/Pattern", b"/Shading", b"/ExtGState")
+# What draws with the resources of the page or form that it is used in, if it has none of its own.
+_DRAWING = (b"/XObject", b"/Font", b"/Pattern")
+# Links to other pages and files, and what is attached.
+_NOT_OF_AN_ANNOTATION = frozenset(
+    {
+        *(b"/P", b"/Parent", b"/Kids", b"/T", b"/A", b"/AA", b"/PA", b"/Dest", b"/Popup", b"/IRT", b"/FS"),
+        *(b"/Sound", b"/Movie"),
+    }
+)
+# What a field of a form gives to its parts, if they have none of their own.
+_OF_A_FIELD = (b"/FT", b"/V", b"/DA", b"/Q", b"/Ff", b"/MaxLen", b"/Opt", b"/I")
+_OF_A_FORM = (b"/NeedAppearances", b"/DA", b"/DR", b"/Q")
+_OF_LAYERS = (b"/BaseState", b"/ON", b"/OFF", b"/AS", b"/Intent")
+# Private data of programs, which can hold whole documents, and copies in other qualities.
+_NOT_OF_A_STREAM = frozenset({b"/Length", b"/Metadata", b"/PieceInfo", b"/Alternates", b"/OPI"})
+_OTHER_PAGES = (b"/Page", b"/Pages", b"/Catalog")
+_JPEG = (b"/DCTDecode", b"[ /DCTDecode ]")
+_FLATE = (b"/FlateDecode", b"[ /FlateDecode ]")
+
+_MAX_PARTS = 50_000
+_MAX_FIELD_DEPTH = 20
+_UNPACKED_BYTES = 32 * 1024 * 1024
+# LZW packs up to 2,500 times, and qpdf has no limit for it.
+_LZW_BYTES = 16 * 1024
+_TABLE_ENTRY_BYTES = 20
+
+_CATALOG, _PAGES, _PAGE = 1, 2, 3
+
+# In the operators of a page: "/Name Do". A name with an escape (#) in it, which is rare, is left out.
+_DRAWN = re.compile(rb"(/[^\s/\[\]<>(){}%#]+)\s+Do\b")
+
+
+class PageTooLarge(Exception):
+    """The page by itself is larger than it may be."""
+
+
+class LookStopped(Exception):
+    """The bounds of this look are passed."""
+
+
+def cut_page(
+    document: pikepdf.Pdf,
+    number: int,
+    page: pikepdf.Object,
+    above: list[pikepdf.Object],
+    *,
+    max_bytes: int,
+    is_mended: Callable[[], bool],
+    are_bounds_passed: Callable[[], bool],
+) -> bytes:
+    """A PDF of that page alone; the same bytes each time. `above` are the nodes over it, from the root on.
+
+    Raises Refusal (`damaged`) if something of the page is lost, PageTooLarge, LookStopped, or what pikepdf raises.
+    `is_mended` tells whether anything had to be mended so far; it may raise PageTooLarge.
+    """
+    cut = _Cut(document, number, max_bytes, is_mended, are_bounds_passed)
+    cut.add_page(page, above)
+    cut.add_all_it_refers_to()
+    if is_mended() and (cut.lost or cut.draws_what_is_lost(page, above)):
+        raise damaged(f"The PDF is damaged: a part of page {number:,} is missing.")
+    return cut.written()
+
+
+@dataclass(slots=True)
+class _Cut:
+    """The parts of the file that is made, by their new numbers. `lost`: some of what the page shows is not there."""
+
+    document: pikepdf.Pdf
+    number: int
+    max_bytes: int
+    is_mended: Callable[[], bool]
+    are_bounds_passed: Callable[[], bool]
+    lost: bool = False
+    parts: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+    _size: int = 0
+    _last: int = _PAGE
+    _numbers: dict[tuple[int, int], int] = field(default_factory=dict)
+    _waiting: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def add_page(self, page: pikepdf.Object, above: list[pikepdf.Object]) -> None:
+        entries = _chosen(entries_of(text_of(page, resolved=True)), _OF_A_PAGE)
+        entries |= {name: value for name in _INHERITED if (value := _inherited(page, above, name)) != NULL}
+        contents = _contents(page)
+        self.lost = not all(isinstance(part, pikepdf.Stream) for part in contents)
+        if b"/Resources" in entries:
+            entries[b"/Resources"] = self._needed(entries[b"/Resources"], contents)
+        annotations, fields = self._add_annotations(page.get("/Annots"))
+        self._add(
+            _PAGE,
+            entries,
+            b"/Type /Page /Parent %d 0 R%b" % (_PAGES, b" /Annots [ %b ]" % annotations if annotations else b""),
+        )
+        self._add(_PAGES, {}, b"/Type /Pages /Count 1 /Kids [ %d 0 R ]" % _PAGE)
+        more = b"/Type /Catalog /Pages %d 0 R" % _PAGES
+        form = self.document.Root.get("/AcroForm")
+        if fields and isinstance(form, pikepdf.Dictionary):
+            form_entries = _chosen(entries_of(text_of(form, resolved=True)), _OF_A_FORM)
+            more += b" /AcroForm " + self._dictionary(form_entries, b"/Fields [ %b ]" % fields)
+        self._add(_CATALOG, self._layers(), more)
+
+    def add_all_it_refers_to(self) -> None:
+        while self._waiting:
+            self._check_bounds()
+            reference = self._waiting.popleft()
+            number, found = self._numbers[reference], self.document.get_object(reference)
+            if isinstance(found, pikepdf.Stream):
+                self._add_stream(number, found)
+            else:
+                text = text_of(found, resolved=True)
+                is_page = isinstance(found, pikepdf.Dictionary) and entries_of(text).get(b"/Type") in _OTHER_PAGES
+                self._keep(number, NULL if is_page else renumbered(text, self._number_of))
+
+    def draws_what_is_lost(self, page: pikepdf.Object, above: list[pikepdf.Object]) -> bool:
+        """Whether the page has no content, or draws a picture or form that is not in its resources."""
+        parts = [part for part in _contents(page) if isinstance(part, pikepdf.Stream)]
+        resources = self._entries(_inherited(page, above, b"/Resources"))
+        there = {plain_name(name) for name in self._entries(resources.get(b"/XObject", NULL))}
+        for part in parts:
+            self._check_bounds()
+            operators = self._unpacked(part)
+            if operators is None:
+                raise damaged(f"Page {self.number:,} of the PDF is damaged, and too large when unpacked to be mended.")
+            if any(plain_name(drawn[1]) not in there for drawn in _DRAWN.finditer(operators)):
+                return True
+        return not parts
+
+    def written(self) -> bytes:
+        out = bytearray(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+        places = []
+        for number in range(1, self._last + 1):
+            places.append(len(out))
+            out += b"%d 0 obj\n" % number
+            for piece in self.parts[number]:
+                out += piece
+            out += b"\nendobj\n"
+        table = len(out)
+        out += b"xref\n0 %d\n0000000000 65535 f \n" % (self._last + 1)
+        for place in places:
+            out += b"%010d 00000 n \n" % place
+        out += b"trailer\n<< /Size %d /Root %d 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (self._last + 1, _CATALOG, table)
+        if len(out) > self.max_bytes:
+            raise PageTooLarge
+        return bytes(out)
+
+    def _add_stream(self, number: int, stream: pikepdf.Object) -> None:
+        entries = _stream_entries(stream)
+        told_bytes = _told_bytes(stream)
+        data = self._data(stream)
+        # Changed line ends make text a little shorter, and decryption makes all data so: nothing is lost by either.
+        exact = entries.get(b"/Subtype") == b"/Image" and not self.document.is_encrypted
+        self.lost = self.lost or len(data) < (told_bytes if exact else min(told_bytes, 1))
+        if entries.get(b"/Filter") in _JPEG and not is_whole_jpeg(data):
+            raise damaged(f"Page {self.number:,} of the PDF holds a JPEG image that is cut off: its end is missing.")
+        if entries.get(b"/Subtype") == b"/Form" and b"/Resources" in entries:
+            entries[b"/Resources"] = self._needed(entries[b"/Resources"], [stream])
+        entries = {name: value for name, value in entries.items() if name not in _NOT_OF_A_STREAM}
+        text = self._dictionary(entries, b"/Length %d" % len(data))
+        self._keep(number, text, b"\nstream\n", data, b"\nendstream")
+
+    def _data(self, stream: pikepdf.Object) -> bytes:
+        """The stream's data as it is. It may be a gigabyte, and qpdf reads it at once: so that is found out before."""
+        if _told_bytes(stream) > self.max_bytes:
+            raise PageTooLarge
+        self.is_mended()
+        return stream.read_raw_bytes()
+
+    def _unpacked(self, stream: pikepdf.Object) -> bytes | None:
+        """What a stream of operators unpacks to; None if it cannot be unpacked or is too large."""
+        entries = _stream_entries(stream)
+        packing = entries.get(b"/Filter", b"")
+        data = self._data(stream)
+        if packing in _FLATE and b"/DecodeParms" not in entries:
+            # qpdf unpacks less, for the sake of its own needs.
+            unpacker = zlib.decompressobj()
+            with suppress(zlib.error):
+                unpacked = unpacker.decompress(data, _UNPACKED_BYTES)
+                return None if unpacker.unconsumed_tail else unpacked
+        if b"LZW" in packing and len(data) > _LZW_BYTES:
+            return None
+        try:
+            return stream.read_bytes()
+        except pikepdf.PdfError:
+            return None
+        finally:
+            # That it cannot be unpacked does not mean that anything was mended.
+            warnings_of(self.document)
+
+    def _add_annotations(self, annotations: Any) -> tuple[bytes, bytes]:
+        """References to all annotations, and to those of them that are fields of a form."""
+        all_of_them: list[bytes] = []
+        fields: list[bytes] = []
+        for annotation in annotations if isinstance(annotations, pikepdf.Array) else []:
+            self._check_bounds()
+            entries = entries_of(text_of(annotation, resolved=True))
+            if not entries:
+                continue
+            kept = {name: value for name, value in entries.items() if name not in _NOT_OF_AN_ANNOTATION}
+            number = self._new_number()
+            all_of_them.append(b"%d 0 R" % number)
+            if entries.get(b"/Subtype") == b"/Widget":
+                fields.append(b"%d 0 R" % number)
+                # Every field must have a name; what it is does not show.
+                kept = {**_of_its_field(annotation), **kept, b"/T": b"(%d)" % number}
+            self._add(number, kept, b"/P %d 0 R" % _PAGE)
+        return b" ".join(all_of_them), b" ".join(fields)
+
+    def _layers(self) -> Entries:
+        """What the catalog must say for hidden layers to stay hidden."""
+        layers = self._entries(text_of(self.document.Root.get("/OCProperties")))
+        if not layers:
+            return {}
+        shown = dictionary(_chosen(self._entries(layers.get(b"/D", NULL)), _OF_LAYERS))
+        return {b"/OCProperties": dictionary({b"/OCGs": layers.get(b"/OCGs", b"[ ]"), b"/D": shown})}
+
+    def _needed(self, resources: bytes, contents: list[Any]) -> bytes:
+        """The resources without those whose names do not occur in the content; notices pictures that are not there."""
+        entries = self._entries(resources)
+        kinds = {kind: self._entries(entries[kind]) for kind in _BY_NAME if kind in entries}
+        if sum(map(len, kinds.values())) > 1:
+            names = self._names(contents, kinds)
+            if names is not None:
+                kinds = {
+                    kind: {name: value for name, value in found.items() if plain_name(name) in names}
+                    for kind, found in kinds.items()
+                }
+                entries |= {kind: dictionary(found) for kind, found in kinds.items()}
+        drawings = kinds.get(b"/XObject", {}).values()
+        self.lost = self.lost or not all(isinstance(self._found(drawing), pikepdf.Stream) for drawing in drawings)
+        return dictionary(entries)
+
+    def _names(self, contents: list[Any], kinds: dict[bytes, Entries]) -> set[bytes] | None:
+        """Which of the names occur in the content and in what draws with the same resources; None if it is unknown."""
+        names: set[bytes] = set()
+        all_names = {plain_name(name) for found in kinds.values() for name in found}
+        unused = [(plain_name(name), value) for kind in _DRAWING for name, value in kinds.get(kind, {}).items()]
+        while contents:
+            for part in contents:
+                self._check_bounds()
+                operators = self._unpacked(part) if isinstance(part, pikepdf.Stream) else b""
+                if operators is None:
+                    return None
+                names |= names_in(operators, all_names)
+            used = [self._found(value) for name, value in unused if name in names]
+            unused = [(name, value) for name, value in unused if name not in names]
+            if any(_is_drawn_by_procedures(font) for font in used):
+                return None
+            contents = [drawing for drawing in used if _borrows_resources(drawing)]
+        return names
+
+    def _entries(self, value: bytes) -> Entries:
+        """The entries of a dictionary, which may be a reference to it."""
+        reference = reference_in(value)
+        return entries_of(value if reference is None else text_of(self.document.get_object(reference), resolved=True))
+
+    def _found(self, value: bytes) -> Any:
+        """What a reference refers to; None if the value is none, or refers to nothing."""
+        reference = reference_in(value)
+        return None if reference is None else self.document.get_object(reference)
+
+    def _add(self, number: int, entries: Entries, more: bytes) -> None:
+        self._keep(number, self._dictionary(entries, more))
+
+    def _dictionary(self, entries: Entries, more: bytes) -> bytes:
+        """The dictionary with the new numbers; `more` has them already."""
+        return renumbered(dictionary(entries), self._number_of).removesuffix(b">>") + more + b" >>"
+
+    def _keep(self, number: int, *pieces: bytes) -> None:
+        self.parts[number] = pieces
+        self._size += _TABLE_ENTRY_BYTES + sum(map(len, pieces))
+        if self._size > self.max_bytes:
+            raise PageTooLarge
+
+    def _number_of(self, reference: tuple[int, int]) -> int:
+        if reference not in self._numbers:
+            self._numbers[reference] = self._new_number()
+            self._waiting.append(reference)
+        return self._numbers[reference]
+
+    def _new_number(self) -> int:
+        self._last += 1
+        if self._last > _MAX_PARTS:
+            raise damaged(f"Page {self.number:,} of the PDF is made of more than {_MAX_PARTS:,} parts.")
+        return self._last
+
+    def _check_bounds(self) -> None:
+        if self.are_bounds_passed():
+            raise LookStopped
+
+
+def _inherited(page: pikepdf.Object, above: Iterable[pikepdf.Object], name: bytes) -> bytes:
+    """The page's own attribute, or that of the nearest node above it that has one; null if none has."""
+    for node in (page, *reversed(list(above))):
+        value = node.get(name.decode())
+        if value is not None:
+            return text_of(value)
+    return NULL
+
+
+def _contents(page: pikepdf.Object) -> list[Any]:
+    contents = page.get("/Contents")
+    if contents is None:
+        return []
+    return list(contents) if isinstance(contents, pikepdf.Array) else [contents]
+
+
+def _stream_entries(stream: pikepdf.Object) -> Entries:
+    return entries_of(stream.stream_dict.unparse(resolved=True))
+
+
+def _borrows_resources(drawing: Any) -> bool:
+    """Whether it is a form or pattern without resources of its own, which uses those of the page or form it is on."""
+    if not isinstance(drawing, pikepdf.Stream):
+        return False
+    entries = _stream_entries(drawing)
+    return b"/Resources" not in entries and entries.get(b"/Subtype") != b"/Image"
+
+
+def _is_drawn_by_procedures(font: Any) -> bool:
+    """Whether it is a font whose letters are drawn with the resources of the page or form it is on."""
+    return isinstance(font, pikepdf.Dictionary) and font.get("/Subtype") == "/Type3" and font.get("/Resources") is None
+
+
+def _of_its_field(widget: pikepdf.Object) -> Entries:
+    """What a field gives to its parts."""
+    given: Entries = {}
+    above = widget.get("/Parent")
+    for _ in range(_MAX_FIELD_DEPTH):
+        if not isinstance(above, pikepdf.Dictionary):
+            break
+        given = {**_chosen(entries_of(text_of(above, resolved=True)), _OF_A_FIELD), **given}
+        above = above.get("/Parent")
+    return given
+
+
+def _chosen(entries: Entries, names: Iterable[bytes]) -> Entries:
+    return {name: entries[name] for name in names if name in entries}
+
+
+def _told_bytes(stream: pikepdf.Object) -> int:
+    """How long the stream says it is; 0 if it does not say."""
+    told = stream.get("/Length")
+    return told if isinstance(told, int) else 0

@@ -1,0 +1,177 @@
+"""qpdf, by way of pikepdf: the limits within which hostile files are opened.
+
+Importing this module imports pikepdf (60 ms) and sets its limits, which hold for the whole process: a few hundred
+kilobytes of a hostile file can unpack to gigabytes. An import happens once, under a lock, before the first use, which
+is what pikepdf asks for.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import pikepdf
+
+from pagekit.errors import Reason, Refusal
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+UNPACKED_BYTES = 4 * 1024 * 1024
+"""The most that qpdf unpacks a stream to. Objects are packed together in streams, some 100 KB of them at a time, and
+each byte of them can take 70 bytes of memory."""
+
+CPU_SECONDS = 10.0
+"""The most that opening a PDF may take: honest ones take well under a second."""
+
+MENDING_SECONDS_PER_BYTE = 0.06e-6
+"""What opening may take beyond that: a file whose table of objects is made anew is read from end to end, line by line,
+which takes about a third of this."""
+
+PAGE_CPU_SECONDS = 3.0
+"""The most that one page may take: honest ones take milliseconds."""
+
+GROWTH_BYTES = 500 * 1024 * 1024
+"""The most memory that the process may have taken on since a look began: honest ones take on some 50 MB."""
+
+RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
+"""What qpdf's warnings say when it has searched the whole file for objects."""
+
+PAGE_LEFT_OUT = "; ignoring"
+"""What qpdf's warnings say of a page that it took out of the list of pages while it mended the file."""
+
+_TWO_CONTENTS = "duplicated key /Contents;"
+_GARBLED = "/QPDFFake"
+_RECOVERED_LENGTH = re.compile(r"recovered stream length: (\d+)")
+_BUFFER_BYTES = 16 * 1024
+_SAVE_AGAIN = "Save, print to PDF or scan the document again and upload that."
+
+# No `doc_max_warnings`: with it, qpdf reads all pages when it opens a file. Mending ends after 1,000 of them by itself.
+pikepdf.settings.set_qpdf_limits(
+    parser_max_nesting=100,
+    parser_max_container_size=1_000_000,
+    flate_max_memory=UNPACKED_BYTES,
+    png_max_memory=UNPACKED_BYTES,
+    run_length_max_memory=UNPACKED_BYTES,
+    tiff_max_memory=UNPACKED_BYTES,
+    dct_max_memory=UNPACKED_BYTES,
+    dct_max_progressive_scans=1_000,
+)
+
+
+class Bounds:
+    """What one look into a PDF may cost. `failure` is what reading the file has raised, which qpdf keeps to itself.
+
+    A look is one call, in one thread: `begin` it there. Objects whose strings have no end are read to the end of the
+    file each, over and over: half a megabyte of them keeps qpdf busy for minutes, and lists of numbers take 70 times as
+    much memory as in the file. `exceeded` says that a look was stopped.
+    """
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self.exceeded = False
+        self._stops_at = 0.0
+        self._most_bytes = 0
+
+    def begin(self, cpu_seconds: float) -> None:
+        self.failure = None
+        self.exceeded = False
+        self._stops_at = time.thread_time() + cpu_seconds
+        self._most_bytes = _resident_bytes() + GROWTH_BYTES
+
+    def are_passed(self) -> bool:
+        """Whether to stop, now and for the rest of this look."""
+        self.exceeded = self.exceeded or time.thread_time() > self._stops_at or _resident_bytes() > self._most_bytes
+        return self.exceeded or self.failure is not None
+
+
+class _BoundedFile(io.RawIOBase):
+    """A file that ends once the bounds are passed or reading it has failed: qpdf takes that for damage and goes on.
+
+    It has a position of its own: others may read in the same file in between.
+    """
+
+    def __init__(self, file: BinaryIO, bounds: Bounds) -> None:
+        super().__init__()
+        self._file = file
+        self._bounds = bounds
+        self._size = file.seek(0, io.SEEK_END)
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        # There is nothing before the beginning, where broken offsets may lead.
+        self._position = max(start + offset, 0)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        if self._bounds.are_passed():
+            return 0
+        into = memoryview(buffer).cast("B")
+        try:
+            self._file.seek(self._position)
+            found = self._file.read(len(into))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when qpdf has returned
+            self._bounds.failure = error
+            return 0
+        into[: len(found)] = found
+        self._position += len(found)
+        return len(found)
+
+
+def opened(file: BinaryIO, bounds: Bounds) -> pikepdf.Pdf:
+    """The PDF, read from `file` within the bounds, as long as it is open."""
+    return pikepdf.open(
+        # A buffer of C's: qpdf asks for the position and the next bytes a million times.
+        io.BufferedReader(_BoundedFile(file, bounds), _BUFFER_BYTES),
+        suppress_warnings=True,
+        # Inherited attributes are looked up where they are: spreading them over the pages reads all of them.
+        inherit_page_attributes=False,
+        access_mode=pikepdf.AccessMode.stream,
+    )
+
+
+def warnings_of(document: pikepdf.Pdf) -> list[str]:
+    """qpdf's warnings since they were last asked for."""
+    return [str(warning) for warning in document.get_warnings()]
+
+
+def recovered_bytes(warnings: list[str]) -> int:
+    """The length of the longest stream whose own word on its length was wrong; 0 if there is none."""
+    return max((int(found[1]) for warning in warnings if (found := _RECOVERED_LENGTH.search(warning))), default=0)
+
+
+def is_garbled(reference: tuple[int, int], warnings: list[str]) -> bool:
+    """Whether the warnings tell of a page's dictionary that it is not as it was written.
+
+    Names are missing in it; or it has two contents, because it has run into the next page, whose beginning is gone.
+    """
+    number, generation = reference
+    about_it = [warning for warning in warnings if f"object {number} {generation}," in warning]
+    return any(_GARBLED in warning or _TWO_CONTENTS in warning for warning in about_it)
+
+
+def damaged(what: str) -> Refusal:
+    """The refusal of a damaged PDF, or of one of its pages."""
+    return Refusal(Reason.DAMAGED, what, _SAVE_AGAIN)
+
+
+def _resident_bytes() -> int:
+    """The process's memory, 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

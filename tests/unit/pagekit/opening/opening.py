@@ -1,0 +1,39 @@
+"""Opening files for the tests: bytes in, facts or a refusal out."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from pagekit.errors import Refusal
+from pagekit.limits import FileFacts, FileLimits
+from pagekit.opening import Document, open_document
+
+LIMITS = FileLimits()
+
+
+def opened(content: bytes, limits: FileLimits = LIMITS) -> Document:
+    return open_document(io.BytesIO(content), limits)
+
+
+def inspected(content: bytes, limits: FileLimits = LIMITS) -> FileFacts:
+    """The facts of a file that can be sent; if it is one page, it is the file as it was."""
+    document = opened(content, limits)
+    if document.facts.pages == 1:
+        assert document.page(1) == content
+    document.close()
+    return document.facts
+
+
+def refusal(content: bytes, limits: FileLimits = LIMITS) -> Refusal:
+    """Why a file is refused as a whole."""
+    with pytest.raises(Refusal) as caught:
+        opened(content, limits)
+    return caught.value
+
+
+def refusal_of_page(document: Document, number: int) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        document.page(number)
+    return caught.value

@@ -1,0 +1,264 @@
+"""PDFs of several pages that cost too much, or are broken so that one page could pass for another."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+import tracemalloc
+import zlib
+from typing import Any
+
+import pikepdf
+import pytest
+
+from pagekit.errors import Reason, Refusal
+from pagekit.limits import FileLimits
+from pagekit.pdf import document as pdf
+from pagekit.pdf import qpdf
+from unit.pagekit.opening import making
+from unit.pagekit.opening.opening import opened, refusal, refusal_of_page
+
+JPEGS = [making.jpeg(200 + number, 200) for number in range(3)]
+PAGE = (
+    b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents %d 0 R /Resources << /XObject << /Scan %d 0 R >> >> >>"
+)
+
+
+def objects(**changed: bytes) -> dict[int, bytes]:
+    """Three pages, each with its content and its scan: 10, 11 and 12; 20, 21 and 22; 30, 31 and 32."""
+    made = {1: making.CATALOG, 2: b"<< /Type /Pages /Kids [10 0 R 20 0 R 30 0 R] /Count 3 >>"}
+    for number, jpeg in enumerate(JPEGS, start=1):
+        made[10 * number] = PAGE % (10 * number + 1, 10 * number + 2)
+        made[10 * number + 1] = making.stream(b"q 9 0 0 9 0 0 cm /Scan Do Q %%page %d" % number)
+        made[10 * number + 2] = making.picture(jpeg)
+    return dict(sorted({**made, **{int(name[1:]): body for name, body in changed.items()}}.items()))
+
+
+def page_as_drawn(content: bytes) -> int:
+    """Which of the pages it is, by its scan and by its content."""
+    [by_scan] = [number for number, jpeg in enumerate(JPEGS, start=1) if jpeg in content]
+    [by_content] = [number for number in (1, 2, 3) if b"%%page %d" % number in content]
+    assert by_scan == by_content
+    return by_scan
+
+
+def pages(content: bytes, order: tuple[int, ...] = (1, 2, 3)) -> list[int | Reason]:
+    """What comes for each number when they are asked for in this order."""
+    document = opened(content)
+    assert document.facts.pages == 3
+    found: dict[int, int | Reason] = {}
+    for number in order:
+        try:
+            found[number] = page_as_drawn(document.page(number))
+        except Refusal as refused:
+            found[number] = refused.reason
+    return [found[number] for number in sorted(found)]
+
+
+ORDERS = [(1, 2, 3), (3, 2, 1), (2, 3, 1)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("small_bytes", [0, 10_000_000], ids=["large", "small"])
+def test_a_wrong_table_is_mended_without_loss(
+    small_bytes: int, order: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "_SMALL_BYTES", small_bytes)
+    assert pages(making.pdf(objects()), order) == [1, 2, 3]
+    assert pages(making.with_broken_table(making.pdf(objects())), order) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_mending_one_page_leaves_the_others_as_they_are(order: tuple[int, ...]) -> None:
+    """The content of page 3 has the number of that of page 2: a search of the file finds it twice."""
+    content = making.pdf(objects())
+    place = content.index(b"31 0 obj")
+    assert pages(content[:place] + b"21" + content[place + 2 :], order) == [1, 2, Reason.DAMAGED]
+
+
+@pytest.mark.parametrize("junk", [b"", b" ) ", b" 7 "])
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_page_that_has_run_into_the_next_one_is_not_taken_for_it(order: tuple[int, ...], junk: bytes) -> None:
+    sound = objects()
+    # Page 2 comes right behind page 1, and the end of one and the beginning of the other are overwritten.
+    content = making.pdf({number: sound[number] for number in (1, 2, 10, 20, 11, 12, 21, 22, 30, 31, 32)})
+    start, end = content.index(b" >>\nendobj\n20 0 obj"), content.index(b"/Parent", content.index(b"20 0 obj"))
+    broken = content[:start] + junk.ljust(end - start) + content[end:]
+    assert pages(broken, order) == [Reason.DAMAGED, Reason.DAMAGED, 3]
+
+
+def test_a_page_that_lost_names_is_damaged() -> None:
+    assert pages(making.pdf(objects(_20=PAGE.replace(b"/Parent", b"Parent") % (21, 22)))) == [1, Reason.DAMAGED, 3]
+
+
+def test_pages_that_vanished_while_the_file_was_mended_are_missed() -> None:
+    """qpdf takes them out of the list, and corrects its count."""
+    for kids in (b"[)0 0 R 20 0 R 30 0 R]", b"[10 0 R null 30 0 R]", b"[10 0 R 10 0 R 30 0 R]", b"[10 0 R 20 0 R]   "):
+        content = making.pdf(objects(_2=b"<< /Type /Pages /Kids " + kids + b" /Count 3 >>"))
+        assert refusal(making.with_broken_table(content)).reason == Reason.DAMAGED
+
+
+def test_a_page_that_vanished_from_a_packed_list_is_missed() -> None:
+    """Its count is nowhere but in what qpdf has changed."""
+    plain = objects(_20=b"null")
+    packed = plain.pop(2)
+    content = bytearray(b"%PDF-1.7\n")
+    places: dict[int, int] = {}
+    stream = making.stream(b"2 0 " + packed, b"/Type /ObjStm /N 1 /First 4")
+    for number, body in {**plain, 40: stream}.items():
+        places[number] = len(content)
+        content += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    places[41] = len(content)
+    table = b"".join(
+        b"\2\0\0\0\50" if number == 2 else b"\1%b" % places.get(number, 0).to_bytes(4, "big") for number in range(42)
+    )
+    content += b"41 0 obj\n%b\nendobj\nstartxref\n%d\n%%%%EOF\n" % (
+        making.stream(table, b"/Type /XRef /Size 42 /W [1 4 0] /Root 1 0 R"),
+        places[41],
+    )
+    assert pages(bytes(content)) == [1, Reason.DAMAGED, 3]
+    assert "one of its pages is missing" in refusal(making.with_broken_table(bytes(content))).what
+
+
+def test_a_picture_that_pages_share_is_missed_on_each_of_them() -> None:
+    shared = objects(_12=making.picture(JPEGS[0], length=99_999))
+    shared[20] = PAGE % (21, 12)
+    document = opened(making.pdf(shared))
+    for _ in range(2):
+        for number in (1, 2):
+            assert refusal_of_page(document, number).reason == Reason.DAMAGED
+        assert page_as_drawn(document.page(3)) == 3
+
+
+def test_content_that_cannot_be_unpacked_is_sent_as_it_is() -> None:
+    """Nothing was mended for it, so nothing can have been lost."""
+    content = objects(
+        _10=PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Same 12 0 R") % (11, 12),
+        _11=making.stream(b"no flate %page 1", b"/Filter /FlateDecode"),
+    )
+    assert pages(making.pdf(content)) == [1, 2, 3]
+
+
+def test_a_page_has_what_the_nearest_node_above_it_gives() -> None:
+    nested = objects(
+        _2=b"<< /Type /Pages /Kids [10 0 R 40 0 R] /Count 3 /Rotate 90 /CropBox [0 0 5 5] >>",
+        _40=b"<< /Type /Pages /Parent 2 0 R /Kids [20 0 R 30 0 R] /Count 2 /Rotate 180 >>",
+    )
+    nested[30] = nested[30].replace(b"/MediaBox", b"/Rotate 270 /MediaBox")
+    document = opened(making.pdf(nested))
+    turned = []
+    for number in (1, 2, 3):
+        with pikepdf.open(io.BytesIO(document.page(number))) as cut:
+            assert cut.pages[0]["/CropBox"] == pikepdf.Array([0, 0, 5, 5])
+            turned.append(cut.pages[0]["/Rotate"])
+    assert turned == [90, 180, 270]
+
+
+def test_neither_other_pages_nor_what_is_attached_go_along() -> None:
+    entries = b" /Annots [50 0 R] /PieceInfo 52 0 R /B 52 0 R /XObject"
+    content = objects(
+        _10=PAGE.replace(b"/XObject", b"/Properties << /Next 20 0 R >> /XObject").replace(
+            b" /Resources", entries[:-9] + b" /Resources"
+        )
+        % (11, 12),
+        _50=b"<< /Subtype /FileAttachment /FS 51 0 R /Parent 52 0 R /Dest [20 0 R] /IRT 52 0 R /P 20 0 R >>",
+        _51=b"<< /EF << /F 52 0 R >> >>",
+        _52=making.stream(b"attached" * 1_000),
+    )
+    content[12] = content[12].replace(b"/Type", b"/Metadata 52 0 R /PieceInfo << /X 52 0 R >> /Type")
+    page = opened(making.pdf(content)).page(1)
+    assert page_as_drawn(page) == 1
+    assert b"attached" not in page
+    assert b"/FileAttachment" in page
+
+
+def test_names_that_are_not_utf_8_are_found() -> None:
+    name = "/Скан №1".encode("cp1251").replace(b" ", b"#20")
+    names = b"/Other 22 0 R " + name
+    content = objects(
+        _10=PAGE.replace(b"/Scan", names) % (11, 12),
+        _11=making.stream(b"q 9 0 0 9 0 0 cm " + name + b" Do Q %page 1"),
+    )
+    assert pages(making.pdf(content)) == [1, 2, 3]
+
+
+def test_what_a_form_without_resources_draws_goes_along() -> None:
+    form = making.stream(b"/Scan Do", b"/Type /XObject /Subtype /Form /BBox [0 0 9 9]")
+    content = objects(
+        _10=PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Form 13 0 R /Other 22 0 R") % (11, 12),
+        _11=making.stream(b"/Form Do %page 1"),
+        _13=form,
+    )
+    assert pages(making.pdf(content)) == [1, 2, 3]
+
+
+def test_a_chain_of_references_ends() -> None:
+    chain = {number: b"<< /Next %d 0 R >>" % (number + 1) for number in range(100, 60_000)}
+    first = PAGE.replace(b"/XObject", b"/Properties << /P 100 0 R >> /XObject") % (11, 12)
+    document = opened(making.pdf({**objects(_10=first), **chain}))
+    assert "50,000 parts" in refusal_of_page(document, 1).what
+    assert page_as_drawn(document.page(2)) == 2
+
+
+def test_numbers_that_are_packed_take_no_gigabytes() -> None:
+    """Each of their bytes takes 70 bytes of memory when they are read as a list, so they are not unpacked."""
+    packed = making.stream(zlib.compress(b"0 " * 4_000_000, 9), b"/Type /ObjStm /Filter /FlateDecode")
+    bounds = qpdf.Bounds()
+    bounds.begin(cpu_seconds=10.0)
+    document = qpdf.opened(io.BytesIO(making.pdf({**objects(), 99: packed})), bounds)
+    with pytest.raises(pikepdf.PdfError):
+        document.get_object(99, 0).read_bytes()
+    document.close()
+
+
+def test_a_page_that_takes_too_long_or_too_much_memory_is_damaged_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = opened(making.pdf(objects()))
+    for bound in ("PAGE_CPU_SECONDS", "GROWTH_BYTES"):
+        monkeypatch.setattr(qpdf, bound, -(10**15))
+        assert "told from each other" in refusal_of_page(document, 2).what
+        monkeypatch.undo()
+        assert [page_as_drawn(document.page(number)) for number in (1, 2, 3)] == [1, 2, 3]
+
+
+def test_a_page_is_given_its_own_time_in_whichever_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qpdf, "PAGE_CPU_SECONDS", 0.2)
+    document = opened(making.pdf(objects()))
+    stops_at = time.thread_time() + 0.3
+    while time.thread_time() < stops_at:
+        pass
+    drawn = [page_as_drawn(document.page(1))]
+    for number in (2, 3):
+        other = threading.Thread(target=lambda number=number: drawn.append(page_as_drawn(document.page(number))))
+        other.start()
+        other.join()
+    assert drawn == [1, 2, 3]
+
+
+def test_a_stream_that_is_longer_than_it_says_is_not_read_if_it_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "_SMALL_BYTES", 0)
+    content = making.pdf(objects(_22=making.picture(b"x" * 5_000_000, b"/None", length=10)))
+    document = opened(content, FileLimits(max_bytes=100_000))
+    tracemalloc.start()
+    try:
+        assert refusal_of_page(document, 2).reason == Reason.FILE_TOO_LARGE
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert page_as_drawn(document.page(3)) == 3
+
+
+def test_many_pages_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """qpdf keeps what it has read, so the document is opened anew now and then."""
+    monkeypatch.setattr(pdf, "_PAGES_UNTIL_REOPENED", 2)
+    times: list[int] = []
+    open_once = qpdf.opened
+
+    def counted(*given: Any) -> pikepdf.Pdf:
+        times.append(len(times))
+        return open_once(*given)
+
+    monkeypatch.setattr(qpdf, "opened", counted)
+    document = opened(making.pdf(objects()))
+    assert [page_as_drawn(document.page(number)) for number in (1, 2, 3, 1, 2)] == [1, 2, 3, 1, 2]
+    assert len(times) == 3

@@ -1,0 +1,299 @@
+"""Pages cut out of PDFs of several: each is what it was, alone, and a broken one does not lose the others."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pikepdf
+import pypdfium2
+import pytest
+from pikepdf import Array, Dictionary, Name, Pdf
+
+from pagekit.errors import Reason, Refusal
+from pagekit.limits import FileLimits
+from pagekit.opening import open_document
+from textdrop.core.errors import StoreUnavailable
+from unit.pagekit.opening import making
+
+LIMITS = FileLimits(max_pages=100)
+PAGES = 6
+
+
+def scan(document: Pdf, number: int, size: int = 60) -> Any:
+    """A picture unlike any other's."""
+    noise = random.Random(number)
+    stream = document.make_stream(noise.randbytes(size * size))
+    stream.Type, stream.Subtype = Name.XObject, Name.Image
+    stream.Width = stream.Height = size
+    stream.ColorSpace, stream.BitsPerComponent = Name.DeviceGray, 8
+    return stream
+
+
+def plain(document: Pdf) -> None:
+    """Each page shows a picture of its own and a line at a place of its own."""
+    for number in range(1, PAGES + 1):
+        page = document.add_blank_page(page_size=(200, 300))
+        page.Resources = Dictionary(XObject=Dictionary(Scan=scan(document, number)))
+        page.Contents = document.make_stream(b"q 100 0 0 100 20 20 cm /Scan Do Q %d 150 30 9 re f" % (10 * number))
+
+
+def turned_and_cropped(document: Pdf) -> None:
+    plain(document)
+    for number, page in enumerate(document.pages):
+        page.Rotate = 90 * (number % 4)
+        page.CropBox = Array([5, 5, 150 + number, 250])
+
+
+def inheriting(document: Pdf) -> None:
+    """What pages share stands above them."""
+    plain(document)
+    pages = document.Root.Pages
+    pages.Rotate, pages.CropBox = 90, Array([10, 10, 190, 290])
+    for page in document.pages:
+        del page["/MediaBox"]
+    pages.MediaBox = Array([0, 0, 200, 300])
+
+
+def one_dictionary_for_all(document: Pdf) -> None:
+    plain(document)
+    shared = document.make_indirect(
+        Dictionary(XObject=Dictionary({f"/P{number}": scan(document, number) for number in range(1, PAGES + 1)}))
+    )
+    for number, page in enumerate(document.pages, start=1):
+        page.Resources = shared
+        page.Contents = document.make_stream(b"q 100 0 0 100 20 20 cm /P%d Do Q" % number)
+
+
+def stamped(document: Pdf) -> None:
+    """A stamp and a form's field on each page, and a link to another."""
+    plain(document)
+    fields = []
+    for number, page in enumerate(document.pages):
+        look = document.make_stream(b"0 0 1 rg 0 0 %d 20 re f" % (20 + 10 * number))
+        look.Type, look.Subtype, look.BBox = Name.XObject, Name.Form, Array([0, 0, 100, 20])
+        stamp = Dictionary(Type=Name.Annot, Subtype=Name.Stamp, Rect=Array([50, 250, 150, 270]), F=4)
+        stamp.AP = Dictionary(N=look)
+        link = Dictionary(Type=Name.Annot, Subtype=Name.Link, Rect=Array([0, 0, 50, 50]))
+        link.Dest = Array([document.pages[PAGES - 1 - number].obj, Name.Fit])
+        field = Dictionary(Type=Name.Annot, Subtype=Name.Widget, Rect=Array([20, 200, 90, 220]), F=4, FT=Name.Tx)
+        field.T, field.V, field.AP = pikepdf.String(f"f{number}"), pikepdf.String("ё"), Dictionary(N=look)
+        field = document.make_indirect(field)
+        fields.append(field)
+        page.Annots = Array([document.make_indirect(stamp), document.make_indirect(link), field])
+    document.Root.AcroForm = Dictionary(Fields=Array(fields))
+
+
+def layered(document: Pdf) -> None:
+    """A layer that is hidden, on each page."""
+    plain(document)
+    hidden = document.make_indirect(Dictionary(Type=Name.OCG, Name=pikepdf.String("hidden")))
+    document.Root.OCProperties = Dictionary(OCGs=Array([hidden]), D=Dictionary(OFF=Array([hidden])))
+    for page in document.pages:
+        page.Resources.Properties = Dictionary(H=hidden)
+        page.Contents = document.make_stream(page.Contents.read_bytes() + b" /OC /H BDC 0 0 200 300 re f EMC")
+
+
+MAKINGS = [plain, turned_and_cropped, inheriting, one_dictionary_for_all, stamped, layered]
+SAVED: dict[str, dict[str, Any]] = {
+    "plainly": {},
+    "in object streams": {"object_stream_mode": pikepdf.ObjectStreamMode.generate},
+    "linearized": {"linearize": True},
+    "with an owner's password": {"encryption": pikepdf.Encryption(owner="owner", user="")},
+}
+
+
+def made(make: Callable[[Pdf], None], **save: Any) -> bytes:
+    file = io.BytesIO()
+    with pikepdf.new() as document:
+        make(document)
+        document.save(file, **save)
+    return file.getvalue()
+
+
+def pages_of(content: bytes, limits: FileLimits = LIMITS) -> list[bytes | Reason]:
+    """Each page, or why it cannot be sent."""
+    document = open_document(io.BytesIO(content), limits)
+    found: list[bytes | Reason] = []
+    for number in range(1, document.facts.pages + 1):
+        try:
+            found.append(document.page(number))
+        except Refusal as refused:
+            told = refused
+            found.append(refused.reason)
+        else:
+            continue
+        assert str(number) in told.what
+        assert told.advice
+    document.close()
+    return found
+
+
+def drawn(content: bytes, page: int) -> bytes:
+    """The page as it is seen, with its forms."""
+    document = pypdfium2.PdfDocument(content)
+    document.init_forms()
+    bitmap = document[page].render(scale=1.5, may_draw_forms=True)
+    seen = f"{bitmap.width}x{bitmap.height}".encode() + bytes(bitmap.buffer)
+    document.close()
+    return seen
+
+
+@pytest.mark.parametrize("save", SAVED.values(), ids=SAVED)
+@pytest.mark.parametrize("make", MAKINGS)
+def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], save: dict[str, Any]) -> None:
+    content = made(make, **save)
+    pages = pages_of(content)
+    assert len(pages) == PAGES
+    looks = set()
+    for number, page in enumerate(pages):
+        assert isinstance(page, bytes)
+        with pikepdf.open(io.BytesIO(page)) as cut:
+            assert len(cut.pages) == 1
+            assert not cut.is_encrypted
+            assert cut.check_pdf_syntax() == []
+        looks.add(drawn(page, 0))
+        assert drawn(page, 0) == drawn(content, number)
+    assert len(looks) == PAGES or make is inheriting or len(looks) > 1
+
+
+@pytest.mark.parametrize("make", MAKINGS)
+def test_a_page_takes_nothing_along_that_is_not_its_own(make: Callable[[Pdf], None]) -> None:
+    for number, page in enumerate(pages_of(made(make)), start=1):
+        assert isinstance(page, bytes)
+        with pikepdf.open(io.BytesIO(page)) as cut:
+            pictures = [part.read_bytes() for part in cut.objects if isinstance(part, pikepdf.Stream)]
+        noises = [noise for noise in range(1, PAGES + 1) if random.Random(noise).randbytes(3600) in pictures]
+        assert noises == [number]
+
+
+def test_a_page_is_the_same_each_time_whichever_was_asked_for_before() -> None:
+    content = made(stamped)
+    in_order = pages_of(content)
+    document = open_document(io.BytesIO(content), LIMITS)
+    for number in (4, 1, 4, 6, 2):
+        assert document.page(number) == in_order[number - 1]
+    document.close()
+    assert document.page(3) == in_order[2]
+
+
+def test_a_page_that_lost_something_is_damaged_and_the_others_are_not() -> None:
+    jpegs = [making.jpeg(60 + number, 40) for number in range(4)]
+    jpegs[2] = jpegs[2][:-30]
+
+    def make(document: Pdf) -> None:
+        for jpeg in jpegs:
+            page = document.add_blank_page(page_size=(200, 300))
+            picture = document.make_stream(jpeg)
+            picture.Type, picture.Subtype, picture.Filter = Name.XObject, Name.Image, Name.DCTDecode
+            picture.Width, picture.Height, picture.BitsPerComponent = 60, 40, 8
+            picture.ColorSpace = Name.DeviceRGB
+            page.Resources = Dictionary(XObject=Dictionary(Scan=picture))
+            page.Contents = document.make_stream(b"/Scan Do")
+
+    found = pages_of(made(make))
+    assert [reason for reason in found if not isinstance(reason, bytes)] == [Reason.DAMAGED]
+    assert found[2] is Reason.DAMAGED
+
+
+def test_a_page_that_is_not_there_is_damaged_and_the_others_keep_their_numbers() -> None:
+    found = pages_of(making.pdf_of_pages(3).replace(b"11 0 obj", b"11 x obj"))
+    assert [page if page is Reason.DAMAGED else type(page) for page in found] == [bytes, Reason.DAMAGED, bytes]
+
+
+def test_a_page_that_is_too_large_by_itself_is_refused_alone() -> None:
+    def make(document: Pdf) -> None:
+        plain(document)
+        document.pages[1].Resources.XObject.Scan = scan(document, 99, size=600)
+
+    found = pages_of(made(make), FileLimits(max_bytes=200_000, max_pages=10))
+    assert [isinstance(page, bytes) for page in found] == [True, False, True, True, True, True]
+    assert found[1] is Reason.FILE_TOO_LARGE
+
+
+def test_a_document_may_be_larger_than_a_page() -> None:
+    content = made(plain)
+    assert len(content) > 10_000
+    assert all(isinstance(page, bytes) for page in pages_of(content, FileLimits(max_bytes=10_000, max_pages=10)))
+    with pytest.raises(Refusal) as refused:
+        open_document(io.BytesIO(content), FileLimits(max_bytes=10_000, max_document_bytes=len(content) - 1))
+    assert refused.value.reason is Reason.FILE_TOO_LARGE
+
+
+def test_too_many_pages_are_refused_before_any_is_read() -> None:
+    with pytest.raises(Refusal) as refused:
+        open_document(io.BytesIO(made(plain)), FileLimits(max_pages=PAGES - 1))
+    assert refused.value.reason is Reason.TOO_MANY_PAGES
+
+
+@pytest.mark.parametrize("count", [0, 1, PAGES - 1, PAGES + 1, 9])
+def test_a_list_of_pages_that_lies_about_their_number_is_counted(count: int) -> None:
+    content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    assert b"/Count 6" in content
+    lying = content.replace(b"/Count 6", b"/Count %d" % count)
+    assert [drawn(page, 0) for page in pages_of(lying) if isinstance(page, bytes)] == [
+        drawn(content, number) for number in range(PAGES)
+    ]
+
+
+class Away(io.BytesIO):
+    """A file whose reading fails when it is told to."""
+
+    away = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.away:
+            raise StoreUnavailable("S3 is away")
+        return super().read(size)
+
+
+def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
+    def make(document: Pdf) -> None:
+        for number in range(1, PAGES + 1):
+            page = document.add_blank_page(page_size=(200, 300))
+            page.Resources = Dictionary(XObject=Dictionary(Scan=scan(document, number, size=600)))
+            page.Contents = document.make_stream(b"/Scan Do")
+
+    content = made(make)
+    file = Away(content)
+    document = open_document(file, LIMITS)
+    expected = pages_of(content)
+    for number in (2, 5, 3):
+        file.away = True
+        with pytest.raises(StoreUnavailable):
+            document.page(number)
+        file.away = False
+        assert document.page(number) == expected[number - 1]
+    file.away = True
+    with pytest.raises(StoreUnavailable):
+        open_document(file, LIMITS)
+
+
+def test_whatever_the_bytes_pages_are_refused_or_themselves() -> None:
+    """Bytes changed at random: a page that comes out is that page, of the same number, or is refused."""
+    content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    noises = [random.Random(number).randbytes(3600) for number in range(1, PAGES + 1)]
+    chance = random.Random(7)
+    came_out = refused = 0
+    for _ in range(150):
+        broken = bytearray(content)
+        for _ in range(chance.randrange(1, 20)):
+            broken[chance.randrange(len(broken))] = chance.randrange(256)
+        try:
+            document = open_document(io.BytesIO(bytes(broken)), LIMITS)
+        except Refusal:
+            refused += 1
+            continue
+        for number in range(1, document.facts.pages + 1):
+            try:
+                page = document.page(number)
+            except Refusal:
+                refused += 1
+                continue
+            came_out += 1
+            others = [noise for at, noise in enumerate(noises, start=1) if at != number and noise[:1500] in page]
+            assert others == [] or document.facts.pages != PAGES
+    assert came_out > 100
+    assert refused > 10

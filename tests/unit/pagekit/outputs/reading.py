@@ -1,0 +1,179 @@
+"""What others read in a PDF: pdfium, pypdf and, where it is installed, poppler."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import shutil
+import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pikepdf
+import pypdf
+import pypdfium2
+import pypdfium2.raw as pdfium
+from PIL import Image
+
+from pagekit.page import Polygon, RecognisedPage
+from pagekit.pdf import rewriting as opening
+from unit.pagekit.outputs.drawing import words_of
+
+_ENOUGH_BYTES = 2_000_000_000
+
+Box = tuple[float, float, float, float]
+
+
+def lines_by_pdfium(document: bytes, page: int = 0) -> list[str]:
+    with opened(document) as pdf:
+        return lines(pdf[page].get_textpage().get_text_range())
+
+
+def lines_by_pypdf(document: bytes, page: int = 0) -> list[str]:
+    return lines(pypdf.PdfReader(io.BytesIO(document)).pages[page].extract_text())
+
+
+def lines_by_poppler(document: bytes, page: int = 0, *, raw: bool = False) -> list[str] | None:
+    """None where poppler is not installed. `raw`: in the order in which the text stands in the file."""
+    program = shutil.which("pdftotext")
+    if program is None:
+        return None
+    order = ["-raw"] if raw else []
+    command = [program, "-f", str(page + 1), "-l", str(page + 1), "-enc", "UTF-8", *order, "-", "-"]
+    done = subprocess.run(command, input=document, capture_output=True, check=True)
+    return lines(done.stdout.decode())
+
+
+def lines(text: str) -> list[str]:
+    return [line.strip() for line in text.replace("\f", "\n").splitlines() if line.strip()]
+
+
+def problems(document: bytes) -> list[str]:
+    """What qpdf finds wrong with it when it unpacks everything, without the limits that hold for rendering."""
+    with unpacking_without_limits(), warnings.catch_warnings(), pikepdf.open(io.BytesIO(document)) as pdf:
+        # JBIG2 needs a program more, and is copied as it is.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            return [str(problem) for problem in pdf.check_pdf_syntax()]
+        except pikepdf.PdfError as broken:
+            return [str(broken)]
+
+
+@contextmanager
+def unpacking_without_limits() -> Iterator[None]:
+    _limit_unpacking(_ENOUGH_BYTES)
+    try:
+        yield
+    finally:
+        _limit_unpacking(opening.UNPACKED_BYTES)
+
+
+def _limit_unpacking(most_bytes: int) -> None:
+    pikepdf.settings.set_qpdf_limits(
+        flate_max_memory=most_bytes, png_max_memory=most_bytes, dct_max_memory=most_bytes, tiff_max_memory=most_bytes
+    )
+
+
+def raster(document: bytes, page: int = 0, *, scale: float = 1.0, forms: bool = True) -> Image.Image:
+    with opened(document) as pdf:
+        if forms:
+            pdf.init_forms()
+        image: Image.Image = pdf[page].render(scale=scale).to_pil()
+        return image
+
+
+def raster_of(document: bytes, size: tuple[int, int]) -> Image.Image:
+    """The first page, filling a raster of just that size."""
+    with opened(document) as pdf:
+        bitmap = pypdfium2.PdfBitmap.new_native(*size, pdfium.FPDFBitmap_BGRx)
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+        pdfium.FPDF_RenderPageBitmap(bitmap, pdf[0], 0, 0, *size, 0, 0)
+        image: Image.Image = bitmap.to_pil().convert("RGB")
+        return image
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How much of a recognised word's box its letters in the PDF cover, and the share of both in what either covers."""
+
+    covered: float
+    shared: float
+
+
+def overlaps(document: bytes, recognised: RecognisedPage, page: int = 0) -> list[Overlap]:
+    """For each word, by the boxes that pdfium gives for its letters on the page as it shows it.
+
+    Raises AssertionError if the page's letters are others than those recognised.
+    """
+    words = words_of(recognised)
+    with opened(document) as pdf:
+        shown = pdf[page]
+        text = shown.get_textpage()
+        letters = [index for index in range(text.count_chars()) if text.get_text_range(index, 1).strip()]
+        found = "".join(text.get_text_range(index, 1) for index in letters)
+        assert found == "".join("".join(word["text"].split()) for word in words)
+        result, start = [], 0
+        for word in words:
+            end = start + len("".join(word["text"].split()))
+            boxes = [
+                _in_pixels(shown, text.get_charbox(index), recognised["width"], recognised["height"])
+                for index in letters[start:end]
+            ]
+            result.append(_overlap(_around(boxes), word["polygon"]))
+            start = end
+        return result
+
+
+def hit_box(document: bytes, text: str, recognised: RecognisedPage) -> Box:
+    """Where pdfium's search finds the text first, in pixels."""
+    with opened(document) as pdf:
+        page = pdf[0]
+        found = page.get_textpage()
+        start, count = found.search(text).get_next()
+        boxes = [found.get_charbox(index) for index in range(start, start + count)]
+        size = recognised["width"], recognised["height"]
+        return _around([_in_pixels(page, box, *size) for box in boxes])
+
+
+def _in_pixels(page: pypdfium2.PdfPage, box: Box, width: int, height: int) -> Box:
+    """By pdfium's own account, with eight times as many pixels, as it counts whole ones."""
+    fine = 8
+    corners = []
+    for x, y in ((box[0], box[1]), (box[2], box[3])):
+        across, down = ctypes.c_int(), ctypes.c_int()
+        size = width * fine, height * fine
+        assert pdfium.FPDF_PageToDevice(page, 0, 0, *size, 0, x, y, ctypes.byref(across), ctypes.byref(down))
+        corners.append((across.value / fine, down.value / fine))
+    (x1, y1), (x2, y2) = corners
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _around(boxes: list[Box]) -> Box:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def _overlap(box: Box, polygon: Polygon) -> Overlap:
+    wanted = (
+        min(x for x, _ in polygon),
+        min(y for _, y in polygon),
+        max(x for x, _ in polygon),
+        max(y for _, y in polygon),
+    )
+    both = _area((max(box[0], wanted[0]), max(box[1], wanted[1]), min(box[2], wanted[2]), min(box[3], wanted[3])))
+    return Overlap(both / _area(wanted), both / (_area(box) + _area(wanted) - both))
+
+
+def _area(box: Box) -> float:
+    return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
+
+
+@contextmanager
+def opened(document: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    pdf = pypdfium2.PdfDocument(document)
+    try:
+        yield pdf
+    finally:
+        pdf.close()

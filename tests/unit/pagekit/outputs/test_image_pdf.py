@@ -1,0 +1,343 @@
+"""Images as PDFs: the same pixels, shown as the image's EXIF says, with the text where it is."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import random
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from pikepdf import Name
+from PIL import Image, ImageOps
+
+from pagekit.errors import NotRenderable
+from pagekit.pdf import png_picture
+from unit.pagekit.outputs import drawing, making, reading
+
+JPEG, PNG = "image/jpeg", "image/png"
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
+CHANNELS = {GREY: 1, COLOUR: 3, PALETTE: 1, GREY_ALPHA: 2, COLOUR_ALPHA: 4}
+WIDTH, HEIGHT = 23, 17
+ORIENTATION = 0x0112
+
+
+def encoded(image: Image.Image, form: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def noise(mode: str, size: tuple[int, int] = (60, 40)) -> Image.Image:
+    return Image.merge(
+        mode, [Image.effect_noise(size, 80 + band) for band in range(len(Image.new(mode, (1, 1)).getbands()))]
+    )
+
+
+def with_orientation(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(bits: int, colour: int, *, interlaced: bool = False, extra: bytes = b"") -> tuple[bytes, list[list[int]]]:
+    """A PNG of random samples, with a filter of another kind in each row, and its samples, row by row."""
+    chance = random.Random(f"{bits} {colour}")
+    count = CHANNELS[colour]
+    samples = [[chance.randrange(1 << bits) for _ in range(WIDTH * count)] for _ in range(HEIGHT)]
+    data = b""
+    for left, top, across, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
+        filters = itertools.cycle(range(3))
+        above: bytes | None = None
+        for row in samples[top::down]:
+            kept = [sample for x in range(left, WIDTH, across) for sample in row[x * count : (x + 1) * count]]
+            if not kept:
+                continue
+            packed = packed_bits(kept, bits)
+            distance = max(bits * count // 8, 1)
+            kind = next(filters) if above is not None else 0
+            before = [bytes(len(packed)), bytes(distance) + packed[:-distance], above or b""][kind]
+            data += bytes([kind]) + bytes((one - other) & 255 for one, other in zip(packed, before, strict=True))
+            above = packed
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, bits, colour, 0, 0, interlaced)
+    half = len(zlib.compress(data)) // 2
+    stream = zlib.compress(data)
+    chunks = chunk(b"IHDR", header) + extra + chunk(b"IDAT", stream[:half]) + chunk(b"IDAT", stream[half:])
+    return b"\x89PNG\r\n\x1a\n" + chunks + chunk(b"IEND", b""), samples
+
+
+def packed_bits(samples: list[int], bits: int) -> bytes:
+    digits = "".join(f"{sample:0{bits}b}" for sample in samples)
+    digits += "0" * (-len(digits) % 8)
+    return int(digits, 2).to_bytes(len(digits) // 8, "big")
+
+
+@pytest.fixture
+def image_of() -> Iterator[Callable[[bytes], Any]]:
+    """Gives the image in a PDF, which stays open as long as the test takes."""
+    with ExitStack() as stack:
+        yield lambda document: stack.enter_context(making.opened(document)).pages[0].Resources.XObject.Picture
+
+
+def samples_of(image: Any, count: int) -> list[list[int]]:
+    bits = int(image.BitsPerComponent)
+    row_bytes = (WIDTH * count * bits + 7) // 8
+    content = bytes(image.read_bytes())
+    assert len(content) == HEIGHT * row_bytes
+    rows = []
+    for start in range(0, len(content), row_bytes):
+        digits = f"{int.from_bytes(content[start : start + row_bytes], 'big'):0{row_bytes * 8}b}"
+        rows.append([int(digits[place : place + bits], 2) for place in range(0, WIDTH * count * bits, bits)])
+    return rows
+
+
+def shown(document: bytes) -> Image.Image:
+    """The page, a pixel of the raster for each of the image."""
+    with making.opened(document) as pdf:
+        image = pdf.pages[0].Resources.XObject.Picture
+        return reading.raster_of(document, (int(image.Width), int(image.Height)))
+
+
+@pytest.mark.parametrize("interlaced", [False, True], ids=["", "interlaced"])
+@pytest.mark.parametrize(
+    ("bits", "colour"),
+    [*((bits, GREY) for bits in (1, 2, 4, 8, 16)), *((bits, colour) for bits in (8, 16) for colour in (2, 4, 6))],
+)
+def test_a_png_keeps_its_pixels(bits: int, colour: int, interlaced: bool, image_of: Callable[[bytes], Any]) -> None:
+    content, samples = png(bits, colour, interlaced=interlaced)
+    document, _ = making.rendered(content, kind=PNG)
+    assert reading.problems(document) == []
+    image = image_of(document)
+    colours = 3 if colour in (COLOUR, COLOUR_ALPHA) else 1
+    every = CHANNELS[colour]
+    expected = [[row[x + c] for x in range(0, len(row), every) for c in range(colours)] for row in samples]
+    if interlaced and bits < 8:
+        expected = [[sample * 255 // ((1 << bits) - 1) for sample in row] for row in expected]
+    assert samples_of(image, colours) == expected
+    assert image.ColorSpace == (Name.DeviceRGB if colours == 3 else Name.DeviceGray)
+    if colour in (GREY_ALPHA, COLOUR_ALPHA):
+        assert samples_of(image.SMask, 1) == [row[every - 1 :: every] for row in samples]
+    else:
+        assert "/SMask" not in image
+    if not interlaced and colour in (GREY, COLOUR):
+        data = b"".join(png_picture._read(content).data)
+        assert image.read_raw_bytes() == data
+
+
+@pytest.mark.parametrize("interlaced", [False, True], ids=["", "interlaced"])
+@pytest.mark.parametrize("transparent", [False, True], ids=["", "transparent"])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_palette_stays_a_palette(
+    bits: int, transparent: bool, interlaced: bool, image_of: Callable[[bytes], Any]
+) -> None:
+    palette = random.Random(bits).randbytes(3 << bits)
+    extra = chunk(b"PLTE", palette) + (chunk(b"tRNS", b"\x00\x80") if transparent else b"")
+    content, samples = png(bits, PALETTE, interlaced=interlaced, extra=extra)
+    document, _ = making.rendered(content, kind=PNG)
+    image = image_of(document)
+    assert samples_of(image, 1) == samples
+    assert bytes(image.ColorSpace[3].read_bytes()) == palette
+    assert image.ColorSpace[2] == (1 << bits) - 1
+    if transparent:
+        assert samples_of(image.SMask, 1) == [[{0: 0, 1: 128}.get(sample, 255) for sample in row] for row in samples]
+    assert_shown(document, content)
+
+
+def assert_shown(document: bytes, content: bytes, tolerance: int = 1) -> None:
+    """pdfium's picture of the page is Pillow's of the image."""
+    with Image.open(io.BytesIO(content)) as opened:
+        image = ImageOps.exif_transpose(opened).convert("RGBA")
+    expected = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    found = shown(document)
+    assert found.size == expected.size
+    differences = [abs(one - other) for one, other in zip(found.tobytes(), expected.tobytes(), strict=True)]
+    assert max(differences) <= tolerance
+
+
+@pytest.mark.parametrize("interlaced", [False, True], ids=["", "interlaced"])
+@pytest.mark.parametrize(("bits", "colour"), [(8, GREY), (2, GREY), (8, COLOUR)])
+def test_one_transparent_colour(bits: int, colour: int, interlaced: bool, image_of: Callable[[bytes], Any]) -> None:
+    count = CHANNELS[colour]
+    _, samples = png(bits, colour)
+    first = samples[0][:count]
+    transparent = chunk(b"tRNS", struct.pack(f">{count}H", *first))
+    content, _ = png(bits, colour, interlaced=interlaced, extra=transparent)
+    document, _ = making.rendered(content, kind=PNG)
+    scale = 255 // ((1 << bits) - 1) if interlaced else 1
+    assert [int(value) for value in image_of(document).Mask] == [value * scale for value in first for _ in range(2)]
+    assert_shown(document, content)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True], ids=["", "progressive"])
+def test_a_jpeg_is_copied_byte_for_byte(mode: str, progressive: bool, image_of: Callable[[bytes], Any]) -> None:
+    content = encoded(noise(mode), "JPEG", progressive=progressive)
+    document, _ = making.rendered(content, kind=JPEG)
+    assert reading.problems(document) == []
+    assert image_of(document).read_raw_bytes() == content
+    if mode != "CMYK":
+        assert_shown(document, content, tolerance=3)
+
+
+def test_inverted_cmyk_of_adobes_programs(image_of: Callable[[bytes], Any]) -> None:
+    """Pillow writes it so; where nothing says so, ink is ink."""
+    content = encoded(Image.new("CMYK", (60, 40), (255, 0, 0, 0)), "JPEG", quality=95)
+    document, _ = making.rendered(content, kind=JPEG)
+    assert list(image_of(document).Decode) == [1, 0] * 4
+    red, green, blue = shown(document).tobytes()[-3:]
+    assert red < 60 < 120 < min(green, blue)
+    adobe = content.index(b"\xff\xee")
+    plain = content[:adobe] + content[adobe + 2 + int.from_bytes(content[adobe + 2 : adobe + 4], "big") :]
+    document, _ = making.rendered(plain, kind=JPEG)
+    assert "/Decode" not in image_of(document)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("form", "kind"), [("JPEG", JPEG), ("PNG", PNG)])
+def test_the_page_is_shown_as_exif_says(form: str, kind: str, orientation: int) -> None:
+    content = encoded(noise("L"), form, exif=with_orientation(orientation), dpi=(150, 200))
+    document, _ = making.rendered(content, kind=kind)
+    with reading.opened(document) as pdf:
+        width, height = 60 * 72 / 150, 40 * 72 / 200
+        expected = (height, width) if orientation >= 5 else (width, height)
+        assert pdf[0].get_size() == pytest.approx(expected, abs=0.1)
+        raster = pdf[0].render(scale=10).to_pil().convert("L")
+    with Image.open(io.BytesIO(content)) as image:
+        upright = ImageOps.exif_transpose(image).resize(raster.size, Image.Resampling.NEAREST)
+    middles = [(x, y) for x in range(5, raster.width - 5, 7) for y in range(5, raster.height - 5, 7)]
+    off = sum(abs(raster.getpixel(place) - upright.getpixel(place)) for place in middles) / len(middles)
+    assert off < 30  # of another orientation: 90
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("language", ["english", "russian"])
+def test_text_of_a_turned_photograph(language: str, orientation: int) -> None:
+    """The service sees the image upright."""
+    image, page = drawing.page_of(drawing.ENGLISH if language == "english" else drawing.RUSSIAN)
+    back = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
+    stored = ImageOps.exif_transpose(tagged(image, back))
+    content = encoded(stored, "JPEG", exif=with_orientation(orientation), quality=60)
+    document, told = making.rendered(content, page, kind=JPEG)
+    assert told.layered == 1
+    assert reading.lines_by_pdfium(document) == drawing.lines_of(page)
+    assert reading.lines_by_pypdf(document) == drawing.lines_of(page)
+    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= 0.9
+
+
+def tagged(image: Image.Image, orientation: int) -> Image.Image:
+    content = encoded(image, "PNG", exif=with_orientation(orientation))
+    return Image.open(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_text_of_a_page_that_lies_turned(turn: int) -> None:
+    image, page = drawing.turned(*drawing.page_of(drawing.RUSSIAN), turn)
+    document, _ = making.rendered(encoded(image, "PNG"), page, kind=PNG)
+    assert reading.lines_by_pdfium(document) == drawing.lines_of(page)
+    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("size", "dpi", "expected"),
+    [
+        ((1240, 1754), 150, (595.2, 841.92)),
+        ((1240, 1754), None, (595.28, 842.03)),
+        ((4000, 3000), 72, (841.89, 631.42)),
+        ((4000, 3000), 96, (841.89, 631.42)),
+        ((1000, 1000), 1, (595.28, 595.28)),
+        ((1000, 1000), 5000, (595.28, 595.28)),
+        ((10, 1000), None, (144.0, 14400.0)),
+    ],
+)
+def test_the_size_of_the_page(size: tuple[int, int], dpi: int | None, expected: tuple[float, float]) -> None:
+    options = {} if dpi is None else {"dpi": (dpi, dpi)}
+    document, _ = making.rendered(encoded(Image.new("1", size), "PNG", **options), kind=PNG)
+    with reading.opened(document) as pdf:
+        assert pdf[0].get_size() == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize(("form", "kind"), [("JPEG", JPEG), ("PNG", PNG)])
+def test_a_colour_profile_goes_along(form: str, kind: str, image_of: Callable[[bytes], Any]) -> None:
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    document, _ = making.rendered(encoded(noise("RGB"), form, icc_profile=profile), kind=kind)
+    space = image_of(document).ColorSpace
+    assert space[0] == Name.ICCBased
+    assert bytes(space[1].read_bytes()) == profile
+    assert reading.problems(document) == []
+    # One that is not for such colours is left out.
+    document, _ = making.rendered(encoded(noise("L"), form, icc_profile=profile), kind=kind)
+    assert image_of(document).ColorSpace == Name.DeviceGray
+
+
+def test_an_image_without_text_or_not_recognised() -> None:
+    content = encoded(noise("L"), "PNG")
+    for pages in ([], [None], [drawing.page_of()[1]]):
+        document, told = making.rendered(content, *pages, kind=PNG)
+        assert (told.layered, told.warnings) == (0, ())
+        assert reading.problems(document) == []
+
+
+def test_the_size_of_the_text_is_not_known() -> None:
+    page = drawing.page_of(drawing.ENGLISH)[1]
+    page["height"] = 0
+    _, told = making.rendered(encoded(noise("L"), "PNG"), page, kind=PNG)
+    assert told.layered == 0
+    assert len(told.warnings) == 1
+
+
+def test_the_same_image_and_text_give_the_same_bytes() -> None:
+    image, page = drawing.page_of(drawing.ENGLISH)
+    content = encoded(image, "PNG")
+    assert making.rendered(content, page, kind=PNG)[0] == making.rendered(content, page, kind=PNG)[0]
+
+
+def jpeg_with(marker: int, bits: int = 8) -> bytes:
+    content = bytearray(encoded(noise("L"), "JPEG"))
+    place = content.index(b"\xff\xc0")
+    content[place + 1], content[place + 4] = marker, bits
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", JPEG),
+        (b"\xff\xd8\xff\xd9", JPEG),
+        (jpeg_with(0xC3), JPEG),
+        (jpeg_with(0xC9), JPEG),
+        (jpeg_with(0xC1, 12), JPEG),
+        (b"", PNG),
+        (b"\x89PNG\r\n\x1a\n", PNG),
+        (png(8, PALETTE)[0], PNG),
+        (png(8, COLOUR_ALPHA)[0][:200], PNG),
+        (png(8, GREY, interlaced=True)[0].replace(b"IDAT", b"IDOT"), PNG),
+    ],
+)
+def test_what_a_pdf_cannot_hold(content: bytes, kind: str) -> None:
+    with pytest.raises(NotRenderable):
+        making.rendered(content, kind=kind)
+
+
+def test_what_takes_too_much_memory_to_take_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png_picture, "_MOST_UNPACKED_BYTES", 100)
+    with pytest.raises(NotRenderable) as refused:
+        making.rendered(png(8, COLOUR_ALPHA)[0], kind=PNG)
+    assert "too large" in refused.value.what
+    making.rendered(png(8, COLOUR)[0], kind=PNG)
+
+
+def test_text_of_more_pages_than_one_is_a_mistake() -> None:
+    image, page = drawing.page_of(drawing.ENGLISH)
+    with pytest.raises(NotRenderable):
+        making.rendered(encoded(image, "PNG"), page, page, kind=PNG)

@@ -1,0 +1,605 @@
+"""PDFs with text laid over them: what is there stays, old layers are replaced, text is not there twice."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pikepdf
+import pytest
+from pikepdf import Array, Dictionary, Name, OutlineItem, Pdf
+
+from pagekit.errors import NotRenderable
+from pagekit.outputs.searchable_pdf import searchable_pdf
+from pagekit.page import RecognisedPage
+from pagekit.pdf import page_content
+from pagekit.pdf import rewriting as opening
+from textdrop.core.errors import StoreUnavailable
+from unit.pagekit.outputs import drawing, making, reading
+
+INVISIBLE, VISIBLE = 3, 0
+
+
+@pytest.fixture(scope="module")
+def scan() -> tuple[Any, RecognisedPage]:
+    return drawing.page_of(drawing.ENGLISH)
+
+
+def with_page(change: Callable[[Pdf, Any], None], image: Any) -> bytes:
+    """A scan, to whose page something was done."""
+
+    def draw(document: Pdf) -> None:
+        change(document, making.add_scan(document, image))
+
+    return making.made(draw)
+
+
+def assert_same_picture(before: bytes, after: bytes, page: int = 0) -> None:
+    assert reading.problems(after) == []
+    assert reading.raster(after, page).tobytes() == reading.raster(before, page).tobytes()
+
+
+def assert_text_once(document: bytes, page: RecognisedPage) -> None:
+    assert reading.lines_by_pdfium(document) == drawing.lines_of(page)
+    assert reading.lines_by_pypdf(document) == drawing.lines_of(page)
+
+
+# --- text of the page's own
+
+
+def test_a_page_that_shows_its_text_is_left_as_it_is(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    source = making.made(
+        lambda document: making.add_operators(making.add_scan(document, image), making.lines_as_text(page, VISIBLE))
+    )
+    document, told = making.rendered(source, page)
+    assert (told.layered, told.own_text) == (0, (1,))
+    assert reading.lines_by_pdfium(document) == reading.lines_by_pdfium(source)
+    with making.opened(document) as pdf:
+        assert list(pdf.pages[0].Resources.Font.keys()) == ["/F"]
+
+
+def test_of_a_page_that_shows_some_text_the_rest_is_laid_over_it(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    first = page.copy()
+    first["blocks"] = [{**page["blocks"][0], "lines": page["blocks"][0]["lines"][:1]}]
+
+    def change(document: Pdf, drawn: Any) -> None:
+        making.add_operators(drawn, making.lines_as_text(first, VISIBLE))
+
+    source = with_page(change, image)
+    document, told = making.rendered(source, page)
+    assert (told.layered, told.own_text) == (1, ())
+    assert sorted(reading.lines_by_pdfium(document)) == sorted(drawing.lines_of(page))
+    assert_same_picture(source, document)
+
+
+def test_text_whose_characters_nobody_can_tell_does_not_count(scan: tuple[Any, RecognisedPage]) -> None:
+    """Letters drawn by procedures, without names: they can be seen, and not be searched."""
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        glyph = document.make_stream(b"1000 0 d0 0 0 700 700 re f")
+        making.add_operators(drawn, making.lines_as_text(page, VISIBLE))
+        drawn.Resources.Font.F = Dictionary(
+            Type=Name.Font,
+            Subtype=Name.Type3,
+            FontBBox=Array([0, 0, 1000, 1000]),
+            FontMatrix=Array([0.001, 0, 0, 0.001, 0, 0]),
+            CharProcs=Dictionary(g1=glyph),
+            Encoding=Dictionary(Differences=Array([0, *[Name("/g1")] * 256])),
+            FirstChar=0,
+            LastChar=255,
+            Widths=Array([500] * 256),
+        )
+
+    document, told = making.rendered(with_page(change, image), page)
+    assert (told.layered, told.own_text) == (1, ())
+    assert drawing.ENGLISH[1] in reading.lines_by_pdfium(document)
+
+
+def test_text_that_stands_elsewhere_does_not_count(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        making.add_operators(drawn, making.lines_as_text(page, VISIBLE, shift=-2000))
+
+    _, told = making.rendered(with_page(change, image), page)
+    assert (told.layered, told.own_text) == (1, ())
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_text_in_forms_is_found_where_they_are_drawn(rotate: int, scan: tuple[Any, RecognisedPage]) -> None:
+    """A form within a form, moved, enlarged and turned, with the text of the page."""
+    image, page = scan
+
+    def draw(document: Pdf) -> None:
+        drawn = making.add_scan(document, image)
+        width, height = (float(length) for length in drawn.MediaBox[2:])
+        making.add_operators(drawn, b"")
+        inner = document.make_stream(making.lines_as_text(page, VISIBLE))
+        inner.Type, inner.Subtype, inner.BBox = Name.XObject, Name.Form, Array([-9999, -9999, 9999, 9999])
+        inner.Resources = Dictionary(Font=drawn.Resources.Font)
+        inner.Matrix = Array([0.5, 0, 0, 0.5, 0, 0])
+        outer = document.make_stream(b"q 2 0 0 2 -40 -60 cm /Inner Do Q")
+        outer.Type, outer.Subtype, outer.BBox = Name.XObject, Name.Form, Array([-9999, -9999, 9999, 9999])
+        outer.Resources = Dictionary(XObject=Dictionary(Inner=inner))
+        drawn.Resources.XObject.Outer = outer
+        turned = {
+            0: (1, 0, 0, 1, 40, 60),
+            270: (0, -1, 1, 0, 60, width - 40),
+            180: (-1, 0, 0, -1, width - 40, height - 60),
+            90: (0, 1, -1, 0, height - 60, 40),
+        }
+        drawn.contents_add(b"q %d %d %d %d %f %f cm /Outer Do Q" % turned[rotate])
+        if rotate in (90, 270):
+            drawn.MediaBox = Array([0, 0, height, width])
+        drawn.Rotate = rotate
+
+    source = making.made(draw)
+    _, told = making.rendered(source, page)
+    assert told.own_text == (1,)
+
+
+# --- old layers
+
+
+def test_an_old_layer_is_replaced(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    wrong = drawing.page_of(["Thnk yuo", "for yoor", "0rder"])[1]
+
+    def change(document: Pdf, drawn: Any) -> None:
+        making.add_operators(drawn, making.lines_as_text(wrong, INVISIBLE))
+
+    source = with_page(change, image)
+    document, told = making.rendered(source, page)
+    assert told.layered == 1
+    assert_text_once(document, page)
+    assert_same_picture(source, document)
+
+
+def test_an_old_layer_in_a_form_is_replaced(scan: tuple[Any, RecognisedPage]) -> None:
+    """Also where the mode is set outside the form; and where another page shows the same form, it stays as it is."""
+    image, page = scan
+    wrong = drawing.page_of(["Thnk yuo", "for yoor", "0rder"])[1]
+
+    def draw(document: Pdf) -> None:
+        first, second = making.add_scan(document, image), making.add_scan(document, image)
+        for drawn in (first, second):
+            making.add_operators(drawn, b"3 Tr q 1 0 0 1 0 0 cm /Old Do Q 0 Tr 1 0 0 rg 20 20 30 30 re f")
+        text = making.lines_as_text(wrong, INVISIBLE).replace(b"3 Tr", b"")
+        form = document.make_stream(text + b" 0 1 0 rg 60 20 30 30 re f")
+        form.Type, form.Subtype, form.BBox = Name.XObject, Name.Form, Array([0, 0, 9999, 9999])
+        form.Resources = Dictionary(Font=first.Resources.Font)
+        for drawn in (first, second):
+            drawn.Resources.XObject.Old = document.make_indirect(form)
+
+    source = making.made(draw)
+    document, _ = making.rendered(source, page, None)
+    assert_text_once(document, page)
+    assert reading.lines_by_pdfium(document, 1) == drawing.lines_of(wrong)
+    for number in (0, 1):
+        assert_same_picture(source, document, number)
+
+
+def test_what_was_made_here_is_replaced_as_well(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    once, _ = making.rendered(making.scans([image]), page)
+    twice, _ = making.rendered(once, page)
+    assert_text_once(twice, page)
+    assert_same_picture(once, twice)
+
+
+@pytest.mark.parametrize("recognised", [None, drawing.page_of()[1]], ids=["not recognised", "nothing found"])
+def test_an_old_layer_without_a_new_one_stays(
+    recognised: RecognisedPage | None, scan: tuple[Any, RecognisedPage]
+) -> None:
+    image, old = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        making.add_operators(drawn, making.lines_as_text(old, INVISIBLE))
+
+    source = with_page(change, image)
+    document, told = making.rendered(source, recognised)
+    assert told.layered == 0
+    assert reading.lines_by_pdfium(document) == reading.lines_by_pdfium(source) == drawing.lines_of(old)
+
+
+def test_text_that_is_seen_does_not_move_when_what_is_unseen_before_it_goes(
+    scan: tuple[Any, RecognisedPage],
+) -> None:
+    image, page = scan
+    operators = (
+        b"BT /F 12 Tf 20 280 Td 3 Tr (unseen) Tj 0 Tr (seen) Tj ET "
+        b"BT 14 TL 20 260 Td 3 Tr (a) ' 5 2 (b) \" [(c) 20 (d)] TJ T* 0 Tr (below) Tj ET"
+    )
+
+    def change(document: Pdf, drawn: Any) -> None:
+        making.add_operators(drawn, operators)
+
+    source = with_page(change, image)
+    document, _ = making.rendered(source, page)
+    assert_same_picture(source, document)
+    text = " ".join(reading.lines_by_pypdf(document))
+    assert "below" in text
+    assert "cd" not in text
+
+
+# --- the document
+
+
+def test_the_structure_stays(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def draw(document: Pdf) -> None:
+        pages = [making.add_scan(document, image) for _ in range(3)]
+        with document.open_outline() as outline:
+            outline.root.append(OutlineItem("Second", 1))
+        document.Root.PageLabels = Dictionary(Nums=Array([0, Dictionary(S=Name.r)]))
+        link = Dictionary(Type=Name.Annot, Subtype=Name.Link, Rect=Array([0, 0, 50, 50]), F=4)
+        link.Dest = Array([pages[2].obj, Name.Fit])
+        field = document.make_indirect(
+            Dictionary(Type=Name.Annot, Subtype=Name.Widget, Rect=Array([20, 20, 90, 40]), F=4, FT=Name.Tx, T="name")
+        )
+        field.V, field.DA = pikepdf.String("value"), pikepdf.String("/Helv 10 Tf 0 g")
+        pages[0].Annots = Array([document.make_indirect(link), field])
+        document.Root.AcroForm = Dictionary(Fields=Array([field]), NeedAppearances=True)
+        hidden = document.make_indirect(Dictionary(Type=Name.OCG, Name="hidden"))
+        document.Root.OCProperties = Dictionary(OCGs=Array([hidden]), D=Dictionary(OFF=Array([hidden])))
+        pages[1].Resources.Properties = Dictionary(Hidden=hidden)
+        pages[1].contents_add(b"/OC /Hidden BDC 1 0 0 rg 0 0 400 400 re f EMC")
+        document.docinfo.Title = pikepdf.String("Приложение")
+        document.attachments["data.csv"] = b"1,2,3"
+        with document.open_metadata() as metadata:
+            metadata["dc:title"] = "Приложение"
+
+    source = making.made(draw)
+    document, told = making.rendered(source, page, page, page)
+    assert told.layered == 3
+    for number in range(3):
+        assert_same_picture(source, document, number)
+    with making.opened(document) as after, making.opened(source) as before:
+        with after.open_outline() as outline:
+            assert [item.title for item in outline.root] == ["Second"]
+            destination: Any = outline.root[0].destination
+            assert destination[0].objgen == after.pages[1].obj.objgen
+        assert after.pages[0].Annots[0].Dest[0].objgen == after.pages[2].obj.objgen
+        assert after.Root.AcroForm.Fields[0].V == "value"
+        assert after.Root.AcroForm.Fields[0].objgen == after.pages[0].Annots[1].objgen
+        assert [str(page.label) for page in after.pages] == ["i", "ii", "iii"]
+        assert after.docinfo.Title == "Приложение"
+        assert bytes(after.attachments["data.csv"].get_file().read_bytes()) == b"1,2,3"
+        assert after.Root.Metadata.read_bytes() == before.Root.Metadata.read_bytes()
+        assert after.Root.OCProperties.D.OFF[0].Name == "hidden"
+
+
+def test_streams_are_copied_as_they_are(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    source = making.made(lambda document: making.add_scan(document, image), compress_streams=False)
+    document, _ = making.rendered(source, page)
+    with making.opened(source) as before, making.opened(document) as after:
+        assert after.pages[0].Resources.XObject.Scan.read_raw_bytes() == (
+            before.pages[0].Resources.XObject.Scan.read_raw_bytes()
+        )
+        assert "/Filter" not in after.pages[0].Resources.XObject.Scan
+        layer, *own = after.pages[0].Contents
+        assert [stream.read_raw_bytes() for stream in own] == [before.pages[0].Contents.read_raw_bytes()]
+        assert layer.read_bytes().startswith(b"q\n")
+
+
+def test_the_same_document_and_text_give_the_same_bytes(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    source = making.scans([image, image])
+    assert making.rendered(source, page, page)[0] == making.rendered(source, page, page)[0]
+
+
+def test_operators_that_leave_the_page_in_disorder_do_not_move_the_text(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        drawn.contents_add(b"q q 0.3 0 0 0.3 100 100 cm 0.5 Tc 200 Tz", prepend=True)
+        drawn.contents_add(b"Q Q Q Q 0 0 1 1 re W n")
+
+    source = with_page(change, image)
+    document, _ = making.rendered(source, page)
+    assert_same_picture(source, document)
+    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= 0.9
+
+
+def test_pages_that_share_their_resources(scan: tuple[Any, RecognisedPage]) -> None:
+    """Inherited from the node above; one font is enough for all."""
+    image, page = scan
+
+    def draw(document: Pdf) -> None:
+        for _ in range(3):
+            making.add_scan(document, image)
+        document.Root.Pages.Resources = document.pages[0].Resources
+        document.Root.Pages.Rotate = 90
+        for drawn in document.pages:
+            del drawn.Resources
+
+    lying = drawing.turned(image, page, 90)[1]
+    source = making.made(draw)
+    document, told = making.rendered(source, lying, lying, None)
+    assert told.layered == 2
+    for number in (0, 1):
+        assert reading.lines_by_pdfium(document, number) == drawing.lines_of(page)
+        assert_same_picture(source, document, number)
+    with pikepdf.open(io.BytesIO(document), inherit_page_attributes=False) as pdf:
+        assert list(pdf.Root.Pages.Resources.Font.keys()) == ["/Textdrop"]
+        assert sum(item.get("/Type") == "/Font" for item in pdf.objects if isinstance(item, Dictionary)) == 2
+
+
+def test_a_font_of_the_same_name_stays(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        making.add_operators(drawn, b"BT /Textdrop 12 Tf 20 280 Td (mine) Tj ET")
+        drawn.Resources.Font.Textdrop = drawn.Resources.Font.F
+
+    source = with_page(change, image)
+    document, _ = making.rendered(source, page)
+    assert_same_picture(source, document)
+    assert set(drawing.lines_of(page)) < set(reading.lines_by_pdfium(document))
+
+
+def test_a_large_user_unit_changes_nothing(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        drawn.UserUnit = 2.5
+
+    document, _ = making.rendered(with_page(change, image), page)
+    assert_text_once(document, page)
+    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= 0.9
+
+
+def test_object_streams_stay(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    with making.opened(making.scans([image])) as pdf:
+        source = making.saved(pdf, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    document, _ = making.rendered(source, page)
+    assert_text_once(document, page)
+    assert b"/ObjStm" in document
+
+
+# --- what is told
+
+
+def test_an_owners_password_is_dropped_and_told_of(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    with making.opened(making.scans([image])) as pdf:
+        permissions = pikepdf.Permissions(extract=False, modify_other=False)
+        source = making.saved(pdf, encryption=pikepdf.Encryption(owner="secret", user="", R=6, allow=permissions))
+    document, told = making.rendered(source, page)
+    assert len(told.warnings) == 1
+    assert "protected" in told.warnings[0]
+    assert_text_once(document, page)
+    with making.opened(document) as pdf:
+        assert not pdf.is_encrypted
+    assert_same_picture(source, document)
+
+
+def test_a_password_to_open_it_is_too_much(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    with making.opened(making.scans([image])) as pdf:
+        source = making.saved(pdf, encryption=pikepdf.Encryption(owner="a", user="b"))
+    with pytest.raises(NotRenderable) as refused:
+        making.rendered(source, page)
+    assert "password" in refused.value.what
+
+
+def test_signatures_are_told_of(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        signature = Dictionary(Type=Name.Sig, Filter=Name("/Adobe.PPKLite"), Contents=b"\0" * 20)
+        field = Dictionary(FT=Name.Sig, T="signature", V=document.make_indirect(signature))
+        group = Dictionary(T="group", Kids=Array([document.make_indirect(field)]))
+        document.Root.AcroForm = Dictionary(Fields=Array([document.make_indirect(group)]), SigFlags=3)
+
+    _, told = making.rendered(with_page(change, image), page)
+    assert len(told.warnings) == 1
+    assert "signed" in told.warnings[0]
+
+
+def test_a_place_to_sign_is_no_signature(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        field = Dictionary(FT=Name.Sig, T="sign here")
+        document.Root.AcroForm = Dictionary(Fields=Array([document.make_indirect(field)]), SigFlags=1)
+
+    assert making.rendered(with_page(change, image), page)[1].warnings == ()
+
+
+def test_what_was_mended_is_told_of(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    source = making.scans([image]).replace(b"startxref\n", b"startxref\n9")
+    document, told = making.rendered(source, page)
+    assert_text_once(document, page)
+    assert len(told.warnings) == 1
+    assert "mended" in told.warnings[0]
+
+
+def test_pages_without_a_size_are_told_of(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    unknown = page.copy()
+    unknown["width"] = 0
+    _, told = making.rendered(making.scans([image] * 14), *[unknown] * 13, page)
+    assert told.layered == 1
+    assert told.warnings == (
+        "Pages 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more are without recognised text in the searchable PDF: the size of "
+        "what was recognised is not known.",
+    )
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        b"q 1 0 0 1 0 0 cm",
+        b"BT /F 12 Tf (" + b"x" * 5_000_000 + b") Tj ET",
+        b"BT 9 0 0 9 9 9 Tm [(x) Tj] TJ ET" + b" " * 99,
+    ],
+    ids=["not what it says", "too much", "an operator in an array"],
+)
+def test_a_page_that_cannot_be_looked_through_is_told_of(contents: bytes, scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        more = document.make_stream(contents)
+        if len(contents) < 100:
+            more.Filter = Name.FlateDecode
+        drawn.Contents = Array([drawn.Contents, more])
+
+    _, told = making.rendered(with_page(change, image), page)
+    assert told.layered == 1
+    assert len(told.warnings) == 1
+    assert told.warnings[0].startswith("Page 1 is in the searchable PDF as drawn")
+
+
+def test_malformed_pages_do_not_lose_the_others(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def draw(document: Pdf) -> None:
+        pages = [making.add_scan(document, image) for _ in range(5)]
+        pages[0].Resources = Name.Odd
+        pages[1].Contents = Array([42, Name.Odd])
+        pages[2].Resources.XObject = Array([])
+        pages[3].MediaBox = Array([Name.Odd, 2])
+
+    document, told = making.rendered(making.made(draw), *[page] * 5)
+    assert told.layered == 5
+    assert reading.problems(document) == []
+    for number in range(5):
+        assert reading.lines_by_pdfium(document, number) == drawing.lines_of(page), number
+
+
+def test_a_page_that_is_not_there_any_more() -> None:
+    image, page = drawing.page_of(drawing.ENGLISH)
+    with pytest.raises(NotRenderable) as refused:
+        making.rendered(making.scans([image]), page, page)
+    assert "page 2" in refused.value.what
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7\n", b"not a PDF", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n"])
+def test_what_is_no_pdf(content: bytes) -> None:
+    with pytest.raises(NotRenderable):
+        making.rendered(content)
+
+
+# --- reading, writing, bounds
+
+
+class FailingFile(io.BytesIO):
+    """Reading fails after so many reads."""
+
+    def __init__(self, content: bytes, reads: int) -> None:
+        super().__init__(content)
+        self._reads = reads
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads -= 1
+        if self._reads < 0:
+            raise StoreUnavailable("gone")
+        return super().read(size)
+
+
+def test_what_reading_raises_is_raised_whenever_it_happens(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    source = making.scans([image] * 2)
+    for reads in itertools.count():
+        to = io.BytesIO()
+        try:
+            searchable_pdf(FailingFile(source, reads), "application/pdf", [(1, page)], to)
+        except StoreUnavailable:
+            continue
+        break
+    assert reads >= 10
+    assert to.getvalue() == making.rendered(source, page)[0]
+
+
+def test_what_the_pages_raise_is_raised(scan: tuple[Any, RecognisedPage]) -> None:
+    def pages() -> Iterator[tuple[int, RecognisedPage]]:
+        yield 1, scan[1]
+        raise StoreUnavailable("gone")
+
+    with pytest.raises(StoreUnavailable):
+        searchable_pdf(io.BytesIO(making.scans([scan[0]] * 2)), "application/pdf", pages(), io.BytesIO())
+
+
+def test_what_writing_raises_is_raised(scan: tuple[Any, RecognisedPage]) -> None:
+    class FullDisk(io.BytesIO):
+        def write(self, content: Any, /) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        searchable_pdf(io.BytesIO(making.scans([scan[0]])), "application/pdf", [(1, scan[1])], FullDisk())
+
+
+def test_pages_are_taken_one_by_one_and_missing_ones_are_as_they_were(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+    source = making.scans([image] * 4)
+    to = io.BytesIO()
+    told = searchable_pdf(io.BytesIO(source), "application/pdf", iter([(2, page), (4, page)]), to)
+    assert told.layered == 2
+    assert [bool(reading.lines_by_pdfium(to.getvalue(), number)) for number in range(4)] == [False, True, False, True]
+
+
+def test_a_pdf_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, scan: tuple[Any, RecognisedPage]) -> None:
+    monkeypatch.setattr(opening, "CPU_SECONDS", -math.inf)
+    with pytest.raises(NotRenderable) as refused:
+        making.rendered(making.scans([scan[0]]), scan[1])
+    assert "too much time" in refused.value.what
+
+
+def test_a_pdf_that_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch, scan: tuple[Any, RecognisedPage]) -> None:
+    monkeypatch.setattr(opening, "GROWTH_BYTES", -(10**12))
+    with pytest.raises(NotRenderable):
+        making.rendered(making.scans([scan[0]]), scan[1])
+
+
+def test_a_chain_of_references_is_no_danger(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        last = document.make_indirect(Dictionary(Next=Name.None_))
+        for _ in range(20_000):
+            last = document.make_indirect(Dictionary(Next=last))
+        drawn.Chain = last
+
+    _, told = making.rendered(with_page(change, image), page)
+    assert told.layered == 1
+
+
+def test_a_form_that_draws_itself_is_no_danger(scan: tuple[Any, RecognisedPage]) -> None:
+    image, page = scan
+
+    def change(document: Pdf, drawn: Any) -> None:
+        making.add_operators(drawn, b"/Self Do " * 3)
+        form = document.make_stream(b"BT 3 Tr /F 9 Tf (x) Tj ET " + b"/Self Do " * 3)
+        form.Type, form.Subtype, form.BBox = Name.XObject, Name.Form, Array([0, 0, 99, 99])
+        drawn.Resources.XObject.Self = form
+
+    _, told = making.rendered(with_page(change, image), page)
+    assert told.layered == 1
+    assert len(told.warnings) == 1
+
+
+def test_operators_are_unpacked_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_content, "MOST_BYTES", 100)
+    with Pdf.new() as document:
+        packed = document.make_stream(b"")
+        for content in (b"x" * 100, b"x" * 101):
+            for filters in (None, Name.FlateDecode, Array([Name.ASCIIHexDecode])):
+                data = {None: content, Name.FlateDecode: zlib.compress(content)}.get(
+                    filters if not isinstance(filters, Array) else None, content
+                )
+                if isinstance(filters, Array):
+                    data = content.hex().encode() + b">"
+                packed.write(data, filter=filters)
+                assert page_content.unpacked(packed) == (content if len(content) == 100 else None)

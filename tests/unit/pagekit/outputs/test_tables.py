@@ -1,0 +1,376 @@
+"""Tables in the text, as CSV files and as workbooks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl.utils.escape import unescape
+
+from pagekit.outputs import tables, workbook
+from pagekit.outputs.csv_files import BOM, csv_files, guarded
+from pagekit.outputs.markdown import markdown
+from pagekit.outputs.tables import Merge, grid, no_tables_note
+from pagekit.outputs.workbook import CUT, MAX_TEXT, cell_text
+from pagekit.page import RecognisedPage, Table
+from unit.pagekit.outputs.set_page import bare_table, block, blocks_in, cell, page, table
+
+GOODS = [["Товар", "Цена"], ["Чай", "12,50"], ["Кофе", "-3"]]
+
+
+def text_of(*pages: RecognisedPage) -> str:
+    whole = "".join(markdown(enumerate(pages, 1)))
+    return whole.removeprefix("<!-- page 1 -->\n").strip("\n")
+
+
+def read_csv(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True))
+
+
+def one_csv(found: Table) -> list[list[str]]:
+    [(_, _, content)] = csv_files([(1, page(tables=[found]))], bom=False)
+    return read_csv(content)
+
+
+def book(*pages: RecognisedPage | None) -> Any:
+    file = io.BytesIO()
+    workbook.workbook(enumerate(pages, 1), file)
+    return openpyxl.load_workbook(io.BytesIO(file.getvalue()))
+
+
+def values(sheet: Any) -> list[list[str]]:
+    return [["" if value is None else value for value in row] for row in sheet.iter_rows(values_only=True)]
+
+
+# In the text
+
+
+def test_a_table_stands_at_its_place_and_its_text_only_there() -> None:
+    found = table(GOODS, top=200)
+    made = page(block("Перечень товаров."), *blocks_in(found), block("Всего два.", top=400), tables=[found])
+    assert text_of(made) == (
+        "Перечень товаров.\n\n| Товар | Цена |\n| --- | --- |\n| Чай | 12,50 |\n| Кофе | -3 |\n\nВсего два."
+    )
+
+
+@pytest.mark.parametrize("rotate", [90, 180, 270])
+def test_on_a_turned_page_too(rotate: int) -> None:
+    found, upright = table(GOODS, top=200), table(GOODS, top=200)
+    turned = page(block("До."), block("После.", top=400), *blocks_in(found), tables=[found], rotate=rotate)
+    assert text_of(turned) == text_of(
+        page(block("До."), block("После.", top=400), *blocks_in(upright), tables=[upright])
+    )
+
+
+def test_a_table_within_a_block_cuts_it() -> None:
+    found = table(GOODS, top=130, column_width=100)
+    whole = block("Было:\nТовар Цена\nЧай 12,50\nКофе -3\nСтало.")
+    assert text_of(page(whole, tables=[found])).split("\n\n")[0] == "Было:"
+    assert text_of(page(whole, tables=[found])).split("\n\n")[2:] == ["Стало."]
+
+
+def test_text_that_the_table_leaves_out_stays() -> None:
+    found = table(GOODS, top=200)
+    made = page(*blocks_in(found), block("Примечание", left=110, top=230), tables=[found])
+    assert "Примечание" in text_of(made).split("\n\n")
+
+
+def test_a_table_without_text_in_the_blocks_stands_by_its_place() -> None:
+    found = table(GOODS, top=200)
+    made = page(block("До."), block("После.", top=400), tables=[found])
+    assert [part[:2] for part in text_of(made).split("\n\n")] == ["До", "| ", "По"]
+
+
+def test_a_table_without_a_place_takes_each_of_its_lines_once() -> None:
+    made = page(
+        block("Чай"), block("Кофе", top=200), block("Чай", top=300), tables=[bare_table(cell(0, 0, "Чай\nКофе"))]
+    )
+    assert text_of(made) == "| Чай Кофе |\n| --- |\n\nЧай"
+
+
+def test_spans_pipes_and_line_ends_in_the_text() -> None:
+    found = bare_table(cell(0, 0, "Итого", 1, 2), cell(1, 0, "a|b"), cell(1, 1, "дого-\nвор"), rows=2, columns=2)
+    assert text_of(page(tables=[found])) == "| Итого |  |\n| --- | --- |\n| a\\|b | договор |"
+
+
+def test_an_empty_table_is_not_in_the_text() -> None:
+    assert text_of(page(tables=[table([["", ""], ["", ""]])])) == ""
+
+
+# Laid out
+
+
+def test_cells_outside_make_the_table_larger() -> None:
+    found = grid(bare_table(cell(2, 1, "x"), cell(0, 0, "a"), rows=1, columns=1))
+    assert found.rows == [["a", ""], ["", ""], ["", "x"]]
+
+
+def test_cells_in_one_place_stand_below_each_other() -> None:
+    assert grid(bare_table(cell(0, 0, "a"), cell(0, 0, "b"))).rows == [["a\nb"]]
+
+
+def test_spans_are_merged_where_nothing_else_stands() -> None:
+    found = grid(bare_table(cell(0, 0, "a", 2, 2), cell(0, 2, "b", 5, 5), cell(2, 0, "c", 1, 2), cell(2, 1, "d")))
+    assert found.merges == (Merge(0, 0, 1, 1), Merge(0, 2, 2, 2))
+
+
+def test_spans_that_overlap_are_merged_once() -> None:
+    found = grid(bare_table(cell(0, 0, "a", 2, 2), cell(0, 2, "b"), cell(1, 0, "", 1, 1), cell(2, 0, "e", 1, 3)))
+    assert found.merges == (Merge(2, 0, 2, 2),)
+    crossing = grid(bare_table(cell(0, 1, "a", 3, 1), cell(1, 0, "b", 1, 3), rows=3, columns=3))
+    assert crossing.merges == (Merge(0, 1, 2, 1),)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        bare_table(cell(10**9, 10**9, "b", 10**9, 10**9), cell(0, 0, "a")),
+        bare_table(cell(0, 0, "a"), cell(1, 0, "b"), rows=10**9, columns=10**9),
+        bare_table(cell(0, 0, "a"), cell(1, 20_000, "b")),
+    ],
+)
+def test_a_table_that_claims_to_be_huge_is_laid_out_without_empty_places(found: Table) -> None:
+    assert grid(found).rows == [["a"], ["b"]]
+    assert one_csv(found) == [["a"], ["b"]]
+    assert text_of(page(tables=[found])) == "| a |\n| --- |\n| b |"
+    assert values(book(page(tables=[found])).active) == [["a"], ["b"]]
+
+
+def test_a_span_over_all_of_a_large_table_takes_no_time() -> None:
+    found = bare_table(*(cell(row, 0, "a", 10**9, 10**9) for row in range(300)), columns=300)
+    assert grid(found).merges == ()
+
+
+# CSV
+
+
+def test_csv_files_are_named_by_page_and_table() -> None:
+    pages = [(1, page()), (2, None), (3, page(tables=[table([["a"]]), bare_table(), table([["b", 'say "x, y"\nz']])]))]
+    assert list(csv_files(pages, bom=False)) == [
+        (3, 1, b"a\r\n"),
+        (3, 2, b'b,"say ""x, y""\nz"\r\n'),
+    ]
+    assert next(csv_files(pages, bom=True)) == (3, 1, BOM + b"a\r\n")
+
+
+def test_spans_in_csv_leave_places_empty() -> None:
+    assert one_csv(bare_table(cell(0, 0, "Итого", 1, 2), cell(1, 0, "шт."), cell(1, 1, "12"))) == [
+        ["Итого", ""],
+        ["шт.", "12"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "=cmd|' /C calc'!A0",
+        "+1+cmd|' /C calc'!A0",
+        "-2+3",
+        "-1-2",
+        "@SUM(A1)",
+        "  =1+1",
+        "\u200b=1",
+        '"=1',
+        "＝1+1",
+        "+7 (495) 123-45-67",
+        "+7 495 123 45 67",
+        "+74951234567",
+        "-5 руб.",
+        "- пункт",
+        "+",
+        "-A1",
+    ],
+)
+def test_what_could_be_a_formula_is_guarded(text: str) -> None:
+    assert guarded(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("-12,5", "-1 234 567,89", "-1\u00a0234", "-1,234.56", "+3", "+12,5 %", "-7%", "- 5", "12", "−5"),
+        *("-", "---", "—", "a=b", "a-b", "'=1", "", "a@b.c", "x; -5"),
+    ],
+)
+def test_what_is_no_formula_stays(text: str) -> None:
+    assert guarded(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("x;=1+1", "x;'=1+1"), ('x;"=1"', 'x;\'"=1"'), ("x\n=1", "x\n'=1"), ("x\t@a", "x\t'@a"), ("=1;=2", "'=1;'=2")],
+)
+def test_other_separators_cut_no_formula_free(text: str, expected: str) -> None:
+    assert guarded(text) == expected
+
+
+CELL = st.text(st.sampled_from("ab1Я =+-@\"',;|\t\r\n\0\x1b\ud800\ufffe_x<r>/&"), max_size=12) | st.text(max_size=8)
+ROWS = st.integers(1, 4).flatmap(
+    lambda columns: st.lists(st.lists(CELL, min_size=columns, max_size=columns), min_size=1, max_size=4)
+)
+
+
+@settings(deadline=None)
+@given(ROWS)
+def test_csv_reads_back(rows: list[list[str]]) -> None:
+    read = one_csv(table(rows))
+    assert read == [[guarded(text) for text in row] for row in grid(table(rows)).rows]
+    for row in read:
+        for text in row:
+            assert not text.startswith(("=", "@", "\t", "\r"))
+
+
+# Workbooks
+
+
+def test_a_sheet_for_each_table() -> None:
+    found = book(page(tables=[table(GOODS)]), None, page(tables=[table([["a"]]), table([["b"]])]))
+    assert found.sheetnames == ["p1 t1", "p3 t1", "p3 t2"]
+    assert values(found["p1 t1"]) == GOODS
+
+
+def test_spans_are_merged_in_the_sheet() -> None:
+    made = bare_table(cell(0, 0, "=Итого", 2, 2), cell(0, 2, "x"), cell(2, 0, "y", 1, 3))
+    sheet = book(page(tables=[made]))["p1 t1"]
+    assert sorted(map(str, sheet.merged_cells.ranges)) == ["A1:B2", "A3:C3"]
+    assert (sheet["A1"].value, sheet["A1"].data_type, sheet["C1"].value, sheet["A3"].value) == ("=Итого", "s", "x", "y")
+
+
+@settings(max_examples=40, deadline=None)
+@given(ROWS)
+def test_a_workbook_reads_back_as_texts(rows: list[list[str]]) -> None:
+    expected = grid(table(rows)).rows
+    sheet = book(page(tables=[table(rows)]))["p1 t1"]
+    for row, texts in enumerate(expected, 1):
+        for column, text in enumerate(texts, 1):
+            read = sheet.cell(row, column)
+            assert unescape(read.value or "") == cell_text(text)
+            assert read.value is None or read.data_type in ("s", "inlineStr")
+
+
+@pytest.mark.parametrize(
+    "text", ["<r>x</r>", "<r><t>&</t></r>", "_x0041_", "=1", "12", "http://a.example", "<b>&amp;", "{=1}"]
+)
+def test_texts_that_look_like_more_are_texts(text: str) -> None:
+    read = book(page(tables=[table([[text]])])).active["A1"]
+    assert (unescape(read.value).strip(), read.hyperlink) == (text, None)
+    assert read.data_type in ("s", "inlineStr")
+
+
+def test_a_text_that_looks_like_a_formula_stays_one_when_it_is_edited() -> None:
+    sheet = book(page(tables=[table([["=1+1", "a"]])])).active
+    assert (sheet["A1"].quotePrefix, sheet["B1"].quotePrefix) == (True, False)
+
+
+@pytest.mark.parametrize("character", ["a", "😀"])
+def test_a_text_too_long_for_a_cell_is_cut(character: str) -> None:
+    read = book(page(tables=[table([[character * 40_000]])])).active["A1"].value
+    units = len(read.encode("utf-16-le")) // 2
+    assert MAX_TEXT - 1 <= units <= MAX_TEXT
+    assert read.strip(character) == CUT
+    assert cell_text("a" * MAX_TEXT) == "a" * MAX_TEXT
+
+
+def test_the_same_tables_make_the_same_bytes() -> None:
+    def content() -> bytes:
+        file = io.BytesIO()
+        workbook.workbook([(1, page(tables=[table(GOODS)]))], file)
+        return file.getvalue()
+
+    assert content() == content()
+
+
+def test_beyond_the_limit_tables_stand_below_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MAX_SHEETS", 2)
+    monkeypatch.setattr(workbook, "MAX_ROWS", 10)
+    merged = bare_table(cell(0, 0, "m", 1, 2), cell(1, 0, "n"), cell(1, 1, "o"))
+    found = book(
+        *(page(tables=[made]) for made in (table([["a"]]), table([["b"]]), table(GOODS), merged, table(GOODS)))
+    )
+    assert found.sheetnames == ["p1 t1", "p2 t1", "more", "more 2"]
+    assert [row[0] for row in values(found["more"])] == ["p3 t1", "Товар", "Чай", "Кофе", "", "p4 t1", "m", "n"]
+    assert list(map(str, found["more"].merged_cells.ranges)) == ["A7:B7"]
+    assert [row[0] for row in values(found["more 2"])] == ["p5 t1", "Товар", "Чай", "Кофе"]
+
+
+def test_a_table_longer_than_a_sheet_goes_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MAX_ROWS", 3)
+    rows = [[str(number)] for number in range(7)]
+    found = book(page(tables=[table(rows)]))
+    assert [row[0] for sheet in found for row in values(sheet)] == [text for [text] in rows]
+    assert found.sheetnames == ["p1 t1", "p1 t1 (2)", "p1 t1 (3)"]
+
+
+# None at all, and many
+
+
+def test_without_tables_there_are_no_files() -> None:
+    file = io.BytesIO()
+    assert list(csv_files([(1, page(block("Текст."))), (2, None)], bom=True)) == []
+    assert workbook.workbook([(1, page(block("Текст."))), (2, None)], file) == 0
+    assert file.getvalue() == b""
+
+
+def test_what_is_told_when_there_are_none() -> None:
+    assert no_tables_note("page") == 'No tables were found by the model "page"; the model "table" finds ruled tables.'
+    assert no_tables_note("table") == "No tables were found."
+
+
+class TrackedPage(dict[str, object]):
+    """A page that tells when it is gone: plain dicts cannot be watched."""
+
+
+@pytest.mark.parametrize("renderer", ["csv", "workbook"])
+def test_of_a_long_document_no_page_is_kept(renderer: str) -> None:
+    alive: set[int] = set()
+    most = 0
+
+    def pages() -> Iterator[tuple[int, RecognisedPage]]:
+        nonlocal most
+        for number in range(1, 401):
+            made = TrackedPage(page(tables=[table(GOODS)]))
+            alive.add(number)
+            weakref.finalize(made, alive.discard, number)
+            yield number, made  # type: ignore[misc]
+            del made
+            most = max(most, len(alive))
+
+    if renderer == "csv":
+        assert sum(1 for _ in csv_files(pages(), bom=False)) == 400
+    else:
+        assert workbook.workbook(pages(), io.BytesIO()) == 400
+    assert most <= 2
+
+
+def test_pages_that_cannot_be_read_leave_nothing_behind(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def pages() -> Iterator[tuple[int, RecognisedPage]]:
+        yield 1, page(tables=[table(GOODS)])
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        workbook.workbook(pages(), io.BytesIO())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_library_of_workbooks_is_imported_only_where_one_is_made() -> None:
+    code = "import sys, pagekit.outputs.workbook, pagekit.outputs.markdown; sys.exit('xlsxwriter' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=False).returncode
+        == 0
+    )
+
+
+def test_limits_are_those_of_excel() -> None:
+    assert (tables.MAX_COLUMNS, workbook.MAX_ROWS, MAX_TEXT) == (16_384, 1_048_576, 32_767)
