@@ -196,7 +196,7 @@ class PdfDocument:
     @contextmanager
     def _look(self, cpu_seconds: float) -> Iterator[None]:
         """The document is read within it. Raises Refusal, PageTooLarge, _Broken, _Stopped, and what the file raises."""
-        self._bounds.begin(cpu_seconds)
+        self._bounds.begin(cpu_seconds, qpdf.GROWTH_BYTES)
         self._warnings = []
         outcome: Exception | None = None
         try:

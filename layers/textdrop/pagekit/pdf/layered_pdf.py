@@ -24,10 +24,10 @@ from pikepdf import Array, Dictionary, Name, Pdf
 from pagekit.errors import NotRenderable
 from pagekit.outputs.rendered import Rendered
 from pagekit.page import RecognisedPage
+from pagekit.pdf import qpdf
 from pagekit.pdf.glyphless_font import GlyphlessFont
 from pagekit.pdf.page_content import Cleaning, cleaned, content_streams, free_name, joined
 from pagekit.pdf.page_geometry import pixels_to_page, quarter_turns, visible_box
-from pagekit.pdf.rewriting import opened
 from pagekit.pdf.seen_places import SeenPlaces
 from pagekit.pdf.shown_text import SeenText, TextTooLong, text_of_page
 from pagekit.pdf.stated_widths import LettersOfFont
@@ -42,7 +42,6 @@ _MOST_FONTS_KEPT = 500
 _MAX_PARENTS = 100
 _MAX_FIELDS = 10_000
 _SIGNATURES_EXIST = 1
-_RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
 _MOST_NUMBERS = 10
 
 _UNPROTECTED = (
@@ -76,17 +75,17 @@ def layered_pdf(source: BinaryIO, pages: Iterable[tuple[int, RecognisedPage | No
     """As searchable_pdf."""
     start = to.tell()
     became: dict[_Became, list[int]] = {outcome: [] for outcome in _Became}
-    with opened(source) as (document, bounds):
+    with qpdf.opened_to_rewrite(source) as (document, bounds):
         warnings = _warnings(document)
         there = document.pages
-        bounds.allow_pages(len(there))
+        bounds.allow_more(qpdf.REWRITING_SECONDS_PER_PAGE * len(there))
         layers = _Layers(document)
         for number, recognised in pages:
             if number > len(there):
                 raise NotRenderable(f"The PDF is damaged: page {number:,} cannot be found in it any more.")
             if recognised is not None:
                 became[layers.lay(there[number - 1].obj, recognised)].append(number)
-            bounds.check()
+            qpdf.check(bounds)
         layers.finish()
         document.save(
             to,
@@ -208,7 +207,7 @@ def _warnings(document: Pdf) -> list[str]:
         warnings.append(_UNPROTECTED)
     if _is_signed(document):
         warnings.append(_SIGNED)
-    if any(_RECONSTRUCTED in str(warning) for warning in document.get_warnings()):
+    if any(qpdf.RECONSTRUCTED in warning for warning in qpdf.warnings_of(document)):
         warnings.append(_MENDED)
     return warnings
 
