@@ -2,7 +2,7 @@
 # FILES: what `make demo` uploads instead of its samples.
 .DEFAULT_GOAL := help
 export SAM_CLI_TELEMETRY = 0
-export PYTHON FILES ONLY
+export PYTHON FILES ONLY BESIDE
 
 BIN = .venv/bin
 SAM = .local/venv/sam/bin/sam
@@ -32,8 +32,9 @@ status: setup ## tell what of the local stack runs
 logs: setup ## follow the logs of the functions and the OCR service on the local stack, until Ctrl-C
 	@$(BIN)/python -m local.logs
 
-test: lint types imports template ## everything that is checked: lint, types, import rules, template, all tests
-	@$(BIN)/python -m pytest
+test: setup ## everything that is checked: lint, types, import rules, template, all tests
+	@$(MAKE) --no-print-directory --jobs=2 lint types imports template
+	@$(BIN)/python -m pytest --numprocesses=2
 
 simulate: setup ## random histories with faults: HISTORIES=100000 SEED=1 WORKERS=2
 	@$(SIMULATION)
@@ -53,7 +54,7 @@ soak: setup ## for real: a local stack whose calls fail and whose processes are 
 corpus: setup ## fetch real PDFs and images (some 60 MB), make them searchable and check what comes out
 	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m corpus
 
-bench: setup ## measure, print beside what should be reached, write docs/performance.md: ONLY="latency backlog"
+bench: setup ## measure, and print tables for docs/performance.md: ONLY="latency cost", BESIDE=../another-checkout
 	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m benchmarks
 
 lint: setup
@@ -68,7 +69,6 @@ imports: setup
 
 template: setup
 	@AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
-	@$(BIN)/cfn-lint template.yaml
 
 format: setup ## format the sources and mend what ruff can
 	@$(BIN)/ruff check --fix

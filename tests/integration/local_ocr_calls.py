@@ -40,21 +40,21 @@ class Caller:
         self, content: bytes = CONTENT, *, headers: dict[str, str] = HEADERS, **fields: Any
     ) -> requests.Response:
         body = {"content": base64.b64encode(content).decode(), "mimeType": "JPEG", "languageCodes": ["ru"], **fields}
-        return self.session.post(f"{self.server.url}/ocr/v1/recognizeTextAsync", json=body, headers=headers, timeout=10)
+        return self.session.post(f"{self.server.url}/ocr/v1/recognizeTextAsync", json=body, headers=headers, timeout=60)
 
     def status(self, operation_id: str, *, headers: dict[str, str] = HEADERS) -> requests.Response:
-        return self.session.get(f"{self.server.url}/operations/{operation_id}", headers=headers, timeout=10)
+        return self.session.get(f"{self.server.url}/operations/{operation_id}", headers=headers, timeout=60)
 
     def result(self, operation_id: str, *, headers: dict[str, str] = HEADERS) -> requests.Response:
         url = f"{self.server.url}/ocr/v1/getRecognition"
-        return self.session.get(url, params={"operationId": operation_id}, headers=headers, timeout=10)
+        return self.session.get(url, params={"operationId": operation_id}, headers=headers, timeout=60)
 
     def token(self, jwt: object) -> requests.Response:
-        return self.session.post(f"{self.server.url}/iam/v1/tokens", json={"jwt": jwt}, timeout=10)
+        return self.session.post(f"{self.server.url}/iam/v1/tokens", json={"jwt": jwt}, timeout=60)
 
     def admin(self, name: str, body: object = None) -> requests.Response:
         url = f"{self.server.url}/_admin/{name}"
-        return self.session.get(url, timeout=10) if body is None else self.session.post(url, json=body, timeout=10)
+        return self.session.get(url, timeout=60) if body is None else self.session.post(url, json=body, timeout=60)
 
     def fault(self, kind: str, **fields: Any) -> None:
         """Put a fault in force: once, unless `count` or `rate` says otherwise."""

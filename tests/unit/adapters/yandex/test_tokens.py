@@ -20,7 +20,7 @@ from textdrop.core.errors import (
     OcrUnreachable,
     StoreUnavailable,
 )
-from unit.adapters.yandex.conftest import QUICK, MakeClient
+from unit.adapters.yandex.conftest import LATE_SECONDS, QUICK, MakeClient
 from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, silence
 
 OPERATION = {"id": "fd8k2m4s6u8w0y2a4c6e", "done": False}
@@ -74,7 +74,7 @@ def account(service: ScriptedService, key_secret: str) -> Account:
 
 def at_once(call: Callable[[], object]) -> list[object]:
     """What each of the threads got that made this call at the same time."""
-    together = threading.Barrier(THREADS, timeout=10)
+    together = threading.Barrier(THREADS, timeout=60)
 
     def one(_: int) -> object:
         together.wait()
@@ -212,7 +212,7 @@ def test_a_thread_that_waits_for_anothers_exchange_waits_no_longer_than_it_may(
 ) -> None:
     def exchange() -> type[OcrError]:
         with pytest.raises(OcrError) as raised:
-            account.credentials.authorization(time.monotonic() + 1)
+            account.credentials.authorization(time.monotonic() + 60)
         return type(raised.value)
 
     begun = threading.Event()
@@ -229,6 +229,7 @@ def test_a_thread_that_waits_for_anothers_exchange_waits_no_longer_than_it_may(
             account.credentials.authorization(time.monotonic() + 0.05)
         assert not account.credentials.refresh("Bearer a", time.monotonic() + 0.05)
         assert not other.done()
+        service.hang_up()
         assert other.result() is OcrUnreachable
 
 
@@ -367,7 +368,7 @@ def test_without_a_token_a_submit_is_not_sent_and_not_in_doubt(
     began = time.monotonic()
     with pytest.raises(OcrError) as raised:
         client.submit(b"{}", "r")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < LATE_SECONDS
     assert type(raised.value) is error
     assert (raised.value.trace.client_request_id, raised.value.trace.status) == ("r", status)
     assert [sent.path for sent in service.exchanges] == ["/iam/v1/tokens"]
