@@ -22,12 +22,12 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf
 
 from pagekit.errors import NotRenderable
-from pagekit.outputs.rendered import Rendered
 from pagekit.page import RecognisedPage
 from pagekit.pdf import qpdf
 from pagekit.pdf.glyphless_font import GlyphlessFont
 from pagekit.pdf.page_content import Cleaning, cleaned, content_streams, free_name, joined
 from pagekit.pdf.page_geometry import pixels_to_page, quarter_turns, visible_box
+from pagekit.pdf.rendered import Rendered
 from pagekit.pdf.seen_places import SeenPlaces
 from pagekit.pdf.shown_text import SeenText, TextTooLong, text_of_page
 from pagekit.pdf.stated_widths import LettersOfFont
@@ -73,7 +73,6 @@ _WARNED_OF = (_Became.NO_SIZE, _Became.DAMAGED, _Became.NOT_LOOKED_THROUGH)
 
 def layered_pdf(source: BinaryIO, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -> Rendered:
     """As searchable_pdf."""
-    start = to.tell()
     became: dict[_Became, list[int]] = {outcome: [] for outcome in _Became}
     with qpdf.opened_to_rewrite(source) as (document, bounds):
         warnings = _warnings(document)
@@ -100,7 +99,7 @@ def layered_pdf(source: BinaryIO, pages: Iterable[tuple[int, RecognisedPage | No
         )
     warnings += [f"{_numbered(became[outcome])} {outcome}." for outcome in _WARNED_OF if became[outcome]]
     layered = len(became[_Became.LAYERED]) + len(became[_Became.NOT_LOOKED_THROUGH])
-    return Rendered(to.tell() - start, layered, tuple(became[_Became.OWN_TEXT]), tuple(warnings))
+    return Rendered(layered, tuple(became[_Became.OWN_TEXT]), tuple(warnings))
 
 
 class _Layers:

@@ -19,7 +19,6 @@ from pagekit.pdf.stated_widths import LettersOfFont, letters_of
 INVISIBLE = 3
 _CLIPPING_ONLY = 7
 MOVING = "q Q cm Do BT ET Tf Tm Td TD T* TL Tc Tw Tz Ts Tr Tj TJ ' \" gs"
-SHOWING = frozenset({"Tj", "TJ", "'", '"'})
 _PLACING = frozenset({"BT", "ET", "Tm", "Td", "TD", "T*", "'", '"'})
 
 _Content = pikepdf.Object | pikepdf.Page

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pagekit.outputs.text_lines import PlacedLine, Stretch, placed_lines
 from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import EM, USUAL_WIDTH, GlyphlessFont
 from pagekit.pdf.page_geometry import Matrix
+from pagekit.pdf.text_lines import PlacedLine, Stretch, placed_lines
 
 _INVISIBLE = 3
 # The rest of a line's size is in its matrix. So pdfium sees that a slanted line is slanted, and does not take its end
