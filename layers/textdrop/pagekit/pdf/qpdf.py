@@ -203,7 +203,7 @@ def recovered_bytes(warnings: list[str]) -> int:
 
 
 def is_garbled(reference: tuple[int, int], warnings: list[str]) -> bool:
-    """Whether the warnings tell of a page's dictionary that it is not as it was written.
+    """Whether the warnings say that a page's dictionary is not as it was written.
 
     Names are missing in it; or it has two contents, because it has run into the next page, whose beginning is gone.
     """
@@ -218,7 +218,7 @@ def damaged(what: str) -> Refusal:
 
 
 def _resident_bytes() -> int:
-    """The process's memory, 0 where the system does not tell."""
+    """The process's memory, 0 where the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
