@@ -2,7 +2,7 @@
 
 Nothing is decoded into pixels. An image library is no help here: it reads a JPEG's size without noticing that the
 half of it is missing, or it decodes all of it (20 megapixels are 60 MB and more). Walking the file's own structure
-tells a cut from a whole image in milliseconds, in constant memory, and leaves a decompression bomb alone.
+distinguishes a cut from a whole image in milliseconds, in constant memory, and leaves a decompression bomb alone.
 
 Sources: JPEG is ITU-T T.81, annex B; PNG is the W3C Recommendation "Portable Network Graphics", third edition;
 EXIF orientation is CIPA DC-008, tag 274.

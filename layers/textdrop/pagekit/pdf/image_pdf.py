@@ -17,10 +17,10 @@ from PIL import Image
 from pagekit.errors import NotRenderable
 from pagekit.images import FRAME_HEADERS, exif_orientation, is_on_its_side, jpeg_segments
 from pagekit.limits import MediaType
-from pagekit.outputs.rendered import Rendered
 from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import GlyphlessFont
 from pagekit.pdf.page_geometry import Box, Matrix, pixels_to_page
+from pagekit.pdf.rendered import Rendered
 from pagekit.pdf.text_layer import text_layer
 
 POINTS_PER_INCH = 72
@@ -53,7 +53,6 @@ def image_pdf(
     source: BinaryIO, media_type: MediaType, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO
 ) -> Rendered:
     """As searchable_pdf. The image's own pixels are in it, shown as EXIF says, and nothing else."""
-    start = to.tell()
     source.seek(0, io.SEEK_SET)
     content = source.read(MAX_BYTES)
     if media_type == "image/jpeg":
@@ -91,7 +90,7 @@ def image_pdf(
             stream_decode_level=pikepdf.StreamDecodeLevel.none,
             deterministic_id=True,
         )
-    return Rendered(to.tell() - start, layered, (), tuple(warnings))
+    return Rendered(layered, (), tuple(warnings))
 
 
 def _check_frame(jpeg: bytes) -> None:
