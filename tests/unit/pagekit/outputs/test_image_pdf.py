@@ -228,6 +228,14 @@ def tagged(image: Image.Image, orientation: int) -> Image.Image:
     return Image.open(io.BytesIO(content))
 
 
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_text_of_a_page_that_lies_turned(turn: int) -> None:
+    image, page = drawing.turned(*drawing.page_of(drawing.RUSSIAN), turn)
+    document, _ = making.rendered(encoded(image, "PNG"), page, kind=PNG)
+    assert reading.lines_by_pdfium(document) == drawing.lines_of(page)
+    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= 0.9
+
+
 @pytest.mark.parametrize(
     ("size", "dpi", "expected"),
     [
