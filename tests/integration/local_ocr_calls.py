@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,11 +29,14 @@ class Clock:
 
 
 class Caller:
-    """Calls a service as a client would, on one connection kept alive."""
+    """Calls a service as a client would, on one connection kept alive. The service never waits: `waits` are the seconds
+    that it would have, and `meanwhile` is called in each."""
 
-    def __init__(self, running: server.OcrServer, clock: Clock) -> None:
-        self.server = running
-        self.clock = clock
+    def __init__(self, settings: Settings) -> None:
+        self.clock = Clock()
+        self.waits: list[float] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.server = server.start(settings, clock=self.clock, wait=self._wait)
         self.session = requests.Session()
 
     def submit(
@@ -60,6 +63,10 @@ class Caller:
         """Put a fault in force: once, unless `count` or `rate` says otherwise."""
         self.server.add_fault(kind=kind, **({"count": 1} if "rate" not in fields else {}) | fields)
 
+    def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.meanwhile()
+
     def ask(self, target: str) -> requests.Response:
         """One request to a method; the operation it is about is done."""
         if target == "submit":
@@ -78,11 +85,9 @@ class Caller:
 @contextmanager
 def serving(**settings: Any) -> Iterator[Caller]:
     """A service with the table engine, and one to call it."""
-    clock = Clock()
-    running = server.start(Settings(engine="table", **{"seconds": SECONDS, **settings}), clock=clock)
-    caller = Caller(running, clock)
+    caller = Caller(Settings(engine="table", **{"seconds": SECONDS, **settings}))
     try:
         yield caller
     finally:
         caller.session.close()
-        running.stop()
+        caller.server.stop()
