@@ -2,7 +2,7 @@
 # FILES: what `make demo` uploads instead of its samples.
 .DEFAULT_GOAL := help
 export SAM_CLI_TELEMETRY = 0
-export PYTHON FILES ONLY
+export PYTHON FILES ONLY BESIDE
 
 BIN = .venv/bin
 SAM = .local/venv/sam/bin/sam
@@ -54,7 +54,7 @@ soak: setup ## for real: a local stack whose calls fail and whose processes are 
 corpus: setup ## fetch real PDFs and images (some 60 MB), make them searchable and check what comes out
 	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m corpus
 
-bench: setup ## measure, print beside what should be reached, write docs/performance.md: ONLY="latency backlog"
+bench: setup ## measure, and print tables for docs/performance.md: ONLY="latency cost", BESIDE=../another-checkout
 	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m benchmarks
 
 lint: setup

@@ -10,71 +10,90 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from contract.moto_aws import REGION, Transport
+from contract.moto_aws import REGION
+from lambda_runtime.aws_over_http import AwsOverHttp
 
 Stored = Mapping[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
 INDEX_KEYS = ("due_kind", "due_at")
 CHUNK_BYTES = 64 * 1024
+LATENCY_SECONDS = {"dynamodb": 0.005, "sqs": 0.010, "sns": 0.020, "s3": 0.030, "lambda": 0.030}
+"""What a request takes within a region, rounded up from what is usually seen: none is answered earlier here."""
 
 
-class Billed(Transport):
-    """A transport that counts. `counts`: units and requests; DynamoDB's also by the kind of row."""
+class BilledAws(AwsOverHttp):
+    """AWS over HTTP that counts. `counts`: units and requests; DynamoDB's also by the kind of row."""
 
-    def __init__(self) -> None:
+    def __init__(self, served: Callable[[str], None]) -> None:
+        """`served` is called with the service of each request that took effect."""
+        self.counts: defaultdict[str, float] = defaultdict(float)
+        self._served = served
+        self._counting = threading.RLock()
         super().__init__()
-        self.counts: Counter[str] = Counter()
 
-    def _perform(self, request: AWSPreparedRequest) -> AWSResponse:
-        self.requests.clear()  # they would fill the memory
-        host = urlsplit(request.url).netloc
-        if host.startswith("dynamodb."):
-            return self._dynamodb(request)
-        answer = super()._perform(request)
-        if host.startswith("sqs."):
-            self.counts["sqs.request"] += _chunks(request)
-        elif host.startswith("sns."):
-            self.counts["sns.publish"] += _chunks(request)
-        else:
-            self.counts[s3_request(request.method or "", request.url)] += 1
+    def count(self, what: str, units: float = 1) -> None:
+        """So much more was used."""
+        with self._counting:
+            self.counts[what] += units
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        began = time.monotonic()
+        with self._counting:  # so that the item before a write is the one that it changes
+            action = headers.get("x-amz-target", "").rpartition(".")[2]
+            before = self._item(action, body)
+            answer = super().answer(method, path, headers, body)
+            service = self.requests.pop().service
+            self._count(service, method, path, action, body, before, answer)
+        self._served(service)
+        time.sleep(max(0.0, LATENCY_SECONDS.get(service, 0.0) - (time.monotonic() - began)))
         return answer
 
-    def _dynamodb(self, request: AWSPreparedRequest) -> AWSResponse:
-        target = request.headers["X-Amz-Target"]
-        name = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
-        asked = json.loads(_body(request))
-        key = asked.get("Key") or {part: asked.get("Item", {}).get(part) for part in ("pk", "sk")}
-        before = _stored(asked["TableName"], key) if name in ("PutItem", "UpdateItem") else None
-        answer = super()._perform(request)
-        self.counts["dynamodb.request"] += 1
-        if name in ("PutItem", "UpdateItem"):
-            after = _stored(asked["TableName"], key)
-            kind = _kind(key)
-            self._count("dynamodb.write_unit", kind, write_units(before, after))
-            self._count("dynamodb.index_unit", kind, index_units(before, after))
-            self.counts[f"{name} {kind}"] += 1
-            if answer.status_code != 200:
-                self.counts[f"refused {kind}"] += 1
-        else:
-            found = json.loads(answer.content)
-            items = found["Items"] if name == "Query" else [item for item in [found.get("Item")] if item]
-            kind = _read_kind(asked, key, items)
-            self._count("dynamodb.read_unit", kind, read_units(items, asked.get("ConsistentRead", False)))
-            self.counts[f"rows read {kind}"] += len(items)
-            self.counts[f"{name} {kind}"] += 1
-        return answer
+    def _count(
+        self, service: str, method: str, path: str, action: str, body: bytes, before: Stored | None, answer: Answer
+    ) -> None:
+        match service:
+            case "dynamodb":
+                self._count_dynamodb(action, body, before, answer)
+            case "sqs" | "sns":
+                name = "sqs.request" if service == "sqs" else "sns.publish"
+                self.count(name, max(1, math.ceil(len(body) / CHUNK_BYTES)))
+            case "s3":
+                self.count(s3_request(method, path))
 
-    def _count(self, what: str, kind: str, units: float) -> None:
-        self.counts[what] += units  # type: ignore[assignment]  # half units
-        self.counts[f"{what} {kind}"] += units  # type: ignore[assignment]
+    def _count_dynamodb(self, action: str, body: bytes, before: Stored | None, answer: Answer) -> None:
+        status, _, content = answer
+        asked = json.loads(body)
+        self.count("dynamodb.request")
+        if action in ("PutItem", "UpdateItem"):
+            kind, after = _kind(_key(asked)), self._item(action, body)
+            self.count(f"{action} {kind}")
+            for name in ("dynamodb.write_unit", f"write_unit {kind}"):
+                self.count(name, write_units(before, after) + index_units(before, after))
+            if status != 200:
+                self.count(f"refused {kind}")
+        else:
+            found = json.loads(content)
+            items = found["Items"] if action == "Query" else [item for item in [found.get("Item")] if item]
+            self.count("dynamodb.read_unit", read_units(items, asked.get("ConsistentRead", False)))
+
+    @staticmethod
+    def _item(action: str, body: bytes) -> Stored | None:
+        """What is stored now of the item that a request writes."""
+        if action not in ("PutItem", "UpdateItem"):
+            return None
+        asked = json.loads(body)
+        item = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_item(asked["TableName"], dict(_key(asked)))
+        return None if item is None else item.to_json()["Attributes"]
 
 
 def write_units(before: Stored | None, after: Stored | None) -> int:
@@ -139,29 +158,9 @@ def _entry(item: Stored | None) -> tuple[Any, ...] | None:
     return tuple(item[name] for name in INDEX_KEYS)
 
 
-def _stored(table: str, key: Mapping[str, Any]) -> Stored | None:
-    item = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_item(table, dict(key))
-    return None if item is None else item.to_json()["Attributes"]
+def _key(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    return asked.get("Key") or {part: asked["Item"][part] for part in ("pk", "sk")}
 
 
 def _kind(key: Mapping[str, Any]) -> str:
     return str(key["sk"]["S"]).partition("#")[0]
-
-
-def _read_kind(asked: Mapping[str, Any], key: Mapping[str, Any], items: list[Stored]) -> str:
-    if asked.get("IndexName"):
-        return f"due {asked['ExpressionAttributeValues'][':kind']['S']}"
-    return _kind(key) if key.get("sk") else "operations"
-
-
-def _chunks(request: AWSPreparedRequest) -> int:
-    return max(1, math.ceil(len(_body(request)) / CHUNK_BYTES))
-
-
-def _body(request: AWSPreparedRequest) -> bytes:
-    body = request.body or b""
-    if isinstance(body, str):
-        return body.encode()
-    if not isinstance(body, bytes | bytearray):
-        raise TypeError("a request's body is not at hand")
-    return bytes(body)

@@ -10,7 +10,7 @@ _ALL = tomllib.loads(_FILE.read_text("utf-8"))
 
 REGION: str = _ALL["region"]
 NOTED_ON: str = _ALL["noted_on"]
-HOURS_A_MONTH = 730
+MONTH_HOURS = 730
 GIGABYTE = 1e9
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Iterator
 
 import pikepdf
 from PIL import Image
@@ -22,14 +21,19 @@ def jpeg(noise: random.Random, mode: str, side: int) -> bytes:
     return content.getvalue()
 
 
-def side_of(page_bytes: int) -> int:
-    """How many pixels a side make a grey JPEG of about so many bytes."""
-    return max(8, int(500 * (page_bytes / len(jpeg(random.Random(0), "L", 500))) ** 0.5))
+def images(count: int, size: int) -> Iterator[bytes]:
+    """So many JPEGs of just under `size` bytes."""
+    side = int(2_000 * (size / len(jpeg(random.Random(0), "RGB", 2_000))) ** 0.5)
+    for number in range(count):
+        while len(content := jpeg(random.Random(number), "RGB", side)) > size:
+            side -= 1 + side // 500
+        yield content
 
 
-def book(to: Path | BinaryIO, pages: int, side: int, seed: int = 0) -> None:
-    """A PDF of so many scans."""
-    noise = random.Random(seed)
+def book(pages: int, page_bytes: int) -> bytes:
+    """A PDF of so many grey scans of about `page_bytes` each."""
+    noise, written = random.Random(0), io.BytesIO()
+    side = max(8, int(500 * (page_bytes / len(jpeg(noise, "L", 500))) ** 0.5))
     with pikepdf.new() as document:
         for _ in range(pages):
             scan = document.make_stream(jpeg(noise, "L", side))
@@ -40,4 +44,5 @@ def book(to: Path | BinaryIO, pages: int, side: int, seed: int = 0) -> None:
             page = document.add_blank_page(page_size=(A4_WIDTH, A4_HEIGHT))
             page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Scan=scan))
             page.Contents = document.make_stream(f"q {A4_WIDTH} 0 0 {A4_HEIGHT} 0 0 cm /Scan Do Q".encode())
-        document.save(to)
+        document.save(written)
+    return written.getvalue()

@@ -7,7 +7,6 @@ import pytest
 from benchmarks import __main__ as bench
 from benchmarks.backlog import use_percent
 from benchmarks.figures import Figure, at_least, table, within
-from benchmarks.stage import percentile
 
 
 def test_a_figure_is_judged_by_its_limit() -> None:
@@ -16,13 +15,6 @@ def test_a_figure_is_judged_by_its_limit() -> None:
     assert at_least("use", 97.0, 97, "%", 1).reached
     assert at_least("use", 96.9, 97, "%", 1) == Figure("use", "96.9 %", "≥ 97 %", False)
     assert "| a | 2 | ≤ 1 | **no** |" in table([Figure("a", "2", "≤ 1", False)], "a machine")
-
-
-@pytest.mark.parametrize(
-    ("share", "value"), [(0.0, 1.0), (0.05, 1.0), (0.5, 10.0), (0.95, 19.0), (0.96, 20.0), (1.0, 20.0)]
-)
-def test_a_percentile_is_one_of_the_values(share: float, value: float) -> None:
-    assert percentile([float(number) for number in range(20, 0, -1)], share) == value
 
 
 def test_the_use_of_a_quota_is_between_the_first_and_the_last_acceptance() -> None:

@@ -16,9 +16,8 @@ from local.ocr.authorized_key import public_key
 from local.ocr.iam import check_jwt
 from textdrop.adapters.yandex import iam
 from textdrop.adapters.yandex.authorized_key import AuthorizedKey, authorized_key
-from textdrop.core.errors import OcrCredentialsMissing, OcrError, OcrThrottled, OcrUnreachable, SettingsError
-from unit.adapters.yandex.conftest import LATE_SECONDS
-from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, raw, reset, silence, trickle
+from textdrop.core.errors import OcrCredentialsMissing, OcrError, OcrThrottled, OcrUnreachable
+from unit.adapters.yandex.scripted_service import Exchange, ScriptedService, answer, trickle
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 GOOD = {"iamToken": "t1.SECRET", "expiresAt": "2026-01-01T12:00:00.123456789Z"}
@@ -144,39 +143,6 @@ def test_a_signed_token_that_iam_repeats_is_in_no_error(service: ScriptedService
     assert sent[0].rpartition(".")[2][:20] not in f"{raised.value!r} {raised.value.trace!r}"
 
 
-BROKEN: dict[str, Play] = {
-    "reset": reset(),
-    "reset in the body": reset(HEADERS + b'content-length: 100\r\n\r\n{"iamToken": "SECRET"'),
-    "closed": raw(b""),
-    "cut": raw(HEADERS + b'content-length: 100\r\n\r\n{"iamToken": "SECRET"}'),
-    "no HTTP": raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"),
-}
-
-
-@pytest.mark.parametrize("play", BROKEN.values(), ids=BROKEN)
-def test_an_answer_that_is_lost_leaves_nothing_in_doubt(
-    service: ScriptedService, key: AuthorizedKey, play: Play
-) -> None:
-    service.plays(play)
-    with pytest.raises(OcrUnreachable) as raised:
-        exchanged(service, key)
-    assert "SECRET" not in repr(raised.value)
-    assert len(service.exchanges) == 1
-
-
-@pytest.mark.parametrize(
-    "play",
-    [silence(), trickle(HEADERS + b"content-length: 1000\r\n\r\n", b" "), trickle(HEADERS, b"x-y: z\r\n")],
-    ids=["silence", "body", "headers"],
-)
-def test_an_exchange_ends_by_its_deadline(service: ScriptedService, key: AuthorizedKey, play: Play) -> None:
-    service.plays(play)
-    began = time.monotonic()
-    with pytest.raises(OcrUnreachable):
-        exchanged(service, key, seconds=0.3)
-    assert time.monotonic() - began < LATE_SECONDS
-
-
 def test_an_exchange_has_a_total_of_its_own(
     service: ScriptedService, key: AuthorizedKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +151,7 @@ def test_an_exchange_has_a_total_of_its_own(
     began = time.monotonic()
     with pytest.raises(OcrUnreachable):
         exchanged(service, key, seconds=60)
-    assert time.monotonic() - began < LATE_SECONDS
+    assert time.monotonic() - began < 1.5
 
 
 def test_without_a_connection_it_says_that_nothing_was_sent(key: AuthorizedKey) -> None:
@@ -220,9 +186,3 @@ def test_a_token_is_renewed_hourly_or_before_it_ends_and_not_all_the_time(life_s
 @pytest.mark.parametrize("base_url", ["https://iam.api.cloud.yandex.net", " https://iam.api.cloud.yandex.net/ "])
 def test_the_audience_is_the_address_of_the_tokens(base_url: str) -> None:
     assert iam.tokens_url(base_url) == "https://iam.api.cloud.yandex.net/iam/v1/tokens"
-
-
-@pytest.mark.parametrize("base_url", ["", "iam", "ftp://iam", "https://user@iam", "https://iam?x=1"])
-def test_a_base_url_that_is_none_is_told_at_once(base_url: str) -> None:
-    with pytest.raises(SettingsError):
-        iam.tokens_url(base_url)

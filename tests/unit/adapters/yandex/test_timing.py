@@ -100,11 +100,6 @@ def test_silence_is_not_waited_for_until_the_total(service: ScriptedService, mak
     took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrAnswerLost)
 
 
-def test_the_totals_are_there_to_be_read(make_client: MakeClient) -> None:
-    client = make_client(timeouts=Timeouts(submit_total_seconds=12.5, ask_total_seconds=3.5))
-    assert (client.submit_total_seconds, client.ask_total_seconds) == (12.5, 3.5)
-
-
 def test_the_repeat_after_a_401_is_within_the_same_total(service: ScriptedService, make_client: MakeClient) -> None:
     keys = iter(['{"api_key": "a"}', '{"api_key": "b"}'])
 
@@ -205,29 +200,21 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
     assert client.submit(b"{}", "r").operation.id == OPERATION["id"]
 
 
-def test_an_unknown_host_sends_nothing(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object, **__: object) -> list[Any]:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+@pytest.mark.parametrize("host", ["no-such-host.example", "endless.example", f"{'a' * 70}.example"])
+def test_a_host_whose_name_is_not_resolved_in_time_is_sent_nothing(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    over, real = threading.Event(), socket.getaddrinfo
 
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(OcrUnreachable):
-        make_client(base_url="http://ocr.example").submit(b"{}", "r")
+    def resolve(name: str, *arguments: Any, **named: Any) -> list[Any]:
+        if name == "endless.example":
+            over.wait()
+        if name == "no-such-host.example":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(name, *arguments, **named)
 
-
-def test_a_host_name_too_long_for_dns_sends_nothing(make_client: MakeClient) -> None:
-    with pytest.raises(OcrUnreachable):
-        make_client(base_url=f"http://{'a' * 70}.example").submit(b"{}", "r")
-
-
-def test_a_look_up_without_end_sends_nothing(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    over = threading.Event()
-
-    def endless(*_: object, **__: object) -> list[Any]:
-        over.wait()
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", endless)
-    client = make_client(base_url="http://ocr.example", timeouts=Timeouts(0.2, 60, 60, 60))
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    client = make_client(base_url=f"http://{host}", timeouts=Timeouts(0.2, 60, 60, 60))
     took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrUnreachable)
     over.set()
 
@@ -262,18 +249,14 @@ def test_a_list_of_authorities_that_a_library_brings_is_not_trusted(
         make_client(base_url=tls_service.base_url).submit(b"{}", "r")
 
 
-def test_a_certificate_that_is_not_trusted_sends_nothing(tls_service: ScriptedService, make_client: MakeClient) -> None:
-    with pytest.raises(OcrUnreachable):
-        make_client(base_url=tls_service.base_url).submit(b"{}", "r")
-    assert not tls_service.exchanges
-
-
-def test_a_certificate_for_another_host_sends_nothing(
-    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path
+@pytest.mark.parametrize(("address", "trusted"), [("127.0.0.1", False), ("127.0.0.2", True)])
+def test_a_certificate_that_is_not_trusted_or_of_another_host_sends_nothing(
+    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path, address: str, trusted: bool
 ) -> None:
-    base_url = tls_service.base_url.replace("127.0.0.1", "127.0.0.2")
+    base_url = tls_service.base_url.replace("127.0.0.1", address)
     with pytest.raises(OcrUnreachable):
-        make_client(base_url=base_url, ca_file=str(ca_file)).submit(b"{}", "r")
+        make_client(base_url=base_url, ca_file=str(ca_file) if trusted else "").submit(b"{}", "r")
+    assert not tls_service.exchanges
 
 
 def test_a_handshake_with_something_else_sends_nothing(service: ScriptedService, make_client: MakeClient) -> None:
@@ -347,10 +330,28 @@ def test_a_connection_serves_one_exchange_after_another(service: ScriptedService
     assert [sent.connection_number for sent in service.exchanges] == [1, 1, 1]
 
 
-def test_an_invocation_begins_with_new_connections(service: ScriptedService, client: YandexOcr) -> None:
+def _idle_for_long(client: YandexOcr, service: ScriptedService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textdrop.adapters.yandex.connection._IDLE_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda client, service, monkeypatch: client.new_connections(),
+        lambda client, service, monkeypatch: service.hang_up(),
+        _idle_for_long,
+    ],
+    ids=["an invocation begins", "closed by the service", "idle for long"],
+)
+def test_a_connection_that_may_be_dead_is_not_used_again(
+    service: ScriptedService,
+    client: YandexOcr,
+    monkeypatch: pytest.MonkeyPatch,
+    between: Callable[[YandexOcr, ScriptedService, pytest.MonkeyPatch], None],
+) -> None:
     service.plays(answer(200, OPERATION), answer(200, OPERATION))
     client.submit(b"{}", "r")
-    client.new_connections()
+    between(client, service, monkeypatch)
     client.submit(b"{}", "r")
     assert [sent.connection_number for sent in service.exchanges] == [1, 2]
 
@@ -362,26 +363,6 @@ def test_a_connection_in_use_when_an_invocation_begins_is_not_kept(service: Scri
 
     service.plays(begin_invocation, answer(200, OPERATION))
     client.submit(b"{}", "r")
-    client.submit(b"{}", "r")
-    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
-
-
-def test_a_connection_that_the_service_closed_meanwhile_loses_no_submit(
-    service: ScriptedService, client: YandexOcr
-) -> None:
-    service.plays(answer(200, OPERATION), answer(200, OPERATION))
-    client.submit(b"{}", "r")
-    service.hang_up()
-    client.submit(b"{}", "r")
-    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
-
-
-def test_a_connection_idle_for_long_is_not_used_again(
-    service: ScriptedService, client: YandexOcr, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service.plays(answer(200, OPERATION), answer(200, OPERATION))
-    client.submit(b"{}", "r")
-    monkeypatch.setattr("textdrop.adapters.yandex.connection._IDLE_SECONDS", 0.0)
     client.submit(b"{}", "r")
     assert [sent.connection_number for sent in service.exchanges] == [1, 2]
 

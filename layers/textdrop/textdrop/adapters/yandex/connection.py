@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 _PIECE_BYTES = 65_536
-_MOST_IDLE = 32
+_MAX_IDLE = 32
 _IDLE_SECONDS = 20.0
 """A connection whose last request is older is not used again: the server may be closing it, and a submit be lost."""
 
@@ -34,7 +34,7 @@ class _CurrentExchange(threading.local):
     """The exchange of this thread: what it may still use, and whether anything of its request was sent."""
 
     def begin(self, *, deadline: float, read_seconds: float, max_bytes: int) -> None:
-        """Until `deadline` (monotonic seconds), with so much silence, receiving so many bytes, headers and all."""
+        """Until `deadline` (monotonic seconds), with so much silence, receiving so many bytes, headers included."""
         self.deadline = deadline
         self.read_seconds = read_seconds
         self.bytes_left = max_bytes
@@ -48,20 +48,20 @@ class _Socket(socket.socket):
     def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
         left = memoryview(data)
         while left:
-            self._wait_no_longer()
+            self._limit_wait()
             current.sent = True
             left = left[self.send(left[:_PIECE_BYTES], flags) :]
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
-        self._wait_no_longer()
+        self._limit_wait()
         received = super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags)
         current.bytes_left -= received
         if current.bytes_left < 0:
             raise OSError("the answer is over the limit")
         return received
 
-    def _wait_no_longer(self) -> None:
-        self.settimeout(min(_left(current.deadline), current.read_seconds))
+    def _limit_wait(self) -> None:
+        self.settimeout(min(_remaining(current.deadline), current.read_seconds))
 
 
 class _TlsSocket(_Socket, ssl.SSLSocket):
@@ -94,11 +94,11 @@ class _HttpConnection(HTTPConnection):
         for waiting, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
             connected = _Socket(family, kind, protocol)
             try:
-                connected.settimeout(_left(until) / waiting)
+                connected.settimeout(_remaining(until) / waiting)
                 connected.connect(address)
                 # A request goes out as its headers and then its body, neither waiting for the other's receipt.
                 connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connected.settimeout(_left(until))
+                connected.settimeout(_remaining(until))
                 return self._secured(connected)
             except OSError:
                 connected.close()
@@ -136,7 +136,7 @@ class Adapter(HTTPAdapter):
     def __init__(self, context: ssl.SSLContext | None) -> None:
         """`context`, or the system's authorities, verify certificates; the list that requests brings is not used."""
         self._context = context
-        super().__init__(max_retries=0, pool_maxsize=_MOST_IDLE)
+        super().__init__(max_retries=0, pool_maxsize=_MAX_IDLE)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **pool_kwargs)
@@ -155,27 +155,27 @@ def trust(ca_file: str = "") -> ssl.SSLContext:
 
 
 def _addresses(host: str, port: int, until: float) -> list[tuple[Any, ...]]:
-    """The host's addresses. Looked up in a thread of its own, as nothing bounds the time a look-up takes."""
+    """The host's addresses, resolved in a thread of its own, as nothing else bounds the time that this takes."""
     answer: queue.SimpleQueue[list[tuple[Any, ...]] | Exception] = queue.SimpleQueue()
 
-    def look_up() -> None:
+    def resolve() -> None:
         try:
             answer.put([*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
         except (OSError, UnicodeError) as error:  # UnicodeError: of a name too long for DNS
             answer.put(error)
 
-    threading.Thread(target=look_up, daemon=True).start()
+    threading.Thread(target=resolve, daemon=True).start()
     try:
-        found = answer.get(timeout=_left(until))
+        found = answer.get(timeout=_remaining(until))
     except queue.Empty:
-        raise TimeoutError("the host's address was not found in time") from None
+        raise TimeoutError("the host's name was not resolved before the deadline") from None
     if isinstance(found, Exception):
-        raise OSError("the host's address was not found") from found
+        raise OSError("the host's name cannot be resolved") from found
     return found
 
 
-def _left(until: float) -> float:
+def _remaining(until: float) -> float:
     left = until - time.monotonic()
     if left <= 0:
-        raise TimeoutError("the time for it is over")
+        raise TimeoutError("the deadline has passed")
     return left

@@ -40,8 +40,8 @@ class Credentials:
 
     An authorized key is exchanged for a token by one thread at a time: at first, when the token is to be renewed,
     after a refusal of the token at most once in `refused_seconds`, after a refusal of the key at most once in
-    `missing_seconds`, after another failure at most once in `failed_seconds`, or when IAM wishes. A token that is
-    still good outlives these other failures.
+    `missing_seconds`, after another failure at most once in `failed_seconds`, or as late as IAM asks for. A token that
+    is still good outlives these other failures.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class Credentials:
         """The header's value, by `deadline` (monotonic seconds), but that reading the secret takes its own time.
 
         Raises OcrCredentialsMissing, which says what to do: there are none, or IAM refuses the key. StoreUnavailable:
-        the secret could not be read. OcrThrottled, OcrUnreachable: there is no token, or not in time.
+        the secret could not be read. OcrThrottled, OcrUnreachable: there is no token, or not by the deadline.
         """
-        with self._alone(deadline):
+        with self._locked(deadline):
             if self._error is not None and self._monotonic() < self._error_until:
                 raise copy.copy(self._error)
             try:
@@ -100,11 +100,11 @@ class Credentials:
         """
         old = ("", refused)
         try:
-            with self._alone(deadline):
-                if self._token.authorization in old and self._may_again(self._read_at):
+            with self._locked(deadline):
+                if self._token.authorization in old and self._may_retry(self._read_at):
                     with suppress(StoreUnavailable):
                         self._read()
-                if self._key is not None and self._token.authorization in old and self._may_again(self._renewed_at):
+                if self._key is not None and self._token.authorization in old and self._may_retry(self._renewed_at):
                     try:
                         self._exchange(self._key, deadline)
                     finally:
@@ -142,20 +142,20 @@ class Credentials:
     def _exchange(self, key: AuthorizedKey, deadline: float) -> None:
         self._token = iam.token(self._tokens_url, key, deadline=deadline, now=self._now())
 
-    def _may_again(self, last: float) -> bool:
+    def _may_retry(self, last: float) -> bool:
         return self._monotonic() - last >= self._refused_seconds
 
     def _seconds_after(self, error: OcrError) -> float:
         match error:
             case OcrCredentialsMissing():
                 return self._missing_seconds
-            case OcrThrottled(retry_after_seconds=float(wish)):
-                return max(wish, self._failed_seconds)
+            case OcrThrottled(retry_after_seconds=float(seconds)):
+                return max(seconds, self._failed_seconds)
             case _:
                 return self._failed_seconds
 
     @contextmanager
-    def _alone(self, deadline: float) -> Iterator[None]:
+    def _locked(self, deadline: float) -> Iterator[None]:
         """One thread at a time. Raises OcrUnreachable when the others are not done by `deadline`."""
         left = min(max(deadline - time.monotonic(), 0.0), threading.TIMEOUT_MAX)
         if not self._lock.acquire(timeout=left):

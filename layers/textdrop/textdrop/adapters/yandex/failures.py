@@ -101,7 +101,7 @@ def failure(
 
     408: gateways in front of a service also send it while the request is still being worked on, so it says nothing.
     404, 405 and 410 on a submit: with the service's own body it refuses this request; without, the base URL is not
-    the OCR service's, which is no fault of the document: OcrUnavailable, and all wait for the setting to be mended.
+    the OCR service's, which is no fault of the document: OcrUnavailable, and all wait until the setting is corrected.
     """
     code = error.code if error else 0
     trace = replace(trace, code=code, message=error.message if error else "")
@@ -129,13 +129,13 @@ def failure(
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
-    """The wish in Retry-After, in seconds or as an HTTP date, from 0 to an hour. `now` in epoch seconds."""
-    wish = headers.get("retry-after", "").strip()
+    """Seconds that Retry-After asks for, as such or as an HTTP date, from 0 to an hour. `now` in epoch seconds."""
+    value = headers.get("retry-after", "").strip()
     try:
-        seconds = float(wish)
+        seconds = float(value)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(wish).timestamp() - now
+            seconds = parsedate_to_datetime(value).timestamp() - now
         except (ValueError, OverflowError):
             return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) else None

@@ -12,10 +12,9 @@ from textdrop.adapters.yandex.authorized_key import AuthorizedKey, signed_token
 from textdrop.adapters.yandex.connection import trust
 from textdrop.adapters.yandex.failures import failure, retry_after_seconds, service_error
 from textdrop.adapters.yandex.transport import Answer, Transport, service_url
-from textdrop.adapters.yandex.values import documents, either, mapping
+from textdrop.adapters.yandex.values import either, mapping, single
 from textdrop.core.errors import (
     OcrAnswerLost,
-    OcrAnswerMalformed,
     OcrCredentialsMissing,
     OcrCredentialsRefused,
     OcrError,
@@ -28,12 +27,12 @@ from textdrop.core.errors import (
 BASE_URL = "https://iam.api.cloud.yandex.net"
 
 TOTAL_SECONDS = 5.0
-"""The most that an exchange takes, from the look-up of the host to the last byte."""
+"""The most that an exchange takes, from resolving the host's name to the last byte."""
 
 RENEW_SECONDS = 3600.0
 """A token lives for up to 12 hours; the service's documentation asks to take a new one every hour."""
 
-_LEAST_SECONDS = 10.0
+_MIN_SECONDS = 10.0
 _PART_OF_LIFE = 0.9
 _ANSWER_BYTES = 100_000
 
@@ -80,8 +79,8 @@ def token(url: str, key: AuthorizedKey, *, deadline: float, now: float) -> Token
         raise OcrUnreachable(f"no token from IAM ({kind}), so nothing was sent to the OCR service") from error
     finally:
         transport.new_connections()
-    # Should IAM repeat what was signed, it goes no further: without the signature it is no credential.
-    value = _value(answer.body.replace(jwt.rpartition(".")[2].encode(), b"[signature]"))
+    # Should IAM repeat what was signed, its signature is removed: without it that is no credential.
+    value = single(answer.body.replace(jwt.rpartition(".")[2].encode(), b"[signature]"))
     if not 200 <= answer.status <= 299:
         raise _refusal(answer, value, now)
     text = either(mapping(value), "iamToken", "iam_token")
@@ -98,7 +97,7 @@ def times(expires: Any, now: float) -> tuple[float, float]:
     """When to renew, and when the token ends.
 
     Renewed after an hour, or nine tenths of its life where that is shorter. By a clock that is wrong, or without a
-    usable `expires`, a life may look like none at all: not more often than every 10 s for that, as a 401 renews too.
+    usable `expires`, a life may seem to be none: not more often than every 10 s for that, as a 401 renews too.
     """
     try:
         at = datetime.fromisoformat(expires)
@@ -106,18 +105,20 @@ def times(expires: Any, now: float) -> tuple[float, float]:
     except (TypeError, ValueError, OverflowError):
         expires_at = now + RENEW_SECONDS
     life = (expires_at - now) * _PART_OF_LIFE
-    return now + min(max(life, _LEAST_SECONDS), RENEW_SECONDS), expires_at
+    return now + min(max(life, _MIN_SECONDS), RENEW_SECONDS), expires_at
 
 
 def _refusal(answer: Answer, value: Any, now: float) -> OcrError:
     """An answer that is no success. As `failures.failure` reads one to a submit, but that nothing is in doubt."""
-    wish = retry_after_seconds(answer.headers, now)
-    error = failure(answer.status, service_error(value), _trace(answer), submitting=True, retry_after_seconds=wish)
+    retry_after = retry_after_seconds(answer.headers, now)
+    error = failure(
+        answer.status, service_error(value), _trace(answer), submitting=True, retry_after_seconds=retry_after
+    )
     trace = error.trace
     said = f"HTTP {answer.status}" + (f", code {trace.code}" if trace.code else "")
     match error:
         case OcrThrottled():
-            return OcrThrottled(f"IAM is over a quota ({said})", trace, wish)
+            return OcrThrottled(f"IAM is over a quota ({said})", trace, retry_after)
         case OcrCredentialsRefused() | OcrRejected():
             return OcrCredentialsMissing(
                 f"IAM refuses the authorized key in the credentials secret ({said}): check that the key and its "
@@ -126,15 +127,6 @@ def _refusal(answer: Answer, value: Any, now: float) -> OcrError:
             )
         case _:
             return OcrUnreachable(f"IAM failed ({said}), so nothing was sent to the OCR service", trace)
-
-
-def _value(body: bytes) -> Any:
-    """The one JSON value of a body; None where there is not exactly one."""
-    try:
-        values = documents(body)
-    except OcrAnswerMalformed:
-        return None
-    return values[0] if len(values) == 1 else None
 
 
 def _trace(answer: Answer) -> Trace:

@@ -14,7 +14,7 @@ from textdrop.adapters.yandex.values import documents, either, integer, items, m
 from textdrop.core.errors import OcrAnswerMalformed, Trace
 
 _NO_TRACE = Trace()
-_TURNS = {"ANGLE_90": 90, "ANGLE_180": 180, "ANGLE_270": 270}
+_ROTATIONS = {"ANGLE_90": 90, "ANGLE_180": 180, "ANGLE_270": 270}
 _LAYOUTS = frozenset(
     ["text", "header", "section_header", "footer", "footnote", "picture", "caption", "title", "list", "unknown"]
 )
@@ -113,7 +113,7 @@ def _page(annotation: dict[str, Any]) -> RecognisedPage:
     return RecognisedPage(
         width=max(integer(annotation.get("width")), 0),
         height=max(integer(annotation.get("height")), 0),
-        rotate=_TURNS.get(text(annotation.get("rotate")), 0),
+        rotate=_ROTATIONS.get(text(annotation.get("rotate")), 0),
         text=full_text or "\n".join(line["text"] for block in blocks for line in block["lines"]),
         blocks=blocks,
         tables=tables,
@@ -186,8 +186,8 @@ def _points(shape: dict[str, Any]) -> Polygon:
 def _text_polygon(shape: dict[str, Any]) -> Polygon:
     """The box of a block, line or word, clockwise from its first point.
 
-    The service starts at the top left of the text and goes counter-clockwise (TL, BL, BR, TR), so the rest is turned
-    round, unless it is clockwise already. A polygon of other than four points becomes the rectangle around it.
+    The service starts at the top left of the text and goes counter-clockwise (TL, BL, BR, TR), so the rest is
+    reversed, unless it is clockwise already. A polygon of other than four points becomes the rectangle around it.
     """
     points = _points(shape)
     if len(points) != 4:

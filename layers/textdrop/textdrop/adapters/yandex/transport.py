@@ -2,7 +2,7 @@
 
 By the transport adapter of `requests`, without its Session: that would keep cookies and read the body of a redirect
 which it does not follow. Proxies and other settings of the environment are not used either: a proxy's answer could not
-be told from the service's. Nothing is ever sent twice.
+be distinguished from the service's. Nothing is ever sent twice.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Transport:
     """Connections to a few services, shared by threads. As many are open as there are exchanges at a time."""
 
     def __init__(self, *, connect_seconds: float, read_seconds: float, context: ssl.SSLContext | None) -> None:
-        """`connect_seconds`: from the look-up of the host to the end of the TLS handshake. `read_seconds`: of silence,
-        while sending or receiving. `context` verifies certificates, for services with TLS."""
+        """`connect_seconds`: from resolving the host's name to the end of the TLS handshake. `read_seconds`: of
+        silence, while sending or receiving. `context` verifies certificates, for services with TLS."""
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._adapter = Adapter(context)
@@ -66,8 +66,8 @@ class Transport:
             response = self._adapter.send(request, stream=True, timeout=(self._connect_seconds, self._read_seconds))
         except (OSError, HTTPError) as error:
             if current.sent:
-                raise OcrAnswerLost(f"sent, and then no answer from the OCR service ({_first(error)})") from error
-            raise OcrUnreachable(f"no connection to the OCR service ({_first(error)})") from error
+                raise OcrAnswerLost(f"sent, and then no answer from the OCR service ({_innermost(error)})") from error
+            raise OcrUnreachable(f"no connection to the OCR service ({_innermost(error)})") from error
         with response:
             content, ending = _body(response.raw, max_bytes)
         return Answer(response.status_code, response.headers, content, ending)
@@ -96,7 +96,7 @@ def service_url(base_url: str) -> str:
     return parts._replace(path=parts.path.rstrip("/")).geturl()
 
 
-def _first(error: BaseException) -> str:
+def _innermost(error: BaseException) -> str:
     """The kind of what the libraries wrapped."""
     while inner := error.__cause__ or error.__context__:
         error = inner

@@ -42,6 +42,15 @@ def documents(body: bytes, trace: Trace = _NO_TRACE) -> list[Any]:
         raise OcrAnswerMalformed(f"the OCR service's answer is {kind} ({len(body)} bytes)", trace) from None
 
 
+def single(body: bytes) -> Any:
+    """The one JSON value of a body; None where there is not exactly one."""
+    try:
+        values = documents(body)
+    except OcrAnswerMalformed:
+        return None
+    return values[0] if len(values) == 1 else None
+
+
 def integer(value: Any) -> int:
     """An integer within 32 bits, from a number or its decimal string; 0 for anything else."""
     # A page has thousands of coordinates, all of them like this.

@@ -1,0 +1,250 @@
+"""submit and poll as built, in AWS's own Lambda runtime, called as queue, schedule and invocations call them.
+
+AWS is moto in this process, which counts what would be billed (`billing`). The OCR service is the local one; it answers
+a full page of 300 words for any content, after times that are lognormal around a median, and enforces its quota.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+from artefacts import built_layers
+from benchmarks.billing import BilledAws
+from contract.moto_aws import REGION
+from lambda_runtime.application import API_KEY, SERVICES, Application, batch
+from local.lambda_runtime import Function
+from local.ocr.annotation import text_annotation
+from local.ocr.server import OcrServer
+from local.ocr.service import Service
+from local.ocr.settings import Settings
+from local.ocr.table import A4_HEIGHT, A4_WIDTH, TableEngine, set_text
+
+SPREAD = 0.4
+SEED = 1
+BATCH_SIZE = 5
+SUBMIT_CONCURRENCY = 5
+SCHEDULE_SECONDS = 60.0
+IDLE_SECONDS = 1.0
+WORDS_A_PAGE = 300
+WORDS_A_LINE = 10
+LINES_A_BLOCK = 6
+_LETTERS = "абвгдежзийклмнопрстуфхцчшщыьэюяabcdefghijklmnopqrstuvwxyz"
+
+
+class Environments:
+    """Execution environments of one function, as many as calls run at once. Each serves one call after another.
+
+    `calls` and `seconds` are what Lambda bills, starts included, by the begun millisecond; `running` calls go on now.
+    """
+
+    def __init__(self, start: Callable[[], Function]) -> None:
+        self.calls = 0
+        self.seconds = 0.0
+        self.running = 0
+        self._all: list[Function] = []
+        self._start = start
+        self._idle: list[Function] = []
+        self._changing = threading.Lock()
+
+    def invoke(self, event: object) -> Any:
+        """The handler's answer. Raises RuntimeError where it has none."""
+        with self._changing:
+            self.running += 1
+            if not self._idle:
+                self._all.append(self._start())
+                self._idle.append(self._all[-1])
+            function = self._idle.pop()
+        began = time.monotonic()
+        answer = function.invoke(event)
+        took = time.monotonic() - began
+        with self._changing:
+            self.calls += 1
+            self.seconds += math.ceil(took * 1000) / 1000
+            self.running -= 1
+            self._idle.append(function)
+        if answer.timed_out or "errorType" in answer.value:
+            raise RuntimeError(f"a function failed: {answer.body!r}")
+        return answer.value
+
+    def end(self) -> None:
+        """The next call is a cold start. None may be running."""
+        for function in self._idle:
+            function.stop()
+            self._all.remove(function)
+        self._idle.clear()
+
+    def peak_megabytes(self) -> float:
+        """The most memory that one of its processes has held so far (VmHWM), in MB of 2^20 bytes, as Lambda counts."""
+        found = [Path(f"/proc/{each.process_id()}/status").read_text("utf-8") for each in self._all]
+        return max(int(status.split("VmHWM:")[1].split()[0]) / 1024 for status in found)
+
+    def processor_seconds(self) -> float:
+        """What its processes have used so far."""
+        found = [Path(f"/proc/{each.process_id()}/stat").read_text("utf-8") for each in self._all]
+        ticks = [sum(map(int, stat.rpartition(") ")[2].split()[11:13])) for stat in found]
+        return sum(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+class Functions:
+    """`submit`, `poll` and their AWS. Nothing calls them before `called`. With `wakes` False, only the caller and the
+    schedule run ticks. `noticed_at` is when each notice was published (epoch seconds).
+    """
+
+    def __init__(self, folder: Path, layers: list[Path], ocr: OcrServer, clients: dict[str, Any], rate: int) -> None:
+        self.aws = BilledAws(self._served)
+        self.application = Application(self.aws, clients, ocr, folder)
+        self.wakes = True
+        self.noticed_at: list[float] = []
+        [self._queue] = [url for url in clients["sqs"].list_queues()["QueueUrls"] if url.endswith("-uploads")]
+        self._sqs = clients["sqs"]
+        self._messages = threading.Semaphore(0)
+        self._ending = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._failures: list[Exception] = []
+        starting = threading.Lock()
+
+        def start(name: str) -> Function:
+            with starting:
+                return self.application.start(name, layers, variables={"SUBMITS_PER_SECOND": str(rate)})
+
+        self.submit = Environments(lambda: start("SubmitFunction"))
+        self.poll = Environments(lambda: start("PollFunction"))
+
+    def upload(self, key: str, content: bytes) -> None:
+        """Puts the object, and its event into the queue. The uploader's requests are not counted, S3's event is."""
+        _, body = self.application.upload(key, content)
+        self._sqs.send_message(QueueUrl=self._queue, MessageBody=body)
+        self.aws.count("sqs.request")
+        self._messages.release()
+
+    @contextmanager
+    def called(self) -> Iterator[None]:
+        """Meanwhile submit is called for what is in the queue, and poll by the schedule and whenever it is invoked."""
+        for task in (self._schedule, *[self._take_messages] * SUBMIT_CONCURRENCY):
+            self._run(task)
+        try:
+            yield
+        finally:
+            self._ending.set()
+            for thread in self._threads:
+                thread.join()
+
+    def until(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Returns once it holds. Raises TimeoutError, and what a function failed with."""
+        limit = time.monotonic() + seconds
+        while not holds():
+            if self._failures:
+                raise self._failures[0]
+            if time.monotonic() > limit:
+                raise TimeoutError(f"not within {seconds:.0f} s")
+            time.sleep(0.05)
+
+    def log(self) -> list[str]:
+        """What the functions have logged so far."""
+        return [line for function in self.application.functions for line in function.printed()]
+
+    def _run(self, task: Callable[[], object]) -> None:
+        def attempted() -> None:
+            try:
+                task()
+            except Exception as error:  # noqa: BLE001 - whatever it is, `until` raises it
+                self._failures.append(error)
+
+        self._threads.append(threading.Thread(target=attempted, daemon=True))
+        self._threads[-1].start()
+
+    def _take_messages(self) -> None:
+        while not self._ending.is_set():
+            self._messages.acquire(timeout=IDLE_SECONDS)
+            answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=BATCH_SIZE)
+            messages = answer.get("Messages", [])
+            for message in messages:
+                self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+            if not messages:
+                continue
+            self.aws.count("sqs.request", 2)  # one to receive the batch, one to delete it
+            failed = self.submit.invoke(batch(*[message["Body"] for message in messages]))["batchItemFailures"]
+            if failed:
+                raise RuntimeError(f"{len(failed)} messages failed")
+
+    def _schedule(self) -> None:
+        while not self._ending.is_set():
+            self._run(lambda: self.poll.invoke({}))
+            self._ending.wait(SCHEDULE_SECONDS)
+
+    def _served(self, service: str) -> None:
+        if service == "sns":
+            self.noticed_at.append(time.time())
+        elif service == "sqs":
+            self._messages.release()
+        elif service == "lambda" and self.wakes and not self._ending.is_set():
+            self._run(lambda: self.poll.invoke({}))
+
+
+class _FullPages(dict[str, dict[str, Any]]):
+    """A table of the OCR service that has the same page for any content."""
+
+    def get(self, key: str, default: object = None) -> dict[str, Any]:
+        return {"annotation": annotation(SEED)}
+
+
+def page_text(seed: int) -> str:
+    """A page of 300 words in lines and blocks, unlike that of any other seed; its result has about 80 KB."""
+    chance = random.Random(seed)
+    words = ["".join(chance.choices(_LETTERS, k=chance.randint(2, 10))) for _ in range(WORDS_A_PAGE)]
+    lines = [" ".join(words[at : at + WORDS_A_LINE]) for at in range(0, WORDS_A_PAGE, WORDS_A_LINE)]
+    blocks = ["\n".join(lines[at : at + LINES_A_BLOCK]) for at in range(0, len(lines), LINES_A_BLOCK)]
+    return "\n\n".join(blocks)
+
+
+@cache
+def annotation(seed: int) -> dict[str, Any]:
+    """That page as the service tells of it."""
+    return text_annotation(set_text(page_text(seed), A4_WIDTH, A4_HEIGHT))
+
+
+@contextmanager
+def deployed(recognition_seconds: float, rate: int = 10) -> Iterator[Functions]:
+    """Functions that have run nothing yet, with a quota of `rate` submits a second. None is left afterwards."""
+    settings = Settings(engine="table", submits_per_second=rate, api_keys=(API_KEY,))
+    engine = TableEngine(_FullPages(), seconds=recognition_seconds, spread=SPREAD, seed=SEED)
+    service = Service(settings, engine, keys=[], clock=time.time, wait=time.sleep)
+    with ExitStack() as ended:
+        folder = Path(ended.enter_context(tempfile.TemporaryDirectory()))
+        layers = ended.enter_context(built_layers())
+        ended.enter_context(_own_aws())
+        ocr = OcrServer(service, engine, 0, threading.Event())
+        ended.callback(ocr.stop)
+        session: Any = boto3.Session(region_name=REGION)
+        clients = {name: session.client(name) for name in SERVICES}
+        functions = Functions(folder, layers, ocr, clients, rate)
+        ended.callback(functions.aws.stop)
+        ended.callback(functions.application.stop)
+        yield functions
+
+
+@contextmanager
+def _own_aws() -> Iterator[None]:
+    before = dict(os.environ)
+    for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_PROFILE"):
+        os.environ.pop(name, None)
+    os.environ["AWS_DEFAULT_REGION"] = REGION
+    try:
+        with mock_aws(config={"lambda": {"use_docker": False}}):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,68 @@
+"""What each function imports at a cold start, beside what any function with boto3 and one client does.
+
+In AWS's own Lambda runtime, with the layers as built, bytecode included: from the start of the runtime to its first
+request for an event. Baseline and function take turns, so that both meet the same machine; judged is the ratio of their
+medians. No millisecond here is one of Lambda's, where a function has a share of a processor by its memory.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+from artefacts import built_layers
+from benchmarks.figures import Figure, Say
+from contract.moto_aws import REGION
+from local import cloudformation, servers
+from local.lambda_runtime import Function
+
+ROUNDS = 7
+MAX_RATIO = 1.5
+BASELINE = 'import boto3\n\nclient = boto3.client("s3")\n\n\ndef handler(event, context):\n    return {}\n'
+
+
+def measure(say: Say) -> list[Figure]:
+    """A figure for each function of the template."""
+    found = []
+    with built_layers() as layers, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        baseline = folder / "baseline"
+        baseline.mkdir()
+        (baseline / "handler.py").write_text(BASELINE, encoding="utf-8")
+        for source in _codes():
+            code = folder / source.name
+            shutil.copytree(source, code, ignore=shutil.ignore_patterns("__pycache__"))
+            pairs = [(_init(baseline, layers), _init(code, layers)) for _ in range(ROUNDS)]
+            plain, ours = (statistics.median(times) for times in zip(*pairs, strict=True))
+            value = f"{ours / plain:.2f} × ({ours:.0f} ms)"
+            beside = f"≤ {MAX_RATIO:g} × (boto3 and a client {plain:.0f} ms)"
+            found.append(Figure(f"imports of {code.name}", value, beside, ours <= MAX_RATIO * plain))
+            say(f"{code.name}: {value}")
+    return found
+
+
+def _codes() -> list[Path]:
+    """The folders of the template's functions."""
+    resources = cloudformation.load()["Resources"].values()
+    functions = [each["Properties"] for each in resources if each["Type"] == "AWS::Serverless::Function"]
+    return [servers.ROOT / function["CodeUri"] for function in functions]
+
+
+def _init(code: Path, layers: list[Path]) -> float:
+    """Milliseconds. The first call only has the runtime begin; it needs not succeed."""
+    function = Function(
+        code,
+        layers,
+        handler="handler.handler",
+        variables={"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"},
+        timeout_seconds=60,
+        memory_mb=1024,
+        logs=code / "logs",
+    )
+    try:
+        function.invoke({})
+        return function.init_milliseconds()[0]
+    finally:
+        function.stop()

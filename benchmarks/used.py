@@ -1,0 +1,52 @@
+"""What functions have used of each position of an AWS bill, and what that costs at list prices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from benchmarks import prices
+from benchmarks.functions import Functions
+from local import cloudformation
+
+PRICES = {
+    "DynamoDB write units": "dynamodb.write_unit",
+    "DynamoDB read units": "dynamodb.read_unit",
+    "S3 writes": "s3.write_request",
+    "S3 reads": "s3.read_request",
+    "SQS requests": "sqs.request",
+    "SNS publishes": "sns.publish",
+    "Lambda GB-s, submit": "lambda.gigabyte_second",
+    "Lambda GB-s, poll": "lambda.gigabyte_second",
+    "Lambda requests": "lambda.request",
+    "log GB": "cloudwatch.log_gigabyte",
+}
+"""Positions, in their units, and which price each has."""
+REPORT_BYTES = 350
+"""Lambda's own lines of an invocation: START, END and REPORT."""
+LINE_BYTES = 26
+"""CloudWatch Logs counts so many for each event besides its text."""
+
+
+def amounts(at: Functions) -> dict[str, float]:
+    """What has been used of each position up to now."""
+    calls = at.submit.calls + at.poll.calls
+    logged = sum(len(line.encode()) + LINE_BYTES for line in at.log()) + calls * REPORT_BYTES
+    return {
+        **{position: at.aws.counts[price] for position, price in PRICES.items()},
+        "Lambda GB-s, submit": at.submit.seconds * cloudformation.memory_mb("submit") / 1024,
+        "Lambda GB-s, poll": at.poll.seconds * cloudformation.memory_mb("poll") / 1024,
+        "Lambda requests": calls,
+        "log GB": logged / prices.GIGABYTE,
+    }
+
+
+def dollars(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """By position, what was used in between at list prices."""
+    return {position: prices.of(price) * (after[position] - before[position]) for position, price in PRICES.items()}
+
+
+def metrics(log: Iterable[str]) -> set[str]:
+    """The names of the custom metrics that these lines publish."""
+    published = [json.loads(line)["_aws"]["CloudWatchMetrics"] for line in log if '"_aws"' in line]
+    return {metric["Name"] for directives in published for each in directives for metric in each["Metrics"]}
