@@ -32,8 +32,9 @@ status: setup ## tell what of the local stack runs
 logs: setup ## follow the logs of the functions and the OCR service on the local stack, until Ctrl-C
 	@$(BIN)/python -m local.logs
 
-test: lint types imports template ## everything that is checked: lint, types, import rules, template, all tests
-	@$(BIN)/python -m pytest
+test: setup ## everything that is checked: lint, types, import rules, template, all tests
+	@$(MAKE) --no-print-directory --jobs=2 lint types imports template
+	@$(BIN)/python -m pytest --numprocesses=2
 
 simulate: setup ## random histories with faults: HISTORIES=100000 SEED=1 WORKERS=2
 	@$(SIMULATION)
@@ -68,7 +69,6 @@ imports: setup
 
 template: setup
 	@AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
-	@$(BIN)/cfn-lint template.yaml
 
 format: setup ## format the sources and mend what ruff can
 	@$(BIN)/ruff check --fix

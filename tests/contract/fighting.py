@@ -15,7 +15,7 @@ def fight(fighters: int, task: Callable[[int], T]) -> list[T]:
     barrier = threading.Barrier(fighters)
 
     def begin(number: int) -> T:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=60)
         return task(number)
 
     with ThreadPoolExecutor(fighters) as pool:

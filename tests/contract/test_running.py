@@ -100,13 +100,13 @@ def test_threads_run_beside_each_other_and_more_tasks_wait() -> None:
     ran = []
 
     def task() -> None:
-        together.wait(timeout=10)
-        go.wait(timeout=10)
+        together.wait(timeout=60)
+        go.wait(timeout=60)
         ran.append(threading.get_ident())
 
     for _ in range(COUNT):
         workers.start(task)
-    together.wait(timeout=10)
+    together.wait(timeout=60)
     assert workers.free() == 0
     workers.start(lambda: ran.append(threading.get_ident()))
     assert workers.free() == 0
@@ -169,7 +169,7 @@ def test_a_crew_raises_what_a_helper_raised_after_all_have_ended() -> None:
 
     def task() -> None:
         if threading.get_ident() == caller:
-            begun.wait(timeout=10)
+            begun.wait(timeout=60)
             ended.append("caller")
             return
         begun.set()
@@ -186,10 +186,10 @@ def test_a_crew_whose_helpers_are_busy_goes_on_alone_and_leaves_nothing_behind()
 
     def busy() -> None:
         if threading.current_thread().name.startswith("run_parallel"):
-            helping.wait(timeout=10)
-            go.wait(timeout=10)
+            helping.wait(timeout=60)
+            go.wait(timeout=60)
         else:
-            helping.wait(timeout=10)
+            helping.wait(timeout=60)
 
     other = threading.Thread(target=run_parallel, args=(busy, 2))
     other.start()
@@ -197,5 +197,5 @@ def test_a_crew_whose_helpers_are_busy_goes_on_alone_and_leaves_nothing_behind()
         run_parallel(lambda: ran.append(threading.current_thread().name), 3)
     assert "MainThread" in ran
     go.set()
-    other.join(timeout=10)
+    other.join(timeout=60)
     assert not other.is_alive()

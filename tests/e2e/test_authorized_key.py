@@ -16,7 +16,7 @@ from local.stack import Folder
 
 LETTER, BLANK = "letter.png", "blank page.png"
 MOST_WRONG = 0.02
-LOG_SECONDS = 30
+LOG_SECONDS = 120
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from local.samples import Sample
 from local.stack import ROOT
 
 LETTER = "letter.png"
-LIMIT_SECONDS = 180
+LIMIT_SECONDS = 600
 
 
 def test_a_document_is_followed_through_all_functions_and_the_ocr_service(

@@ -10,7 +10,7 @@ from local import hundred
 def tell(whole: WholeStack, fault: dict[str, object]) -> None:
     """Gives the local OCR service a fault to have."""
     request = urllib.request.Request(f"{whole.env['OCR_BASE_URL']}/_admin/faults", json.dumps(fault).encode())
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200
 
 

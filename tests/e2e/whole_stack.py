@@ -18,8 +18,8 @@ import schemas
 from local import deployment, processes
 from local.demo.account import Account
 
-NOTICE_SECONDS = 90
-IDLE_SECONDS = 60
+NOTICE_SECONDS = 300
+IDLE_SECONDS = 240
 
 
 @dataclass(frozen=True, slots=True)

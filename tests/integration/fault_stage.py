@@ -36,7 +36,7 @@ RECOGNITION_SECONDS = 1.0
 """Shorter than the age at which an operation is first asked for: one that goes well is asked for once."""
 LATER_SECONDS = 2.0
 """So long after the document comes its neighbour."""
-HANGING_SECONDS = 0.4
+HANGING_SECONDS = 1.0
 """What the client's patience is in real time where the service hangs."""
 MINUTELY_SECONDS = 5100.0
 """After so long, well over the deadline, the schedule is slowed: days of asking twice a minute would only cost."""

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,36 +29,43 @@ class Clock:
 
 
 class Caller:
-    """Calls a service as a client would, on one connection kept alive."""
+    """Calls a service as a client would, on one connection kept alive. The service never waits: `waits` are the seconds
+    that it would have, and `meanwhile` is called in each."""
 
-    def __init__(self, running: server.OcrServer, clock: Clock) -> None:
-        self.server = running
-        self.clock = clock
+    def __init__(self, settings: Settings) -> None:
+        self.clock = Clock()
+        self.waits: list[float] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.server = server.start(settings, clock=self.clock, wait=self._wait)
         self.session = requests.Session()
 
     def submit(
         self, content: bytes = CONTENT, *, headers: dict[str, str] = HEADERS, **fields: Any
     ) -> requests.Response:
         body = {"content": base64.b64encode(content).decode(), "mimeType": "JPEG", "languageCodes": ["ru"], **fields}
-        return self.session.post(f"{self.server.url}/ocr/v1/recognizeTextAsync", json=body, headers=headers, timeout=10)
+        return self.session.post(f"{self.server.url}/ocr/v1/recognizeTextAsync", json=body, headers=headers, timeout=60)
 
     def status(self, operation_id: str, *, headers: dict[str, str] = HEADERS) -> requests.Response:
-        return self.session.get(f"{self.server.url}/operations/{operation_id}", headers=headers, timeout=10)
+        return self.session.get(f"{self.server.url}/operations/{operation_id}", headers=headers, timeout=60)
 
     def result(self, operation_id: str, *, headers: dict[str, str] = HEADERS) -> requests.Response:
         url = f"{self.server.url}/ocr/v1/getRecognition"
-        return self.session.get(url, params={"operationId": operation_id}, headers=headers, timeout=10)
+        return self.session.get(url, params={"operationId": operation_id}, headers=headers, timeout=60)
 
     def token(self, jwt: object) -> requests.Response:
-        return self.session.post(f"{self.server.url}/iam/v1/tokens", json={"jwt": jwt}, timeout=10)
+        return self.session.post(f"{self.server.url}/iam/v1/tokens", json={"jwt": jwt}, timeout=60)
 
     def admin(self, name: str, body: object = None) -> requests.Response:
         url = f"{self.server.url}/_admin/{name}"
-        return self.session.get(url, timeout=10) if body is None else self.session.post(url, json=body, timeout=10)
+        return self.session.get(url, timeout=60) if body is None else self.session.post(url, json=body, timeout=60)
 
     def fault(self, kind: str, **fields: Any) -> None:
         """Put a fault in force: once, unless `count` or `rate` says otherwise."""
         self.server.add_fault(kind=kind, **({"count": 1} if "rate" not in fields else {}) | fields)
+
+    def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.meanwhile()
 
     def ask(self, target: str) -> requests.Response:
         """One request to a method; the operation it is about is done."""
@@ -78,11 +85,9 @@ class Caller:
 @contextmanager
 def serving(**settings: Any) -> Iterator[Caller]:
     """A service with the table engine, and one to call it."""
-    clock = Clock()
-    running = server.start(Settings(engine="table", **{"seconds": SECONDS, **settings}), clock=clock)
-    caller = Caller(running, clock)
+    caller = Caller(Settings(engine="table", **{"seconds": SECONDS, **settings}))
     try:
         yield caller
     finally:
         caller.session.close()
-        running.stop()
+        caller.server.stop()

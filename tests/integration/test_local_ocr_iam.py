@@ -182,7 +182,7 @@ def test_no_jwt_is_a_bad_request(service: Caller, jwt: object) -> None:
 
 
 def test_a_body_that_is_no_json_is_a_bad_request(service: Caller) -> None:
-    answer = service.session.post(f"{service.server.url}/iam/v1/tokens", data=b"jwt", timeout=10)
+    answer = service.session.post(f"{service.server.url}/iam/v1/tokens", data=b"jwt", timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (400, 3)
 
 

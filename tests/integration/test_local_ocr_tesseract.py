@@ -27,7 +27,7 @@ from local.samples import Sample, write_samples
 
 HEADERS = {"Authorization": "Api-Key local-test-key"}
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".pdf": "application/pdf"}
-RESULT_SECONDS = 60
+RESULT_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +60,15 @@ def recognised(
     """What getRecognition answers once the operation is done."""
     encoded = base64.b64encode(content).decode()
     body = {"content": encoded, "mimeType": mime_type, "languageCodes": ["ru", "en"], "model": model}
-    submitted = session.post(f"{url}/ocr/v1/recognizeTextAsync", json=body, headers=HEADERS, timeout=10)
+    submitted = session.post(f"{url}/ocr/v1/recognizeTextAsync", json=body, headers=HEADERS, timeout=60)
     assert submitted.status_code == 200
     operation_id = submitted.json()["id"]
     until = time.monotonic() + RESULT_SECONDS
-    while not session.get(f"{url}/operations/{operation_id}", headers=HEADERS, timeout=10).json()["done"]:
+    while not session.get(f"{url}/operations/{operation_id}", headers=HEADERS, timeout=60).json()["done"]:
         assert time.monotonic() < until
         time.sleep(0.05)
     query = {"operationId": operation_id}
-    return session.get(f"{url}/ocr/v1/getRecognition", params=query, headers=HEADERS, timeout=10)
+    return session.get(f"{url}/ocr/v1/getRecognition", params=query, headers=HEADERS, timeout=60)
 
 
 def test_reads_the_sample_documents(running: server.OcrServer, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_document_that_cannot_be_read_ends_its_own_operation_alone(running: se
 
 
 def test_the_engine_says_what_it_has_loaded(running: server.OcrServer) -> None:
-    health = requests.get(f"{running.url}/_admin/health", timeout=10).json()
+    health = requests.get(f"{running.url}/_admin/health", timeout=60).json()
     assert (health["status"], health["engine"], health["languages"][:2]) == ("ok", "tesseract", ["eng", "rus"])
 
 
@@ -171,9 +171,9 @@ def test_a_page_on_which_the_engine_breaks_down_does_not_end_its_worker(monkeypa
     with monkeypatch.context() as broken:
         broken.setattr(Reader, "read", break_down)
         engine.begin(submission(blank_page()), lambda outcome, _: outcomes.put(outcome))
-        first = outcomes.get(timeout=10)
+        first = outcomes.get(timeout=60)
     engine.begin(submission(blank_page()), lambda outcome, _: outcomes.put(outcome))
-    second = outcomes.get(timeout=10)
+    second = outcomes.get(timeout=60)
     engine.close()
     assert first.error == {"code": 13, "message": "recognition failed", "details": []}
     assert second.error is None
@@ -198,7 +198,7 @@ def test_a_reset_drops_what_waits(waiting_files: Path) -> None:
     with requests.Session() as session:
         body = {"content": base64.b64encode(blank_page()).decode(), "mimeType": "PNG"}
         url = f"{started.url}/ocr/v1/recognizeTextAsync"
-        assert session.post(url, json=body, headers=HEADERS, timeout=10).status_code == 200
+        assert session.post(url, json=body, headers=HEADERS, timeout=60).status_code == 200
         started.reset()
     assert not [path for path in waiting_files.rglob("*") if path.is_file()]
     started.stop()

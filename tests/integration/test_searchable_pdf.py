@@ -23,7 +23,7 @@ from unit.pagekit.outputs import drawing, making, reading
 
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".pdf": "application/pdf"}
 WORST_CHARACTER_ERROR = 0.02
-LEAST_COVERED = 0.9
+MIN_COVERED = 0.9
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def assert_searchable(document: bytes, page: RecognisedPage, truth: str) -> None
     assert reading.lines_by_pypdf(document) == expected
     assert character_error_rate(truth, "\n".join(reading.lines_by_pdfium(document))) <= WORST_CHARACTER_ERROR
     covered = [overlap.covered for overlap in reading.overlaps(document, page)]
-    assert min(covered) >= LEAST_COVERED
+    assert min(covered) >= MIN_COVERED
     assert sum(covered) / len(covered) >= 0.97
 
 

@@ -78,7 +78,7 @@ def test_a_submit_killed_at_its_timeout_is_made_up_for(application: Application,
             let_go.wait(NEVER_SECONDS)
         return None
 
-    submit = application.start("SubmitFunction", built_layers, timeout_seconds=4)
+    submit = application.start("SubmitFunction", built_layers, timeout_seconds=8)
     wait_until(lambda: not submit.invoke(batch()).timed_out, "it does not start within its timeout")
     first = submit.process_id()
     application.aws.mishap = hold
@@ -90,6 +90,7 @@ def test_a_submit_killed_at_its_timeout_is_made_up_for(application: Application,
     assert answer.timed_out
 
     # The queue delivers the message again; the row, which stands, keeps the document alive.
+    wait_until(lambda: not submit.invoke(batch()).timed_out, "it does not start within its timeout")
     assert submit.invoke(batch(body)).value == failed()
     assert submit.process_id() != first
     row = application.document(source)

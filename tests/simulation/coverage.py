@@ -11,19 +11,8 @@ from fakes.faults import every_call
 from simulation.history import History
 from textdrop.core import states
 
-_ROW_AS_READ = "a row is decided on as it was read, and the write of a decision on an older one fails"
-_ANSWER_ONCE = "an ask decides once, on a running row; the write over a final one fails and the answer is dropped"
 UNREACHABLE = {
-    "upload_repeated": "an upload is decided on without its row: the conditional put finds the row that is there",
-    "taken_late": _ROW_AS_READ,
-    "operations_read_late": _ROW_AS_READ,
-    "rendering_taken_late": "a message names the rev at which its document was to be rendered; any other is stale",
-    "pages_unsent": "the guard is set when every page has an id or is final, which no page ceases to be",
-    "recognised_late": _ANSWER_ONCE,
-    "unreadable_late": _ANSWER_ONCE,
-    "failed_in_service_late": _ANSWER_ONCE,
-    "not_done_late": _ANSWER_ONCE,
-    "ask_failed_late": _ANSWER_ONCE,
+    "pages_unsent": "a recheck is set when every page has an id or is final, which no page ceases to be",
 }
 """Rules that are there so that every row has an answer, though no use case can come to them; and why."""
 

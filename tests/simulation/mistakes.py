@@ -65,7 +65,7 @@ def around(owner: object, name: str, wrong: Wrong) -> Planted:
 def rule(name: str, when: Wrong | None = None, then: Wrong | None = None) -> Iterator[None]:
     """Within it the rule of this id has another `when` or `then`, called with the right one and its arguments."""
 
-    def changed(right: Rule) -> Rule:
+    def changed(right: Rule[Any, Any]) -> Rule[Any, Any]:
         return replace(right, when=instead(right.when, when), then=instead(right.then, then))
 
     with ExitStack() as planted:

@@ -101,5 +101,5 @@ def test_too_few_of_a_rule_fail_a_long_run(
     monkeypatch.setenv("WORKERS", "1")
     assert command.main() == ended
     said = capsys.readouterr().out
-    assert "0  rejected_late\n" in said
-    assert "taken_late: a row is decided on as it was read" in said
+    assert "0  rejected\n" in said
+    assert "pages_unsent: a recheck is set" in said

@@ -21,6 +21,7 @@ HEAVY = {
     "boto3.dynamodb",
     "cryptography",
     "imagesize",
+    "img2pdf",
     "lxml",
     "PIL",
     "pikepdf",

@@ -55,7 +55,7 @@ DOCUMENT = Document(
     accepted_at=1_773_480_415.25,
     rev=3,
     holder="5f0c8a6e-3c1b-4d7e-9a52-0d2b7c1e4f90",
-    due_kind=DueKind.DELIVER,
+    due_kind=DueKind.RECHECK,
     due_at=1_773_481_317.5,
     submit_passes=1,
     options=Options(("ru", "en"), "page", languages_from="metadata"),

@@ -122,7 +122,7 @@ RECOGNISED = {str(outcome) for outcome in Outcome if keys.TEXT in keys.suffixes(
 OUTCOMES = {str(outcome) for outcome in Outcome}
 ENDS = {str(state) for state in OperationState if Operation("", 1, 1, state).final}
 LANGUAGES = {options.ANY_LANGUAGE, *options.SHARED_LANGUAGES, *options.SINGLE_LANGUAGES}
-TURNS = {None, 0, *recognition._TURNS.values()}
+ROTATIONS = {None, 0, *recognition._ROTATIONS.values()}
 LISTS: dict[tuple[str, str], set[Any]] = {
     (RESULT, "/properties/outcome"): RECOGNISED,
     (ERROR, "/properties/outcome"): OUTCOMES - RECOGNISED,
@@ -132,7 +132,7 @@ LISTS: dict[tuple[str, str], set[Any]] = {
     (NOTICE, "/allOf/3/then/properties/reason"): SKIPPED,
     (RESULT, "/$defs/page/properties/status"): ENDS,
     (ERROR, "/$defs/sent_page/properties/status"): ENDS,
-    (RESULT, "/$defs/page/properties/rotate"): TURNS,
+    (RESULT, "/$defs/page/properties/rotate"): ROTATIONS,
     (RESULT, "/$defs/block/properties/type"): set(recognition._LAYOUTS),
 }
 for _name in schemas.SCHEMAS:

@@ -1,6 +1,6 @@
 """Why a file, a page or an output is refused.
 
-Each error carries what its owner is told; trying again cannot help.
+Each error carries the sentence for the owner of the file; trying again cannot help.
 """
 
 from __future__ import annotations

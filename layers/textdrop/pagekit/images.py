@@ -2,7 +2,7 @@
 
 Nothing is decoded into pixels. An image library is no help here: it reads a JPEG's size without noticing that the
 half of it is missing, or it decodes all of it (20 megapixels are 60 MB and more). Walking the file's own structure
-tells a cut from a whole image in milliseconds, in constant memory, and leaves a decompression bomb alone.
+distinguishes a cut from a whole image in milliseconds, in constant memory, and leaves a decompression bomb alone.
 
 Sources: JPEG is ITU-T T.81, annex B; PNG is the W3C Recommendation "Portable Network Graphics", third edition;
 EXIF orientation is CIPA DC-008, tag 274.
@@ -22,12 +22,13 @@ from pagekit.limits import FileFacts, FileLimits
 _SCAN_AGAIN = "Save or scan the image again and upload that."
 
 _EOI, _SOS, _APP1 = 0xD9, 0xDA, 0xE1
-_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Within the coded data FF is followed by 00 or by a restart marker D0 to D7, anywhere it may be repeated as filling.
 _NEXT_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 # A colour profile or extended metadata takes up to some 255 segments, a progressive image a few dozen.
 _MAX_SEGMENTS = 10_000
 
+_EXIF = b"Exif\0\0"
 _ORIENTATION_TAG = 0x0112
 _ORIENTATIONS_ON_THE_SIDE = frozenset({5, 6, 7, 8})
 
@@ -50,14 +51,14 @@ def inspect_jpeg(content: bytes, limits: FileLimits) -> FileFacts:
     size: tuple[int, int] | None = None
     orientation: int | None = None
     has_data = False
-    for marker, payload in _jpeg_segments(content):
-        if marker in _FRAME_HEADERS and size is None:
+    for marker, payload in jpeg_segments(content):
+        if marker in FRAME_HEADERS and size is None:
             if len(payload) < 6:
                 raise _damaged("The header of the JPEG image is broken.")
             height, width = struct.unpack_from(">HH", payload, 1)
             size = _checked_size(width, height, limits)
-        elif marker == _APP1 and payload.startswith(b"Exif\0\0") and orientation is None:
-            orientation = _exif_orientation(payload[6:])
+        elif marker == _APP1 and payload.startswith(_EXIF) and orientation is None:
+            orientation = exif_orientation(payload)
         elif marker == _SOS:
             has_data = True
         elif marker == _EOI:
@@ -70,7 +71,7 @@ def inspect_jpeg(content: bytes, limits: FileLimits) -> FileFacts:
 
 def is_whole_jpeg(content: bytes) -> bool:
     """Whether a JPEG, of any size, has its picture up to the end."""
-    markers = [marker for marker, _ in _jpeg_segments(content)]
+    markers = [marker for marker, _ in jpeg_segments(content)]
     return _SOS in markers and markers[-1] == _EOI
 
 
@@ -100,7 +101,7 @@ def inspect_png(content: bytes, limits: FileLimits) -> FileFacts:
         elif name == b"IDAT":
             missing_bytes -= _unpacked_bytes(unpacker, memoryview(content)[start:end], missing_bytes)
         elif name == b"eXIf":
-            orientation = _exif_orientation(content[start:end])
+            orientation = exif_orientation(content[start:end])
         elif name == b"IEND":
             break
         position = end + 4
@@ -110,7 +111,7 @@ def inspect_png(content: bytes, limits: FileLimits) -> FileFacts:
     return FileFacts("image/png", pages=1, width=width, height=height)
 
 
-def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+def jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and payload of each segment up to and with the end marker; fewer where the file is cut or broken."""
     position = 2
     for _ in range(_MAX_SEGMENTS):
@@ -178,8 +179,9 @@ def _checked_size(width: int, height: int, limits: FileLimits) -> tuple[int, int
     return width, height
 
 
-def _exif_orientation(tiff: bytes) -> int:
+def exif_orientation(exif: bytes) -> int:
     """The orientation (1 to 8) that EXIF data asks for; 1 where it asks for none or cannot be read."""
+    tiff = exif.removeprefix(_EXIF)
     byte_order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if byte_order is None:
         return 1
@@ -197,7 +199,12 @@ def _exif_orientation(tiff: bytes) -> int:
 
 def _turned(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     width, height = size
-    return (height, width) if orientation in _ORIENTATIONS_ON_THE_SIDE else (width, height)
+    return (height, width) if is_on_its_side(orientation) else (width, height)
+
+
+def is_on_its_side(orientation: int) -> bool:
+    """Whether an image of this EXIF orientation is shown with its sides exchanged."""
+    return orientation in _ORIENTATIONS_ON_THE_SIDE
 
 
 def _damaged(what: str) -> Refusal:

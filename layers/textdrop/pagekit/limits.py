@@ -1,4 +1,4 @@
-"""What a look into an uploaded file tells, and the limits it is held against."""
+"""What inspecting an uploaded file finds, and the limits that it is checked against."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pagekit.errors import Reason, Refusal
 from pagekit.kinds import describe_unsupported, media_type
 from pagekit.limits import FileFacts, FileLimits
 
-# Enough to tell a type by; of an archive also the end, where the names of the files in it are.
+# Enough to detect a type; of an archive also the end, where the names of the files in it are.
 _SAMPLE_BYTES = 64 * 1024
 
 
@@ -47,7 +47,7 @@ class OnePage:
 
 
 def open_document(file: BinaryIO, limits: FileLimits) -> Document:
-    """The document in a file, judged by its content alone. One of one page has been looked through.
+    """The document in a file, judged by its content alone. One of one page has been read in full.
 
     Raises Refusal, whatever the bytes (`empty_file`, `unsupported_type`, `file_too_large`, `image_too_large`,
     `damaged`, `encrypted` or `too_many_pages`), and what reading the file raises, but nothing else. The type comes

@@ -39,7 +39,7 @@ class Run:
     after: Row | None
 
 
-def runs(rules: Sequence[Rule]) -> Iterator[Run]:
+def runs(rules: Sequence[Rule[Any, Any]]) -> Iterator[Run]:
     """Every row and every observation of these rules' examples together; what cannot happen is left out."""
     own = [example for example in EXAMPLES if example.rule in {rule.id for rule in rules}]
     for row in [example.row for example in own]:
@@ -57,7 +57,7 @@ def runs(rules: Sequence[Rule]) -> Iterator[Run]:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def table(rules: Sequence[Rule], order: Sequence[str]) -> str:
+def table(rules: Sequence[Rule[Any, Any]], order: Sequence[str]) -> str:
     """The rules by what is seen, in the order in which they are tried."""
     made = list(runs(rules))
     parts = []
@@ -71,7 +71,7 @@ def table(rules: Sequence[Rule], order: Sequence[str]) -> str:
     return "\n\n".join(parts)
 
 
-def _line(rule: Rule, made: Sequence[Run], order: Sequence[str]) -> str:
+def _line(rule: Rule[Any, Any], made: Sequence[Run], order: Sequence[str]) -> str:
     if not made:
         raise ValueError(f"the rule {rule.id} decides nothing of what the examples show")
     before = _listed({_state(run.before) for run in made}, order)
@@ -121,7 +121,7 @@ def _due(run: Run) -> str:
 # --- the diagrams -----------------------------------------------------------------------------------------------------
 
 
-def diagram(rules: Sequence[Rule], first: str, last: Sequence[str], order: Sequence[str]) -> str:
+def diagram(rules: Sequence[Rule[Any, Any]], first: str, last: Sequence[str], order: Sequence[str]) -> str:
     """The states and what moves a row from one to the next, or writes it anew, as a Mermaid diagram."""
     arrows: dict[tuple[str, str], list[str]] = {}
     for run in runs(rules):
@@ -154,7 +154,7 @@ def numbers() -> str:
     base, each_page = POLICY.deadline_base_seconds, POLICY.deadline_page_seconds
     told = {
         "workers died too often": f"{POLICY.max_attempts} times, without an orderly return in between",
-        "too many unknown submits": f"{POLICY.max_unconfirmed} of a page",
+        "too many unconfirmed submits": f"{POLICY.max_unconfirmed} of a page",
         "again and again": f"{POLICY.max_breakdowns} times",
         "may not be read for too long": f"{POLICY.forbidden_seconds / hours:.0f} hours from the upload's acceptance",
         "the document's deadline": f"{base / minutes:.0f} minutes and {each_page:.0f} seconds a page",
@@ -169,6 +169,15 @@ def numbers() -> str:
     )
 
 
+def late() -> str:
+    """In which states what is seen too late changes nothing."""
+    rows = ["| seen of a row that is | |", "| --- | --- |"]
+    for seen, found in states.LATE_IN.items():
+        order = _DOCUMENT if isinstance(next(iter(found)), DocumentState) else _OPERATION
+        rows.append(f"| {seen.__name__} | {_listed({str(state) for state in found}, order)} |")
+    return "\n".join(rows)
+
+
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 _DOCUMENT = [str(state) for state in DocumentState]
@@ -178,6 +187,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "document rules": lambda: table(DOCUMENT_RULES, _DOCUMENT),
     "operation diagram": lambda: diagram(OPERATION_RULES, "waiting", ["recognized", "failed"], _OPERATION),
     "operation rules": lambda: table(OPERATION_RULES, _OPERATION),
+    "late": late,
     "numbers": numbers,
 }
 """The generated parts by name."""

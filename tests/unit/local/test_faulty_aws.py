@@ -25,7 +25,7 @@ from local.faulty_aws.server import CALL, CALL_FAILED, PASSED, FaultyAws
 
 TRIES = 3
 CONFIG = Config(retries={"mode": "standard", "total_max_attempts": TRIES})
-IMPATIENT = Config(read_timeout=0.3)
+IMPATIENT = Config(read_timeout=1)
 XML = b"<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>"
 CALLS: dict[str, Callable[[Any], Any]] = {
     "dynamodb.GetItem": lambda client: client.get_item(TableName="t", Key={"pk": {"S": "a"}}),
@@ -104,7 +104,7 @@ def endpoint(pair: tuple[Path, Path]) -> Iterator[Endpoint]:
 @contextmanager
 def proxied(endpoint: Endpoint, pair: tuple[Path, Path], chances: Chances) -> Iterator[FaultyAws]:
     url = f"https://127.0.0.1:{endpoint.server_address[1]}"
-    with FaultyAws(url, *pair, chances, message="words of AWS", late_seconds=0.6) as proxy:
+    with FaultyAws(url, *pair, chances, message="words of AWS", late_seconds=3) as proxy:
         yield proxy
 
 

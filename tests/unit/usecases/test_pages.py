@@ -219,7 +219,7 @@ def test_what_dies_in_one_thread_ends_the_go_after_the_others() -> None:
             if call == "ocr.submit":
                 self.submitting.set()
             if call == "sources.read" and self.calls.count("sources.read") == 5:
-                self.submitting.wait(timeout=10)
+                self.submitting.wait(timeout=60)
                 raise StoreUnavailable("S3 is away")
 
     faults = Dying()

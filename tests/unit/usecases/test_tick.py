@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
@@ -189,21 +190,27 @@ def test_out_of_time_and_overtaken_it_starts_nobody() -> None:
 # --- its looks ---
 
 
-def test_it_looks_twice_a_second() -> None:
-    world, faults = timed(recognition_seconds=20.0)
+def test_it_reads_the_index_twice_a_second_and_rechecks_every_20_seconds() -> None:
+    world, faults = timed(recognition_seconds=25.0)
     submitted(world)
     world.poll()
-    looks = faults.of("documents.due")[::3]
-    assert all(0.5 <= later - earlier < 0.6 for earlier, later in pairwise(looks))
+    reads = Counter(faults.of("documents.due"))
+    assert all(0.5 <= later - earlier < 0.6 for earlier, later in pairwise(reads))
+    with_rechecks = [at for at, count in reads.items() if count == 4]
+    assert set(reads.values()) == {3, 4}
+    assert all(20.0 <= later - earlier < 20.6 for earlier, later in pairwise(with_rechecks))
+    assert len(with_rechecks) == 2
 
 
-def test_a_look_that_takes_long_leaves_four_times_as_long_for_the_work() -> None:
+def test_a_refresh_that_takes_long_leaves_four_times_as_long_for_the_work() -> None:
     world, faults = timed(recognition_seconds=20.0)
     submitted(world)
     faults.during["documents.due"] = 0.25
     world.poll()
-    looks = faults.of("documents.due")[::3]
-    assert all(0.75 * 5 <= later - earlier < 0.75 * 5 + 0.6 for earlier, later in pairwise(looks))
+    reads = faults.of("documents.due")
+    refreshes = [later for earlier, later in pairwise(reads) if later - earlier > 0.3]
+    assert len(refreshes) > 3
+    assert all(0.75 * 5 <= later - earlier < 1.0 * 5 + 0.6 for earlier, later in pairwise(refreshes))
 
 
 def test_a_look_that_fails_is_told_and_made_again() -> None:

@@ -1,4 +1,4 @@
-"""How far the lines of a column may reach, where a block is too short to tell by itself."""
+"""How far the lines of a column may reach, where a block is too short to show it by itself."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _TELEPHONE = re.compile(r"\+ ?[0-9]{10,}")
 
 def csv_files(pages: Iterable[tuple[int, RecognisedPage | None]], *, bom: bool) -> Iterator[tuple[int, int, bytes]]:
     """Each table as it comes: its page, its number on that page, and its content. Nothing when there are no
-    tables. `bom`: a byte order mark stands first, by which Excel tells UTF-8.
+    tables. `bom`: a byte order mark stands first, by which Excel detects UTF-8.
 
     RFC 4180: UTF-8, commas, CRLF, quotation marks where needed. A cell's text stands in its first place, the others
     that it covers are empty; line ends within it are "\\n".

@@ -38,7 +38,7 @@ def flow(number: int, page: RecognisedPage, furniture: Furniture) -> list[Passag
     """The page's passages and tables: headers first, then the text with the tables in it, footnotes, footers.
 
     Texts of a table's cells are in the table alone, though they stand in the page's blocks too. A paragraph that the
-    end of a column cuts is one. Headers and footers that `furniture` knows already are left out.
+    end of a column cuts is one. Headers and footers that `furniture` has already are left out.
     """
     box_of = box_reader(page)
     has_lines = any(block["lines"] for block in page["blocks"])

@@ -1,6 +1,6 @@
-"""Running heads, feet and page numbers: what stands on every page alike is told once.
+"""Running heads, feet and page numbers: what stands on every page alike is kept once.
 
-Only what the service calls a header or a footer is looked at. A page number alone is left out: each page's mark has the
+Only what the service calls a header or a footer is compared. A page number alone is left out: each page's mark has the
 number. What stood on an earlier page with the same words is left out too; the first time it is kept, and so is whatever
 differs. A number among the words counts as the page's only when it says so ("стр. 3", "3 of 10") or stands apart at an
 end, so that "Invoice 123" and "Invoice 124" are both kept.
@@ -32,7 +32,7 @@ class Furniture:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
     def is_repeated(self, parts: Sequence[str], page: int) -> bool:
-        """Whether a header or footer tells nothing new; from now on it is known. `parts` are its texts that stand
+        """Whether a header or footer says nothing new; from now on it is known. `parts` are its texts that stand
         apart from each other, `page` the number of its page."""
         segments = [segment for part in parts for segment in _SEPARATOR.split(_COUNTED.sub("", part))]
         words = [segment for segment in segments if not _NO_WORD.match(segment) and not _is_number(segment, page)]

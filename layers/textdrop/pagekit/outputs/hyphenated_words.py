@@ -1,4 +1,4 @@
-"""Words of Russian and English that are written with a hyphen, as far as their parts tell."""
+"""Words of Russian and English that are written with a hyphen, as far as their parts show."""
 
 from __future__ import annotations
 

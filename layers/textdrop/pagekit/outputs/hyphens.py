@@ -29,7 +29,7 @@ _CYRILLIC = re.compile("[\u0400-\u052f]")
 
 
 def vocabulary(lines: Iterable[str]) -> frozenset[str]:
-    """The words of a page as they stand within its lines, in lower case: what rule 4 looks at."""
+    """The words of a page as they stand within its lines, in lower case: what rule 4 compares with."""
     whole = (line.replace(SOFT_HYPHEN, "") for line in lines)
     return frozenset(_NOT_HYPHEN_MINUS.sub("-", word).casefold() for line in whole for word in _WORD.findall(line))
 

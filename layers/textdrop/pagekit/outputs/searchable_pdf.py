@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from pagekit.limits import MediaType
-from pagekit.outputs.rendered import Rendered
 from pagekit.page import RecognisedPage
+from pagekit.pdf.rendered import Rendered
 
 
 def searchable_pdf(

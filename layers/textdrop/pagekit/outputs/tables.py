@@ -54,7 +54,7 @@ def numbered_tables(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Itera
 
 
 def no_tables_note(model: str) -> str:
-    """What to tell whoever asked for the tables of a document in which the model found none."""
+    """The note for whoever asked for the tables of a document in which the model found none."""
     if model == "table":
         return "No tables were found."
     return f'No tables were found by the model "{model}"; the model "table" finds ruled tables.'
@@ -97,7 +97,7 @@ def _merges(cells: list[Cell], places: list[list[str]]) -> Iterator[Merge]:
             continue
         unclaimed -= (last_row - cell["row"] + 1) * (last_column - cell["column"] + 1)
         if unclaimed < 0:
-            return  # so they overlap, and looking at each place of each could take for ever
+            return  # so they overlap, and visiting each place of each could take for ever
         covered = set(product(range(cell["row"], last_row + 1), range(cell["column"], last_column + 1))) - {first}
         if taken.isdisjoint(covered):
             taken |= covered

@@ -9,7 +9,7 @@ It is written here and not by qpdf, which follows references by recursion: a cha
 
 When is a page damaged? If the document needed mending, and then its content or a picture on it is not there or is
 shorter than it should be (where nothing is damaged, a reference to nothing is allowed, and means nothing: PDF 1.7,
-7.3.10); and if a JPEG on it is cut off, as programs that wrap scans in PDF do not look into them.
+7.3.10); and if a JPEG on it is cut off, as programs that wrap scans in PDF do not inspect them.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ class PageTooLarge(Exception):
     """The page by itself is larger than it may be."""
 
 
-class LookStopped(Exception):
-    """The bounds of this look are passed."""
+class ReadStopped(Exception):
+    """The bounds of this bounded read are passed."""
 
 
 def cut_page(
@@ -94,8 +94,8 @@ def cut_page(
 ) -> bytes:
     """A PDF of that page alone; the same bytes each time. `above` are the nodes over it, from the root on.
 
-    Raises Refusal (`damaged`) if something of the page is lost, PageTooLarge, LookStopped, or what pikepdf raises.
-    `is_mended` tells whether anything had to be mended so far; it may raise PageTooLarge.
+    Raises Refusal (`damaged`) if something of the page is lost, PageTooLarge, ReadStopped, or what pikepdf raises.
+    `is_mended` says whether anything had to be mended so far; it may raise PageTooLarge.
     """
     cut = _Cut(document, number, max_bytes, is_mended, are_bounds_passed)
     cut.add_page(page, above)
@@ -328,7 +328,7 @@ class _Cut:
 
     def _check_bounds(self) -> None:
         if self.are_bounds_passed():
-            raise LookStopped
+            raise ReadStopped
 
 
 def _inherited(page: pikepdf.Object, above: Iterable[pikepdf.Object], name: bytes) -> bytes:
@@ -382,5 +382,5 @@ def _chosen(entries: Entries, names: Iterable[bytes]) -> Entries:
 
 def _told_bytes(stream: pikepdf.Object) -> int:
     """How long the stream says it is; 0 if it does not say."""
-    told = stream.get("/Length")
-    return told if isinstance(told, int) else 0
+    length = stream.get("/Length")
+    return length if isinstance(length, int) else 0

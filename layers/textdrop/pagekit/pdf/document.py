@@ -4,7 +4,7 @@ When is a damaged PDF fine? qpdf mends what it can, and a file cut in half is me
 content. That must not pass as the whole, so a document is refused if its end is missing, and a page if something of
 it is (see page_file). A wrong table of objects and rubbish before or behind the file are mended without loss, and fine.
 
-A document of one page is looked through at once. One of several pages may be larger than memory: opening it reads the
+A document of one page is read in full at once. One of several pages may be larger than memory: opening it reads the
 list of pages, and each page is read and judged when it is asked for, so that a broken one does not lose the others.
 """
 
@@ -30,14 +30,14 @@ from pagekit.pdf.whole_file import (
     stated_pages,
 )
 
-# Files up to this size are in memory anyway, and are looked at in full.
+# Files up to this size are in memory anyway, and are read in full.
 _SMALL_BYTES = 10_000_000
 # qpdf keeps each object that it has read: 1 KB a page of a scan, 12 KB and more of one that was printed.
 _PAGES_UNTIL_REOPENED = 500
 # No page has that much, in a file that is no larger than one page may be.
 _CHECKED_BYTES = 100_000_000
 
-_UNREADABLE = "The PDF is damaged: its parts cannot be told from each other."
+_UNREADABLE = "The PDF is damaged: its parts cannot be separated."
 
 
 class _Broken(Exception):
@@ -45,7 +45,7 @@ class _Broken(Exception):
 
 
 class _Stopped(Exception):
-    """Looking took more time or memory than it may."""
+    """Reading took more time or memory than it may."""
 
 
 class PdfDocument:
@@ -62,7 +62,7 @@ class PdfDocument:
         self._bounds = qpdf.Bounds()
         self._document: pikepdf.Pdf | None = None
         self._pages_read = 0
-        # What had to be mended in this look.
+        # What had to be mended in this bounded read.
         self._warnings: list[str] = []
         # Whether opening makes the table of objects anew, which reads the whole file.
         self._is_reconstructed = False
@@ -105,7 +105,7 @@ class PdfDocument:
         if is_cut_off(self._file):
             raise damaged("The PDF is cut off: its end is missing.")
         try:
-            with self._look(self._opening_seconds()):
+            with self._bounded_read(self._opening_seconds()):
                 document = self._opened()
                 tree = read_page_tree(document, max_pages, trusting=not is_small)
                 # Whether the table of objects is wrong as a whole is better found out now, with the time for it.
@@ -137,14 +137,14 @@ class PdfDocument:
         if not 1 <= number <= self._tree.pages:
             raise ValueError(f"there is no page {number}: the document has {self._tree.pages}")
         try:
-            with self._look(self._opening_seconds() if self._is_reconstructed else qpdf.PAGE_CPU_SECONDS):
-                return self._cut_in_a_look(number, max_bytes)
+            with self._bounded_read(self._opening_seconds() if self._is_reconstructed else qpdf.PAGE_CPU_SECONDS):
+                return self._cut_within_bounds(number, max_bytes)
         except _Stopped:
-            raise damaged(f"Page {number:,} of the PDF is damaged: its parts cannot be told from each other.") from None
+            raise damaged(f"Page {number:,} of the PDF is damaged: its parts cannot be separated.") from None
         except _Broken:
             raise damaged(f"Page {number:,} of the PDF is damaged: it cannot be read.") from None
 
-    def _cut_in_a_look(self, number: int, max_bytes: int) -> bytes:
+    def _cut_within_bounds(self, number: int, max_bytes: int) -> bytes:
         if self._pages_read >= _PAGES_UNTIL_REOPENED and not self._is_reconstructed:
             self.close()
         self._pages_read += 1
@@ -186,7 +186,10 @@ class PdfDocument:
         return document
 
     def _is_mended(self) -> bool:
-        """Whether this look had to mend anything. Raises PageTooLarge if it mended a stream to more than a page has."""
+        """Whether this bounded read had to mend anything.
+
+        Raises PageTooLarge if it mended a stream to more than a page has.
+        """
         new = qpdf.warnings_of(self._document) if self._document is not None else []
         self._warnings += new
         if qpdf.recovered_bytes(new) > max(self._max_bytes, _SMALL_BYTES):
@@ -194,19 +197,19 @@ class PdfDocument:
         return self._is_reconstructed or bool(self._warnings)
 
     @contextmanager
-    def _look(self, cpu_seconds: float) -> Iterator[None]:
+    def _bounded_read(self, cpu_seconds: float) -> Iterator[None]:
         """The document is read within it. Raises Refusal, PageTooLarge, _Broken, _Stopped, and what the file raises."""
-        self._bounds.begin(cpu_seconds)
+        self._bounds.begin(cpu_seconds, qpdf.GROWTH_BYTES)
         self._warnings = []
         outcome: Exception | None = None
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - what it means is told below
+        except Exception as error:  # noqa: BLE001 - what it means is decided below
             outcome = error
         with suppress(PageTooLarge):
             self._is_mended()
         stopped, failure = self._bounds.exceeded, self._bounds.failure
-        # What was read while the file seemed to end is not in it for qpdf. What was mended is not told again, and a
+        # What was read while the file seemed to end is not in it for qpdf. What was mended is not reported again, and a
         # table that was made anew for one page may be wrong for others.
         if stopped or failure is not None or (self._warnings and not self._is_reconstructed):
             self.close()

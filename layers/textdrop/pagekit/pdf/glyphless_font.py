@@ -32,7 +32,7 @@ _REPLACEMENT = "\ufffd"
 _LAST_CODE = 0xFFFF
 # Beyond this, a character gets no more widths than one.
 _PLENTY_OF_CODES = 50_000
-_MOST_IN_A_BLOCK = 100
+_MAX_IN_A_BLOCK = 100
 _CHECKSUM_OF_A_FONT = 0xB1B0AFBA
 
 
@@ -191,7 +191,7 @@ def _checksum(padded: bytes) -> int:
 def _blocks(entries: list[bytes]) -> list[bytes]:
     """A block has a hundred entries at most (PDF 1.7, 9.10.3)."""
     blocks = []
-    for start in range(0, len(entries), _MOST_IN_A_BLOCK):
-        block = entries[start : start + _MOST_IN_A_BLOCK]
+    for start in range(0, len(entries), _MAX_IN_A_BLOCK):
+        block = entries[start : start + _MAX_IN_A_BLOCK]
         blocks += [b"%d beginbfchar" % len(block), *block, b"endbfchar"]
     return blocks

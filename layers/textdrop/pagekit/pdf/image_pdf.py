@@ -1,50 +1,71 @@
-"""An image as a PDF of one page, with recognised text laid over it."""
+"""An image as a PDF of one page, with recognised text laid over it. img2pdf puts the image there without loss."""
 
 from __future__ import annotations
 
 import io
+import warnings as python_warnings
 import zlib
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import BinaryIO
 
+import img2pdf
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf
+from PIL import Image
 
 from pagekit.errors import NotRenderable
+from pagekit.images import FRAME_HEADERS, exif_orientation, is_on_its_side, jpeg_segments
 from pagekit.limits import MediaType
-from pagekit.outputs.rendered import Rendered
 from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import GlyphlessFont
-from pagekit.pdf.jpeg_picture import jpeg_picture
-from pagekit.pdf.page_geometry import Box, pixels_to_page
-from pagekit.pdf.picture import image_object
-from pagekit.pdf.png_picture import png_picture
+from pagekit.pdf.page_geometry import Box, Matrix, pixels_to_page
+from pagekit.pdf.rendered import Rendered
 from pagekit.pdf.text_layer import text_layer
 
+POINTS_PER_INCH = 72
+A4_POINTS = (595.276, 841.89)
+MAX_SIDE_POINTS = 14_400.0
+MAX_BYTES = 100_000_000
+# 72 and 96 are what programs write that do not know the resolution.
+MEANINGLESS_DPI = (72, 96)
+MIN_DPI, MAX_DPI = 75, 2400
+
 _OLDEST_VERSION = "1.5"
+_FRAMES_OF_PDF = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; of eight bits
 _FONT_NAME = "/Textdrop"
-_MOST_BYTES = 100_000_000
 _NO_SIZE = "The recognised text is not in the searchable PDF: the size of what was recognised is not known."
+_UNREADABLE = "The image is of a kind that cannot be put into a PDF."
+# How an image's unit square, y pointing up, is laid into the page's for each EXIF orientation (CIPA DC-008, tag 274).
+_PLACED: dict[int, Matrix] = {
+    1: Matrix(1, 0, 0, 1, 0, 0),
+    2: Matrix(-1, 0, 0, 1, 1, 0),
+    3: Matrix(-1, 0, 0, -1, 1, 1),
+    4: Matrix(1, 0, 0, -1, 0, 1),
+    5: Matrix(0, -1, -1, 0, 1, 1),
+    6: Matrix(0, -1, 1, 0, 0, 1),
+    7: Matrix(0, 1, 1, 0, 0, 0),
+    8: Matrix(0, 1, -1, 0, 1, 0),
+}
 
 
 def image_pdf(
     source: BinaryIO, media_type: MediaType, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO
 ) -> Rendered:
     """As searchable_pdf. The image's own pixels are in it, shown as EXIF says, and nothing else."""
-    start = to.tell()
     source.seek(0, io.SEEK_SET)
-    content = source.read(_MOST_BYTES)
-    picture = jpeg_picture(content) if media_type == "image/jpeg" else png_picture(content)
-    width, height = picture.page_size()
+    content = source.read(MAX_BYTES)
+    if media_type == "image/jpeg":
+        _check_frame(content)
+    orientation, (width, height) = _shown(content)
     warnings = []
     layered = 0
-    with Pdf.new() as document:
-        page = document.add_blank_page(page_size=(width, height))
+    with _with_image(content) as document:
+        page = document.pages[0]
+        [name] = page.Resources.XObject.keys()
         page.MediaBox = Array([0, 0, Decimal(f"{width:.3f}"), Decimal(f"{height:.3f}")])
-        page.Resources = Dictionary(XObject=Dictionary(Picture=image_object(document, picture)))
-        placement = " ".join(f"{number:.3f}" for number in picture.placement())
-        operators = f"q {placement} cm /Picture Do Q\n".encode()
+        placement = Matrix(width, 0, 0, height, 0, 0).after(_PLACED[orientation])
+        operators = f"q {' '.join(f'{number:.3f}' for number in placement)} cm {name} Do Q\n".encode()
         for number, recognised in pages:
             if number > 1:
                 raise NotRenderable("The image is one page, but text was recognised on several.")
@@ -69,4 +90,67 @@ def image_pdf(
             stream_decode_level=pikepdf.StreamDecodeLevel.none,
             deterministic_id=True,
         )
-    return Rendered(to.tell() - start, layered, (), tuple(warnings))
+    return Rendered(layered, (), tuple(warnings))
+
+
+def _check_frame(jpeg: bytes) -> None:
+    """Raises NotRenderable for a JPEG that a PDF cannot hold (PDF 1.7, 7.4.8)."""
+    for marker, payload in jpeg_segments(jpeg):
+        if marker in FRAME_HEADERS and (marker not in _FRAMES_OF_PDF or payload[:1] != b"\x08"):
+            raise NotRenderable(_UNREADABLE)
+
+
+def _with_image(content: bytes) -> Pdf:
+    """A PDF of one page with the image. Raises NotRenderable."""
+    try:
+        pdf = img2pdf.convert(
+            _for_img2pdf(content), rotation=img2pdf.Rotation.none, nodate=True, engine=img2pdf.Engine.pikepdf
+        )
+        return pikepdf.open(io.BytesIO(pdf))
+    except Exception as error:  # malformed data makes the libraries raise anything
+        raise NotRenderable(_UNREADABLE) from error
+
+
+def _for_img2pdf(content: bytes) -> bytes:
+    """The file itself, or a PNG that is shown alike on a white page: without transparency, which img2pdf takes in some
+    forms only, not interlaced, and without a profile for other colours, with which viewers show nothing."""
+    with Image.open(io.BytesIO(content)) as image:
+        if image.format != "PNG":
+            return content
+        profile = image.info.get("icc_profile", b"")
+        kind = b"GRAY" if image.mode in ("1", "L", "I;16") else b"RGB "
+        fits = not profile or profile[16:20] == kind
+        if fits and not image.has_transparency_data and not image.info.get("interlace"):
+            return content
+        shown: Image.Image = image
+        if image.has_transparency_data:
+            shown = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+        file = io.BytesIO()
+        shown.save(file, "PNG", icc_profile=profile if fits and kind == b"RGB " else None)
+        return file.getvalue()
+
+
+def _shown(content: bytes) -> tuple[int, tuple[float, float]]:
+    """The EXIF orientation, and the size of the page in points: as the file's resolution says or, if it says nothing
+    sensible, as wide as A4, upright or lying. Raises NotRenderable."""
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))  # reads its headers only
+    except Exception as error:
+        raise NotRenderable(_UNREADABLE) from error
+    with image:
+        orientation = exif_orientation(image.info.get("exif", b""))
+        width, height = image.size
+        dpi = image.info.get("dpi")
+    if is_on_its_side(orientation):
+        width, height = height, width
+        dpi = dpi and dpi[::-1]
+    if dpi and all(MIN_DPI <= each <= MAX_DPI and round(each) not in MEANINGLESS_DPI for each in dpi):
+        points = width * POINTS_PER_INCH / dpi[0], height * POINTS_PER_INCH / dpi[1]
+    else:
+        wide = A4_POINTS[0] if width <= height else A4_POINTS[1]
+        points = wide, wide * height / width
+    shrunk = min(1.0, MAX_SIDE_POINTS / max(points))
+    # Rounded as it will be written: text that is laid over it must not believe in a page that goes over its edge.
+    return orientation, (round(points[0] * shrunk, 3), round(points[1] * shrunk, 3))

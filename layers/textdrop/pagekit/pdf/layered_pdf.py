@@ -5,7 +5,7 @@ gets one stream more, which draws nothing, before its own. It comes first, so th
 leave behind does not matter to it, and they begin in the state they expect.
 
 What of the text is laid over a page:
-- Words that stand on text of the page's own that can be seen and tells its characters are left out. A page of which
+- Words that stand on text of the page's own that can be seen and names its characters are left out. A page of which
   nearly nothing remains is left as it is: it can be searched already.
 - Unseen text under a page that gets a layer, which another program put there, is taken out. A page that gets none,
   because it was not recognised or nothing was found on it, keeps it.
@@ -22,12 +22,12 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf
 
 from pagekit.errors import NotRenderable
-from pagekit.outputs.rendered import Rendered
 from pagekit.page import RecognisedPage
+from pagekit.pdf import qpdf
 from pagekit.pdf.glyphless_font import GlyphlessFont
 from pagekit.pdf.page_content import Cleaning, cleaned, content_streams, free_name, joined
 from pagekit.pdf.page_geometry import pixels_to_page, quarter_turns, visible_box
-from pagekit.pdf.rewriting import opened
+from pagekit.pdf.rendered import Rendered
 from pagekit.pdf.seen_places import SeenPlaces
 from pagekit.pdf.shown_text import SeenText, TextTooLong, text_of_page
 from pagekit.pdf.stated_widths import LettersOfFont
@@ -38,12 +38,11 @@ OWN_TEXT = 0.9
 """A page that shows this much of its recognised letters as text of its own is left as it is."""
 
 _OLDEST_VERSION = "1.4"
-_MOST_FONTS_KEPT = 500
+_MAX_FONTS_KEPT = 500
 _MAX_PARENTS = 100
 _MAX_FIELDS = 10_000
 _SIGNATURES_EXIST = 1
-_RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
-_MOST_NUMBERS = 10
+_MAX_NUMBERS = 10
 
 _UNPROTECTED = (
     "The PDF was protected by its owner against printing, copying or changes. The searchable PDF is not: its text "
@@ -61,7 +60,7 @@ class _Became(StrEnum):
     OWN_TEXT = "own text"
     NO_SIZE = "without recognised text in the searchable PDF: the size of what was recognised is not known"
     DAMAGED = "without recognised text in the searchable PDF: the PDF is damaged there"
-    NOT_LOOKED_THROUGH = (
+    NOT_INSPECTED = (
         "in the searchable PDF as drawn, with the recognised text over it: whether there is text among what is drawn "
         "could not be found out, so some text may be there twice"
     )
@@ -69,24 +68,23 @@ class _Became(StrEnum):
 
 # What malformed objects make the library raise.
 _MALFORMED = (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError, ArithmeticError)
-_WARNED_OF = (_Became.NO_SIZE, _Became.DAMAGED, _Became.NOT_LOOKED_THROUGH)
+_WARNED_OF = (_Became.NO_SIZE, _Became.DAMAGED, _Became.NOT_INSPECTED)
 
 
 def layered_pdf(source: BinaryIO, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -> Rendered:
     """As searchable_pdf."""
-    start = to.tell()
     became: dict[_Became, list[int]] = {outcome: [] for outcome in _Became}
-    with opened(source) as (document, bounds):
+    with qpdf.opened_to_rewrite(source) as (document, bounds):
         warnings = _warnings(document)
         there = document.pages
-        bounds.allow_pages(len(there))
+        bounds.allow_more(qpdf.REWRITING_SECONDS_PER_PAGE * len(there))
         layers = _Layers(document)
         for number, recognised in pages:
             if number > len(there):
                 raise NotRenderable(f"The PDF is damaged: page {number:,} cannot be found in it any more.")
             if recognised is not None:
                 became[layers.lay(there[number - 1].obj, recognised)].append(number)
-            bounds.check()
+            qpdf.check(bounds)
         layers.finish()
         document.save(
             to,
@@ -100,8 +98,8 @@ def layered_pdf(source: BinaryIO, pages: Iterable[tuple[int, RecognisedPage | No
             deterministic_id=True,
         )
     warnings += [f"{_numbered(became[outcome])} {outcome}." for outcome in _WARNED_OF if became[outcome]]
-    layered = len(became[_Became.LAYERED]) + len(became[_Became.NOT_LOOKED_THROUGH])
-    return Rendered(to.tell() - start, layered, tuple(became[_Became.OWN_TEXT]), tuple(warnings))
+    layered = len(became[_Became.LAYERED]) + len(became[_Became.NOT_INSPECTED])
+    return Rendered(layered, tuple(became[_Became.OWN_TEXT]), tuple(warnings))
 
 
 class _Layers:
@@ -132,7 +130,7 @@ class _Layers:
     def _laid(self, page: pikepdf.Object, recognised: RecognisedPage) -> _Became:
         streams = content_streams(page)
         resources = _inherited(page, "/Resources")
-        seen, cleaning, is_looked_through = self._looked_through(page, streams, resources)
+        seen, cleaning, is_inspected = self._inspected(page, streams, resources)
         box = visible_box(_numbers(_inherited(page, "/MediaBox")), _numbers(_inherited(page, "/CropBox")))
         turns = quarter_turns(_inherited(page, "/Rotate"))
         to_page = pixels_to_page(box, turns, recognised["width"], recognised["height"])
@@ -148,13 +146,13 @@ class _Layers:
         page.Contents = Array([layer, *streams])
         _fonts(page, resources)[name] = self._font.object
         self._is_used = True
-        return _Became.LAYERED if is_looked_through else _Became.NOT_LOOKED_THROUGH
+        return _Became.LAYERED if is_inspected else _Became.NOT_INSPECTED
 
-    def _looked_through(
+    def _inspected(
         self, page: pikepdf.Object, streams: list[pikepdf.Object], resources: Any
     ) -> tuple[list[SeenText], Cleaning, bool]:
         """The page's own text, how its unseen text is taken out, and whether that could be found out."""
-        if len(self._fonts) > _MOST_FONTS_KEPT:
+        if len(self._fonts) > _MAX_FONTS_KEPT:
             self._fonts.clear()
         try:
             operators = joined(streams)
@@ -208,7 +206,7 @@ def _warnings(document: Pdf) -> list[str]:
         warnings.append(_UNPROTECTED)
     if _is_signed(document):
         warnings.append(_SIGNED)
-    if any(_RECONSTRUCTED in str(warning) for warning in document.get_warnings()):
+    if any(qpdf.RECONSTRUCTED in warning for warning in qpdf.warnings_of(document)):
         warnings.append(_MENDED)
     return warnings
 
@@ -241,6 +239,6 @@ def _numbered(numbers: list[int]) -> str:
     """ "Page 3 is", "Pages 3 and 4 are", "Pages 1, 2, 3 and 12 more are"."""
     if len(numbers) == 1:
         return f"Page {numbers[0]:,} is"
-    named = [f"{number:,}" for number in numbers[:_MOST_NUMBERS]]
-    last = f"{len(numbers) - _MOST_NUMBERS:,} more" if len(numbers) > _MOST_NUMBERS else named.pop()
+    named = [f"{number:,}" for number in numbers[:_MAX_NUMBERS]]
+    last = f"{len(numbers) - _MAX_NUMBERS:,} more" if len(numbers) > _MAX_NUMBERS else named.pop()
     return f"Pages {', '.join(named)} and {last} are"

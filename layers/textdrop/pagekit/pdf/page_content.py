@@ -11,8 +11,7 @@ from typing import Any
 import pikepdf
 from pikepdf import Name
 
-MOST_BYTES = 4 * 1024 * 1024
-"""The most that operators are unpacked to, by qpdf too. Those of a map or of a drawing from a machine can be more."""
+from pagekit.pdf import qpdf
 
 _FLATE = ("/FlateDecode", "/Fl")
 _DRAWN = re.compile(rb"(/[^\s/\[\]<>(){}%]+)\s+Do\b")
@@ -35,17 +34,17 @@ class Cleaning:
 
 
 def unpacked(stream: pikepdf.Object) -> bytes | None:
-    """What a stream of operators unpacks to; None if it cannot be unpacked or is too large."""
+    """What a stream of operators unpacks to; None if it cannot be unpacked or is too large, as a map's can be."""
     data = stream.read_raw_bytes()
     packing = stream.get("/Filter")
     if isinstance(packing, pikepdf.Array) and len(packing) == 1:
         packing = packing[0]
     if packing is None or (isinstance(packing, pikepdf.Array) and not len(packing)):
-        return data if len(data) <= MOST_BYTES else None
+        return data if len(data) <= qpdf.UNPACKED_BYTES else None
     if packing in _FLATE and stream.get("/DecodeParms") is None:
         unpacker = zlib.decompressobj()
         try:
-            content = unpacker.decompress(data, MOST_BYTES)
+            content = unpacker.decompress(data, qpdf.UNPACKED_BYTES)
         except zlib.error:
             return None
         return None if unpacker.unconsumed_tail else content
@@ -53,7 +52,7 @@ def unpacked(stream: pikepdf.Object) -> bytes | None:
         content = stream.read_bytes()
     except pikepdf.PdfError:
         return None
-    return content if len(content) <= MOST_BYTES else None
+    return content if len(content) <= qpdf.UNPACKED_BYTES else None
 
 
 def content_streams(page: pikepdf.Object) -> list[pikepdf.Object]:
@@ -68,7 +67,7 @@ def joined(streams: list[pikepdf.Object]) -> bytes | None:
     parts: list[bytes] = []
     for stream in streams:
         part = unpacked(stream)
-        if part is None or sum(map(len, parts)) + len(part) > MOST_BYTES:
+        if part is None or sum(map(len, parts)) + len(part) > qpdf.UNPACKED_BYTES:
             return None
         parts.append(part)
     return b"\n".join(parts)

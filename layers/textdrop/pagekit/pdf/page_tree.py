@@ -71,7 +71,7 @@ class PageTree:
 
 
 def read_page_tree(document: pikepdf.Pdf, max_pages: int, *, trusting: bool) -> PageTree:
-    """The tree, with every page looked at unless `trusting`. Refusal: `damaged` or `too_many_pages`.
+    """The tree, with every page inspected unless `trusting`. Refusal: `damaged` or `too_many_pages`.
 
     A page that is not there counts, if the tree says how many there are and it makes up the number.
     """

@@ -1,4 +1,4 @@
-"""qpdf, by way of pikepdf: the limits within which hostile files are opened.
+"""qpdf, by way of pikepdf: the one way in which a PDF is opened, within limits of time and memory.
 
 Importing this module imports pikepdf (60 ms) and sets its limits, which hold for the whole process: a few hundred
 kilobytes of a hostile file can unpack to gigabytes. An import happens once, under a lock, before the first use, which
@@ -11,12 +11,14 @@ import io
 import os
 import re
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import pikepdf
 
-from pagekit.errors import Reason, Refusal
+from pagekit.errors import NotRenderable, Reason, Refusal
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -36,7 +38,18 @@ PAGE_CPU_SECONDS = 3.0
 """The most that one page may take: honest ones take milliseconds."""
 
 GROWTH_BYTES = 500 * 1024 * 1024
-"""The most memory that the process may have taken on since a look began: honest ones take on some 50 MB."""
+"""The most memory that the process may have taken on since reading began: honest files take on some 50 MB."""
+
+REWRITING_CPU_SECONDS = 30.0
+"""What writing a PDF again may take, and beyond it, for each byte and for each page. An honest one takes a tenth."""
+REWRITING_SECONDS_PER_BYTE = 0.1e-6
+REWRITING_SECONDS_PER_PAGE = 0.1
+
+REWRITING_GROWTH_BYTES = 1_000_000_000
+"""The most memory that the process may take on meanwhile. 5,000 pages of print take some 100 MB."""
+
+cpu_clock: Callable[[], float] = time.thread_time
+"""The processor time that this thread has used, in seconds. Tests replace it, so as not to depend on a machine."""
 
 RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
 """What qpdf's warnings say when it has searched the whole file for objects."""
@@ -64,28 +77,34 @@ pikepdf.settings.set_qpdf_limits(
 
 
 class Bounds:
-    """What one look into a PDF may cost. `failure` is what reading the file has raised, which qpdf keeps to itself.
+    """What reading a PDF for one purpose may cost. `failure` is what reading the file has raised, which qpdf keeps to
+    itself.
 
-    A look is one call, in one thread: `begin` it there. Objects whose strings have no end are read to the end of the
+    The purpose is one call, in one thread: `begin` there. Objects whose strings have no end are read to the end of the
     file each, over and over: half a megabyte of them keeps qpdf busy for minutes, and lists of numbers take 70 times as
-    much memory as in the file. `exceeded` says that a look was stopped.
+    much memory as in the file. `exceeded` says that reading was stopped.
     """
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
         self.exceeded = False
         self._stops_at = 0.0
-        self._most_bytes = 0
+        self._max_resident_bytes = 0
 
-    def begin(self, cpu_seconds: float) -> None:
+    def begin(self, cpu_seconds: float, growth_bytes: int) -> None:
+        """Counts from now on, in this thread."""
         self.failure = None
         self.exceeded = False
-        self._stops_at = time.thread_time() + cpu_seconds
-        self._most_bytes = _resident_bytes() + GROWTH_BYTES
+        self._stops_at = cpu_clock() + cpu_seconds
+        self._max_resident_bytes = _resident_bytes() + growth_bytes
+
+    def allow_more(self, cpu_seconds: float) -> None:
+        """As much time more."""
+        self._stops_at += cpu_seconds
 
     def are_passed(self) -> bool:
-        """Whether to stop, now and for the rest of this look."""
-        self.exceeded = self.exceeded or time.thread_time() > self._stops_at or _resident_bytes() > self._most_bytes
+        """Whether to stop, now and until the next `begin`."""
+        self.exceeded = self.exceeded or cpu_clock() > self._stops_at or _resident_bytes() > self._max_resident_bytes
         return self.exceeded or self.failure is not None
 
 
@@ -144,6 +163,35 @@ def opened(file: BinaryIO, bounds: Bounds) -> pikepdf.Pdf:
     )
 
 
+@contextmanager
+def opened_to_rewrite(file: BinaryIO) -> Iterator[tuple[pikepdf.Pdf, Bounds]]:
+    """The PDF, to be written again as a whole within the bounds of that. `check` the bounds while it is worked on.
+
+    Whatever qpdf makes of a file that fails: what reading it raised is raised. Raises NotRenderable for a PDF that
+    cannot be opened or written, or not within the bounds.
+    """
+    bounds = Bounds()
+    size = file.seek(0, io.SEEK_END)
+    bounds.begin(REWRITING_CPU_SECONDS + REWRITING_SECONDS_PER_BYTE * size, REWRITING_GROWTH_BYTES)
+    try:
+        with opened(file, bounds) as document:
+            yield document, bounds
+    except pikepdf.PasswordError:
+        raise NotRenderable("The PDF opens only with a password.") from None
+    except Exception as error:  # whatever qpdf made of it: what reading the file raised comes first
+        check(bounds)
+        if isinstance(error, pikepdf.PdfError):
+            raise NotRenderable("The PDF is damaged or protected in a way that it cannot be written again.") from None
+        raise
+    check(bounds)
+
+
+def check(bounds: Bounds) -> None:
+    """Raises what reading the file has raised, and NotRenderable once the bounds are passed."""
+    if bounds.are_passed():
+        raise bounds.failure or NotRenderable("The PDF takes too much time or memory to be written again.")
+
+
 def warnings_of(document: pikepdf.Pdf) -> list[str]:
     """qpdf's warnings since they were last asked for."""
     return [str(warning) for warning in document.get_warnings()]
@@ -155,7 +203,7 @@ def recovered_bytes(warnings: list[str]) -> int:
 
 
 def is_garbled(reference: tuple[int, int], warnings: list[str]) -> bool:
-    """Whether the warnings tell of a page's dictionary that it is not as it was written.
+    """Whether the warnings say that a page's dictionary is not as it was written.
 
     Names are missing in it; or it has two contents, because it has run into the next page, whose beginning is gone.
     """
@@ -170,7 +218,7 @@ def damaged(what: str) -> Refusal:
 
 
 def _resident_bytes() -> int:
-    """The process's memory, 0 where the system does not tell."""
+    """The process's memory, 0 where the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:

@@ -12,7 +12,7 @@ _Span = tuple[float, float, float, float]
 
 
 class SeenPlaces:
-    """The rectangles around texts, by bands of the page, so that only a few need to be looked at for each place."""
+    """The rectangles around texts, by bands of the page, so that only a few need to be compared for each place."""
 
     def __init__(self, seen: Iterable[SeenText], to_pixels: Matrix, height: int) -> None:
         self._bands: dict[int, list[_Span]] = {}

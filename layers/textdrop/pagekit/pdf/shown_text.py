@@ -19,19 +19,18 @@ from pagekit.pdf.stated_widths import LettersOfFont, letters_of
 INVISIBLE = 3
 _CLIPPING_ONLY = 7
 MOVING = "q Q cm Do BT ET Tf Tm Td TD T* TL Tc Tw Tz Ts Tr Tj TJ ' \" gs"
-SHOWING = frozenset({"Tj", "TJ", "'", '"'})
 _PLACING = frozenset({"BT", "ET", "Tm", "Td", "TD", "T*", "'", '"'})
 
 _Content = pikepdf.Object | pikepdf.Page
 
 _MAX_DEPTH = 12
-_MOST_DRAWN = 2_000
+_MAX_DRAWN = 2_000
 # Letters reach from a little below the base line to the size above it.
 _BELOW, _ABOVE = -0.25, 0.95
 
 
 class TextTooLong(Exception):
-    """The page's operators are too many to look through."""
+    """The page's operators are too many to inspect."""
 
 
 class SeenText(NamedTuple):
@@ -157,7 +156,12 @@ class _Walk:
                         leading_up.append(shown)
                     else:
                         cleaning.unseen.difference_update(leading_up)
-                        if letters and state.mode != _CLIPPING_ONLY and state.font is not None and state.font.tells:
+                        if (
+                            letters
+                            and state.mode != _CLIPPING_ONLY
+                            and state.font is not None
+                            and state.font.names_characters
+                        ):
                             self.seen.append(SeenText(letters, _corners(state, text, advance)))
                     text = text.after(Matrix(1, 0, 0, 1, advance, 0))
         return cleaning
@@ -166,7 +170,7 @@ class _Walk:
         self, form: pikepdf.Object, resources: pikepdf.Object | None, state: _State, depth: int
     ) -> Cleaning:
         self._drawn += 1
-        if self._drawn > _MOST_DRAWN or unpacked(form) is None:
+        if self._drawn > _MAX_DRAWN or unpacked(form) is None:
             raise TextTooLong
         inside = replace(state)
         numbers = form.get("/Matrix")

@@ -1,4 +1,4 @@
-"""What a PDF font says of its letters: how wide each is, and whether it tells which character a code means."""
+"""What a PDF font says of its letters: how wide each is, and whether it says which character a code means."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import pikepdf
 
 _USUAL_WIDTH = 500.0
 _BLANK = 0x20
-_MOST_WIDTHS = 70_000
+_MAX_WIDTHS = 70_000
 
 
 @dataclass(frozen=True, slots=True)
 class LettersOfFont:
     """`widths` are by code, in units of the font's size, `other` is that of codes not in it.
 
-    `tells`: readers can make characters of the codes; text in other fonts can be seen, but not searched.
+    `names_characters`: readers can make characters of the codes; text in other fonts can be seen, but not searched.
     """
 
     code_bytes: int
     widths: dict[int, float]
     other: float
-    tells: bool
+    names_characters: bool
 
     def measured(self, shown: bytes) -> tuple[int, int, float]:
         """Of a string: the number of letters, how many of them are blanks, and the width in units of the size."""
@@ -69,13 +69,13 @@ def _by_cid(given: Any) -> dict[int, float]:
     widths: dict[int, float] = {}
     values = list(given) if isinstance(given, pikepdf.Array) else []
     index = 0
-    while index + 1 < len(values) and len(widths) < _MOST_WIDTHS:
+    while index + 1 < len(values) and len(widths) < _MAX_WIDTHS:
         first, second = int(_number(values[index], 0.0)), values[index + 1]
         if isinstance(second, pikepdf.Array):
             widths |= {first + offset: _number(value, 1000.0) / 1000 for offset, value in enumerate(second)}
             index += 2
         elif index + 2 < len(values):
-            last = min(int(_number(second, 0.0)), first + _MOST_WIDTHS)
+            last = min(int(_number(second, 0.0)), first + _MAX_WIDTHS)
             widths |= dict.fromkeys(range(first, last + 1), _number(values[index + 2], 1000.0) / 1000)
             index += 3
         else:

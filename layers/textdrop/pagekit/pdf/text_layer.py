@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pagekit.outputs.text_lines import PlacedLine, Stretch, placed_lines
 from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import EM, USUAL_WIDTH, GlyphlessFont
 from pagekit.pdf.page_geometry import Matrix
+from pagekit.pdf.text_lines import PlacedLine, Stretch, placed_lines
 
 _INVISIBLE = 3
 # The rest of a line's size is in its matrix. So pdfium sees that a slanted line is slanted, and does not take its end
 # and the beginning of the next, which are as high on the page, for one line; and parts lines of the smallest print.
 _SIZE = 2
-_LEAST_WIDTH = 0.01
+_MIN_WIDTH = 0.01
 _CODE = 4
 """Hexadecimal digits of the code of a letter."""
 
@@ -63,7 +63,7 @@ def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, *, is_las
     letters = sum(len(stretch.text) for stretch in run)
     runs_down = abs(line.dy) > abs(line.dx)
     # Pixels for a thousandth of the size: letters of the line are as wide as usual on the average.
-    unit = max(sum(stretch.end - stretch.start for stretch in run) / letters, _LEAST_WIDTH) / USUAL_WIDTH
+    unit = max(sum(stretch.end - stretch.start for stretch in run) / letters, _MIN_WIDTH) / USUAL_WIDTH
     pieces: list[str] = []
     place = run[0].start / unit
     for stretch, following in zip(run, [*run[1:], None], strict=True):

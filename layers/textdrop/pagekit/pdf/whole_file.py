@@ -1,4 +1,4 @@
-"""What the bytes of a PDF tell, beside what can be read in it: whether its end is there, and what it should hold."""
+"""What the bytes of a PDF show, beside what can be read in it: whether its end is there, and what it should hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_OBJECTS = 200_000
 """Mending takes some 25 µs an object, and each takes at least 60 bytes of an honest file."""
 
 _END_BYTES = 64 * 1024
-_MOST_END_BYTES = 4 * 1024 * 1024
+_MAX_END_BYTES = 4 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 _LONGEST_OBJECT_START_BYTES = 64
 _ENCRYPTION_DICTIONARY_BYTES = 64 * 1024
@@ -34,7 +34,7 @@ def is_cut_off(file: BinaryIO) -> bool:
         found = end.rfind(b"startxref")
         if found >= 0:
             return _OBJECT_START.search(end, found) is not None
-        if length >= min(size, _MOST_END_BYTES):
+        if length >= min(size, _MAX_END_BYTES):
             return True
         length *= 8
 

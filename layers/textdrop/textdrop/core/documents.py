@@ -41,9 +41,10 @@ class Outcome(StrEnum):
 class DueKind(StrEnum):
     """The kind of work a row is due for: the partition of the index `due`."""
 
-    ASK = "ask"
-    SUBMIT = "submit"
-    DELIVER = "deliver"
+    ASK = "ask"  # of a running operation: ask the service for its result
+    SUBMIT = "submit"  # inspect the source, send pages
+    RECHECK = "recheck"  # every page is with the service: conclude the document, should nobody have done it
+    DELIVER = "deliver"  # write files, publish, send the notice
 
 
 class Step(StrEnum):
@@ -118,36 +119,31 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Our row for an upload.
+    """Our row for an upload. Times are epoch seconds."""
 
-    `rev` grows with every write but the shrinking of `unfinished`; it is the fencing token. A lease is a `due_at` in
-    the future and a `holder`. `attempts` counts passes that never came back, `consecutive_failures` orderly returns in
-    a row (for the backoff), `submit_passes` every pass of submit. `pages` is 0 until known. `renderings` are those that
-    have come to their end, made or not. A final row has no due time, every other has one. Times: epoch seconds.
-    """
-
-    id: str
+    id: str  # the table's partition key; from `core.identity.document_id`
     source: Source
     state: DocumentState
-    accepted_at: float
-    rev: int = 1
-    run: int = 1
-    holder: str = ""
-    due_kind: DueKind | None = None
-    due_at: float | None = None
-    attempts: int = 0
-    consecutive_failures: int = 0
-    submit_passes: int = 0
-    options: Options | None = None
-    media_type: str = ""
-    pages: int = 0
-    unfinished: frozenset[int] = frozenset()
-    outcome: Outcome | None = None
-    problem: Problem | None = None
-    pages_recognized: int = 0
-    outcome_at: float | None = None
-    step: Step | None = None
-    renderings: tuple[Rendering, ...] = ()
+    accepted_at: float  # when the row was made
+    rev: int = 1  # grows with every write but the shrinking of `unfinished`; the fencing token
+    run: int = 1  # each run has operations of its own
+    holder: str = ""  # who has the lease: a token of one worker
+    due_kind: DueKind | None = None  # the kind of work it is due for; None: final
+    due_at: float | None = None  # when; in the future with a holder: a lease. None: final
+    attempts: int = 0  # passes that have not come back; 0 after an orderly return
+    consecutive_failures: int = 0  # orderly returns after a failure, in a row; for the backoff
+    submit_passes: int = 0  # all passes of submit
+    options: Options | None = None  # None until the source was inspected
+    media_type: str = ""  # by content; "" until the source was inspected
+    pages: int = 0  # 0 until the source was inspected
+    unfinished: frozenset[int] = frozenset()  # numbers of pages that are not final; shrinks beside other writes
+    outcome: Outcome | None = None  # fixed once, before delivery begins
+    problem: Problem | None = None  # why there is no text, or of a partial document why its first failed page has none
+    pages_recognized: int = 0  # how many pages have text
+    outcome_at: float | None = None  # when the outcome was fixed
+    outcome_replaced: bool = False  # the outcome was replaced by a failure, as its delivery kept dying
+    step: Step | None = None  # the delivery's step that has begun
+    renderings: tuple[Rendering, ...] = ()  # outputs that were made, or cannot be
 
     @property
     def to_render(self) -> tuple[Output, ...]:
@@ -160,29 +156,24 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One recognizeTextAsync call, for one page (counted from 1) of a document's run.
+    """One recognizeTextAsync call, for one page of a document's run. Times are epoch seconds."""
 
-    `holder_rev` is the `rev` of the document's holder who wrote the intent. `unconfirmed` counts submits that may have
-    been accepted without our learning it, `breakdowns` those that the service answered with a failure of its own.
-    `described` is the service's own description, from acceptance on.
-    """
-
-    document_id: str
+    document_id: str  # the table's partition key
     run: int
-    page: int
+    page: int  # from 1
     state: OperationState
-    holder_rev: int = 0
-    unconfirmed: int = 0
-    breakdowns: int = 0
-    client_request_id: str = ""
-    described: OperationDescription | None = None
-    submitted_at: float | None = None
-    deadline_at: float | None = None
-    due_kind: DueKind | None = None
-    due_at: float | None = None
-    finished_at: float | None = None
-    problem: Problem | None = None
-    trace: Trace = field(default_factory=Trace)
+    holder_rev: int = 0  # the `rev` of the document's holder who wrote the intent
+    unconfirmed: int = 0  # submits that may have been accepted without our learning it
+    breakdowns: int = 0  # submits that the service answered with a failure of its own
+    client_request_id: str = ""  # what we called the last submit
+    described: OperationDescription | None = None  # the service's own description, from acceptance on
+    submitted_at: float | None = None  # when the acceptance was written
+    deadline_at: float | None = None  # an answer without a result after this fails the page
+    due_kind: DueKind | None = None  # ASK while it is running
+    due_at: float | None = None  # when it was accepted, while it is running
+    finished_at: float | None = None  # when it became final
+    problem: Problem | None = None  # why the page has no text
+    trace: Trace = field(default_factory=Trace)  # the exchange in which it was accepted
 
     @property
     def final(self) -> bool:
@@ -197,7 +188,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class DueEntry:
-    """A hint from the index: this row may be due. The row itself is the truth. `page` 0: the document's row."""
+    """An entry of the index: this row may be due. The row itself is the truth. `page` 0: the document's row."""
 
     kind: DueKind
     due_at: float

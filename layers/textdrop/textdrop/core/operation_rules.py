@@ -3,43 +3,90 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from textdrop.core import observations as see
 from textdrop.core import problems
 from textdrop.core.documents import DueKind, Operation, OperationState, Problem
 from textdrop.core.policy import Policy
-from textdrop.core.rules import Rule, always, is_in, unchanged
+from textdrop.core.rules import RuleTable
 
-_WAITING, _SUBMITTING, _RUNNING = (
-    OperationState.WAITING,
-    OperationState.SUBMITTING,
-    OperationState.RUNNING,
+_WAITING, _SUBMITTING, _RUNNING = OperationState.WAITING, OperationState.SUBMITTING, OperationState.RUNNING
+_table: RuleTable[Operation] = RuleTable()
+rule = _table.on
+
+
+# --- its document's holder considers it ---------------------------------------------------------------------------
+
+
+@rule(
+    see.Considered,
+    lambda row, seen, now, policy: row.state is _SUBMITTING and row.holder_rev >= seen.holder_rev,
 )
-_RECOGNIZED, _FAILED = OperationState.RECOGNIZED, OperationState.FAILED
+def intent_of_another(row: Operation, seen: see.Considered, now: float, policy: Policy) -> None:
+    """A page whose intent is of a later holder is left to that holder, and so is one of this very pass."""
 
 
-def _mine(row: Operation, seen: Any, now: float, policy: Policy) -> bool:
-    return row.state is _SUBMITTING and row.holder_rev == seen.holder_rev
+@rule(see.Considered, lambda row, seen, now, policy: row.state is _SUBMITTING and seen.attempts > policy.max_attempts)
+def attempts_exhausted_submitting(row: Operation, seen: see.Considered, now: float, policy: Policy) -> Operation:
+    """A page of a document whose workers died too often is not sent again; its last submit is unconfirmed."""
+    return replace(_failed(row, problems.attempts_exhausted(policy.max_attempts), now), unconfirmed=row.unconfirmed + 1)
 
 
-def _back_to_waiting(row: Operation, unconfirmed: int) -> Operation:
-    return replace(row, state=_WAITING, unconfirmed=row.unconfirmed + unconfirmed)
+@rule(see.Considered, lambda row, seen, now, policy: row.state is _WAITING and seen.attempts > policy.max_attempts)
+def attempts_exhausted_waiting(row: Operation, seen: see.Considered, now: float, policy: Policy) -> Operation:
+    """A page of a document whose workers died too often is not sent."""
+    return _failed(row, problems.attempts_exhausted(policy.max_attempts), now)
 
 
-def _page_failed(row: Operation, problem: Problem, now: float, unconfirmed: int = 0) -> Operation:
-    return replace(
-        row,
-        state=_FAILED,
-        unconfirmed=row.unconfirmed + unconfirmed,
-        problem=problem,
-        due_kind=None,
-        due_at=None,
-        finished_at=now,
-    )
+@rule(see.Considered, lambda row, seen, now, policy: row.state is _SUBMITTING)
+def intent_stale(row: Operation, seen: see.Considered, now: float, policy: Policy) -> Operation:
+    """An intent of an earlier holder may have been sent: it is counted as unconfirmed."""
+    return replace(row, state=_WAITING, unconfirmed=row.unconfirmed + 1)
 
 
-def _running(row: Operation, seen: see.Accepted, now: float, policy: Policy) -> Operation:
+@rule(
+    see.Considered, lambda row, seen, now, policy: row.state is _WAITING and row.unconfirmed >= policy.max_unconfirmed
+)
+def unconfirmed(row: Operation, seen: see.Considered, now: float, policy: Policy) -> Operation:
+    """A page with too many unconfirmed submits is not sent again."""
+    return _failed(row, problems.unconfirmed(row.unconfirmed, row.client_request_id), now)
+
+
+@rule(
+    see.Considered,
+    lambda row, seen, now, policy: row.state is _WAITING and seen.unavailable_for > seen.deadline_seconds,
+)
+def unavailable_too_long(row: Operation, seen: see.Considered, now: float, policy: Policy) -> Operation:
+    """A page fails when the service has been unavailable for longer than the document's deadline."""
+    return _failed(row, problems.unavailable(seen.unavailable_for), now)
+
+
+@rule(see.Considered, lambda row, seen, now, policy: row.state is _WAITING and row.breakdowns >= policy.max_breakdowns)
+def breaks_the_service(row: Operation, seen: see.Considered, now: float, policy: Policy) -> Operation:
+    """A page that the service itself fails to take again and again fails, though it takes others."""
+    return _failed(row, problems.breakdowns(row.breakdowns), now)
+
+
+@rule(see.Considered, lambda row, seen, now, policy: row.state is _WAITING)
+def considered(row: Operation, seen: see.Considered, now: float, policy: Policy) -> None:
+    """A page that may be sent stays as it is until it has a slot."""
+
+
+# --- it is submitted ------------------------------------------------------------------------------------------------
+
+
+@rule(see.SlotReserved, lambda row, seen, now, policy: row.state is _WAITING)
+def intent(row: Operation, seen: see.SlotReserved, now: float, policy: Policy) -> Operation:
+    """With a slot the intent is written, and carries its holder's rev, before anything is sent."""
+    return replace(row, state=_SUBMITTING, holder_rev=seen.holder_rev, client_request_id=seen.client_request_id)
+
+
+def _is_own(row: Operation, holder_rev: int) -> bool:
+    """Whether the intent on the row is the one that was answered."""
+    return row.state is _SUBMITTING and row.holder_rev == holder_rev
+
+
+def _running(row: Operation, seen: see.Accepted, now: float) -> Operation:
     return replace(
         row,
         state=_RUNNING,
@@ -53,224 +100,108 @@ def _running(row: Operation, seen: see.Accepted, now: float, policy: Policy) -> 
     )
 
 
-def _expired(row: Operation, seen: see.NotDone | see.AskFailed, now: float, policy: Policy) -> bool:
-    return row.state is _RUNNING and seen.asked_at >= (row.submitted_at or 0.0) + policy.result_kept_seconds
+@rule(see.Accepted, lambda row, seen, now, policy: _is_own(row, seen.holder_rev))
+def accepted(row: Operation, seen: see.Accepted, now: float, policy: Policy) -> Operation:
+    """A page that the service took is running under its id."""
+    return _running(row, seen, now)
 
 
-def _past_deadline(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> bool:
-    return row.state is _RUNNING and row.deadline_at is not None and seen.asked_at >= row.deadline_at
-
-
-OPERATION_RULES: tuple[Rule, ...] = (
-    Rule(
-        "intent_of_another",
-        "A page whose intent is of a later holder is left to that holder, as is one that this go has left behind.",
-        see.Considered,
-        lambda row, seen, now, policy: row.state is _SUBMITTING and row.holder_rev >= seen.holder_rev,
-        unchanged,
-    ),
-    Rule(
-        "attempts_exhausted_submitting",
-        "A page of a document whose workers died too often is not sent again; it may have been, and counts as unknown.",
-        see.Considered,
-        lambda row, seen, now, policy: row.state is _SUBMITTING and seen.attempts > policy.max_attempts,
-        lambda row, seen, now, policy: _page_failed(
-            row, problems.attempts_exhausted(policy.max_attempts), now, unconfirmed=1
-        ),
-    ),
-    Rule(
-        "attempts_exhausted_waiting",
-        "A page of a document whose workers died too often is not sent.",
-        see.Considered,
-        lambda row, seen, now, policy: row.state is _WAITING and seen.attempts > policy.max_attempts,
-        lambda row, seen, now, policy: _page_failed(row, problems.attempts_exhausted(policy.max_attempts), now),
-    ),
-    Rule(
-        "intent_stale",
-        "An intent of an earlier holder may have been sent: it is counted as unknown.",
-        see.Considered,
-        is_in(_SUBMITTING),
-        lambda row, seen, now, policy: _back_to_waiting(row, unconfirmed=1),
-    ),
-    Rule(
-        "unconfirmed",
-        "A page with too many unknown submits is not sent again.",
-        see.Considered,
-        lambda row, seen, now, policy: row.state is _WAITING and row.unconfirmed >= policy.max_unconfirmed,
-        lambda row, seen, now, policy: _page_failed(
-            row, problems.unconfirmed(row.unconfirmed, row.client_request_id), now
-        ),
-    ),
-    Rule(
-        "unavailable_too_long",
-        "A page fails when the service has been unavailable for longer than the document's deadline.",
-        see.Considered,
-        lambda row, seen, now, policy: row.state is _WAITING and seen.unavailable_for > seen.deadline_seconds,
-        lambda row, seen, now, policy: _page_failed(row, problems.unavailable(seen.unavailable_for), now),
-    ),
-    Rule(
-        "breaks_the_service",
-        "A page that the service itself fails to take again and again fails, though it takes others.",
-        see.Considered,
-        lambda row, seen, now, policy: row.state is _WAITING and row.breakdowns >= policy.max_breakdowns,
-        lambda row, seen, now, policy: _page_failed(row, problems.breakdowns(row.breakdowns), now),
-    ),
-    Rule(
-        "considered",
-        "A page that may be sent stays as it is until it has a slot.",
-        see.Considered,
-        is_in(_WAITING),
-        unchanged,
-    ),
-    Rule(
-        "intent",
-        "With a slot the intent is written, and carries its holder's rev, before anything is sent.",
-        see.SlotReserved,
-        is_in(_WAITING),
-        lambda row, seen, now, policy: replace(
-            row,
-            state=_SUBMITTING,
-            holder_rev=seen.holder_rev,
-            client_request_id=seen.client_request_id,
-        ),
-    ),
-    Rule(
-        "accepted",
-        "A page that the service took is running under its id.",
-        see.Accepted,
-        _mine,
-        _running,
-    ),
-    Rule(
-        "accepted_late",
-        "A late acceptance is adopted by a row that has no id yet, so that what was paid for is used.",
-        see.Accepted,
-        lambda row, seen, now, policy: (
-            row.state is _WAITING or (row.state is _SUBMITTING and row.holder_rev > seen.holder_rev)
-        ),
-        _running,
-    ),
-    Rule(
-        "accepted_too_late",
-        "An acceptance of a page that has an id or is final changes nothing.",
-        see.Accepted,
-        is_in(_RUNNING, _RECOGNIZED, _FAILED),
-        unchanged,
-    ),
-    Rule(
-        "not_taken",
-        "A page that the service certainly did not take waits.",
-        see.NotTaken,
-        _mine,
-        lambda row, seen, now, policy: replace(
-            _back_to_waiting(row, unconfirmed=0), breakdowns=row.breakdowns + int(seen.breakdown)
-        ),
-    ),
-    Rule(
-        "rejected",
-        "A page that the service refuses fails.",
-        see.Rejected,
-        _mine,
-        lambda row, seen, now, policy: _page_failed(row, seen.problem, now),
-    ),
-    Rule(
-        "answer_lost",
-        "A page whose answer was lost waits, and is counted as unknown.",
-        see.AnswerLost,
-        _mine,
-        lambda row, seen, now, policy: _back_to_waiting(row, unconfirmed=1),
-    ),
-    *(
-        Rule(
-            f"{rule_id}_late",
-            "An answer to an intent that is no longer the row's changes nothing.",
-            seen_type,
-            always,
-            unchanged,
-        )
-        for rule_id, seen_type in (
-            ("not_taken", see.NotTaken),
-            ("rejected", see.Rejected),
-            ("answer_lost", see.AnswerLost),
-        )
-    ),
-    Rule(
-        "unsendable",
-        "A page whose source cannot be opened again fails.",
-        see.Unsendable,
-        is_in(_WAITING),
-        lambda row, seen, now, policy: _page_failed(row, seen.problem, now),
-    ),
-    Rule(
-        "recognised",
-        "A page whose whole result is stored is recognised.",
-        see.Recognised,
-        is_in(_RUNNING),
-        lambda row, seen, now, policy: replace(row, state=_RECOGNIZED, due_kind=None, due_at=None, finished_at=now),
-    ),
-    Rule(
-        "unreadable",
-        "A page whose result is over the limit fails.",
-        see.Unreadable,
-        is_in(_RUNNING),
-        lambda row, seen, now, policy: _page_failed(row, seen.problem, now),
-    ),
-    Rule(
-        "failed_in_service",
-        "A page whose operation failed in the service fails with the service's code.",
-        see.FailedInService,
-        is_in(_RUNNING),
-        lambda row, seen, now, policy: _page_failed(row, seen.problem, now),
-    ),
-    Rule(
-        "expired",
-        "A page asked for after the service forgot its result has expired.",
-        see.NotDone,
-        _expired,
-        lambda row, seen, now, policy: _page_failed(row, problems.result_expired(row), now),
-    ),
-    Rule(
-        "deadline_exceeded",
-        "A page that was asked for after its deadline, and is still not done, fails.",
-        see.NotDone,
-        _past_deadline,
-        lambda row, seen, now, policy: _page_failed(row, problems.deadline_exceeded(row, now), now),
-    ),
-    Rule(
-        "not_done",
-        "A page that is not done stays running; nothing is written.",
-        see.NotDone,
-        is_in(_RUNNING),
-        unchanged,
-    ),
-    Rule(
-        "ask_failed_expired",
-        "A page that could not be asked for until the service forgot its result has expired.",
-        see.AskFailed,
-        _expired,
-        lambda row, seen, now, policy: _page_failed(row, problems.result_expired(row), now),
-    ),
-    Rule(
-        "ask_failed",
-        "An ask without an answer says nothing of the page.",
-        see.AskFailed,
-        is_in(_RUNNING),
-        unchanged,
-    ),
-    *(
-        Rule(
-            f"{rule_id}_late",
-            "What is seen of a page that is final changes nothing.",
-            seen_type,
-            is_in(_RECOGNIZED, _FAILED),
-            unchanged,
-        )
-        for rule_id, seen_type in (
-            ("recognised", see.Recognised),
-            ("unreadable", see.Unreadable),
-            ("failed_in_service", see.FailedInService),
-            ("not_done", see.NotDone),
-            ("ask_failed", see.AskFailed),
-        )
+@rule(
+    see.Accepted,
+    lambda row, seen, now, policy: (
+        row.state is _WAITING or (row.state is _SUBMITTING and row.holder_rev > seen.holder_rev)
     ),
 )
+def accepted_late(row: Operation, seen: see.Accepted, now: float, policy: Policy) -> Operation:
+    """A late acceptance is adopted by a row that has no id yet, so that what was paid for is used."""
+    return _running(row, seen, now)
+
+
+@rule(see.NotTaken, lambda row, seen, now, policy: _is_own(row, seen.holder_rev))
+def not_taken(row: Operation, seen: see.NotTaken, now: float, policy: Policy) -> Operation:
+    """A page that the service certainly did not take waits."""
+    return replace(row, state=_WAITING, breakdowns=row.breakdowns + int(seen.breakdown))
+
+
+@rule(see.Rejected, lambda row, seen, now, policy: _is_own(row, seen.holder_rev))
+def rejected(row: Operation, seen: see.Rejected, now: float, policy: Policy) -> Operation:
+    """A page that the service refuses fails."""
+    return _failed(row, seen.problem, now)
+
+
+@rule(see.AnswerLost, lambda row, seen, now, policy: _is_own(row, seen.holder_rev))
+def answer_lost(row: Operation, seen: see.AnswerLost, now: float, policy: Policy) -> Operation:
+    """A page whose answer was lost waits, and its submit is counted as unconfirmed."""
+    return replace(row, state=_WAITING, unconfirmed=row.unconfirmed + 1)
+
+
+@rule(see.Unsendable, lambda row, seen, now, policy: row.state is _WAITING)
+def unsendable(row: Operation, seen: see.Unsendable, now: float, policy: Policy) -> Operation:
+    """A page whose source cannot be opened again fails."""
+    return _failed(row, seen.problem, now)
+
+
+# --- it is asked for ------------------------------------------------------------------------------------------------
+
+
+@rule(see.Recognised, lambda row, seen, now, policy: row.state is _RUNNING)
+def recognised(row: Operation, seen: see.Recognised, now: float, policy: Policy) -> Operation:
+    """A page whose whole result is stored is recognised."""
+    return replace(row, state=OperationState.RECOGNIZED, due_kind=None, due_at=None, finished_at=now)
+
+
+@rule(see.Unreadable, lambda row, seen, now, policy: row.state is _RUNNING)
+def unreadable(row: Operation, seen: see.Unreadable, now: float, policy: Policy) -> Operation:
+    """A page whose result is over the limit fails."""
+    return _failed(row, seen.problem, now)
+
+
+@rule(see.FailedInService, lambda row, seen, now, policy: row.state is _RUNNING)
+def failed_in_service(row: Operation, seen: see.FailedInService, now: float, policy: Policy) -> Operation:
+    """A page whose operation failed in the service fails with the service's code."""
+    return _failed(row, seen.problem, now)
+
+
+def _is_forgotten(row: Operation, asked_at: float, policy: Policy) -> bool:
+    """Whether the service no longer had the result when it was asked for."""
+    return row.state is _RUNNING and asked_at >= (row.submitted_at or 0.0) + policy.result_kept_seconds
+
+
+@rule(see.NotDone, lambda row, seen, now, policy: _is_forgotten(row, seen.asked_at, policy))
+def expired(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> Operation:
+    """A page asked for after the service deleted its result has expired."""
+    return _failed(row, problems.result_expired(row), now)
+
+
+@rule(
+    see.NotDone,
+    lambda row, seen, now, policy: (
+        row.state is _RUNNING and row.deadline_at is not None and seen.asked_at >= row.deadline_at
+    ),
+)
+def deadline_exceeded(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> Operation:
+    """A page that was asked for after its deadline, and is still not done, fails."""
+    return _failed(row, problems.deadline_exceeded(row, now), now)
+
+
+@rule(see.NotDone, lambda row, seen, now, policy: row.state is _RUNNING)
+def not_done(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> None:
+    """A page that is not done stays running; nothing is written."""
+
+
+@rule(see.AskFailed, lambda row, seen, now, policy: _is_forgotten(row, seen.asked_at, policy))
+def ask_failed_expired(row: Operation, seen: see.AskFailed, now: float, policy: Policy) -> Operation:
+    """A page that could not be asked for until the service deleted its result has expired."""
+    return _failed(row, problems.result_expired(row), now)
+
+
+@rule(see.AskFailed, lambda row, seen, now, policy: row.state is _RUNNING)
+def ask_failed(row: Operation, seen: see.AskFailed, now: float, policy: Policy) -> None:
+    """An ask without an answer says nothing about the page."""
+
+
+def _failed(row: Operation, problem: Problem, now: float) -> Operation:
+    return replace(row, state=OperationState.FAILED, problem=problem, due_kind=None, due_at=None, finished_at=now)
+
+
+OPERATION_RULES = tuple(_table.rules)

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from textdrop.core.policy import Policy
 
-# Rows and observations differ by rule; `decide_document` and `decide_operation` give them back their types.
-When = Callable[[Any, Any, float, Policy], bool]
-Then = Callable[[Any, Any, float, Policy], Any]
+Row = TypeVar("Row")
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """`when` says whether the rule applies to a row and what was seen of it, `then` makes the next row (or None)."""
+class Rule(Generic[Row, Seen]):
+    """`when` says whether the rule applies to a row and what was seen of it, `then` makes the next row (or None: it
+    stays as it is). `id` is the name of `then`, `sentence` its docstring."""
 
     id: str
     sentence: str
-    seen: type
-    when: When
-    then: Then
+    seen: type[Seen]
+    when: Callable[[Row, Seen, float, Policy], bool]
+    then: Callable[[Row, Seen, float, Policy], Row | None]
 
 
-def always(row: Any, seen: Any, now: float, policy: Policy) -> bool:
-    return True
+class RuleTable(Generic[Row]):
+    """Rules in the order in which they are tried."""
 
+    def __init__(self) -> None:
+        self.rules: list[Rule[Row, Any]] = []
 
-def unchanged(row: Any, seen: Any, now: float, policy: Policy) -> None:
-    return None
+    def on(
+        self, seen: type[Seen], when: Callable[[Row, Seen, float, Policy], bool]
+    ) -> Callable[[Callable[[Row, Seen, float, Policy], Row | None]], Callable[[Row, Seen, float, Policy], Row | None]]:
+        """Makes the decorated function the next rule: what becomes of a row that was seen so, when this holds."""
 
+        def add(
+            then: Callable[[Row, Seen, float, Policy], Row | None],
+        ) -> Callable[[Row, Seen, float, Policy], Row | None]:
+            sentence = " ".join(inspect.cleandoc(then.__doc__ or "").split())
+            self.rules.append(Rule(then.__name__, sentence, seen, when, then))
+            return then
 
-def is_in(*states: Any) -> When:
-    return lambda row, seen, now, policy: row.state in states
+        return add

@@ -1,24 +1,46 @@
 """One function decides, for every row and everything that can be seen of it, what the row becomes.
 
-A decision goes through the rules from the top; the first whose `when` holds gives the next row. Each rule has an id,
-used in code, logs and docs alike, and a sentence. What no rule matches is an error, said aloud.
+A decision tries the rules from the top; the first whose `when` holds gives the next row. What is seen too late, of a
+row that has changed since, changes nothing. What neither covers is an error.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from textdrop.core import observations as see
 from textdrop.core.document_rules import DOCUMENT_RULES
-from textdrop.core.documents import Document, Operation
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState
 from textdrop.core.errors import TextdropError
 from textdrop.core.operation_rules import OPERATION_RULES
 from textdrop.core.policy import Policy
 from textdrop.core.rules import Rule
 
 Row = TypeVar("Row", Document, Operation)
-RULES: tuple[Rule, ...] = DOCUMENT_RULES + OPERATION_RULES
+RULES: tuple[Rule[Any, Any], ...] = DOCUMENT_RULES + OPERATION_RULES
+
+LATE = "late"
+"""The rule of a decision that changes nothing, because another worker was first."""
+
+_ENDED = frozenset({OperationState.RECOGNIZED, OperationState.FAILED})
+LATE_IN: Mapping[type, frozenset[DocumentState] | frozenset[OperationState]] = {
+    see.Uploaded: frozenset(DocumentState),
+    see.Taken: frozenset(DocumentState),
+    see.OperationsRead: frozenset({DocumentState.DELIVERING, DocumentState.FINAL}),
+    see.RenderingTaken: frozenset(DocumentState),
+    see.Accepted: _ENDED | {OperationState.RUNNING},
+    see.NotTaken: frozenset(OperationState),
+    see.Rejected: frozenset(OperationState),
+    see.AnswerLost: frozenset(OperationState),
+    see.Recognised: _ENDED,
+    see.Unreadable: _ENDED,
+    see.FailedInService: _ENDED,
+    see.NotDone: _ENDED,
+    see.AskFailed: _ENDED,
+}
+"""In which states a row may be seen so without any rule for it: another worker was first."""
 
 
 class NoRule(TextdropError):
@@ -38,11 +60,14 @@ def decide_document(
     seen: see.DocumentSeen,
     now: float,
     policy: Policy,
-    rules: tuple[Rule, ...] | None = None,
+    rules: tuple[Rule[Document, Any], ...] | None = None,
 ) -> Decision[Document]:
-    """What becomes of a document's row. Raises NoRule."""
+    """What becomes of a document's row; its `rev` is one higher. Raises NoRule."""
     rule = _first(DOCUMENT_RULES if rules is None else rules, row, seen, now, policy)
-    return Decision(rule.id, rule.then(row, seen, now, policy))
+    after = None if rule is None else rule.then(row, seen, now, policy)
+    if after is not None and row is not None:
+        after = replace(after, rev=row.rev + 1)
+    return Decision(LATE if rule is None else rule.id, after)
 
 
 def decide_operation(
@@ -50,15 +75,20 @@ def decide_operation(
     seen: see.OperationSeen,
     now: float,
     policy: Policy,
-    rules: tuple[Rule, ...] | None = None,
+    rules: tuple[Rule[Operation, Any], ...] | None = None,
 ) -> Decision[Operation]:
     """What becomes of an operation's row. A page that has no row yet is given as `waiting`. Raises NoRule."""
     rule = _first(OPERATION_RULES if rules is None else rules, row, seen, now, policy)
-    return Decision(rule.id, rule.then(row, seen, now, policy))
+    return Decision(LATE if rule is None else rule.id, None if rule is None else rule.then(row, seen, now, policy))
 
 
-def _first(rules: tuple[Rule, ...], row: object, seen: object, now: float, policy: Policy) -> Rule:
+def _first(
+    rules: tuple[Rule[Any, Any], ...], row: Document | Operation | None, seen: object, now: float, policy: Policy
+) -> Rule[Any, Any] | None:
+    """The rule that applies; None: the row has changed since it was seen so. Raises NoRule."""
     for rule in rules:
         if isinstance(seen, rule.seen) and rule.when(row, seen, now, policy):
             return rule
+    if row is not None and row.state in LATE_IN.get(type(seen), ()):
+        return None
     raise NoRule(f"no rule for {getattr(row, 'state', 'no row')} seen as {type(seen).__name__}")

@@ -6,20 +6,18 @@ An output that cannot be made, or fails twice, is a warning in result and notice
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
 from pagekit.errors import NotRenderable
-from pagekit.page import RecognisedPage
 from textdrop.core import keys
-from textdrop.core.documents import Document, Operation, Output, Rendering, Resume, Step
+from textdrop.core.documents import Document, Output, Rendering, Resume, Step
 from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.core.observations import Rendered, RenderingTaken
 from textdrop.core.renderings import failed, missing, out_of_time
-from textdrop.ports import RenderPorts
-from textdrop.usecases.assemble import stored_pages
+from textdrop.ports import Pages, RenderPorts
 from textdrop.usecases.deliver import NotOurs, begin, finish, return_later
+from textdrop.usecases.parsed_pages import ParsedPages
 from textdrop.usecases.time_left import NoTimeLeft, check_deadline
 from textdrop.usecases.transitions import transition_document
 
@@ -41,8 +39,9 @@ def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
     if held is None:
         return "stale"
     try:
-        for place, output in enumerate(held.to_render):
-            held = _rendered(ports, held, output, deadline, is_first=place == 0)
+        with ParsedPages(ports, held) as pages:
+            for place, output in enumerate(held.to_render):
+                held = _rendered(ports, held, pages, output, deadline, is_first=place == 0)
         return "delivered" if finish(ports, begin(ports, held, Step.FILES, lease_until), deadline) else "stale"
     except NotOurs:
         return "stale"
@@ -55,12 +54,14 @@ def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
         return "died"
 
 
-def _rendered(ports: RenderPorts, document: Document, output: Output, deadline: float, *, is_first: bool) -> Document:
+def _rendered(
+    ports: RenderPorts, document: Document, pages: ParsedPages, output: Output, deadline: float, *, is_first: bool
+) -> Document:
     """The document's row, which says what became of this output.
 
     Raises NotOurs, StoreUnavailable, and NoTimeLeft if it may be made by a go that begins with it.
     """
-    rendering = _tried(ports, document, output, deadline, is_first)
+    rendering = _tried(ports, document, pages, output, deadline, is_first)
     ports.journal.counted("OutputsMade" if rendering.files else "OutputsMissing")
     moved = transition_document(ports, document, Rendered(rendering))
     if moved is None:
@@ -68,10 +69,12 @@ def _rendered(ports: RenderPorts, document: Document, output: Output, deadline: 
     return moved
 
 
-def _tried(ports: RenderPorts, document: Document, output: Output, deadline: float, is_first: bool) -> Rendering:
+def _tried(
+    ports: RenderPorts, document: Document, pages: ParsedPages, output: Output, deadline: float, is_first: bool
+) -> Rendering:
     for _ in range(TRIES):
         try:
-            return _make(ports, document, output, deadline)
+            return _make(ports, document, pages, output, deadline)
         except (StoreUnavailable, NotOurs):
             raise
         except NotRenderable as error:
@@ -85,50 +88,45 @@ def _tried(ports: RenderPorts, document: Document, output: Output, deadline: flo
     return failed(output, TRIES)
 
 
-def _make(ports: RenderPorts, document: Document, output: Output, deadline: float) -> Rendering:
-    operations = ports.documents.read_operations(document.id, document.run)
+def _make(ports: RenderPorts, document: Document, pages: ParsedPages, output: Output, deadline: float) -> Rendering:
     match output:
         case Output.MARKDOWN:
-            return _markdown(ports, document, operations, deadline)
+            return _markdown(ports, document, pages.read(deadline), deadline)
         case Output.TABLES:
-            return _tables(ports, document, operations, deadline)
+            return _tables(ports, document, pages, deadline)
         case Output.SEARCHABLE_PDF:
-            return _searchable_pdf(ports, document, operations, deadline)
+            return _searchable_pdf(ports, document, pages.read(deadline), deadline)
 
 
-def _markdown(ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float) -> Rendering:
-    text = "".join(ports.renderers.markdown(_pages(ports, operations, deadline)))
+def _markdown(ports: RenderPorts, document: Document, pages: Pages, deadline: float) -> Rendering:
+    text = "".join(ports.renderers.markdown(pages))
     check_deadline(ports, deadline)
     key = keys.own(document.id, keys.MARKDOWN)
     ports.results.put(key, text.encode("utf-8", "replace"), keys.CONTENT_TYPES[keys.MARKDOWN])
     return Rendering(Output.MARKDOWN, files=1)
 
 
-def _tables(ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float) -> Rendering:
-    pages: set[int] = set()
+def _tables(ports: RenderPorts, document: Document, pages: ParsedPages, deadline: float) -> Rendering:
+    with_tables: set[int] = set()
     made: list[str] = []
-    for page, number, body in ports.renderers.csv_files(_pages(ports, operations, deadline)):
+    for page, number, body in ports.renderers.csv_files(pages.read(deadline)):
         check_deadline(ports, deadline)
         made.append(keys.own(document.id, keys.table(page, number)))
         ports.results.put(made[-1], body, keys.CSV_CONTENT_TYPE)
-        pages.add(page)
+        with_tables.add(page)
     if not made:
         model = document.options.model if document.options else ""
         return Rendering(Output.TABLES, warnings=(ports.renderers.no_tables(model),))
-    with_tables = [operation for operation in operations if operation.page in pages]
     with tempfile.TemporaryFile() as file:
-        ports.renderers.workbook(_pages(ports, with_tables, deadline), file)
+        ports.renderers.workbook(pages.read(deadline, with_tables), file)
         _put(ports, document, keys.WORKBOOK, file, deadline)
     return Rendering(Output.TABLES, files=len(made) + 1)
 
 
-def _searchable_pdf(
-    ports: RenderPorts, document: Document, operations: Sequence[Operation], deadline: float
-) -> Rendering:
+def _searchable_pdf(ports: RenderPorts, document: Document, pages: Pages, deadline: float) -> Rendering:
     try:
         with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as file:
             _fetch(ports, document, source, deadline)
-            pages = _pages(ports, operations, deadline)
             warnings = ports.renderers.searchable_pdf(source, document.media_type, pages, file)
             _put(ports, document, keys.SEARCHABLE_PDF, file, deadline)
     except ObjectGone as error:
@@ -154,12 +152,3 @@ def _put(ports: RenderPorts, document: Document, suffix: str, file: BinaryIO, de
     file.seek(0)
     key = keys.own(document.id, suffix)
     ports.results.put_file(key, file, keys.CONTENT_TYPES[suffix], partial(check_deadline, ports, deadline))
-
-
-def _pages(
-    ports: RenderPorts, operations: Sequence[Operation], deadline: float
-) -> Iterator[tuple[int, RecognisedPage | None]]:
-    """The pages as they are stored, as long as there is time. Raises NoTimeLeft, PageMissing and StoreUnavailable."""
-    for operation, page in stored_pages(ports, operations):
-        check_deadline(ports, deadline)
-        yield operation.page, page

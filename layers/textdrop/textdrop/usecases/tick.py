@@ -39,6 +39,7 @@ MAX_DUE_ENTRIES = 5_000
 MIN_KNOWN = 50
 FULL_REFRESH_SECONDS = 20.0
 FORGET_SECONDS = 10.0
+RECHECK_REFRESH_SECONDS = 20.0
 BUCKET_SECONDS = 0.2
 
 Name = tuple[str, int, int]
@@ -73,6 +74,7 @@ class _Memory:
     refresh_at: float = 0.0
     refreshed_at: float = 0.0
     full_refresh_at: float = 0.0
+    recheck_refresh_at: float = 0.0
     pause_refresh_at: float = 0.0
     measure_at: float = 0.0
     ask_after: float = 0.0
@@ -84,6 +86,7 @@ class _Memory:
     rows: dict[Name, Operation] = field(default_factory=dict)
     not_ready_at: dict[Name, float] = field(default_factory=dict)
     documents: dict[Name, DueEntry] = field(default_factory=dict)
+    rechecks: dict[Name, DueEntry] = field(default_factory=dict)
     busy: set[Name] = field(default_factory=set)
     handled: dict[Name, tuple[float, float]] = field(default_factory=dict)
     done: deque[tuple[Name, Asked | None]] = field(default_factory=deque)
@@ -173,14 +176,19 @@ def _refresh_rows(ports: PollPorts, settings: PollSettings, memory: _Memory, now
             memory.running[name] = max(now, first)
             heapq.heappush(memory.waiting, (memory.running[name], name))
     deliveries = ports.documents.due(DueKind.DELIVER, soon, MAX_DUE_ENTRIES)
+    if now >= memory.recheck_refresh_at:
+        rechecks = ports.documents.due(DueKind.RECHECK, soon, MAX_DUE_ENTRIES)
+        memory.rechecks = {_name(due): due for due in rechecks}
+        memory.recheck_refresh_at = now + RECHECK_REFRESH_SECONDS
     submits = ports.documents.due(DueKind.SUBMIT, soon, _max_submit_entries(settings))
     _refresh_pause(ports, memory, now, bool(submits))
-    documents = [due for due in deliveries + submits if not _handled(memory, _name(due), due, now)]
+    found = [*deliveries, *memory.rechecks.values(), *submits]
+    documents = [due for due in found if not _handled(memory, _name(due), due, now)]
     memory.documents = {_name(due): due for due in documents}
     memory.due_soon = any(_workable_at(memory, due) <= soon for due in documents)
     memory.refreshed_at = now
     if now >= memory.measure_at:
-        _measure(ports, memory, now, [*asks[:1], *deliveries[:1], *submits[:1]])
+        _measure(ports, memory, now, [*asks[:1], *deliveries[:1], *memory.rechecks.values(), *submits[:1]])
 
 
 def _asks_since(memory: _Memory, now: float) -> float:
@@ -258,6 +266,7 @@ def _start_deliveries(ports: PollPorts, settings: PollSettings, memory: _Memory)
         else:
             task = partial(_deliver_due, ports, due.document_id, memory.deadline)
         del memory.documents[name]
+        memory.rechecks.pop(name, None)
         memory.handled[name] = (due.due_at, now)
         _start(ports, memory, name, task)
 

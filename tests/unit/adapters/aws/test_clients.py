@@ -51,7 +51,7 @@ def test_threads_that_ask_together_get_one_client() -> None:
     together = threading.Barrier(8)
 
     def ask(_: int) -> object:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return clients.sqs()
 
     with ThreadPoolExecutor(8) as pool:

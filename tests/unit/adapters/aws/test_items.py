@@ -98,6 +98,7 @@ DOCUMENTS = st.builds(
     outcome_at=MAYBE_SECONDS,
     step=st.none() | st.sampled_from(Step),
     renderings=st.lists(RENDERINGS, max_size=3).map(tuple),
+    outcome_replaced=st.booleans(),
 )
 OPERATIONS = st.builds(
     Operation,
@@ -211,6 +212,7 @@ def test_an_item_is_compact_and_readable() -> None:
         "submit_passes": {"N": "0"},
         "pages": {"N": "0"},
         "pages_recognized": {"N": "0"},
+        "outcome_replaced": {"BOOL": False},
     }
 
 

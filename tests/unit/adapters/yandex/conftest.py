@@ -14,8 +14,9 @@ from textdrop.adapters.yandex.credentials import Credentials
 from unit.adapters.yandex.scripted_service import ScriptedService
 
 KEY = "AQVN-a-key-nobody-may-see"
-QUICK = Timeouts(connect_seconds=5, read_seconds=5, submit_total_seconds=0.4, ask_total_seconds=0.4)
-PATIENT = Timeouts(connect_seconds=5, read_seconds=5, submit_total_seconds=10, ask_total_seconds=10)
+QUICK = Timeouts(connect_seconds=60, read_seconds=60, submit_total_seconds=1, ask_total_seconds=1)
+PATIENT = Timeouts(connect_seconds=60, read_seconds=60, submit_total_seconds=60, ask_total_seconds=60)
+LATE_SECONDS = 30  # far over any total of a test, however slow the machine; under what else could end a wait
 
 MakeClient = Callable[..., YandexOcr]
 

@@ -95,7 +95,7 @@ def test_every_thread_learns_of_a_replaced_key_and_one_reads_it() -> None:
     refused = vault.credentials.authorization()
     vault.secret = '{"api_key": "new"}'
     vault.seconds += 60
-    together = threading.Barrier(8, timeout=10)
+    together = threading.Barrier(8, timeout=60)
 
     def refresh(_: int) -> bool:
         together.wait()

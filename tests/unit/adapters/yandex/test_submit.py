@@ -320,7 +320,7 @@ def test_a_key_that_the_service_repeats_is_in_no_error(service: ScriptedService,
 
 
 def test_many_threads_have_their_submits_in_flight_at_once(service: ScriptedService, client: YandexOcr) -> None:
-    together = threading.Barrier(8, timeout=10)
+    together = threading.Barrier(8, timeout=60)
 
     def play(exchange: Exchange) -> bool:
         exchange.read_body()

@@ -18,7 +18,7 @@ import pypdfium2.raw as pdfium
 from PIL import Image
 
 from pagekit.page import Polygon, RecognisedPage
-from pagekit.pdf import rewriting as opening
+from pagekit.pdf import qpdf
 from unit.pagekit.outputs.drawing import words_of
 
 _ENOUGH_BYTES = 2_000_000_000
@@ -67,7 +67,7 @@ def unpacking_without_limits() -> Iterator[None]:
     try:
         yield
     finally:
-        _limit_unpacking(opening.UNPACKED_BYTES)
+        _limit_unpacking(qpdf.UNPACKED_BYTES)
 
 
 def _limit_unpacking(most_bytes: int) -> None:

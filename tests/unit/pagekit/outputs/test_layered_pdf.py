@@ -16,8 +16,7 @@ from pikepdf import Array, Dictionary, Name, OutlineItem, Pdf
 from pagekit.errors import NotRenderable
 from pagekit.outputs.searchable_pdf import searchable_pdf
 from pagekit.page import RecognisedPage
-from pagekit.pdf import page_content
-from pagekit.pdf import rewriting as opening
+from pagekit.pdf import page_content, qpdf
 from textdrop.core.errors import StoreUnavailable
 from unit.pagekit.outputs import drawing, making, reading
 
@@ -551,14 +550,14 @@ def test_pages_are_taken_one_by_one_and_missing_ones_are_as_they_were(scan: tupl
 
 
 def test_a_pdf_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, scan: tuple[Any, RecognisedPage]) -> None:
-    monkeypatch.setattr(opening, "CPU_SECONDS", -math.inf)
+    monkeypatch.setattr(qpdf, "REWRITING_CPU_SECONDS", -math.inf)
     with pytest.raises(NotRenderable) as refused:
         making.rendered(making.scans([scan[0]]), scan[1])
     assert "too much time" in refused.value.what
 
 
 def test_a_pdf_that_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch, scan: tuple[Any, RecognisedPage]) -> None:
-    monkeypatch.setattr(opening, "GROWTH_BYTES", -(10**12))
+    monkeypatch.setattr(qpdf, "REWRITING_GROWTH_BYTES", -(10**12))
     with pytest.raises(NotRenderable):
         making.rendered(making.scans([scan[0]]), scan[1])
 
@@ -591,7 +590,7 @@ def test_a_form_that_draws_itself_is_no_danger(scan: tuple[Any, RecognisedPage])
 
 
 def test_operators_are_unpacked_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_content, "MOST_BYTES", 100)
+    monkeypatch.setattr(qpdf, "UNPACKED_BYTES", 100)
     with Pdf.new() as document:
         packed = document.make_stream(b"")
         for content in (b"x" * 100, b"x" * 101):

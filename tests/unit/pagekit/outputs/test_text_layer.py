@@ -12,7 +12,7 @@ from pagekit.page import Block, Line, RecognisedPage, Word
 from unit.pagekit.outputs import drawing, making, reading
 
 LANGUAGES = {"english": drawing.ENGLISH, "russian": drawing.RUSSIAN}
-LEAST_COVERED = 0.9
+MIN_COVERED = 0.9
 TURNS = [0, 90, 180, 270]
 
 
@@ -28,7 +28,7 @@ def assert_found(document: bytes, page: RecognisedPage, number: int = 0, *, raw:
     for reader, lines in read_by_all(document, number, raw=raw).items():
         assert lines == drawing.lines_of(page), reader
     overlaps = reading.overlaps(document, page, number)
-    assert min(overlap.covered for overlap in overlaps) >= LEAST_COVERED
+    assert min(overlap.covered for overlap in overlaps) >= MIN_COVERED
     assert statistics.mean(overlap.covered for overlap in overlaps) >= 0.98
 
 
@@ -64,7 +64,7 @@ def test_a_page_that_lies_turned(language: str, turn: int, rotate: int, from_tex
         found["poppler"].reverse()
     for reader, lines in found.items():
         assert lines == drawing.lines_of(page), reader
-    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= LEAST_COVERED
+    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= MIN_COVERED
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -200,7 +200,7 @@ def test_a_line_that_runs_up_an_upright_page() -> None:
     page["blocks"][0]["lines"] = [line]
     document, _ = making.rendered(blank(), page)
     assert reading.lines_by_pdfium(document) == ["upwards again"]
-    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= LEAST_COVERED
+    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= MIN_COVERED
 
 
 def test_the_text_is_not_seen_even_by_those_who_draw_everything() -> None:

@@ -17,9 +17,9 @@ from typing import NamedTuple
 from pagekit.page import Block, Line, RecognisedPage
 
 # Words are parted by this much of the line's height at least, even where their boxes touch.
-_LEAST_GAP = 0.12
+_MIN_GAP = 0.12
 # But a word gives away no more than this much of its own stretch for it.
-_MOST_GIVEN_AWAY = 0.25
+_MAX_GIVEN_AWAY = 0.25
 _RIGHT_TO_LEFT = ("R", "AL")
 # The blocks of Unicode where they are; others are looked up only where one of these occurs.
 _RIGHT_TO_LEFT_LETTERS = re.compile(
@@ -29,8 +29,8 @@ _SPREAD_OF_A_STRAIGHT_LINE = 0.2
 # Lines that climb more than this are taken for no lines.
 _STEEPEST = 0.5
 # Letters of different heights make the centres of a level line's words climb or fall a little.
-_LEAST_SLOPE = 0.01
-_FEWEST_WORDS, _FEWEST_LINES = 3, 3
+_MIN_SLOPE = 0.01
+_FEWEST_WORDS, _MIN_LINES = 3, 3
 _LEVEL = 0.9999
 
 
@@ -148,8 +148,8 @@ def _direction(polygon: Corners, words: list[_Word], rotate: int) -> tuple[float
     """The unit vector along which the line runs: that side of its polygon which its words follow.
 
     Polygons should begin at the top left of the text, but those of a turned page may begin at the top left of the page.
-    So where a line has several words, their order tells; else its first side, if that is not simply level; and last the
-    page's turn.
+    So where a line has several words, their order decides; else its first side, if that is not simply level; and last
+    the page's turn.
     """
     corners = [*polygon, polygon[0]]
     sides = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in itertools.pairwise(corners)]
@@ -184,7 +184,7 @@ def _slope_of_page(page: RecognisedPage) -> float:
             lines += 1
             along += dx * (x2 - x1) + dy * (y2 - y1)
             across += dx * (y2 - y1) - dy * (x2 - x1)
-    if lines < _FEWEST_LINES or abs(across) <= _LEAST_SLOPE * along:
+    if lines < _MIN_LINES or abs(across) <= _MIN_SLOPE * along:
         return 0.0
     return max(min(across / along, _STEEPEST), -_STEEPEST)
 
@@ -249,7 +249,7 @@ def _stretches(words: list[_Word], spans: list[_Span], height: float, origin: fl
         end = span.end
         following = spans[index + 1].start if index + 1 < len(spans) else math.inf
         if word.blank_after:
-            gap = min(_LEAST_GAP * height, _MOST_GIVEN_AWAY * (span.end - span.start))
+            gap = min(_MIN_GAP * height, _MAX_GIVEN_AWAY * (span.end - span.start))
             end = min(end, following - gap)
         elif following > span.start and following != math.inf:
             end = following

@@ -1,0 +1,73 @@
+"""A document's recognised pages for several outputs: each stored page is fetched and parsed once an invocation.
+
+What was parsed is kept in a temporary file (some 20 KB a page of print), so that memory holds a few pages at a time
+whatever their number, and each output reads the pages at its own pace, after the one before it is on the row.
+"""
+
+from __future__ import annotations
+
+import marshal
+import tempfile
+import zlib
+from collections.abc import Collection, Iterator
+from types import TracebackType
+
+from pagekit.page import RecognisedPage
+from textdrop.core.documents import Document, Operation
+from textdrop.ports import RenderPorts
+from textdrop.usecases.assemble import stored_pages
+from textdrop.usecases.time_left import check_deadline
+
+_FASTEST = 1
+
+
+class ParsedPages:
+    """The pages of a document's run. One `read` at a time: the one before it is over, or is not gone on with."""
+
+    def __init__(self, ports: RenderPorts, document: Document) -> None:
+        self._ports = ports
+        self._document = document
+        self._operations: list[Operation] | None = None
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        # Where each parsed page begins in the file, and where the last one ends.
+        self._places = [0]
+
+    def __enter__(self) -> ParsedPages:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def read(
+        self, deadline: float, wanted: Collection[int] | None = None
+    ) -> Iterator[tuple[int, RecognisedPage | None]]:
+        """The pages in order, each with its number, None for one that failed; those that are `wanted`, or all.
+
+        Raises NoTimeLeft when the deadline is near, PageMissing and StoreUnavailable.
+        """
+        if self._operations is None:
+            self._operations = list(self._ports.documents.read_operations(self._document.id, self._document.run))
+        kept = len(self._places) - 1
+        for place, operation in enumerate(self._operations[:kept]):
+            if wanted is None or operation.page in wanted:
+                check_deadline(self._ports, deadline)
+                yield operation.page, self._kept(place)
+        for operation, page in stored_pages(self._ports, self._operations[kept:]):
+            check_deadline(self._ports, deadline)
+            self._keep(page)
+            if wanted is None or operation.page in wanted:
+                yield operation.page, page
+
+    def _keep(self, page: RecognisedPage | None) -> None:
+        self._file.seek(self._places[-1])
+        data = marshal.dumps(page)  # type: ignore[arg-type]  # a page is plain JSON data
+        self._file.write(zlib.compress(data, _FASTEST))
+        self._places.append(self._file.tell())
+
+    def _kept(self, place: int) -> RecognisedPage | None:
+        self._file.seek(self._places[place])
+        packed = self._file.read(self._places[place + 1] - self._places[place])
+        page: RecognisedPage | None = marshal.loads(zlib.decompress(packed))
+        return page
