@@ -23,14 +23,8 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import Reason, StoreUnavailable
 from textdrop.core.pause import Pause
-from textdrop.usecases.tick import (
-    FORGET_SECONDS,
-    FULL_REFRESH_SECONDS,
-    MIN_KNOWN,
-    PAUSE_REFRESH_SECONDS,
-    PollSettings,
-    tick,
-)
+from textdrop.core.schedule import FORGET_SECONDS, MIN_KNOWN
+from textdrop.usecases.tick import FULL_REFRESH_SECONDS, PAUSE_REFRESH_SECONDS, PollSettings, tick
 from world import World
 
 STEP = 20.0

@@ -1,49 +1,33 @@
 """One run of poll: asks for what is running, delivers what is done, hands out what is due for submitting.
 
-One tick runs at a time (the tick row's lease). It looks at the index of due rows again and again, starts work that is
-due on its workers, and ends when nothing is due soon; submit's wake or the schedule starts the next. Out of time with
-work left, it invokes its successor.
+One tick runs at a time (the tick row's lease). It refreshes its schedule from the index of due rows again and again,
+starts what is due on its workers, and ends when nothing is due soon; submit's wake or the schedule starts the next. Out
+of time with work left, it invokes its successor.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import ceil, inf
 
-from textdrop.core import intervals
-from textdrop.core.bucket import Bucket, available, full, next_at, taken
-from textdrop.core.documents import (
-    DocumentState,
-    DueEntry,
-    DueKind,
-    Operation,
-    OperationState,
-    Resume,
-)
+from textdrop.core import schedule
+from textdrop.core.documents import DocumentState, DueEntry, DueKind, Operation, Resume
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.pause import BY_OPERATOR, Pause, why_paused
+from textdrop.core.pause import why_paused
+from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedule
 from textdrop.ports import PollPorts, Tick
 from textdrop.usecases.ask import Asked, ask, is_running
 from textdrop.usecases.deliver import conclude_and_deliver, deliver, page_finished
 
 REFRESH_SECONDS = 0.5
 REFRESH_SHARE = 4.0
+FULL_REFRESH_SECONDS = 20.0
+RECHECK_REFRESH_SECONDS = 20.0
 PAUSE_REFRESH_SECONDS = 2.0
 MEASURE_SECONDS = 60.0
 MAX_SLEEP_SECONDS = 0.05
-MAX_DUE_ENTRIES = 5_000
-MIN_KNOWN = 50
-FULL_REFRESH_SECONDS = 20.0
-FORGET_SECONDS = 10.0
-RECHECK_REFRESH_SECONDS = 20.0
-BUCKET_SECONDS = 0.2
-
-Name = tuple[str, int, int]
-"""A row: document id, run, page (0, 0 for the document's own)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +41,13 @@ class PollSettings:
 
 
 @dataclass(slots=True)
-class _Memory:
-    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`.
-
-    `running` says when each operation is asked for next. Those that are not being asked for just now stand in
-    `waiting`, a heap, the one that is due first in front: there may be thousands, many times a second.
-    """
+class _Run:
+    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`."""
 
     owner: str
     row: Tick
     deadline: float
-    typical_seconds: float
-    asks: Bucket
-    hand_outs: Bucket
+    schedule: Schedule
     renew_at: float
     refresh_at: float = 0.0
     refreshed_at: float = 0.0
@@ -77,19 +55,8 @@ class _Memory:
     recheck_refresh_at: float = 0.0
     pause_refresh_at: float = 0.0
     measure_at: float = 0.0
-    ask_after: float = 0.0
-    hand_out_after: float = 0.0
-    paused: bool = False
-    due_soon: bool = True
-    running: dict[Name, float] = field(default_factory=dict)
-    waiting: list[tuple[float, Name]] = field(default_factory=list)
-    rows: dict[Name, Operation] = field(default_factory=dict)
-    not_ready_at: dict[Name, float] = field(default_factory=dict)
-    documents: dict[Name, DueEntry] = field(default_factory=dict)
-    rechecks: dict[Name, DueEntry] = field(default_factory=dict)
-    busy: set[Name] = field(default_factory=set)
-    handled: dict[Name, tuple[float, float]] = field(default_factory=dict)
-    done: deque[tuple[Name, Asked | None]] = field(default_factory=deque)
+    rechecks: list[DueEntry] = field(default_factory=list)
+    done: deque[tuple[Job, Asked | None]] = field(default_factory=deque)
 
 
 def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
@@ -102,140 +69,94 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
     row = ports.tick.take(owner, now, now + ports.policy.tick_lease_seconds)
     if row is None:
         return "busy"
-    memory = _Memory(
-        owner=owner,
-        row=row,
-        deadline=deadline,
-        typical_seconds=row.typical_seconds or intervals.FIRST_TYPICAL_SECONDS,
-        asks=full(
-            settings.asks_per_second,
-            max(1.0, settings.asks_per_second * BUCKET_SECONDS),
-            now,
-        ),
-        hand_outs=full(settings.submits_per_second, max(1.0, settings.submits_per_second), now),
-        renew_at=now + ports.policy.tick_renew_seconds,
-    )
+    jobs = schedule.new(row.typical_seconds, settings.asks_per_second, settings.submits_per_second, now)
+    run = _Run(owner, row, deadline, jobs, renew_at=now + ports.policy.tick_renew_seconds)
     try:
-        return _run(ports, settings, memory)
+        return _until_over(ports, settings, run)
     finally:
         ports.workers.wait()
 
 
-def _run(ports: PollPorts, settings: PollSettings, memory: _Memory) -> str:
+def _until_over(ports: PollPorts, settings: PollSettings, run: _Run) -> str:
     while True:
-        _collect(ports, memory)
+        _collect(ports, run)
         now = ports.clock.now()
-        if now >= memory.renew_at and not _renew(ports, memory):
+        if now >= run.renew_at and not _renew(ports, run):
             return "lost"
-        if now + settings.step_seconds > memory.deadline:
-            return _hand_over(ports, memory)
-        if now >= memory.refresh_at:
-            _look(ports, settings, memory, now)
-        _start_deliveries(ports, settings, memory)
-        _start_asks(ports, settings, memory)
-        if _ended(ports, memory):
+        if now + settings.step_seconds > run.deadline:
+            return _hand_over(ports, run)
+        if now >= run.refresh_at:
+            _refresh(ports, run, now)
+        _start_due(ports, run)
+        if _ended(ports, run):
             return "ended"
-        ports.clock.sleep(_pause_seconds(ports, memory))
+        ports.clock.sleep(_sleep_seconds(ports, run))
 
 
-def _renew(ports: PollPorts, memory: _Memory) -> bool:
+def _renew(ports: PollPorts, run: _Run) -> bool:
     now = ports.clock.now()
     try:
-        row = ports.tick.renew(memory.owner, now + ports.policy.tick_lease_seconds)
+        row = ports.tick.renew(run.owner, now + ports.policy.tick_lease_seconds)
     except StoreUnavailable as error:
-        # The lease lasts for several renewals; without any, another tick takes over and this one is told so.
+        # The lease lasts for several renewals; without any, another tick takes over and this one learns so.
         ports.journal.failed("renew_failed", error)
-        memory.renew_at = now + ports.clock.chance()
-        return now < memory.row.lease_until
+        run.renew_at = now + ports.clock.chance()
+        return now < run.row.lease_until
     if row is None:
         return False
-    memory.row = row
-    memory.renew_at = now + ports.policy.tick_renew_seconds
+    run.row = row
+    run.renew_at = now + ports.policy.tick_renew_seconds
     return True
 
 
-def _look(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float) -> None:
+def _refresh(ports: PollPorts, run: _Run, now: float) -> None:
     """Reads the index: what is running, and which documents are due now or soon."""
     try:
-        _refresh_rows(ports, settings, memory, now)
+        _refresh_jobs(ports, run, now)
     except StoreUnavailable as error:
         ports.journal.failed("refresh_failed", error)
-        memory.due_soon = True
-    # With thousands of rows a look takes its time: the most of it is for the work itself.
+        run.schedule.due_soon = True
+    # With thousands of rows a refresh takes its time: most of it is for the work itself.
     after = ports.clock.now()
-    memory.refresh_at = after + max(REFRESH_SECONDS, REFRESH_SHARE * (after - now))
+    run.refresh_at = after + max(REFRESH_SECONDS, REFRESH_SHARE * (after - now))
 
 
-def _refresh_rows(ports: PollPorts, settings: PollSettings, memory: _Memory, now: float) -> None:
+def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
     soon = now + ports.policy.tick_stay_seconds
-    asks = ports.documents.due(DueKind.ASK, now, MAX_DUE_ENTRIES, _asks_since(memory, now))
-    for due in asks:
-        name = _name(due)
-        if name not in memory.running and not _handled(memory, name, due, now):
-            first = due.due_at + intervals.first_ask_seconds(memory.typical_seconds)
-            memory.running[name] = max(now, first)
-            heapq.heappush(memory.waiting, (memory.running[name], name))
+    asks = ports.documents.due(DueKind.ASK, now, MAX_DUE_ENTRIES, _asks_since(run, now))
+    run.schedule.add_asks(asks, now)
     deliveries = ports.documents.due(DueKind.DELIVER, soon, MAX_DUE_ENTRIES)
-    if now >= memory.recheck_refresh_at:
-        rechecks = ports.documents.due(DueKind.RECHECK, soon, MAX_DUE_ENTRIES)
-        memory.rechecks = {_name(due): due for due in rechecks}
-        memory.recheck_refresh_at = now + RECHECK_REFRESH_SECONDS
-    submits = ports.documents.due(DueKind.SUBMIT, soon, _max_submit_entries(settings))
-    _refresh_pause(ports, memory, now, bool(submits))
-    found = [*deliveries, *memory.rechecks.values(), *submits]
-    documents = [due for due in found if not _handled(memory, _name(due), due, now)]
-    memory.documents = {_name(due): due for due in documents}
-    memory.due_soon = any(_workable_at(memory, due) <= soon for due in documents)
-    memory.refreshed_at = now
-    if now >= memory.measure_at:
-        _measure(ports, memory, now, [*asks[:1], *deliveries[:1], *memory.rechecks.values(), *submits[:1]])
+    if now >= run.recheck_refresh_at:
+        run.rechecks = ports.documents.due(DueKind.RECHECK, soon, MAX_DUE_ENTRIES)
+        run.recheck_refresh_at = now + RECHECK_REFRESH_SECONDS
+    submits = ports.documents.due(DueKind.SUBMIT, soon, run.schedule.max_submit_entries())
+    if submits and now >= run.pause_refresh_at:
+        run.schedule.apply_pause(ports.pause.read())
+        run.pause_refresh_at = now + PAUSE_REFRESH_SECONDS
+    run.schedule.replace_documents([*deliveries, *run.rechecks, *submits], soon, now)
+    run.refreshed_at = now
+    if now >= run.measure_at:
+        _measure(ports, run, now, [*asks[:1], *deliveries[:1], *run.rechecks[:1], *submits[:1]])
 
 
-def _asks_since(memory: _Memory, now: float) -> float:
+def _asks_since(run: _Run, now: float) -> float:
     """From which due time on the running operations are read, which have that of their acceptance.
 
     While many run, most are known already, so only those of late are read; and now and then all, as the index may have
     lagged behind for longer.
     """
-    if len(memory.running) < MIN_KNOWN or now >= min(memory.full_refresh_at, memory.measure_at):
-        memory.full_refresh_at = now + FULL_REFRESH_SECONDS
+    if not run.schedule.knows_many() or now >= min(run.full_refresh_at, run.measure_at):
+        run.full_refresh_at = now + FULL_REFRESH_SECONDS
         return 0.0
-    return memory.refreshed_at - FORGET_SECONDS
+    return run.refreshed_at - FORGET_SECONDS
 
 
-def _max_submit_entries(settings: PollSettings) -> int:
-    """So many hints are enough: one more than could have been handed out lately and still be in the index. A long
-    backlog is not read again and again."""
-    return min(MAX_DUE_ENTRIES, 1 + ceil(settings.submits_per_second * (FORGET_SECONDS + 1.0)))
-
-
-def _refresh_pause(ports: PollPorts, memory: _Memory, now: float, submits_due: bool) -> None:
-    """While submitting is paused nothing is handed out, but what the next probe needs."""
-    if not submits_due or now < memory.pause_refresh_at:
-        return
-    pause = ports.pause.read()
-    memory.pause_refresh_at = now + PAUSE_REFRESH_SECONDS
-    memory.paused = bool(why_paused(pause))
-    memory.hand_out_after = _hand_out_after(pause, memory.hand_out_after)
-
-
-def _hand_out_after(pause: Pause, before: float) -> float:
-    """When a document may be handed out again; never before we look again while an operator has paused submitting."""
-    why = why_paused(pause)
-    if not why:
-        return 0.0
-    if why == BY_OPERATOR:
-        return inf
-    # An operator's pause that has ended may have covered one that probes end.
-    return max(pause.probe_at, 0.0 if before == inf else before)
-
-
-def _measure(ports: PollPorts, memory: _Memory, now: float, oldest: Sequence[DueEntry]) -> None:
+def _measure(ports: PollPorts, run: _Run, now: float, oldest: Sequence[DueEntry]) -> None:
     """Once a minute, what the alarms go by: how long the longest due row has waited, and whether submitting is paused.
 
-    That there is a measure at all shows that the index is looked at, whatever is in it.
+    That there is a measure at all shows that the index is read, whatever is in it.
     """
-    memory.measure_at = now + MEASURE_SECONDS
+    run.measure_at = now + MEASURE_SECONDS
     ports.journal.measured("OldestDueAge", max([0.0, *(now - due.due_at for due in oldest)]))
     why = why_paused(ports.pause.read())
     if why:
@@ -243,150 +164,85 @@ def _measure(ports: PollPorts, memory: _Memory, now: float, oldest: Sequence[Due
         ports.journal.noted("submitting_paused", why=why)
 
 
-def _workable_at(memory: _Memory, due: DueEntry) -> float:
-    return max(due.due_at, memory.hand_out_after) if due.kind is DueKind.SUBMIT else due.due_at
-
-
-def _start_deliveries(ports: PollPorts, settings: PollSettings, memory: _Memory) -> None:
-    """Starts what is due of documents: deliveries and guards as workers are free, hand-outs as the quota has room."""
-    for name, due in list(memory.documents.items()):
-        now = ports.clock.now()
-        if ports.workers.free() <= 0:
-            return
-        if due.kind is DueKind.SUBMIT and (_workable_at(memory, due) > now or available(memory.hand_outs, now) < 1):
-            # So are all behind it: these come last, by their due times.
-            return
-        if name in memory.busy or _workable_at(memory, due) > now:
-            continue
-        if due.kind is DueKind.SUBMIT:
-            memory.hand_outs = taken(memory.hand_outs, 1, now)
-            if memory.paused:
-                memory.hand_out_after = now + ports.policy.probe_seconds
-            task: Callable[[], None] = partial(_hand_out, ports, due)
+def _start_due(ports: PollPorts, run: _Run) -> None:
+    """Starts what is due, as workers are free: documents, then asks."""
+    documents = run.schedule.documents_to_start(ports.clock.now(), ports.policy.probe_seconds)
+    while ports.workers.free() > 0 and (job := next(documents, None)) is not None:
+        if job.entry.kind is DueKind.SUBMIT:
+            _start(ports, run, job, partial(_hand_out, ports, job.entry))
         else:
-            task = partial(_deliver_due, ports, due.document_id, memory.deadline)
-        del memory.documents[name]
-        memory.rechecks.pop(name, None)
-        memory.handled[name] = (due.due_at, now)
-        _start(ports, memory, name, task)
+            _start(ports, run, job, partial(_deliver_due, ports, job.entry.document_id, run.deadline))
+    asks = run.schedule.asks_to_start(ports.clock.now())
+    while ports.workers.free() > 0 and (job := next(asks, None)) is not None:
+        typical_seconds = run.schedule.typical_seconds
+        _start(ports, run, job, partial(_ask_due, ports, job, typical_seconds, run.deadline))
 
 
-def _start_asks(ports: PollPorts, settings: PollSettings, memory: _Memory) -> None:
-    """Asks for the operations whose time has come, the longest due first, within the quota."""
-    now = ports.clock.now()
-    if now < memory.ask_after:
-        return
-    while memory.waiting and memory.waiting[0][0] <= now:
-        if ports.workers.free() <= 0 or available(memory.asks, now) < 1:
-            return
-        _, name = heapq.heappop(memory.waiting)
-        memory.asks = taken(memory.asks, 1, now)
-        operation = memory.rows.get(name)
-        task = partial(_ask_due, ports, name, operation, memory.typical_seconds, memory.deadline)
-        interval = intervals.next_ask_seconds(
-            now - (operation.submitted_at or now) if operation else 0.0,
-            memory.typical_seconds,
-            len(memory.rows),
-            settings.asks_per_second,
-        )
-        memory.running[name] = now + interval
-        _start(ports, memory, name, task)
-        now = ports.clock.now()
-
-
-def _start(ports: PollPorts, memory: _Memory, name: Name, task: Callable[[], Asked | None]) -> None:
-    memory.busy.add(name)
-
-    def run() -> None:
+def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], Asked | None]) -> None:
+    def work() -> None:
         asked: Asked | None = None
         try:
             asked = task()
         except StoreUnavailable as error:
-            ports.journal.failed("step_failed", error, document=name[0], page=name[2])
+            ports.journal.failed("step_failed", error, document=job.entry.document_id, page=job.entry.page)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the tick: the row is still due
-            ports.journal.failed("step_died", error, document=name[0], page=name[2])
+            ports.journal.failed("step_died", error, document=job.entry.document_id, page=job.entry.page)
         finally:
-            memory.done.append((name, asked))
+            run.done.append((job, asked))
 
-    ports.workers.start(run)
+    ports.workers.start(work)
 
 
-def _collect(ports: PollPorts, memory: _Memory) -> None:
+def _collect(ports: PollPorts, run: _Run) -> None:
     """Takes in what the workers brought."""
-    while memory.done:
-        name, asked = memory.done.popleft()
-        memory.busy.discard(name)
-        if name in memory.running and (asked is None or is_running(asked.operation)):
-            heapq.heappush(memory.waiting, (memory.running[name], name))
-        if asked is None:
-            continue
-        now = ports.clock.now()
-        if asked.throttled_seconds:
-            memory.ask_after = max(memory.ask_after, now + asked.throttled_seconds)
-        if is_running(asked.operation) and asked.operation is not None:
-            memory.rows[name] = asked.operation
-            memory.not_ready_at[name] = now
-            continue
-        memory.running.pop(name, None)
-        memory.rows.pop(name, None)
-        not_ready_at = memory.not_ready_at.pop(name, 0.0)
-        operation = asked.operation
-        if operation is not None and operation.submitted_at is not None:
-            memory.handled[name] = (operation.submitted_at, now)
-            # One that hung until its deadline, or expired, says nothing of how long a recognition takes.
-            if operation.state is OperationState.RECOGNIZED:
-                # It ended at some time since it was last asked for. To take the end of that for it would make the next
-                # first ask later, and what that finds later still.
-                since = max(operation.submitted_at, not_ready_at)
-                taken_seconds = ((operation.finished_at or now) + since) / 2 - operation.submitted_at
-                memory.typical_seconds = intervals.typical_after(memory.typical_seconds, taken_seconds)
+    while run.done:
+        job, asked = run.done.popleft()
+        if job.entry.kind is not DueKind.ASK:
+            run.schedule.document_ended(job)
+        elif asked is None:
+            run.schedule.ask_broke_off(job)
+        else:
+            now = ports.clock.now()
+            if asked.throttled_seconds:
+                run.schedule.ask_after = max(run.schedule.ask_after, now + asked.throttled_seconds)
+            run.schedule.asked(job, asked.operation, now)
 
 
-def _ended(ports: PollPorts, memory: _Memory) -> bool:
-    """Ends when nothing runs, nothing is due soon, and a look that came well after the last wake saw so."""
-    if memory.running or memory.busy or memory.due_soon or memory.done:
+def _ended(ports: PollPorts, run: _Run) -> bool:
+    """Ends when nothing runs, nothing is due soon, and a refresh that came well after the last wake showed so."""
+    if not run.schedule.is_idle() or run.done:
         return False
-    if memory.refreshed_at < memory.row.wake_at + ports.policy.tick_settle_seconds:
+    if run.refreshed_at < run.row.wake_at + ports.policy.tick_settle_seconds:
         return False
     try:
-        if ports.tick.end(memory.owner, memory.row.wake, memory.typical_seconds):
+        if ports.tick.end(run.owner, run.row.wake, run.schedule.typical_seconds):
             return True
     except StoreUnavailable as error:
         ports.journal.failed("end_failed", error)
     # Somebody called `wake` since, or the row is no longer ours: renewing tells which.
-    memory.renew_at = 0.0
+    run.renew_at = 0.0
     return False
 
 
-def _hand_over(ports: PollPorts, memory: _Memory) -> str:
+def _hand_over(ports: PollPorts, run: _Run) -> str:
     """Out of time: the successor starts at once if there is work left."""
     ports.workers.wait()
     now = ports.clock.now()
-    if ports.tick.hand_over(memory.owner, now + ports.policy.tick_lease_seconds, memory.typical_seconds):
+    if ports.tick.hand_over(run.owner, now + ports.policy.tick_lease_seconds, run.schedule.typical_seconds):
         ports.poller.invoke()
         return "handed_over"
     return "lost"
 
 
-def _pause_seconds(ports: PollPorts, memory: _Memory) -> float:
-    """How long nothing will happen: until the next ask, look or renewal, but results of workers are taken in soon."""
-    now = ports.clock.now()
-    times = [memory.refresh_at, memory.renew_at]
-    if memory.waiting:
-        times.append(max(memory.waiting[0][0], memory.ask_after, next_at(memory.asks)))
-    wait = min(times) - now
-    return min(max(wait, 0.005), MAX_SLEEP_SECONDS if memory.busy else REFRESH_SECONDS)
+def _sleep_seconds(ports: PollPorts, run: _Run) -> float:
+    """How long nothing will happen: until the next ask, refresh or renewal; but what workers bring is taken in soon."""
+    wait = min(run.refresh_at, run.renew_at, run.schedule.next_ask_at()) - ports.clock.now()
+    return min(max(wait, 0.005), MAX_SLEEP_SECONDS if run.schedule.busy else REFRESH_SECONDS)
 
 
-def _ask_due(
-    ports: PollPorts,
-    name: Name,
-    operation: Operation | None,
-    typical_seconds: float,
-    deadline: float,
-) -> Asked:
+def _ask_due(ports: PollPorts, job: Job, typical_seconds: float, deadline: float) -> Asked:
     """Asks for one operation and, if that was the last of its document, delivers it."""
-    operation = operation or ports.documents.read_operation(*name)
+    operation: Operation | None = job.operation or ports.documents.read_operation(*job.name)
     if operation is None:
         return Asked(None)
     # Final already: whoever made it so may have died before the document was updated.
@@ -406,18 +262,8 @@ def _deliver_due(ports: PollPorts, document_id: str, deadline: float) -> None:
 
 
 def _hand_out(ports: PollPorts, due: DueEntry) -> None:
-    """Sends submit a message to go on. The row's due time moves on first: a lost message is sent again then."""
+    """Sends submit a message to continue. The row's due time moves on first: a lost message is sent again then."""
     document = ports.documents.postpone(due, ports.clock.now() + ports.policy.handed_out_seconds)
     if document is not None:
         ports.resumes.send(Resume(document.id, document.rev))
         ports.journal.noted("handed_out", document=document.id)
-
-
-def _name(due: DueEntry) -> Name:
-    return (due.document_id, due.run, due.page)
-
-
-def _handled(memory: _Memory, name: Name, due: DueEntry, now: float) -> bool:
-    """Whether the hint is of a time that this tick has worked on already: the index lags behind the rows."""
-    due_at, at = memory.handled.get(name, (-1.0, 0.0))
-    return due_at == due.due_at and now < at + FORGET_SECONDS
