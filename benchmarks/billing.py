@@ -1,6 +1,6 @@
 """What AWS would bill for the requests that were really sent: DynamoDB's units, S3's tiers, SQS's and SNS's requests.
 
-DynamoDB's units go by the documented rules (developer guide, "Read and write operations"): a write takes a unit for
+DynamoDB's units follow the documented rules (developer guide, "Read and write operations"): a write takes a unit for
 each begun KB of the larger of the item before and after, also when its condition fails; each change of an index entry
 another, two where its key changes; a consistent read a unit for each begun 4 KB, any other half. An item's size is
 that of its names and values.

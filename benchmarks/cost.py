@@ -8,7 +8,7 @@ requests, storage, KMS (cents for a million), and the OCR service's bill, which 
 
 The least beside each position is what the promises need, of one page, if nothing ever waited or collided:
 
-- DynamoDB writes, an index entry's change being one more, two where its time moves: row made 2, pages known 1, intent
+- DynamoDB writes, an index entry's change being one more, two where its time changes: row made 2, pages known 1, intent
   1, id stored 2, document left to its recheck 3, page final 2, page out of the set 1, outcome fixed 3, delivery taken
   3, steps 1 + 1, final 2, newest of its key 1, slot 1: 24.
 - DynamoDB reads: pause, quota, the operation when it is first asked for, the newest of its key after publishing: 4.

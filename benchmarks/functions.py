@@ -47,7 +47,8 @@ _LETTERS = "абвгдежзийклмнопрстуфхцчшщыьэюяabcdef
 class Environments:
     """Execution environments of one function, as many as calls run at once. Each serves one call after another.
 
-    `calls` and `seconds` are what Lambda bills, starts included, by the begun millisecond; `running` calls go on now.
+    `calls` and `seconds` are what Lambda bills, starts included, by the begun millisecond. `running` is how many calls
+    are under way.
     """
 
     def __init__(self, start: Callable[[], Function]) -> None:
