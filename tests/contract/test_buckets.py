@@ -13,6 +13,7 @@ import pytest
 from contract.moto_aws import MotoBucket, Transport
 from fakes import FakeBucket, FakeClock, FakeResults, FakeSources, Faults
 from fakes.faults import ANY
+from textdrop.adapters.aws import joining
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
@@ -246,11 +247,12 @@ def content(size: int, seed: int) -> bytes:
         [6 * MEBIBYTE, 7 * MEBIBYTE, 1],
         [1, 6 * MEBIBYTE, 0, 5 * MEBIBYTE + 1],
         [3 * MEBIBYTE, 3 * MEBIBYTE, 3 * MEBIBYTE, 3 * MEBIBYTE],
-        [4 * MEBIBYTE, 66 * MEBIBYTE],
+        [4 * MEBIBYTE, 12 * MEBIBYTE],
     ],
     ids=str,
 )
-def test_joined_objects_are_one_after_another(store: Store, sizes: list[int]) -> None:
+def test_joined_objects_are_one_after_another(store: Store, sizes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "MAX_PART_BYTES", 8 * MEBIBYTE)
     bodies = [content(size, seed) for seed, size in enumerate(sizes)]
     names = [f"part {number}/ё.json" for number in range(len(sizes))]
     for name, body in zip(names, bodies, strict=True):

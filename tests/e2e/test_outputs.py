@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 
 import openpyxl
@@ -81,17 +80,3 @@ def test_a_ruled_table_comes_out_as_csv_workbook_and_markdown(whole: WholeStack,
     assert [list(row) for row in sheet.iter_rows(values_only=True)] == rows
     table = whole.read(notice, "markdown").decode().split("\n\n")[-1]
     assert [line.strip("| ").split(" | ") for line in table.splitlines() if "---" not in line] == rows
-
-
-def test_render_may_do_what_it_must_and_no_more(whole: WholeStack, rendered: tuple[Sample, Notice]) -> None:
-    sample, notice = rendered
-    uploads, results = whole.env["UPLOADS_BUCKET"], whole.env["RESULTS_BUCKET"]
-    key = f"outputs/{sample.path.name}"
-    row_key = json.dumps({"pk": {"S": notice.body["document"]}, "sk": {"S": "document"}})
-    row = f"--table-name {whole.env['TABLE_NAME']} --key '{row_key}'"
-    assert whole.allowed_as("render", f"s3api head-object --bucket {uploads} --key '{key}'")
-    assert not whole.allowed_as("render", f"s3api delete-object --bucket {uploads} --key '{key}'")
-    assert whole.allowed_as("render", f"s3api head-object --bucket {results} --key '{key}.txt'")
-    assert whole.allowed_as("render", f"dynamodb get-item {row}")
-    assert not whole.allowed_as("render", f"dynamodb delete-item {row}")
-    assert not whole.allowed_as("render", f"sqs receive-message --queue-url {whole.output('UploadsQueueUrl')}")

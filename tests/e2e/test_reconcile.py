@@ -104,18 +104,6 @@ def test_a_dead_letter_goes_back_and_one_that_went_back_often_enough_stays(
         sqs.purge_queue(QueueUrl=dead)
 
 
-def test_reconcile_may_do_what_it_must_and_no_more(whole: WholeStack, unheard: str) -> None:
-    uploads, table = whole.env["UPLOADS_BUCKET"], whole.env["TABLE_NAME"]
-    row = json.dumps({"pk": {"S": unheard}, "sk": {"S": "document"}})
-    assert whole.allowed_as("reconcile", f"s3api list-object-versions --bucket {uploads} --max-items 1")
-    assert not whole.allowed_as("reconcile", f"s3api get-object --bucket {uploads} --key '{UNHEARD}' /dev/null")
-    assert whole.allowed_as("reconcile", f"dynamodb get-item --table-name {table} --key '{row}'")
-    # That it puts no row but its own is in the template's test: the emulator knows no leading keys.
-    assert not whole.allowed_as("reconcile", f"dynamodb delete-item --table-name {table} --key '{row}'")
-    queue = whole.output("UploadsQueueUrl")
-    assert not whole.allowed_as("reconcile", f"sqs receive-message --queue-url {queue}")
-
-
 def test_its_log_names_documents_and_no_keys(whole: WholeStack, unheard: str) -> None:
     log = whole.shell("aws logs filter-log-events --log-group-name /aws/lambda/textdrop-reconcile --output json")
     messages = "\n".join(entry["message"] for entry in json.loads(log)["events"])

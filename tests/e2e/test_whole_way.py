@@ -203,20 +203,6 @@ def test_folder_markers_and_test_events_are_no_documents(whole: WholeStack) -> N
     assert whole.row(document_id(whole.env["UPLOADS_BUCKET"], "a folder/", version)) is None
 
 
-@pytest.mark.usefixtures("uploaded")
-def test_functions_may_do_what_they_must_and_no_more(whole: WholeStack) -> None:
-    whole.notice(FOLDER + ENGLISH)
-    uploads, results, table = (whole.env[name] for name in ("UPLOADS_BUCKET", "RESULTS_BUCKET", "TABLE_NAME"))
-    row = f"--table-name {table} --key '{json.dumps({'pk': {'S': 'x'}, 'sk': {'S': 'document'}})}'"
-    assert whole.allowed_as("submit", f"s3api head-object --bucket {uploads} --key '{FOLDER}{ENGLISH}'")
-    assert not whole.allowed_as("submit", f"s3api delete-object --bucket {uploads} --key '{FOLDER}{ENGLISH}'")
-    assert not whole.allowed_as("submit", f"s3api head-object --bucket {results} --key '{FOLDER}{ENGLISH}.txt'")
-    assert whole.allowed_as("poll", f"s3api head-object --bucket {results} --key '{FOLDER}{ENGLISH}.txt'")
-    assert not whole.allowed_as("poll", f"s3api head-object --bucket {uploads} --key '{FOLDER}{ENGLISH}'")
-    assert whole.allowed_as("poll", f"dynamodb get-item {row}")
-    assert not whole.allowed_as("poll", f"dynamodb delete-item {row}")
-
-
 def test_the_demo_shows_the_way_on_a_running_stack_and_leaves_it(
     whole: WholeStack, samples: Mapping[str, Sample]
 ) -> None:

@@ -6,17 +6,19 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 
 import schemas
 from local import deployment, processes
 from local.demo.account import Account
+from local.servers import REGION
 
 NOTICE_SECONDS = 300
 IDLE_SECONDS = 240
@@ -39,7 +41,6 @@ class WholeStack:
     account: Account
     notices: list[Notice] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
-    roles: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def upload(self, key: str, content: bytes, **metadata: str) -> str:
         """Put the object, its metadata `ocr_x` as `ocr-x`; the version id."""
@@ -129,26 +130,14 @@ class WholeStack:
             self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
         return self.outputs[name]
 
-    def allowed_as(self, function: str, command: str) -> bool:
-        """Whether the function's role may carry out an aws command; anything but yes and access denied is an error."""
-        if function not in self.roles:
-            named = f"--function-name textdrop-{function} --query Role --output text"
-            role = self.shell(f"aws lambda get-function-configuration {named}").strip()
-            assumed = self.shell(f"aws sts assume-role --role-arn {role} --role-session-name e2e --output json")
-            self.roles[function] = json.loads(assumed)["Credentials"]
-        names = {
-            "AccessKeyId": "ACCESS_KEY_ID",
-            "SecretAccessKey": "SECRET_ACCESS_KEY",
-            "SessionToken": "SESSION_TOKEN",
-        }
-        exports = [
-            f"export AWS_{names[name]}='{value}'" for name, value in self.roles[function].items() if name in names
-        ]
-        answer = self.shell("\n".join([*exports, f"aws {command} 2>&1 || echo refused"]))
-        if not answer.rstrip().endswith("refused"):
-            return True
-        assert "(403)" in answer or "AccessDenied" in answer, answer
-        return False
+    @contextmanager
+    def acting_as(self, function: str) -> Iterator[Callable[[str], Any]]:
+        """Makes clients, by service, that have the rights of the function's role and no others."""
+        with self._client("lambda") as functions, self._client("sts") as sts, ExitStack() as made:
+            role = functions.get_function_configuration(FunctionName=f"{deployment.STACK}-{function}")["Role"]
+            given = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
+            session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
+            yield lambda service: made.enter_context(self._client(service, session))
 
     def replace_secret(self, content: str) -> None:
         """The credentials secret holds the content, and processes of the functions that knew another are gone."""
@@ -182,10 +171,10 @@ class WholeStack:
         return len({line["function_request_id"] for line in logged if line.get("cold_start")})
 
     @contextmanager
-    def _client(self, service: str) -> Iterator[Any]:
+    def _client(self, service: str, session: boto3.Session | None = None) -> Iterator[Any]:
         endpoint, verify = self.env["AWS_ENDPOINT_URL"], self.env["AWS_CA_BUNDLE"]
         config = Config(proxies={})  # as in Account: a proxy of the user's own changes nothing
-        make: Callable[..., Any] = deployment.session().client
+        make: Callable[..., Any] = (session or deployment.session()).client
         client = make(service, endpoint_url=endpoint, verify=verify, config=config)
         try:
             yield client
