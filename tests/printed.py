@@ -26,18 +26,18 @@ EMULATOR = "local."
 
 class PrintingJournal(LambdaJournal):
     """The journal as it is in Lambda, which also tells the tests' own. `errors` are the texts of the errors of our own
-    that it was told of, and `quoted` the service's words in them: both must be free of what documents say."""
+    that were reported to it, and `quoted` the service's words in them: both must be free of what documents say."""
 
     def __init__(self, told: FakeJournal) -> None:
         self._told = told
         self.errors: list[str] = []
         self.quoted: set[str] = set()
 
-    def moved(self, rule: str, row: Document | Operation) -> None:
-        self._told.moved(rule, row)
+    def transition(self, rule: str, row: Document | Operation) -> None:
+        self._told.transition(rule, row)
         if row.problem is not None and row.problem.trace.message:
             self.quoted.add(row.problem.trace.message)
-        super().moved(rule, row)
+        super().transition(rule, row)
 
     def noted(self, event: str, **fields: str | float | None) -> None:
         self._told.noted(event, **fields)

@@ -1,4 +1,4 @@
-"""reconcile: uploads that no event told of, and messages that were given up."""
+"""reconcile: uploads whose event was lost, and messages that were given up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textdrop.usecases.reconcile import reconcile
 def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, str]:
     """Looks through the bucket, or goes on where the last run stopped.
 
-    `{"older_than_seconds": 0}`, by hand, begins anew and takes uploads of that age instead of the usual hour.
+    `{"older_than_seconds": 0}`, by hand, begins from the start and takes uploads of that age instead of the usual hour.
     """
     deadline = bootstrap.deadline(context)
     ports = bootstrap.reconcile()

@@ -16,7 +16,7 @@ class FakeDocuments(Fake):
     """`rows` and `operations` are what is stored, for tests to look at and to prepare.
 
     The index of what is due is up to date unless it is held: `hold_index` keeps it as it is now, `let_index_follow`
-    lets it catch up. So a test chooses how far the hints lag behind the rows.
+    lets it catch up. So a test chooses how far the index lags behind the rows.
     """
 
     port = "documents"

@@ -40,7 +40,7 @@ def _searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryI
     source.seek(0)
     content = source.read()
     if content.startswith(b"unrenderable"):
-        raise NotRenderable("The file cannot be written anew.")
+        raise NotRenderable("The file cannot be rewritten.")
     if content.startswith(b"mortal"):
         raise KilledError
     if content.startswith(b"clumsy"):

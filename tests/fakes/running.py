@@ -51,7 +51,7 @@ class InlineWorkers:
     def start(self, task: Callable[[], None]) -> None:
         try:
             task()
-        except BaseException as error:  # as threads do: every kind is told of
+        except BaseException as error:  # as threads do: every kind is reported
             if self._failed is None:
                 raise
             self._failed(error)
@@ -93,7 +93,7 @@ class FakeJournal:
         """The rules that moved rows, in order."""
         return [entry.name for entry in self.moves]
 
-    def moved(self, rule: str, row: Document | Operation) -> None:
+    def transition(self, rule: str, row: Document | Operation) -> None:
         with self._lock:
             self.moves.append(Entry(rule, row=row))
 

@@ -48,6 +48,6 @@ def test_every_line_is_an_event_in_json_without_text_or_credentials(
     for event in logged:
         assert {"level", "message", "timestamp", "function_request_id"} <= event.keys()
     told = {event["message"] for event in logged}
-    assert {"document moved", "operation moved", "message_failed", "submit_failed", "delivery_failed"} <= told
+    assert {"document transition", "operation transition", "message_failed", "submit_failed", "delivery_failed"} <= told
     private = [*SECRETS, MALFORMED, *text.splitlines(), *keys, "canary", "папка"]
     assert leaked("\n".join(lines), private) == []

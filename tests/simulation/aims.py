@@ -203,7 +203,7 @@ def _rendered_steps(chance: random.Random, content: int | None = None) -> list[S
 
 
 def given_up(chance: random.Random) -> Plan:
-    """Messages that cannot be read, uploads that no event told of, and something wrong while reconcile finds them."""
+    """Messages that cannot be read, uploads whose event was lost, and something wrong while reconcile finds them."""
     wrong = [
         Aim((chance.choice(OF_RECONCILE),), (chance.choice(("before", "after")),), chance.choice(kinds), SHORT)
         for kinds in (("kill", "store", "hold"), ("kill", "store", "hold", "clock"))

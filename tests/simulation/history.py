@@ -311,7 +311,7 @@ class History(Mishaps):
         raise AssertionError("G1: reconcile comes to no end")
 
     def _moved(self, rule: str, row: Document | Operation) -> None:
-        self.counts[f"moved {rule}"] += 1
+        self.counts[f"transition {rule}"] += 1
         if rule == "rendering_given_up" and isinstance(row, Document):
             self.given_up_at[row.id] = self.clock.true
         if self._tell is not None:

@@ -19,7 +19,7 @@ DIED = ("pass_died", "delivery_died", "step_died")
 MARGIN_SECONDS = 1.0
 WRITES = tuple(f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation"))
 KILLERS = ("killer", "pages:4,deadly:2")
-UNRENDERED = {"mortal": "broke off", "unrenderable": "cannot be written anew", "clumsy": "failed 2 times"}
+UNRENDERED = {"mortal": "broke off", "unrenderable": "cannot be rewritten", "clumsy": "failed 2 times"}
 GOOD = ("page", "pages:3", "pages:9", *UNRENDERED)
 REASONS = {
     "damaged": Reason.DAMAGED,

@@ -75,7 +75,7 @@ class HistoryJournal(FakeJournal):
         super().__init__()
         self._on_moved = on_moved
 
-    def moved(self, rule: str, row: Document | Operation) -> None:
+    def transition(self, rule: str, row: Document | Operation) -> None:
         self._on_moved(rule, row)
 
 

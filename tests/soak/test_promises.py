@@ -110,7 +110,7 @@ def run(
         files={key: world.file(key) or b"" for key in stored if "/pages/" not in key},
         notices=[notice.body for notice in world.notices.published],
         ocr={"submits": {"by_sha256": accepted}, "throttled": {"submit": 0}, "refused": {"result": {"not_found": 3}}},
-        logs={"submit": ['{"level":"INFO","message":"document moved"}']},
+        logs={"submit": ['{"level":"INFO","message":"document transition"}']},
         emulator_log="",
         private=[API_KEY],
     )

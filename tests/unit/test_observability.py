@@ -104,10 +104,10 @@ def shown(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_document_that_moved_is_one_line(lines: Lines) -> None:
-    LambdaJournal().moved("refused", DOCUMENT)
+    LambdaJournal().transition("refused", DOCUMENT)
     assert shown(lines.only()) == {
         "level": "INFO",
-        "message": "document moved",
+        "message": "document transition",
         "rule": "refused",
         "document": DOCUMENT.id,
         "state": "delivering",
@@ -120,10 +120,10 @@ def test_a_document_that_moved_is_one_line(lines: Lines) -> None:
 
 
 def test_an_operation_that_moved_is_one_line(lines: Lines) -> None:
-    LambdaJournal().moved("rejected", OPERATION)
+    LambdaJournal().transition("rejected", OPERATION)
     assert shown(lines.only()) == {
         "level": "INFO",
-        "message": "operation moved",
+        "message": "operation transition",
         "rule": "rejected",
         "document": DOCUMENT.id,
         "page": 7,
@@ -136,7 +136,7 @@ def test_an_operation_that_moved_is_one_line(lines: Lines) -> None:
 
 
 def test_what_is_not_known_is_left_out(lines: Lines) -> None:
-    LambdaJournal().moved("considered", Operation(DOCUMENT.id, 1, 1, OperationState.WAITING))
+    LambdaJournal().transition("considered", Operation(DOCUMENT.id, 1, 1, OperationState.WAITING))
     LambdaJournal().noted("probe", why="", document=None, page=0)
     first, second = lines.read_lines()
     assert {"operation", "request_id", "reason"} & set(first) == set()
@@ -221,8 +221,8 @@ FOREIGN = [ValueError(CANARY), UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1
 @pytest.mark.parametrize("chained", [False, True])
 def test_no_text_of_a_document_is_logged(error: Exception, chained: bool, lines: Lines) -> None:
     journal = LambdaJournal()
-    journal.moved("refused", DOCUMENT)
-    journal.moved("rejected", OPERATION)
+    journal.transition("refused", DOCUMENT)
+    journal.transition("rejected", OPERATION)
     wrapped = raised(StoreUnavailable("s3.GetObject: 503"), error) if chained else raised(error)
     journal.failed("pass_died", wrapped, document=DOCUMENT.id)
     journal.failed("ask_failed", raised(OcrRejected("refused", TRACE), error))

@@ -51,11 +51,11 @@ def redact_errors(handler: Callable[P, T]) -> Callable[P, T]:
 class LambdaJournal:
     """Lines of JSON for CloudWatch Logs, and metrics in its embedded format. Satisfies `ports.Journal`."""
 
-    def moved(self, rule: str, row: Document | Operation) -> None:
+    def transition(self, rule: str, row: Document | Operation) -> None:
         """One INFO line a transition."""
         if isinstance(row, Document):
             logger.info(
-                "document moved",
+                "document transition",
                 extra=_present(
                     rule=rule,
                     document=row.id,
@@ -69,7 +69,7 @@ class LambdaJournal:
             )
         else:
             logger.info(
-                "operation moved",
+                "operation transition",
                 extra=_present(
                     rule=rule,
                     document=row.document_id,

@@ -55,9 +55,9 @@ class Documents(Protocol):
         """
 
     def postpone(self, due: DueEntry, due_at: float) -> Document | None:
-        """Moves the document's `due_at` if its kind and time are still those of the hint; nothing else changes.
+        """Moves the document's `due_at` if its kind and time are still those of the entry; nothing else changes.
 
-        The row as it is afterwards; None when it is no longer as the hint says. A repeat may return None though the
+        The row as it is afterwards; None when it is no longer as the entry says. A repeat may return None though the
         first took effect: the row then comes due at the later time.
         """
 
@@ -68,8 +68,8 @@ class Documents(Protocol):
         """
 
     def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
-        """At most `limit` rows of that kind with `since` ≤ `due_at` ≤ `until`, oldest first: hints that lag behind the
-        rows."""
+        """At most `limit` rows of that kind with `since` ≤ `due_at` ≤ `until`, oldest first: entries that lag behind
+        the rows."""
 
     def read_operation(self, document_id: str, run: int, page: int) -> Operation | None:
         """The row, read consistently."""
@@ -149,7 +149,7 @@ class TickRow(Protocol):
         """Adds 1 to `wake` and sets `wake_at`; the row afterwards. A repeat counts twice, which does no harm."""
 
     def start(self, now: float, lease_until: float) -> bool:
-        """idle → starting. True for the one caller that moved it, who then invokes poll."""
+        """idle → starting. True for the one caller that changed it, who then invokes poll."""
 
     def take(self, owner: str, now: float, lease_until: float) -> Tick | None:
         """idle, starting or a passed lease → running, owned. None: somebody else runs."""
@@ -293,7 +293,7 @@ ReadPage = Callable[[bytes], RecognisedPage]
 
 
 class OpenedDocument(Protocol):
-    """A file that was looked into, and can be sent page by page. For one thread at a time, not always the same one."""
+    """A file that was inspected, and can be sent page by page. For one thread at a time, not always the same one."""
 
     facts: FileFacts
 
@@ -308,7 +308,7 @@ class OpenedDocument(Protocol):
 
 
 class OpenDocument(Protocol):
-    """A look into a file."""
+    """Inspects a file."""
 
     def __call__(self, file: BinaryIO, limits: FileLimits) -> OpenedDocument:
         """What the file is, by its content, not its name; the document reads in the file as long as it is used.
@@ -344,7 +344,7 @@ class Workers(Protocol):
 class Journal(Protocol):
     """Logs and metrics. Never any text of a document. Never raises."""
 
-    def moved(self, rule: str, row: Document | Operation) -> None:
+    def transition(self, rule: str, row: Document | Operation) -> None:
         """A row was written by this rule: one INFO line a transition."""
 
     def noted(self, event: str, **fields: str | float | None) -> None:
@@ -364,7 +364,7 @@ class UploadListing(Protocol):
     """The uploads bucket, as a list of all that is in it."""
 
     def after(self, mark: Cursor) -> ListingPage:
-        """At most 1,000 versions of objects behind the mark, without delete markers.
+        """At most 1,000 versions of objects behind the cursor, without delete markers.
 
         A bucket without versions has one of each object, with `version_id` "". What comes or goes meanwhile may be
         listed or not; all else is.
@@ -434,7 +434,7 @@ class DeliverPorts(Protocol):
 
 
 class TransitionPorts(Protocol):
-    """What rows are moved with, in whatever function."""
+    """What transitions are written with, in whatever function."""
 
     @property
     def clock(self) -> Clock: ...

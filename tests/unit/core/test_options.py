@@ -124,9 +124,9 @@ def test_a_wrong_language_is_told_the_languages(languages: str, what: str) -> No
 
 
 @pytest.mark.parametrize("languages", ["zh ja", "zh de", "ar ru en fr", "el he ru"])
-def test_languages_that_do_not_go_together_are_told_which_do(languages: str) -> None:
+def test_languages_that_cannot_be_combined_are_refused(languages: str) -> None:
     refusal = refused({"ocr-languages": languages})
-    assert "do not go together" in refusal.what
+    assert "cannot be combined" in refusal.what
     assert {*options.SINGLE_LANGUAGES, "ru", "en"} <= set(refusal.advice.split())
 
 
@@ -239,5 +239,5 @@ def test_an_unknown_output_is_told_the_outputs(asked: str) -> None:
     refusal = refused({"ocr-outputs": asked})
     assert refusal.what.startswith('The output "')
     assert refusal.advice == (
-        'Allowed for ocr-outputs: markdown tables searchable-pdf (apart by spaces or commas), or "none" alone.'
+        'Allowed for ocr-outputs: markdown tables searchable-pdf (separated by spaces or commas), or "none" alone.'
     )

@@ -17,8 +17,8 @@ from local.logs import Event, Line
 DOCUMENT = "a4c04d646254d7c13497120dbe96a285"
 LOGGED: dict[str, Any] = {
     "level": "INFO",
-    "location": "moved:32",
-    "message": "document moved",
+    "location": "transition:32",
+    "message": "document transition",
     "timestamp": "2026-11-24 00:35:07,463+0000",
     "service": "submit",
     "cold_start": True,
@@ -60,14 +60,14 @@ def of(**fields: Any) -> str:
 
 def test_an_event_is_its_name_and_the_fields_that_matter() -> None:
     line = logs.function_line("submit", GIVEN_AT, json.dumps(LOGGED) + "\n")
-    said = "document moved  rule=concluded document=a4c04d64 state=delivering outcome=succeeded"
+    said = "document transition  rule=concluded document=a4c04d64 state=delivering outcome=succeeded"
     assert line == Line(WRITTEN_AT, "submit", "INFO", said)
 
 
 def test_what_is_out_of_the_ordinary_is_told() -> None:
     assert of(attempts=2, run=3).endswith("outcome=succeeded run=3 attempts=2")
     assert of(page=7, error="OcrThrottled", key="a b.pdf").startswith(
-        'document moved  rule=concluded document=a4c04d64 page=7 state=delivering outcome=succeeded key="a b.pdf" '
+        'document transition  rule=concluded document=a4c04d64 page=7 state=delivering outcome=succeeded key="a b.pdf" '
         "error=OcrThrottled"
     )
 

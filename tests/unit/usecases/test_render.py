@@ -121,7 +121,7 @@ def test_no_tables_are_said_to_be_none() -> None:
 @pytest.mark.parametrize(
     ("body", "warning"),
     [
-        (b"unrenderable", "There is no searchable PDF. The file cannot be written anew."),
+        (b"unrenderable", "There is no searchable PDF. The file cannot be rewritten."),
         (b"clumsy", "There is no searchable PDF. Making it failed 2 times."),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_source_that_kills_render_is_given_up_after_two_goes() -> None:
     assert published(world, "x.png") == TEXT_ALONE | {".md", ".tables.xlsx", ".tables/0001-01.csv"}
     assert notice_of(world, document)["warnings"] == ["There is no searchable PDF. Making it broke off 2 times."]
     assert world.journal.rules().count("rendering_taken") == 2
-    assert world.journal.rules().count("rendered") == 2, "what was made in the first go is not made again"
+    assert world.journal.rules().count("rendered") == 2, "what was made in the first pass is not made again"
 
 
 def test_a_source_that_is_gone_by_then_is_a_warning() -> None:

@@ -1,4 +1,4 @@
-"""Render holds its document for the time of a go, begins nothing that outlasts it, and tells of what went wrong."""
+"""Render holds its document for the time of a pass, begins nothing that outlasts it, and tells of what went wrong."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Go:
         self.world.render_ports = replace(self.world.render_ports, renderers=mine)
 
     def late(self) -> None:
-        """All of the go's time passes."""
+        """All of the pass's time passes."""
         self.world.clock.advance(RENDER_SECONDS)
 
     def run(self, resume: Resume | None = None) -> str:

@@ -29,7 +29,7 @@ from world import World
 
 STEP = 20.0
 LOOKED_AT_ONCE = 0.6
-"""The next look comes within so many seconds."""
+"""The next refresh comes within so many seconds."""
 
 
 class Ticking:

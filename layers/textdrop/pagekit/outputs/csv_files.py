@@ -43,11 +43,11 @@ def csv_files(pages: Iterable[tuple[int, RecognisedPage | None]], *, bom: bool) 
 
 def _csv(grid: Grid) -> bytes:
     file = io.StringIO()
-    csv.writer(file, lineterminator="\r\n").writerows([guarded(text) for text in row] for row in grid.rows)
+    csv.writer(file, lineterminator="\r\n").writerows([escaped(text) for text in row] for row in grid.rows)
     return file.getvalue().encode("utf-8")
 
 
-def guarded(text: str) -> str:
+def escaped(text: str) -> str:
     """The text, with an apostrophe before each part that a spreadsheet could take for a formula."""
     return "".join(f"'{part}" if _is_formula(part) else part for part in _CUT.split(text))
 

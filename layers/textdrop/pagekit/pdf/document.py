@@ -64,7 +64,7 @@ class PdfDocument:
         self._pages_read = 0
         # What had to be mended in this bounded read.
         self._warnings: list[str] = []
-        # Whether opening makes the table of objects anew, which reads the whole file.
+        # Whether opening rebuilds the table of objects, which reads the whole file.
         self._is_reconstructed = False
         self._tree = self._read_tree(limits.max_pages)
         self.facts = FileFacts("application/pdf", pages=self._tree.pages)
@@ -210,7 +210,7 @@ class PdfDocument:
             self._is_mended()
         stopped, failure = self._bounds.exceeded, self._bounds.failure
         # What was read while the file seemed to end is not in it for qpdf. What was mended is not reported again, and a
-        # table that was made anew for one page may be wrong for others.
+        # table that was rebuilt for one page may be wrong for others.
         if stopped or failure is not None or (self._warnings and not self._is_reconstructed):
             self.close()
         if failure is not None:

@@ -1,4 +1,4 @@
-"""A page's operators: unpacked within bounds, and written anew without its unseen text."""
+"""A page's operators: unpacked within bounds, and rewritten without its invisible text."""
 
 from __future__ import annotations
 

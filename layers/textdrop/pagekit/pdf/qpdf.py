@@ -31,7 +31,7 @@ CPU_SECONDS = 10.0
 """The most that opening a PDF may take: honest ones take well under a second."""
 
 MENDING_SECONDS_PER_BYTE = 0.06e-6
-"""What opening may take beyond that: a file whose table of objects is made anew is read from end to end, line by line,
+"""What opening may take beyond that: a file whose table of objects is rebuilt is read from end to end, line by line,
 which takes about a third of this."""
 
 PAGE_CPU_SECONDS = 3.0

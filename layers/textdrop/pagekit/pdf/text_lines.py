@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pagekit.page import Block, Line, RecognisedPage
 
-# Words are parted by this much of the line's height at least, even where their boxes touch.
+# Words are separated by this much of the line's height at least, even where their boxes touch.
 _MIN_GAP = 0.12
 # But a word gives away no more than this much of its own stretch for it.
 _MAX_GIVEN_AWAY = 0.25

@@ -32,7 +32,7 @@ class ThreadWorkers:
     def _run(self, task: Callable[[], None]) -> None:
         try:
             task()
-        except BaseException as error:  # noqa: BLE001 (a pool swallows every kind, so every kind is told of here)
+        except BaseException as error:  # noqa: BLE001 (a pool swallows every kind, so every kind is reported here)
             self._failed(error)
         finally:
             self._finished()

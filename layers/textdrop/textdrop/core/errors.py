@@ -120,7 +120,7 @@ class OcrAnswerLost(OcrError):
 
 
 class OcrThrottled(OcrError):
-    """429: over a quota. `retry_after_seconds` is the service's wish, None where it names none."""
+    """429: over a quota. `retry_after_seconds` is what the service asks for, None where it names none."""
 
     def __init__(
         self,

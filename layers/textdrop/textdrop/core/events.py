@@ -97,7 +97,7 @@ def resume_body(resume: Resume) -> str:
 def upload_body(source: Source) -> str:
     """The message that `parse` reads as S3's event of this upload, at the time that the bucket gives the version.
 
-    For an upload that a listing shows and no event told of: its document is the one that the event would have made.
+    For an upload that a listing shows and whose event was lost: its document is the one that the event would have made.
     """
     seen: dict[str, Any] = {"key": quote_plus(source.key, safe="/"), "size": source.size, "eTag": source.etag}
     if source.version_id:

@@ -31,7 +31,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A look at the source showed that it cannot be recognised. `source` carries what is now known of it."""
+    """The source was inspected and cannot be recognised. `source` carries what is now known of it."""
 
     problem: Problem
     source: Source
@@ -46,7 +46,7 @@ class Forbidden:
 
 @dataclass(frozen=True, slots=True)
 class PagesKnown:
-    """A look at the source showed what there is to send."""
+    """The source was inspected: this is what there is to send."""
 
     pages: int
     media_type: str
@@ -107,8 +107,8 @@ class NoticeAccepted:
 class Considered:
     """The document's holder, whose `rev` this is, looks at a page before sending it.
 
-    `attempts` are the document's, with this go; `unavailable_for` is how many seconds the service has been unavailable
-    to it.
+    `attempts` are the document's, with this pass; `unavailable_for` is how many seconds the service has been
+    unavailable to it.
     """
 
     holder_rev: int

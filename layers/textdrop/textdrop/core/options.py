@@ -60,7 +60,7 @@ SHARED_LANGUAGES = (
     "uz",
     "vi",
 )
-"""Latin and Cyrillic scripts: any of them go together."""
+"""Latin and Cyrillic scripts: any of them can be combined."""
 
 SINGLE_LANGUAGES = ("ar", "el", "he", "hy", "ja", "ka", "ko", "th", "zh")
 """Scripts of which only one may be in a request, beside Russian and English."""
@@ -86,7 +86,7 @@ EXPLICIT_LANGUAGE_MODELS = (*RUSSIAN_ENGLISH_MODELS, "license-plates")
 def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: str = "") -> Options:
     """The options of a document. The others are the stack's parameters; metadata goes before them.
 
-    Languages and outputs stand apart by spaces or commas. Raises InvalidOptions, which names what
+    Languages and outputs are separated by spaces or commas. Raises InvalidOptions, which names what
     is allowed.
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
@@ -125,7 +125,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _outputs(words: tuple[str, ...]) -> tuple[Output, ...]:
     known = [str(output) for output in Output]
-    advice = f'Allowed for {OUTPUTS}: {" ".join(known)} (apart by spaces or commas), or "{NO_OUTPUTS}" alone.'
+    advice = f'Allowed for {OUTPUTS}: {" ".join(known)} (separated by spaces or commas), or "{NO_OUTPUTS}" alone.'
     if words == (NO_OUTPUTS,):
         return ()
     unknown = [word for word in words if word not in known]
@@ -144,7 +144,7 @@ def _check_model(model: str) -> None:
 
 def _check_languages(codes: tuple[str, ...]) -> None:
     allowed = (ANY_LANGUAGE, *SHARED_LANGUAGES, *SINGLE_LANGUAGES)
-    advice = f'Allowed for {LANGUAGES}: {" ".join(allowed)} (apart by spaces or commas; "*" finds out by itself).'
+    advice = f'Allowed for {LANGUAGES}: {" ".join(allowed)} (separated by spaces or commas; "*" detects the languages).'
     unknown = [code for code in codes if code not in allowed]
     if unknown:
         raise _invalid(f"The language {_quoted(unknown)} is not known.", advice)
@@ -159,7 +159,7 @@ def _check_languages(codes: tuple[str, ...]) -> None:
     beside = [code for code in codes if code in SHARED_LANGUAGES and code not in ("ru", "en")]
     if len(single) > 1 or (single and beside):
         raise _invalid(
-            f"The languages {_quoted(codes)} do not go together.",
+            f"The languages {_quoted(codes)} cannot be combined.",
             f"Of {' '.join(SINGLE_LANGUAGES)} only one may be named, beside ru and en alone.",
         )
 

@@ -35,7 +35,7 @@ class Pause:
     `unavailable_since` is when the service first failed to answer after it last did, `unavailable_at` when it last
     failed: a throttle, a refusal or missing credentials, and times without any try, are no unavailability. `probe_at`
     is when the next probe may go out. `operator_since` is when an operator paused submitting, None when nobody has: no
-    exchange sets or ends it. `rev` guards the write.
+    exchange sets or ends it. `rev` fences the write.
     """
 
     rev: int = 0
@@ -59,7 +59,7 @@ def why_paused(pause: Pause) -> str:
 def observed(
     pause: Pause, exchange: Exchange, answered_at: float, policy: Policy, reported_at: float | None = None
 ) -> Pause | None:
-    """The row after an exchange that ended at `answered_at` and is told of at `reported_at` (None: at once); None when
+    """The row after an exchange that ended at `answered_at` and is reported at `reported_at` (None: at once); None when
     nothing changes, which is so for every acceptance in good times."""
     late = reported_at is not None and reported_at - answered_at > policy.late_report_seconds
     after = _counted(pause, exchange, answered_at, late)

@@ -15,8 +15,8 @@ class Policy:
     this would let a stalled worker burst. `max_breakdowns`: so often a page is tried that the service itself fails to
     take, which with the backoff is longer than any outage may last; `..._before_pause`: so many refusals, unconfirmed
     or connect failures in a row across documents pause submitting. `late_report_seconds`: a failure that is written
-    down so late begins no time of unavailability. `slice_seconds`: so long one go sends a document's pages before
-    others get their turn; `max_failures_in_slice`: so many pages in a go may fail to be sent before it ends.
+    down so late begins no time of unavailability. `slice_seconds`: so long one pass sends a document's pages before
+    others get their turn; `max_failures_in_slice`: so many pages in a pass may fail to be sent before it ends.
 
     A document of more than `single_pass_max_pages` is assembled in segments, which may be done in several passes. A
     segment ends with `segment_pages` or `segment_bytes`, and none begins with less than `segment_seconds` left: a tick

@@ -22,7 +22,7 @@ def attempts_exhausted(attempts: int) -> Problem:
     return Problem(
         Reason.INTERNAL,
         f"Processing this file broke off {attempts} times, without an error that could be caught.",
-        "Check that the file opens in a viewer, save it anew (for a PDF: print it to PDF) and upload it again.",
+        "Check that the file opens in a viewer, save it again (for a PDF: print it to PDF) and upload it again.",
     )
 
 
@@ -59,7 +59,7 @@ def breakdowns(times: int) -> Problem:
     return Problem(
         Reason.OCR_UNAVAILABLE,
         f"The OCR service answered {times} times that it failed to take the page.",
-        "Upload the file again later. If it happens again, save the file anew, or ask the service's support.",
+        "Upload the file again later. If it happens again, save the file again, or ask the service's support.",
     )
 
 

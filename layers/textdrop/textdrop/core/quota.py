@@ -19,7 +19,7 @@ RECOVERY_PER_SECOND = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The row. `factor` (0.1 to 1) lowered the rate at `factor_at`; `throttles` counts pauses, and guards the write."""
+    """The row. `factor` (0.1 to 1) lowered the rate at `factor_at`; `throttles` counts pauses, and fences the write."""
 
     next_free_at: float = 0.0
     factor: float = 1.0

@@ -23,7 +23,8 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """A part of the listing: versions, by key, the newest of a key first, and the mark behind them (None: the end)."""
+    """A part of the listing: versions, by key, the newest of a key first, and the cursor behind them (None: the
+    end)."""
 
     sources: tuple[Source, ...]
     after: Cursor | None
@@ -33,8 +34,8 @@ class ListingPage:
 class ReconcileRun:
     """One look through the whole bucket, which several runs may share; the last one stays when it has ended.
 
-    `rev` grows with every write. `key` and `version_id` are the mark, `ended_at` is 0 until the end. `listed` versions
-    were looked at, `found` of them had no row. Times: epoch seconds.
+    `rev` grows with every write. `key` and `version_id` are the cursor, `ended_at` is 0 until the end. `listed`
+    versions were looked at, `found` of them had no row. Times: epoch seconds.
     """
 
     rev: int = 0
@@ -53,7 +54,7 @@ class ReconcileRun:
 
 
 def begun(stored: ReconcileRun, older_than_seconds: float | None, now: float, policy: Policy) -> ReconcileRun:
-    """The pass to go on with: the stored one if it has not ended, unless an age is asked for, which begins anew."""
+    """The run to continue: the stored one if it has not ended, unless an age is asked for, which begins a new one."""
     if stored.rev > 0 and stored.ended_at == 0.0 and older_than_seconds is None:
         return stored
     age = policy.reconcile_after_seconds if older_than_seconds is None else older_than_seconds

@@ -17,7 +17,7 @@ def missing(output: Output, why: str) -> Rendering:
 
 
 def failed(output: Output, tries: int) -> Rendering:
-    """Making this output failed so often, within one go."""
+    """Making this output failed so often, within one pass."""
     return missing(output, f"Making it failed {tries} times.")
 
 
@@ -27,5 +27,5 @@ def out_of_time(output: Output) -> Rendering:
 
 
 def given_up(output: Output, attempts: int) -> Rendering:
-    """The render function never came to an end with this output, in so many goes that died."""
+    """The render function never came to an end with this output, in so many passes that died."""
     return missing(output, f"Making it broke off {attempts} times." if attempts else "It could not be made in time.")

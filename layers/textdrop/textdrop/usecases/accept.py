@@ -60,7 +60,7 @@ def _create(ports: SubmitPorts, source: Source, holder: str, lease_until: float)
     if not ports.documents.create(decision.row):
         ports.journal.counted("DuplicateUploads")
         return []
-    ports.journal.moved(decision.rule, decision.row)
+    ports.journal.transition(decision.rule, decision.row)
     return [decision.row]
 
 

@@ -65,9 +65,9 @@ def conclude(ports: PollPorts, document: Document, operations: Sequence[Operatio
         if row is None or row.state is not DocumentState.RECOGNIZING:
             return None
         operations = operations or ports.documents.read_operations(row.id, row.run)
-        moved = transition_document(ports, row, OperationsRead(tuple(operations)))
-        if moved is not None:
-            return Concluded(moved, operations) if moved.state is DocumentState.DELIVERING else None
+        after = transition_document(ports, row, OperationsRead(tuple(operations)))
+        if after is not None:
+            return Concluded(after, operations) if after.state is DocumentState.DELIVERING else None
         row, operations = ports.documents.read(row.id), ()
     return None
 

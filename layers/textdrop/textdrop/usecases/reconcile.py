@@ -1,8 +1,8 @@
 """One run of reconcile: dead letters go back, then the bucket is looked through for uploads without a row.
 
 What is found is sent to submit in the form of S3's event, so that documents are accepted in one way only.
-The mark is written after each part of the listing: whoever dies, another run goes on from there. Runs side by side do
-the same work twice at worst, until one of them finds that the other has written the mark, and stops.
+The cursor is written after each page of the listing: after a crash another run continues there. Runs side by side do
+the same work twice at worst, until one of them finds that the other has written the cursor, and stops.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def redrive(ports: ReconcilePorts, until: float) -> bool:
     neither the others nor the caller.
     """
     seen: set[str] = set()
-    moved = failures = 0
+    redriven = failures = 0
     try:
         while ports.clock.now() < until:
             fresh = [letter for letter in ports.dead_letters.receive() if letter.id not in seen]
@@ -27,7 +27,7 @@ def redrive(ports: ReconcilePorts, until: float) -> bool:
             for letter in fresh:
                 seen.add(letter.id)
                 try:
-                    moved += _move(ports, letter)
+                    redriven += _redrive_one(ports, letter)
                 except StoreUnavailable as error:
                     ports.journal.failed("redrive_failed", error, message_id=letter.id)
                     failures += 1
@@ -37,11 +37,11 @@ def redrive(ports: ReconcilePorts, until: float) -> bool:
         ports.journal.failed("redrive_failed", error)
         return False
     finally:
-        ports.journal.counted("MessagesRedriven", moved)
-    return moved > 0
+        ports.journal.counted("MessagesRedriven", redriven)
+    return redriven > 0
 
 
-def _move(ports: ReconcilePorts, letter: DeadLetter) -> bool:
+def _redrive_one(ports: ReconcilePorts, letter: DeadLetter) -> bool:
     """Whether it went back."""
     again = reconciling.redriven(letter, ports.policy)
     told = again or letter

@@ -1,4 +1,4 @@
-"""Makes the outputs that a document asks for, one after another, then goes on with its delivery.
+"""Makes the outputs that a document asks for, one after another, then continues its delivery.
 
 An output that cannot be made, or fails twice, is a warning in result and notice; text and JSON are there all the same.
 """
@@ -59,14 +59,14 @@ def _rendered(
 ) -> Document:
     """The document's row, which says what became of this output.
 
-    Raises NotOurs, StoreUnavailable, and NoTimeLeft if it may be made by a go that begins with it.
+    Raises NotOurs, StoreUnavailable, and NoTimeLeft if it may be made by a pass that begins with it.
     """
     rendering = _tried(ports, document, pages, output, deadline, is_first)
     ports.journal.counted("OutputsMade" if rendering.files else "OutputsMissing")
-    moved = transition_document(ports, document, Rendered(rendering))
-    if moved is None:
+    after = transition_document(ports, document, Rendered(rendering))
+    if after is None:
         raise NotOurs
-    return moved
+    return after
 
 
 def _tried(
@@ -137,7 +137,7 @@ def _searchable_pdf(ports: RenderPorts, document: Document, pages: Pages, deadli
 
 
 def _fetch(ports: RenderPorts, document: Document, to: BinaryIO, deadline: float) -> None:
-    """The whole upload: a PDF that is written anew is read here and there, which would be a request each time.
+    """The whole upload: a PDF that is rewritten is read here and there, which would be a request each time.
 
     Raises NoTimeLeft, ObjectGone, ObjectForbidden and StoreUnavailable.
     """

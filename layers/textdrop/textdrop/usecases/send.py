@@ -128,19 +128,19 @@ def _consider(
     while True:
         if row.final or row.sent:
             return Settled(row)
-        moved = transition_operation(ports, row, seen)
-        if moved is None:
+        after = transition_operation(ports, row, seen)
+        if after is None:
             stored = ports.documents.read_operation(document.id, document.run, page)
             if stored is None or stored == row:
                 return Lost()
             row = stored
-        elif moved is row:
+        elif after is row:
             return Lost() if row.state is OperationState.SUBMITTING else row
         else:
-            if moved.unconfirmed > row.unconfirmed:
+            if after.unconfirmed > row.unconfirmed:
                 # An intent that its worker left behind: the page may have been sent, and billed.
                 ports.journal.counted("SubmitsUnconfirmed")
-            row = moved
+            row = after
 
 
 def _paused(ports: SubmitPorts, pause: Pause) -> Later | None:
@@ -208,7 +208,8 @@ def _at_slot(ports: SubmitPorts, submits_per_second: float, slot: float | None, 
 
 
 def _exchange(ports: SubmitPorts, document: Document, intent: Operation, body: bytes) -> Settled | Later | Lost | None:
-    """The POST and the writing of its answer. None: throttled; all have slowed down, and the page may be tried anew."""
+    """The POST and the writing of its answer. None: throttled; all have slowed down, and the page may be tried
+    again."""
     deadline_seconds = ports.policy.deadline_seconds(document.pages)
     try:
         submitted = ports.ocr.submit(body, intent.client_request_id)
@@ -313,9 +314,9 @@ def _settled(ports: SubmitPorts, intent: Operation) -> Settled | Lost:
 
 
 def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
-    wish = ports.policy.throttle_pause_seconds if retry_after_seconds is None else retry_after_seconds
+    wanted_seconds = ports.policy.throttle_pause_seconds if retry_after_seconds is None else retry_after_seconds
     seconds = min(
-        max(wish, ports.policy.throttle_pause_seconds),
+        max(wanted_seconds, ports.policy.throttle_pause_seconds),
         ports.policy.max_throttle_seconds,
     )
     for _ in range(WRITE_TRIES):
@@ -328,7 +329,7 @@ def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
 def _observe(ports: SubmitPorts, exchange: Exchange, answered_at: float) -> Pause:
     """Counts the exchange for all documents, as of when it ended: a worker held since then saw no later failure. The
     pause row afterwards."""
-    # Read anew: since the page was considered others may have failed, which an acceptance is to clear.
+    # Read again: since the page was considered others may have failed, which an acceptance is to clear.
     pause = ports.pause.read()
     for _ in range(WRITE_TRIES):
         after = observed(pause, exchange, answered_at, ports.policy, ports.clock.now())

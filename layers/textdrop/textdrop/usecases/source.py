@@ -12,7 +12,7 @@ class PageSource:
     """The pages of an uploaded file, cut out one at a time. Use it in a `with`; it closes what it opened."""
 
     def __init__(self, open_again: Callable[[], OpenedDocument], opened: OpenedDocument | None = None) -> None:
-        """`opened` is the file if it has been looked into already; else `open_again` opens it."""
+        """`opened` is the file if it has been inspected already; else `open_again` opens it."""
         self._open_again = open_again
         self._opened = opened
         self._lock = threading.Lock()

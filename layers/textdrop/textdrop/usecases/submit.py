@@ -1,7 +1,8 @@
 """submit: opens sources and sends pages. Nobody else does either.
 
-A *go* is one worker holding one document: it looks into the source, then sends each page that has no id. It ends in an
-orderly return (the document is due again, or guarded, or on its way to delivery) or not at all (the lease passes).
+A *pass* is one worker holding one document: it inspects the source, then sends each page that has no id. It ends in an
+orderly return (the document is due again, or for a recheck, or on its way to delivery) or not at all (the lease
+passes).
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _take_and_start(
 
 
 def _pass(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
-    """One go at a document that we hold. Never raises."""
+    """One pass over a document that we hold. Never raises."""
     try:
         _submit_pass(ports, settings, document, deadline)
     except StoreUnavailable as error:
@@ -148,7 +149,7 @@ def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Documen
 
 
 def _open(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> OpenedDocument:
-    """The source of a document that was looked into earlier, opened again."""
+    """The source of a document that was inspected earlier, opened again."""
     return ports.open_document(ports.sources.head(document.source).open(), settings.limits)
 
 

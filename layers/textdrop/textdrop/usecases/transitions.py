@@ -18,7 +18,7 @@ def transition_document(ports: TransitionPorts, before: Document, seen: Document
     decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)
     if decision.row is None or not ports.documents.write(before, decision.row):
         return None
-    ports.journal.moved(decision.rule, decision.row)
+    ports.journal.transition(decision.rule, decision.row)
     return decision.row
 
 
@@ -31,7 +31,7 @@ def transition_operation(ports: TransitionPorts, before: Operation, seen: Operat
     # Every stored row carries its holder's rev, so one without has not been stored yet.
     if not ports.documents.write_operation(before if before.holder_rev else None, decision.row):
         return None
-    ports.journal.moved(decision.rule, decision.row)
+    ports.journal.transition(decision.rule, decision.row)
     return decision.row
 
 

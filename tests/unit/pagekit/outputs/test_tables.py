@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
 from pagekit.outputs import tables, workbook
-from pagekit.outputs.csv_files import BOM, csv_files, guarded
+from pagekit.outputs.csv_files import BOM, csv_files, escaped
 from pagekit.outputs.markdown import markdown
 from pagekit.outputs.tables import Merge, grid, no_tables_note
 from pagekit.outputs.workbook import CUT, MAX_TEXT, cell_text
@@ -190,8 +190,8 @@ def test_spans_in_csv_leave_places_empty() -> None:
         "-A1",
     ],
 )
-def test_what_could_be_a_formula_is_guarded(text: str) -> None:
-    assert guarded(text) == f"'{text}"
+def test_what_could_be_a_formula_is_escaped(text: str) -> None:
+    assert escaped(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_what_could_be_a_formula_is_guarded(text: str) -> None:
     ],
 )
 def test_what_is_no_formula_stays(text: str) -> None:
-    assert guarded(text) == text
+    assert escaped(text) == text
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_what_is_no_formula_stays(text: str) -> None:
     [("x;=1+1", "x;'=1+1"), ('x;"=1"', 'x;\'"=1"'), ("x\n=1", "x\n'=1"), ("x\t@a", "x\t'@a"), ("=1;=2", "'=1;'=2")],
 )
 def test_other_separators_cut_no_formula_free(text: str, expected: str) -> None:
-    assert guarded(text) == expected
+    assert escaped(text) == expected
 
 
 CELL = st.text(st.sampled_from("ab1Я =+-@\"',;|\t\r\n\0\x1b\ud800\ufffe_x<r>/&"), max_size=12) | st.text(max_size=8)
@@ -223,7 +223,7 @@ ROWS = st.integers(1, 4).flatmap(
 @given(ROWS)
 def test_csv_reads_back(rows: list[list[str]]) -> None:
     read = one_csv(table(rows))
-    assert read == [[guarded(text) for text in row] for row in grid(table(rows)).rows]
+    assert read == [[escaped(text) for text in row] for row in grid(table(rows)).rows]
     for row in read:
         for text in row:
             assert not text.startswith(("=", "@", "\t", "\r"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BEHIND_NOW = "attribute_not_exists(#next_free_at) OR #next_free_at <= :now"
 # The next free time is to come, and near enough: slots begin there.
 AHEAD_OF_NOW = "#next_free_at > :now AND #next_free_at <= :latest"
-# No other worker has told of a throttle since we read the row (which may not be there yet).
+# No other worker has reported a throttle since we read the row (which may not be there yet).
 SAME_THROTTLES = "#throttles = :before"
 NO_THROTTLES = "attribute_not_exists(#throttles)"
 # Reservations made since we read the row reach no further than what we write; then they may be overwritten.

@@ -20,7 +20,7 @@ NO_ROW = "attribute_not_exists(#pk)"
 # Nobody has written the document since we read it.
 SAME_REV = "#rev = :before"
 # The document is where the index saw it: nobody took it, handed it out or finished it since.
-DUE_ENTRY_UNCHANGED = "#due_kind = :kind AND #due_at = :hinted"
+DUE_ENTRY_UNCHANGED = "#due_kind = :kind AND #due_at = :entry_due_at"
 # The page belongs to what the document is doing now; a retry's next run has pages of its own.
 SAME_RUN = "attribute_exists(#pk) AND #run = :run"
 # No other holder wrote an intent, an answer or an unknown since we read the operation.
@@ -69,7 +69,7 @@ class DynamoDocuments:
             items.document_key(due.document_id),
             "SET #due_at = :due_at",
             DUE_ENTRY_UNCHANGED,
-            {"due_at": attribute(due_at), "kind": attribute(due.kind), "hinted": attribute(due.due_at)},
+            {"due_at": attribute(due_at), "kind": attribute(due.kind), "entry_due_at": attribute(due.due_at)},
         )
         if written.applied:
             return items.to_document(written.item)

@@ -85,7 +85,7 @@ def to_operation(stored: Mapping[str, Any]) -> Operation:
 
 
 def to_due(stored: Mapping[str, Any]) -> DueEntry:
-    """The hint of an entry in the index `due`."""
+    """The due entry of an item of the index `due`."""
     document_id, sort_key = stored["pk"]["S"], stored["sk"]["S"]
     run, page = (0, 0) if sort_key == DOCUMENT_SK else map(int, sort_key.split("#")[1:])
     return DueEntry(DueKind(stored["due_kind"]["S"]), float(stored["due_at"]["N"]), document_id, run, page)

@@ -47,7 +47,7 @@ class SqsUploadsQueue:
 class SqsDeadLetters:
     """The dead letter queue of the uploads queue. A message carries its history as attributes:
 
-    `redriven` (a number), `first_sent_at` (epoch seconds), `former_message_ids` (parted by spaces) and `cause`.
+    `redriven` (a number), `first_sent_at` (epoch seconds), `former_message_ids` (separated by spaces) and `cause`.
     """
 
     def __init__(self, client: SQSClient, queue_url: str, uploads_queue_url: str) -> None:
