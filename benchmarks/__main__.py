@@ -35,7 +35,7 @@ def main() -> int:
         began = time.monotonic()
         found = importlib.import_module(f"benchmarks.{name}").measure(_say)
         on = f"{datetime.now(UTC):%Y-%m-%d}, {figures.machine()}, in {time.monotonic() - began:.0f} s"
-        print(f"\n{name} of {Path.cwd()}\n\n{figures.table(found, on)}", flush=True)
+        print(f"\n{name} of {Path.cwd().name}\n\n{figures.table(found, on)}", flush=True)
         short += [f"{name}: {figure.name}" for figure in found if figure.reached is False]
     print("\n" + ("\n".join(["short of what should be reached:", *short]) if short else "every figure is reached"))
     return 1 if short else 0

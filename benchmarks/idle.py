@@ -99,5 +99,5 @@ def measure(say: Say) -> list[Figure]:
     dollars["reconcile's daily runs"] = reconciles * (run + prices.of("lambda.request"))
     dollars["requests for the table's key"] = MONTH_SECONDS / KMS_SECONDS * prices.of("kms.request")
     found = [within(f"an idle stack a month, {prices.REGION}", sum(dollars.values()), MAX_DOLLARS, "$", 2)]
-    found += [Figure(f"of it {position}", f"${amount:.3f}") for position, amount in dollars.items()]
+    found += [Figure(f"of it {position}", f"${amount:.3f}") for position, amount in dollars.items() if amount >= 0.0005]
     return found

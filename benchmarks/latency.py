@@ -64,8 +64,8 @@ def measure(say: Say) -> list[Figure]:
         say(f"{COLD_UPLOADS} cold")
     whole = [each.whole for each in warm]
     return [
-        within("warm: upload to notice less the recognition, median", statistics.median(whole), 0.5, "s"),
-        within("warm: 95th percentile", statistics.quantiles(whole, n=20, method="inclusive")[-1], 1.5, "s"),
+        within("warm: upload to notice less the recognition, median", statistics.median(whole), 1.0, "s"),
+        within("warm: 95th percentile", statistics.quantiles(whole, n=20, method="inclusive")[-1], 2.0, "s"),
         Figure("warm: from the upload to the acceptance", _spread([each.sending for each in warm])),
         Figure("warm: from readable to read", _spread([each.asking for each in warm])),
         Figure("warm: from read to the notice", _spread([each.delivering for each in warm])),

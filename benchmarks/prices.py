@@ -9,7 +9,6 @@ _FILE = Path(__file__).parent / "prices.toml"
 _ALL = tomllib.loads(_FILE.read_text("utf-8"))
 
 REGION: str = _ALL["region"]
-NOTED_ON: str = _ALL["noted_on"]
 MONTH_HOURS = 730
 GIGABYTE = 1e9
 

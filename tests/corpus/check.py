@@ -149,7 +149,7 @@ def _compared_with_image(content: bytes, kind: str, document: bytes, recognised:
     image = _opened(content, kind)
     assert image is not None
     with reading.unpacking_without_limits(), pikepdf.open(io.BytesIO(document)) as pdf:
-        held = pdf.pages[0].Resources.XObject.Picture
+        [held] = pdf.pages[0].Resources.XObject.values()
         if kind == "image/jpeg" and held.read_raw_bytes() != content:
             yield "the JPEG in it is another"
         if kind == "image/png" and int(held.BitsPerComponent) <= 8 and not _same_pixels(held, content):

@@ -23,11 +23,11 @@ def test_a_wrong_environment_is_told_whole(
         answer = function.invoke(event)
         assert answer.value["errorType"] == "SettingsError"
         assert answer.value["errorMessage"] == (
-            "the function's environment is not right: TABLE_NAME is missing; OCR_BASE_URL is missing; "
+            "the function's environment is not right: OCR_BASE_URL is missing; TABLE_NAME is missing; "
             "SUBMITS_PER_SECOND must be a number of at least 0.1"
         )
     function.stop()
-    assert "SettingsError: the function's environment is not right: TABLE_NAME is missing" in function.log()
+    assert "SettingsError: the function's environment is not right: OCR_BASE_URL is missing" in function.log()
     assert [secret for secret in SECRETS if secret in function.log()] == []
 
 

@@ -32,7 +32,7 @@ from textdrop.core.observations import NotDone, NotTaken
 from textdrop.core.operation_rules import OPERATION_RULES
 from textdrop.core.pause import Exchange
 from textdrop.core.rules import Rule
-from textdrop.usecases import ask, assemble, deliver, render, send
+from textdrop.usecases import ask, deliver, files, publish, render, send
 
 HISTORIES_MOST = 5_000
 
@@ -117,7 +117,7 @@ def with_policy(owner: object, name: str, **changes: float) -> Planted:
 def no_deadline() -> Iterator[None]:
     """Within it nothing checks whether there is time left to write a file."""
     with ExitStack() as planted:
-        for module in (assemble, deliver, render):
+        for module in (files, publish, render):
             planted.enter_context(around(module, "check_deadline", lambda right, ports, deadline: None))
         yield
 
@@ -224,14 +224,14 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
             right(row, seen, now, policy), due_at=now + 10 * policy.recheck_seconds
         ),
     ),
-    "the notice is sent before the files are written": lambda: around(deliver, "_write_files", notice_first),
+    "the notice is sent before the files are written": lambda: around(deliver, "write_files", notice_first),
     "final before the notice was accepted": lambda: only_after((FakeNotices, "publish"), (FakeDocuments, "write")),
     "the newest upload is not raised": lambda: around(
         FakeNewest, "update_if_newer", lambda right, self, source, newest: newest
     ),
     "which upload is newest is not read again": lambda: around(
         deliver,
-        "_publish",
+        "publish",
         lambda right, ports, *rest: right(replace(ports, newest=ReadOnce(ports.newest)), *rest),
     ),
     "an older error stays beside a newer text": lambda: around(

@@ -22,11 +22,13 @@ from textdrop.core.errors import (
     Reason,
     Trace,
 )
-from textdrop.usecases.ask import Asked, ask, conclude, is_running
+from textdrop.usecases.ask import Asked, ask, is_running
+from textdrop.usecases.deliver import conclude, page_finished
 from world import World
 
 TYPICAL = 2.0
 OVERDUE = 31.0
+DEADLINE = 9e9
 
 
 def running(world: World, age: float = 1.0, body: bytes = b"page") -> tuple[Document, Operation]:
@@ -45,16 +47,13 @@ def failures(world: World) -> list[str]:
     return [entry.name for entry in world.journal.failures]
 
 
-def test_a_whole_result_ends_the_page_and_its_document_is_ready() -> None:
+def test_a_whole_result_ends_the_page() -> None:
     world = World()
     document, operation = running(world)
     came_to = asked(world, operation)
     assert came_to.operation == world.operation(document)
     assert came_to.operation is not None
     assert came_to.operation.state is OperationState.RECOGNIZED
-    assert came_to.concluded is not None
-    assert came_to.concluded.document == world.row(document)
-    assert came_to.concluded.document.state is DocumentState.DELIVERING
     assert came_to.throttled_seconds == 0.0
 
 
@@ -114,7 +113,6 @@ def test_a_failed_operation_fails_its_page_with_the_services_words() -> None:
     assert problem is not None
     assert problem.reason is Reason.FAILED_IN_OCR
     assert (problem.trace.code, problem.trace.message) == (13, "out of order")
-    assert came_to.concluded is not None
 
 
 def test_a_status_that_cannot_be_read_is_told_and_says_nothing() -> None:
@@ -158,7 +156,6 @@ def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended() -> None:
     assert came_to.operation is not None
     assert came_to.operation.state is OperationState.FAILED
     assert came_to.throttled_seconds == world.policy.throttle_pause_seconds
-    assert came_to.concluded is not None
 
 
 def test_a_throttle_runs_no_deadline() -> None:
@@ -181,7 +178,7 @@ def test_a_page_that_is_not_the_last_concludes_nothing() -> None:
     came_to = asked(world, operation)
     assert came_to.operation is not None
     assert came_to.operation.final
-    assert came_to.concluded is None
+    page_finished(world.poll_ports, came_to.operation, DEADLINE)
     assert world.row(document).unfinished == {2}
     assert "documents.read_operations" not in world.faults.calls[world.faults.calls.index("ocr.result") :]
 
@@ -193,7 +190,7 @@ def test_a_page_whose_document_is_gone_ends_alone() -> None:
     came_to = asked(world, operation)
     assert came_to.operation is not None
     assert came_to.operation.final
-    assert came_to.concluded is None
+    page_finished(world.poll_ports, came_to.operation, DEADLINE)
     assert conclude(world.poll_ports, document) is None
 
 

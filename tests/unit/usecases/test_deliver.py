@@ -11,8 +11,7 @@ from textdrop.core.documents import Document, DocumentState, DueKind, Newest, Ou
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.identity import order
 from textdrop.core.keys import ERROR, JSON, TEXT, own
-from textdrop.usecases.ask import conclude
-from textdrop.usecases.deliver import deliver
+from textdrop.usecases.deliver import conclude, deliver
 from world import POLL_SECONDS, World
 
 DOWN = StoreUnavailable("down")

@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +23,8 @@ from textdrop.core.events import resume_body
 from textdrop.core.policy import Policy
 from textdrop.core.quota import Quota
 from textdrop.ports import Tick
+from textdrop.usecases.ask import ask
+from textdrop.usecases.deliver import page_finished
 from world import World
 
 
@@ -259,10 +260,10 @@ def test_pages_that_finish_while_others_are_sent_conclude_the_document(late: boo
 
 
 def ask_now(world: World, operation: Operation | None) -> None:
-    from textdrop.usecases.ask import ask
-
     assert operation is not None
-    partial(ask, world.poll_ports, operation, 1.0)()
+    asked = ask(world.poll_ports, operation, 1.0)
+    assert asked.operation is not None
+    page_finished(world.poll_ports, asked.operation, 9e9)
 
 
 def test_an_encrypted_or_refused_whole_is_no_page_problem() -> None:

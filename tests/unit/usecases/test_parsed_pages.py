@@ -10,6 +10,7 @@ import pytest
 
 from pagekit.page import RecognisedPage
 from textdrop.usecases.parsed_pages import ParsedPages
+from textdrop.usecases.time_left import NoTimeLeft
 from world import World
 
 
@@ -59,3 +60,9 @@ def test_who_reads_after_one_that_stopped_gets_every_page(counted: Counted) -> N
 def test_those_that_are_wanted(counted: Counted) -> None:
     every = list(counted.pages.read(counted.deadline))
     assert list(counted.pages.read(counted.deadline, {3})) == every[2:3]
+
+
+def test_pages_that_are_kept_are_not_given_out_after_the_deadline_either(counted: Counted) -> None:
+    assert len(list(counted.pages.read(counted.deadline))) == 4
+    with pytest.raises(NoTimeLeft):
+        next(counted.pages.read(0.0))

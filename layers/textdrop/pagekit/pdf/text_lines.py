@@ -30,7 +30,7 @@ _SPREAD_OF_A_STRAIGHT_LINE = 0.2
 _STEEPEST = 0.5
 # Letters of different heights make the centres of a level line's words climb or fall a little.
 _MIN_SLOPE = 0.01
-_FEWEST_WORDS, _MIN_LINES = 3, 3
+_MIN_WORDS, _MIN_LINES = 3, 3
 _LEVEL = 0.9999
 
 
@@ -177,7 +177,7 @@ def _slope_of_page(page: RecognisedPage) -> float:
     for block in page["blocks"]:
         for line in block["lines"]:
             words = line["words"]
-            if len(words) < _FEWEST_WORDS or not _is_area(line["polygon"]) or not _is_level(_unit_of(line["polygon"])):
+            if len(words) < _MIN_WORDS or not _is_area(line["polygon"]) or not _is_level(_unit_of(line["polygon"])):
                 continue
             (x1, y1), (x2, y2) = _centre(words[0]["polygon"]), _centre(words[-1]["polygon"])
             dx, dy = _nearest_axis(x2 - x1, y2 - y1)

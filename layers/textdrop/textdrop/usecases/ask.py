@@ -1,13 +1,12 @@
-"""Asks the service for a running operation, stores what it brings, and concludes the document after its last page."""
+"""Asks the service for a running operation, and stores what it brings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from textdrop.core import intervals, keys, problems
 from textdrop.core.answers import NotReady, Recognition
-from textdrop.core.documents import Document, DocumentState, Operation, OperationState
+from textdrop.core.documents import Operation, OperationState
 from textdrop.core.errors import (
     OcrAnswerLost,
     OcrAnswerTooLarge,
@@ -25,36 +24,22 @@ from textdrop.core.observations import (
     FailedInService,
     NotDone,
     OperationSeen,
-    OperationsRead,
     Recognised,
     Unreadable,
 )
 from textdrop.ports import PollPorts
-from textdrop.usecases.transitions import transition_document, transition_operation
+from textdrop.usecases.transitions import transition_operation
 
-CONCLUDE_TRIES = 5
 UNAUTHENTICATED = 401
 _ANSWERED = (OcrRejected, OcrCredentialsRefused, OcrUnavailable, OcrOperationUnknown)
 
 
 @dataclass(frozen=True, slots=True)
-class Concluded:
-    """A document whose outcome has just been fixed, and the operations of its run, all final."""
-
-    document: Document
-    operations: Sequence[Operation]
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
-    """What an ask came to. `operation` is the row afterwards (None: another worker was first, or it is gone).
-
-    `concluded` is set when this was the last page of a document that is ready for delivery now. `throttled_seconds` is
-    how long to ask nothing at all.
-    """
+    """What an ask came to: the row afterwards (None: another worker was first, or it is gone), and for how many seconds
+    nothing at all should be asked."""
 
     operation: Operation | None
-    concluded: Concluded | None = None
     throttled_seconds: float = 0.0
 
 
@@ -73,35 +58,7 @@ def ask(ports: PollPorts, operation: Operation, typical_seconds: float) -> Asked
         # A recognition that used up some resource of the service ends in the very code of a quota.
         if _overdue(operation, asked_at, typical_seconds):
             seen = _status(ports, operation, seen)
-    moved = transition_operation(ports, operation, seen)
-    if moved is None or not moved.final:
-        return Asked(moved, throttled_seconds=throttled_seconds)
-    return Asked(moved, finish_page(ports, moved), throttled_seconds)
-
-
-def finish_page(ports: PollPorts, operation: Operation) -> Concluded | None:
-    """Takes a final page out of the unfinished ones; the document, ready for delivery, if it was the last."""
-    document = ports.documents.finish_page(operation.document_id, operation.run, operation.page)
-    if document is None or document.unfinished:
-        return None
-    return conclude(ports, document, (operation,) if document.pages == 1 else ())
-
-
-def conclude(ports: PollPorts, document: Document, operations: Sequence[Operation] = ()) -> Concluded | None:
-    """Derives a recognizing document's next step from its operations. What there is to deliver, if delivery begins.
-
-    `operations` are all of its run's, if they are at hand.
-    """
-    row: Document | None = document
-    for _ in range(CONCLUDE_TRIES):
-        if row is None or row.state is not DocumentState.RECOGNIZING:
-            return None
-        operations = operations or ports.documents.read_operations(row.id, row.run)
-        moved = transition_document(ports, row, OperationsRead(tuple(operations)))
-        if moved is not None:
-            return Concluded(moved, operations) if moved.state is DocumentState.DELIVERING else None
-        row, operations = ports.documents.read(row.id), ()
-    return None
+    return Asked(transition_operation(ports, operation, seen), throttled_seconds)
 
 
 def _result(ports: PollPorts, operation: Operation, asked_at: float, typical_seconds: float) -> OperationSeen:

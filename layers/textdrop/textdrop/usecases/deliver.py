@@ -1,34 +1,75 @@
-"""Delivers a document whose outcome is fixed: files, then their published names, then the notice, then final.
+"""Concludes a document whose pages are final, and delivers it: files, then published names, then the notice.
 
-Where outputs are asked for, poll hands the document to the render function before all that, which then goes on here.
+Where outputs are asked for, poll hands the document to the render function before that, which then continues here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass
 
-from textdrop.core import identity, intervals, keys, results
+from textdrop.core import intervals
 from textdrop.core.documents import (
     Document,
     DocumentState,
     Newest,
     Operation,
-    Outcome,
     Resume,
     Step,
 )
-from textdrop.core.errors import StoreUnavailable, TextdropError
-from textdrop.core.observations import NoticeAccepted, Returned, StepBegins, Taken
+from textdrop.core.errors import StoreUnavailable
+from textdrop.core.observations import NoticeAccepted, OperationsRead, Returned, Taken
 from textdrop.ports import DeliverPorts, PollPorts
-from textdrop.usecases.assemble import assemble
-from textdrop.usecases.time_left import NoTimeLeft, check_deadline
-from textdrop.usecases.transitions import transition_document
+from textdrop.usecases.files import write_files
+from textdrop.usecases.publish import notify, publish
+from textdrop.usecases.time_left import NoTimeLeft
+from textdrop.usecases.transitions import NotOurs, begin_step, transition_document
+
+CONCLUDE_TRIES = 5
 
 
-class NotOurs(TextdropError):
-    """Another worker holds the document."""
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """A document whose outcome has just been fixed, and the operations of its run, all final."""
+
+    document: Document
+    operations: Sequence[Operation]
+
+
+def page_finished(ports: PollPorts, operation: Operation, deadline: float) -> None:
+    """A page is final: its document no longer waits for it and, if it was the last, has been delivered or is due.
+
+    Raises StoreUnavailable.
+    """
+    document = ports.documents.finish_page(operation.document_id, operation.run, operation.page)
+    if document is not None and not document.unfinished:
+        conclude_and_deliver(ports, document, deadline, (operation,) if document.pages == 1 else ())
+
+
+def conclude_and_deliver(
+    ports: PollPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()
+) -> None:
+    """The outcome of a recognizing document is fixed and delivered, if every page is final. Raises StoreUnavailable."""
+    concluded = conclude(ports, document, operations)
+    if concluded is not None:
+        deliver(ports, concluded.document, deadline, concluded.operations)
+
+
+def conclude(ports: PollPorts, document: Document, operations: Sequence[Operation] = ()) -> Concluded | None:
+    """Derives a recognizing document's next step from its operations. What there is to deliver, if delivery begins.
+
+    `operations` are all of its run's, if they are at hand.
+    """
+    row: Document | None = document
+    for _ in range(CONCLUDE_TRIES):
+        if row is None or row.state is not DocumentState.RECOGNIZING:
+            return None
+        operations = operations or ports.documents.read_operations(row.id, row.run)
+        moved = transition_document(ports, row, OperationsRead(tuple(operations)))
+        if moved is not None:
+            return Concluded(moved, operations) if moved.state is DocumentState.DELIVERING else None
+        row, operations = ports.documents.read(row.id), ()
+    return None
 
 
 def deliver(ports: PollPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> bool:
@@ -68,100 +109,18 @@ def finish(ports: DeliverPorts, document: Document, deadline: float, operations:
     StoreUnavailable, NoTimeLeft and PageMissing.
     """
     lease_until = deadline + ports.policy.lease_margin_seconds
-    published = keys.can_be_published(document.source.key)
     newest: Newest | None = None
     if document.step is Step.FILES:
-        _write_files(ports, document, operations, deadline)
-        document = begin(ports, document, Step.PUBLISH, lease_until)
+        write_files(ports, document, operations, deadline)
+        document = begin_step(ports, document, Step.PUBLISH, lease_until)
     if document.step is Step.PUBLISH:
-        if published:
-            newest = _publish(ports, document, deadline)
-        document = begin(ports, document, Step.NOTICE, lease_until)
-    newest = newest or ports.newest.read(document.source)
-    is_newest = newest is None or newest.document_id == document.id
-    if document.pages > document.pages_recognized:
-        operations = operations or ports.documents.read_operations(document.id, document.run)
-    body = results.notice(document, operations, ports.results.bucket, published and is_newest, is_newest)
-    ports.notices.publish(body, results.notice_attributes(document))
+        newest = publish(ports, document, deadline)
+        document = begin_step(ports, document, Step.NOTICE, lease_until)
+    notify(ports, document, newest, operations)
     if transition_document(ports, document, NoticeAccepted()) is None:
         raise NotOurs
     ports.journal.counted("DocumentsFinished")
     return True
-
-
-def begin(ports: DeliverPorts, document: Document, step: Step, lease_until: float) -> Document:
-    """The document at its next step. Raises NotOurs."""
-    moved = transition_document(ports, document, StepBegins(step, lease_until))
-    if moved is None:
-        raise NotOurs
-    return moved
-
-
-def _write_files(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
-    """The document's own files, which stay."""
-    operations = operations or ports.documents.read_operations(document.id, document.run)
-    if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL):
-        assemble(ports, document, operations, deadline)
-        return
-    body = results.error_file(document, operations)
-    check_deadline(ports, deadline)
-    ports.results.put(keys.own(document.id, keys.ERROR), body, keys.CONTENT_TYPES[keys.ERROR])
-
-
-def _publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest:
-    """The upload's own names show the newest upload of the key, whoever finishes last. The newest as last seen."""
-    source = document.source
-    newest = ports.newest.update_if_newer(source, Newest(identity.order(source), document.id))
-    while True:
-        winner = document if newest.document_id == document.id else ports.documents.read(newest.document_id)
-        if winner is None or winner.outcome is None:
-            # The newest will publish itself.
-            return newest
-        shown = _suffixes(ports, winner)
-        if any(rendering.files for rendering in winner.renderings) and not newest.has_outputs:
-            ports.newest.expect_outputs(source)
-            newest = replace(newest, has_outputs=True)
-        for suffix in shown:
-            _show(ports, winner, suffix, source.key + suffix, deadline)
-        stale: tuple[str, ...] = keys.OF_OUTCOMES
-        if newest.has_outputs:
-            # Another document may have had any number of tables, so they are looked for.
-            stale = (*keys.SUFFIXES, *_tables(ports, source.key))
-        check_deadline(ports, deadline)
-        ports.results.delete([source.key + suffix for suffix in stale if suffix not in shown])
-        again = ports.newest.read(source)
-        if again is None:
-            return newest
-        if again.document_id == newest.document_id and (winner is document or _same_outcome(ports, winner)):
-            return again
-        newest = again
-
-
-def _suffixes(ports: DeliverPorts, document: Document) -> tuple[str, ...]:
-    """Those of all files that the document has."""
-    tables = _tables(ports, keys.base(document.id)) if keys.tables(document) else ()
-    return (*keys.suffixes_of(document), *tables)
-
-
-def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:
-    """The suffixes of the tables' CSV files that there are under a name."""
-    return keys.tables_of(ports.results.list_keys(base + keys.TABLES), base)
-
-
-def _show(ports: DeliverPorts, winner: Document, suffix: str, name: str, deadline: float) -> None:
-    own = keys.own(winner.id, suffix)
-    if winner.pages > ports.policy.single_pass_max_pages or suffix == keys.SEARCHABLE_PDF:
-        # More than one call may be able to copy in its time.
-        ports.results.join([own], name, partial(check_deadline, ports, deadline))
-        return
-    check_deadline(ports, deadline)
-    ports.results.copy(own, name)
-
-
-def _same_outcome(ports: DeliverPorts, shown: Document) -> bool:
-    """A delivery that keeps dying becomes a failure, which may have been published while we copied what was before."""
-    row = ports.documents.read(shown.id)
-    return row is None or (row.run, row.outcome) == (shown.run, shown.outcome)
 
 
 def return_later(ports: DeliverPorts, held: Document, failed: bool) -> None:

@@ -15,7 +15,7 @@ from types import TracebackType
 from pagekit.page import RecognisedPage
 from textdrop.core.documents import Document, Operation
 from textdrop.ports import RenderPorts
-from textdrop.usecases.assemble import stored_pages
+from textdrop.usecases.files import stored_pages
 from textdrop.usecases.time_left import check_deadline
 
 _FASTEST = 1

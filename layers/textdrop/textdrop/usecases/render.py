@@ -16,10 +16,10 @@ from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.core.observations import Rendered, RenderingTaken
 from textdrop.core.renderings import failed, missing, out_of_time
 from textdrop.ports import Pages, RenderPorts
-from textdrop.usecases.deliver import NotOurs, begin, finish, return_later
+from textdrop.usecases.deliver import finish, return_later
 from textdrop.usecases.parsed_pages import ParsedPages
 from textdrop.usecases.time_left import NoTimeLeft, check_deadline
-from textdrop.usecases.transitions import transition_document
+from textdrop.usecases.transitions import NotOurs, begin_step, transition_document
 
 TRIES = 2
 FETCH_BYTES = 8_000_000
@@ -42,7 +42,7 @@ def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
         with ParsedPages(ports, held) as pages:
             for place, output in enumerate(held.to_render):
                 held = _rendered(ports, held, pages, output, deadline, is_first=place == 0)
-        return "delivered" if finish(ports, begin(ports, held, Step.FILES, lease_until), deadline) else "stale"
+        return "delivered" if finish(ports, begin_step(ports, held, Step.FILES, lease_until), deadline) else "stale"
     except NotOurs:
         return "stale"
     except (StoreUnavailable, NoTimeLeft) as error:

@@ -27,8 +27,8 @@ from textdrop.core.documents import (
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import BY_OPERATOR, Pause, why_paused
 from textdrop.ports import PollPorts, Tick
-from textdrop.usecases.ask import Asked, ask, conclude, finish_page, is_running
-from textdrop.usecases.deliver import deliver
+from textdrop.usecases.ask import Asked, ask, is_running
+from textdrop.usecases.deliver import conclude_and_deliver, deliver, page_finished
 
 REFRESH_SECONDS = 0.5
 REFRESH_SHARE = 4.0
@@ -386,30 +386,23 @@ def _ask_due(
     deadline: float,
 ) -> Asked:
     """Asks for one operation and, if that was the last of its document, delivers it."""
+    operation = operation or ports.documents.read_operation(*name)
     if operation is None:
-        operation = ports.documents.read_operation(*name)
-        if operation is None or not is_running(operation):
-            # Final already: whoever made it so may have died before the document heard of it.
-            concluded = finish_page(ports, operation) if operation is not None and operation.final else None
-            return _delivered(ports, Asked(operation, concluded), deadline)
-    return _delivered(ports, ask(ports, operation, typical_seconds), deadline)
-
-
-def _delivered(ports: PollPorts, asked: Asked, deadline: float) -> Asked:
-    if asked.concluded is not None:
-        deliver(ports, asked.concluded.document, deadline, asked.concluded.operations)
+        return Asked(None)
+    # Final already: whoever made it so may have died before the document was updated.
+    asked = ask(ports, operation, typical_seconds) if is_running(operation) else Asked(operation)
+    if asked.operation is not None and asked.operation.final:
+        page_finished(ports, asked.operation, deadline)
     return asked
 
 
 def _deliver_due(ports: PollPorts, document_id: str, deadline: float) -> None:
-    """Goes on with a document that is due for delivery, or whose guard is due."""
+    """Continues a document that is due for delivery, or for a recheck."""
     document = ports.documents.read(document_id)
     if document is not None and document.state is DocumentState.DELIVERING:
         deliver(ports, document, deadline)
     elif document is not None:
-        concluded = conclude(ports, document)
-        if concluded is not None:
-            deliver(ports, concluded.document, deadline, concluded.operations)
+        conclude_and_deliver(ports, document, deadline)
 
 
 def _hand_out(ports: PollPorts, due: DueEntry) -> None:

@@ -1,11 +1,16 @@
-"""Writes what was decided, and says so: the one place where rows change."""
+"""Writes what was decided, and logs it: the one place where rows change."""
 
 from __future__ import annotations
 
 from textdrop.core import states
-from textdrop.core.documents import Document, Operation
-from textdrop.core.observations import DocumentSeen, OperationSeen
+from textdrop.core.documents import Document, Operation, Step
+from textdrop.core.errors import TextdropError
+from textdrop.core.observations import DocumentSeen, OperationSeen, StepBegins
 from textdrop.ports import TransitionPorts
+
+
+class NotOurs(TextdropError):
+    """Another worker holds the document."""
 
 
 def transition_document(ports: TransitionPorts, before: Document, seen: DocumentSeen) -> Document | None:
@@ -28,3 +33,11 @@ def transition_operation(ports: TransitionPorts, before: Operation, seen: Operat
         return None
     ports.journal.moved(decision.rule, decision.row)
     return decision.row
+
+
+def begin_step(ports: TransitionPorts, document: Document, step: Step, lease_until: float) -> Document:
+    """The document at its delivery's next step. Raises NotOurs."""
+    begun = transition_document(ports, document, StepBegins(step, lease_until))
+    if begun is None:
+        raise NotOurs
+    return begun

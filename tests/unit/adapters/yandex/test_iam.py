@@ -17,6 +17,7 @@ from local.ocr.iam import check_jwt
 from textdrop.adapters.yandex import iam
 from textdrop.adapters.yandex.authorized_key import AuthorizedKey, authorized_key
 from textdrop.core.errors import OcrCredentialsMissing, OcrError, OcrThrottled, OcrUnreachable
+from unit.adapters.yandex.conftest import LATE_SECONDS
 from unit.adapters.yandex.scripted_service import Exchange, ScriptedService, answer, trickle
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -143,15 +144,20 @@ def test_a_signed_token_that_iam_repeats_is_in_no_error(service: ScriptedService
     assert sent[0].rpartition(".")[2][:20] not in f"{raised.value!r} {raised.value.trace!r}"
 
 
-def test_an_exchange_has_a_total_of_its_own(
-    service: ScriptedService, key: AuthorizedKey, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("total_seconds", "seconds_left"), [(0.3, 600), (600, 0.3)])
+def test_an_exchange_ends_by_its_own_total_and_by_its_deadline(
+    service: ScriptedService,
+    key: AuthorizedKey,
+    monkeypatch: pytest.MonkeyPatch,
+    total_seconds: float,
+    seconds_left: float,
 ) -> None:
-    monkeypatch.setattr(iam, "TOTAL_SECONDS", 0.3)
-    service.plays(trickle(HEADERS + b"content-length: 1000\r\n\r\n", b" "))
+    monkeypatch.setattr(iam, "TOTAL_SECONDS", total_seconds)
+    service.plays(trickle(HEADERS + b"content-length: 2000\r\n\r\n", b" "))
     began = time.monotonic()
     with pytest.raises(OcrUnreachable):
-        exchanged(service, key, seconds=60)
-    assert time.monotonic() - began < 1.5
+        exchanged(service, key, seconds=seconds_left)
+    assert time.monotonic() - began < LATE_SECONDS
 
 
 def test_without_a_connection_it_says_that_nothing_was_sent(key: AuthorizedKey) -> None:

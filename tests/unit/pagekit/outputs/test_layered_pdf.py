@@ -23,18 +23,12 @@ from unit.pagekit.outputs import drawing, making, reading
 INVISIBLE, VISIBLE = 3, 0
 
 
-@pytest.fixture(scope="module")
-def scan() -> tuple[Any, RecognisedPage]:
-    return drawing.page_of(drawing.ENGLISH)
+IMAGE, PAGE = drawing.page_of(drawing.ENGLISH)
 
 
-def with_page(change: Callable[[Pdf, Any], None], image: Any) -> bytes:
+def with_page(change: Callable[[Pdf, Any], None]) -> bytes:
     """A scan, to whose page something was done."""
-
-    def draw(document: Pdf) -> None:
-        change(document, making.add_scan(document, image))
-
-    return making.made(draw)
+    return making.made(lambda document: change(document, making.add_scan(document, IMAGE)))
 
 
 def assert_same_picture(before: bytes, after: bytes, page: int = 0) -> None:
@@ -50,40 +44,37 @@ def assert_text_once(document: bytes, page: RecognisedPage) -> None:
 # --- text of the page's own
 
 
-def test_a_page_that_shows_its_text_is_left_as_it_is(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
+def test_a_page_that_shows_its_text_is_left_as_it_is() -> None:
     source = making.made(
-        lambda document: making.add_operators(making.add_scan(document, image), making.lines_as_text(page, VISIBLE))
+        lambda document: making.add_operators(making.add_scan(document, IMAGE), making.lines_as_text(PAGE, VISIBLE))
     )
-    document, told = making.rendered(source, page)
+    document, told = making.rendered(source, PAGE)
     assert (told.layered, told.own_text) == (0, (1,))
     assert reading.lines_by_pdfium(document) == reading.lines_by_pdfium(source)
     with making.opened(document) as pdf:
         assert list(pdf.pages[0].Resources.Font.keys()) == ["/F"]
 
 
-def test_of_a_page_that_shows_some_text_the_rest_is_laid_over_it(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    first = page.copy()
-    first["blocks"] = [{**page["blocks"][0], "lines": page["blocks"][0]["lines"][:1]}]
+def test_of_a_page_that_shows_some_text_the_rest_is_laid_over_it() -> None:
+    first = PAGE.copy()
+    first["blocks"] = [{**PAGE["blocks"][0], "lines": PAGE["blocks"][0]["lines"][:1]}]
 
     def change(document: Pdf, drawn: Any) -> None:
         making.add_operators(drawn, making.lines_as_text(first, VISIBLE))
 
-    source = with_page(change, image)
-    document, told = making.rendered(source, page)
+    source = with_page(change)
+    document, told = making.rendered(source, PAGE)
     assert (told.layered, told.own_text) == (1, ())
-    assert sorted(reading.lines_by_pdfium(document)) == sorted(drawing.lines_of(page))
+    assert sorted(reading.lines_by_pdfium(document)) == sorted(drawing.lines_of(PAGE))
     assert_same_picture(source, document)
 
 
-def test_text_whose_characters_nobody_can_tell_does_not_count(scan: tuple[Any, RecognisedPage]) -> None:
+def test_text_whose_characters_nobody_can_tell_does_not_count() -> None:
     """Letters drawn by procedures, without names: they can be seen, and not be searched."""
-    image, page = scan
 
     def change(document: Pdf, drawn: Any) -> None:
         glyph = document.make_stream(b"1000 0 d0 0 0 700 700 re f")
-        making.add_operators(drawn, making.lines_as_text(page, VISIBLE))
+        making.add_operators(drawn, making.lines_as_text(PAGE, VISIBLE))
         drawn.Resources.Font.F = Dictionary(
             Type=Name.Font,
             Subtype=Name.Type3,
@@ -96,31 +87,28 @@ def test_text_whose_characters_nobody_can_tell_does_not_count(scan: tuple[Any, R
             Widths=Array([500] * 256),
         )
 
-    document, told = making.rendered(with_page(change, image), page)
+    document, told = making.rendered(with_page(change), PAGE)
     assert (told.layered, told.own_text) == (1, ())
     assert drawing.ENGLISH[1] in reading.lines_by_pdfium(document)
 
 
-def test_text_that_stands_elsewhere_does_not_count(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_text_that_stands_elsewhere_does_not_count() -> None:
     def change(document: Pdf, drawn: Any) -> None:
-        making.add_operators(drawn, making.lines_as_text(page, VISIBLE, shift=-2000))
+        making.add_operators(drawn, making.lines_as_text(PAGE, VISIBLE, shift=-2000))
 
-    _, told = making.rendered(with_page(change, image), page)
+    _, told = making.rendered(with_page(change), PAGE)
     assert (told.layered, told.own_text) == (1, ())
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
-def test_text_in_forms_is_found_where_they_are_drawn(rotate: int, scan: tuple[Any, RecognisedPage]) -> None:
+def test_text_in_forms_is_found_where_they_are_drawn(rotate: int) -> None:
     """A form within a form, moved, enlarged and turned, with the text of the page."""
-    image, page = scan
 
     def draw(document: Pdf) -> None:
-        drawn = making.add_scan(document, image)
+        drawn = making.add_scan(document, IMAGE)
         width, height = (float(length) for length in drawn.MediaBox[2:])
         making.add_operators(drawn, b"")
-        inner = document.make_stream(making.lines_as_text(page, VISIBLE))
+        inner = document.make_stream(making.lines_as_text(PAGE, VISIBLE))
         inner.Type, inner.Subtype, inner.BBox = Name.XObject, Name.Form, Array([-9999, -9999, 9999, 9999])
         inner.Resources = Dictionary(Font=drawn.Resources.Font)
         inner.Matrix = Array([0.5, 0, 0, 0.5, 0, 0])
@@ -140,34 +128,32 @@ def test_text_in_forms_is_found_where_they_are_drawn(rotate: int, scan: tuple[An
         drawn.Rotate = rotate
 
     source = making.made(draw)
-    _, told = making.rendered(source, page)
+    _, told = making.rendered(source, PAGE)
     assert told.own_text == (1,)
 
 
 # --- old layers
 
 
-def test_an_old_layer_is_replaced(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
+def test_an_old_layer_is_replaced() -> None:
     wrong = drawing.page_of(["Thnk yuo", "for yoor", "0rder"])[1]
 
     def change(document: Pdf, drawn: Any) -> None:
         making.add_operators(drawn, making.lines_as_text(wrong, INVISIBLE))
 
-    source = with_page(change, image)
-    document, told = making.rendered(source, page)
+    source = with_page(change)
+    document, told = making.rendered(source, PAGE)
     assert told.layered == 1
-    assert_text_once(document, page)
+    assert_text_once(document, PAGE)
     assert_same_picture(source, document)
 
 
-def test_an_old_layer_in_a_form_is_replaced(scan: tuple[Any, RecognisedPage]) -> None:
+def test_an_old_layer_in_a_form_is_replaced() -> None:
     """Also where the mode is set outside the form; and where another page shows the same form, it stays as it is."""
-    image, page = scan
     wrong = drawing.page_of(["Thnk yuo", "for yoor", "0rder"])[1]
 
     def draw(document: Pdf) -> None:
-        first, second = making.add_scan(document, image), making.add_scan(document, image)
+        first, second = making.add_scan(document, IMAGE), making.add_scan(document, IMAGE)
         for drawn in (first, second):
             making.add_operators(drawn, b"3 Tr q 1 0 0 1 0 0 cm /Old Do Q 0 Tr 1 0 0 rg 20 20 30 30 re f")
         text = making.lines_as_text(wrong, INVISIBLE).replace(b"3 Tr", b"")
@@ -178,40 +164,32 @@ def test_an_old_layer_in_a_form_is_replaced(scan: tuple[Any, RecognisedPage]) ->
             drawn.Resources.XObject.Old = document.make_indirect(form)
 
     source = making.made(draw)
-    document, _ = making.rendered(source, page, None)
-    assert_text_once(document, page)
+    document, _ = making.rendered(source, PAGE, None)
+    assert_text_once(document, PAGE)
     assert reading.lines_by_pdfium(document, 1) == drawing.lines_of(wrong)
     for number in (0, 1):
         assert_same_picture(source, document, number)
 
 
-def test_what_was_made_here_is_replaced_as_well(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    once, _ = making.rendered(making.scans([image]), page)
-    twice, _ = making.rendered(once, page)
-    assert_text_once(twice, page)
+def test_what_was_made_here_is_replaced_as_well() -> None:
+    once, _ = making.rendered(making.scans([IMAGE]), PAGE)
+    twice, _ = making.rendered(once, PAGE)
+    assert_text_once(twice, PAGE)
     assert_same_picture(once, twice)
 
 
 @pytest.mark.parametrize("recognised", [None, drawing.page_of()[1]], ids=["not recognised", "nothing found"])
-def test_an_old_layer_without_a_new_one_stays(
-    recognised: RecognisedPage | None, scan: tuple[Any, RecognisedPage]
-) -> None:
-    image, old = scan
-
+def test_an_old_layer_without_a_new_one_stays(recognised: RecognisedPage | None) -> None:
     def change(document: Pdf, drawn: Any) -> None:
-        making.add_operators(drawn, making.lines_as_text(old, INVISIBLE))
+        making.add_operators(drawn, making.lines_as_text(PAGE, INVISIBLE))
 
-    source = with_page(change, image)
+    source = with_page(change)
     document, told = making.rendered(source, recognised)
     assert told.layered == 0
-    assert reading.lines_by_pdfium(document) == reading.lines_by_pdfium(source) == drawing.lines_of(old)
+    assert reading.lines_by_pdfium(document) == reading.lines_by_pdfium(source) == drawing.lines_of(PAGE)
 
 
-def test_text_that_is_seen_does_not_move_when_what_is_unseen_before_it_goes(
-    scan: tuple[Any, RecognisedPage],
-) -> None:
-    image, page = scan
+def test_text_that_is_seen_does_not_move_when_what_is_unseen_before_it_goes() -> None:
     operators = (
         b"BT /F 12 Tf 20 280 Td 3 Tr (unseen) Tj 0 Tr (seen) Tj ET "
         b"BT 14 TL 20 260 Td 3 Tr (a) ' 5 2 (b) \" [(c) 20 (d)] TJ T* 0 Tr (below) Tj ET"
@@ -220,8 +198,8 @@ def test_text_that_is_seen_does_not_move_when_what_is_unseen_before_it_goes(
     def change(document: Pdf, drawn: Any) -> None:
         making.add_operators(drawn, operators)
 
-    source = with_page(change, image)
-    document, _ = making.rendered(source, page)
+    source = with_page(change)
+    document, _ = making.rendered(source, PAGE)
     assert_same_picture(source, document)
     text = " ".join(reading.lines_by_pypdf(document))
     assert "below" in text
@@ -231,11 +209,9 @@ def test_text_that_is_seen_does_not_move_when_what_is_unseen_before_it_goes(
 # --- the document
 
 
-def test_the_structure_stays(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_the_structure_stays() -> None:
     def draw(document: Pdf) -> None:
-        pages = [making.add_scan(document, image) for _ in range(3)]
+        pages = [making.add_scan(document, IMAGE) for _ in range(3)]
         with document.open_outline() as outline:
             outline.root.append(OutlineItem("Second", 1))
         document.Root.PageLabels = Dictionary(Nums=Array([0, Dictionary(S=Name.r)]))
@@ -257,7 +233,7 @@ def test_the_structure_stays(scan: tuple[Any, RecognisedPage]) -> None:
             metadata["dc:title"] = "Приложение"
 
     source = making.made(draw)
-    document, told = making.rendered(source, page, page, page)
+    document, told = making.rendered(source, PAGE, PAGE, PAGE)
     assert told.layered == 3
     for number in range(3):
         assert_same_picture(source, document, number)
@@ -276,10 +252,9 @@ def test_the_structure_stays(scan: tuple[Any, RecognisedPage]) -> None:
         assert after.Root.OCProperties.D.OFF[0].Name == "hidden"
 
 
-def test_streams_are_copied_as_they_are(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    source = making.made(lambda document: making.add_scan(document, image), compress_streams=False)
-    document, _ = making.rendered(source, page)
+def test_streams_are_copied_as_they_are() -> None:
+    source = making.made(lambda document: making.add_scan(document, IMAGE), compress_streams=False)
+    document, _ = making.rendered(source, PAGE)
     with making.opened(source) as before, making.opened(document) as after:
         assert after.pages[0].Resources.XObject.Scan.read_raw_bytes() == (
             before.pages[0].Resources.XObject.Scan.read_raw_bytes()
@@ -290,146 +265,129 @@ def test_streams_are_copied_as_they_are(scan: tuple[Any, RecognisedPage]) -> Non
         assert layer.read_bytes().startswith(b"q\n")
 
 
-def test_the_same_document_and_text_give_the_same_bytes(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    source = making.scans([image, image])
-    assert making.rendered(source, page, page)[0] == making.rendered(source, page, page)[0]
+def test_the_same_document_and_text_give_the_same_bytes() -> None:
+    source = making.scans([IMAGE, IMAGE])
+    assert making.rendered(source, PAGE, PAGE)[0] == making.rendered(source, PAGE, PAGE)[0]
 
 
-def test_operators_that_leave_the_page_in_disorder_do_not_move_the_text(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_operators_that_leave_the_page_in_disorder_do_not_move_the_text() -> None:
     def change(document: Pdf, drawn: Any) -> None:
         drawn.contents_add(b"q q 0.3 0 0 0.3 100 100 cm 0.5 Tc 200 Tz", prepend=True)
         drawn.contents_add(b"Q Q Q Q 0 0 1 1 re W n")
 
-    source = with_page(change, image)
-    document, _ = making.rendered(source, page)
+    source = with_page(change)
+    document, _ = making.rendered(source, PAGE)
     assert_same_picture(source, document)
-    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= 0.9
+    assert min(overlap.covered for overlap in reading.overlaps(document, PAGE)) >= 0.9
 
 
-def test_pages_that_share_their_resources(scan: tuple[Any, RecognisedPage]) -> None:
+def test_pages_that_share_their_resources() -> None:
     """Inherited from the node above; one font is enough for all."""
-    image, page = scan
 
     def draw(document: Pdf) -> None:
         for _ in range(3):
-            making.add_scan(document, image)
+            making.add_scan(document, IMAGE)
         document.Root.Pages.Resources = document.pages[0].Resources
         document.Root.Pages.Rotate = 90
         for drawn in document.pages:
             del drawn.Resources
 
-    lying = drawing.turned(image, page, 90)[1]
+    lying = drawing.turned(IMAGE, PAGE, 90)[1]
     source = making.made(draw)
     document, told = making.rendered(source, lying, lying, None)
     assert told.layered == 2
     for number in (0, 1):
-        assert reading.lines_by_pdfium(document, number) == drawing.lines_of(page)
+        assert reading.lines_by_pdfium(document, number) == drawing.lines_of(PAGE)
         assert_same_picture(source, document, number)
     with pikepdf.open(io.BytesIO(document), inherit_page_attributes=False) as pdf:
         assert list(pdf.Root.Pages.Resources.Font.keys()) == ["/Textdrop"]
         assert sum(item.get("/Type") == "/Font" for item in pdf.objects if isinstance(item, Dictionary)) == 2
 
 
-def test_a_font_of_the_same_name_stays(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_a_font_of_the_same_name_stays() -> None:
     def change(document: Pdf, drawn: Any) -> None:
         making.add_operators(drawn, b"BT /Textdrop 12 Tf 20 280 Td (mine) Tj ET")
         drawn.Resources.Font.Textdrop = drawn.Resources.Font.F
 
-    source = with_page(change, image)
-    document, _ = making.rendered(source, page)
+    source = with_page(change)
+    document, _ = making.rendered(source, PAGE)
     assert_same_picture(source, document)
-    assert set(drawing.lines_of(page)) < set(reading.lines_by_pdfium(document))
+    assert set(drawing.lines_of(PAGE)) < set(reading.lines_by_pdfium(document))
 
 
-def test_a_large_user_unit_changes_nothing(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_a_large_user_unit_changes_nothing() -> None:
     def change(document: Pdf, drawn: Any) -> None:
         drawn.UserUnit = 2.5
 
-    document, _ = making.rendered(with_page(change, image), page)
-    assert_text_once(document, page)
-    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= 0.9
+    document, _ = making.rendered(with_page(change), PAGE)
+    assert_text_once(document, PAGE)
+    assert min(overlap.covered for overlap in reading.overlaps(document, PAGE)) >= 0.9
 
 
-def test_object_streams_stay(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    with making.opened(making.scans([image])) as pdf:
+def test_object_streams_stay() -> None:
+    with making.opened(making.scans([IMAGE])) as pdf:
         source = making.saved(pdf, object_stream_mode=pikepdf.ObjectStreamMode.generate)
-    document, _ = making.rendered(source, page)
-    assert_text_once(document, page)
+    document, _ = making.rendered(source, PAGE)
+    assert_text_once(document, PAGE)
     assert b"/ObjStm" in document
 
 
 # --- what is told
 
 
-def test_an_owners_password_is_dropped_and_told_of(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    with making.opened(making.scans([image])) as pdf:
+def test_an_owners_password_is_dropped_and_told_of() -> None:
+    with making.opened(making.scans([IMAGE])) as pdf:
         permissions = pikepdf.Permissions(extract=False, modify_other=False)
         source = making.saved(pdf, encryption=pikepdf.Encryption(owner="secret", user="", R=6, allow=permissions))
-    document, told = making.rendered(source, page)
+    document, told = making.rendered(source, PAGE)
     assert len(told.warnings) == 1
     assert "protected" in told.warnings[0]
-    assert_text_once(document, page)
+    assert_text_once(document, PAGE)
     with making.opened(document) as pdf:
         assert not pdf.is_encrypted
     assert_same_picture(source, document)
 
 
-def test_a_password_to_open_it_is_too_much(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    with making.opened(making.scans([image])) as pdf:
+def test_a_password_to_open_it_is_too_much() -> None:
+    with making.opened(making.scans([IMAGE])) as pdf:
         source = making.saved(pdf, encryption=pikepdf.Encryption(owner="a", user="b"))
     with pytest.raises(NotRenderable) as refused:
-        making.rendered(source, page)
+        making.rendered(source, PAGE)
     assert "password" in refused.value.what
 
 
-def test_signatures_are_told_of(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_signatures_are_told_of() -> None:
     def change(document: Pdf, drawn: Any) -> None:
         signature = Dictionary(Type=Name.Sig, Filter=Name("/Adobe.PPKLite"), Contents=b"\0" * 20)
         field = Dictionary(FT=Name.Sig, T="signature", V=document.make_indirect(signature))
         group = Dictionary(T="group", Kids=Array([document.make_indirect(field)]))
         document.Root.AcroForm = Dictionary(Fields=Array([document.make_indirect(group)]), SigFlags=3)
 
-    _, told = making.rendered(with_page(change, image), page)
+    _, told = making.rendered(with_page(change), PAGE)
     assert len(told.warnings) == 1
     assert "signed" in told.warnings[0]
 
 
-def test_a_place_to_sign_is_no_signature(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_a_place_to_sign_is_no_signature() -> None:
     def change(document: Pdf, drawn: Any) -> None:
         field = Dictionary(FT=Name.Sig, T="sign here")
         document.Root.AcroForm = Dictionary(Fields=Array([document.make_indirect(field)]), SigFlags=1)
 
-    assert making.rendered(with_page(change, image), page)[1].warnings == ()
+    assert making.rendered(with_page(change), PAGE)[1].warnings == ()
 
 
-def test_what_was_mended_is_told_of(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    source = making.scans([image]).replace(b"startxref\n", b"startxref\n9")
-    document, told = making.rendered(source, page)
-    assert_text_once(document, page)
+def test_what_was_mended_is_told_of() -> None:
+    source = making.scans([IMAGE]).replace(b"startxref\n", b"startxref\n9")
+    document, told = making.rendered(source, PAGE)
+    assert_text_once(document, PAGE)
     assert len(told.warnings) == 1
     assert "mended" in told.warnings[0]
 
 
-def test_pages_without_a_size_are_told_of(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    unknown = page.copy()
+def test_pages_without_a_size_are_told_of() -> None:
+    unknown = PAGE.copy()
     unknown["width"] = 0
-    _, told = making.rendered(making.scans([image] * 14), *[unknown] * 13, page)
+    _, told = making.rendered(making.scans([IMAGE] * 14), *[unknown] * 13, PAGE)
     assert told.layered == 1
     assert told.warnings == (
         "Pages 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more are without recognised text in the searchable PDF: the size of "
@@ -446,36 +404,32 @@ def test_pages_without_a_size_are_told_of(scan: tuple[Any, RecognisedPage]) -> N
     ],
     ids=["not what it says", "too much", "an operator in an array"],
 )
-def test_a_page_that_cannot_be_looked_through_is_told_of(contents: bytes, scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_a_page_whose_operators_cannot_be_read_is_warned_of(contents: bytes) -> None:
     def change(document: Pdf, drawn: Any) -> None:
         more = document.make_stream(contents)
         if len(contents) < 100:
             more.Filter = Name.FlateDecode
         drawn.Contents = Array([drawn.Contents, more])
 
-    _, told = making.rendered(with_page(change, image), page)
+    _, told = making.rendered(with_page(change), PAGE)
     assert told.layered == 1
     assert len(told.warnings) == 1
     assert told.warnings[0].startswith("Page 1 is in the searchable PDF as drawn")
 
 
-def test_malformed_pages_do_not_lose_the_others(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_malformed_pages_do_not_lose_the_others() -> None:
     def draw(document: Pdf) -> None:
-        pages = [making.add_scan(document, image) for _ in range(5)]
+        pages = [making.add_scan(document, IMAGE) for _ in range(5)]
         pages[0].Resources = Name.Odd
         pages[1].Contents = Array([42, Name.Odd])
         pages[2].Resources.XObject = Array([])
         pages[3].MediaBox = Array([Name.Odd, 2])
 
-    document, told = making.rendered(making.made(draw), *[page] * 5)
+    document, told = making.rendered(making.made(draw), *[PAGE] * 5)
     assert told.layered == 5
     assert reading.problems(document) == []
     for number in range(5):
-        assert reading.lines_by_pdfium(document, number) == drawing.lines_of(page), number
+        assert reading.lines_by_pdfium(document, number) == drawing.lines_of(PAGE), number
 
 
 def test_a_page_that_is_not_there_any_more() -> None:
@@ -508,83 +462,77 @@ class FailingFile(io.BytesIO):
         return super().read(size)
 
 
-def test_what_reading_raises_is_raised_whenever_it_happens(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    source = making.scans([image] * 2)
+def test_what_reading_raises_is_raised_whenever_it_happens() -> None:
+    source = making.scans([IMAGE] * 2)
     for reads in itertools.count():
         to = io.BytesIO()
         try:
-            searchable_pdf(FailingFile(source, reads), "application/pdf", [(1, page)], to)
+            searchable_pdf(FailingFile(source, reads), "application/pdf", [(1, PAGE)], to)
         except StoreUnavailable:
             continue
         break
     assert reads >= 10
-    assert to.getvalue() == making.rendered(source, page)[0]
+    assert to.getvalue() == making.rendered(source, PAGE)[0]
 
 
-def test_what_the_pages_raise_is_raised(scan: tuple[Any, RecognisedPage]) -> None:
+def test_what_the_pages_raise_is_raised() -> None:
     def pages() -> Iterator[tuple[int, RecognisedPage]]:
-        yield 1, scan[1]
+        yield 1, PAGE
         raise StoreUnavailable("gone")
 
     with pytest.raises(StoreUnavailable):
-        searchable_pdf(io.BytesIO(making.scans([scan[0]] * 2)), "application/pdf", pages(), io.BytesIO())
+        searchable_pdf(io.BytesIO(making.scans([IMAGE] * 2)), "application/pdf", pages(), io.BytesIO())
 
 
-def test_what_writing_raises_is_raised(scan: tuple[Any, RecognisedPage]) -> None:
+def test_what_writing_raises_is_raised() -> None:
     class FullDisk(io.BytesIO):
         def write(self, content: Any, /) -> int:
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        searchable_pdf(io.BytesIO(making.scans([scan[0]])), "application/pdf", [(1, scan[1])], FullDisk())
+        searchable_pdf(io.BytesIO(making.scans([IMAGE])), "application/pdf", [(1, PAGE)], FullDisk())
 
 
-def test_pages_are_taken_one_by_one_and_missing_ones_are_as_they_were(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-    source = making.scans([image] * 4)
+def test_pages_are_taken_one_by_one_and_missing_ones_are_as_they_were() -> None:
+    source = making.scans([IMAGE] * 4)
     to = io.BytesIO()
-    told = searchable_pdf(io.BytesIO(source), "application/pdf", iter([(2, page), (4, page)]), to)
+    told = searchable_pdf(io.BytesIO(source), "application/pdf", iter([(2, PAGE), (4, PAGE)]), to)
     assert told.layered == 2
     assert [bool(reading.lines_by_pdfium(to.getvalue(), number)) for number in range(4)] == [False, True, False, True]
 
 
-def test_a_pdf_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, scan: tuple[Any, RecognisedPage]) -> None:
+def test_a_pdf_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qpdf, "REWRITING_CPU_SECONDS", -math.inf)
     with pytest.raises(NotRenderable) as refused:
-        making.rendered(making.scans([scan[0]]), scan[1])
+        making.rendered(making.scans([IMAGE]), PAGE)
     assert "too much time" in refused.value.what
 
 
-def test_a_pdf_that_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch, scan: tuple[Any, RecognisedPage]) -> None:
+def test_a_pdf_that_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qpdf, "REWRITING_GROWTH_BYTES", -(10**12))
     with pytest.raises(NotRenderable):
-        making.rendered(making.scans([scan[0]]), scan[1])
+        making.rendered(making.scans([IMAGE]), PAGE)
 
 
-def test_a_chain_of_references_is_no_danger(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_a_chain_of_references_is_no_danger() -> None:
     def change(document: Pdf, drawn: Any) -> None:
         last = document.make_indirect(Dictionary(Next=Name.None_))
         for _ in range(20_000):
             last = document.make_indirect(Dictionary(Next=last))
         drawn.Chain = last
 
-    _, told = making.rendered(with_page(change, image), page)
+    _, told = making.rendered(with_page(change), PAGE)
     assert told.layered == 1
 
 
-def test_a_form_that_draws_itself_is_no_danger(scan: tuple[Any, RecognisedPage]) -> None:
-    image, page = scan
-
+def test_a_form_that_draws_itself_is_no_danger() -> None:
     def change(document: Pdf, drawn: Any) -> None:
         making.add_operators(drawn, b"/Self Do " * 3)
         form = document.make_stream(b"BT 3 Tr /F 9 Tf (x) Tj ET " + b"/Self Do " * 3)
         form.Type, form.Subtype, form.BBox = Name.XObject, Name.Form, Array([0, 0, 99, 99])
         drawn.Resources.XObject.Self = form
 
-    _, told = making.rendered(with_page(change, image), page)
+    _, told = making.rendered(with_page(change), PAGE)
     assert told.layered == 1
     assert len(told.warnings) == 1
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -257,28 +254,6 @@ def test_every_word_is_shown(blocks: list[tuple[str, list[str], int, int]], rota
 
 def letters(text: str) -> str:
     return "".join(character for character in text if character.isalnum())
-
-
-class TrackedPage(dict[str, object]):
-    """A page that tells when it is gone: plain dicts cannot be watched."""
-
-
-def test_of_a_long_document_no_page_is_kept() -> None:
-    alive: set[int] = set()
-    most = 0
-
-    def pages() -> Iterator[tuple[int, RecognisedPage]]:
-        nonlocal most
-        for number in range(1, 5001):
-            made = TrackedPage(running(number))
-            alive.add(number)
-            weakref.finalize(made, alive.discard, number)
-            yield number, made  # type: ignore[misc]
-            del made
-            most = max(most, len(alive))
-
-    assert sum(1 for _ in markdown(pages())) == 5000
-    assert most <= 2
 
 
 def test_lines_side_by_side_are_one() -> None:

@@ -6,7 +6,6 @@ import csv
 import io
 import subprocess
 import sys
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -324,32 +323,6 @@ def test_without_tables_there_are_no_files() -> None:
 def test_what_is_told_when_there_are_none() -> None:
     assert no_tables_note("page") == 'No tables were found by the model "page"; the model "table" finds ruled tables.'
     assert no_tables_note("table") == "No tables were found."
-
-
-class TrackedPage(dict[str, object]):
-    """A page that tells when it is gone: plain dicts cannot be watched."""
-
-
-@pytest.mark.parametrize("renderer", ["csv", "workbook"])
-def test_of_a_long_document_no_page_is_kept(renderer: str) -> None:
-    alive: set[int] = set()
-    most = 0
-
-    def pages() -> Iterator[tuple[int, RecognisedPage]]:
-        nonlocal most
-        for number in range(1, 401):
-            made = TrackedPage(page(tables=[table(GOODS)]))
-            alive.add(number)
-            weakref.finalize(made, alive.discard, number)
-            yield number, made  # type: ignore[misc]
-            del made
-            most = max(most, len(alive))
-
-    if renderer == "csv":
-        assert sum(1 for _ in csv_files(pages(), bom=False)) == 400
-    else:
-        assert workbook.workbook(pages(), io.BytesIO()) == 400
-    assert most <= 2
 
 
 def test_pages_that_cannot_be_read_leave_nothing_behind(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

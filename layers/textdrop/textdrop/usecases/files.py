@@ -1,4 +1,6 @@
-"""Assembles text and JSON of a document from its pages, whatever their number: never all of them in memory.
+"""Writes a document's own files: text and JSON from its pages, whatever their number, or the error.
+
+Never are all pages in memory.
 
 What fits into one segment is written at once. Anything larger is written segment by segment, each an object of its own
 that whoever goes on after a break finds and need not make again; at last they are joined within the store.
@@ -12,7 +14,7 @@ from functools import partial
 
 from pagekit.page import RecognisedPage
 from textdrop.core import keys, results
-from textdrop.core.documents import Document, Operation, OperationState
+from textdrop.core.documents import Document, Operation, OperationState, Outcome
 from textdrop.core.errors import TextdropError
 from textdrop.ports import DeliverPorts
 from textdrop.usecases.time_left import NoTimeLeft, check_deadline
@@ -34,10 +36,24 @@ class _Segment:
     json: list[bytes] = field(default_factory=list)
 
 
+def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
+    """The document's own files are there afterwards, and stay. `operations` are its run's, if they are at hand.
+
+    Raises NoTimeLeft when this has to continue later, PageMissing and StoreUnavailable.
+    """
+    operations = operations or ports.documents.read_operations(document.id, document.run)
+    if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL):
+        assemble(ports, document, operations, deadline)
+        return
+    body = results.error_file(document, operations)
+    check_deadline(ports, deadline)
+    ports.results.put(keys.own(document.id, keys.ERROR), body, keys.CONTENT_TYPES[keys.ERROR])
+
+
 def assemble(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
     """The document's own text and JSON are there afterwards. `operations` are all of its run's, by page.
 
-    Raises NoTimeLeft when this has to go on later, PageMissing and StoreUnavailable.
+    Raises NoTimeLeft when this has to continue later, PageMissing and StoreUnavailable.
     """
     head, tail = results.result_frame(document, operations)
     is_long = document.pages > ports.policy.single_pass_max_pages

@@ -16,7 +16,7 @@ from textdrop.core import keys, results
 from textdrop.core.documents import Document, DocumentState, Operation, Outcome, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.policy import Policy
-from textdrop.usecases.assemble import PageMissing, assemble, stored_pages
+from textdrop.usecases.files import PageMissing, assemble, stored_pages
 from textdrop.usecases.time_left import NoTimeLeft
 from world import POLL_SECONDS, World
 

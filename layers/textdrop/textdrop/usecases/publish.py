@@ -1,0 +1,89 @@
+"""Publishes a document: copies its files to the names beside the upload's key, if it is the newest upload of it; and
+notifies subscribers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from textdrop.core import identity, keys, results
+from textdrop.core.documents import Document, Newest, Operation
+from textdrop.ports import DeliverPorts
+from textdrop.usecases.time_left import check_deadline
+
+
+def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest | None:
+    """The upload's own names show the newest upload of the key, whoever finishes last. The newest as last seen; None
+    for a key that is no name for results.
+
+    Raises NoTimeLeft and StoreUnavailable.
+    """
+    source = document.source
+    if not keys.can_be_published(source.key):
+        return None
+    newest = ports.newest.update_if_newer(source, Newest(identity.order(source), document.id))
+    while True:
+        winner = document if newest.document_id == document.id else ports.documents.read(newest.document_id)
+        if winner is None or winner.outcome is None:
+            # The newest will publish itself.
+            return newest
+        shown = _suffixes(ports, winner)
+        if any(rendering.files for rendering in winner.renderings) and not newest.has_outputs:
+            ports.newest.expect_outputs(source)
+            newest = replace(newest, has_outputs=True)
+        for suffix in shown:
+            _show(ports, winner, suffix, source.key + suffix, deadline)
+        stale: tuple[str, ...] = keys.OF_OUTCOMES
+        if newest.has_outputs:
+            # Another document may have had any number of tables, so they are looked for.
+            stale = (*keys.SUFFIXES, *_tables(ports, source.key))
+        check_deadline(ports, deadline)
+        ports.results.delete([source.key + suffix for suffix in stale if suffix not in shown])
+        again = ports.newest.read(source)
+        if again is None:
+            return newest
+        if again.document_id == newest.document_id and (winner is document or _same_outcome(ports, winner)):
+            return again
+        newest = again
+
+
+def _suffixes(ports: DeliverPorts, document: Document) -> tuple[str, ...]:
+    """Those of all files that the document has."""
+    tables = _tables(ports, keys.base(document.id)) if keys.tables(document) else ()
+    return (*keys.suffixes_of(document), *tables)
+
+
+def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:
+    """The suffixes of the tables' CSV files that there are under a name."""
+    return keys.tables_of(ports.results.list_keys(base + keys.TABLES), base)
+
+
+def _show(ports: DeliverPorts, winner: Document, suffix: str, name: str, deadline: float) -> None:
+    own = keys.own(winner.id, suffix)
+    if winner.pages > ports.policy.single_pass_max_pages or suffix == keys.SEARCHABLE_PDF:
+        # More than one call may be able to copy in its time.
+        ports.results.join([own], name, partial(check_deadline, ports, deadline))
+        return
+    check_deadline(ports, deadline)
+    ports.results.copy(own, name)
+
+
+def _same_outcome(ports: DeliverPorts, shown: Document) -> bool:
+    """A delivery that keeps dying becomes a failure, which may have been published while we copied what was before."""
+    row = ports.documents.read(shown.id)
+    return row is None or (row.run, row.outcome) == (shown.run, shown.outcome)
+
+
+def notify(ports: DeliverPorts, document: Document, newest: Newest | None, operations: Sequence[Operation]) -> None:
+    """The topic has accepted the document's notice. `newest` is the key's newest upload as last seen; None: not seen.
+
+    `operations` are those of the document's run, if they are at hand. Raises StoreUnavailable.
+    """
+    newest = newest or ports.newest.read(document.source)
+    is_newest = newest is None or newest.document_id == document.id
+    if document.pages > document.pages_recognized:
+        operations = operations or ports.documents.read_operations(document.id, document.run)
+    published = is_newest and keys.can_be_published(document.source.key)
+    body = results.notice(document, operations, ports.results.bucket, published, is_newest)
+    ports.notices.publish(body, results.notice_attributes(document))
