@@ -391,12 +391,20 @@ class DeadLetters(Protocol):
         """It is no longer among them. May be repeated."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitPorts:
-    """What the submit function works with. `lambda_deadline` of each invocation is given to the use case itself."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionPorts:
+    """What every function works with; rows are written with it."""
 
     clock: Clock
     documents: Documents
+    journal: Journal
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitPorts(TransitionPorts):
+    """What the submit function works with."""
+
     quota: SubmitQuota
     pause: VersionedRow[Pause]
     tick: TickRow
@@ -406,95 +414,46 @@ class SubmitPorts:
     poller: Function
     workers: Workers
     run_parallel: RunParallel
-    journal: Journal
-    policy: Policy
 
 
-class DeliverPorts(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverPorts(TransitionPorts):
     """What a delivery works with, in whatever function it runs."""
 
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def documents(self) -> Documents: ...
-    @property
-    def newest(self) -> NewestUploads: ...
-    @property
-    def results(self) -> Results: ...
-    @property
-    def read_page(self) -> ReadPage: ...
-    @property
-    def notices(self) -> Notices: ...
-    @property
-    def run_parallel(self) -> RunParallel: ...
-    @property
-    def journal(self) -> Journal: ...
-    @property
-    def policy(self) -> Policy: ...
-
-
-class TransitionPorts(Protocol):
-    """What transitions are written with, in whatever function."""
-
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def documents(self) -> Documents: ...
-    @property
-    def journal(self) -> Journal: ...
-    @property
-    def policy(self) -> Policy: ...
-
-
-@dataclass(frozen=True, slots=True)
-class PollPorts:
-    """What the poll function works with."""
-
-    clock: Clock
-    documents: Documents
     newest: NewestUploads
-    pause: VersionedRow[Pause]
-    tick: TickRow
     results: Results
-    ocr: Ocr
     read_page: ReadPage
     notices: Notices
+    run_parallel: RunParallel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollPorts(DeliverPorts):
+    """What the poll function works with."""
+
+    pause: VersionedRow[Pause]
+    tick: TickRow
+    ocr: Ocr
     resumes: ResumeQueue
     render_function: Function
     poller: Function
     workers: Workers
-    run_parallel: RunParallel
-    journal: Journal
-    policy: Policy
 
 
-@dataclass(frozen=True, slots=True)
-class RenderPorts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderPorts(DeliverPorts):
     """What the render function works with."""
 
-    clock: Clock
-    documents: Documents
-    newest: NewestUploads
     sources: Sources
-    results: Results
-    read_page: ReadPage
     renderers: Renderers
-    notices: Notices
-    run_parallel: RunParallel
-    journal: Journal
-    policy: Policy
 
 
-@dataclass(frozen=True, slots=True)
-class ReconcilePorts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcilePorts(TransitionPorts):
     """What the reconcile function works with."""
 
-    clock: Clock
-    documents: Documents
     uploads: UploadListing
     queue: UploadsQueue
     dead_letters: DeadLetters
     progress: VersionedRow[ReconcileRun]
     successor: Function
-    journal: Journal
-    policy: Policy
