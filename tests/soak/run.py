@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from botocore.exceptions import ClientError
 
 from local import servers, stack
-from local.faulty_aws.chance import Chances, Fault
-from local.faulty_aws.server import FaultyAws
 from soak import evidence as gathered
 from soak import uploads
+from soak.aws_faults import Chances, Fault
+from soak.aws_proxy import FaultyAws
 from soak.events import Repeater
 from soak.evidence import Evidence, Put
 from soak.kills import Killer
@@ -65,8 +65,6 @@ class Run:
     storm_seconds: float = 0.0
     calm_seconds: float = 0.0
     storm_final: int = 0
-    reconciles: int = 0
-    hurried: int = 0
     waits: dict[str, tuple[tuple[int, float], float]] = field(default_factory=dict)
     """Of each document that waits: `rev` and due time as last seen, and since when it is so."""
     evidence: Evidence | None = None
@@ -143,7 +141,6 @@ def _storm(site: Site, run: Run, made: Sequence[Upload], say: Callable[[str], No
                 break
             if len(documents) < len(made) and time.monotonic() > next_reconcile:
                 site.reconcile()
-                run.reconciles += 1
                 next_reconcile = time.monotonic() + RECONCILE_SECONDS
             if not patient:
                 _hurry(site, run, documents)
@@ -194,7 +191,6 @@ def _calm(site: Site, run: Run, say: Callable[[str], None], patient: bool) -> No
             raise NeverQuiet(f"{len(missing)} uploads without a row, {due} rows due, messages {queues}; {left[:5]}")
         if (missing or queues["UploadsDeadLetterQueueUrl"]) and time.monotonic() > next_reconcile:
             site.reconcile()
-            run.reconciles += 1
             next_reconcile = time.monotonic() + RECONCILE_SECONDS
         if not patient:
             _hurry(site, run, documents)
@@ -215,7 +211,6 @@ def _hurry(site: Site, run: Run, documents: dict[str, Document]) -> None:
         elif now > since + WAIT_SECONDS:
             with suppress(ClientError):  # somebody has taken it meanwhile
                 site.hurry(document, now)
-                run.hurried += 1
 
 
 def _is_free(document: Document, now: float) -> bool:

@@ -17,7 +17,7 @@ from botocore.config import Config
 from local import deployment, lambda_runtime, stack
 from local.demo import account
 from local.demo.account import Account
-from local.faulty_aws.server import FaultyAws
+from soak.aws_proxy import FaultyAws
 from textdrop.adapters.aws.items import to_document, to_operation
 from textdrop.core.documents import Document, DueKind, Operation
 

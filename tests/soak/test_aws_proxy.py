@@ -18,10 +18,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import certificate
-from local.faulty_aws.calls import Call, read_call
-from local.faulty_aws.chance import WEIGHTS, Chances, Fault
-from local.faulty_aws.refusals import SERVICES, Why, refusal
-from local.faulty_aws.server import CALL, CALL_FAILED, PASSED, FaultyAws
+from soak.aws_calls import Call, read_call
+from soak.aws_faults import WEIGHTS, Chances, Fault
+from soak.aws_proxy import CALL, CALL_FAILED, PASSED, FaultyAws
+from soak.aws_refusals import SERVICES, Why, refusal
 
 TRIES = 3
 CONFIG = Config(retries={"mode": "standard", "total_max_attempts": TRIES})

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from enum import StrEnum
 
-from local.faulty_aws.calls import Call
+from soak.aws_calls import Call
 
 
 class Fault(StrEnum):

@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from local.faulty_aws.calls import Call, read_call
-from local.faulty_aws.chance import Chances, Fault
-from local.faulty_aws.refusals import SERVICES, Why, refusal
+from soak.aws_calls import Call, read_call
+from soak.aws_faults import Chances, Fault
+from soak.aws_refusals import SERVICES, Why, refusal
 
-log = logging.getLogger("local.faulty_aws")
+log = logging.getLogger("soak.aws_proxy")
 
 PASSED, CALL, CALL_FAILED = "passed", "call", "call_failed"
 """What else is counted: tries that nothing befell, first tries of calls, and calls that failed on their last try."""
