@@ -26,8 +26,8 @@ up: setup ## start the local stack and deploy into it; on a running one, deploy 
 down: ## end the local stack
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m local.stack down
 
-status: setup ## tell what of the local stack runs
-	@$(BIN)/python -m local.stack status
+status: ## tell what of the local stack runs, and what is in flight
+	@[ ! -x $(BIN)/python ] && echo "nothing is set up: make demo, or make up" || $(BIN)/python -m local.stack status
 
 logs: setup ## follow the logs of the functions and the OCR service on the local stack, until Ctrl-C
 	@$(BIN)/python -m local.logs

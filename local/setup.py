@@ -1,12 +1,14 @@
 """Makes the project's virtual environments, each exactly as its hashed requirement file says.
 
 Run by local/setup.sh with the Python that the environments are to have; needs nothing but the standard library. An
-environment is left alone while its stamp still holds: same requirement file, same Python, same place.
+environment is left alone while its stamp holds: same requirement file, same Python, same place. One without a stamp was
+not finished, and is made from scratch.
 """
 
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -26,11 +28,13 @@ ENVIRONMENTS = {
     "lambda": VENVS / "lambda",
 }
 
+NEEDED_BYTES = 4_000_000_000
+"""The environments take 0.8 GB, a build 0.3 GB, and a running local stack up to 2.3 GB."""
+
 ADVICE = """\
-What to do: see the lines above. Mostly it is the network: this step downloads packages from the index that pip uses
-by default, or from the one in PIP_INDEX_URL; a proxy is taken from HTTPS_PROXY, a certificate authority from
-SSL_CERT_FILE.
-Then run the same command again: what is finished stays."""
+See the lines above. This step downloads packages from the index that pip uses by default, or from the one in
+PIP_INDEX_URL; a proxy is taken from HTTPS_PROXY, a certificate authority from SSL_CERT_FILE.
+Then run the same command again: finished environments stay, this one is made from scratch."""
 
 
 class SetupFailed(Exception):
@@ -62,6 +66,14 @@ def has_this_python(folder: Path) -> bool:
     return found.stdout == f"{sys.version}\n{sys.base_prefix}\n{folder}\n"
 
 
+def missing_space(free_bytes: int) -> str:
+    """What to tell a person whose disk has too little room; "" if there is enough."""
+    if free_bytes >= NEEDED_BYTES:
+        return ""
+    needed, free = NEEDED_BYTES / 1e9, free_bytes / 1e9
+    return f"setup: {ROOT} has {free:.1f} GB free and needs {needed:.1f} GB. Free some space, then run it again."
+
+
 def run(*command: str | Path) -> None:
     """Run one step quietly; on failure raise SetupFailed with the end of what it printed."""
     environment = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
@@ -78,9 +90,10 @@ def run(*command: str | Path) -> None:
 
 def make(name: str, folder: Path) -> None:
     """Make the environment, or bring it to what its requirement file says; the stamp is written last."""
-    (folder / "textdrop.stamp").unlink(missing_ok=True)
+    stamp = folder / "textdrop.stamp"
+    fresh = not stamp.exists() or not has_this_python(folder)
+    stamp.unlink(missing_ok=True)
     requirements = REQUIREMENTS / f"{name}.txt"
-    fresh = not has_this_python(folder)
     if name == "uv":
         if fresh:
             run(sys.executable, "-m", "venv", "--clear", folder)
@@ -90,7 +103,7 @@ def make(name: str, folder: Path) -> None:
             run(UV, "venv", "--quiet", "--clear", "--no-project", "--python", sys.executable, folder)
         python = folder / "bin" / "python"
         run(UV, "pip", "sync", "--quiet", "--require-hashes", "--python", python, requirements)
-    (folder / "textdrop.stamp").write_text(fingerprint(name, folder), encoding="ascii")
+    stamp.write_text(fingerprint(name, folder), encoding="ascii")
 
 
 def main(names: list[str]) -> int:
@@ -103,9 +116,12 @@ def main(names: list[str]) -> int:
     VENVS.mkdir(parents=True, exist_ok=True)
     with (VENVS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once on a fresh checkout
-        for name, folder in ENVIRONMENTS.items():
-            if name not in wanted or is_current(name, folder):
-                continue
+        stale = [name for name, folder in ENVIRONMENTS.items() if name in wanted and not is_current(name, folder)]
+        if stale and (problem := missing_space(shutil.disk_usage(ROOT).free)):
+            print(problem, file=sys.stderr)
+            return 1
+        for name in stale:
+            folder = ENVIRONMENTS[name]
             lines = (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
             count = sum(line[:1].isalnum() for line in lines)
             print(f"setup: {folder.relative_to(ROOT)} ({count} packages) ...", flush=True)

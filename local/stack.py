@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +28,8 @@ DEFAULT_STATE = ROOT / ".local"
 EMULATOR_PORT = 4566
 OCR_PORT = 4568
 PORT_TRIES = 3
+NEEDED_BYTES = 2_500_000_000
+"""A running stack takes up to 2.3 GB: the AWS emulator unpacks the layers for each process of a function."""
 SERVERS = ("aws", "ocr")
 
 
@@ -136,6 +139,7 @@ def up(
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
+        check_space(state)
         start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
         parameters = (
             deployment.defaults() | {"Architecture": deployment.architecture()} | dict(changed_parameters or {})
@@ -161,6 +165,16 @@ def up(
         }
         write_env(folder.env, env)
     return env
+
+
+def check_space(state: Path) -> None:
+    """NotUsable when the disk has too little room: files would then stand still without a word."""
+    free = shutil.disk_usage(state).free
+    if free < NEEDED_BYTES:
+        raise NotUsable(
+            f"{state} has {free / 1e9:.1f} GB free, and a running stack needs {NEEDED_BYTES / 1e9:.1f} GB. "
+            "Free some space, then run it again."
+        )
 
 
 def start_servers(
@@ -332,9 +346,29 @@ def status(state: Path) -> str:
     for server, port, title in (("aws", record.emulator_port, "AWS emulator"), ("ocr", record.ocr_port, "OCR service")):
         pids = processes.find(folder.mark(server))
         lines.append(f"{title}: " + (f"127.0.0.1:{port}, {len(pids)} processes" if pids else "not running"))
-    lines.append(f"deployed: {'yes' if is_up(state) else 'no'}")
+    deployed = is_up(state)
+    lines.append(f"deployed: {'yes' if deployed else 'no'}")
     lines.append(f"variables: . {folder.env}" if folder.env.exists() else "variables: none")
+    if deployed and folder.env.exists():
+        lines.append(f"in flight: {in_flight(read_env(state))}")
     return "\n".join(lines)
+
+
+def in_flight(env: Mapping[str, str]) -> str:
+    """How many documents are not final and how many pages are not, of a running stack."""
+    from local.demo.account import connected
+
+    documents: Counter[str] = Counter()
+    pages: Counter[str] = Counter()
+    with connected(env) as account:
+        scanned = account.dynamodb.get_paginator("scan").paginate(TableName=account.table_name)
+        for item in (item for page in scanned for item in page["Items"]):
+            counts = documents if item["sk"]["S"] == "document" else pages
+            if item["sk"]["S"].startswith(("document", "operation#")):
+                counts[item["state"]["S"]] += 1
+    waiting = [f"{count} documents {state}" for state, count in documents.items() if state != "final"]
+    waiting += [f"{count} pages {state}" for state, count in pages.items() if state in ("submitting", "running")]
+    return ", ".join(waiting) or "nothing" + (f" ({documents['final']} documents are final)" if documents else "")
 
 
 def main(arguments: list[str]) -> int:
@@ -357,7 +391,9 @@ def main(arguments: list[str]) -> int:
         os.environ.pop(name, None)
     try:
         if options.command == "down":
-            print("stack: down" if down(state) else "stack: was not running")
+            ran = down(state)
+            discarded = "its buckets, table, queues and secret are gone; logs and build stay in"
+            print(f"stack: down: {discarded} {state}" if ran else "stack: was not running")
         elif options.command == "status":
             print(status(state))
         else:
@@ -370,6 +406,9 @@ def main(arguments: list[str]) -> int:
             seconds = time.monotonic() - start
             print(f"stack: up in {seconds:.1f} s at {env['AWS_ENDPOINT_URL']}, OCR {env['OCR_BASE_URL']}")
             print(f"stack: for a shell: . {Folder(state).env}")
+    except KeyboardInterrupt:
+        print(f"\nstack: interrupted. What runs:\n{status(state)}\nTo end it: make down", file=sys.stderr)
+        return 130
     except (
         NotUsable,
         credentials.CredentialsNotUsable,

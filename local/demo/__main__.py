@@ -44,7 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         chosen = files.choose(options.files) if options.files else None
     except files.FilesNotUsable as problem:
-        _complain(f"these files cannot be uploaded, so nothing was started:\n{problem}")
+        quoting = "A name with a blank needs quotes of its own: make demo FILES=\"'my scan.pdf' b.jpg\""
+        _complain(f"these files cannot be uploaded, so nothing was started:\n{problem}\n{quoting}")
         return NOT_USABLE
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):  # boto3 would look for it, though it is not used here
         os.environ.pop(name, None)
