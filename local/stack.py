@@ -139,7 +139,6 @@ def up(
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
-        check_space(state)
         start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
         parameters = (
             deployment.defaults() | {"Architecture": deployment.architecture()} | dict(changed_parameters or {})
@@ -198,6 +197,7 @@ def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None])
     running = processes.find(folder.mark("aws")) and servers.emulator_is_up(record.emulator_port, folder.certificate)
     if running and record.emulator == wanted:
         return
+    check_space(folder.root)
     for server in SERVERS:  # the OCR service too: it keeps files in the folder that goes
         processes.stop(folder.mark(server))
     _remove(folder.tmp)

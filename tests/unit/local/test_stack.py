@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -191,3 +192,12 @@ def test_a_stack_keeps_its_authorized_key(machine: Machine, tmp_path: Path) -> N
     folder.authorized_key.unlink()
     machine.started(folder)
     assert "made" in folder.authorized_key.read_text(encoding="utf-8")
+
+
+def test_too_little_room_is_said_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=stack.NEEDED_BYTES - 1))
+    with pytest.raises(stack.NotUsable, match="2.5 GB free, and a running stack needs 2.5 GB"):
+        stack.check_space(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=stack.NEEDED_BYTES))
+    stack.check_space(tmp_path)
