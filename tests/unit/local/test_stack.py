@@ -197,7 +197,7 @@ def test_a_stack_keeps_its_authorized_key(machine: Machine, tmp_path: Path) -> N
 def test_too_little_room_is_said_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=stack.NEEDED_BYTES - 1))
-    with pytest.raises(stack.NotUsable, match="2.5 GB free, and a running stack needs 2.5 GB"):
+    with pytest.raises(stack.NotUsable, match=r"2\.5 GB free, and a running stack needs 2\.5 GB"):
         stack.check_space(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=stack.NEEDED_BYTES))
     stack.check_space(tmp_path)
