@@ -105,7 +105,7 @@ def _run(command: list[str | Path], environment: Mapping[str, str], state: Path,
     log.parent.mkdir(parents=True, exist_ok=True)
     tmp = state / "tmp"
     private = {"SAM_CLI_TELEMETRY": "0", "TMPDIR": str(tmp), "__SAM_CLI_APP_DIR": str(tmp / "sam")}
-    private["SAM_CLI_POLL_DELAY"] = "0.2"  # seconds between looks at the stack; 5 by default
+    private["SAM_CLI_POLL_DELAY"] = "0.2"  # seconds between polls of the stack; 5 by default
     with log.open("wb") as output:
         done = subprocess.run(
             command,
@@ -140,7 +140,7 @@ def find_layers_where_built(
 ) -> None:
     """From now on the function's processes find their layers in these folders, and have these variables beside its own.
 
-    The emulator unpacks layers anew for each process that starts, which takes it more time than all else.
+    The emulator unpacks layers again for each process that starts, which takes it more time than all else.
     """
     function = f"{STACK}-{name}"
     known = functions.get_function_configuration(FunctionName=function)

@@ -177,7 +177,7 @@ def _visible(text: str) -> str:
 def whole_lines(path: Path) -> Iterator[list[str]]:
     """At each step the lines finished since the step before; at the first, all. A file that is not there has none.
 
-    A file that was begun anew is read from its beginning.
+    A file that was begun again is read from its beginning.
     """
     head, position = b"", 0
     while True:
@@ -230,7 +230,7 @@ def ocr_lines(path: Path, since: float) -> Iterator[list[Line]]:
 def follow(
     sources: Sequence[Iterator[list[Line]]], *, history: int, show: Callable[[Line], None], pause: Callable[[], None]
 ) -> None:
-    """Show the last lines of all sources, then new ones by time, with a pause between looks; ends with a source."""
+    """Show the last lines of all sources, then new ones by time, with a pause between reads; ends with a source."""
     for step, found in enumerate(zip(*sources, strict=False)):
         lines = sorted(itertools.chain.from_iterable(found), key=lambda line: line.at)
         for line in lines[max(len(lines) - history, 0) :] if step == 0 else lines:

@@ -75,7 +75,7 @@ def states(account: Account, documents: Sequence[str]) -> dict[str, str]:
     for start in range(0, len(documents), KEYS_A_READ):
         keys = [{"pk": {"S": id_}, "sk": {"S": "document"}} for id_ in documents[start : start + KEYS_A_READ]]
         answer = account.dynamodb.batch_get_item(RequestItems={account.table_name: {"Keys": keys}})
-        # What a throttled read leaves out is there at the next look.
+        # What a throttled read leaves out is there at the next read.
         for row in answer["Responses"].get(account.table_name, []):
             found[row["pk"]["S"]] = row["state"]["S"]
     return found

@@ -95,7 +95,7 @@ def error_in_stream(body: bytes, error: Value) -> bytes:
 
 
 def truncated(body: bytes, share: float) -> bytes:
-    """The first part of the body, and no hint on the way that it is not whole."""
+    """The first part of the body, and nothing that says it is not whole."""
     return body[: int(len(body) * share)]
 
 

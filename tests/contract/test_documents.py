@@ -237,12 +237,12 @@ def test_postponing_moves_the_due_time_alone(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize(
-    "hint", [DueEntry(DueKind.SUBMIT, NOW - 1, a_document().id), DueEntry(DueKind.DELIVER, NOW, a_document().id)]
+    "entry", [DueEntry(DueKind.SUBMIT, NOW - 1, a_document().id), DueEntry(DueKind.DELIVER, NOW, a_document().id)]
 )
-def test_postponing_by_an_old_hint_changes_nothing(rows: Rows, hint: DueEntry) -> None:
+def test_postponing_by_an_old_due_entry_changes_nothing(rows: Rows, entry: DueEntry) -> None:
     document = a_document(due_at=NOW)
     rows.documents.create(document)
-    assert rows.documents.postpone(hint, NOW + 900) is None
+    assert rows.documents.postpone(entry, NOW + 900) is None
     assert rows.documents.read(document.id) == document
 
 
@@ -263,8 +263,8 @@ def test_postponing_whose_answer_was_lost_is_mine(rows: Rows) -> None:
 def test_of_several_who_hand_out_one_does(rows: Rows) -> None:
     document = a_document(due_at=NOW)
     rows.documents.create(document)
-    hint = DueEntry(DueKind.SUBMIT, NOW, document.id)
-    moved = fight(6, lambda number: rows.documents.postpone(hint, NOW + 900 + number))
+    entry = DueEntry(DueKind.SUBMIT, NOW, document.id)
+    moved = fight(6, lambda number: rows.documents.postpone(entry, NOW + 900 + number))
     assert sum(row is not None for row in moved) == 1
 
 
@@ -334,7 +334,7 @@ def test_a_row_without_a_due_time_is_in_no_index(rows: Rows) -> None:
     rows.documents.write_operation(None, operation)
     done = replace(operation, state=OperationState.RECOGNIZED, due_kind=None, due_at=None)
     rows.documents.write_operation(operation, done)
-    assert [hint for kind in DueKind for hint in rows.documents.due(kind, NOW * 2, 10)] == []
+    assert [entry for kind in DueKind for entry in rows.documents.due(kind, NOW * 2, 10)] == []
 
 
 def test_a_row_moves_from_one_kind_of_work_to_the_other(rows: Rows) -> None:
@@ -350,8 +350,8 @@ def test_more_rows_are_due_than_one_answer_carries(rows: Rows) -> None:
     ids = [f"{number:08d}{'x' * 1100}" for number in range(MANY)]
     for number, long_id in enumerate(ids):
         rows.documents.create(a_document(number, id=long_id, due_at=NOW + number))
-    assert [hint.document_id for hint in rows.documents.due(DueKind.SUBMIT, NOW + MANY, 2 * MANY)] == ids
-    assert [hint.document_id for hint in rows.documents.due(DueKind.SUBMIT, NOW + MANY, MANY - 1)] == ids[:-1]
+    assert [entry.document_id for entry in rows.documents.due(DueKind.SUBMIT, NOW + MANY, 2 * MANY)] == ids
+    assert [entry.document_id for entry in rows.documents.due(DueKind.SUBMIT, NOW + MANY, MANY - 1)] == ids[:-1]
 
 
 # --- operations -------------------------------------------------------------------------------------------------------

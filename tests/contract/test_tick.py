@@ -136,7 +136,7 @@ def test_only_the_owner_hands_over(rows: Rows) -> None:
     rows.tick.take("owner-1", NOW, LEASE)
     rows.tick.wake(NOW)
     assert not rows.tick.hand_over("owner-2", LEASE + 9, 1.0)
-    assert rows.tick.hand_over("owner-1", LEASE + 9, 1.5), "though it was woken: the successor looks"
+    assert rows.tick.hand_over("owner-1", LEASE + 9, 1.5), "though it was woken: the successor reads"
     assert rows.tick.read() == Tick("starting", "", LEASE + 9, 1, NOW, 1.5)
     assert not rows.tick.hand_over("owner-1", LEASE + 9, 1.5)
 

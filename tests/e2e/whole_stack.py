@@ -152,7 +152,7 @@ class WholeStack:
                 functions.get_waiter("function_updated_v2").wait(FunctionName=function)
 
     def no_tick_runs(self) -> bool:
-        """Whether poll has nothing to do, and nobody has asked it to look."""
+        """Whether poll has nothing to do, and nobody has woken it."""
         key = {"pk": {"S": "tick"}, "sk": {"S": "tick"}}
         answer = self.account.dynamodb.get_item(TableName=self.account.table_name, Key=key, ConsistentRead=True)
         return answer.get("Item", {}).get("state", {"S": "idle"}) == {"S": "idle"}

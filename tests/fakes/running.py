@@ -70,7 +70,7 @@ def inline_crew(task: Callable[[], None], max_workers: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the journal. `name` is the rule of a row that moved, or the event."""
+    """One line of the journal. `name` is the rule of a row's transition, or the event."""
 
     name: str
     row: Document | Operation | None = None
@@ -82,7 +82,7 @@ class FakeJournal:
     """Everything the journal was told, in order."""
 
     def __init__(self) -> None:
-        self.moves: list[Entry] = []
+        self.transitions: list[Entry] = []
         self.notes: list[Entry] = []
         self.failures: list[Entry] = []
         self.counts: Counter[str] = Counter()
@@ -90,12 +90,12 @@ class FakeJournal:
         self._lock = threading.Lock()
 
     def rules(self) -> list[str]:
-        """The rules that moved rows, in order."""
-        return [entry.name for entry in self.moves]
+        """The rules of the rows' transitions, in order."""
+        return [entry.name for entry in self.transitions]
 
     def transition(self, rule: str, row: Document | Operation) -> None:
         with self._lock:
-            self.moves.append(Entry(rule, row=row))
+            self.transitions.append(Entry(rule, row=row))
 
     def noted(self, event: str, **fields: str | int | float | None) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """What must become of a document that meets a fault: for each kind and request, met once and met always.
 
 Derived from the state table of the design and the error tree of `core.errors`, not from runs. A `way` is a regular
-expression over the ids of the rules that the page's row moves by, each followed by a blank.
+expression over the ids of the rules of the page's transitions, each followed by a blank.
 """
 
 from __future__ import annotations
@@ -103,9 +103,15 @@ PAUSED_SHORTLY = replace(PAUSED, seconds=(60.0 * TOKENS, 60.0 * TOKENS + 200.0))
 THROTTLES = 500
 """At first one a second, then as many as the lowered rate allows."""
 THROTTLED = replace(NOT_TAKEN, way=f"(intent not_taken )+{TAKEN}", seconds=(THROTTLES / 2, 2.0 * THROTTLES))
-WISHED_SECONDS = 120.0
-WISHES = 40
-THROTTLED_AS_WISHED = replace(THROTTLED, seconds=(WISHED_SECONDS * WISHES, WISHED_SECONDS * WISHES + LATE_SECONDS))
+RETRY_AFTER_SECONDS = 120.0
+THROTTLES_WITH_RETRY_AFTER = 40
+THROTTLED_RETRY_AFTER = replace(
+    THROTTLED,
+    seconds=(
+        RETRY_AFTER_SECONDS * THROTTLES_WITH_RETRY_AFTER,
+        RETRY_AFTER_SECONDS * THROTTLES_WITH_RETRY_AFTER + LATE_SECONDS,
+    ),
+)
 
 # At what the submit began.
 LONG = replace(GOOD, asks=None)
@@ -158,7 +164,7 @@ def _submits() -> Iterator[Case]:
         yield service(kind, PROBED, PAUSED, PROBES)
         yield service(kind, PROBED, PAUSED, PROBES, body=False)
     yield service("429", NOT_TAKEN, THROTTLED, THROTTLES)
-    yield service("429", NOT_TAKEN, THROTTLED_AS_WISHED, WISHES, retry_after=WISHED_SECONDS)
+    yield service("429", NOT_TAKEN, THROTTLED_RETRY_AFTER, THROTTLES_WITH_RETRY_AFTER, retry_after=RETRY_AFTER_SECONDS)
     # Refused is refused, and never tried again.
     yield page("404", REJECTED)
     yield page("413", REJECTED)

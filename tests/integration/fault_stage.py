@@ -55,7 +55,7 @@ class Seen:
     way: str
     accepted: int
     sent: int
-    unknown: int
+    unconfirmed: int
     asks: int
     seconds: float
     text: str | None
@@ -265,15 +265,15 @@ def whole_text(content: bytes) -> str:
 def _seen(world: World, ocr: CountingOcr, named: Document, accepted: int, early: set[str]) -> Seen:
     row = world.row(named)
     operations = [row for row in world.documents.operations.values() if row.document_id == named.id]
-    moves = [entry.name for entry in world.journal.moves if _is_page_of(entry.row, named.id)]
+    rules = [entry.name for entry in world.journal.transitions if _is_page_of(entry.row, named.id)]
     text = world.file(named.source.key + keys.TEXT)
     return Seen(
         outcome=row.outcome,
         reason=row.problem.reason if row.problem else None,
-        way="".join(f"{rule} " for rule in moves),
+        way="".join(f"{rule} " for rule in rules),
         accepted=accepted,
         sent=sum(operation.sent for operation in operations),
-        unknown=sum(operation.unconfirmed for operation in operations),
+        unconfirmed=sum(operation.unconfirmed for operation in operations),
         asks=sum(ocr.asked[operation.described.id] for operation in operations if operation.described),
         seconds=(row.outcome_at or 0.0) - row.accepted_at,
         text=None if text is None else text.decode(),

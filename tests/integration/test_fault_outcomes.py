@@ -70,8 +70,8 @@ def check_promises(played: Played) -> None:
     assert played.lines > 8, "nothing was listened to"
     for seen in (played.document, played.neighbour):
         assert seen.final, "G1"
-        assert seen.unknown == seen.way.count("answer_lost "), "G2"
-        assert seen.sent <= seen.accepted <= seen.sent + seen.unknown, "G2"
+        assert seen.unconfirmed == seen.way.count("answer_lost "), "G2"
+        assert seen.sent <= seen.accepted <= seen.sent + seen.unconfirmed, "G2"
         assert seen.files_before_notice, "G5"
 
 

@@ -36,10 +36,14 @@ SECONDS_320, SECONDS_7200 = (WAITS_SECONDS.index(each) for each in (320.0, 7200.
 SHORT, LONG = (0, 1, 2), (WAITS_SECONDS.index(320.0), WAITS_SECONDS.index(1300.0))
 SECONDS_500 = RECOGNITIONS_SECONDS.index(500.0)
 OUT_OF_TIME = (1, RECONCILE_RUN_SECONDS.index(10.0))
-UNREACHABLE, UNAVAILABLE, THROTTLED = _answers("no connection"), _answers("503"), _answers("429", "429 with a wish")
-NOT_TAKEN = _answers("no connection", "503", "429", "429 with a wish", "401", "403", "no key")
+UNREACHABLE, UNAVAILABLE, THROTTLED = (
+    _answers("no connection"),
+    _answers("503"),
+    _answers("429", "429 with Retry-After"),
+)
+NOT_TAKEN = _answers("no connection", "503", "429", "429 with Retry-After", "401", "403", "no key")
 REJECTED, LOST_ON_THE_WAY = _answers("400"), _answers("timeout", "a proxy's page")
-UNASKED = _answers("no connection", "429", "429 with a wish", "401", "no key", "timeout")
+UNASKED = _answers("no connection", "429", "429 with Retry-After", "401", "no key", "timeout")
 OF_RECONCILE = (
     *("documents.kept_since", "documents.known", "uploads.", "queue."),
     *("dead_letters.", "progress.", "successor."),

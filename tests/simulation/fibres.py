@@ -184,7 +184,7 @@ class FibreWorkers:
         def help_out() -> None:
             try:
                 task()
-            except Exception as error:  # noqa: BLE001 - as the run_parallel does: the caller is told at the end
+            except Exception as error:  # noqa: BLE001 - as run_parallel does: the caller raises it at the end
                 errors.append(error)
 
         helpers: list[Fibre] = []

@@ -153,8 +153,8 @@ class History(Mishaps):
         self.uploads.append(upload)
         self.uploads_of.setdefault(source.key, []).append(upload)
         told = self._tell_of(upload, EVENTS[fate % len(EVENTS)])
-        wish = f", with {outputs}" if outputs else ""
-        self._note(f"{act.number} upload of {source.key} ({body.decode()}; {told}{wish})")
+        told_outputs = f", with {outputs}" if outputs else ""
+        self._note(f"{act.number} upload of {source.key} ({body.decode()}; {told}{told_outputs})")
 
     def _tell_of(self, upload: Upload, how: str) -> str:
         """Sends its event, or not."""
@@ -196,7 +196,7 @@ class History(Mishaps):
         self._invoke(number, skew_of(picks[2]), lambda: self.world.reconcile_once(asked, seconds))
 
     def _deliver(self, act: Act) -> None:
-        """What a tick does that took over, or saw an old hint: the row may be held."""
+        """What a tick does that took over, or read an old due entry: the row may be held."""
         rows = self.world.documents.rows.values()
         due = [row for row in rows if row.state is DocumentState.DELIVERING]
         if due:

@@ -85,7 +85,7 @@ NOT_ACCEPTED: tuple[Callable[[], Exception], ...] = (
     lambda: errors.OcrUnreachable("no connection"),
     lambda: errors.OcrUnavailable("503", Trace(status=503, code=14)),
     lambda: errors.OcrThrottled("429", Trace(status=429, code=8)),
-    lambda: errors.OcrThrottled("429 with a wish", Trace(status=429, code=8), 20.0),
+    lambda: errors.OcrThrottled("429 with Retry-After", Trace(status=429, code=8), 20.0),
     lambda: errors.OcrCredentialsRefused("401", Trace(status=401, code=16)),
     lambda: errors.OcrCredentialsRefused("403", Trace(status=403, code=7)),
     lambda: errors.OcrCredentialsMissing("no key"),

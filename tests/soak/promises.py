@@ -17,8 +17,8 @@ from textdrop.core.errors import SKIPPED, Reason
 from textdrop.core.policy import Policy
 
 POLICY = Policy()
-WORN_OUT = problems.attempts_exhausted(POLICY.max_attempts)
-DELIVERY_WORN_OUT = problems.delivery_attempts_exhausted(POLICY.max_attempts)
+ATTEMPTS_EXHAUSTED = problems.attempts_exhausted(POLICY.max_attempts)
+DELIVERY_ATTEMPTS_EXHAUSTED = problems.delivery_attempts_exhausted(POLICY.max_attempts)
 
 
 def broken(evidence: Evidence) -> list[str]:
@@ -31,9 +31,9 @@ def unexpected(evidence: Evidence) -> list[tuple[Document, str]]:
     """The documents that the faults themselves made fail, in whole or in part, each with how its rows explain it."""
     found = []
     for put, document, operations in _rows(evidence):
-        if document.problem == DELIVERY_WORN_OUT:
+        if document.problem == DELIVERY_ATTEMPTS_EXHAUSTED:
             found.append((document, f"its delivery was killed {POLICY.max_attempts} times"))
-        elif document.problem == WORN_OUT and not document.pages:
+        elif document.problem == ATTEMPTS_EXHAUSTED and not document.pages:
             found.append((document, f"its workers were killed {POLICY.max_attempts} times"))
         else:
             pages = zip(operations, put.upload.pages, strict=False)
@@ -64,7 +64,7 @@ def _ended(evidence: Evidence) -> Iterator[str]:
     for _, document, operations in _rows(evidence):
         if (document.state, document.due_at, document.run) != (DocumentState.FINAL, None, 1):
             yield f"{document.id} is {document.state}, due at {document.due_at}, run {document.run}"
-        elif document.problem != DELIVERY_WORN_OUT and not all(operation.final for operation in operations):
+        elif document.problem != DELIVERY_ATTEMPTS_EXHAUSTED and not all(operation.final for operation in operations):
             yield f"{document.id} is final, and its pages are {[str(row.state) for row in operations]}"
     if evidence.due:
         yield f"{evidence.due} rows are due"
@@ -76,7 +76,9 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
     """G1, G6: each document and each page ended as it must, or as its own rows explain."""
     for put, document, operations in _rows(evidence):
         ended = (str(document.outcome), document.problem.reason if document.problem else None)
-        if document.problem == DELIVERY_WORN_OUT or (document.problem == WORN_OUT and not document.pages):
+        if document.problem == DELIVERY_ATTEMPTS_EXHAUSTED or (
+            document.problem == ATTEMPTS_EXHAUSTED and not document.pages
+        ):
             continue
         if put.upload.refused is not None:
             if ended != put.upload.refused or operations:
@@ -99,7 +101,7 @@ def _explained(operation: Operation, page: Page) -> str:
         return ""
     if reason is Reason.SUBMIT_UNCONFIRMED and operation.unconfirmed >= POLICY.max_unconfirmed:
         return f"page {operation.page}: {operation.unconfirmed} submits without an answer"
-    if operation.problem == WORN_OUT:
+    if operation.problem == ATTEMPTS_EXHAUSTED:
         return f"page {operation.page}: its workers were killed {POLICY.max_attempts} times"
     return ""
 
@@ -130,7 +132,7 @@ def _files(evidence: Evidence) -> Iterator[str]:
         wanted = {keys.own(document.id, suffix) for suffix in keys.suffixes_of(document)}
         may_be = {keys.own(document.id, suffix) for suffix in (*outputs.left_over(document), *tables)}
         # A delivery that was replaced by a failure may have left the files of what was before.
-        exact = document.problem != DELIVERY_WORN_OUT
+        exact = document.problem != DELIVERY_ATTEMPTS_EXHAUSTED
         if not wanted <= there or (exact and (there - wanted - may_be or len(tables) != keys.tables(document))):
             yield f"{document.id} ended as {document.outcome} with the files {sorted(named[document.id])}"
             continue

@@ -199,7 +199,7 @@ def _calm(site: Site, run: Run, say: Callable[[str], None], patient: bool) -> No
 
 
 def _hurry(site: Site, run: Run, documents: dict[str, Document]) -> None:
-    """Whoever has waited WAIT_SECONDS for a guard, a backoff or a message that was lost waits no longer."""
+    """Whoever has waited WAIT_SECONDS for a recheck, a backoff or a message that was lost waits no longer."""
     now = time.time()
     for document in documents.values():
         if document.due_at is None or document.due_at < now + PROGRESS_SECONDS or not _is_free(document, now):

@@ -39,15 +39,15 @@ def test_a_clock_that_steps_back_gives_nothing() -> None:
 @given(
     per_second=st.floats(0.5, 100.0),
     capacity=st.floats(1.0, 50.0),
-    looks=st.lists(st.floats(0.0, 2.0), min_size=1, max_size=100),
+    waits=st.lists(st.floats(0.0, 2.0), min_size=1, max_size=100),
 )
 def test_in_no_stretch_of_time_is_more_taken_than_the_capacity_and_the_rate(
-    per_second: float, capacity: float, looks: list[float]
+    per_second: float, capacity: float, waits: list[float]
 ) -> None:
     now = NOW
     bucket = full(per_second, capacity, now)
     took: list[tuple[float, int]] = []
-    for wait in looks:
+    for wait in waits:
         now += wait
         count = available(bucket, now)
         bucket = taken(bucket, count, now)

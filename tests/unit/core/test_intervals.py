@@ -10,7 +10,7 @@ from textdrop.core import intervals
 from textdrop.core.policy import Policy
 
 POLICY = Policy()
-SETBACKS = st.integers(0, 10_000)
+CONSECUTIVE_FAILURES = st.integers(0, 10_000)
 CHANCES = st.floats(0, 1, exclude_max=True)
 AGES = st.floats(0, 4 * 86_400)
 RUNNING = st.integers(0, 100_000)
@@ -35,13 +35,13 @@ def test_backoff_doubles_and_is_spread_over_all_of_it(consecutive_failures: int,
     assert intervals.backoff_seconds(consecutive_failures, chance, POLICY) == seconds
 
 
-@given(consecutive_failures=SETBACKS, chance=CHANCES)
+@given(consecutive_failures=CONSECUTIVE_FAILURES, chance=CHANCES)
 def test_backoff_is_never_under_the_first_step_nor_over_the_most(consecutive_failures: int, chance: float) -> None:
     wait = intervals.backoff_seconds(consecutive_failures, chance, POLICY)
     assert POLICY.backoff_first_seconds <= wait <= POLICY.max_backoff_seconds
 
 
-@given(consecutive_failures=SETBACKS, chance=CHANCES, later=CHANCES)
+@given(consecutive_failures=CONSECUTIVE_FAILURES, chance=CHANCES, later=CHANCES)
 def test_backoff_grows_with_setbacks_and_chance(consecutive_failures: int, chance: float, later: float) -> None:
     wait = intervals.backoff_seconds(consecutive_failures, chance, POLICY)
     assert wait <= intervals.backoff_seconds(consecutive_failures + 1, chance, POLICY)

@@ -19,7 +19,7 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
         ("a page is paid for three times at most", POLICY.max_unconfirmed == 3),
         ("a lease outlasts its worker by 5 s", POLICY.lease_margin_seconds == 5.0),
         ("a source may be forbidden for a day", POLICY.forbidden_seconds == DAY),
-        ("a guard looks after a quarter of an hour", POLICY.recheck_seconds == 15 * MINUTE),
+        ("a recheck comes after a quarter of an hour", POLICY.recheck_seconds == 15 * MINUTE),
         ("what was handed out is handed out again after as long", POLICY.handed_out_seconds == 15 * MINUTE),
         ("the service keeps results for three days", POLICY.result_kept_seconds == 3 * DAY),
         ("a wait begins at 1 s", POLICY.backoff_first_seconds == 1.0),

@@ -136,11 +136,11 @@ def test_a_result_over_the_limit_fails_its_page_with_the_exchange() -> None:
     assert failures(world) == []
 
 
-@pytest.mark.parametrize(("wish", "seconds"), [(None, 1.0), (0.25, 0.25), (7.0, 7.0), (9_999.0, 300.0)])
-def test_a_throttle_is_counted_and_says_how_long_to_ask_nothing(wish: float | None, seconds: float) -> None:
+@pytest.mark.parametrize(("retry_after", "seconds"), [(None, 1.0), (0.25, 0.25), (7.0, 7.0), (9_999.0, 300.0)])
+def test_a_throttle_is_counted_and_says_how_long_to_ask_nothing(retry_after: float | None, seconds: float) -> None:
     world = World()
     _, operation = running(world)
-    world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8), wish))
+    world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8), retry_after))
     assert asked(world, operation) == Asked(operation, throttled_seconds=seconds)
     assert world.journal.counts["AsksThrottled"] == 1
     assert world.faults.calls.count("ocr.status") == 0

@@ -46,7 +46,7 @@ def kill(world: World, call: str, when: Literal["before", "after"]) -> None:
 
 
 def test_an_upload_deleted_after_its_worker_died_while_sending_is_gone() -> None:
-    """The intent is counted as unknown first; only then can the page fail."""
+    """The intent is counted as unconfirmed first; only then can the page fail."""
     world = World()
     document = world.upload("x.png", b"page")
     kill(world, "ocr.submit", "before")

@@ -70,7 +70,7 @@ def test_nothing_is_handed_over_where_nothing_is_asked_for() -> None:
     world.run()
     assert "render_function.invoke" not in world.faults.calls
     assert published(world, "x.png") == TEXT_ALONE
-    assert Step.RENDER not in {entry.row.step for entry in world.journal.moves if isinstance(entry.row, Document)}
+    assert Step.RENDER not in {entry.row.step for entry in world.journal.transitions if isinstance(entry.row, Document)}
     files = notice_of(world, document)["files"]
     assert {name for name, place in files.items() if place} == {"text", "json"}
 

@@ -331,7 +331,7 @@ def test_a_slot_that_is_hardly_late_is_not_used_when_the_post_could_outlast_its_
 
 
 def test_a_worker_that_stalled_beyond_its_time_sends_nothing_and_says_so(page: Page) -> None:
-    """The intent is taken back: left behind, it would count as unknown."""
+    """The intent is taken back: left behind, it would count as unconfirmed."""
     held_at_the_intent(page, 400.0)
     assert page.send() == Later(page.now, failed=False)
     assert page.world.ocr.accepted == []
@@ -375,15 +375,15 @@ def test_a_throttle_slows_all_down_is_counted_and_the_page_is_tried_again(page: 
 
 
 @pytest.mark.parametrize(
-    ("wish", "seconds"),
+    ("retry_after", "seconds"),
     [(None, 1.0), (0.0, 1.0), (0.5, 1.0), (1.5, 1.5), (9_999.0, 300.0)],
 )
 def test_a_throttle_lasts_as_long_as_the_service_wishes_within_reason(
-    page: Page, wish: float | None, seconds: float
+    page: Page, retry_after: float | None, seconds: float
 ) -> None:
     page.deadline = page.now + 10.0
     began = page.now
-    page.answers(OcrThrottled("429", Trace(status=429, code=8), wish))
+    page.answers(OcrThrottled("429", Trace(status=429, code=8), retry_after))
     assert page.world.quota.row.throttled_until == began + seconds
 
 

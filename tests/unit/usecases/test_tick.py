@@ -1,4 +1,4 @@
-"""One tick: its lease, its looks, its pace, how long it stays and how it ends."""
+"""One tick: its lease, its reads, its pace, how long it stays and how it ends."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_out_of_time_and_overtaken_it_starts_nobody() -> None:
     assert world.ticks_asked == asked
 
 
-# --- its looks ---
+# --- its reads ---
 
 
 def test_it_reads_the_index_twice_a_second_and_rechecks_every_20_seconds() -> None:

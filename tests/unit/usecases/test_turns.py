@@ -152,7 +152,7 @@ def test_who_has_lost_the_document_sends_nothing_more(monkeypatch: pytest.Monkey
     assert turn.tried == [1]
 
 
-def test_one_setback_does_not_begin_anew_what_another_hand_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_failure_does_not_begin_again_what_another_thread_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     turn = Turn(monkeypatch, 4)
     turn.ends.update({1: SETBACK, 2: PAUSED})
 

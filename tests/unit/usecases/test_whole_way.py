@@ -325,7 +325,7 @@ def test_an_older_upload_that_finishes_last_publishes_nothing_over_the_newer() -
 
 
 def test_a_newer_upload_that_appears_while_publishing_wins() -> None:
-    """Another worker raises the newest row, and publishes, between our copy and our second look."""
+    """Another worker raises the newest row, and publishes, between our copy and our second HEAD."""
     world = World()
     document = world.upload("x.png", b"old")
     world.clock.advance(2)

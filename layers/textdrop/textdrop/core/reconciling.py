@@ -32,7 +32,7 @@ class ListingPage:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRun:
-    """One look through the whole bucket, which several runs may share; the last one stays when it has ended.
+    """One listing of the whole bucket, which several runs may share; the last one stays when it has ended.
 
     `rev` grows with every write. `key` and `version_id` are the cursor, `ended_at` is 0 until the end. `listed`
     versions were looked at, `found` of them had no row. Times: epoch seconds.

@@ -216,7 +216,7 @@ def _exchange(ports: SubmitPorts, document: Document, intent: Operation, body: b
     except OcrThrottled as error:
         answered_at = ports.clock.now()
         ports.journal.counted("SubmitsThrottled")
-        # First the answer: an intent left behind would count as unknown, and this one is known not to be taken.
+        # First the answer: an intent left behind would count as unconfirmed, and this one is known not to be taken.
         written = _write_answer(ports, intent, NotTaken(document.rev))
         _slow_down(ports, error.retry_after_seconds)
         _observe(ports, Exchange.THROTTLED, answered_at)
@@ -297,7 +297,7 @@ def _write_answer(ports: SubmitPorts, intent: Operation, seen: OperationSeen) ->
             )
             ports.clock.sleep(0.2 * 2**tried)
     if isinstance(seen, Accepted):
-        # The id is in the log at least; the next holder counts the intent as unknown.
+        # The id is in the log at least; the next holder counts the intent as unconfirmed.
         ports.journal.noted(
             "accepted_unwritten",
             document=intent.document_id,

@@ -229,17 +229,17 @@ def test_operations_sort_by_run_and_page_and_never_meet() -> None:
 
 
 @pytest.mark.parametrize(
-    "hint",
+    "due",
     [
         DueEntry(DueKind.SUBMIT, 1_700_000_000.123456, "1" * 32),
         DueEntry(DueKind.ASK, 5.0, "1" * 32, 1, 1),
         DueEntry(DueKind.ASK, 5.0, "1" * 32, 12345, 1234567),
     ],
 )
-def test_hints_are_read_from_keys(hint: DueEntry) -> None:
-    key = items.operation_key(hint.document_id, hint.run, hint.page) if hint.page else (hint.document_id, "document")
-    entry = items.item(key, {"due_kind": items.attribute(hint.kind), "due_at": items.attribute(hint.due_at)})
-    assert items.to_due(entry) == hint
+def test_due_entries_are_read_from_keys(due: DueEntry) -> None:
+    key = items.operation_key(due.document_id, due.run, due.page) if due.page else (due.document_id, "document")
+    entry = items.item(key, {"due_kind": items.attribute(due.kind), "due_at": items.attribute(due.due_at)})
+    assert items.to_due(entry) == due
 
 
 def test_a_row_without_a_field_that_came_later_has_its_default() -> None:

@@ -212,7 +212,7 @@ def test_the_trace_of_a_failure_says_what_the_service_said(service: ScriptedServ
 
 
 @pytest.mark.parametrize(
-    ("wish", "seconds"),
+    ("retry_after", "seconds"),
     [
         ("7", 7.0),
         ("1.5", 1.5),
@@ -229,9 +229,9 @@ def test_the_trace_of_a_failure_says_what_the_service_said(service: ScriptedServ
     ],
 )
 def test_a_throttle_carries_the_service_s_wish(
-    service: ScriptedService, make_client: MakeClient, wish: str, seconds: float | None
+    service: ScriptedService, make_client: MakeClient, retry_after: str, seconds: float | None
 ) -> None:
-    service.plays(answer(429, own(8), headers={"retry-after": wish}))
+    service.plays(answer(429, own(8), headers={"retry-after": retry_after}))
     with pytest.raises(OcrThrottled) as raised:
         make_client(now=lambda: 100.0).submit(b"{}", "r")
     assert raised.value.retry_after_seconds == seconds

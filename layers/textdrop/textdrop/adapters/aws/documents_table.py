@@ -23,7 +23,7 @@ SAME_REV = "#rev = :before"
 DUE_ENTRY_UNCHANGED = "#due_kind = :kind AND #due_at = :entry_due_at"
 # The page belongs to what the document is doing now; a retry's next run has pages of its own.
 SAME_RUN = "attribute_exists(#pk) AND #run = :run"
-# No other holder wrote an intent, an answer or an unknown since we read the operation.
+# No other holder wrote an intent, an answer or an unconfirmed submit since we read the operation.
 SAME_SUBMIT = "#state = :before_state AND #holder_rev = :before_holder_rev AND #unconfirmed = :before_unconfirmed"
 # There is such a row.
 EXISTS = "attribute_exists(#pk)"

@@ -47,7 +47,7 @@ class RangedObject(io.BufferedReader):
 
 
 def open_range(client: S3Client, source: Source) -> RangedObject:
-    """The upload as a file. `source` is complete: it has the size and the version or ETag that a look has told."""
+    """The upload as a file. `source` is complete: it has the size and the version or ETag that a HEAD request gave."""
     return RangedObject(client, source)
 
 

@@ -1,4 +1,4 @@
-"""What each look of a tick reads, and what it does by what it has read: for a few seconds, on rows as they stand."""
+"""What each read of a tick gets, and what it does by it: for a few seconds, on rows as they stand."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_an_operation_that_the_index_showed_late_is_found_though_many_run() -> N
     def lagging(kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         shown = due(kind, until, limit, since)
         late = world.clock.now() < began + 60.0
-        return [hint for hint in shown if not (late and hint.document_id == hidden.document_id and hint.page)]
+        return [entry for entry in shown if not (late and entry.document_id == hidden.document_id and entry.page)]
 
     world.documents.due = lagging  # type: ignore[method-assign]
     world.run()
