@@ -165,7 +165,7 @@ def _look(
     told = " ".join(f"{state}={count}" for state, count in states.items())
     failed = sum(count for (_, _, what), count in run.aws.counts().items() if what in set(Fault))
     say(
-        f"{phase} {time.monotonic() - began:4.0f} s  {told}  unknown={unconfirmed} "
+        f"{phase} {time.monotonic() - began:4.0f} s  {told}  unconfirmed={unconfirmed} "
         f"killed={run.killer.killed.total()} aws_faults={failed}"
     )
     queues = {name: site.waiting_messages(name) for name in ("UploadsQueueUrl", "UploadsDeadLetterQueueUrl")}
