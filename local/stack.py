@@ -345,7 +345,7 @@ def status(state: Path) -> str:
     lines = []
     for server, port, title in (("aws", record.emulator_port, "AWS emulator"), ("ocr", record.ocr_port, "OCR service")):
         pids = processes.find(folder.mark(server))
-        lines.append(f"{title}: " + (f"127.0.0.1:{port}, {len(pids)} processes" if pids else "not running"))
+        lines.append(f"{title}: " + (f"127.0.0.1:{port}, processes: {len(pids)}" if pids else "not running"))
     deployed = is_up(state)
     lines.append(f"deployed: {'yes' if deployed else 'no'}")
     lines.append(f"variables: . {folder.env}" if folder.env.exists() else "variables: none")

@@ -57,8 +57,8 @@ def _results(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
     yield "pages sent ≤ accepted ≤ sent + unconfirmed", f"{sent} ≤ {accepted} ≤ {sent + unconfirmed}"
     yield "pages paid for more than once", f"{accepted - sent} ({(accepted - sent) / max(sent, 1):.1%})"
     ended = [rendering for document in evidence.documents.values() for rendering in document.renderings]
-    made = sum(bool(rendering.files) for rendering in ended)
-    yield "outputs made, missing with a warning", f"{made}, {len(ended) - made}"
+    yield "outputs made", _counts(Counter(str(rendering.output) for rendering in ended if rendering.files))
+    yield "outputs missing", _counts(Counter(str(rendering.output) for rendering in ended if not rendering.files))
     ids = {json.loads(body)["id"] for body in evidence.notices}
     yield "notices, of which repeats", f"{len(evidence.notices)}, {len(evidence.notices) - len(ids)}"
     yield "refused by the service's own quotas", _counts(Counter(evidence.ocr["throttled"]))

@@ -80,13 +80,13 @@ class ReconcileFunctionSettings:
 
 def read(kind: type[Settings], variables: Mapping[str, str]) -> Settings:
     """The settings of that kind. Raises SettingsError, which names every fault and repeats no value."""
-    hints = get_type_hints(kind)
+    types = get_type_hints(kind)
     values: dict[str, object] = {}
     faults: list[str] = []
     for each in fields(kind):  # type: ignore[arg-type]  # every kind of settings is a dataclass
         name = each.name.upper()
         try:
-            values[each.name] = _value(each, hints[each.name], variables.get(name, "").strip())
+            values[each.name] = _value(each, types[each.name], variables.get(name, "").strip())
         except ValueError as error:
             faults.append(f"{name} {error}")
     if faults:
@@ -94,15 +94,15 @@ def read(kind: type[Settings], variables: Mapping[str, str]) -> Settings:
     return kind(**values)
 
 
-def _value(each: Field[Any], hint: type, text: str) -> object:
+def _value(each: Field[Any], value_type: type, text: str) -> object:
     """Raises ValueError that says what is wrong."""
     if not text:
         if each.default is MISSING:
             raise ValueError("is missing")
         return each.default
-    if hint is str:
+    if value_type is str:
         return text
-    if hint is bool:
+    if value_type is bool:
         if text.lower() not in ("true", "false"):
             raise ValueError("must be true or false")
         return text.lower() == "true"
@@ -113,4 +113,4 @@ def _value(each: Field[Any], hint: type, text: str) -> object:
         number = -1.0
     if not minimum <= number < float("inf"):
         raise ValueError(f"must be a number of at least {minimum:g}") from None
-    return hint(number)
+    return value_type(number)

@@ -137,7 +137,7 @@ def _shown(content: bytes) -> tuple[int, tuple[float, float]]:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))  # reads its headers only
-    except Exception as error:
+    except Exception as error:  # malformed data makes Pillow raise anything
         raise NotRenderable(_UNREADABLE) from error
     with image:
         orientation = exif_orientation(image.info.get("exif", b""))
