@@ -203,7 +203,7 @@ class History(Mishaps):
             row = due[act.picks[0] % len(due)]
             self._note(f"{act.number} delivery of {row.id[:6]}")
             deadline = self.clock.true + POLL_SECONDS
-            self._invoke(act.number, skew_of(act.picks[1]), lambda: _do(deliver(self.world.poll_ports, row, deadline)))
+            self._invoke(act.number, skew_of(act.picks[1]), lambda: deliver(self.world.poll_ports, row, deadline))
 
     def _render(self, act: Act) -> None:
         """An invocation of render that poll asked for: it comes, or comes and will come again, or is lost."""

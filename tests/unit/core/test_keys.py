@@ -153,10 +153,10 @@ def test_every_output_has_a_file_of_its_own() -> None:
     assert len(set(keys.OF_OUTPUT.values())) == len(Output)
 
 
-def test_segments_are_known_by_their_first_and_last_page() -> None:
+def test_segments_without_a_gap_are_known_by_their_first_and_last_page() -> None:
     names = [
         keys.segment("0" * 32, 1, first, last, suffix)
-        for first, last in ((9, 16), (1, 8))
+        for first, last in ((9, 16), (1, 8), (12, 16), (18, 20))
         for suffix in (".txt", keys.JSON)
     ]
     assert keys.segments_of(names) == [(1, 8), (9, 16)]

@@ -23,7 +23,7 @@ from textdrop.core.errors import (
     Trace,
 )
 from textdrop.usecases.ask import Asked, ask, is_running
-from textdrop.usecases.deliver import conclude, page_finished
+from textdrop.usecases.deliver import conclude_and_deliver, page_finished
 from world import World
 
 TYPICAL = 2.0
@@ -191,7 +191,8 @@ def test_a_page_whose_document_is_gone_ends_alone() -> None:
     assert came_to.operation is not None
     assert came_to.operation.final
     page_finished(world.poll_ports, came_to.operation, DEADLINE)
-    assert conclude(world.poll_ports, document) is None
+    conclude_and_deliver(world.poll_ports, document, DEADLINE)
+    assert world.notices.published == []
 
 
 @pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.DELIVERING, DocumentState.FINAL])
@@ -200,7 +201,7 @@ def test_only_what_is_recognizing_is_concluded(state: DocumentState) -> None:
     document, _ = running(world)
     row = world.documents.rows[document.id] = replace(document, state=state)
     reads = world.faults.calls.count("documents.read_operations")
-    assert conclude(world.poll_ports, row) is None
+    conclude_and_deliver(world.poll_ports, row, DEADLINE)
     assert world.faults.calls.count("documents.read_operations") == reads
 
 

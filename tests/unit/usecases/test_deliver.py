@@ -11,7 +11,7 @@ from textdrop.core.documents import Document, DocumentState, DueKind, Newest, Ou
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.identity import order
 from textdrop.core.keys import ERROR, JSON, TEXT, own
-from textdrop.usecases.deliver import conclude, deliver
+from textdrop.usecases.deliver import conclude_and_deliver, deliver
 from world import POLL_SECONDS, World
 
 DOWN = StoreUnavailable("down")
@@ -32,8 +32,11 @@ def delivering(world: World, body: bytes = b"page", metadata: dict[str, str] | N
     return row
 
 
-def run(world: World, document: Document) -> bool:
-    return deliver(world.poll_ports, document, world.clock.now() + POLL_SECONDS)
+def run(world: World, document: Document, seconds: float = POLL_SECONDS) -> bool:
+    """Whether this delivery made the document final."""
+    before = world.journal.counts["DocumentsFinished"]
+    deliver(world.poll_ports, document, world.clock.now() + seconds)
+    return world.journal.counts["DocumentsFinished"] > before
 
 
 def told(world: World) -> list[tuple[str, dict[str, str | int | float | None]]]:
@@ -131,7 +134,7 @@ def test_what_fails_is_told_and_tried_again_after_a_backoff() -> None:
 def test_out_of_time_is_no_setback_and_the_delivery_is_due_at_once() -> None:
     world = World()
     document = delivering(world)
-    assert not deliver(world.poll_ports, document, world.clock.now() + 1.0)
+    assert not run(world, document, 1.0)
     assert told(world) == [("delivery_failed", {"document": document.id})]
     row = world.row(document)
     assert (row.consecutive_failures, row.attempts, row.due_at) == (0, 0, world.clock.now())
@@ -140,7 +143,7 @@ def test_out_of_time_is_no_setback_and_the_delivery_is_due_at_once() -> None:
 def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
     world = World()
     document = delivering(world, b"damaged")
-    assert not deliver(world.poll_ports, document, world.clock.now() + 1.0)
+    assert not run(world, document, 1.0)
     assert world.results.keys() == []
     assert run(world, world.row(document))
     assert world.results.content_type("x.png.error.json") == "application/json"
@@ -399,7 +402,7 @@ def test_names_are_not_copied_without_the_time_for_it() -> None:
     world.faults.fail("results.copy", DOWN)
     assert not run(world, document)
     calls = len(world.faults.calls)
-    assert not deliver(world.poll_ports, due_again(world, document), world.clock.now() + 1.0)
+    assert not run(world, due_again(world, document), 1.0)
     assert "results.copy" not in world.faults.calls[calls:]
 
 
@@ -439,7 +442,7 @@ def test_a_document_that_somebody_else_concludes_is_left_to_them() -> None:
     world.submit()
     world.documents.write = lambda before, after: False  # type: ignore[method-assign]  # always another first
     reads = world.faults.calls.count("documents.read_operations")
-    assert conclude(world.poll_ports, world.row(document)) is None
+    conclude_and_deliver(world.poll_ports, world.row(document), world.clock.now() + POLL_SECONDS)
     assert world.faults.calls.count("documents.read_operations") - reads == 5, "it does not try for ever"
 
 
@@ -453,6 +456,6 @@ def test_one_that_was_beaten_to_the_row_looks_again() -> None:
         return False if first and first.pop() else write(before, after)
 
     world.documents.write = raced  # type: ignore[method-assign]  # another was first, once
-    assert conclude(world.poll_ports, world.row(document)) is None
+    conclude_and_deliver(world.poll_ports, world.row(document), world.clock.now() + POLL_SECONDS)
     assert world.row(document).state is DocumentState.RECOGNIZING
     assert world.row(document).due_at == world.clock.now() + world.policy.recheck_seconds

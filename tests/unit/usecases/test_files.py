@@ -16,7 +16,7 @@ from textdrop.core import keys, results
 from textdrop.core.documents import Document, DocumentState, Operation, Outcome, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.policy import Policy
-from textdrop.usecases.files import PageMissing, assemble, stored_pages
+from textdrop.usecases.files import PageMissing, stored_pages, write_files
 from textdrop.usecases.time_left import NoTimeLeft
 from world import POLL_SECONDS, World
 
@@ -100,7 +100,7 @@ def test_segments_that_overlap_are_not_used() -> None:
     for first, last in ((1, 2), (2, 5)):
         for suffix in (keys.TEXT, keys.JSON):
             whole(keys.segment(document.id, 1, first, last, suffix), b"%d-%d " % (first, last))
-    assemble(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+    write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
     text = world.file(keys.own(document.id, keys.TEXT)) or b""
     assert text.startswith(b"1-2 ")
     assert b"2-5" not in text
@@ -148,10 +148,10 @@ def test_nothing_is_fetched_for_a_segment_that_has_not_its_time(body: bytes) -> 
     enough = world.clock.now() + (LONG.segment_seconds if is_long else world.poll_ports.results.total_seconds)
     calls = len(world.faults.calls)
     with pytest.raises(NoTimeLeft):
-        assemble(world.poll_ports, document, operations, enough - 0.001)
+        write_files(world.poll_ports, document, operations, enough - 0.001)
     assert [call for call in world.faults.calls[calls:] if call == "results.put"] == []
     assert ("results.get" in world.faults.calls[calls:]) != is_long
-    assemble(world.poll_ports, document, operations, enough)
+    write_files(world.poll_ports, document, operations, enough)
     assert world.file(keys.own(document.id, keys.TEXT)) is not None
 
 
@@ -167,7 +167,7 @@ def test_segments_are_not_joined_without_the_time_for_it() -> None:
     world.poll_ports.results.put = slow_at_last  # type: ignore[method-assign]
     deadline = world.clock.now() + POLL_SECONDS
     with pytest.raises(NoTimeLeft):
-        assemble(world.poll_ports, document, operations, deadline)
+        write_files(world.poll_ports, document, operations, deadline)
     assert "results.upload_part" not in world.faults.calls
 
 
@@ -182,7 +182,7 @@ def test_segments_are_not_deleted_without_the_time_for_it() -> None:
 
     world.poll_ports.results.join = slow_at_last  # type: ignore[method-assign]
     with pytest.raises(NoTimeLeft):
-        assemble(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+        write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
     assert len(segments(world)) == 2 * 5
 
 
@@ -197,7 +197,7 @@ def test_a_segment_has_just_as_many_pages_as_make_its_size(pages: int, more: int
     seen: list[str] = []
     put = world.poll_ports.results.put
     world.poll_ports.results.put = lambda key, *rest: (seen.append(key), put(key, *rest))[1]  # type: ignore[func-returns-value,method-assign]
-    assemble(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+    write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
     assert seen[0] == keys.segment(document.id, 1, 1, pages + more, keys.TEXT)
 
 
@@ -205,7 +205,7 @@ def test_a_page_that_is_gone_is_said_to_be() -> None:
     world, document, operations = ready(b"pages:2")
     world.results.delete(keys.page(document.id, 1, 2))
     with pytest.raises(PageMissing, match=f"page 2 of {document.id}"):
-        assemble(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+        write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
 
 
 def test_a_segment_ends_when_it_is_large_enough() -> None:

@@ -61,9 +61,14 @@ def segment(document_id: str, run: int, first: int, last: int, suffix: str) -> s
 
 
 def segments_of(names: Iterable[str]) -> list[tuple[int, int]]:
-    """First and last page of each segment among the names whose JSON, which is written after the text, is there."""
+    """First and last page of each segment among the names whose JSON, which is written after the text, is there; from
+    the first page on, without a gap."""
+    segments: list[tuple[int, int]] = []
     found = (_SEGMENT.search(name) for name in names)
-    return sorted((int(match[1]), int(match[2])) for match in found if match is not None)
+    for first, last in sorted((int(match[1]), int(match[2])) for match in found if match is not None):
+        if first == (segments[-1][1] + 1 if segments else 1):
+            segments.append((first, last))
+    return segments
 
 
 def table(page: int, number: int) -> str:

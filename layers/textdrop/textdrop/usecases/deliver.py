@@ -6,9 +6,7 @@ Where outputs are asked for, poll hands the document to the render function befo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from textdrop.core import intervals
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -18,22 +16,14 @@ from textdrop.core.documents import (
     Step,
 )
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.observations import NoticeAccepted, OperationsRead, Returned, Taken
+from textdrop.core.observations import DocumentSeen, NoticeAccepted, OperationsRead, StepBegins, Taken
 from textdrop.ports import DeliverPorts, PollPorts
 from textdrop.usecases.files import write_files
 from textdrop.usecases.publish import notify, publish
 from textdrop.usecases.time_left import NoTimeLeft
-from textdrop.usecases.transitions import NotOurs, begin_step, transition_document
+from textdrop.usecases.transitions import NotOurs, return_later, transition_document, transition_held
 
 CONCLUDE_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Concluded:
-    """A document whose outcome has just been fixed, and the operations of its run, all final."""
-
-    document: Document
-    operations: Sequence[Operation]
 
 
 def page_finished(ports: PollPorts, operation: Operation, deadline: float) -> None:
@@ -49,31 +39,23 @@ def page_finished(ports: PollPorts, operation: Operation, deadline: float) -> No
 def conclude_and_deliver(
     ports: PollPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()
 ) -> None:
-    """The outcome of a recognizing document is fixed and delivered, if every page is final. Raises StoreUnavailable."""
-    concluded = conclude(ports, document, operations)
-    if concluded is not None:
-        deliver(ports, concluded.document, deadline, concluded.operations)
-
-
-def conclude(ports: PollPorts, document: Document, operations: Sequence[Operation] = ()) -> Concluded | None:
-    """Derives a recognizing document's next step from its operations. What there is to deliver, if delivery begins.
-
-    `operations` are all of its run's, if they are at hand.
-    """
+    """The outcome of a recognizing document is fixed and delivered, if every page is final; else it is due as its
+    operations say, which are all of its run's, if they are at hand. Raises StoreUnavailable."""
     row: Document | None = document
     for _ in range(CONCLUDE_TRIES):
         if row is None or row.state is not DocumentState.RECOGNIZING:
-            return None
+            return
         operations = operations or ports.documents.read_operations(row.id, row.run)
         after = transition_document(ports, row, OperationsRead(tuple(operations)))
         if after is not None:
-            return Concluded(after, operations) if after.state is DocumentState.DELIVERING else None
+            if after.state is DocumentState.DELIVERING:
+                deliver(ports, after, deadline, operations)
+            return
         row, operations = ports.documents.read(row.id), ()
-    return None
 
 
-def deliver(ports: PollPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> bool:
-    """Goes through the steps that are left. True: the document is final. Never raises.
+def deliver(ports: PollPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> None:
+    """Goes through the steps that are left. Never raises.
 
     `deadline` is when this worker is ended by force; `operations` are those of the document's run, if they are at hand.
     Every step can be repeated, and is written on the row before it begins; so whoever goes on after a crash knows what
@@ -85,50 +67,41 @@ def deliver(ports: PollPorts, document: Document, deadline: float, operations: S
             ports, document, Taken(ports.clock.token(), deadline + ports.policy.lease_margin_seconds)
         )
         if held is None or held.state is not DocumentState.DELIVERING:
-            return False
+            return
         if held.step is Step.RENDER:
             # It comes due again with our lease, should the message be lost or come late: then it is of another rev.
             ports.render_function.invoke(Resume(held.id, held.rev))
-            return False
-        return finish(ports, held, deadline, operations)
+        else:
+            finish(ports, held, deadline, operations)
     except NotOurs:
-        return False
+        return
     except (StoreUnavailable, NoTimeLeft) as error:
         ports.journal.failed("delivery_failed", error, document=document.id)
         if held is not None:
             return_later(ports, held, failed=isinstance(error, StoreUnavailable))
     except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts, five fail it
         ports.journal.failed("delivery_died", error, document=document.id)
-    return False
 
 
-def finish(ports: DeliverPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> bool:
-    """The steps that are left after rendering, of a document that we hold. True: it is final.
+def finish(ports: DeliverPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> None:
+    """The steps that are left after rendering, of a document that we hold; it is final afterwards.
 
     `operations` are those of the document's run, if they are at hand. Raises NotOurs when it is no longer ours, and
     StoreUnavailable, NoTimeLeft and PageMissing.
     """
     lease_until = deadline + ports.policy.lease_margin_seconds
     newest: Newest | None = None
-    if document.step is Step.FILES:
-        write_files(ports, document, operations, deadline)
-        document = begin_step(ports, document, Step.PUBLISH, lease_until)
-    if document.step is Step.PUBLISH:
-        newest = publish(ports, document, deadline)
-        document = begin_step(ports, document, Step.NOTICE, lease_until)
-    notify(ports, document, newest, operations)
-    if transition_document(ports, document, NoticeAccepted()) is None:
-        raise NotOurs
+    done: DocumentSeen
+    while document.state is DocumentState.DELIVERING:
+        match document.step:
+            case Step.FILES:
+                write_files(ports, document, operations, deadline)
+                done = StepBegins(Step.PUBLISH, lease_until)
+            case Step.PUBLISH:
+                newest = publish(ports, document, deadline)
+                done = StepBegins(Step.NOTICE, lease_until)
+            case _:
+                notify(ports, document, newest, operations)
+                done = NoticeAccepted()
+        document = transition_held(ports, document, done)
     ports.journal.counted("DocumentsFinished")
-    return True
-
-
-def return_later(ports: DeliverPorts, held: Document, failed: bool) -> None:
-    """Leaves the delivery due again, if it is still ours; else its lease does."""
-    wait = intervals.backoff_seconds(held.consecutive_failures, ports.clock.chance(), ports.policy) if failed else 0.0
-    try:
-        row = ports.documents.read(held.id)
-        if row is not None and row.holder == held.holder and row.state is DocumentState.DELIVERING:
-            transition_document(ports, row, Returned(ports.clock.now() + wait, failed))
-    except StoreUnavailable as error:
-        ports.journal.failed("return_failed", error, document=held.id)

@@ -9,7 +9,6 @@ that whoever goes on after a break finds and need not make again; at last they a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from pagekit.page import RecognisedPage
@@ -26,59 +25,47 @@ class PageMissing(TextdropError):
     """A recognised page is no longer in the results bucket."""
 
 
-@dataclass(slots=True)
-class _Segment:
-    """Consecutive pages in both forms; `last` is 0 while it is empty."""
-
-    first: int
-    last: int = 0
-    text: list[bytes] = field(default_factory=list)
-    json: list[bytes] = field(default_factory=list)
-
-
 def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
     """The document's own files are there afterwards, and stay. `operations` are its run's, if they are at hand.
 
     Raises NoTimeLeft when this has to continue later, PageMissing and StoreUnavailable.
     """
     operations = operations or ports.documents.read_operations(document.id, document.run)
-    if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL):
-        assemble(ports, document, operations, deadline)
+    if document.outcome not in (Outcome.SUCCEEDED, Outcome.PARTIAL):
+        body = results.error_file(document, operations)
+        check_deadline(ports, deadline)
+        ports.results.put(keys.own(document.id, keys.ERROR), body, keys.CONTENT_TYPES[keys.ERROR])
         return
-    body = results.error_file(document, operations)
-    check_deadline(ports, deadline)
-    ports.results.put(keys.own(document.id, keys.ERROR), body, keys.CONTENT_TYPES[keys.ERROR])
-
-
-def assemble(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
-    """The document's own text and JSON are there afterwards. `operations` are all of its run's, by page.
-
-    Raises NoTimeLeft when this has to continue later, PageMissing and StoreUnavailable.
-    """
     head, tail = results.result_frame(document, operations)
     is_long = document.pages > ports.policy.single_pass_max_pages
-    done = _segments_there(ports, document) if is_long else []
+    there = ports.results.list_keys(keys.segments(document.id, document.run)) if is_long else []
+    done = keys.segments_of(there)
     while not done or done[-1][1] < document.pages:
         first = done[-1][1] + 1 if done else 1
         if is_long:
             _time_for_segment(ports, deadline)
-        segment = _segment(ports, operations, first)
-        text, json = b"".join(segment.text), b"".join(segment.json)
+        last, text, json = _segment(ports, operations, first)
         if first == 1:
             json = head + json
-        if segment.last == document.pages:
+        if last == document.pages:
             json += tail
-        whole = first == 1 and segment.last == document.pages
+        whole = first == 1 and last == document.pages
         for suffix, body in ((keys.TEXT, text), (keys.JSON, json)):
             own = keys.own(document.id, suffix)
-            key = own if whole else keys.segment(document.id, document.run, first, segment.last, suffix)
+            key = own if whole else keys.segment(document.id, document.run, first, last, suffix)
             check_deadline(ports, deadline)
             ports.results.put(key, body, keys.CONTENT_TYPES[suffix])
         if whole:
             return
-        done.append((first, segment.last))
+        done.append((first, last))
     _time_for_segment(ports, deadline)
-    _join(ports, document, done, deadline)
+    joined: list[str] = []
+    for suffix in (keys.TEXT, keys.JSON):
+        segments = [keys.segment(document.id, document.run, first, last, suffix) for first, last in done]
+        ports.results.join(segments, keys.own(document.id, suffix), partial(check_deadline, ports, deadline))
+        joined += segments
+    check_deadline(ports, deadline)
+    ports.results.delete(joined)
 
 
 def _time_for_segment(ports: DeliverPorts, deadline: float) -> None:
@@ -86,26 +73,16 @@ def _time_for_segment(ports: DeliverPorts, deadline: float) -> None:
         raise NoTimeLeft("no time left for another segment")
 
 
-def _segments_there(ports: DeliverPorts, document: Document) -> list[tuple[int, int]]:
-    """First and last page of the segments that there are already, from the first page on without a gap."""
-    done: list[tuple[int, int]] = []
-    for first, last in keys.segments_of(ports.results.list_keys(keys.segments(document.id, document.run))):
-        if first == (done[-1][1] + 1 if done else 1):
-            done.append((first, last))
-    return done
-
-
-def _segment(ports: DeliverPorts, operations: Sequence[Operation], first: int) -> _Segment:
-    """As many pages, from this one on, as make a segment; at least one."""
-    segment, bytes_so_far = _Segment(first), 0
+def _segment(ports: DeliverPorts, operations: Sequence[Operation], first: int) -> tuple[int, bytes, bytes]:
+    """As many pages, from this one on, as make a segment, at least one: the last one, and all as text and as JSON."""
+    last, text, json = 0, bytearray(), bytearray()
     for operation, page in stored_pages(ports, operations[first - 1 : first - 1 + ports.policy.segment_pages]):
-        segment.text.append(results.page_text(operation.page, page))
-        segment.json.append(results.page_json(operation, page))
-        segment.last = operation.page
-        bytes_so_far += len(segment.text[-1]) + len(segment.json[-1])
-        if bytes_so_far >= ports.policy.segment_bytes:
+        last = operation.page
+        text += results.page_text(last, page)
+        json += results.page_json(operation, page)
+        if len(text) + len(json) >= ports.policy.segment_bytes:
             break
-    return segment
+    return last, bytes(text), bytes(json)
 
 
 def stored_pages(
@@ -139,14 +116,3 @@ def _page(ports: DeliverPorts, operation: Operation, bodies: dict[int, bytes | N
     if body is None:
         raise PageMissing(f"page {operation.page} of {operation.document_id}")
     return ports.read_page(body)
-
-
-def _join(ports: DeliverPorts, document: Document, done: Sequence[tuple[int, int]], deadline: float) -> None:
-    """Makes the files of their segments, which are then no longer needed."""
-    made: list[str] = []
-    for suffix in (keys.TEXT, keys.JSON):
-        segments = [keys.segment(document.id, document.run, first, last, suffix) for first, last in done]
-        ports.results.join(segments, keys.own(document.id, suffix), partial(check_deadline, ports, deadline))
-        made.extend(segments)
-    check_deadline(ports, deadline)
-    ports.results.delete(made)

@@ -13,13 +13,13 @@ from pagekit.errors import NotRenderable
 from textdrop.core import keys
 from textdrop.core.documents import Document, Output, Rendering, Resume, Step
 from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
-from textdrop.core.observations import Rendered, RenderingTaken
+from textdrop.core.observations import Rendered, RenderingTaken, StepBegins
 from textdrop.core.renderings import failed, missing, out_of_time
 from textdrop.ports import Pages, RenderPorts
-from textdrop.usecases.deliver import finish, return_later
+from textdrop.usecases.deliver import finish
 from textdrop.usecases.parsed_pages import ParsedPages
 from textdrop.usecases.time_left import NoTimeLeft, check_deadline
-from textdrop.usecases.transitions import NotOurs, begin_step, transition_document
+from textdrop.usecases.transitions import NotOurs, return_later, transition_document, transition_held
 
 TRIES = 2
 FETCH_BYTES = 8_000_000
@@ -42,7 +42,8 @@ def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
         with ParsedPages(ports, held) as pages:
             for place, output in enumerate(held.to_render):
                 held = _rendered(ports, held, pages, output, deadline, is_first=place == 0)
-        return "delivered" if finish(ports, begin_step(ports, held, Step.FILES, lease_until), deadline) else "stale"
+        finish(ports, transition_held(ports, held, StepBegins(Step.FILES, lease_until)), deadline)
+        return "delivered"
     except NotOurs:
         return "stale"
     except (StoreUnavailable, NoTimeLeft) as error:
@@ -63,10 +64,7 @@ def _rendered(
     """
     rendering = _tried(ports, document, pages, output, deadline, is_first)
     ports.journal.counted("OutputsMade" if rendering.files else "OutputsMissing")
-    after = transition_document(ports, document, Rendered(rendering))
-    if after is None:
-        raise NotOurs
-    return after
+    return transition_held(ports, document, Rendered(rendering))
 
 
 def _tried(

@@ -17,7 +17,6 @@ from textdrop.core import intervals, options, problems
 from textdrop.core.documents import (
     Document,
     DocumentState,
-    DueKind,
     Operation,
     Resume,
 )
@@ -35,7 +34,7 @@ from textdrop.usecases.accept import Message, accept
 from textdrop.usecases.pages import send_pages
 from textdrop.usecases.send import Later, Lost
 from textdrop.usecases.source import PageSource
-from textdrop.usecases.transitions import transition_document
+from textdrop.usecases.transitions import return_later, transition_document
 from textdrop.usecases.wake import wake
 
 
@@ -119,7 +118,7 @@ def _pass(ports: SubmitPorts, settings: SubmitSettings, document: Document, dead
         _submit_pass(ports, settings, document, deadline)
     except StoreUnavailable as error:
         ports.journal.failed("pass_failed", error, document=document.id)
-        _return_after_failure(ports, document)
+        return_later(ports, document, failed=True)
     except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts, five fail it
         ports.journal.failed("pass_died", error, document=document.id)
 
@@ -182,14 +181,3 @@ def _look(
         if known is None:
             opened.close()
     return known, opened
-
-
-def _return_after_failure(ports: SubmitPorts, document: Document) -> None:
-    """Leaves the document due again after a backoff, if it is still ours; else its lease does."""
-    wait = intervals.backoff_seconds(document.consecutive_failures, ports.clock.chance(), ports.policy)
-    try:
-        row = ports.documents.read(document.id)
-        if row is not None and row.holder == document.holder and row.due_kind is DueKind.SUBMIT:
-            transition_document(ports, row, Returned(ports.clock.now() + wait, failed=True))
-    except StoreUnavailable as error:
-        ports.journal.failed("return_failed", error, document=document.id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from textdrop.core import states
-from textdrop.core.documents import Document, Operation, Step
-from textdrop.core.errors import TextdropError
-from textdrop.core.observations import DocumentSeen, OperationSeen, StepBegins
+from textdrop.core import intervals, states
+from textdrop.core.documents import Document, Operation
+from textdrop.core.errors import StoreUnavailable, TextdropError
+from textdrop.core.observations import DocumentSeen, OperationSeen, Returned
 from textdrop.ports import TransitionPorts
 
 
@@ -35,9 +35,20 @@ def transition_operation(ports: TransitionPorts, before: Operation, seen: Operat
     return decision.row
 
 
-def begin_step(ports: TransitionPorts, document: Document, step: Step, lease_until: float) -> Document:
-    """The document at its delivery's next step. Raises NotOurs."""
-    begun = transition_document(ports, document, StepBegins(step, lease_until))
-    if begun is None:
+def transition_held(ports: TransitionPorts, held: Document, seen: DocumentSeen) -> Document:
+    """The row afterwards of a document that we hold. Raises NotOurs."""
+    after = transition_document(ports, held, seen)
+    if after is None:
         raise NotOurs
-    return begun
+    return after
+
+
+def return_later(ports: TransitionPorts, held: Document, *, failed: bool) -> None:
+    """Leaves the document due again, after a backoff if something failed, if it is still ours; else its lease does."""
+    wait = intervals.backoff_seconds(held.consecutive_failures, ports.clock.chance(), ports.policy) if failed else 0.0
+    try:
+        row = ports.documents.read(held.id)
+        if row is not None and row.holder == held.holder and row.due_kind is held.due_kind:
+            transition_document(ports, row, Returned(ports.clock.now() + wait, failed))
+    except StoreUnavailable as error:
+        ports.journal.failed("return_failed", error, document=held.id)
