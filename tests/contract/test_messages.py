@@ -1,4 +1,4 @@
-"""ports.Notices, ports.ResumeQueue, ports.Function: what goes out, and how it arrives."""
+"""ports.Notices, ports.UploadsQueue, ports.Function: what goes out, and how it arrives."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fakes import FakeFunction, FakeNotices, FakeResumeQueue, Faults, Notice
 from fakes.faults import ANY
 from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.sns import SnsNotices
-from textdrop.adapters.aws.sqs import SqsResumeQueue
+from textdrop.adapters.aws.sqs import SqsUploadsQueue
 from textdrop.core.documents import Resume
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.events import parse
-from textdrop.ports import Function, Notices, ResumeQueue
+from textdrop.core.events import parse, resume_body
+from textdrop.ports import Function, Notices, UploadsQueue
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Ways:
     """The ports, and what has arrived at the other end of each."""
 
     notices: Notices
-    resumes: ResumeQueue
+    resumes: UploadsQueue
     poller: Function
     published: Callable[[], list[Notice]]
     resumed: Callable[[], list[Resume]]
@@ -93,7 +93,7 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
 
     return Ways(
         SnsNotices(sns, topic),
-        SqsResumeQueue(sqs, uploads_url),
+        SqsUploadsQueue(sqs, uploads_url),
         LambdaFunction(clients["lambda"], name),
         published=lambda: [notice(message) for message in received(notices_url)],
         resumed=resumed,
@@ -151,7 +151,7 @@ def test_what_a_message_cannot_carry_is_replaced(ways: Ways) -> None:
 
 def test_a_resume_message_is_read_by_submit(ways: Ways) -> None:
     resume = Resume("0123456789abcdef0123456789abcdef", 7)
-    ways.resumes.send(resume)
+    ways.resumes.send([resume_body(resume)])
     assert ways.resumed() == [resume]
 
 
@@ -164,7 +164,7 @@ def test_a_lost_answer_may_send_twice(ways: Ways) -> None:
     ways.lose_answer()
     ways.notices.publish("{}", {})
     ways.lose_answer()
-    ways.resumes.send(Resume("1", 2))
+    ways.resumes.send([resume_body(Resume("1", 2))])
     ways.lose_answer()
     ways.poller.invoke()
     assert ways.published() == [Notice("{}", {})] * 2
@@ -176,7 +176,7 @@ def test_a_lost_answer_may_send_twice(ways: Ways) -> None:
     "call",
     [
         lambda ways: ways.notices.publish("{}", {}),
-        lambda ways: ways.resumes.send(Resume("1", 2)),
+        lambda ways: ways.resumes.send([resume_body(Resume("1", 2))]),
         lambda ways: ways.poller.invoke(),
     ],
     ids=["publish", "send", "invoke"],

@@ -29,7 +29,7 @@ class FakeDocument:
         pages = int(told.get(b"pages", 1))
         if pages > limits.max_pages:
             raise Refusal(Reason.TOO_MANY_PAGES, f"The most is {limits.max_pages} pages.", "Split it.")
-        self.facts = FileFacts("application/pdf" if pages > 1 else "image/png", pages, 10, 10)
+        self.facts = FileFacts("application/pdf" if pages > 1 else "image/png", pages)
         self._bad, self._deadly = int(told.get(b"bad", 0)), int(told.get(b"deadly", 0))
 
     def page(self, number: int) -> bytes:

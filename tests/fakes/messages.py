@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import schemas
 from fakes.faults import Fake, Faults, effect
 from textdrop.core.documents import Resume
+from textdrop.core.events import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,11 @@ class FakeResumeQueue(Fake):
         self._on_send = on_send
 
     @effect
-    def send(self, resume: Resume) -> None:
-        self.sent.append(resume)
-        if self._on_send is not None:
-            self._on_send(resume)
+    def send(self, bodies: Sequence[str]) -> None:
+        for resume in (asked for body in bodies for asked in parse(body) if isinstance(asked, Resume)):
+            self.sent.append(resume)
+            if self._on_send is not None:
+                self._on_send(resume)
 
 
 class FakeFunction(Fake):

@@ -126,13 +126,10 @@ class FakeOcr(Fake):
         accepted = self._find(operation_id)
         if accepted is None:
             raise OcrOperationUnknown("no such operation", Trace(status=404, code=5))
-        status = OperationStatus(_described(operation_id), done=False, trace=Trace(status=200))
-        if self._clock.now() < accepted.ready_at:
-            return status
         outcome = self._outcome(accepted)
-        if isinstance(outcome, Failure):
-            return replace(status, done=True, error_code=outcome.code, error_message=outcome.message)
-        return replace(status, done=True)
+        if isinstance(outcome, Failure) and self._clock.now() >= accepted.ready_at:
+            return OperationStatus(outcome.code, outcome.message, Trace(status=200))
+        return OperationStatus(trace=Trace(status=200))
 
     def read_page(self, body: bytes) -> RecognisedPage:
         try:

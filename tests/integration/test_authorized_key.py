@@ -97,7 +97,7 @@ def test_many_pages_are_recognised_with_one_token(client: YandexOcr, server: Ocr
         ids = list(threads.map(lambda number: submit(client, b"page %d" % number), range(16)))
         results = list(threads.map(client.result, ids))
         assert all(isinstance(result, Recognition) for result in results)
-        assert all(status.done for status in threads.map(client.status, ids))
+        assert all(status.error_code == 0 for status in threads.map(client.status, ids))
     assert server.stats()["tokens"] == {"asked": 1, "issued": 1}
 
 

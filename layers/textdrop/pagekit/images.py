@@ -4,8 +4,7 @@ Nothing is decoded into pixels. An image library is no help here: it reads a JPE
 half of it is missing, or it decodes all of it (20 megapixels are 60 MB and more). Walking the file's own structure
 distinguishes a cut from a whole image in milliseconds, in constant memory, and leaves a decompression bomb alone.
 
-Sources: JPEG is ITU-T T.81, annex B; PNG is the W3C Recommendation "Portable Network Graphics", third edition;
-EXIF orientation is CIPA DC-008, tag 274.
+Sources: JPEG is ITU-T T.81, annex B; PNG is the W3C Recommendation "Portable Network Graphics", third edition.
 """
 
 from __future__ import annotations
@@ -21,16 +20,12 @@ from pagekit.limits import FileFacts, FileLimits
 
 _SCAN_AGAIN = "Save or scan the image again and upload that."
 
-_EOI, _SOS, _APP1 = 0xD9, 0xDA, 0xE1
+_EOI, _SOS = 0xD9, 0xDA
 FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Within the coded data FF is followed by 00 or by a restart marker D0 to D7, anywhere it may be repeated as filling.
 _NEXT_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 # A colour profile or extended metadata takes up to some 255 segments, a progressive image a few dozen.
 _MAX_SEGMENTS = 10_000
-
-_EXIF = b"Exif\0\0"
-_ORIENTATION_TAG = 0x0112
-_ORIENTATIONS_ON_THE_SIDE = frozenset({5, 6, 7, 8})
 
 _PNG_SIGNATURE_BYTES = 8
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -48,24 +43,20 @@ def inspect_jpeg(content: bytes, limits: FileLimits) -> FileFacts:
     A JPEG without its end marker is damaged: it is cut off, and would be recognised without its lower part. Further
     images after the end marker, as phones add them, do not matter.
     """
-    size: tuple[int, int] | None = None
-    orientation: int | None = None
-    has_data = False
+    has_size = has_data = False
     for marker, payload in jpeg_segments(content):
-        if marker in FRAME_HEADERS and size is None:
+        if marker in FRAME_HEADERS and not has_size:
             if len(payload) < 6:
                 raise _damaged("The header of the JPEG image is broken.")
             height, width = struct.unpack_from(">HH", payload, 1)
-            size = _checked_size(width, height, limits)
-        elif marker == _APP1 and payload.startswith(_EXIF) and orientation is None:
-            orientation = exif_orientation(payload)
+            _check_size(width, height, limits)
+            has_size = True
         elif marker == _SOS:
             has_data = True
         elif marker == _EOI:
-            if size is None or not has_data:
+            if not has_size or not has_data:
                 raise _damaged("The JPEG image holds no picture.")
-            width, height = _turned(size, orientation or 1)
-            return FileFacts("image/jpeg", pages=1, width=width, height=height)
+            return FileFacts("image/jpeg", pages=1)
     raise _damaged("The JPEG image is cut off: its end is missing.")
 
 
@@ -81,8 +72,7 @@ def inspect_png(content: bytes, limits: FileLimits) -> FileFacts:
     The checksums of all chunks are verified, and the picture's data is unpacked piece by piece and thrown away, to see
     that every row is there. What comes after the end chunk does not matter.
     """
-    orientation = 1
-    width = height = missing_bytes = 0
+    missing_bytes = 0
     unpacker = zlib.decompressobj()
     position = _PNG_SIGNATURE_BYTES
     while True:
@@ -97,18 +87,15 @@ def inspect_png(content: bytes, limits: FileLimits) -> FileFacts:
         if (name == b"IHDR") != (position == _PNG_SIGNATURE_BYTES):
             raise _damaged("The header of the PNG image is missing or not where it should be.")
         if name == b"IHDR":
-            width, height, missing_bytes = _png_header(content[start:end], limits)
+            missing_bytes = _png_bytes(content[start:end], limits)
         elif name == b"IDAT":
             missing_bytes -= _unpacked_bytes(unpacker, memoryview(content)[start:end], missing_bytes)
-        elif name == b"eXIf":
-            orientation = exif_orientation(content[start:end])
         elif name == b"IEND":
             break
         position = end + 4
     if missing_bytes > 0:
         raise _damaged("The PNG image is broken: rows of the picture are missing.")
-    width, height = _turned((width, height), orientation)
-    return FileFacts("image/png", pages=1, width=width, height=height)
+    return FileFacts("image/png", pages=1)
 
 
 def jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -130,14 +117,14 @@ def jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
         position += length
 
 
-def _png_header(header: bytes, limits: FileLimits) -> tuple[int, int, int]:
-    """Width, height, and how many bytes the picture's data unpacks to."""
+def _png_bytes(header: bytes, limits: FileLimits) -> int:
+    """How many bytes the picture's data unpacks to, by its header."""
     if len(header) != 13:
         raise _damaged("The header of the PNG image is broken.")
     width, height, bit_depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
     if bit_depth not in _BIT_DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
         raise _damaged("The header of the PNG image is broken.")
-    _checked_size(width, height, limits)
+    _check_size(width, height, limits)
     bits_per_pixel = bit_depth * _CHANNELS[colour]
     data_bytes = 0
     for first_column, first_row, column_step, row_step in _ADAM7 if interlace else _NOT_INTERLACED:
@@ -145,7 +132,7 @@ def _png_header(header: bytes, limits: FileLimits) -> tuple[int, int, int]:
         rows = (height - first_row + row_step - 1) // row_step
         if columns > 0 and rows > 0:
             data_bytes += rows * (1 + (columns * bits_per_pixel + 7) // 8)
-    return width, height, data_bytes
+    return data_bytes
 
 
 def _unpacked_bytes(unpacker: zlib._Decompress, packed: memoryview, wanted_bytes: int) -> int:
@@ -165,7 +152,7 @@ def _unpacked_bytes(unpacker: zlib._Decompress, packed: memoryview, wanted_bytes
     return count
 
 
-def _checked_size(width: int, height: int, limits: FileLimits) -> tuple[int, int]:
+def _check_size(width: int, height: int, limits: FileLimits) -> None:
     if width == 0 or height == 0:
         raise _damaged(f"The image is {width} × {height} pixels.")
     if width * height > limits.max_pixels:
@@ -176,35 +163,6 @@ def _checked_size(width: int, height: int, limits: FileLimits) -> tuple[int, int
             f"the most is {limits.max_pixels / 1_000_000:g}.",
             "Scan it at a lower resolution (300 dpi is plenty for text), scale it down or split it, and upload that.",
         )
-    return width, height
-
-
-def exif_orientation(exif: bytes) -> int:
-    """The orientation (1 to 8) that EXIF data asks for; 1 where it asks for none or cannot be read."""
-    tiff = exif.removeprefix(_EXIF)
-    byte_order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if byte_order is None:
-        return 1
-    try:
-        (directory,) = struct.unpack_from(f"{byte_order}I", tiff, 4)
-        (entries,) = struct.unpack_from(f"{byte_order}H", tiff, directory)
-        for entry in range(entries):
-            tag, kind, count, value = struct.unpack_from(f"{byte_order}HHIH", tiff, directory + 2 + 12 * entry)
-            if tag == _ORIENTATION_TAG:
-                return value if kind == 3 and count == 1 and 1 <= value <= 8 else 1
-    except struct.error:
-        return 1
-    return 1
-
-
-def _turned(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    width, height = size
-    return (height, width) if is_on_its_side(orientation) else (width, height)
-
-
-def is_on_its_side(orientation: int) -> bool:
-    """Whether an image of this EXIF orientation is shown with its sides exchanged."""
-    return orientation in _ORIENTATIONS_ON_THE_SIDE
 
 
 def _damaged(what: str) -> Refusal:

@@ -16,24 +16,17 @@ _UNPACK = "Unpack it and upload the PDF, JPEG or PNG files in it one by one."
 _NOTHING_TO_DO = "It holds text already, so there is nothing to recognise; to have it read as a page, print it as PDF."
 _ACCEPTED = "PDF, JPEG and PNG files are accepted, whatever their names."
 
-_SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"II*\0", "a TIFF image", _CONVERT),
-    (0, b"MM\0*", "a TIFF image", _CONVERT),
-    (0, b"II+\0", "a TIFF image", _CONVERT),
-    (0, b"MM\0+", "a TIFF image", _CONVERT),
-    (0, b"GIF87a", "a GIF image", _CONVERT),
-    (0, b"GIF89a", "a GIF image", _CONVERT),
+_SIGNATURES: tuple[tuple[int, bytes | tuple[bytes, ...], str, str], ...] = (
+    (0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "a TIFF image", _CONVERT),
+    (0, (b"GIF87a", b"GIF89a"), "a GIF image", _CONVERT),
     (8, b"WEBP", "a WebP image", _CONVERT),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image", _CONVERT),
-    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image", _CONVERT),
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", _CONVERT),
-    (0, b"\xff\x0a", "a JPEG XL image", _CONVERT),
+    (0, (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"), "a JPEG 2000 image", _CONVERT),
+    (0, (b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"), "a JPEG XL image", _CONVERT),
     (0, b"\x97JB2\r\n\x1a\n", "a JBIG2 image", _CONVERT),
     (0, b"AT&TFORM", "a DjVu document", _CONVERT),
     (0, b"8BPS", "a Photoshop image", _CONVERT),
     (0, b"\0\0\1\0", "an icon", _CONVERT),
-    (0, b"%!PS", "a PostScript file", _CONVERT),
-    (0, b"\xc5\xd0\xd3\xc6", "a PostScript file", _CONVERT),
+    (0, (b"%!PS", b"\xc5\xd0\xd3\xc6"), "a PostScript file", _CONVERT),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office document or an Outlook message", _SAVE_AS_PDF),
     (0, b"{\\rtf", "an RTF document", _SAVE_AS_PDF),
     (0, b"\x1f\x8b", "a gzip archive", _UNPACK),

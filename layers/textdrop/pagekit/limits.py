@@ -21,10 +21,7 @@ class FileLimits:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """A file that can be sent: what it really is, by content. `width` and `height` are pixels after EXIF orientation
-    (0 for a PDF)."""
+    """A file that can be sent: what it really is, by content."""
 
     media_type: MediaType
     pages: int
-    width: int = 0
-    height: int = 0

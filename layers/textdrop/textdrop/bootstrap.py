@@ -17,7 +17,7 @@ from textdrop.adapters.aws.items import PAUSE_KEY, RECONCILE_RUN_KEY
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
-from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsResumeQueue, SqsUploadsQueue
+from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsUploadsQueue
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.adapters.clock import SystemClock
 from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
@@ -129,7 +129,7 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
         ocr=ocr,
         read_page=ocr.read_page,
         notices=SnsNotices(clients.sns(), settings.results_topic_arn),
-        resumes=SqsResumeQueue(clients.sqs(), settings.uploads_queue_url),
+        resumes=SqsUploadsQueue(clients.sqs(), settings.uploads_queue_url),
         render_function=LambdaFunction(clients.functions(), settings.render_function_name),
         poller=LambdaFunction(clients.functions(), settings.poll_function_name),
         workers=ThreadWorkers(POLL_THREADS, partial(journal.failed, "task_died")),

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeVar
 
-from pagekit.limits import FileFacts, FileLimits
+from pagekit import opening
+from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
 from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Resume, Source
@@ -226,13 +227,6 @@ class Notices(Protocol):
         """The topic has accepted the notice. May be repeated: notices are at least once."""
 
 
-class ResumeQueue(Protocol):
-    """The way from poll to submit."""
-
-    def send(self, resume: Resume) -> None:
-        """The message is in the uploads queue. May be repeated: all but the first are dropped by `rev`."""
-
-
 class Function(Protocol):
     """A function of the stack, as others and it itself invoke it: poll, render, reconcile."""
 
@@ -291,41 +285,18 @@ class Ocr(Protocol):
 ReadPage = Callable[[bytes], RecognisedPage]
 """Reads a stored result again."""
 
+OpenedDocument = opening.Document
+"""A file that was inspected, and can be sent page by page."""
 
-class OpenedDocument(Protocol):
-    """A file that was inspected, and can be sent page by page. For one thread at a time, not always the same one."""
+OpenDocument = Callable[[BinaryIO, FileLimits], OpenedDocument]
+"""Inspects a file: what it is, by its content, not its name; the document reads in the file as long as it is used.
 
-    facts: FileFacts
+Raises Refusal, whatever the bytes, and whatever reading the file raises; nothing else.
+"""
 
-    def page(self, number: int) -> bytes:
-        """The page, counted from 1, as a file of its own of the same type.
-
-        Raises Refusal if there is something wrong with this page, and whatever reading the file raises.
-        """
-
-    def close(self) -> None:
-        """Nothing is held of the file any more; the file itself stays open."""
-
-
-class OpenDocument(Protocol):
-    """Inspects a file."""
-
-    def __call__(self, file: BinaryIO, limits: FileLimits) -> OpenedDocument:
-        """What the file is, by its content, not its name; the document reads in the file as long as it is used.
-
-        Raises Refusal, whatever the bytes, and whatever reading the file raises; nothing else.
-        """
-
-
-class RunParallel(Protocol):
-    """Threads that help with a task that can be shared, as far as they are free."""
-
-    def __call__(self, task: Callable[[], None], max_workers: int) -> None:
-        """Runs the task in this thread, and in up to `max_workers` - 1 others at the same time; returns when all have
-        ended.
-
-        Raises what one of them raised, after all have ended.
-        """
+RunParallel = Callable[[Callable[[], None], int], None]
+"""Runs a task that can be shared in this thread and, as far as threads are free, in others at the same time, so many in
+all; returns when all have ended, or raises what one of them raised then."""
 
 
 class Workers(Protocol):
@@ -372,10 +343,11 @@ class UploadListing(Protocol):
 
 
 class UploadsQueue(Protocol):
-    """The queue of submit."""
+    """The way to submit, for uploads and for documents to go on with."""
 
     def send(self, bodies: Sequence[str]) -> None:
-        """All the messages are in the queue, however many. May be repeated. After a failure some of them may be."""
+        """All the messages are in the queue, however many. May be repeated: all but the first are dropped, by row or
+        `rev`. After a failure some of them may be."""
 
 
 class DeadLetters(Protocol):
@@ -434,7 +406,7 @@ class PollPorts(DeliverPorts):
     pause: VersionedRow[Pause]
     tick: TickRow
     ocr: Ocr
-    resumes: ResumeQueue
+    resumes: UploadsQueue
     render_function: Function
     poller: Function
     workers: Workers

@@ -77,15 +77,15 @@ def _line(rule: Rule[Any, Any], made: Sequence[Run], order: Sequence[str]) -> st
     before = _listed({_state(run.before) for run in made}, order)
     written = [run for run in made if run.after is not None]
     if not written:
-        return f"| `{rule.id}` | {before} | {rule.sentence} | unchanged | as before |"
+        return f"| `{rule.id}` | {before} | {_what(rule.then)} | unchanged | as before |"
     same = all(_state(run.before) == _state(run.after) for run in written)
     after = "the same" if same else _listed({_state(run.after) for run in written}, order)
     dues = list(dict.fromkeys(_due(run) for run in written))
-    return f"| `{rule.id}` | {before} | {rule.sentence} | {after} | {' or '.join(dues)} |"
+    return f"| `{rule.id}` | {before} | {_what(rule.then)} | {after} | {' or '.join(dues)} |"
 
 
-def _what(seen: type) -> str:
-    return " ".join(inspect.cleandoc(seen.__doc__ or "").split())
+def _what(described: object) -> str:
+    return " ".join(inspect.cleandoc(described.__doc__ or "").split())
 
 
 def _listed(found: set[str], order: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
-"""What a file may be, and what is known of one whose pixels nobody counted."""
+"""What a file may be."""
 
 from __future__ import annotations
 
-from pagekit.limits import FileFacts, FileLimits
+from pagekit.limits import FileLimits
 
 LIMITS = FileLimits()
 
@@ -14,7 +14,3 @@ def test_a_page_may_be_what_the_service_takes() -> None:
 
 def test_a_document_may_have_five_thousand_pages_and_two_gigabytes() -> None:
     assert (LIMITS.max_pages, LIMITS.max_document_bytes) == (5_000, 2_000_000_000)
-
-
-def test_a_pdf_has_no_pixels() -> None:
-    assert (FileFacts("application/pdf", 3).width, FileFacts("application/pdf", 3).height) == (0, 0)

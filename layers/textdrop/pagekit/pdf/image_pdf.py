@@ -12,10 +12,10 @@ from typing import BinaryIO
 import img2pdf
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pagekit.errors import NotRenderable
-from pagekit.images import FRAME_HEADERS, exif_orientation, is_on_its_side, jpeg_segments
+from pagekit.images import FRAME_HEADERS, jpeg_segments
 from pagekit.limits import MediaType
 from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import GlyphlessFont
@@ -137,13 +137,13 @@ def _shown(content: bytes) -> tuple[int, tuple[float, float]]:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))  # reads its headers only
+            orientation = _orientation(image.info.get("exif", b""))
     except Exception as error:  # malformed data makes Pillow raise anything
         raise NotRenderable(_UNREADABLE) from error
     with image:
-        orientation = exif_orientation(image.info.get("exif", b""))
         width, height = image.size
         dpi = image.info.get("dpi")
-    if is_on_its_side(orientation):
+    if orientation >= 5:  # the image is shown on its side
         width, height = height, width
         dpi = dpi and dpi[::-1]
     if dpi and all(MIN_DPI <= each <= MAX_DPI and round(each) not in MEANINGLESS_DPI for each in dpi):
@@ -154,3 +154,14 @@ def _shown(content: bytes) -> tuple[int, tuple[float, float]]:
     shrunk = min(1.0, MAX_SIDE_POINTS / max(points))
     # Rounded as it will be written: text that is laid over it must not believe in a page that goes over its edge.
     return orientation, (round(points[0] * shrunk, 3), round(points[1] * shrunk, 3))
+
+
+def _orientation(exif: bytes) -> int:
+    """The orientation that EXIF data asks for; 1 where it asks for none or cannot be read."""
+    found = Image.Exif()
+    try:
+        found.load(exif)
+        asked = found.get(ExifTags.Base.Orientation)
+    except Exception:  # noqa: BLE001 - malformed data makes Pillow raise anything
+        return 1
+    return asked if asked in _PLACED else 1

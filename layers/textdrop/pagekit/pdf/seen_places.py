@@ -18,7 +18,7 @@ class SeenPlaces:
         self._bands: dict[int, list[_Span]] = {}
         last_band = height // _BAND_PIXELS
         for text in seen:
-            corners = [to_pixels.applied(x, y) for x, y in text.corners]
+            corners = [to_pixels.applied(x, y) for x, y in text]
             left, right = min(x for x, _ in corners), max(x for x, _ in corners)
             top, bottom = min(y for _, y in corners), max(y for _, y in corners)
             first, last = int(max(top, 0)) // _BAND_PIXELS, int(min(bottom, height)) // _BAND_PIXELS

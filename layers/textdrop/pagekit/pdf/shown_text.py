@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pikepdf
 
 from pagekit.pdf.page_content import Cleaning, drawn_names, unpacked
 from pagekit.pdf.page_geometry import IDENTITY, Matrix
-from pagekit.pdf.stated_widths import LettersOfFont, letters_of
+from pagekit.pdf.stated_widths import LettersOfFont, letters_of, number
 
 INVISIBLE = 3
 _CLIPPING_ONLY = 7
@@ -33,11 +33,8 @@ class TextTooLong(Exception):
     """The page's operators are too many to inspect."""
 
 
-class SeenText(NamedTuple):
-    """Some letters that can be seen: the corners of what they cover, in the space of the page."""
-
-    letters: int
-    corners: tuple[tuple[float, float], ...]
+SeenText = tuple[tuple[float, float], ...]
+"""Some letters that can be seen: the corners of what they cover, in the space of the page."""
 
 
 @dataclass(slots=True)
@@ -116,27 +113,27 @@ class _Walk:
                 case "BT", _:
                     text = line = IDENTITY
                 case "Tf", [found, size]:
-                    state.font, state.size = self._font(_entry(resources, "/Font", found)), _number(size)
+                    state.font, state.size = self._font(_entry(resources, "/Font", found)), number(size)
                 case "Tm", [*numbers] if len(numbers) == 6:
                     text = line = _matrix(numbers)
                 case (("Td" | "TD"), [x, y]):
                     if name == "TD":
-                        state.leading = -_number(y)
-                    text = line = line.after(Matrix(1, 0, 0, 1, _number(x), _number(y)))
+                        state.leading = -number(y)
+                    text = line = line.after(Matrix(1, 0, 0, 1, number(x), number(y)))
                 case "T*", _:
                     text = line = line.after(Matrix(1, 0, 0, 1, 0, -state.leading))
                 case "TL", [value]:
-                    state.leading = _number(value)
+                    state.leading = number(value)
                 case "Tc", [value]:
-                    state.letter_space = _number(value)
+                    state.letter_space = number(value)
                 case "Tw", [value]:
-                    state.word_space = _number(value)
+                    state.word_space = number(value)
                 case "Tz", [value]:
-                    state.scale = _number(value) / 100
+                    state.scale = number(value) / 100
                 case "Ts", [value]:
-                    state.rise = _number(value)
+                    state.rise = number(value)
                 case "Tr", [value]:
-                    state.mode = int(_number(value))
+                    state.mode = int(number(value))
                 case "Do", [found]:
                     drawn += 1
                     form = _form(resources, str(found))
@@ -148,7 +145,7 @@ class _Walk:
                     shown += 1
                     if name in "'\"":
                         if name == '"' and len(operands) == 3:
-                            state.word_space, state.letter_space = _number(operands[0]), _number(operands[1])
+                            state.word_space, state.letter_space = number(operands[0]), number(operands[1])
                         text = line = line.after(Matrix(1, 0, 0, 1, 0, -state.leading))
                     letters, advance = _advance(state, operands[-1] if operands else None)
                     if state.mode == INVISIBLE:
@@ -162,7 +159,7 @@ class _Walk:
                             and state.font is not None
                             and state.font.names_characters
                         ):
-                            self.seen.append(SeenText(letters, _corners(state, text, advance)))
+                            self.seen.append(_corners(state, text, advance))
                     text = text.after(Matrix(1, 0, 0, 1, advance, 0))
         return cleaning
 
@@ -191,7 +188,7 @@ class _Walk:
     def _set_font_of_state(self, state: _State, found: Any) -> None:
         font = found.get("/Font") if isinstance(found, pikepdf.Dictionary) else None
         if isinstance(font, pikepdf.Array) and len(font) == 2:
-            state.font, state.size = self._font(font[0]), _number(font[1])
+            state.font, state.size = self._font(font[0]), number(font[1])
 
 
 def _instructions(content: _Content) -> Iterable[tuple[Any, Any]]:
@@ -211,11 +208,11 @@ def _advance(state: _State, shown: Any) -> tuple[int, float]:
             if state.font.code_bytes == 1:
                 advance += blanks * state.word_space
         else:
-            advance -= _number(part) / 1000 * state.size
+            advance -= number(part) / 1000 * state.size
     return letters, advance * state.scale
 
 
-def _corners(state: _State, text: Matrix, advance: float) -> tuple[tuple[float, float], ...]:
+def _corners(state: _State, text: Matrix, advance: float) -> SeenText:
     low, high = _BELOW * state.size + state.rise, _ABOVE * state.size + state.rise
     to_page = state.matrix.after(text)
     return tuple(to_page.applied(x, y) for x, y in ((0, low), (advance, low), (advance, high), (0, high)))
@@ -232,11 +229,4 @@ def _form(resources: Any, name: str) -> Any:
 
 
 def _matrix(numbers: Iterable[Any]) -> Matrix:
-    return Matrix(*map(_number, numbers))
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
+    return Matrix(*map(number, numbers))

@@ -46,21 +46,21 @@ def letters_of(font: pikepdf.Object) -> LettersOfFont:
         named = isinstance(encoding, pikepdf.Name) and encoding not in ("/Identity-H", "/Identity-V")
         if not isinstance(descendant, pikepdf.Dictionary):
             return LettersOfFont(2, {}, 1.0, maps or named)
-        other = _number(descendant.get("/DW"), 1000.0) / 1000
+        other = number(descendant.get("/DW"), 1000.0) / 1000
         return LettersOfFont(2, _by_cid(descendant.get("/W")), other, maps or named)
     first, given = font.get("/FirstChar"), font.get("/Widths")
     unit, other = 0.001, _USUAL_WIDTH
     if kind == "/Type3":
         matrix = font.get("/FontMatrix")
-        unit = abs(_number(matrix[0], 0.001)) if isinstance(matrix, pikepdf.Array) and len(matrix) == 6 else 0.001
+        unit = abs(number(matrix[0], 0.001)) if isinstance(matrix, pikepdf.Array) and len(matrix) == 6 else 0.001
         other = 0.0
     descriptor = font.get("/FontDescriptor")
     if isinstance(descriptor, pikepdf.Dictionary):
-        other = _number(descriptor.get("/MissingWidth"), other)
-    start = int(_number(first, 0.0))
+        other = number(descriptor.get("/MissingWidth"), other)
+    start = int(number(first))
     widths: dict[int, float] = {}
     if isinstance(given, pikepdf.Array):
-        widths = {start + index: _number(value, other) * unit for index, value in zip(range(256), given, strict=False)}
+        widths = {start + index: number(value, other) * unit for index, value in zip(range(256), given, strict=False)}
     return LettersOfFont(1, widths, other * unit, maps or kind != "/Type3")
 
 
@@ -70,20 +70,21 @@ def _by_cid(given: Any) -> dict[int, float]:
     values = list(given) if isinstance(given, pikepdf.Array) else []
     index = 0
     while index + 1 < len(values) and len(widths) < _MAX_WIDTHS:
-        first, second = int(_number(values[index], 0.0)), values[index + 1]
+        first, second = int(number(values[index])), values[index + 1]
         if isinstance(second, pikepdf.Array):
-            widths |= {first + offset: _number(value, 1000.0) / 1000 for offset, value in enumerate(second)}
+            widths |= {first + offset: number(value, 1000.0) / 1000 for offset, value in enumerate(second)}
             index += 2
         elif index + 2 < len(values):
-            last = min(int(_number(second, 0.0)), first + _MAX_WIDTHS)
-            widths |= dict.fromkeys(range(first, last + 1), _number(values[index + 2], 1000.0) / 1000)
+            last = min(int(number(second)), first + _MAX_WIDTHS)
+            widths |= dict.fromkeys(range(first, last + 1), number(values[index + 2], 1000.0) / 1000)
             index += 3
         else:
             break
     return widths
 
 
-def _number(value: Any, otherwise: float) -> float:
+def number(value: Any, otherwise: float = 0.0) -> float:
+    """The value as a number; `otherwise` where it is none."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

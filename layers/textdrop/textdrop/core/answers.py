@@ -33,13 +33,10 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class OperationStatus:
-    """The state of an operation. `error_code` non-zero: it failed (whatever `done` says); else `done`; else running."""
+    """The state of an operation. `error_code` non-zero: it failed."""
 
-    operation: OperationDescription
-    done: bool
     error_code: int = 0
     error_message: str = ""
-    error_details: tuple[Any, ...] = ()
     trace: Trace = field(default_factory=Trace)
 
 

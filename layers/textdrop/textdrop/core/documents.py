@@ -196,6 +196,11 @@ class DueEntry:
     run: int = 0
     page: int = 0
 
+    @property
+    def name(self) -> tuple[str, int, int]:
+        """The row's: document id, run, page."""
+        return self.document_id, self.run, self.page
+
 
 @dataclass(frozen=True, slots=True)
 class Newest:

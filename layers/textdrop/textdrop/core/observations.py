@@ -8,11 +8,24 @@ from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import Operation, Options, Problem, Rendering, Source, Step
 from textdrop.core.errors import Trace
 
+
+class DocumentSeen:
+    """Something that can be seen of a document."""
+
+    __slots__ = ()
+
+
+class OperationSeen:
+    """Something that can be seen of an operation."""
+
+    __slots__ = ()
+
+
 # --- of a document ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
+class Uploaded(DocumentSeen):
     """An event, a listing or a backfill met this upload. Whoever creates the row holds it until `lease_until`."""
 
     document_id: str
@@ -22,7 +35,7 @@ class Uploaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(DocumentSeen):
     """A worker wants to go on with the document, and to hold it until `lease_until`."""
 
     holder: str
@@ -30,7 +43,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(DocumentSeen):
     """The source was inspected and cannot be recognised. `source` carries what is now known of it."""
 
     problem: Problem
@@ -38,14 +51,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Forbidden:
+class Forbidden(DocumentSeen):
     """The source is there and may not be read. Again at `due_at`, for as long as the policy allows."""
 
     due_at: float
 
 
 @dataclass(frozen=True, slots=True)
-class PagesKnown:
+class PagesKnown(DocumentSeen):
     """The source was inspected: this is what there is to send."""
 
     pages: int
@@ -55,7 +68,7 @@ class PagesKnown:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(DocumentSeen):
     """An orderly return: out of time, no slot, a pause, a failure that did not kill the worker. Again at `due_at`.
 
     `failed`: something failed, so that the next wait is longer. Waiting for a slot or a pause is none.
@@ -66,14 +79,14 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
-class OperationsRead:
+class OperationsRead(DocumentSeen):
     """The operations of the document's run, read consistently."""
 
     operations: tuple[Operation, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class RenderingTaken:
+class RenderingTaken(DocumentSeen):
     """The render function has the document that poll handed to it, and holds it until `lease_until`."""
 
     holder: str
@@ -81,14 +94,14 @@ class RenderingTaken:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(DocumentSeen):
     """An output has come to its end, made or not."""
 
     rendering: Rendering
 
 
 @dataclass(frozen=True, slots=True)
-class StepBegins:
+class StepBegins(DocumentSeen):
     """The delivery goes to its next step, and is held until `lease_until`."""
 
     step: Step
@@ -96,7 +109,7 @@ class StepBegins:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeAccepted:
+class NoticeAccepted(DocumentSeen):
     """The topic took the notice."""
 
 
@@ -104,7 +117,7 @@ class NoticeAccepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
+class Considered(OperationSeen):
     """The document's holder, whose `rev` this is, looks at a page before sending it.
 
     `attempts` are the document's, with this pass; `unavailable_for` is how many seconds the service has been
@@ -118,7 +131,7 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True)
-class SlotReserved:
+class SlotReserved(OperationSeen):
     """A slot of the quota is ours, and the body is ready: the intent may be written, then the POST made."""
 
     holder_rev: int
@@ -126,7 +139,7 @@ class SlotReserved:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(OperationSeen):
     """The service took the page under this id."""
 
     holder_rev: int
@@ -136,7 +149,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class NotTaken:
+class NotTaken(OperationSeen):
     """The service certainly did not take the page, for a reason that is not the page's: 429, no connection, a 5xx with
     the service's own body, credentials refused.
 
@@ -148,7 +161,7 @@ class NotTaken:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(OperationSeen):
     """The service refuses this page."""
 
     holder_rev: int
@@ -156,76 +169,47 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerLost:
+class AnswerLost(OperationSeen):
     """Sent, and no answer that can be trusted."""
 
     holder_rev: int
 
 
 @dataclass(frozen=True, slots=True)
-class Unsendable:
+class Unsendable(OperationSeen):
     """The source of a page that has yet to be sent cannot be opened again, for this reason."""
 
     problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(OperationSeen):
     """The whole result is stored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(OperationSeen):
     """There is a result, and it is over our limit."""
 
     problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
-class FailedInService:
+class FailedInService(OperationSeen):
     """The service says that the operation failed."""
 
     problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
-class NotDone:
+class NotDone(OperationSeen):
     """An ask that began at `asked_at` brought an answer of the service, and no result."""
 
     asked_at: float
 
 
 @dataclass(frozen=True, slots=True)
-class AskFailed:
+class AskFailed(OperationSeen):
     """An ask that began at `asked_at` brought no answer of the service: no deadline is held against the page."""
 
     asked_at: float
-
-
-DocumentSeen = (
-    Uploaded
-    | Taken
-    | Refused
-    | Forbidden
-    | PagesKnown
-    | Returned
-    | OperationsRead
-    | RenderingTaken
-    | Rendered
-    | StepBegins
-    | NoticeAccepted
-)
-OperationSeen = (
-    Considered
-    | SlotReserved
-    | Accepted
-    | NotTaken
-    | Rejected
-    | AnswerLost
-    | Unsendable
-    | Recognised
-    | Unreadable
-    | FailedInService
-    | NotDone
-    | AskFailed
-)

@@ -91,7 +91,7 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: st
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
     if unknown:
-        raise _invalid(
+        raise InvalidOptions(
             f"The metadata {_quoted(unknown)} is not an option.",
             f"Options are {', '.join(NAMES)}.",
         )
@@ -107,7 +107,7 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: st
         if any(name in metadata for name in NAMES):
             raise
         where = "The upload names no options: correct the stack's parameters Languages and Model, then upload again."
-        raise _invalid(refusal.what, f"{where} {refusal.advice}") from None
+        raise InvalidOptions(refusal.what, f"{where} {refusal.advice}") from None
     return Options(
         languages=codes,
         model=chosen_model,
@@ -130,13 +130,13 @@ def _outputs(words: tuple[str, ...]) -> tuple[Output, ...]:
         return ()
     unknown = [word for word in words if word not in known]
     if unknown:
-        raise _invalid(f"The output {_quoted(unknown)} is not known.", advice)
+        raise InvalidOptions(f"The output {_quoted(unknown)} is not known.", advice)
     return tuple(output for output in Output if output in words)
 
 
 def _check_model(model: str) -> None:
     if model not in MODELS:
-        raise _invalid(
+        raise InvalidOptions(
             f"The model {_quoted([model])} is not known.",
             f"Allowed for {MODEL}: {', '.join(MODELS)}.",
         )
@@ -147,18 +147,18 @@ def _check_languages(codes: tuple[str, ...]) -> None:
     advice = f'Allowed for {LANGUAGES}: {" ".join(allowed)} (separated by spaces or commas; "*" detects the languages).'
     unknown = [code for code in codes if code not in allowed]
     if unknown:
-        raise _invalid(f"The language {_quoted(unknown)} is not known.", advice)
+        raise InvalidOptions(f"The language {_quoted(unknown)} is not known.", advice)
     if not codes:
-        raise _invalid("No language is named.", advice)
+        raise InvalidOptions("No language is named.", advice)
     if ANY_LANGUAGE in codes and len(codes) > 1:
-        raise _invalid(
+        raise InvalidOptions(
             '"*" stands beside other languages.',
             f'Name either "*" alone, or languages of: {" ".join(allowed[1:])}.',
         )
     single = [code for code in codes if code in SINGLE_LANGUAGES]
     beside = [code for code in codes if code in SHARED_LANGUAGES and code not in ("ru", "en")]
     if len(single) > 1 or (single and beside):
-        raise _invalid(
+        raise InvalidOptions(
             f"The languages {_quoted(codes)} cannot be combined.",
             f"Of {' '.join(SINGLE_LANGUAGES)} only one may be named, beside ru and en alone.",
         )
@@ -166,12 +166,12 @@ def _check_languages(codes: tuple[str, ...]) -> None:
 
 def _check_together(codes: tuple[str, ...], model: str) -> None:
     if model in RUSSIAN_ENGLISH_MODELS and not set(codes) <= {"ru", "en"}:
-        raise _invalid(
+        raise InvalidOptions(
             f'The model "{model}" reads only ru and en.',
             f"Set {LANGUAGES} to ru, en or both.",
         )
     if model in EXPLICIT_LANGUAGE_MODELS and ANY_LANGUAGE in codes:
-        raise _invalid(
+        raise InvalidOptions(
             f'The model "{model}" does not take "*".',
             f"Name the languages of the text, of: {' '.join(SHARED_LANGUAGES + SINGLE_LANGUAGES)}.",
         )
@@ -180,7 +180,3 @@ def _check_together(codes: tuple[str, ...], model: str) -> None:
 def _quoted(values: tuple[str, ...] | list[str]) -> str:
     # Metadata is the uploader's: bounded, so that an error stays readable.
     return ", ".join(f'"{value[:40]}"' for value in values[:5])
-
-
-def _invalid(what: str, advice: str) -> InvalidOptions:
-    return InvalidOptions(what, advice)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -16,10 +15,9 @@ Seen = TypeVar("Seen")
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[Row, Seen]):
     """`when` says whether the rule applies to a row and what was seen of it, `then` makes the next row (or None: it
-    stays as it is). `id` is the name of `then`, `sentence` its docstring."""
+    stays as it is). `id` is the name of `then`, whose docstring says the rule."""
 
     id: str
-    sentence: str
     seen: type[Seen]
     when: Callable[[Row, Seen, float, Policy], bool]
     then: Callable[[Row, Seen, float, Policy], Row | None]
@@ -39,8 +37,7 @@ class RuleTable(Generic[Row]):
         def add(
             then: Callable[[Row, Seen, float, Policy], Row | None],
         ) -> Callable[[Row, Seen, float, Policy], Row | None]:
-            sentence = " ".join(inspect.cleandoc(then.__doc__ or "").split())
-            self.rules.append(Rule(then.__name__, sentence, seen, when, then))
+            self.rules.append(Rule(then.__name__, seen, when, then))
             return then
 
         return add

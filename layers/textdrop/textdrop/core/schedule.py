@@ -33,16 +33,6 @@ class Job:
     operation: Operation | None = None  # as it was last asked for without a result
     not_ready_at: float = 0.0  # when that was
 
-    @property
-    def name(self) -> Name:
-        """Its row."""
-        return name_of(self.entry)
-
-
-def name_of(entry: DueEntry) -> Name:
-    """The row that an entry of the index names."""
-    return (entry.document_id, entry.run, entry.page)
-
 
 @dataclass(slots=True)
 class Schedule:
@@ -68,17 +58,17 @@ class Schedule:
     def add_asks(self, entries: Sequence[DueEntry], now: float) -> None:
         """The running operations that are not known yet are asked for when most recognitions have ended."""
         for entry in entries:
-            if name_of(entry) not in self.asks and not self._was_handled(entry, now):
+            if entry.name not in self.asks and not self._was_handled(entry, now):
                 first_at = entry.due_at + intervals.first_ask_seconds(self.typical_seconds)
-                job = self.asks[name_of(entry)] = Job(entry, max(now, first_at))
-                heapq.heappush(self._waiting, (job.start_at, job.name))
+                job = self.asks[entry.name] = Job(entry, max(now, first_at))
+                heapq.heappush(self._waiting, (job.start_at, job.entry.name))
 
     def replace_documents(self, entries: Sequence[DueEntry], soon: float, now: float) -> None:
         """These are the documents that are due, in order; those that workers have stay theirs."""
         fresh = [entry for entry in entries if not self._was_handled(entry, now)]
         jobs = {name: job for name, job in self.documents.items() if job.is_busy}
         for entry in fresh:
-            jobs.setdefault(name_of(entry), Job(entry, entry.due_at))
+            jobs.setdefault(entry.name, Job(entry, entry.due_at))
         self.documents = jobs
         self.due_soon = any(self._may_start_at(entry.kind, entry.due_at) <= soon for entry in fresh)
 
@@ -118,7 +108,7 @@ class Schedule:
                 self.submit_quota = taken(self.submit_quota, 1, now)
                 if self.is_paused:
                     self.submit_after = now + probe_seconds
-            self._handled[job.name] = (job.entry.due_at, now)
+            self._handled[job.entry.name] = (job.entry.due_at, now)
             self._start(job)
             yield job
 
@@ -148,13 +138,13 @@ class Schedule:
     def document_ended(self, job: Job) -> None:
         """A worker is done with the document, well or not. Its row says what comes next."""
         self._end(job)
-        if self.documents.get(job.name) is job:
-            del self.documents[job.name]
+        if self.documents.get(job.entry.name) is job:
+            del self.documents[job.entry.name]
 
     def ask_broke_off(self, job: Job) -> None:
         """Nothing is known of the ask: again at its time."""
         self._end(job)
-        heapq.heappush(self._waiting, (job.start_at, job.name))
+        heapq.heappush(self._waiting, (job.start_at, job.entry.name))
 
     def asked(self, job: Job, operation: Operation | None, now: float) -> None:
         """An ask has ended, with the row as it is now (None: it is gone, or another worker's)."""
@@ -162,13 +152,13 @@ class Schedule:
         if operation is not None and operation.state is OperationState.RUNNING:
             self._asked += job.operation is None
             job.operation, job.not_ready_at = operation, now
-            heapq.heappush(self._waiting, (job.start_at, job.name))
+            heapq.heappush(self._waiting, (job.start_at, job.entry.name))
             return
-        del self.asks[job.name]
+        del self.asks[job.entry.name]
         self._asked -= job.operation is not None
         if operation is None or operation.submitted_at is None:
             return
-        self._handled[job.name] = (operation.submitted_at, now)
+        self._handled[job.entry.name] = (operation.submitted_at, now)
         # One that hung until its deadline, or expired, says nothing of how long a recognition takes.
         if operation.state is OperationState.RECOGNIZED:
             # It ended at some time since it was last asked for. To take the end of that for it would make the next
@@ -186,7 +176,7 @@ class Schedule:
 
     def _was_handled(self, entry: DueEntry, now: float) -> bool:
         """Whether the entry is of a time that this tick has worked on already: the index lags behind the rows."""
-        due_at, at = self._handled.get(name_of(entry), (-1.0, 0.0))
+        due_at, at = self._handled.get(entry.name, (-1.0, 0.0))
         return due_at == entry.due_at and now < at + FORGET_SECONDS
 
     def _start(self, job: Job) -> None:

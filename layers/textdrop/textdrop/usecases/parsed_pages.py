@@ -10,7 +10,6 @@ import marshal
 import tempfile
 import zlib
 from collections.abc import Collection, Iterator
-from types import TracebackType
 
 from pagekit.page import RecognisedPage
 from textdrop.core.documents import Document, Operation
@@ -35,9 +34,7 @@ class ParsedPages:
     def __enter__(self) -> ParsedPages:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def read(

@@ -15,6 +15,7 @@ from functools import partial
 from textdrop.core import schedule
 from textdrop.core.documents import DocumentState, DueEntry, DueKind, Operation, Resume
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.events import resume_body
 from textdrop.core.pause import why_paused
 from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedule
 from textdrop.ports import PollPorts, Tick
@@ -242,7 +243,7 @@ def _sleep_seconds(ports: PollPorts, run: _Run) -> float:
 
 def _ask_due(ports: PollPorts, job: Job, typical_seconds: float, deadline: float) -> Asked:
     """Asks for one operation and, if that was the last of its document, delivers it."""
-    operation: Operation | None = job.operation or ports.documents.read_operation(*job.name)
+    operation: Operation | None = job.operation or ports.documents.read_operation(*job.entry.name)
     if operation is None:
         return Asked(None)
     # Final already: whoever made it so may have died before the document was updated.
@@ -265,5 +266,5 @@ def _hand_out(ports: PollPorts, due: DueEntry) -> None:
     """Sends submit a message to continue. The row's due time moves on first: a lost message is sent again then."""
     document = ports.documents.postpone(due, ports.clock.now() + ports.policy.handed_out_seconds)
     if document is not None:
-        ports.resumes.send(Resume(document.id, document.rev))
+        ports.resumes.send([resume_body(Resume(document.id, document.rev))])
         ports.journal.noted("handed_out", document=document.id)

@@ -238,7 +238,8 @@ def test_operations_sort_by_run_and_page_and_never_meet() -> None:
 )
 def test_due_entries_are_read_from_keys(due: DueEntry) -> None:
     key = items.operation_key(due.document_id, due.run, due.page) if due.page else (due.document_id, "document")
-    entry = items.item(key, {"due_kind": items.attribute(due.kind), "due_at": items.attribute(due.due_at)})
+    [pk, sk], kind = map(items.attribute, key), items.attribute(due.kind)
+    entry = {"pk": pk, "sk": sk, "due_kind": kind, "due_at": items.attribute(due.due_at)}
     assert items.to_due(entry) == due
 
 

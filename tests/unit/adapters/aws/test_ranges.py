@@ -42,7 +42,7 @@ class Bucket:
         return {"ContentLength": len(content), "Body": StreamingBody(io.BytesIO(content), len(content)), **told}
 
 
-def opened(bucket: Bucket, size: int | None = None, **named: Any) -> ranges.RangedObject:
+def opened(bucket: Bucket, size: int | None = None, **named: Any) -> io.BufferedReader:
     source = Source("uploads", "scan.pdf", size=len(bucket.content) if size is None else size, **named)
     return open_range(bucket, source)  # type: ignore[arg-type]  # as much of a client as is used
 
@@ -97,7 +97,7 @@ def test_read_from_end_to_end_each_byte_comes_once_in_few_requests() -> None:
     assert len(bucket.asked) <= 6 + blocks // MAX_BLOCKS_AT_ONCE
 
 
-def read_block(file: ranges.RangedObject, number: int) -> None:
+def read_block(file: io.BufferedReader, number: int) -> None:
     start = number * BLOCK_BYTES + 7
     file.seek(start)
     assert file.read(100) == LARGE[start : start + 100]

@@ -53,7 +53,9 @@ def ca_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tls_service(ca_file: Path) -> Iterator[ScriptedService]:
+def tls_service(ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedService]:
+    """With TLS; its authority is one of the system's."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(ca_file, ca_file.with_name("key.pem"))
     scripted = ScriptedService(context)
@@ -73,7 +75,6 @@ def make_client(service: ScriptedService) -> Iterator[MakeClient]:
         credentials: Credentials | None = None,
         folder_id: str = "",
         max_answer_bytes: int = 100_000,
-        ca_file: str = "",
         now: Callable[[], float] = lambda: 0.0,
     ) -> YandexOcr:
         client = YandexOcr(
@@ -83,7 +84,6 @@ def make_client(service: ScriptedService) -> Iterator[MakeClient]:
             folder_id=folder_id,
             timeouts=timeouts,
             max_answer_bytes=max_answer_bytes,
-            ca_file=ca_file,
             now=now,
         )
         made.append(client)

@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from textdrop.core.errors import (
 from unit.adapters.yandex.conftest import KEY, MakeClient
 from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, early, raw, reset
 
+DEEP: dict[str, Any] = reduce(lambda inner, _: {"a": inner}, range(15), {})
 OPERATION = {
     "id": "fd8k2m4s6u8w0y2a4c6e",
     "description": "OCR async recognition",
@@ -107,6 +109,28 @@ def test_an_accepted_submit_keeps_the_operation_as_described_and_the_ids_of_the_
 def test_an_id_is_what_makes_a_submit_accepted(service: ScriptedService, client: YandexOcr, value: Any) -> None:
     service.plays(answer(201, value, chunked=True))
     assert client.submit(b"{}", "r").operation.id == str(value["id"])
+
+
+def test_what_an_operation_describes_can_be_stored_and_written(service: ScriptedService, client: YandexOcr) -> None:
+    body = (
+        rb"""{"id": "fd8", "done": true, "description": "\ud800x", "createdBy": 7, "created_at": "c",
+        "metadata": {"\udfff": ["\ud83d\ude00", NaN, 1e999, 5e0, """
+        + b"9" * 5_000
+        + rb"""]}}"""
+    )
+    service.plays(answer(200, body=body))
+    operation = client.submit(b"{}", "r").operation
+    assert (operation.description, operation.created_by, operation.created_at) == ("\ufffdx", "7", "c")
+    assert operation.metadata == {"\ufffd": ["😀", None, None, 5.0, None]}
+    json.dumps(operation.metadata, allow_nan=False, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(("metadata", "kept"), [(DEEP, DEEP), ({"a": DEEP}, None), ([1], None), ("text", None)])
+def test_metadata_that_could_not_be_stored_is_left_out(
+    service: ScriptedService, client: YandexOcr, metadata: Any, kept: Any
+) -> None:
+    service.plays(answer(200, {"id": "fd8", "metadata": metadata}))
+    assert client.submit(b"{}", "r").operation.metadata == kept
 
 
 @pytest.mark.parametrize(

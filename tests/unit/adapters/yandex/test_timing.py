@@ -27,7 +27,6 @@ from textdrop.core.errors import (
     OcrError,
     OcrRejected,
     OcrUnreachable,
-    SettingsError,
 )
 from unit.adapters.yandex.conftest import LATE_SECONDS, QUICK, MakeClient
 from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, raw, silence, trickle
@@ -226,27 +225,20 @@ def test_a_host_whose_name_is_not_resolved_in_time_is_sent_nothing(
 
 
 def test_speaks_tls_to_a_service_whose_authority_is_trusted(
-    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path
+    tls_service: ScriptedService, make_client: MakeClient
 ) -> None:
     tls_service.plays(answer(200, OPERATION), answer(200, OPERATION))
-    client = make_client(base_url=tls_service.base_url, ca_file=str(ca_file))
+    client = make_client(base_url=tls_service.base_url)
     assert client.submit(b"x" * 1_000_000, "r").operation.id == OPERATION["id"]
     client.submit(b"{}", "r")
     assert len(tls_service.exchanges[0].body) == 1_000_000
     assert [sent.connection_number for sent in tls_service.exchanges] == [1, 1]
 
 
-def test_the_system_s_authorities_are_trusted_unless_others_are_named(
-    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))  # where OpenSSL looks for the system's
-    tls_service.plays(answer(200, OPERATION))
-    assert make_client(base_url=tls_service.base_url).submit(b"{}", "r").operation.id == OPERATION["id"]
-
-
 def test_a_list_of_authorities_that_a_library_brings_is_not_trusted(
     tls_service: ScriptedService, make_client: MakeClient, ca_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(ca_file))
     with pytest.raises(OcrUnreachable):
         make_client(base_url=tls_service.base_url).submit(b"{}", "r")
@@ -256,14 +248,15 @@ def test_a_list_of_authorities_that_a_library_brings_is_not_trusted(
 def test_a_certificate_that_is_not_trusted_or_of_another_host_sends_nothing(
     tls_service: ScriptedService,
     make_client: MakeClient,
-    ca_file: Path,
     monkeypatch: pytest.MonkeyPatch,
     host: str,
     trusted: bool,
 ) -> None:
     kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(*kind, ("127.0.0.1", tls_service.port))])
-    client = make_client(base_url=f"https://{host}:{tls_service.port}", ca_file=str(ca_file) if trusted else "")
+    if not trusted:
+        monkeypatch.delenv("SSL_CERT_FILE")
+    client = make_client(base_url=f"https://{host}:{tls_service.port}")
     with pytest.raises(OcrUnreachable):
         client.submit(b"{}", "r")
     assert not tls_service.exchanges
@@ -275,28 +268,18 @@ def test_a_handshake_with_something_else_sends_nothing(service: ScriptedService,
     assert not service.exchanges
 
 
-def test_a_tls_answer_that_trickles_is_lost_in_time(
-    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path
-) -> None:
+def test_a_tls_answer_that_trickles_is_lost_in_time(tls_service: ScriptedService, make_client: MakeClient) -> None:
     tls_service.plays(trickle(HEADERS + b"content-length: 2000\r\n\r\n", b" "))
-    client = make_client(base_url=tls_service.base_url, ca_file=str(ca_file), timeouts=QUICK)
+    client = make_client(base_url=tls_service.base_url, timeouts=QUICK)
     took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrAnswerLost)
 
 
 def test_an_answer_without_a_length_that_tls_did_not_end_is_cut(
-    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path
+    tls_service: ScriptedService, make_client: MakeClient
 ) -> None:
     tls_service.plays(raw(HEADERS + b'\r\n{"result": {"page": "0"}}\n'))  # and a close of TCP alone
     with pytest.raises(OcrAnswerLost):
-        make_client(base_url=tls_service.base_url, ca_file=str(ca_file)).result("fd8")
-
-
-def test_an_authorities_file_that_is_none_is_a_setting_to_mend(make_client: MakeClient, tmp_path: Path) -> None:
-    for text in (None, "no certificate"):
-        if text:
-            (tmp_path / "ca.pem").write_text(text)
-        with pytest.raises(SettingsError):
-            make_client(base_url="https://ocr.example", ca_file=str(tmp_path / "ca.pem"))
+        make_client(base_url=tls_service.base_url).result("fd8")
 
 
 # --- what a library could add -------------------------------------------------------------------------------------

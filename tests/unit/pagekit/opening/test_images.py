@@ -22,36 +22,18 @@ from unit.pagekit.opening.opening import inspected, refusal
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("save", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
 def test_a_jpeg_of_any_kind(mode: str, save: dict[str, Any]) -> None:
-    assert inspected(making.jpeg(61, 40, mode=mode, **save)) == FileFacts("image/jpeg", 1, 61, 40)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_turns_the_size_of_a_jpeg(orientation: int) -> None:
-    facts = inspected(making.jpeg(60, 40, orientation=orientation))
-    assert (facts.width, facts.height) == ((60, 40) if orientation <= 4 else (40, 60))
-
-
-def test_exif_in_big_endian_is_read_too() -> None:
-    tiff = b"MM\0*" + struct.pack(">IHHHIHH", 8, 1, 0x0112, 3, 1, 6, 0)
-    content = b"\xff\xd8\xff\xe1" + struct.pack(">H", 8 + len(tiff)) + b"Exif\0\0" + tiff + making.jpeg(60, 40)[2:]
-    assert inspected(content) == FileFacts("image/jpeg", 1, 40, 60)
-
-
-@pytest.mark.parametrize("tiff", [b"", b"II", b"II*\0\xff\xff\xff\x7f", b"II*\0\x08\0\0\0\xff\xff", b"XX*\0\x08\0\0\0"])
-def test_broken_exif_turns_nothing(tiff: bytes) -> None:
-    content = b"\xff\xd8\xff\xe1" + struct.pack(">H", 8 + len(tiff)) + b"Exif\0\0" + tiff + making.jpeg(60, 40)[2:]
-    assert inspected(content) == FileFacts("image/jpeg", 1, 60, 40)
+    assert inspected(making.jpeg(61, 40, mode=mode, **save)) == FileFacts("image/jpeg", 1)
 
 
 def test_what_follows_the_end_of_a_jpeg_does_not_matter() -> None:
-    assert inspected(making.jpeg() + making.jpeg(10, 10)[:200]).width == 60
+    assert inspected(making.jpeg() + making.jpeg(10, 10)[:200]).pages == 1
 
 
 def test_a_thumbnail_is_not_taken_for_the_image() -> None:
     thumbnail = making.jpeg(8, 8)
     segment = b"\xff\xe1" + struct.pack(">H", 2 + 6 + len(thumbnail)) + b"Thumb\0" + thumbnail
     whole = b"\xff\xd8" + segment + making.jpeg(60, 40)[2:]
-    assert inspected(whole).width == 60
+    assert inspected(whole).pages == 1
     assert refusal(whole[: len(whole) * 3 // 4]).reason == Reason.DAMAGED
 
 
@@ -90,7 +72,7 @@ def test_the_size_a_jpeg_says_it_has_decides(width: int, height: int, reason: Re
     size = content.index(b"\xff\xc0") + 5
     content = content[:size] + struct.pack(">HH", height, width) + content[size + 4 :]
     if reason is None:
-        assert inspected(content).width == width
+        assert inspected(content).pages == 1
     else:
         assert refusal(content).reason == reason
 
@@ -111,20 +93,14 @@ def test_endless_markers_end(content: bytes) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16"])
 def test_a_png_of_any_kind(mode: str) -> None:
-    assert inspected(making.png(61, 40, mode=mode)) == FileFacts("image/png", 1, 61, 40)
+    assert inspected(making.png(61, 40, mode=mode)) == FileFacts("image/png", 1)
 
 
 def test_a_png_with_several_frames_is_one_image() -> None:
     frames = [Image.new("L", (30, 20), shade) for shade in (0, 128)]
     content = making.png(30, 20, save_all=True, append_images=frames)
     assert b"acTL" in content
-    assert inspected(content) == FileFacts("image/png", 1, 30, 20)
-
-
-def test_exif_turns_the_size_of_a_png() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 8
-    assert inspected(making.png(60, 40, exif=exif)) == FileFacts("image/png", 1, 40, 60)
+    assert inspected(content) == FileFacts("image/png", 1)
 
 
 @pytest.mark.parametrize("tenth", range(1, 10))
@@ -149,7 +125,7 @@ def test_a_png_must_have_all_its_rows(interlace: int, data_bytes: int) -> None:
         data = making.png_chunk(b"IDAT", zlib.compress(bytes(count)))
         return making.png_of(making.png_header(10, 10, bits=1, interlace=interlace), data, making.png_chunk(b"IEND"))
 
-    assert inspected(content(data_bytes)) == FileFacts("image/png", 1, 10, 10)
+    assert inspected(content(data_bytes)) == FileFacts("image/png", 1)
     assert refusal(content(data_bytes - 1)).what == "The PNG image is broken: rows of the picture are missing."
 
 
@@ -179,9 +155,9 @@ def test_a_decompression_bomb_is_not_unpacked() -> None:
     full = making.png_of(making.png_header(7_000, 2_800, bits=16), bomb, making.png_chunk(b"IEND"))
     tracemalloc.start()
     try:
-        assert inspected(small).width == 10
+        assert inspected(small).pages == 1
         assert refusal(huge).reason == Reason.IMAGE_TOO_LARGE
-        assert inspected(full).width == 7_000
+        assert inspected(full).pages == 1
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

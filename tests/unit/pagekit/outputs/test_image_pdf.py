@@ -208,6 +208,29 @@ def test_the_page_is_shown_as_exif_says(form: str, kind: str, orientation: int) 
     assert off < 30  # of another orientation: 90
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize(
+    ("tiff", "turned"),
+    [
+        (b"MM\0*" + struct.pack(">IHHHIHH", 8, 1, ORIENTATION, 3, 1, 6, 0), True),
+        (b"", False),
+        (b"II", False),
+        (b"II*\0\xff\xff\xff\x7f", False),
+        (b"II*\0\x08\0\0\0\xff\xff", False),
+        (b"XX*\0\x08\0\0\0", False),
+        (b"II*\0" + struct.pack("<IHHHIHH", 8, 1, ORIENTATION, 3, 1, 9, 0), False),
+        (b"II*\0" + struct.pack("<IHHHI2s", 8, 1, ORIENTATION, 2, 2, b"6"), False),
+    ],
+)
+def test_exif_is_read_in_either_byte_order_and_turns_nothing_if_it_is_broken(tiff: bytes, turned: bool) -> None:
+    jpeg = encoded(noise("L"), "JPEG")
+    content = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", 8 + len(tiff)) + b"Exif\0\0" + tiff + jpeg[2:]
+    document, _ = making.rendered(content, kind=JPEG)
+    with reading.opened(document) as pdf:
+        width, height = pdf[0].get_size()
+    assert (height > width) is turned
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("language", ["english", "russian"])
 def test_text_of_a_turned_photograph(language: str, orientation: int) -> None:

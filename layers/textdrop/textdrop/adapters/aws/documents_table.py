@@ -158,7 +158,7 @@ class DynamoNewestUploads:
             },
         )
         # The row that a failed condition met is as consistent as the one a write leaves; a repeat meets its own.
-        return items.to_newest(written.item)
+        return items.to_row(Newest, written.item)
 
     def expect_outputs(self, source: Source) -> None:
         self._table.update(
@@ -167,4 +167,4 @@ class DynamoNewestUploads:
 
     def read(self, source: Source) -> Newest | None:
         stored = self._table.read(items.newest_key(key_id(source)))
-        return None if stored is None else items.to_newest(stored)
+        return None if stored is None else items.to_row(Newest, stored)

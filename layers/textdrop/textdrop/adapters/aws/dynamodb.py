@@ -127,20 +127,12 @@ class Table:
     def _pages(
         self, how: Mapping[str, Any], condition: str, values: Mapping[str, Attribute]
     ) -> Iterator[Mapping[str, Any]]:
-        start: dict[str, Any] = {}
-        while True:
-            with as_store_unavailable("dynamodb.Query"):
-                answer = self._client.query(
-                    TableName=self._name,
-                    KeyConditionExpression=condition,
-                    **how,
-                    **start,
-                    **_placeholders(condition, values),
-                )
-            yield from answer["Items"]
-            if not answer.get("LastEvaluatedKey"):
-                return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        with as_store_unavailable("dynamodb.Query"):
+            answers = self._client.get_paginator("query").paginate(
+                TableName=self._name, KeyConditionExpression=condition, **how, **_placeholders(condition, values)
+            )
+            for answer in answers:
+                yield from answer["Items"]
 
 
 def _refused(error: ClientError) -> Written:

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation
+from textdrop.core.documents import Document, DueEntry, DueKind, Operation
 from textdrop.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def newest_key(key_id: str) -> Key:
 
 def of_document(document: Document) -> Item:
     """The document's item."""
-    attributes = _attributes(document)
-    del attributes["id"]  # it is the partition key
-    return item(document_key(document.id), attributes)
+    return of_row(document_key(document.id), document, without="id")
 
 
 def to_document(stored: Mapping[str, Any]) -> Document:
@@ -74,9 +72,8 @@ def to_document(stored: Mapping[str, Any]) -> Document:
 
 def of_operation(operation: Operation) -> Item:
     """The operation's item."""
-    attributes = _attributes(operation)
-    del attributes["document_id"]  # it is the partition key
-    return item(operation_key(operation.document_id, operation.run, operation.page), attributes)
+    key = operation_key(operation.document_id, operation.run, operation.page)
+    return of_row(key, operation, without="document_id")
 
 
 def to_operation(stored: Mapping[str, Any]) -> Operation:
@@ -91,18 +88,9 @@ def to_due(stored: Mapping[str, Any]) -> DueEntry:
     return DueEntry(DueKind(stored["due_kind"]["S"]), float(stored["due_at"]["N"]), document_id, run, page)
 
 
-def to_newest(stored: Mapping[str, Any]) -> Newest:
-    """The newest upload that an item names."""
-    return to_row(Newest, stored)
-
-
-def of_row(key: Key, row: Any) -> Item:
-    """The item of a row whose key is no part of it."""
-    return item(key, _attributes(row))
-
-
-def item(key: Key, attributes: Item) -> Item:
-    """Attributes with their key and the version of their schema."""
+def of_row(key: Key, row: Any, without: str = "") -> Item:
+    """The item of a row, with its key and the version of its schema; `without` the field that is the partition key."""
+    attributes = {name: value for name, value in _attributes(row).items() if name != without}
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "schema": attribute(SCHEMA), **attributes}
 
 

@@ -34,21 +34,14 @@ _MOST_SKIPPED = 8
 _BUFFER_BYTES = 16 * 1024
 
 
-class RangedObject(io.BufferedReader):
-    """One version of an object as a file: `size` bytes that can be read from any place; it takes at most 25 MB.
+def open_range(client: S3Client, source: Source) -> io.BufferedReader:
+    """One version of an object as a file that can be read from any place; it takes at most 25 MB. `source` is complete:
+    it has the size and the version or ETag that a HEAD request gave.
 
     Nothing is requested before it is read. Reads raise ObjectGone, ObjectForbidden or StoreUnavailable; they may be
     repeated. It may be used from several threads, one at a time.
     """
-
-    def __init__(self, client: S3Client, source: Source) -> None:
-        super().__init__(_Ranges(client, source), _BUFFER_BYTES)
-        self.size = source.size
-
-
-def open_range(client: S3Client, source: Source) -> RangedObject:
-    """The upload as a file. `source` is complete: it has the size and the version or ETag that a HEAD request gave."""
-    return RangedObject(client, source)
+    return io.BufferedReader(_Ranges(client, source), _BUFFER_BYTES)
 
 
 class _Ranges(io.RawIOBase):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textdrop.adapters.aws.failures import as_store_unavailable
-from textdrop.core.documents import Resume
-from textdrop.core.events import resume_body
 from textdrop.core.reconciling import DeadLetter
 
 if TYPE_CHECKING:
@@ -19,20 +18,8 @@ HIDDEN_SECONDS = 120
 WAIT_SECONDS = 2  # long enough to ask all of the queue's servers, short enough for the client's read timeout
 
 
-class SqsResumeQueue:
-    """Resume messages on the uploads queue."""
-
-    def __init__(self, client: SQSClient, queue_url: str) -> None:
-        self._client = client
-        self._queue_url = queue_url
-
-    def send(self, resume: Resume) -> None:
-        with as_store_unavailable("sqs.SendMessage"):
-            self._client.send_message(QueueUrl=self._queue_url, MessageBody=resume_body(resume))
-
-
 class SqsUploadsQueue:
-    """The uploads queue. One call a message: found uploads are few, and many are sent faster than submit takes them."""
+    """The uploads queue. One call a message: they are few, and many are sent faster than submit takes them."""
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client
@@ -91,10 +78,8 @@ def _letter(message: MessageTypeDef) -> DeadLetter:
     sent_at = int(message["Attributes"]["SentTimestamp"]) / 1000
     letter = DeadLetter(message["MessageId"], message["Body"], message["ReceiptHandle"], sent_at)
     try:
-        return DeadLetter(
-            letter.id,
-            letter.body,
-            letter.receipt,
+        return replace(
+            letter,
             first_sent_at=float(history["first_sent_at"]),
             redriven=int(history["redriven"]),
             former_ids=tuple(history.get("former_message_ids", "").split()),

@@ -74,11 +74,10 @@ class YandexOcr:
         folder_id: str = "",
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         max_answer_bytes: int = 10_000_000,
-        ca_file: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`folder_id` only for a user's token, as a service account's folder is implied. `ca_file`: PEM certificates
-        of the authorities to trust instead of the system's. `now` gives epoch seconds, for a Retry-After that is a
+        """`folder_id` only for a user's token, as a service account's folder is implied. `now`
+        gives epoch seconds, for a Retry-After that is a
         date. Raises SettingsError."""
         if not (folder_id.isascii() and folder_id.isprintable()) or " " in folder_id:
             raise SettingsError("the folder id of the OCR service must be letters and digits")
@@ -93,7 +92,7 @@ class YandexOcr:
         self._transport = Transport(
             connect_seconds=timeouts.connect_seconds,
             read_seconds=timeouts.read_seconds,
-            context=trust(ca_file) if "https" in (self._ocr[:5], self._operations[:5]) else None,
+            context=trust() if "https" in (self._ocr[:5], self._operations[:5]) else None,
         )
         # A parsed page takes many times its bytes, and threads cannot parse at the same time anyway.
         self._parsing = threading.Lock()

@@ -19,8 +19,6 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from textdrop.core.errors import SettingsError
-
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -143,12 +141,9 @@ class Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 
-def trust(ca_file: str = "") -> ssl.SSLContext:
-    """What verifies the service's certificate: the authorities in `ca_file`, or the system's. Raises SettingsError."""
-    try:
-        context = ssl.create_default_context(cafile=ca_file or None)
-    except OSError as error:
-        raise SettingsError("the file of certificate authorities cannot be read") from error
+def trust() -> ssl.SSLContext:
+    """What verifies the service's certificate: the system's authorities."""
+    context = ssl.create_default_context()
     context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # see _secured; OpenSSL 3 has this
     context.sslsocket_class = _TlsSocket
     return context

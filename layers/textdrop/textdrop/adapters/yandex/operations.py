@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from textdrop.adapters.yandex.failures import UNKNOWN, bounded
-from textdrop.adapters.yandex.values import either, flag, integer, items, mapping, text, within_depth
+from textdrop.adapters.yandex.values import either, integer, mapping, text, within_depth
 from textdrop.core.answers import OperationDescription, OperationStatus
 from textdrop.core.errors import Trace
 
@@ -40,19 +40,13 @@ def status(value: Any, asked_id: str, trace: Trace) -> OperationStatus | None:
     A code that is neither a number nor empty counts as UNKNOWN (2): there was an error, of a kind we cannot name.
     """
     operation = mapping(value)
-    if not any(name in operation for name in ("id", "done", "error")):
-        return None
-    description = described({**operation, "id": either(operation, "id") or asked_id})
-    if description is None or description.id != asked_id:
+    known = any(name in operation for name in ("id", "done", "error"))
+    if not known or text(either(operation, "id") or asked_id) != asked_id:
         return None
     error = mapping(operation.get("error"))
     code = error.get("code")
-    details = items(error.get("details"))
     return OperationStatus(
-        operation=description,
-        done=flag(operation.get("done")),
         error_code=integer(code) or (UNKNOWN if isinstance(code, str) and code.strip(" 0") else 0),
         error_message=bounded(error.get("message")),
-        error_details=tuple(details) if within_depth(details, METADATA_DEPTH) else (),
         trace=trace,
     )

@@ -69,11 +69,6 @@ def integer(value: Any) -> int:
     return number if abs(number) <= _LARGEST_INTEGER else 0
 
 
-def flag(value: Any) -> bool:
-    """True for true, and for its spellings as a string or a number."""
-    return value.strip().lower() in ("true", "1") if isinstance(value, str) else value in (True, 1)
-
-
 def text(value: Any) -> str:
     """The string itself; a number as its digits; "" for anything else."""
     match value:
