@@ -30,10 +30,9 @@ def _markdown(pages: Pages) -> Iterator[str]:
         yield f"<!-- page {number} -->\n" + ("" if page is None else page["text"])
 
 
-def _workbook(pages: Pages, to: BinaryIO) -> int:
+def _workbook(pages: Pages, to: BinaryIO) -> None:
     found = [number for number, page in pages if page is not None]
     to.write(f"sheets of {found}".encode())
-    return len(found)
 
 
 def _searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO) -> Sequence[str]:

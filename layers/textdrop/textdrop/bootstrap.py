@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pagekit.limits import FileLimits
 from pagekit.opening import open_document
-from textdrop.adapters.aws import clients
+from textdrop.adapters.aws.clients import session
 from textdrop.adapters.aws.control_rows import DynamoSubmitQuota, DynamoTickRow, DynamoVersionedRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
 from textdrop.adapters.aws.dynamodb import Table
@@ -87,7 +87,7 @@ def poll() -> tuple[PollPorts, PollSettings]:
 @cache
 def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
     settings = read(SubmitFunctionSettings, os.environ)
-    table = Table(clients.dynamodb(), settings.table_name)
+    table = Table(session().client("dynamodb"), settings.table_name)
     ocr = _ocr(settings)
     journal = LambdaJournal()
     ports = SubmitPorts(
@@ -96,10 +96,10 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         quota=DynamoSubmitQuota(table),
         pause=DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         tick=DynamoTickRow(table),
-        sources=S3Sources(clients.s3()),
+        sources=S3Sources(session().client("s3")),
         ocr=ocr,
         open_document=open_document,
-        poller=LambdaFunction(clients.functions(), settings.poll_function_name),
+        poller=LambdaFunction(session().client("lambda"), settings.poll_function_name),
         workers=ThreadWorkers(SUBMIT_THREADS, partial(journal.failed, "task_died")),
         run_parallel=ThreadCrew(SUBMIT_HELPERS),
         journal=journal,
@@ -115,8 +115,9 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
 @cache
 def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
     settings = read(PollFunctionSettings, os.environ)
-    table = Table(clients.dynamodb(), settings.table_name)
-    results = S3Results(clients.s3(), settings.results_bucket)
+    table = Table(session().client("dynamodb"), settings.table_name)
+    results = S3Results(session().client("s3"), settings.results_bucket)
+    functions = session().client("lambda")
     ocr = _ocr(settings)
     journal = LambdaJournal()
     ports = PollPorts(
@@ -128,10 +129,10 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
         results=results,
         ocr=ocr,
         read_page=ocr.read_page,
-        notices=SnsNotices(clients.sns(), settings.results_topic_arn),
-        resumes=SqsUploadsQueue(clients.sqs(), settings.uploads_queue_url),
-        render_function=LambdaFunction(clients.functions(), settings.render_function_name),
-        poller=LambdaFunction(clients.functions(), settings.poll_function_name),
+        notices=SnsNotices(session().client("sns"), settings.results_topic_arn),
+        resumes=SqsUploadsQueue(session().client("sqs"), settings.uploads_queue_url),
+        render_function=LambdaFunction(functions, settings.render_function_name),
+        poller=LambdaFunction(functions, settings.poll_function_name),
         workers=ThreadWorkers(POLL_THREADS, partial(journal.failed, "task_died")),
         run_parallel=ThreadCrew(POLL_HELPERS),
         journal=journal,
@@ -152,13 +153,14 @@ def render() -> RenderPorts:
     from pagekit.outputs.workbook import workbook
 
     settings = read(RenderFunctionSettings, os.environ)
-    table = Table(clients.dynamodb(), settings.table_name)
+    table = Table(session().client("dynamodb"), settings.table_name)
+    s3 = session().client("s3")
     return RenderPorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
         newest=DynamoNewestUploads(table),
-        sources=S3Sources(clients.s3()),
-        results=S3Results(clients.s3(), settings.results_bucket),
+        sources=S3Sources(s3),
+        results=S3Results(s3, settings.results_bucket),
         read_page=read_page,
         renderers=Renderers(
             markdown=markdown,
@@ -167,7 +169,7 @@ def render() -> RenderPorts:
             searchable_pdf=lambda *given: searchable_pdf(*given).warnings,
             no_tables=no_tables_note,
         ),
-        notices=SnsNotices(clients.sns(), settings.results_topic_arn),
+        notices=SnsNotices(session().client("sns"), settings.results_topic_arn),
         run_parallel=ThreadCrew(RENDER_HELPERS),
         journal=LambdaJournal(),
         policy=Policy(),
@@ -178,27 +180,28 @@ def render() -> RenderPorts:
 def reconcile() -> ReconcilePorts:
     """The reconcile function's ports. Raises SettingsError."""
     settings = read(ReconcileFunctionSettings, os.environ)
-    table = Table(clients.dynamodb(), settings.table_name)
-    sqs = clients.sqs()
+    table = Table(session().client("dynamodb"), settings.table_name)
+    sqs = session().client("sqs")
     return ReconcilePorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
-        uploads=S3UploadListing(clients.s3(), settings.uploads_bucket),
+        uploads=S3UploadListing(session().client("s3"), settings.uploads_bucket),
         queue=SqsUploadsQueue(sqs, settings.uploads_queue_url),
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url, settings.uploads_queue_url),
         progress=DynamoVersionedRow(table, RECONCILE_RUN_KEY, ReconcileRun()),
-        successor=LambdaFunction(clients.functions(), settings.reconcile_function_name),
+        successor=LambdaFunction(session().client("lambda"), settings.reconcile_function_name),
         journal=LambdaJournal(),
         policy=Policy(),
     )
 
 
 def _ocr(settings: OcrSettings) -> YandexOcr:
+    secrets = session().client("secretsmanager")
     return YandexOcr(
         ocr_base_url=settings.ocr_base_url,
         operation_base_url=settings.operation_base_url,
         credentials=Credentials(
-            lambda: read_secret(clients.secrets(), settings.credentials_secret_arn), iam_base_url=settings.iam_base_url
+            lambda: read_secret(secrets, settings.credentials_secret_arn), iam_base_url=settings.iam_base_url
         ),
         folder_id=settings.folder_id,
     )

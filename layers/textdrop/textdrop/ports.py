@@ -245,14 +245,14 @@ class Renderers:
     whatever reading the pages or the source raises. Files to write are temporary ones, written from their beginning.
 
     `markdown`: the document, piece by piece. `csv_files`: each table as CSV, with its page and its number on it, both
-    from 1. `workbook`: all tables as XLSX, a sheet each; how many there were. `searchable_pdf`: of the source and its
+    from 1. `workbook`: all tables as XLSX, a sheet each. `searchable_pdf`: of the source and its
     media type, a PDF with the text in it; warnings in plain words. `no_tables`: says that there are none, and, by the
     model, what may help.
     """
 
     markdown: Callable[[Pages], Iterator[str]]
     csv_files: Callable[[Pages], Iterator[tuple[int, int, bytes]]]
-    workbook: Callable[[Pages, BinaryIO], int]
+    workbook: Callable[[Pages, BinaryIO], None]
     searchable_pdf: Callable[[BinaryIO, str, Pages, BinaryIO], Sequence[str]]
     no_tables: Callable[[str], str]
 

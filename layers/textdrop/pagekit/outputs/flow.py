@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median_low
 
-from pagekit.outputs.columns import Columns
 from pagekit.outputs.furniture import Furniture
 from pagekit.outputs.hyphens import ends_cut, joined, vocabulary
 from pagekit.outputs.lists import Marker
@@ -21,6 +21,7 @@ _FURNITURE = frozenset(["header", "footer"])
 _RUNNING = frozenset(["text", "list", "unknown"])
 # Two words of a header that are further apart than this many heights of the line do not belong together.
 _APART = 2
+_TELLING_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def flow(number: int, page: RecognisedPage, furniture: Furniture) -> list[Passag
     box_of = box_reader(page)
     has_lines = any(block["lines"] for block in page["blocks"])
     blocks = [_Lines.of(block, box_of) for block in (page["blocks"] if has_lines else _blocks_of_text(page["text"]))]
-    columns = Columns(block.lines for block in blocks if block.kind in _RUNNING)
+    columns = _columns(block.lines for block in blocks if block.kind in _RUNNING)
     order: dict[str, list[_Piece | Grid]] = {"header": [], "body": [], "footnote": [], "footer": []}
     last: _Piece | None = None
     for piece in _with_tables(blocks, page, box_of):
@@ -122,13 +123,13 @@ class _Piece:
     is_full: bool
 
     @classmethod
-    def of(cls, part: _Lines, columns: Columns) -> _Piece:
+    def of(cls, part: _Lines, columns: list[tuple[int, int]]) -> _Piece:
         lines = part.lines
         if part.kind in _WHOLE:
             return cls(part.kind, [Paragraph([line.text for line in lines])] if lines else [], False)
         last, edge = lines[-1].box, max(line.box.right for line in lines)
         is_full = len(lines) > 1 and last.is_known and edge - last.right < 3 * last.height
-        edge = columns.right_edge(lines) if part.kind in _RUNNING else 0
+        edge = _right_edge(columns, lines) if part.kind in _RUNNING else 0
         return cls(part.kind, paragraphs(lines, listed=part.kind == "list", column_edge=edge), is_full)
 
     def goes_on_from(self, last: _Piece) -> bool:
@@ -137,6 +138,24 @@ class _Piece:
             return False
         before, after = last.paragraphs[-1].lines, self.paragraphs[0].lines
         return bool(before and after) and (last.is_full or ends_cut(before[-1])) and goes_on(before[-1], after[0])
+
+
+def _columns(blocks: Iterable[Sequence[TextLine]]) -> list[tuple[int, int]]:
+    """Left and right edge of the page's columns, as its blocks of several lines show them."""
+    known = ([line.box for line in lines if line.box.is_known] for lines in blocks)
+    telling = [boxes for boxes in known if len(boxes) >= _TELLING_LINES]
+    return [(min(box.left for box in boxes), max(box.right for box in boxes)) for boxes in telling]
+
+
+def _right_edge(columns: Iterable[tuple[int, int]], lines: Sequence[TextLine]) -> int:
+    """How far lines of a block too short to show it by itself may reach: where most blocks end that begin as far to the
+    left; 0 when there are none. Most, since a block across the page may begin there too."""
+    boxes = [line.box for line in lines if line.box.is_known]
+    if not boxes:
+        return 0
+    left, near = min(box.left for box in boxes), 2 * max(box.height for box in boxes)
+    edges = [right for other, right in columns if abs(other - left) <= near]
+    return median_low(edges) if edges else 0
 
 
 def _with_tables(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pagekit.outputs.tables import Grid, NumberedTable, numbered_tables
@@ -25,29 +24,22 @@ _SIGNS = ("=", "+", "-", "@")
 _WIDTHS = (8, 60)
 
 
-def workbook(pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -> int:
-    """Write the workbook into `to`; returns the number of tables. With none, nothing is written, and the answer is 0.
+def workbook(pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -> None:
+    """Writes the workbook of the tables that there are into `to`.
 
     Sheets are named by page and table ("p2 t1"); beyond MAX_SHEETS tables they are "more", with each table under its
     name; a table too long for a sheet goes on in the next. A cell's spans are merged where nothing else stands in them.
     A text too long for a cell is cut, and says so at its end. Should reading the pages fail, what was written into `to`
     is of no use.
     """
-    tables = numbered_tables(pages)
-    first = next(tables, None)
-    if first is None:
-        return 0
     import xlsxwriter
 
     # Rows are written to disk as they come, and texts into their cells rather than into a list of all.
     with xlsxwriter.Workbook(to, {"constant_memory": True}) as book:
         book.set_properties({"created": _CREATED})
         writer = _Writer(book)
-        count = 0
-        for table in chain([first], tables):
-            count += 1
+        for count, table in enumerate(numbered_tables(pages), 1):
             writer.add(table, alone=count <= MAX_SHEETS)
-    return count
 
 
 class _Writer:

@@ -14,7 +14,7 @@ What of the text is laid over a page:
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, BinaryIO
 
@@ -26,9 +26,8 @@ from pagekit.page import RecognisedPage
 from pagekit.pdf import qpdf
 from pagekit.pdf.glyphless_font import GlyphlessFont
 from pagekit.pdf.page_content import Cleaning, cleaned, content_streams, free_name, joined
-from pagekit.pdf.page_geometry import pixels_to_page, quarter_turns, visible_box
+from pagekit.pdf.page_geometry import Matrix, pixels_to_page, quarter_turns, visible_box
 from pagekit.pdf.rendered import Rendered
-from pagekit.pdf.seen_places import SeenPlaces
 from pagekit.pdf.shown_text import SeenText, TextTooLong, text_of_page
 from pagekit.pdf.stated_widths import LettersOfFont
 from pagekit.pdf.text_layer import text_layer
@@ -38,6 +37,7 @@ OWN_TEXT = 0.9
 """A page that shows this much of its recognised letters as text of its own is left as it is."""
 
 _OLDEST_VERSION = "1.4"
+_BAND_PIXELS = 32
 _MAX_FONTS_KEPT = 500
 _MAX_PARENTS = 100
 _MAX_FIELDS = 10_000
@@ -134,9 +134,9 @@ class _Layers:
         box = visible_box(_numbers(_inherited(page, "/MediaBox")), _numbers(_inherited(page, "/CropBox")))
         turns = quarter_turns(_inherited(page, "/Rotate"))
         to_page = pixels_to_page(box, turns, recognised["width"], recognised["height"])
-        places = SeenPlaces(seen, to_page.inverted(), recognised["height"])
+        is_seen = _places_of(seen, to_page.inverted(), recognised["height"])
         name = free_name(_entry(resources, "/Font"), self._font.object, FONT_NAME)
-        operators, letters, letters_in_all = text_layer(recognised, to_page, self._font, name, places.has)
+        operators, letters, letters_in_all = text_layer(recognised, to_page, self._font, name, is_seen)
         if letters <= (1 - OWN_TEXT) * letters_in_all:
             return _Became.OWN_TEXT
         if cleaning:
@@ -161,6 +161,22 @@ class _Layers:
         except (TextTooLong, *_MALFORMED):
             pass
         return [], Cleaning(), False
+
+
+def _places_of(seen: Iterable[SeenText], to_pixels: Matrix, height: int) -> Callable[[float, float], bool]:
+    """Says whether there is text that can be seen at a place, in pixels. The rectangles around texts are kept by bands
+    of the page, so that only a few need to be compared for each place."""
+    bands: dict[int, list[tuple[float, float, float, float]]] = {}
+    for text in seen:
+        corners = [to_pixels.applied(x, y) for x, y in text]
+        left, right = min(x for x, _ in corners), max(x for x, _ in corners)
+        top, bottom = min(y for _, y in corners), max(y for _, y in corners)
+        first, last = int(max(top, 0)) // _BAND_PIXELS, int(min(bottom, height)) // _BAND_PIXELS
+        for band in range(first, last + 1):
+            bands.setdefault(band, []).append((left, top, right, bottom))
+    return lambda x, y: any(
+        left <= x <= right and top <= y <= bottom for left, top, right, bottom in bands.get(int(y) // _BAND_PIXELS, ())
+    )
 
 
 def _fonts(page: pikepdf.Object, resources: Any) -> pikepdf.Object:

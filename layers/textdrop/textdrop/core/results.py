@@ -99,15 +99,11 @@ def failures(operations: Sequence[Operation]) -> list[FailedPages]:
 
 def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
     """`<key>.error.json`: what went wrong in plain words, and all that support could ask for."""
-    problem = document.problem
     return _json(
         {
             "schema": ERROR_SCHEMA,
             **_identity(document),
-            "reason": str(problem.reason) if problem else None,
-            "what": problem.what if problem else None,
-            "advice": problem.advice if problem else None,
-            "service": _trace(problem.trace) if problem else None,
+            **(_problem(document.problem) or dict.fromkeys(("reason", "what", "advice", "service"))),
             "options": _options(document),
             "attempts": document.submit_passes,
             "pages": [

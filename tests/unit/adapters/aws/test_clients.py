@@ -1,11 +1,9 @@
-"""One session, one client of each kind, every call bounded, and nothing imported that is not needed."""
+"""One session, every call bounded, and nothing imported that is not needed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,48 +12,26 @@ import pytest
 
 from textdrop.adapters.aws import clients
 
-MAKERS = {
-    "dynamodb": clients.dynamodb,
-    "s3": clients.s3,
-    "sns": clients.sns,
-    "sqs": clients.sqs,
-    "lambda": clients.functions,
-    "secretsmanager": clients.secrets,
-}
 PACKAGE_FOLDER = Path(clients.__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A region and credentials; no client is kept from one test to another."""
+    """A region and credentials; no session is kept from one test to another."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    for cached in (clients._session, clients._made):
-        monkeypatch.setattr(clients, cached.__name__, cache(cached.__wrapped__))
+    monkeypatch.setattr(clients, "session", cache(clients.session.__wrapped__))
 
 
-@pytest.mark.parametrize("service", MAKERS)
-def test_each_client_is_the_right_one_made_once_and_bounded(service: str) -> None:
-    client = MAKERS[service]()
-    assert client is MAKERS[service]()
-    assert client.meta.service_model.service_name == service
-    config: Any = client.meta.config
+@pytest.mark.parametrize("service", ["dynamodb", "s3", "sns", "sqs", "lambda", "secretsmanager"])
+def test_each_client_is_bounded(service: Any) -> None:
+    assert clients.session() is clients.session()
+    config = clients.session().client(service).meta.config
     assert (config.connect_timeout, config.read_timeout) == (clients.CONNECT_SECONDS, clients.READ_SECONDS)
     assert config.retries == {"mode": "standard", "total_max_attempts": clients.TRIES}
     assert config.max_pool_connections >= 20
     assert config.tcp_keepalive
-
-
-def test_threads_that_ask_together_get_one_client() -> None:
-    together = threading.Barrier(8)
-
-    def ask(_: int) -> object:
-        together.wait(timeout=60)
-        return clients.sqs()
-
-    with ThreadPoolExecutor(8) as pool:
-        assert len({id(client) for client in pool.map(ask, range(8))}) == 1
 
 
 def test_a_call_is_bounded() -> None:
@@ -70,7 +46,7 @@ import textdrop.adapters.aws.functions, textdrop.adapters.aws.s3, textdrop.adapt
 import textdrop.adapters.aws.sns, textdrop.adapters.aws.sqs
 heavy = ("mypy_boto3", "requests", "pikepdf", "PIL", "pydantic", "moto", "boto3.dynamodb", "aws_lambda_powertools")
 print(sorted(name for name in sys.modules if name.startswith(heavy)))
-print(textdrop.adapters.aws.clients._made.cache_info().currsize)
+print(textdrop.adapters.aws.clients.session.cache_info().currsize)
 """
     done = subprocess.run(
         [sys.executable, "-c", program],

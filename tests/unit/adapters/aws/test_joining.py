@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textdrop.adapters.aws.joining import MAX_PART_BYTES, MIN_PART_BYTES, Range, plan
+from textdrop.adapters.aws.joining import MAX_PART_BYTES, MIN_PART_BYTES, plan
+from textdrop.adapters.aws.parts import Range
 
 SIZES = st.lists(st.one_of(st.integers(0, 3 * MIN_PART_BYTES), st.integers(0, 3 * MAX_PART_BYTES)), max_size=12)
 

@@ -314,10 +314,7 @@ def test_a_table_longer_than_a_sheet_goes_on_in_the_next(monkeypatch: pytest.Mon
 
 
 def test_without_tables_there_are_no_files() -> None:
-    file = io.BytesIO()
     assert list(csv_files([(1, page(block("Текст."))), (2, None)], bom=True)) == []
-    assert workbook.workbook([(1, page(block("Текст."))), (2, None)], file) == 0
-    assert file.getvalue() == b""
 
 
 def test_what_is_told_when_there_are_none() -> None:

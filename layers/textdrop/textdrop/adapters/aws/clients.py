@@ -1,4 +1,4 @@
-"""The AWS clients of this process: one session, low-level clients, each made when it is first asked for.
+"""The AWS clients of this process, all of one session.
 
 Every call is bounded: `CALL_SECONDS` is the most that one can take with all its tries, so that a use case can tell
 whether a step still fits its time. Credentials, region and endpoint come from the environment.
@@ -6,20 +6,11 @@ whether a step still fits its time. Credentials, region and endpoint come from t
 
 from __future__ import annotations
 
-import threading
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_sns import SNSClient
-    from mypy_boto3_sqs import SQSClient
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0
@@ -37,56 +28,13 @@ CONFIG = Config(
     tcp_keepalive=True,  # a connection that died while the process was frozen is found out
 )
 
-# Making a client is not safe from several threads; using one is (boto3 guide, "Multithreading with clients").
-_making = threading.Lock()
-
 
 @cache
-def _session() -> boto3.Session:
-    return boto3.Session()
+def session() -> boto3.Session:
+    """The session of this process: its `client` makes clients that are bounded so, for any thread to use.
 
-
-@cache
-def _made(service: Any) -> Any:
-    return _session().client(service, config=CONFIG)
-
-
-def _client(service: str) -> Any:
-    with _making:
-        return _made(service)
-
-
-def dynamodb() -> DynamoDBClient:
-    """The client for the table."""
-    client: DynamoDBClient = _client("dynamodb")
-    return client
-
-
-def s3() -> S3Client:
-    """The client for both buckets."""
-    client: S3Client = _client("s3")
-    return client
-
-
-def sns() -> SNSClient:
-    """The client for the results topic."""
-    client: SNSClient = _client("sns")
-    return client
-
-
-def sqs() -> SQSClient:
-    """The client for the uploads queue."""
-    client: SQSClient = _client("sqs")
-    return client
-
-
-def functions() -> LambdaClient:
-    """The client for calling other functions."""
-    client: LambdaClient = _client("lambda")
-    return client
-
-
-def secrets() -> SecretsManagerClient:
-    """The client for the credentials secret."""
-    client: SecretsManagerClient = _client("secretsmanager")
-    return client
+    Making one is not safe from several threads (boto3 guide, "Multithreading with clients").
+    """
+    core = botocore.session.get_session()
+    core.set_default_client_config(CONFIG)
+    return boto3.Session(botocore_session=core)

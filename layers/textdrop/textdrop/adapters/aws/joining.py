@@ -4,13 +4,12 @@ last must have 5 MiB (Amazon S3 user guide, "Multipart upload limits"), so what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from textdrop.adapters.aws import parts
 from textdrop.adapters.aws.failures import as_store_unavailable
 from textdrop.adapters.aws.objects import content
+from textdrop.adapters.aws.parts import Range
 from textdrop.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -19,20 +18,6 @@ if TYPE_CHECKING:
 MIN_PART_BYTES = 5 * 1024 * 1024
 MAX_PART_BYTES = 64 * 1024 * 1024
 """What S3 surely copies within the time that a call has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A part of an object: `size` bytes from `start` on."""
-
-    key: str
-    start: int
-    size: int
-
-    @property
-    def header(self) -> str:
-        """As HTTP names it."""
-        return f"bytes={self.start}-{self.start + self.size - 1}"
 
 
 def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
@@ -52,11 +37,10 @@ def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, check_dead
         return
     if len(planned) <= 1:
         body = _fetched(client, bucket, planned[0]) if planned else b""
-        check_deadline()
-        with as_store_unavailable("s3.PutObject"):
-            client.put_object(Bucket=bucket, Key=to, Body=body, ContentType=content_type)
+        parts.put(client, bucket, to, content_type, body, check_deadline)
         return
-    pieces = (partial(_part, client, bucket, to, piece) for piece in planned)
+    copied = [part[0] if len(part) == 1 and part[0].size >= MIN_PART_BYTES else None for part in planned]
+    pieces = (whole or _fetched(client, bucket, part) for whole, part in zip(copied, planned, strict=True))
     parts.make(client, bucket, to, content_type, pieces, check_deadline)
 
 
@@ -86,25 +70,6 @@ def plan(objects: Sequence[tuple[str, int]]) -> Iterator[list[Range]]:
             pending.append(Range(key, start, left))
     if pending:
         yield pending
-
-
-def _part(client: S3Client, bucket: str, to: str, part: Sequence[Range], upload_id: str, number: int) -> str:
-    """Makes one part of the upload; its ETag."""
-    if len(part) == 1 and part[0].size >= MIN_PART_BYTES:
-        with as_store_unavailable("s3.UploadPartCopy"):
-            copied = client.upload_part_copy(
-                Bucket=bucket,
-                Key=to,
-                UploadId=upload_id,
-                PartNumber=number,
-                CopySource={"Bucket": bucket, "Key": part[0].key},
-                CopySourceRange=part[0].header,
-            )
-        return copied["CopyPartResult"]["ETag"]
-    body = _fetched(client, bucket, part)
-    with as_store_unavailable("s3.UploadPart"):
-        sent = client.upload_part(Bucket=bucket, Key=to, UploadId=upload_id, PartNumber=number, Body=body)
-    return sent["ETag"]
 
 
 def _fetched(client: S3Client, bucket: str, part: Sequence[Range]) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from textdrop.adapters.aws import joining, sending
+from textdrop.adapters.aws import joining, parts
 from textdrop.adapters.aws.clients import CALL_SECONDS
 from textdrop.adapters.aws.failures import as_store_unavailable, code, http_status
 from textdrop.adapters.aws.objects import as_its_object, content, which
@@ -71,7 +71,7 @@ class S3Results:
             self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
     def put_file(self, key: str, file: BinaryIO, content_type: str, check_deadline: Callable[[], None]) -> None:
-        sending.send(self._client, self.bucket, key, file, content_type, check_deadline)
+        parts.send(self._client, self.bucket, key, file, content_type, check_deadline)
 
     def get(self, key: str) -> bytes | None:
         with as_store_unavailable("s3.GetObject"):

@@ -141,17 +141,19 @@ def _language(language: Any) -> str:
 
 
 def _line(line: dict[str, Any]) -> Line:
-    alternatives = items(line.get("alternatives"))
-    best = mapping(alternatives[0]) if alternatives else {}
+    best = _best_alternative(line)
     words = [_word(mapping(word)) for word in items(line.get("words")) or items(best.get("words"))]
     said = text(line.get("text")) or text(best.get("text")) or " ".join(word["text"] for word in words)
     return Line(text=said, polygon=_text_polygon(line), words=words)
 
 
 def _word(word: dict[str, Any]) -> Word:
-    alternatives = items(word.get("alternatives"))
-    best = mapping(alternatives[0]) if alternatives else {}
-    return Word(text=text(word.get("text")) or text(best.get("text")), polygon=_text_polygon(word))
+    said = text(word.get("text")) or text(_best_alternative(word).get("text"))
+    return Word(text=said, polygon=_text_polygon(word))
+
+
+def _best_alternative(said: dict[str, Any]) -> dict[str, Any]:
+    return mapping(next(iter(items(said.get("alternatives"))), None))
 
 
 def _table(table: dict[str, Any]) -> Table:
