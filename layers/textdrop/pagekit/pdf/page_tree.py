@@ -110,7 +110,9 @@ class _Reading:
                 self.counts_are_right = self.counts_are_right and _count(node) == self.pages - before
                 continue
             open_nodes.append((node, way, kid + 1, before))
-            self._count_node()
+            self._nodes += 1
+            if self._nodes > MAX_NODES:
+                raise damaged(_NO_END)
             below = kids[kid]
             if isinstance(below, pikepdf.Dictionary) and _kids(below) is not None:
                 self._open(below, (*way, kid), open_nodes)
@@ -135,11 +137,9 @@ class _Reading:
         if len(way) > MAX_DEPTH:
             raise damaged(_NO_END)
         kids = node["/Kids"]
-        if self.trusting and len(kids) == _count(node) > 0:
-            first = kids[0]
-            if _is_page(first):
-                self._add(way, 0, len(kids))
-                return
+        if self.trusting and len(kids) == _count(node) > 0 and _is_page(kids[0]):
+            self._add(way, 0, len(kids))
+            return
         open_nodes.append((node, way, 0, self.pages))
 
     def _add(self, way: tuple[int, ...], kid: int, count: int) -> None:
@@ -149,11 +149,6 @@ class _Reading:
         self.pages += count
         if self.pages > self.max_pages:
             raise _too_many_pages(self.max_pages)
-
-    def _count_node(self) -> None:
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
-            raise damaged(_NO_END)
 
 
 def _is_page(node: pikepdf.Object | None) -> bool:

@@ -35,6 +35,11 @@ from textdrop.ports import SubmitPorts
 from textdrop.usecases.transitions import transition_operation
 
 WRITE_TRIES = 5
+_COUNTED = {
+    Exchange.ACCEPTED: "PagesSubmitted",
+    Exchange.THROTTLED: "SubmitsThrottled",
+    Exchange.UNCONFIRMED: "SubmitsUnconfirmed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,71 +215,53 @@ def _at_slot(ports: SubmitPorts, submits_per_second: float, slot: float | None, 
 def _exchange(ports: SubmitPorts, document: Document, intent: Operation, body: bytes) -> Settled | Later | Lost | None:
     """The POST and the writing of its answer. None: throttled; all have slowed down, and the page may be tried
     again."""
-    deadline_seconds = ports.policy.deadline_seconds(document.pages)
+    error: OcrError | None = None
+    seen: OperationSeen
     try:
         submitted = ports.ocr.submit(body, intent.client_request_id)
-    except OcrThrottled as error:
-        answered_at = ports.clock.now()
-        ports.journal.counted("SubmitsThrottled")
-        # First the answer: an intent left behind would count as unconfirmed, and this one is known not to be taken.
-        written = _write_answer(ports, intent, NotTaken(document.rev))
+        deadline_seconds = ports.policy.deadline_seconds(document.pages)
+        seen = Accepted(document.rev, submitted.operation, deadline_seconds, submitted.trace)
+        exchange = Exchange.ACCEPTED
+    except OcrError as caught:
+        error = caught
+        exchange, seen = _refused(document.rev, error)
+    answered_at = ports.clock.now()
+    if exchange in _COUNTED:
+        ports.journal.counted(_COUNTED[exchange])
+    if error is not None and exchange not in (Exchange.THROTTLED, Exchange.REJECTED):
+        ports.journal.failed("submit_failed", error, document=document.id, page=intent.page, exchange=str(exchange))
+    # First the answer: an intent left behind would count as unconfirmed, and one may be known not to be taken.
+    written = _write_answer(ports, intent, seen)
+    if isinstance(error, OcrThrottled):
         _slow_down(ports, error.retry_after_seconds)
-        _observe(ports, Exchange.THROTTLED, answered_at)
-        return None if written else Lost()
-    except OcrRejected as error:
-        answered_at = ports.clock.now()
-        _write_answer(ports, intent, Rejected(document.rev, problems.rejected(error.trace)))
-        _observe(ports, Exchange.REJECTED, answered_at)
+    pause = _observe(ports, exchange, answered_at)
+    if exchange in (Exchange.ACCEPTED, Exchange.REJECTED):
         return _settled(ports, intent)
-    except OcrError as error:
-        return _not_submitted(ports, document, intent, error)
-    answered_at = ports.clock.now()
-    ports.journal.counted("PagesSubmitted")
-    seen = Accepted(document.rev, submitted.operation, deadline_seconds, submitted.trace)
-    _write_answer(ports, intent, seen)
-    _observe(ports, Exchange.ACCEPTED, answered_at)
-    return _settled(ports, intent)
-
-
-def _not_submitted(
-    ports: SubmitPorts,
-    document: Document,
-    intent: Operation,
-    error: OcrError,
-) -> Later:
-    answered_at = ports.clock.now()
-    exchange = _exchange_of(error)
-    ports.journal.failed(
-        "submit_failed",
-        error,
-        document=document.id,
-        page=intent.page,
-        exchange=str(exchange),
-    )
-    lost = exchange is Exchange.UNCONFIRMED
-    if lost:
-        ports.journal.counted("SubmitsUnconfirmed")
-    not_taken = NotTaken(document.rev, breakdown=exchange is Exchange.UNAVAILABLE)
-    _write_answer(ports, intent, AnswerLost(document.rev) if lost else not_taken)
-    after = _observe(ports, exchange, answered_at)
+    if exchange is Exchange.THROTTLED:
+        return None if written else Lost()
     now = ports.clock.now()
-    if after.since is not None:
-        return Later(max(now, after.probe_at), failed=True)
+    if pause.since is not None:
+        return Later(max(now, pause.probe_at), failed=True)
     wait = intervals.backoff_seconds(document.consecutive_failures, ports.clock.chance(), ports.policy)
     return Later(now + wait, failed=True)
 
 
-def _exchange_of(error: OcrError) -> Exchange:
+def _refused(rev: int, error: OcrError) -> tuple[Exchange, OperationSeen]:
+    """What an answer without an id means for all documents, and for the page."""
     match error:
+        case OcrThrottled():
+            return Exchange.THROTTLED, NotTaken(rev)
+        case OcrRejected():
+            return Exchange.REJECTED, Rejected(rev, problems.rejected(error.trace))
         case OcrCredentialsRefused():
-            return Exchange.CREDENTIALS_REFUSED
+            return Exchange.CREDENTIALS_REFUSED, NotTaken(rev)
         case OcrUnreachable():
-            return Exchange.NOT_SENT
+            return Exchange.NOT_SENT, NotTaken(rev)
         case OcrUnavailable():
-            return Exchange.UNAVAILABLE
+            return Exchange.UNAVAILABLE, NotTaken(rev, breakdown=True)
         case _:
             # An answer that says nothing of whether the page was taken: it may have been.
-            return Exchange.UNCONFIRMED
+            return Exchange.UNCONFIRMED, AnswerLost(rev)
 
 
 def _write_answer(ports: SubmitPorts, intent: Operation, seen: OperationSeen) -> bool:

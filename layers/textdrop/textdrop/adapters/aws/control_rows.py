@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from textdrop.adapters.aws import items
@@ -69,37 +71,25 @@ class DynamoSubmitQuota:
 
     def write(self, before: Quota, after: Quota) -> bool:
         """As the port says, but that `next_free_at` never moves back: slots reserved beside us stay reserved."""
-        same, values = (SAME_THROTTLES, {"before": attribute(before.throttles)})
-        if before.throttles == 0:
-            same = f"({SAME_THROTTLES} OR {NO_THROTTLES})"
-        values |= {
-            "factor": attribute(after.factor),
-            "factor_at": attribute(after.factor_at),
-            "throttled_until": attribute(after.throttled_until),
-            "throttles": attribute(after.throttles),
-            "schema": attribute(SCHEMA),
-        }
-        change = (
-            "SET #factor = :factor, #factor_at = :factor_at, #throttled_until = :throttled_until, "
-            "#throttles = :throttles, #schema = :schema"
-        )
-        forward = {**values, "next_free_at": attribute(after.next_free_at)}
-        written = self._table.update(
-            QUOTA_KEY, f"{change}, #next_free_at = :next_free_at", f"{same} AND {NOT_PAST}", forward
-        )
+        same = SAME_THROTTLES if before.throttles else f"({SAME_THROTTLES} OR {NO_THROTTLES})"
+        new = {name: getattr(after, name) for name in ("factor", "factor_at", "throttled_until", "throttles")}
+        new["schema"] = SCHEMA
+        forward = {**new, "next_free_at": after.next_free_at}
+        written = _set(self._table, QUOTA_KEY, forward, f"{same} AND {NOT_PAST}", {"before": before.throttles})
         if not written.applied and items.to_row(Quota, written.item).throttles == before.throttles:
-            written = self._table.update(QUOTA_KEY, change, same, values)
-        return written.applied or (written.repeated and _same_throttle(items.to_row(Quota, written.item), after))
+            written = _set(self._table, QUOTA_KEY, new, same, {"before": before.throttles})
+        if written.applied or not written.repeated:
+            return written.applied
+        # `next_free_at` moves with every reservation.
+        return replace(items.to_row(Quota, written.item), next_free_at=after.next_free_at) == after
 
 
-def _same_throttle(stored: Quota, after: Quota) -> bool:
-    # `next_free_at` moves with every reservation.
-    return (stored.throttles, stored.throttled_until, stored.factor, stored.factor_at) == (
-        after.throttles,
-        after.throttled_until,
-        after.factor,
-        after.factor_at,
-    )
+def _set(
+    table: Table, key: Key, new: Mapping[str, object], condition: str, compared: Mapping[str, object], more: str = ""
+) -> Written:
+    """Gives the attributes their new values, and does `more`, if the condition holds, to which values are compared."""
+    values = {name: attribute(value) for name, value in {**new, **compared}.items()}
+    return table.update(key, f"SET {', '.join(f'#{name} = :{name}' for name in new)}{more}", condition, values)
 
 
 # --- rows that are read, and replaced if nobody else has -------------------------------------------------------------
@@ -150,11 +140,9 @@ IDLE = "attribute_not_exists(#state) OR #state = :idle"
 # Nobody runs: idle, or asked for, or the one that ran is dead.
 FREE = "attribute_not_exists(#state) OR #state IN (:idle, :starting) OR #lease_until <= :now"
 # The row is still ours.
-OURS = "#state = :running AND #owner = :owner"
+OURS = "#state = :running AND #owner = :ours"
 # The row is still ours, and nobody has found anything to do that we have not seen.
 OURS_AND_NO_WAKE = f"{OURS} AND #wake = :wake"
-
-_IDLE, _STARTING, _RUNNING = attribute("idle"), attribute("starting"), attribute("running")
 
 
 class DynamoTickRow:
@@ -173,57 +161,26 @@ class DynamoTickRow:
         return items.to_row(Tick, written.item)
 
     def start(self, now: float, lease_until: float) -> bool:
-        written = self._table.update(
-            TICK_KEY,
-            "SET #state = :starting, #lease_until = :lease, #schema = :schema",
-            IDLE,
-            {"starting": _STARTING, "lease": attribute(lease_until), "schema": attribute(SCHEMA), "idle": _IDLE},
-        )
-        return written.applied or _left_starting(written, lease_until)
+        new = {"state": "starting", "lease_until": lease_until, "schema": SCHEMA}
+        return _left_starting(_set(self._table, TICK_KEY, new, IDLE, {"idle": "idle"}), lease_until)
 
     def take(self, owner: str, now: float, lease_until: float) -> Tick | None:
-        written = self._table.update(
-            TICK_KEY,
-            "SET #state = :running, #owner = :owner, #lease_until = :lease, #schema = :schema, "
-            # `end` compares the counter, so it must be there.
-            "#wake = if_not_exists(#wake, :zero)",
-            FREE,
-            {
-                "running": _RUNNING,
-                "owner": attribute(owner),
-                "lease": attribute(lease_until),
-                "schema": attribute(SCHEMA),
-                "zero": attribute(0),
-                "idle": _IDLE,
-                "starting": _STARTING,
-                "now": attribute(now),
-            },
-        )
+        new = {"state": "running", "owner": owner, "lease_until": lease_until, "schema": SCHEMA}
+        compared = {"idle": "idle", "starting": "starting", "now": now, "zero": 0}
+        # `end` compares the counter, so it must be there.
+        written = _set(self._table, TICK_KEY, new, FREE, compared, ", #wake = if_not_exists(#wake, :zero)")
         row = items.to_row(Tick, written.item)
         return row if written.applied or (row.state == "running" and row.owner == owner) else None
 
     def renew(self, owner: str, lease_until: float) -> Tick | None:
-        written = self._table.update(
-            TICK_KEY,
-            "SET #lease_until = :lease",
-            OURS,
-            {"lease": attribute(lease_until), "running": _RUNNING, "owner": attribute(owner)},
-        )
+        ours = {"running": "running", "ours": owner}
+        written = _set(self._table, TICK_KEY, {"lease_until": lease_until}, OURS, ours)
         return items.to_row(Tick, written.item) if written.applied else None
 
     def end(self, owner: str, wake: int, typical_seconds: float) -> bool:
-        written = self._table.update(
-            TICK_KEY,
-            "SET #state = :idle, #typical_seconds = :typical REMOVE #owner, #lease_until",
-            OURS_AND_NO_WAKE,
-            {
-                "idle": _IDLE,
-                "typical": attribute(typical_seconds),
-                "running": _RUNNING,
-                "owner": attribute(owner),
-                "wake": attribute(wake),
-            },
-        )
+        new = {"state": "idle", "typical_seconds": typical_seconds}
+        ours = {"running": "running", "ours": owner, "wake": wake}
+        written = _set(self._table, TICK_KEY, new, OURS_AND_NO_WAKE, ours, " REMOVE #owner, #lease_until")
         if written.applied or not written.repeated:
             return written.applied
         # The first try ended it: idle, and nobody has woken it since. Had a rival taken and ended it in between, what
@@ -232,23 +189,13 @@ class DynamoTickRow:
         return (row.state, row.wake, row.typical_seconds) == ("idle", wake, typical_seconds)
 
     def hand_over(self, owner: str, lease_until: float, typical_seconds: float) -> bool:
-        written = self._table.update(
-            TICK_KEY,
-            "SET #state = :starting, #lease_until = :lease, #typical_seconds = :typical REMOVE #owner",
-            OURS,
-            {
-                "starting": _STARTING,
-                "lease": attribute(lease_until),
-                "typical": attribute(typical_seconds),
-                "running": _RUNNING,
-                "owner": attribute(owner),
-            },
-        )
-        return written.applied or _left_starting(written, lease_until)
+        new = {"state": "starting", "lease_until": lease_until, "typical_seconds": typical_seconds}
+        written = _set(self._table, TICK_KEY, new, OURS, {"running": "running", "ours": owner}, " REMOVE #owner")
+        return _left_starting(written, lease_until)
 
 
 def _left_starting(written: Written, lease_until: float) -> bool:
     # A starting row has no owner; the lease we wrote, to the microsecond, is what tells our first try from a rival's.
     # Not to know it would cost a minute, until the schedule's tick.
     row = items.to_row(Tick, written.item)
-    return written.repeated and (row.state, row.lease_until) == ("starting", lease_until)
+    return written.applied or (written.repeated and (row.state, row.lease_until) == ("starting", lease_until))

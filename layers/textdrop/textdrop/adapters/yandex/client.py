@@ -121,7 +121,7 @@ class YandexOcr:
         )
         value = single(answer.body)
         error = service_error(value)
-        if not _is_success(answer):
+        if not answer.is_success:
             raise self._failure(answer.status, answer, error, trace, submitting=True)
         operation = operations.described(value)
         if operation is not None:
@@ -143,7 +143,7 @@ class YandexOcr:
             max_bytes=self._max_answer_bytes,
         )
         try:
-            if not _is_success(answer):
+            if not answer.is_success:
                 raise self._failure(answer.status, answer, service_error(single(answer.body)), trace)
             _require_whole(answer, trace)
             with self._parsing:
@@ -163,7 +163,7 @@ class YandexOcr:
         )
         value = single(answer.body)
         error = service_error(value)
-        if not _is_success(answer):
+        if not answer.is_success:
             raise self._failure(answer.status, answer, error, trace)
         _require_whole(answer, trace)
         if error is not None and not {"id", "done"} & mapping(value).keys():
@@ -211,7 +211,7 @@ class YandexOcr:
             def attempt(authorization: str) -> Answer:
                 sent = {"authorization": authorization, **headers}
                 answer = self._transport.exchange(method, url, sent, body, deadline=deadline, max_bytes=max_bytes)
-                return answer if _is_success(answer) else _redacted(authorization, answer)
+                return answer if answer.is_success else _redacted(authorization, answer)
 
             answer = attempt(authorization)
             if answer.status == 401 and self._credentials.refresh(authorization, deadline):
@@ -222,23 +222,13 @@ class YandexOcr:
             # Of an exchange with IAM, the status and its words stay.
             error.trace = replace(error.trace, client_request_id=trace.client_request_id)
             raise
-        trace = replace(
-            trace,
-            status=answer.status,
-            request_id=answer.headers.get("x-request-id", "")[:200],
-            server_trace_id=answer.headers.get("x-server-trace-id", "")[:200],
-        )
-        return answer, trace
+        return answer, answer.trace(trace.client_request_id)
 
     def _failure(
         self, status: int, answer: Answer, error: ServiceError | None, trace: Trace, *, submitting: bool = False
     ) -> OcrError:
         retry_after = retry_after_seconds(answer.headers, self._now())
         return failure(status, error, trace, submitting=submitting, retry_after_seconds=retry_after)
-
-
-def _is_success(answer: Answer) -> bool:
-    return 200 <= answer.status <= 299
 
 
 def _redacted(authorization: str, answer: Answer) -> Answer:

@@ -21,7 +21,6 @@ from textdrop.core.errors import (
     OcrRejected,
     OcrThrottled,
     OcrUnreachable,
-    Trace,
 )
 
 BASE_URL = "https://iam.api.cloud.yandex.net"
@@ -81,13 +80,13 @@ def token(url: str, key: AuthorizedKey, *, deadline: float, now: float) -> Token
         transport.new_connections()
     # Should IAM repeat what was signed, its signature is removed: without it that is no credential.
     value = single(answer.body.replace(jwt.rpartition(".")[2].encode(), b"[signature]"))
-    if not 200 <= answer.status <= 299:
+    if not answer.is_success:
         raise _refusal(answer, value, now)
     text = either(mapping(value), "iamToken", "iam_token")
     if not isinstance(text, str) or not fits_a_header(text):
         raise OcrUnreachable(
             "IAM's answer holds no token, so nothing was sent to the OCR service: check the IAM base URL",
-            _trace(answer),
+            answer.trace(),
         )
     renew_at, expires_at = times(either(mapping(value), "expiresAt", "expires_at"), now)
     return Token(f"Bearer {text}", renew_at, expires_at)
@@ -112,7 +111,7 @@ def _refusal(answer: Answer, value: Any, now: float) -> OcrError:
     """An answer that is no success. As `failures.failure` reads one to a submit, but that nothing is in doubt."""
     retry_after = retry_after_seconds(answer.headers, now)
     error = failure(
-        answer.status, service_error(value), _trace(answer), submitting=True, retry_after_seconds=retry_after
+        answer.status, service_error(value), answer.trace(), submitting=True, retry_after_seconds=retry_after
     )
     trace = error.trace
     said = f"HTTP {answer.status}" + (f", code {trace.code}" if trace.code else "")
@@ -127,14 +126,6 @@ def _refusal(answer: Answer, value: Any, now: float) -> OcrError:
             )
         case _:
             return OcrUnreachable(f"IAM failed ({said}), so nothing was sent to the OCR service", trace)
-
-
-def _trace(answer: Answer) -> Trace:
-    return Trace(
-        status=answer.status,
-        request_id=answer.headers.get("x-request-id", "")[:200],
-        server_trace_id=answer.headers.get("x-server-trace-id", "")[:200],
-    )
 
 
 def fits_a_header(text: str) -> bool:

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from textdrop.adapters.yandex.connection import Adapter, current
-from textdrop.core.errors import OcrAnswerLost, OcrUnreachable, SettingsError
+from textdrop.core.errors import OcrAnswerLost, OcrUnreachable, SettingsError, Trace
 
 _HEADER_BYTES = 1_000_000  # what may come beside a body
 _PIECE_BYTES = 65_536
@@ -41,6 +41,19 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     ending: Ending
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status <= 299
+
+    def trace(self, client_request_id: str = "") -> Trace:
+        """What identifies the exchange."""
+        return Trace(
+            status=self.status,
+            client_request_id=client_request_id,
+            request_id=self.headers.get("x-request-id", "")[:200],
+            server_trace_id=self.headers.get("x-server-trace-id", "")[:200],
+        )
 
 
 class Transport:
