@@ -52,38 +52,20 @@ class LambdaJournal:
     """Lines of JSON for CloudWatch Logs, and metrics in its embedded format. Satisfies `ports.Journal`."""
 
     def transition(self, rule: str, row: Document | Operation) -> None:
-        """One INFO line a transition."""
+        own: dict[str, str | float | None]
         if isinstance(row, Document):
-            logger.info(
-                "document transition",
-                extra=_present(
-                    rule=rule,
-                    document=row.id,
-                    state=str(row.state),
-                    rev=row.rev,
-                    run=row.run,
-                    attempts=row.attempts,
-                    outcome=str(row.outcome) if row.outcome else None,
-                    reason=str(row.problem.reason) if row.problem else None,
-                ),
-            )
+            kind, document = "document", row.id
+            own = {"rev": row.rev, "run": row.run, "attempts": row.attempts}
+            own["outcome"] = str(row.outcome) if row.outcome else None
         else:
-            logger.info(
-                "operation transition",
-                extra=_present(
-                    rule=rule,
-                    document=row.document_id,
-                    page=row.page,
-                    state=str(row.state),
-                    unconfirmed=row.unconfirmed,
-                    operation=row.described.id if row.described else None,
-                    request_id=row.trace.request_id,
-                    reason=str(row.problem.reason) if row.problem else None,
-                ),
-            )
+            kind, document = "operation", row.document_id
+            own = {"page": row.page, "unconfirmed": row.unconfirmed, "request_id": row.trace.request_id}
+            own["operation"] = row.described.id if row.described else None
+        reason = str(row.problem.reason) if row.problem else None
+        extra = _present(rule=rule, document=document, state=str(row.state), **own, reason=reason)
+        logger.info(f"{kind} transition", extra=extra)
 
     def noted(self, event: str, **fields: str | float | None) -> None:
-        """Something else worth a line."""
         logger.info(event, extra=_present(**fields))
 
     def counted(self, metric: str, value: float = 1) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pagekit.limits import MediaType
 from pagekit.page import RecognisedPage
-from pagekit.pdf.rendered import Rendered
+
+if TYPE_CHECKING:
+    from pagekit.pdf.text_layer import Rendered
 
 
 def searchable_pdf(

@@ -73,16 +73,12 @@ def grid(table: Table) -> Grid:
     places = [[""] * columns for _ in range(rows)]
     for cell in cells:
         row = places[cell["row"]]
-        row[cell["column"]] = _below(row[cell["column"]], _text(cell))
+        row[cell["column"]] = "\n".join(filter(None, [row[cell["column"]], _text(cell)]))
     return Grid(places, tuple(_merges(cells, places)))
 
 
 def _text(cell: Cell) -> str:
     return plain(cell["text"]).strip()
-
-
-def _below(upper: str, lower: str) -> str:
-    return f"{upper}\n{lower}" if upper and lower else upper or lower
 
 
 def _merges(cells: list[Cell], places: list[list[str]]) -> Iterator[Merge]:

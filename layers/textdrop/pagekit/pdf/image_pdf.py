@@ -20,8 +20,7 @@ from pagekit.limits import MediaType
 from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import GlyphlessFont
 from pagekit.pdf.page_geometry import Box, Matrix, pixels_to_page
-from pagekit.pdf.rendered import Rendered
-from pagekit.pdf.text_layer import text_layer
+from pagekit.pdf.text_layer import Rendered, text_layer
 
 POINTS_PER_INCH = 72
 A4_POINTS = (595.276, 841.89)

@@ -27,10 +27,9 @@ from pagekit.pdf import qpdf
 from pagekit.pdf.glyphless_font import GlyphlessFont
 from pagekit.pdf.page_content import Cleaning, cleaned, content_streams, free_name, joined
 from pagekit.pdf.page_geometry import Matrix, pixels_to_page, quarter_turns, visible_box
-from pagekit.pdf.rendered import Rendered
 from pagekit.pdf.shown_text import SeenText, TextTooLong, text_of_page
 from pagekit.pdf.stated_widths import LettersOfFont
-from pagekit.pdf.text_layer import text_layer
+from pagekit.pdf.text_layer import Rendered, text_layer
 
 FONT_NAME = "/Textdrop"
 OWN_TEXT = 0.9

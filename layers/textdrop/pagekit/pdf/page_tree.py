@@ -148,7 +148,13 @@ class _Reading:
             self.runs.append(_Run(self.pages + 1, way, kid))
         self.pages += count
         if self.pages > self.max_pages:
-            raise _too_many_pages(self.max_pages)
+            allowed = "1 page" if self.max_pages == 1 else f"{self.max_pages:,} pages"
+            smaller = "of one page each" if self.max_pages == 1 else f"of at most {allowed}"
+            raise Refusal(
+                Reason.TOO_MANY_PAGES,
+                f"The PDF has more pages than a document may have here; the most is {allowed}.",
+                f"Split it into files {smaller} and upload those.",
+            )
 
 
 def _is_page(node: pikepdf.Object | None) -> bool:
@@ -179,13 +185,3 @@ def _count(node: pikepdf.Object) -> int:
     """How many pages the node says it has; -1 if it does not say."""
     count = node.get("/Count")
     return count if isinstance(count, int) else -1
-
-
-def _too_many_pages(max_pages: int) -> Refusal:
-    allowed = "1 page" if max_pages == 1 else f"{max_pages:,} pages"
-    smaller = "of one page each" if max_pages == 1 else f"of at most {allowed}"
-    return Refusal(
-        Reason.TOO_MANY_PAGES,
-        f"The PDF has more pages than a document may have here; the most is {allowed}.",
-        f"Split it into files {smaller} and upload those.",
-    )

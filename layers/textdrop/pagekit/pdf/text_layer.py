@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import EM, USUAL_WIDTH, GlyphlessFont
@@ -16,6 +17,17 @@ _SIZE = 2
 _MIN_WIDTH = 0.01
 _CODE = 4
 """Hexadecimal digits of the code of a letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A searchable PDF that was written. `layered`: how many pages got a layer of text; `own_text`: the numbers of
+    those whose own text says what was recognised, and which were left as they are. `warnings` are sentences for the
+    document's owner."""
+
+    layered: int
+    own_text: tuple[int, ...]
+    warnings: tuple[str, ...]
 
 
 def text_layer(

@@ -28,7 +28,8 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
         if winner is None or winner.outcome is None:
             # The newest will publish itself.
             return newest
-        shown = _suffixes(ports, winner)
+        tables = _tables(ports, keys.base(winner.id)) if keys.tables(winner) else ()
+        shown = (*keys.suffixes_of(winner), *tables)
         if any(rendering.files for rendering in winner.renderings) and not newest.has_outputs:
             ports.newest.expect_outputs(source)
             newest = replace(newest, has_outputs=True)
@@ -46,12 +47,6 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
         if again.document_id == newest.document_id and (winner is document or _same_outcome(ports, winner)):
             return again
         newest = again
-
-
-def _suffixes(ports: DeliverPorts, document: Document) -> tuple[str, ...]:
-    """Those of all files that the document has."""
-    tables = _tables(ports, keys.base(document.id)) if keys.tables(document) else ()
-    return (*keys.suffixes_of(document), *tables)
 
 
 def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:

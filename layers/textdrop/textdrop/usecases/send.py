@@ -90,7 +90,8 @@ def send_page(
             return later
         if body is None:
             try:
-                body = _prepare(ports, document, content())
+                options = document.options or Options(languages=(), model="")
+                body = ports.ocr.prepare(content(), document.media_type, options.languages, options.model)
             except Refusal as refusal:
                 return _unsendable(ports, considered, problems.of_refusal(refusal))
             except ObjectGone:
@@ -160,11 +161,6 @@ def _paused(ports: SubmitPorts, pause: Pause) -> Later | None:
     # While an operator pauses there is no next probe, and poll hands out nothing, whatever is due.
     due_at = pause.probe_at if pause.probe_at > now else now + ports.policy.probe_seconds
     return Later(due_at, failed=False)
-
-
-def _prepare(ports: SubmitPorts, document: Document, content: bytes) -> bytes:
-    options = document.options or Options(languages=(), model="")
-    return ports.ocr.prepare(content, document.media_type, options.languages, options.model)
 
 
 def _unsendable(ports: SubmitPorts, row: Operation, problem: Problem) -> Settled | Lost:

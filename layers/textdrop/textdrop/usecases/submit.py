@@ -14,6 +14,7 @@ from functools import partial
 from pagekit.errors import Refusal
 from pagekit.limits import FileLimits
 from textdrop.core import intervals, options, problems
+from textdrop.core import observations as see
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -21,14 +22,6 @@ from textdrop.core.documents import (
     Resume,
 )
 from textdrop.core.errors import InvalidOptions, ObjectForbidden, ObjectGone, StoreUnavailable
-from textdrop.core.observations import (
-    Forbidden,
-    OperationsRead,
-    PagesKnown,
-    Refused,
-    Returned,
-    Taken,
-)
 from textdrop.ports import OpenedDocument, SubmitPorts
 from textdrop.usecases.accept import Message, accept
 from textdrop.usecases.pages import send_pages
@@ -100,7 +93,7 @@ def _take_and_start(
     deadline: float,
 ) -> None:
     try:
-        taken = transition_document(ports, document, Taken(holder, deadline + ports.policy.lease_margin_seconds))
+        taken = transition_document(ports, document, see.Taken(holder, deadline + ports.policy.lease_margin_seconds))
     except StoreUnavailable as error:
         ports.journal.failed("take_failed", error, document=document.id)
         return
@@ -141,9 +134,9 @@ def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Documen
         case Lost():
             return
         case Later(due_at, failed):
-            transition_document(ports, document, Returned(due_at, failed))
+            transition_document(ports, document, see.Returned(due_at, failed))
         case _:
-            transition_document(ports, document, OperationsRead(sent))
+            transition_document(ports, document, see.OperationsRead(sent))
     wake(ports)
 
 
@@ -166,17 +159,17 @@ def _look(
         chosen = options.resolve(seen.metadata, settings.languages, settings.model, settings.outputs)
         opened = ports.open_document(seen.open(), settings.limits)
     except (Refusal, InvalidOptions) as refusal:
-        return transition_document(ports, document, Refused(problems.of_refusal(refusal), source)), None
+        return transition_document(ports, document, see.Refused(problems.of_refusal(refusal), source)), None
     except ObjectGone:
-        return transition_document(ports, document, Refused(problems.object_gone(), source)), None
+        return transition_document(ports, document, see.Refused(problems.object_gone(), source)), None
     except ObjectForbidden as error:
         ports.journal.failed("source_forbidden", error, document=document.id)
         wait = intervals.backoff_seconds(document.consecutive_failures, ports.clock.chance(), ports.policy)
-        return transition_document(ports, document, Forbidden(ports.clock.now() + wait)), None
+        return transition_document(ports, document, see.Forbidden(ports.clock.now() + wait)), None
     known: Document | None = None
     try:
         pages, media_type = opened.facts.pages, opened.facts.media_type
-        known = transition_document(ports, document, PagesKnown(pages, media_type, chosen, source))
+        known = transition_document(ports, document, see.PagesKnown(pages, media_type, chosen, source))
     finally:
         if known is None:
             opened.close()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pagekit.outputs.searchable_pdf import searchable_pdf
 from pagekit.page import RecognisedPage
-from pagekit.pdf.rendered import Rendered
+from pagekit.pdf.text_layer import Rendered
 from unit.pagekit.outputs.drawing import DPI
 
 POINTS = 72 / DPI

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textdrop.adapters.aws import items
+from textdrop.adapters.aws.dynamodb import NO_ROW, SAME_REV
 from textdrop.adapters.aws.items import QUOTA_KEY, SCHEMA, TICK_KEY, attribute
+from textdrop.core.pause import Pause
 from textdrop.core.quota import Quota
+from textdrop.core.reconciling import ReconcileRun
 from textdrop.ports import Tick
 
 if TYPE_CHECKING:
@@ -75,39 +77,18 @@ class DynamoSubmitQuota:
         new = {name: getattr(after, name) for name in ("factor", "factor_at", "throttled_until", "throttles")}
         new["schema"] = SCHEMA
         forward = {**new, "next_free_at": after.next_free_at}
-        written = _set(self._table, QUOTA_KEY, forward, f"{same} AND {NOT_PAST}", {"before": before.throttles})
+        written = self._table.set(QUOTA_KEY, forward, f"{same} AND {NOT_PAST}", {"before": before.throttles})
         if not written.applied and items.to_row(Quota, written.item).throttles == before.throttles:
-            written = _set(self._table, QUOTA_KEY, new, same, {"before": before.throttles})
+            written = self._table.set(QUOTA_KEY, new, same, {"before": before.throttles})
         if written.applied or not written.repeated:
             return written.applied
         # `next_free_at` moves with every reservation.
         return replace(items.to_row(Quota, written.item), next_free_at=after.next_free_at) == after
 
 
-def _set(
-    table: Table, key: Key, new: Mapping[str, object], condition: str, compared: Mapping[str, object], more: str = ""
-) -> Written:
-    """Gives the attributes their new values, and does `more`, if the condition holds, to which values are compared."""
-    values = {name: attribute(value) for name, value in {**new, **compared}.items()}
-    return table.update(key, f"SET {', '.join(f'#{name} = :{name}' for name in new)}{more}", condition, values)
-
-
 # --- rows that are read, and replaced if nobody else has -------------------------------------------------------------
 
-# Nobody has ever written the row.
-NO_ROW = "attribute_not_exists(#pk)"
-# Nobody has written the row since we read it.
-SAME_REV = "#rev = :before"
-
-
-class Versioned(Protocol):
-    """A row that counts its writes."""
-
-    @property
-    def rev(self) -> int: ...
-
-
-Row = TypeVar("Row", bound=Versioned)
+Row = TypeVar("Row", Pause, ReconcileRun)
 
 
 class DynamoVersionedRow(Generic[Row]):
@@ -117,20 +98,19 @@ class DynamoVersionedRow(Generic[Row]):
         """`absent` is what is read while there is no row; its `rev` is 0."""
         self._table = table
         self._key = key
-        self._absent = absent
+        self._absent: Row = absent
+        self._kind: type[Row] = type(absent)
 
     def read(self) -> Row:
         stored = self._table.read(self._key)
-        return self._absent if stored is None else items.to_row(type(self._absent), stored)
+        return self._absent if stored is None else items.to_row(self._kind, stored)
 
     def write(self, before: Row, after: Row) -> bool:
         item = items.of_row(self._key, after)
-        if before.rev == 0:
-            written = self._table.put(item, NO_ROW)
-        else:
-            written = self._table.put(item, SAME_REV, {"before": attribute(before.rev)})
+        same = {"before": attribute(before.rev)} if before.rev else None
+        written = self._table.put(item, SAME_REV if same else NO_ROW, same)
         # A rival may have written the very same: then both go on, until the next write.
-        return written.applied or (written.repeated and items.to_row(type(after), written.item) == after)
+        return written.applied or (written.repeated and items.to_row(self._kind, written.item) == after)
 
 
 # --- the tick ---------------------------------------------------------------------------------------------------------
@@ -162,25 +142,25 @@ class DynamoTickRow:
 
     def start(self, now: float, lease_until: float) -> bool:
         new = {"state": "starting", "lease_until": lease_until, "schema": SCHEMA}
-        return _left_starting(_set(self._table, TICK_KEY, new, IDLE, {"idle": "idle"}), lease_until)
+        return _left_starting(self._table.set(TICK_KEY, new, IDLE, {"idle": "idle"}), lease_until)
 
     def take(self, owner: str, now: float, lease_until: float) -> Tick | None:
         new = {"state": "running", "owner": owner, "lease_until": lease_until, "schema": SCHEMA}
         compared = {"idle": "idle", "starting": "starting", "now": now, "zero": 0}
         # `end` compares the counter, so it must be there.
-        written = _set(self._table, TICK_KEY, new, FREE, compared, ", #wake = if_not_exists(#wake, :zero)")
+        written = self._table.set(TICK_KEY, new, FREE, compared, ", #wake = if_not_exists(#wake, :zero)")
         row = items.to_row(Tick, written.item)
         return row if written.applied or (row.state == "running" and row.owner == owner) else None
 
     def renew(self, owner: str, lease_until: float) -> Tick | None:
         ours = {"running": "running", "ours": owner}
-        written = _set(self._table, TICK_KEY, {"lease_until": lease_until}, OURS, ours)
+        written = self._table.set(TICK_KEY, {"lease_until": lease_until}, OURS, ours)
         return items.to_row(Tick, written.item) if written.applied else None
 
     def end(self, owner: str, wake: int, typical_seconds: float) -> bool:
         new = {"state": "idle", "typical_seconds": typical_seconds}
         ours = {"running": "running", "ours": owner, "wake": wake}
-        written = _set(self._table, TICK_KEY, new, OURS_AND_NO_WAKE, ours, " REMOVE #owner, #lease_until")
+        written = self._table.set(TICK_KEY, new, OURS_AND_NO_WAKE, ours, " REMOVE #owner, #lease_until")
         if written.applied or not written.repeated:
             return written.applied
         # The first try ended it: idle, and nobody has woken it since. Had a rival taken and ended it in between, what
@@ -190,7 +170,7 @@ class DynamoTickRow:
 
     def hand_over(self, owner: str, lease_until: float, typical_seconds: float) -> bool:
         new = {"state": "starting", "lease_until": lease_until, "typical_seconds": typical_seconds}
-        written = _set(self._table, TICK_KEY, new, OURS, {"running": "running", "ours": owner}, " REMOVE #owner")
+        written = self._table.set(TICK_KEY, new, OURS, {"running": "running", "ours": owner}, " REMOVE #owner")
         return _left_starting(written, lease_until)
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from textdrop.adapters.aws import items
+from textdrop.adapters.aws.dynamodb import NO_ROW, SAME_REV
 from textdrop.adapters.aws.items import attribute
 from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Source
 from textdrop.core.identity import key_id
@@ -15,10 +16,6 @@ from textdrop.core.identity import key_id
 if TYPE_CHECKING:
     from textdrop.adapters.aws.dynamodb import Table
 
-# Nobody has made this row.
-NO_ROW = "attribute_not_exists(#pk)"
-# Nobody has written the document since we read it.
-SAME_REV = "#rev = :before"
 # The document is where the index saw it: nobody took it, handed it out or finished it since.
 DUE_ENTRY_UNCHANGED = "#due_kind = :kind AND #due_at = :entry_due_at"
 # The page belongs to what the document is doing now; a retry's next run has pages of its own.
@@ -65,12 +62,9 @@ class DynamoDocuments:
         return (replace(stored, unfinished=after.unfinished) if shrinks else stored) == after
 
     def postpone(self, due: DueEntry, due_at: float) -> Document | None:
-        written = self._table.update(
-            items.document_key(due.document_id),
-            "SET #due_at = :due_at",
-            DUE_ENTRY_UNCHANGED,
-            {"due_at": attribute(due_at), "kind": attribute(due.kind), "entry_due_at": attribute(due.due_at)},
-        )
+        entry = {"kind": due.kind, "entry_due_at": due.due_at}
+        key = items.document_key(due.document_id)
+        written = self._table.set(key, {"due_at": due_at}, DUE_ENTRY_UNCHANGED, entry)
         if written.applied:
             return items.to_document(written.item)
         if not (written.repeated and written.item):
@@ -90,7 +84,7 @@ class DynamoDocuments:
     def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         if since > until:  # which DynamoDB refuses to be asked for
             return []
-        found = self._table.query_index(
+        found = self._table.query(
             "#due_kind = :kind AND #due_at BETWEEN :since AND :until",
             {"kind": attribute(kind), "since": attribute(since), "until": attribute(until)},
             limit,
@@ -109,18 +103,16 @@ class DynamoDocuments:
         return [items.to_operation(stored) for stored in found]
 
     def write_operation(self, before: Operation | None, after: Operation) -> bool:
-        if before is None:
-            written = self._table.put(items.of_operation(after), NO_ROW)
-        else:
-            written = self._table.put(
-                items.of_operation(after),
-                SAME_SUBMIT,
-                {
-                    "before_state": attribute(before.state),
-                    "before_holder_rev": attribute(before.holder_rev),
-                    "before_unconfirmed": attribute(before.unconfirmed),
-                },
-            )
+        same = (
+            None
+            if before is None
+            else {
+                "before_state": attribute(before.state),
+                "before_holder_rev": attribute(before.holder_rev),
+                "before_unconfirmed": attribute(before.unconfirmed),
+            }
+        )
+        written = self._table.put(items.of_operation(after), SAME_SUBMIT if same else NO_ROW, same)
         if written.applied or not (written.repeated and written.item):
             return written.applied
         return items.to_operation(written.item) == after
@@ -147,23 +139,13 @@ class DynamoNewestUploads:
         self._table = table
 
     def update_if_newer(self, source: Source, newest: Newest) -> Newest:
-        written = self._table.update(
-            items.newest_key(key_id(source)),
-            "SET #order = :order, #document_id = :document, #schema = :schema",
-            OLDER,
-            {
-                "order": attribute(newest.order),
-                "document": attribute(newest.document_id),
-                "schema": attribute(items.SCHEMA),
-            },
-        )
+        new = {"order": newest.order, "document_id": newest.document_id, "schema": items.SCHEMA}
+        written = self._table.set(items.newest_key(key_id(source)), new, OLDER)
         # The row that a failed condition met is as consistent as the one a write leaves; a repeat meets its own.
         return items.to_row(Newest, written.item)
 
     def expect_outputs(self, source: Source) -> None:
-        self._table.update(
-            items.newest_key(key_id(source)), "SET #has_outputs = :yes", EXISTS, {"yes": attribute(True)}
-        )
+        self._table.set(items.newest_key(key_id(source)), {"has_outputs": True}, EXISTS)
 
     def read(self, source: Source) -> Newest | None:
         stored = self._table.read(items.newest_key(key_id(source)))

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from textdrop.adapters.aws.failures import as_store_unavailable, code, repeated
+from textdrop.adapters.aws.items import Key, attribute
 from textdrop.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from textdrop.adapters.aws.items import Attribute, Item, Key
+    from textdrop.adapters.aws.items import Attribute, Item
 
 INDEX = "due"
 KEYS_A_READ = 100  # the most of BatchGetItem
+# What conditions mean everywhere: nobody has made this row; nobody has written it since we read it.
+NO_ROW = "attribute_not_exists(#pk)"
+SAME_REV = "#rev = :before"
+_NOTHING: Mapping[str, object] = {}
 _NAME = re.compile(r"#(\w+)")
 
 
@@ -94,13 +99,31 @@ class Table:
                 return _refused(error)
         return Written(True, answer.get("Attributes", {}))
 
-    def query(self, condition: str, values: Mapping[str, Attribute]) -> Iterator[Mapping[str, Any]]:
-        """All items of one partition that meet the condition, by sort key, read consistently."""
-        return self._pages({"ConsistentRead": True}, condition, values)
+    def set(
+        self,
+        key: Key,
+        new: Mapping[str, object],
+        condition: str,
+        compared: Mapping[str, object] = _NOTHING,
+        more: str = "",
+    ) -> Written:
+        """Gives the attributes their new values, and does `more`, if the condition holds, to which values are
+        compared."""
+        values = {name: attribute(value) for name, value in {**new, **compared}.items()}
+        return self.update(key, f"SET {', '.join(f'#{name} = :{name}' for name in new)}{more}", condition, values)
 
-    def query_index(self, condition: str, values: Mapping[str, Attribute], limit: int) -> Iterator[Mapping[str, Any]]:
-        """The index's entries that meet the condition, by sort key, read in answers of at most `limit`."""
-        return self._pages({"IndexName": INDEX, "Limit": limit}, condition, values)
+    def query(
+        self, condition: str, values: Mapping[str, Attribute], index_limit: int = 0
+    ) -> Iterator[Mapping[str, Any]]:
+        """All items of one partition that meet the condition, by sort key, read consistently; with a limit those of the
+        index, in answers of at most so many."""
+        how = {"IndexName": INDEX, "Limit": index_limit} if index_limit else {"ConsistentRead": True}
+        with as_store_unavailable("dynamodb.Query"):
+            answers = self._client.get_paginator("query").paginate(
+                TableName=self._name, KeyConditionExpression=condition, **how, **_placeholders(condition, values)
+            )
+            for answer in answers:
+                yield from answer["Items"]
 
     def existing(self, keys: Sequence[Key]) -> Iterator[Key]:
         """Those of the keys that have an item, in any order; an item made just now may be missing. No key twice."""
@@ -123,16 +146,6 @@ class Table:
         """When the table was made, in epoch seconds."""
         with as_store_unavailable("dynamodb.DescribeTable"):
             return self._client.describe_table(TableName=self._name)["Table"]["CreationDateTime"].timestamp()
-
-    def _pages(
-        self, how: Mapping[str, Any], condition: str, values: Mapping[str, Attribute]
-    ) -> Iterator[Mapping[str, Any]]:
-        with as_store_unavailable("dynamodb.Query"):
-            answers = self._client.get_paginator("query").paginate(
-                TableName=self._name, KeyConditionExpression=condition, **how, **_placeholders(condition, values)
-            )
-            for answer in answers:
-                yield from answer["Items"]
 
 
 def _refused(error: ClientError) -> Written:

@@ -154,12 +154,9 @@ def _attributes(row: Any) -> Item:
 
 
 def _read(kind: type[Row], stored: Mapping[str, Any]) -> Row:
-    return kind(
-        **{
-            field.name: field.read(stored[field.name]) if field.name in stored else field.when_absent()
-            for field in _fields(kind)
-        }
-    )
+    absent = {field.name: field.absent for field in _fields(kind) if field.absent is not _NEEDED}
+    present = {field.name: field.read(stored[field.name]) for field in _fields(kind) if field.name in stored}
+    return kind(**{**absent, **present})
 
 
 _NEEDED = object()
@@ -172,11 +169,6 @@ class _Field:
     name: str
     read: Callable[[Any], Any]
     absent: Any
-
-    def when_absent(self) -> Any:
-        if self.absent is _NEEDED:
-            raise KeyError(self.name)
-        return self.absent
 
 
 def _fields_of(kind: Any) -> tuple[_Field, ...]:

@@ -211,16 +211,12 @@ def _rectangle(points: Polygon) -> Polygon:
 
 def _stacked(upper: RecognisedPage, lower: RecognisedPage) -> RecognisedPage:
     down = upper["height"]
-    for block in lower["blocks"]:
-        _move(block["polygon"], down)
-        for line in block["lines"]:
-            _move(line["polygon"], down)
-            for word in line["words"]:
-                _move(word["polygon"], down)
-    for table in lower["tables"]:
-        _move(table["polygon"], down)
-        for cell in table["cells"]:
-            _move(cell["polygon"], down)
+    lines = [line for block in lower["blocks"] for line in block["lines"]]
+    words = [word for line in lines for word in line["words"]]
+    cells = [cell for table in lower["tables"] for cell in table["cells"]]
+    for part in (*lower["blocks"], *lines, *words, *lower["tables"], *cells):
+        for point in part["polygon"]:
+            point[1] += down
     markdowns = [page["markdown"] for page in (upper, lower) if page["markdown"] is not None]
     return RecognisedPage(
         width=max(upper["width"], lower["width"]),
@@ -232,8 +228,3 @@ def _stacked(upper: RecognisedPage, lower: RecognisedPage) -> RecognisedPage:
         entities=upper["entities"] + lower["entities"],
         markdown="\n\n".join(markdowns) if markdowns else None,
     )
-
-
-def _move(polygon: Polygon, down: int) -> None:
-    for point in polygon:
-        point[1] += down
