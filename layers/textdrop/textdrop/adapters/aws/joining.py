@@ -39,8 +39,10 @@ def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, check_dead
         body = _fetched(client, bucket, planned[0]) if planned else b""
         parts.put(client, bucket, to, content_type, body, check_deadline)
         return
-    copied = [part[0] if len(part) == 1 and part[0].size >= MIN_PART_BYTES else None for part in planned]
-    pieces = (whole or _fetched(client, bucket, part) for whole, part in zip(copied, planned, strict=True))
+    pieces = (
+        part[0] if len(part) == 1 and part[0].size >= MIN_PART_BYTES else _fetched(client, bucket, part)
+        for part in planned
+    )
     parts.make(client, bucket, to, content_type, pieces, check_deadline)
 
 
