@@ -81,6 +81,7 @@ def image_pdf(
                 page.Resources.Font = Dictionary({_FONT_NAME: font.object})
                 operators += layer
                 layered += 1
+        del document.trailer["/ID"]  # img2pdf's is of the time; without it the id is of the contents alone
         page.Contents = document.make_stream(zlib.compress(operators), Filter=Name.FlateDecode)
         document.save(
             to,
