@@ -18,8 +18,8 @@ from PIL import Image
 from aws_events import event
 from contract.moto_aws import REGION, MotoBucket, make_table
 from lambda_runtime.aws_over_http import AwsOverHttp
+from lambda_runtime.emulator import Function
 from local import deployment
-from local.lambda_runtime import Function
 from local.ocr.server import OcrServer
 from template.cloudformation import ROOT, Template
 from textdrop.adapters.aws.documents_table import DynamoDocuments
