@@ -1,25 +1,20 @@
 """A proxy on the functions' way to AWS on which calls fail: over TLS on 127.0.0.1, in each service's own shape."""
 
 import json
-import logging
 import random
 import re
-import ssl
 import threading
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
-log = logging.getLogger("soak.aws_proxy")
+from http_server import OF_THE_CONNECTION, Answer, HttpServer, Request
 
 
 class Fault(StrEnum):
@@ -50,14 +45,12 @@ RATE, LASTING = 0.05, 0.5
 """The share of the calls that fail, and of these the share that fails on every try, so that the caller sees it; of the
 others the first try fails, which the SDK makes up for."""
 UPSTREAM_SECONDS = 60.0
-IDLE_SECONDS = 75
 _SERVICE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 _TRY = re.compile(r"attempt=(\d+)")
-_OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "content-length"})
 
 
 class FaultyAws:
-    """A running proxy of `upstream` (https://127.0.0.1:port), under the same certificate and key.
+    """A running proxy of `upstream` (https://127.0.0.1:port), under the same certificate and key (`tls`).
 
     Requests go on as they came, the Host header too, so their signatures hold. `message` are the words of its refusals.
     A late answer comes `late_seconds` late, which is to be more than clients wait. As a context manager it ends itself.
@@ -66,44 +59,35 @@ class FaultyAws:
     def __init__(
         self,
         upstream: str,
-        certificate: Path,
-        key: Path,
+        tls: tuple[Path, Path],
         *,
         message: str,
         late_seconds: float,
         rate: float = RATE,
         lasting: float = LASTING,
     ) -> None:
-        port = urlsplit(upstream).port
-        self.upstream = urllib3.HTTPSConnectionPool(
-            "127.0.0.1", port, ca_certs=str(certificate), timeout=UPSTREAM_SECONDS, maxsize=256, retries=False
-        )
-        self.message = message
-        self.late_seconds = late_seconds
         self.rate = rate
         self.lasting = lasting
-        self.stopping = threading.Event()
+        self._message = message
+        self._late_seconds = late_seconds
+        self._stopping = threading.Event()
         self._counting = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._http = _Server(self)
-        own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        own.load_cert_chain(certificate, key)
-        # The handshake is made by the thread that serves the connection, when it first reads.
-        self._http.socket = own.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
-        self.url = f"https://127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="aws-proxy", daemon=True)
-        self._thread.start()
+        self._upstream = urllib3.HTTPSConnectionPool(
+            "127.0.0.1", urlsplit(upstream).port, ca_certs=str(tls[0]), timeout=UPSTREAM_SECONDS, maxsize=256
+        )
+        self._http = HttpServer(self._answer, tls)
+        self.url = self._http.url
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Afterwards the port is free and nothing new begins."""
-        self.stopping.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-        self.upstream.close()
+        self._stopping.set()
+        self._http.stop()
+        self._upstream.close()
+        assert not self._http.errors, self._http.errors
 
     def without_faults(self) -> None:
         """From now on no call fails."""
@@ -130,100 +114,42 @@ class FaultyAws:
         with self._counting:
             return Counter(self._counts)
 
+    def _answer(self, request: Request) -> Answer | None:
+        service = _SERVICE.search(request.headers.get("authorization", ""))
+        attempt = _TRY.search(request.headers.get("amz-sdk-request", ""))
+        fault = None
+        if service and service[1] in REFUSALS and attempt:
+            fault = self.fault(request.headers.get("amz-sdk-invocation-id", ""), int(attempt[1]))
+        if service and fault in (Fault.THROTTLED, Fault.FAILED):
+            return refusal(service[1], fault, self._message)
+        answer = self._ask(request)
+        if fault is Fault.LATE_ANSWER:
+            self._stopping.wait(self._late_seconds)
+        return None if fault else answer
 
-def refusal(service: str, fault: Fault, message: str) -> tuple[int, dict[str, str], bytes]:
+    def _ask(self, request: Request) -> Answer | None:
+        """What the endpoint answers; where it gives no answer, the client gets none either."""
+        headers = {name: value for name, value in request.headers.items() if name not in OF_THE_CONNECTION}
+        try:
+            answer = self._upstream.urlopen(
+                request.method,
+                request.path,
+                request.body,
+                headers,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                decode_content=False,
+            )
+        except HTTPError:
+            return None
+        return answer.status, answer.headers, answer.data
+
+
+def refusal(service: str, fault: Fault, message: str) -> Answer:
     """The service's own answer when it is too busy or has failed, with the message as its words."""
     status, code = REFUSALS[service][fault]
     if service in ("s3", "sns"):
         error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
         return status, {}, (error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>").encode()
     return status, {"x-amzn-ErrorType": code}, json.dumps({"__type": code, "message": message}).encode()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
-    def __init__(self, proxy: FaultyAws) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.proxy = proxy
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """What is wrong with the proxy itself. A client that went away, or was killed, is no error of it."""
-        log.exception("request failed")
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def handle(self) -> None:
-        with suppress(OSError):
-            super().handle()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing is logged: it is counted."""
-
-    def _serve(self) -> None:
-        proxy = self.server.proxy
-        body = self._body()
-        service = _SERVICE.search(self.headers.get("Authorization", ""))
-        attempt = _TRY.search(self.headers.get("amz-sdk-request", ""))
-        fault = None
-        if service and service[1] in REFUSALS and attempt:
-            fault = proxy.fault(self.headers.get("amz-sdk-invocation-id", ""), int(attempt[1]))
-        if service and fault in (Fault.THROTTLED, Fault.FAILED):
-            self._answer(*refusal(service[1], fault, proxy.message))
-            return
-        status, headers, content = self._ask(body)
-        if fault is None:
-            self._answer(status, headers, content)
-            return
-        if fault is Fault.LATE_ANSWER:
-            proxy.stopping.wait(proxy.late_seconds)
-        self.close_connection = True
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - named by BaseHTTPRequestHandler
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        parts = []
-        while size := int(self._line().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self._line()
-        while self._line().strip():  # headers after the body
-            continue
-        return b"".join(parts)
-
-    def _line(self) -> bytes:
-        line = self.rfile.readline()
-        if not line:
-            raise ConnectionAbortedError("the client went away")
-        return line
-
-    def _ask(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        """What the endpoint answers; where it gives none, the client gets none either."""
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_THE_CONNECTION}
-        try:
-            answer = self.server.proxy.upstream.urlopen(
-                self.command, self.path, body, headers, redirect=False, assert_same_host=False, decode_content=False
-            )
-        except HTTPError as failure:
-            raise ConnectionAbortedError("the endpoint gave no answer") from failure
-        return answer.status, answer.headers, answer.data
-
-    def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """To a HEAD goes the length that the endpoint gave, and no body."""
-        self.send_response_only(status)
-        for name, value in headers.items():
-            if name.lower() not in _OF_THE_CONNECTION:
-                self.send_header(name, value)
-        length = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(body))
-        self.send_header("Content-Length", length)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)

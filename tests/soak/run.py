@@ -59,8 +59,8 @@ def soak(count: int, seed: int) -> Run:
         site, certificate = Site(env, STATE, account), stack.Folder(STATE).certificate
         # What a service says of a failure may quote all it was asked for.
         message = f"{AWS_WORDS}: {KEY} {TEXT} {servers.OCR_API_KEY}"
-        key, upstream = certificate.with_suffix(".key"), env["AWS_ENDPOINT_URL"]
-        with FaultyAws(upstream, certificate, key, message=message, late_seconds=LATE_SECONDS) as proxy:
+        tls = (certificate, certificate.with_suffix(".key"))
+        with FaultyAws(env["AWS_ENDPOINT_URL"], tls, message=message, late_seconds=LATE_SECONDS) as proxy:
             site.go_through(proxy.url)
             for fault in (*uploads.faults(made), *FAULTS):
                 site.tell_ocr("faults", fault)

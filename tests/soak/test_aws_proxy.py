@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from http_server import Answer, HttpServer, Request
 from local import certificate
 from soak.aws_proxy import CALL, CALL_FAILED, PASSED, REFUSALS, WEIGHTS, Fault, FaultyAws
 
@@ -32,30 +30,19 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Endpoint(ThreadingHTTPServer):
-    """Answers every call as if it had been carried out; `seen` are the requests: method, Host, body."""
+class Endpoint:
+    """Answers every call as if it had been carried out; `seen` are the requests."""
 
-    daemon_threads = True
+    def __init__(self, tls: tuple[Path, Path]) -> None:
+        self.seen: list[Request] = []
+        self.http = HttpServer(self._answer, tls)
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.seen: list[tuple[str, str, bytes]] = []
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Endpoint
-
-    def answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.seen.append((self.command, self.headers["Host"], body))
-        content = XML if b"Action=Publish" in body else b"" if self.command in ("HEAD", "PUT") else b"{}"
-        self.send_response_only(202 if "invocations" in self.path else 200)
-        self.send_header("Content-Length", "17" if self.command == "HEAD" else str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_PUT = do_POST = do_HEAD = answer  # noqa: N815 - named by BaseHTTPRequestHandler
+    def _answer(self, request: Request) -> Answer:
+        self.seen.append(request)
+        if request.method == "HEAD":
+            return 200, {"Content-Length": "17"}, b""
+        content = XML if b"Action=Publish" in request.body else b"" if request.method == "PUT" else b"{}"
+        return 202 if "invocations" in request.path else 200, {}, content
 
 
 @pytest.fixture(scope="module")
@@ -67,23 +54,16 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def endpoint(pair: tuple[Path, Path]) -> Iterator[Endpoint]:
-    server = Endpoint()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*pair)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    endpoint = Endpoint(pair)
+    yield endpoint
+    endpoint.http.stop()
+    assert endpoint.http.errors == []
 
 
 @pytest.fixture
 def proxy(endpoint: Endpoint, pair: tuple[Path, Path]) -> Iterator[FaultyAws]:
     """Every call fails on every try."""
-    url = f"https://127.0.0.1:{endpoint.server_address[1]}"
-    with FaultyAws(url, *pair, message=WORDS, late_seconds=3, rate=1.0, lasting=1.0) as proxy:
+    with FaultyAws(endpoint.http.url, pair, message=WORDS, late_seconds=3, rate=1.0, lasting=1.0) as proxy:
         yield proxy
 
 
@@ -118,9 +98,9 @@ def test_what_does_not_fail_goes_through_as_it_came(
     proxy.without_faults()
     ask(proxy, service, pair)
     assert +proxy.counts() == {PASSED: 1, CALL: 1}
-    [(_, host, body)] = endpoint.seen
-    assert host == proxy.url.removeprefix("https://"), "the signature is of this host"
-    assert service != "s3" or b"x" * 70_000 in body
+    [request] = endpoint.seen
+    assert request.headers["host"] == proxy.url.removeprefix("https://"), "the signature is of this host"
+    assert service != "s3" or b"x" * 70_000 in request.body
 
 
 def test_bodies_in_chunks_and_answers_with_and_without_a_body_go_through_whole(
@@ -130,11 +110,8 @@ def test_bodies_in_chunks_and_answers_with_and_without_a_body_go_through_whole(
     ask(proxy, "s3", pair, lambda s3: s3.put_object(Bucket="b", Key="k", Body=io.BufferedReader(io.BytesIO(b"one"))))
     assert ask(proxy, "s3", pair, lambda s3: s3.get_object(Bucket="b", Key="k")["Body"].read()) == b"{}"
     assert ask(proxy, "s3", pair, lambda s3: s3.head_object(Bucket="b", Key="k"))["ContentLength"] == 17
-    assert [(method, b"one" in body) for method, _, body in endpoint.seen] == [
-        ("PUT", True),
-        ("GET", False),
-        ("HEAD", False),
-    ]
+    assert [request.method for request in endpoint.seen] == ["PUT", "GET", "HEAD"]
+    assert b"one" in endpoint.seen[0].body
 
 
 @pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.FAILED])
