@@ -15,7 +15,7 @@ from PIL import Image
 
 from e2e.whole_stack import WholeStack
 from local.accuracy import character_error_rate
-from local.demo.progress import document_id
+from local.demo.account import document_id
 from local.samples import Sample
 from local.servers import OCR_API_KEY
 

@@ -12,7 +12,7 @@ from e2e.whole_stack import WholeStack
 from lambda_runtime import emulator
 from local import deployment, stack
 from local.demo import account
-from local.demo.progress import document_id
+from local.demo.account import document_id
 from soak.evidence import Put
 from soak.uploads import Upload
 from textdrop.adapters.aws.items import to_document, to_operation
