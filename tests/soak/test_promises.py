@@ -36,40 +36,41 @@ from world import World
 API_KEY = "an-api-key"
 
 
-def sent(content: bytes, text: str = "", reason: Reason | None = None) -> Page:
-    return Page(hashlib.sha256(content).hexdigest(), text, reason)
-
-
-BOOK_PDF, TORN_PDF, PRICES_PNG = b"pages:3 of a book", b"pages:2 torn", b"prices"
 ONE, BOOK, BAD, DAMAGED, EMPTY, NEWER, TORN, PRICES = range(8)
-SOME, ALL = {"ocr-outputs": "markdown,searchable-pdf"}, {"ocr-outputs": "markdown,tables,searchable-pdf"}
-UPLOADS = [
-    Upload(f"{KEY}/one.png", b"first", (sent(b"first", f"{TEXT} 1\nдоговор"),), metadata=ALL),
-    Upload(
-        f"{KEY}/book.pdf",
-        BOOK_PDF,
-        tuple(sent(BOOK_PDF + b" #%d" % n, f"{TEXT} p{n}") for n in (1, 2, 3)),
-        metadata=SOME,
-    ),
-    Upload(f"{KEY}/bad.png", b"bad", (sent(b"bad", "", Reason.FAILED_IN_OCR),)),
-    Upload(f"{KEY}/damaged.png", b"damaged", refused=("failed", Reason.DAMAGED)),
-    Upload(f"{KEY}/empty.png", b"", refused=("skipped", Reason.EMPTY_FILE)),
-    Upload(f"{KEY}/one.png", b"second", (sent(b"second", f"{TEXT} 2"),)),
-    Upload(
-        f"{KEY}/torn.pdf",
-        TORN_PDF,
-        (sent(TORN_PDF + b" #1", f"{TEXT} t1"), sent(TORN_PDF + b" #2", "", Reason.FAILED_IN_OCR)),
-        metadata=SOME,
-    ),
-    Upload(
-        f"{KEY}/prices.png", PRICES_PNG, (sent(PRICES_PNG, f"{TEXT} in a table"),), metadata={"ocr-outputs": "tables"}
-    ),
-]
+OCR: dict[bytes, RecognisedPage | Failure] = {}
+"""What the OCR service makes of each page."""
 
 
 def set_page(text: str) -> RecognisedPage:
     """A page with places for its words."""
     return {**page(text), "width": WIDTH, "height": PAGE_HEIGHT, "blocks": [block(text)]}
+
+
+def upload(name: str, content: bytes, *texts: str, outputs: str = "") -> Upload:
+    """An upload whose pages have these texts; with "" recognition fails."""
+    pages = []
+    for number, text in enumerate(texts, start=1):
+        page_content = content if len(texts) == 1 else content + b" #%d" % number
+        OCR[page_content] = set_page(text) if text else Failure(13, WORDS)
+        pages.append(sent(page_content, text, None if text else Reason.FAILED_IN_OCR))
+    return Upload(f"{KEY}/{name}", content, tuple(pages), metadata={"ocr-outputs": outputs} if outputs else {})
+
+
+def sent(content: bytes, text: str = "", reason: Reason | None = None) -> Page:
+    return Page(hashlib.sha256(content).hexdigest(), text, reason)
+
+
+UPLOADS = [
+    upload("one.png", b"first", f"{TEXT} 1\nдоговор", outputs="markdown,tables,searchable-pdf"),
+    upload("book.pdf", b"pages:3 of a book", *(f"{TEXT} p{n}" for n in (1, 2, 3)), outputs="markdown,searchable-pdf"),
+    upload("bad.png", b"bad", ""),
+    Upload(f"{KEY}/damaged.png", b"damaged", refused=("failed", Reason.DAMAGED)),
+    Upload(f"{KEY}/empty.png", b"", refused=("skipped", Reason.EMPTY_FILE)),
+    upload("one.png", b"second", f"{TEXT} 2"),
+    upload("torn.pdf", b"pages:2 torn", f"{TEXT} t1", "", outputs="markdown,searchable-pdf"),
+    upload("prices.png", b"prices", f"{TEXT} in a table", outputs="tables"),
+]
+OCR[b"prices"] = {**set_page(f"{TEXT} in a table"), "tables": [table([[f"{TEXT} in a table"]])]}
 
 
 def searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO) -> Sequence[str]:
@@ -94,17 +95,12 @@ def run(
     world = World(faults=faults)
     made = Renderers(markdown, partial(csv_files, bom=False), workbook, make_pdf, no_tables_note)
     world.render_ports = replace(world.render_ports, renderers=made)
-    world.ocr.table = {b"bad": Failure(13, WORDS), TORN_PDF + b" #2": Failure(13, WORDS)}
-    world.ocr.table |= {b"first": set_page(UPLOADS[0].pages[0].text), b"second": set_page(UPLOADS[5].pages[0].text)}
-    world.ocr.table |= {BOOK_PDF + b" #%d" % n: set_page(UPLOADS[1].pages[n - 1].text) for n in (1, 2, 3)}
-    world.ocr.table[TORN_PDF + b" #1"] = set_page(UPLOADS[6].pages[0].text)
-    prices = UPLOADS[7].pages[0].text
-    world.ocr.table[PRICES_PNG] = {**set_page(prices), "tables": [table([[prices]])]}
+    world.ocr.table = dict(OCR)
     puts = []
-    for upload in UPLOADS:
-        document = world.upload(upload.key, upload.content, upload.metadata)
+    for each in UPLOADS:
+        document = world.upload(each.key, each.content, each.metadata)
         world.queue *= 2
-        puts.append(Put(upload, document.id))
+        puts.append(Put(each, document.id))
         world.run()
     rows, stored = world.documents.operations.values(), world.results.keys()
     accepted = {hashlib.sha256(content).hexdigest(): count for content, count in world.ocr.billed.items()}
