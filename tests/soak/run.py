@@ -107,7 +107,7 @@ class _Soak:
             left = [row for row in self.site.rows()[0].values() if row.state is not DocumentState.FINAL]
             raise NotEnded(f"{len(left)} documents are not final, such as {left[:5]}")
         seconds = (middle - self.began, time.monotonic() - middle)
-        repeats = self.repeater.sent - len(self.repeater.bodies)
+        repeats = self.repeater.sent
         return Run(self._evidence(), seconds, final, repeats, self.killer.killed, self.proxy.counts())
 
     def _upload(self) -> None:
