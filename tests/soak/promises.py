@@ -188,12 +188,12 @@ def _names(evidence: Evidence) -> Iterator[str]:
             if keys.tables(document):
                 suffixes += keys.tables_of(evidence.files, keys.base(document_id))
             wanted |= {key + suffix: keys.own(document_id, suffix) for suffix in suffixes}
-    shown = {key for key in evidence.files if not key.startswith(keys.OWN_FOLDER)}
-    if shown != set(wanted):
-        yield f"{len(set(wanted) - shown)} names are missing, {len(shown - set(wanted))} are too many"
+    more = {key for key in evidence.files if not key.startswith(keys.OWN_FOLDER)} - set(wanted)
+    if more:
+        yield f"{len(more)} names are too many"
     for name, own in wanted.items():
         if evidence.files.get(name) != evidence.files.get(own):
-            yield f"a name shows something else than {own}"
+            yield f"a name is missing or shows something else than {own}"
 
 
 def _notices(evidence: Evidence) -> Iterator[str]:

@@ -287,6 +287,7 @@ CHANGES: dict[str, list[Change]] = {
         own(BOOK, keys.TEXT, lambda body: b"\f".join(reversed(body.split(b"\f")))),
         lambda e: own(ONE, keys.JSON, always(e.files[keys.own(of(e, NEWER), keys.JSON)]))(e),
         own(DAMAGED, keys.ERROR, always(b'{"id": 1, "outcome": "failed", "reason": "damaged"}')),
+        own(DAMAGED, keys.ERROR, swapped('"damaged"', '"encrypted"')),
         own(ONE, keys.ERROR, always(b"{}")),
         own(BOOK, keys.MARKDOWN, None),
         rendering(BOOK, Output.SEARCHABLE_PDF, None),

@@ -117,22 +117,20 @@ def test_each_event_of_a_function_is_given_once_even_if_it_came_late() -> None:
 def test_the_last_old_lines_come_first_then_all_new_ones_by_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = stack.Folder(tmp_path)
-    stack.write_env(folder.env, {"AWS_ENDPOINT_URL": "https://127.0.0.1:1", "AWS_CA_BUNDLE": "none"})
-    new = iter([[Line(1.0, "ocr", "a"), Line(3.0, "ocr", "c"), Line(2.0, "ocr", "b")], [], [Line(4.0, "ocr", "d")]])
+    stack.write_env(stack.Folder(tmp_path).env, {"AWS_ENDPOINT_URL": "https://127.0.0.1:1", "AWS_CA_BUNDLE": "none"})
+    steps = iter([[Line(1.0, "ocr", "a"), Line(3.0, "ocr", "c"), Line(2.0, "ocr", "b")], [], [Line(4.0, "ocr", "d")]])
+    waits = iter([None, None, KeyboardInterrupt])
 
     def wait(_seconds: float) -> None:
-        if capsys.readouterr().out.split()[-1:] == ["d"]:
-            raise KeyboardInterrupt
+        if ending := next(waits):
+            raise ending
 
-    shown: list[str] = []
     monkeypatch.setattr(stack, "is_up", lambda _: True)
     monkeypatch.setattr(logs, "function_lines", lambda *_: iter(lambda: [], None))
-    monkeypatch.setattr(logs, "ocr_lines", lambda *_: new)
-    monkeypatch.setattr(logs, "shown", lambda line: shown.append(line.text) or line.text)
+    monkeypatch.setattr(logs, "ocr_lines", lambda *_: steps)
     monkeypatch.setattr(time, "sleep", wait)
     assert logs.main(["--state", str(tmp_path), "--history", "2"]) == 0
-    assert shown == ["b", "c", "d"]
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["b", "c", "d"]
 
 
 def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
