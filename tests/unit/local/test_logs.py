@@ -79,7 +79,7 @@ def test_the_ocr_service_s_log_is_read_by_whole_lines_and_from_the_beginning_whe
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "ocr.log"
-    steps = logs.ocr_lines(path, WRITTEN_AT)
+    steps = logs.ocr_lines(path, WRITTEN_AT - 0.0005)
     assert next(steps) == []
     path.write_text("2026-11-24T03:35:07.462 INFO old\n2026-11-24T03:35:07.463 ERROR failed\nTrace", encoding="utf-8")
     assert next(steps) == [Line(WRITTEN_AT, "ocr", "ERROR failed")]
@@ -118,7 +118,13 @@ def test_the_last_old_lines_come_first_then_all_new_ones_by_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack.write_env(stack.Folder(tmp_path).env, {"AWS_ENDPOINT_URL": "https://127.0.0.1:1", "AWS_CA_BUNDLE": "none"})
-    steps = iter([[Line(1.0, "ocr", "a"), Line(3.0, "ocr", "c"), Line(2.0, "ocr", "b")], [], [Line(4.0, "ocr", "d")]])
+    steps = iter(
+        [
+            [Line(1.0, "ocr", "a"), Line(3.0, "ocr", "c"), Line(2.0, "ocr", "b")],
+            [],
+            [Line(at, "ocr", f"{at:.0f}") for at in (6.0, 4.0, 5.0)],
+        ]
+    )
     waits = iter([None, None, KeyboardInterrupt])
 
     def wait(_seconds: float) -> None:
@@ -130,7 +136,7 @@ def test_the_last_old_lines_come_first_then_all_new_ones_by_time(
     monkeypatch.setattr(logs, "ocr_lines", lambda *_: steps)
     monkeypatch.setattr(time, "sleep", wait)
     assert logs.main(["--state", str(tmp_path), "--history", "2"]) == 0
-    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["b", "c", "d"]
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["b", "c", "4", "5", "6"]
 
 
 def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
