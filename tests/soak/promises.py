@@ -23,7 +23,7 @@ DELIVERY_ATTEMPTS_EXHAUSTED = problems.delivery_attempts_exhausted(POLICY.max_at
 
 def broken(evidence: Evidence) -> list[str]:
     """What is wrong: nothing, if every promise was kept."""
-    checks = (_ended, _outcomes, _files, _outputs, _names, _notices, _paid, _repeated, _logs, _told)
+    checks = (_ended, _outcomes, _files, _outputs, _names, _notices, _paid, _repeated, _logs, _private)
     return [f"{check.__name__.strip('_')}: {line}" for check in checks for line in check(evidence)]
 
 
@@ -197,7 +197,7 @@ def _names(evidence: Evidence) -> Iterator[str]:
 
 
 def _notices(evidence: Evidence) -> Iterator[str]:
-    """G5: each document was told of, at least once, under one id, with its outcome."""
+    """G5: each document has a notice, at least one, under one id, with its outcome."""
     ids: dict[str, set[str]] = defaultdict(set)
     for body in evidence.notices:
         notice = json.loads(body)
@@ -211,7 +211,7 @@ def _notices(evidence: Evidence) -> Iterator[str]:
             yield f"{notice['id']} warns of {notice['warnings']}, the row of {results.warnings(document)}"
     for _, document, _ in _rows(evidence):
         if document.outcome is not None and ids[document.id] != {identity.notice_id(document)}:
-            yield f"{document.id} was told of as {sorted(ids[document.id])}"
+            yield f"{document.id} has notices {sorted(ids[document.id])}"
     if set(ids) - evidence.wanted:
         yield f"notices of no upload's document: {sorted(set(ids) - evidence.wanted)}"
 
@@ -234,7 +234,7 @@ def _paid(evidence: Evidence) -> Iterator[str]:
 
 
 def _repeated(evidence: Evidence) -> Iterator[str]:
-    """G2, G5: every event once more, when all was over, was neither paid for nor told of."""
+    """G2, G5: every event once more, when all was over, was neither paid for nor reported."""
     if evidence.accepted_again or evidence.notices_again:
         yield f"{evidence.accepted_again} submits and {evidence.notices_again} notices more"
 
@@ -247,19 +247,19 @@ def _logs(evidence: Evidence) -> Iterator[str]:
                 yield f"{function} logged an error that nobody expected: {line}"
         found = leaked("\n".join(lines), [*_texts(evidence), KEY, "ключ", LANGUAGE])
         if found:
-            yield f"{function} told {Counter(found)}"
+            yield f"{function} logged {Counter(found)}"
     found = leaked(evidence.emulator_log, _texts(evidence))
     if found:
-        yield f"what the functions wrote outside their logs told {Counter(found)}"
+        yield f"what the functions wrote outside their logs has {Counter(found)}"
 
 
-def _told(evidence: Evidence) -> Iterator[str]:
+def _private(evidence: Evidence) -> Iterator[str]:
     """G7: no text, credential or presigned address in an error or a notice. The service's words belong there."""
     private = [text for text in _texts(evidence) if text != WORDS]
     errors = [body.decode() for key, body in evidence.files.items() if key.endswith(keys.ERROR)]
     found = leaked("\n".join([*errors, *evidence.notices]), private)
     if found:
-        yield f"errors and notices told {Counter(found)}"
+        yield f"errors and notices have {Counter(found)}"
 
 
 def _texts(evidence: Evidence) -> list[str]:

@@ -129,7 +129,7 @@ def test_what_the_application_leaves_behind_keeps_every_promise(good: Evidence) 
     assert unexpected(good) == []
 
 
-def test_a_failure_that_the_rows_explain_is_told_and_is_no_broken_promise() -> None:
+def test_a_failure_that_the_rows_explain_is_reported_and_is_no_broken_promise() -> None:
     faults = Faults()
     faults.fail("ocr.submit", lambda: OcrAnswerLost("lost"), when="after", times=3)
     evidence = run(faults)
@@ -138,7 +138,7 @@ def test_a_failure_that_the_rows_explain_is_told_and_is_no_broken_promise() -> N
     assert (document.id, why) == (evidence.puts[0].document, "page 1: 3 submits without an answer")
 
 
-def test_an_output_whose_making_was_killed_too_often_is_told_and_is_no_broken_promise() -> None:
+def test_an_output_whose_making_was_killed_too_often_is_reported_and_is_no_broken_promise() -> None:
     evidence = run(make_pdf=mortal)
     assert broken(evidence) == []
     assert {document.id for document, _ in lacking(evidence)} == {of(evidence, number) for number in (ONE, BOOK, TORN)}
@@ -346,7 +346,7 @@ CHANGES: dict[str, list[Change]] = {
         log("https://b/k?X-Amz-Signature=0"),
         some(emulator_log=f"error: {TEXT}"),
     ],
-    "told": [own(DAMAGED, keys.ERROR, swapped('"what"', f'"{TEXT}"')), notice(DAMAGED, what=API_KEY)],
+    "private": [own(DAMAGED, keys.ERROR, swapped('"what"', f'"{TEXT}"')), notice(DAMAGED, what=API_KEY)],
 }
 """What is changed in the evidence, by the check that must see it."""
 
