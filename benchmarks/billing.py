@@ -21,10 +21,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from contract.moto_aws import REGION
+from http_server import Answer, Request
 from lambda_runtime.aws_over_http import AwsOverHttp
 
 Stored = Mapping[str, Any]
-Answer = tuple[int, dict[str, str], bytes]
 INDEX_KEYS = ("due_kind", "due_at")
 CHUNK_BYTES = 64 * 1024
 LATENCY_SECONDS = {"dynamodb": 0.005, "sqs": 0.010, "sns": 0.020, "s3": 0.030, "lambda": 0.030}
@@ -46,14 +46,14 @@ class BilledAws(AwsOverHttp):
         with self._counting:
             self.counts[what] += units
 
-    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    def answer(self, asked: Request) -> Answer:
         began = time.monotonic()
         with self._counting:  # so that the item before a write is the one that it changes
-            action = headers.get("x-amz-target", "").rpartition(".")[2]
-            before = self._item(action, body)
-            answer = super().answer(method, path, headers, body)
+            action = asked.headers.get("x-amz-target", "").rpartition(".")[2]
+            before = self._item(action, asked.body)
+            answer = super().answer(asked)
             service = self.requests.pop().service
-            self._count(service, method, path, action, body, before, answer)
+            self._count(service, asked.method, asked.path, action, asked.body, before, answer)
         self._served(service)
         time.sleep(max(0.0, LATENCY_SECONDS.get(service, 0.0) - (time.monotonic() - began)))
         return answer

@@ -25,7 +25,7 @@ from artefacts import built_layers
 from benchmarks.billing import BilledAws
 from contract.moto_aws import REGION
 from lambda_runtime.application import API_KEY, SERVICES, Application, batch
-from local.lambda_runtime import Function
+from lambda_runtime.emulator import Function
 from local.ocr.annotation import text_annotation
 from local.ocr.server import OcrServer
 from local.ocr.service import Service

@@ -15,8 +15,8 @@ from pathlib import Path
 from artefacts import built_layers
 from benchmarks.figures import Figure, Say
 from contract.moto_aws import REGION
+from lambda_runtime.emulator import Function
 from local import cloudformation, servers
-from local.lambda_runtime import Function
 
 ROUNDS = 7
 MAX_RATIO = 1.5

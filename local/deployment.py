@@ -184,16 +184,16 @@ def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, Any]
 
 def subscribe_queue(sqs: "SQSClient", sns: "SNSClient", topic_arn: str, name: str) -> str:
     """Have a queue that gets each message of the topic as it was published (raw); the queue's URL. May be repeated."""
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allow = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
-    }
-    policy = {"Version": "2012-10-17", "Statement": [allow]}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    url, arn = make_queue(sqs, name, "sns.amazonaws.com")
     sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
     return url
+
+
+def make_queue(sqs: "SQSClient", name: str, sender: str) -> tuple[str, str]:
+    """Have a queue that the service may send to: its URL and its ARN. May be repeated."""
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {"Effect": "Allow", "Principal": {"Service": sender}, "Action": "sqs:SendMessage", "Resource": arn}
+    policy = {"Version": "2012-10-17", "Statement": [allow]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    return url, arn

@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -183,67 +183,51 @@ def start_servers(
     say: Callable[[str], None],
     ocr_options: Sequence[str] = (),
 ) -> None:
-    """The AWS emulator runs, and the OCR service with the engine, or none without one; the record says where."""
-    _ensure_emulator(folder, record, say)
+    """The AWS emulator runs, and the OCR service with the engine, or none without one; both from the sources as they
+    are now, on their former ports if they can. The record says where."""
+    local = ROOT / "local"
+    wanted = _hash(local / "requirements" / "ministack.txt", local / "servers.py")
+    is_up = processes.find(folder.mark("aws")) and servers.emulator_is_up(record.emulator_port, folder.certificate)
+    if not is_up or record.emulator != wanted:
+        check_space(folder.root)
+        for server in SERVERS:  # the OCR service too: it keeps files in the folder that goes
+            processes.stop(folder.mark(server))
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder.tmp)
+        record.deployed = ""
+
+        def start_emulator(port: int) -> None:
+            say(f"stack: AWS emulator on 127.0.0.1:{port} ...")
+            servers.start_emulator(
+                folder.mark("aws"), port, tmp=folder.tmp, certificate_file=folder.certificate, log=folder.log("aws")
+            )
+
+        record.emulator_port, record.emulator = on_free_port(EMULATOR_PORT, start_emulator), wanted
+        folder.write(record)
     if engine is None:
         processes.stop(folder.mark("ocr"))
-    else:
-        _ensure_ocr(folder, record, engine, ocr_options, say)
-
-
-def _ensure_emulator(folder: Folder, record: Record, say: Callable[[str], None]) -> None:
-    """The AWS emulator runs; when it had to be started, nothing is deployed in it."""
-    wanted = _hash(ROOT / "local" / "requirements" / "ministack.txt", ROOT / "local" / "servers.py")
-    running = processes.find(folder.mark("aws")) and servers.emulator_is_up(record.emulator_port, folder.certificate)
-    if running and record.emulator == wanted:
         return
-    check_space(folder.root)
-    for server in SERVERS:  # the OCR service too: it keeps files in the folder that goes
-        processes.stop(folder.mark(server))
-    _remove(folder.tmp)
-    record.deployed = ""
-
-    def start(port: int) -> None:
-        say(f"stack: AWS emulator on 127.0.0.1:{port} ...")
-        servers.start_emulator(
-            folder.mark("aws"), port, tmp=folder.tmp, certificate_file=folder.certificate, log=folder.log("aws")
-        )
-
-    record.emulator_port = on_free_port(EMULATOR_PORT, start)
-    record.emulator = wanted
-    folder.write(record)
-
-
-def _ensure_ocr(
-    folder: Folder, record: Record, engine: str, options: Sequence[str], say: Callable[[str], None]
-) -> None:
-    """The OCR service runs with engine and options, from the sources as they are now; on its former port if it can."""
     _make_authorized_key(folder.authorized_key)
-    sources = sorted((ROOT / "local" / "ocr").rglob("*.py"))
-    settings = ROOT / "local" / "servers.py"
-    wanted = _hash(
-        engine, *options, folder.authorized_key, settings, ROOT / "local" / "requirements" / "dev.txt", *sources
-    )
-    running = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
-    if running and record.ocr == wanted:
-        return
-    processes.stop(folder.mark("ocr"))
+    sources = [local / "servers.py", local / "requirements" / "dev.txt", *sorted((local / "ocr").rglob("*.py"))]
+    wanted = _hash(engine, *ocr_options, folder.authorized_key, *sources)
+    is_up = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
+    if not is_up or record.ocr != wanted:
+        processes.stop(folder.mark("ocr"))
 
-    def start(port: int) -> None:
-        say(f"stack: OCR service ({engine}) on 127.0.0.1:{port} ...")
-        servers.start_ocr(
-            folder.mark("ocr"),
-            port,
-            engine=engine,
-            options=options,
-            authorized_key=folder.authorized_key,
-            tmp=folder.tmp / "ocr",
-            log=folder.log("ocr"),
-        )
+        def start_ocr(port: int) -> None:
+            say(f"stack: OCR service ({engine}) on 127.0.0.1:{port} ...")
+            servers.start_ocr(
+                folder.mark("ocr"),
+                port,
+                engine=engine,
+                options=ocr_options,
+                authorized_key=folder.authorized_key,
+                tmp=folder.tmp / "ocr",
+                log=folder.log("ocr"),
+            )
 
-    record.ocr_port = on_free_port(record.ocr_port or OCR_PORT, start)
-    record.ocr = wanted
-    folder.write(record)
+        record.ocr_port, record.ocr = on_free_port(record.ocr_port or OCR_PORT, start_ocr), wanted
+        folder.write(record)
 
 
 def _make_authorized_key(path: Path) -> None:
@@ -320,15 +304,11 @@ def down(state: Path) -> bool:
         for server in SERVERS:
             found = bool(processes.find(folder.mark(server))) or found
             processes.stop(folder.mark(server))
-        _remove(folder.tmp)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder.tmp)
         for path in (folder.env, folder.record, folder.authorized_key):
             path.unlink(missing_ok=True)
     return found
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
 
 
 def is_up(state: Path) -> bool:
@@ -376,13 +356,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.stack", description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="folder of state and logs (default: .local)")
     commands = parser.add_subparsers(dest="command", required=True)
-    up_parser = commands.add_parser("up", help="start, build and deploy; on a running stack, what changed")
-    up_parser.add_argument("--engine", choices=["tesseract", "table"], default="tesseract", help="of the OCR service")
-    up_parser.add_argument(
-        "--real",
-        action=argparse.BooleanOptionalAction,
-        help=f"use the real OCR service, with {credentials.EITHER} (default: if one is set)",
-    )
+    commands.add_parser("up", help="start, build and deploy; on a running stack, what changed")
     commands.add_parser("down", help="end everything; only logs and the build stay")
     commands.add_parser("status", help="tell what runs")
     options = parser.parse_args(arguments)
@@ -397,12 +371,9 @@ def main(arguments: list[str]) -> int:
         elif options.command == "status":
             print(status(state))
         else:
-            # With --no-real they are not even read, as they may be wrong.
-            real = None if options.real is False else credentials.of_the_real_service(os.environ)
-            if options.real and real is None:
-                raise NotUsable(f"--real needs {credentials.EITHER} in the environment")
+            real = credentials.of_the_real_service(os.environ)
             start = time.monotonic()
-            env = up(state, engine=options.engine, real_credentials=real, say=lambda line: print(line, flush=True))
+            env = up(state, engine="tesseract", real_credentials=real, say=lambda line: print(line, flush=True))
             seconds = time.monotonic() - start
             print(f"stack: up in {seconds:.1f} s at {env['AWS_ENDPOINT_URL']}, OCR {env['OCR_BASE_URL']}")
             print(f"stack: for a shell: . {Folder(state).env}")

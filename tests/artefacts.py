@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local import deployment, lambda_runtime, servers
+from lambda_runtime import emulator
+from local import deployment, servers
 
 STATE = servers.ROOT / ".local" / "built-for-tests"
 STAMP = STATE / "stamp"
@@ -28,7 +29,7 @@ def built_layers() -> Iterator[list[Path]]:
             fcntl.flock(lock, fcntl.LOCK_EX)  # gives up the shared one first, so that two do not wait for each other
             if not _is_current():
                 _build()
-        yield lambda_runtime.layers(STATE / "build")
+        yield emulator.layers(STATE / "build")
 
 
 def _is_current() -> bool:

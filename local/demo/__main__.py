@@ -5,13 +5,12 @@ stays.
 """
 
 import argparse
-import itertools
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,14 +19,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import credentials, deployment, processes, samples, servers, stack
 from local.demo import account as aws
-from local.demo import files, run, view
-from local.demo.account import Account
+from local.demo import run, view
 from local.demo.expectation import judge
-from local.demo.progress import Upload
-from local.demo.screen import open_screen
+from local.demo.run import Upload
 from local.samples import Sample
 
 OWN_METADATA = {"ocr-outputs": "searchable-pdf markdown tables"}
+TEXT = ".txt"
 LIMIT_SECONDS = 180
 LIMIT_SECONDS_REAL = 900
 LIMIT_SECONDS_A_FILE = 20
@@ -37,13 +35,13 @@ ENDED, UNEXPECTED, NOT_USABLE, INTERRUPTED = 0, 1, 2, 130
 def main(arguments: Sequence[str]) -> int:
     """Run the demo; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=(__doc__ or "").split("\n\n", 1)[1])
-    parser.add_argument("files", nargs="*", metavar="FILE", help="what to upload; patterns such as 'scans/*.jpg' too")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="what to upload")
     parser.add_argument("--state", type=Path, default=stack.DEFAULT_STATE, help="folder of the stack (default: .local)")
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without Cyrillic shows "?"
     try:
-        chosen = files.choose(options.files) if options.files else None
-    except files.FilesNotUsable as problem:
+        run.check(options.files)
+    except run.FilesNotUsable as problem:
         quoting = "A name with a blank needs quotes of its own: make demo FILES=\"'my scan.pdf' b.jpg\""
         _complain(f"these files cannot be uploaded, so nothing was started:\n{problem}\n{quoting}")
         return NOT_USABLE
@@ -52,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        return with_stack(options.state.resolve(), chosen, credentials.of_the_real_service(os.environ))
+        return with_stack(options.state.resolve(), options.files, credentials.of_the_real_service(os.environ))
     except credentials.CredentialsNotUsable as problem:
         _complain(f"{problem}; nothing was started")
         return NOT_USABLE
@@ -66,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     return UNEXPECTED
 
 
-def with_stack(state: Path, chosen: list[Path] | None, real_credentials: Mapping[str, Any] | None) -> int:
+def with_stack(state: Path, chosen: list[Path], real_credentials: Mapping[str, Any] | None) -> int:
     """Run the demo on the stack, which is running or not afterwards as it was before; the exit code."""
     real = real_credentials is not None
     was_up = stack.is_up(state)
@@ -103,50 +101,45 @@ def running_stack(state: Path, *, real: bool) -> dict[str, str] | None:
     return env if port is None or servers.ocr_is_up(port) else None
 
 
-def demonstrate(state: Path, env: Mapping[str, str], chosen: list[Path] | None, *, real: bool, stays: bool) -> int:
+def demonstrate(state: Path, env: Mapping[str, str], chosen: list[Path], *, real: bool, stays: bool) -> int:
     """Upload, follow and report; the exit code. `stays`: the stack runs on afterwards."""
-    home = new_folder(state / "demo")
+    (state / "demo").mkdir(parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=state / "demo"))
     expected = {} if chosen else {sample.path: sample for sample in samples.write_samples(home / "samples")}
     folder = f"demo/{home.name}/"
     uploads = planned(chosen or list(expected), folder, expected)
     with aws.connected(env) as account:
-        count = f"{len(uploads)} file{'' if len(uploads) == 1 else 's'}"
         service = "the real OCR service, which bills pages" if real else "the local OCR service"
-        _say(f"\n{count} to s3://{account.uploads_bucket}/{folder}, read by {service}:")
-        screen = open_screen(sys.stdout, len(uploads))
+        _say(f"\n{len(uploads)} files to s3://{account.uploads_bucket}/{folder}, read by {service}:")
         limit_seconds = (LIMIT_SECONDS_REAL if real else LIMIT_SECONDS) + LIMIT_SECONDS_A_FILE * len(uploads)
-        with aws.notices(account, folder, f"textdrop-demo-{home.name}") as queue_url:
-            run.follow(account, uploads, queue_url, screen, limit_seconds)
-        good = report(account, uploads, expected, home / "results", screen.columns)
-    run.keep_notices(uploads, home / "notices.jsonl")
+        run.follow(account, uploads, limit_seconds, _say)
+        for upload in uploads:
+            run.fetch(account, upload, home / "results")
+    good = report(uploads, expected)
     _say(f"\n{good} of {len(uploads)} " + ("came to an outcome." if chosen else "ended as expected."))
     if good < len(uploads) and not stays:
         _say("To look into it: `make up`, then the same again. The stack then stays, and `make logs` tells more.")
     _say(f"Results   {_near(home)}/results/")
     if stays:
         _say(f"          s3://{env['RESULTS_BUCKET']}/{folder}")
-    _say(f"Notices   {_near(home)}/notices.jsonl")
-    read = [upload for upload in uploads if "text" in upload.files]
-    example, suffix = (read[0].path, ".txt") if read else (uploads[0].path, ".error.json")
+    read = [upload for upload in uploads if TEXT in upload.files]
+    example, suffix = (read[0].path, TEXT) if read else (uploads[0].path, ".error.json")
     _say("To go on by hand:")
     for command in view.carry_on(_near(example), suffix, _near(stack.Folder(state).env), stays):
         _say(f"  {command}")
     return ENDED if good == len(uploads) else UNEXPECTED
 
 
-def report(
-    account: Account, uploads: Sequence[Upload], expected: Mapping[Path, Sample], results: Path, screen_columns: int
-) -> int:
-    """Print how each ended, with its files below the folder `results`; how many ended as they should."""
+def report(uploads: Sequence[Upload], expected: Mapping[Path, Sample]) -> int:
+    """Print how each ended; how many ended as they should."""
     _say("\nHow each ended:")
-    widths = view.name_width(uploads, screen_columns), view.ending_width(uploads)
     good = 0
     for upload in uploads:
-        fetched = run.fetch(account, upload, results)
-        text = None if fetched.text is None else run.beginning(fetched.text)
+        text = upload.files[TEXT].read_text("utf-8") if TEXT in upload.files else None
         as_expected, remark = judge(upload, text, expected.get(upload.path))
         good += as_expected
-        _say("\n".join(view.report(upload, text, fetched.endings, remark, widths, screen_columns)))
+        _say(view.line(upload.name, upload.seconds, f"{upload.ending}  {remark}"))
+        _say("\n".join(view.details(upload.told, text, upload.files)))
     return good
 
 
@@ -155,19 +148,8 @@ def planned(paths: Sequence[Path], folder: str, expected: Mapping[Path, Sample])
     outputs and the stack's own model, since others may cost more."""
     return [
         Upload(name, folder + name, path, expected[path].metadata if path in expected else OWN_METADATA)
-        for name, path in zip(files.names(paths), paths, strict=True)
+        for name, path in zip(run.names(paths), paths, strict=True)
     ]
-
-
-def new_folder(parent: Path) -> Path:
-    """A folder of this run alone, named by the time."""
-    started = time.strftime("%Y%m%d-%H%M%S")
-    for number in itertools.count(1):
-        folder = parent / (started if number == 1 else f"{started}-{number}")
-        with suppress(FileExistsError):
-            folder.mkdir(parents=True)
-            return folder
-    raise AssertionError("counting has no end")
 
 
 def _near(path: Path) -> Path:

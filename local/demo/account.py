@@ -1,5 +1,6 @@
 """The AWS calls of the demo, in the account that the variables of a stack's `env` file name."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,12 +11,9 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from local import deployment
-
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 KEYS_A_READ = 100  # Amazon DynamoDB API reference, BatchGetItem
@@ -27,11 +25,9 @@ class Account:
 
     s3: "S3Client"
     sqs: "SQSClient"
-    sns: "SNSClient"
     dynamodb: "DynamoDBClient"
     uploads_bucket: str
     results_bucket: str
-    topic_arn: str
     table_name: str
 
 
@@ -48,18 +44,22 @@ def connected(env: Mapping[str, str]) -> Iterator[Account]:
     account = Account(
         s3=session.client("s3", endpoint_url=endpoint, verify=verify, config=config),
         sqs=session.client("sqs", endpoint_url=endpoint, verify=verify, config=config),
-        sns=session.client("sns", endpoint_url=endpoint, verify=verify, config=config),
         dynamodb=session.client("dynamodb", endpoint_url=endpoint, verify=verify, config=config),
         uploads_bucket=env["UPLOADS_BUCKET"],
         results_bucket=env["RESULTS_BUCKET"],
-        topic_arn=env["RESULTS_TOPIC_ARN"],
         table_name=env["TABLE_NAME"],
     )
     try:
         yield account
     finally:
-        for client in (account.s3, account.sqs, account.sns, account.dynamodb):
+        for client in (account.s3, account.sqs, account.dynamodb):
             client.close()
+
+
+def document_id(bucket: str, key: str, version_id: str) -> str:
+    """The id of the document that an upload becomes, and so the partition key of its row."""
+    name = json.dumps([bucket, key, version_id], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def put(account: Account, path: Path, key: str, metadata: Mapping[str, str]) -> str:
@@ -79,36 +79,6 @@ def states(account: Account, documents: Sequence[str]) -> dict[str, str]:
         for row in answer["Responses"].get(account.table_name, []):
             found[row["pk"]["S"]] = row["state"]["S"]
     return found
-
-
-@contextmanager
-def notices(account: Account, folder: str, name: str) -> Iterator[str]:
-    """A queue of this run's own (its URL) that gets the notices of uploads below the folder, and is gone afterwards.
-
-    So the stack's queue of notices keeps them too, for whoever reads that one.
-    """
-    url = deployment.subscribe_queue(account.sqs, account.sns, account.topic_arn, name)
-    try:
-        subscription = _subscription(account, name)
-        try:
-            below = json.dumps({"prefix": [{"prefix": folder}]})
-            account.sns.set_subscription_attributes(
-                SubscriptionArn=subscription, AttributeName="FilterPolicy", AttributeValue=below
-            )
-            yield url
-        finally:
-            account.sns.unsubscribe(SubscriptionArn=subscription)
-    finally:
-        account.sqs.delete_queue(QueueUrl=url)
-
-
-def _subscription(account: Account, queue_name: str) -> str:
-    pages = account.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=account.topic_arn)
-    for page in pages:
-        for subscription in page["Subscriptions"]:
-            if subscription["Endpoint"].endswith(f":{queue_name}"):
-                return subscription["SubscriptionArn"]
-    raise LookupError(f"the topic has no subscription of the queue {queue_name}")
 
 
 def receive(account: Account, queue_url: str, wait_seconds: int) -> list[str]:

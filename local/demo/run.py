@@ -1,105 +1,109 @@
-"""One run: files go in, progress is shown until each is over, results come to a local folder."""
+"""One run: files go in, a line tells each change until all are over, and the results come to a local folder."""
 
 import json
+import os
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.demo import account as aws
+from local.demo import view
 from local.demo.account import Account
-from local.demo.progress import UPLOADED, UPLOADING, Upload, document_id, see_notice, see_state
-from local.demo.screen import Screen
 
-UPLOADS_AT_ONCE = 4
 REFRESH_SECONDS = 1
-TEXT_SHOWN_BYTES = 65536
 
 
-def follow(account: Account, uploads: Sequence[Upload], queue_url: str, screen: Screen, limit_seconds: float) -> None:
-    """Each upload is over when this returns, unless the time limit came first."""
-    by_key = {upload.key: upload for upload in uploads}
-    limit = time.monotonic() + limit_seconds
-    screen.show(uploads, time.monotonic())
-    executor = ThreadPoolExecutor(UPLOADS_AT_ONCE, "upload")
-    try:
-        sent: list[Future[None]] = [executor.submit(_send, account, upload) for upload in uploads]
-        while not all(upload.over for upload in uploads) and time.monotonic() < limit:
-            for body in aws.receive(account, queue_url, REFRESH_SECONDS if all(map(Future.done, sent)) else 0):
-                see_notice(by_key, body, time.monotonic())
-            under_way = {upload.document: upload for upload in uploads if upload.document and not upload.over}
-            for document, state in aws.states(account, list(under_way)).items():
-                see_state(under_way[document], state)
-            screen.show(uploads, time.monotonic())
-            for future in filter(Future.done, sent):
-                future.result()  # raises what `_send` did not expect
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+class FilesNotUsable(Exception):
+    """Something named is no file that can be uploaded; the message has a line for each."""
 
 
-def _send(account: Account, upload: Upload) -> None:
-    see_state(upload, UPLOADING)
-    try:
-        version = aws.put(account, upload.path, upload.key, upload.metadata)
-    except (OSError, ClientError, BotoCoreError) as error:
-        upload.failure = f"{type(error).__name__}: {error}"
-        return
-    upload.uploaded_at = time.monotonic()
-    upload.document = document_id(account.uploads_bucket, upload.key, version)
-    see_state(upload, UPLOADED)
+@dataclass(slots=True)
+class Upload:
+    """One file on its way, uploaded with its metadata. Times are in seconds of one monotonic clock.
 
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Local copies of an upload's files: their endings, and the one with its text, if there is one."""
-
-    endings: tuple[str, ...] = ()
-    text: Path | None = None
-
-
-def fetch(account: Account, upload: Upload, folder: Path) -> Fetched:
-    """The upload's files are below the folder, each called like the upload with an ending.
-
-    A name that the file system does not take is replaced by the document's id.
+    `told` is what its result or its error says, and `files` are the local copies by their endings, once it is over.
     """
-    endings, text = [], None
-    for kind, place in upload.files.items():
-        bucket, key = place["bucket"], place["key"]
-        for result_key in aws.keys_below(account, bucket, key) if "count" in place else [key]:
-            ending = local_ending(upload.key, result_key)
-            path = _download(account, upload, bucket, result_key, folder, ending)
-            endings.append(ending)
-            text = path if kind == "text" else text
-    return Fetched(tuple(endings), text)
+
+    name: str
+    key: str
+    path: Path
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    document: str = ""
+    state: str = "waiting"
+    uploaded_at: float = 0.0
+    seconds: float = 0.0
+    told: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def ending(self) -> str:
+        """The outcome and the reason by their words, or how far it came."""
+        words = [str(self.told[word]) for word in ("outcome", "reason") if self.told.get(word)]
+        return ": ".join(words) or self.state
 
 
-def _download(account: Account, upload: Upload, bucket: str, key: str, folder: Path, ending: str) -> Path:
-    path = folder / (upload.name + ending)
-    try:
-        aws.download(account, bucket, key, path)
-    except OSError:  # too long a name, or a file where a folder is needed
-        path = folder / ((upload.notice or {})["document"] + ending)
-        aws.download(account, bucket, key, path)
-    return path
+def check(paths: Sequence[Path]) -> None:
+    """Raises FilesNotUsable, which tells of all that is wrong."""
+    problems = {path: _problem(path) for path in paths}
+    wrong = [f"{path}: {problem}" for path, problem in problems.items() if problem]
+    if wrong:
+        raise FilesNotUsable("\n".join(wrong))
 
 
-def local_ending(key: str, result_key: str) -> str:
-    """What the local copy of a result adds to the upload's name: what the result's key adds to the upload's key."""
-    if result_key.startswith(key):
-        return result_key.removeprefix(key)
-    return "." + result_key.split("/", 3)[-1]  # under the document's own name, .textdrop/documents/<id>/
+def _problem(path: Path) -> str:
+    if path.is_dir():
+        return f"is a folder; name the files in it, such as {path / '*'}"
+    if not path.is_file():
+        return "is no regular file" if path.exists() else "there is no such file"
+    return "" if os.access(path, os.R_OK) else "may not be read"
 
 
-def beginning(path: Path) -> str:
-    """The first few thousand characters of a text."""
-    with path.open("rb") as file:
-        return file.read(TEXT_SHOWN_BYTES).decode("utf-8", "ignore")
+def names(paths: Sequence[Path]) -> list[str]:
+    """A name in the bucket for each file: its own, with a number where another has it. S3's keys are UTF-8."""
+    given: list[str] = []
+    for path in paths:
+        wanted = os.fsencode(path.name).decode("utf-8", "replace")
+        name, number = wanted, 2
+        while name in given:
+            name, number = f"{number}-{wanted}", number + 1
+        given.append(name)
+    return given
 
 
-def keep_notices(uploads: Sequence[Upload], path: Path) -> None:
-    """The notices are in the file, one a line, in the order of the uploads."""
-    lines = [json.dumps(upload.notice, ensure_ascii=False) + "\n" for upload in uploads if upload.notice]
-    path.write_text("".join(lines), encoding="utf-8", errors="replace")
+def follow(account: Account, uploads: Sequence[Upload], limit_seconds: float, say: Callable[[str], None]) -> None:
+    """Each upload is over when this returns, unless it could not be made or the time limit came first."""
+    limit = time.monotonic() + limit_seconds
+    for upload in uploads:
+        try:
+            version = aws.put(account, upload.path, upload.key, upload.metadata)
+        except (OSError, ClientError, BotoCoreError) as error:
+            upload.told = {"outcome": "not uploaded", "what": f"{type(error).__name__}: {error}"}
+            continue
+        upload.uploaded_at = time.monotonic()
+        upload.document = aws.document_id(account.uploads_bucket, upload.key, version)
+    under_way = {upload.document: upload for upload in uploads if upload.document}
+    while under_way and time.monotonic() < limit:
+        for document, state in aws.states(account, list(under_way)).items():
+            upload = under_way[document]
+            if state != upload.state:
+                upload.state, upload.seconds = state, time.monotonic() - upload.uploaded_at
+                say(view.line(upload.name, upload.seconds, state))
+            if state == "final":
+                del under_way[document]
+        time.sleep(REFRESH_SECONDS)
+
+
+def fetch(account: Account, upload: Upload, folder: Path) -> None:
+    """The document's files are below the folder, each called like the upload with an ending."""
+    own = f".textdrop/documents/{upload.document}/result"
+    keys = aws.keys_below(account, account.results_bucket, own) if upload.document else []
+    upload.files = {key.removeprefix(own): folder / (upload.name + key.removeprefix(own)) for key in keys}
+    for ending, path in upload.files.items():
+        aws.download(account, account.results_bucket, own + ending, path)
+    for ending in (".ocr.json", ".error.json"):
+        if ending in upload.files:
+            upload.told = json.loads(upload.files[ending].read_text("utf-8"))

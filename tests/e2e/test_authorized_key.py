@@ -3,7 +3,6 @@
 import json
 import re
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -62,8 +61,7 @@ def test_documents_are_read_with_one_token_a_process_which_is_renewed_when_it_is
     whole.wait(lambda: taken <= whole.processes_since(began), LOG_SECONDS, f"{taken} tokens, and not as many processes")
 
     known = issued(whole)
-    request = json.dumps({"kind": "401", "target": "submit", "count": 1}).encode()
-    urllib.request.urlopen(f"{whole.env['OCR_BASE_URL']}/_admin/faults", request).close()
+    whole.tell_ocr("faults", {"kind": "401", "target": "submit", "count": 1})
     recognised(whole, "key/refused once.png", samples[BLANK])
     recognised(whole, "key/after it.png", samples[BLANK])
     assert whole.ocr_stats()["faults"]["401"] == before["faults"].get("401", 0) + 1

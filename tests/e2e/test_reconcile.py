@@ -8,7 +8,7 @@ import pytest
 
 from aws_events import event
 from e2e.whole_stack import WholeStack
-from local.demo.progress import document_id
+from local.demo.account import document_id
 from local.samples import Sample
 from textdrop.core.documents import Source
 

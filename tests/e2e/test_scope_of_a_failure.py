@@ -1,17 +1,9 @@
 """A hundred uploads, every fifth hostile or met by a fault: the other eighty come out right."""
 
 import json
-import urllib.request
 
+import hundred
 from e2e.whole_stack import WholeStack
-from local import hundred
-
-
-def tell(whole: WholeStack, fault: dict[str, object]) -> None:
-    """Gives the local OCR service a fault to have."""
-    request = urllib.request.Request(f"{whole.env['OCR_BASE_URL']}/_admin/faults", json.dumps(fault).encode())
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        assert answer.status == 200
 
 
 def test_every_fifth_of_a_hundred_uploads_is_bad_and_the_others_come_out_right(whole: WholeStack) -> None:
@@ -19,7 +11,7 @@ def test_every_fifth_of_a_hundred_uploads_is_bad_and_the_others_come_out_right(w
     assert sum(upload.is_good for upload in uploads) == 80
     for upload in uploads:
         if upload.fault:
-            tell(whole, upload.fault_request)
+            whole.tell_ocr("faults", upload.fault_request)
     for upload in uploads:
         whole.upload(upload.key, upload.content)
     for number, upload in enumerate(uploads):

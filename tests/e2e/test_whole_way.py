@@ -15,7 +15,7 @@ from PIL import Image
 
 from e2e.whole_stack import WholeStack
 from local.accuracy import character_error_rate
-from local.demo.progress import document_id
+from local.demo.account import document_id
 from local.samples import Sample
 from local.servers import OCR_API_KEY
 
@@ -218,7 +218,7 @@ def test_the_demo_shows_the_way_on_a_running_stack_and_leaves_it(
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "    | Record of acceptance\n" in demo.stdout
     assert "2 of 2 came to an outcome." in demo.stdout
-    assert demo.stdout.count("    files: .txt .ocr.json .md .searchable.pdf\n") == 2
+    assert demo.stdout.count("    files: .md .ocr.json .searchable.pdf .txt\n") == 2
     assert demo.stdout.count("    warning: No tables were found by the model ") == 2
     assert whole.shell("aws sqs list-queues") == queues
 

@@ -1,11 +1,12 @@
 """A stack of the tests' own, and what a user does with one: upload, wait for the notice, read the files."""
 
+import fcntl
 import json
 import os
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,8 @@ import pytest
 from botocore.config import Config
 
 import schemas
-from local import deployment, processes
+from local import deployment, processes, stack
+from local.demo import account
 from local.demo.account import Account
 from local.servers import REGION
 
@@ -133,18 +135,18 @@ class WholeStack:
     @contextmanager
     def acting_as(self, function: str) -> Iterator[Callable[[str], Any]]:
         """Makes clients, by service, that have the rights of the function's role and no others."""
-        with self._client("lambda") as functions, self._client("sts") as sts, ExitStack() as made:
+        with self.client("lambda") as functions, self.client("sts") as sts, ExitStack() as made:
             role = functions.get_function_configuration(FunctionName=f"{deployment.STACK}-{function}")["Role"]
             given = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
             session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
-            yield lambda service: made.enter_context(self._client(service, session))
+            yield lambda service: made.enter_context(self.client(service, session))
 
     def replace_secret(self, content: str) -> None:
         """The credentials secret holds the content, and processes of the functions that knew another are gone."""
         self.wait(self.no_tick_runs, IDLE_SECONDS, "a tick goes on")  # one that is cut off keeps its lease
-        with self._client("secretsmanager") as secrets:
+        with self.client("secretsmanager") as secrets:
             secrets.put_secret_value(SecretId=self.output("CredentialsSecretArn"), SecretString=content)
-        with self._client("lambda") as functions:
+        with self.client("lambda") as functions:
             for name in ("submit", "poll"):
                 function = f"{deployment.STACK}-{name}"
                 timeout = functions.get_function_configuration(FunctionName=function)["Timeout"]
@@ -160,7 +162,7 @@ class WholeStack:
     def log_events(self, function: str, since: float = 0) -> list[Mapping[str, Any]]:
         """What the function has logged since (epoch seconds), as CloudWatch Logs has it."""
         group = f"/aws/lambda/{deployment.STACK}-{function}"
-        with self._client("logs") as logs:
+        with self.client("logs") as logs:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=int(since * 1000))
             return [event for page in pages for event in page["events"]]
 
@@ -171,7 +173,8 @@ class WholeStack:
         return len({line["function_request_id"] for line in logged if line.get("cold_start")})
 
     @contextmanager
-    def _client(self, service: str, session: boto3.Session | None = None) -> Iterator[Any]:
+    def client(self, service: str, session: boto3.Session | None = None) -> Iterator[Any]:
+        """A client of the service, with the stack's own rights or the session's."""
         endpoint, verify = self.env["AWS_ENDPOINT_URL"], self.env["AWS_CA_BUNDLE"]
         config = Config(proxies={})  # as in Account: a proxy of the user's own changes nothing
         make: Callable[..., Any] = (session or deployment.session()).client
@@ -187,15 +190,36 @@ class WholeStack:
             counted: Mapping[str, Any] = json.load(answer)
         return counted
 
+    def tell_ocr(self, name: str, body: object) -> None:
+        """One request to the OCR service's admin endpoint."""
+        request = urllib.request.Request(f"{self.env['OCR_BASE_URL']}/_admin/{name}", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert answer.status == 200
+
+    def messages(self, queue: str) -> int:
+        """How many messages a queue of the stack's outputs holds, hidden ones too."""
+        counts = self.account.sqs.get_queue_attributes(
+            QueueUrl=self.output(queue),
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return sum(map(int, counts.values()))
+
     def until_idle(self) -> None:
         """No message of the uploads queue is waiting or in work any more."""
-        queue_url = self.output("UploadsQueueUrl")
+        self.wait(lambda: not self.messages("UploadsQueueUrl"), IDLE_SECONDS, "the uploads queue is not empty")
 
-        def idle() -> bool:
-            counts = self.account.sqs.get_queue_attributes(
-                QueueUrl=queue_url,
-                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-            )["Attributes"]
-            return set(counts.values()) == {"0"}
 
-        self.wait(idle, IDLE_SECONDS, "the uploads queue is not empty")
+@contextmanager
+def running(state: Path, engine: str, ocr_options: Sequence[str] = ()) -> Iterator[tuple[Mapping[str, str], Account]]:
+    """A stack in a folder of its own, gone afterwards: its variables and their account. Another run on this checkout
+    waits for its end; another stack that runs stays as it is."""
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stack.down(state)  # what a killed run has left
+        try:
+            env = stack.up(state, engine=engine, real_credentials=None, say=print, ocr_options=ocr_options)
+            with account.connected(env) as connected:
+                yield env, connected
+        finally:
+            stack.down(state)

@@ -15,11 +15,11 @@ from typing import Any
 
 from PIL import Image
 
-from aws_events import event
+from aws_events import event, queue_event
 from contract.moto_aws import REGION, MotoBucket, make_table
 from lambda_runtime.aws_over_http import AwsOverHttp
+from lambda_runtime.emulator import Function
 from local import deployment
-from local.lambda_runtime import Function
 from local.ocr.server import OcrServer
 from template.cloudformation import ROOT, Template
 from textdrop.adapters.aws.documents_table import DynamoDocuments
@@ -28,6 +28,7 @@ from textdrop.adapters.aws.items import TICK_KEY
 from textdrop.core.documents import Document, Operation, Resume, Source
 from textdrop.core.events import resume_body
 from textdrop.core.identity import document_id
+from textdrop.usecases.accept import Message
 
 SERVICES = ("dynamodb", "iam", "lambda", "s3", "secretsmanager", "sns", "sqs")
 STACK = "textdrop"
@@ -48,20 +49,7 @@ def image(number: int) -> bytes:
 
 def batch(*bodies: str) -> dict[str, Any]:
     """The event that the uploads queue gives submit; the messages' ids are m1, m2, …"""
-    return {
-        "Records": [
-            {
-                "messageId": f"m{number}",
-                "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
-                "body": body,
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "awsRegion": REGION,
-            }
-            for number, body in enumerate(bodies, start=1)
-        ]
-    }
+    return queue_event([Message(f"m{number}", body) for number, body in enumerate(bodies, start=1)])
 
 
 def failed(*message_ids: str) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import pytest
 from moto import mock_aws
 
 from contract.moto_aws import REGION
+from lambda_runtime import emulator
 from lambda_runtime.application import API_KEY, SERVICES, Application
 from lambda_runtime.aws_over_http import AwsOverHttp
-from local import lambda_runtime
 from local.ocr import server
 from local.ocr.settings import Settings
 
@@ -22,11 +22,11 @@ RECOGNITION_SECONDS = 0.3
 
 
 @pytest.fixture(scope="session", autouse=True)
-def emulator() -> None:
+def machine() -> None:
     """Skips all tests here on a machine that AWS's emulator is not for."""
     try:
-        lambda_runtime.emulator()
-    except lambda_runtime.NotHere as not_here:
+        emulator.emulator()
+    except emulator.NotHere as not_here:
         pytest.skip(str(not_here))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lambda_runtime.application import Application, batch, failed, image, sha256, wait_until
 from lambda_runtime.aws_over_http import Refusal, Request
-from local.lambda_runtime import Answer, Function
+from lambda_runtime.emulator import Answer, Function
 from textdrop.core.documents import DocumentState, OperationState
 
 PAGE = image(1)

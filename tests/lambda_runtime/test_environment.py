@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lambda_runtime import emulator
 from lambda_runtime.application import Application, batch, failed, image
-from local import lambda_runtime
 from textdrop.bootstrap import SUBMIT_THREADS
 
 ESTABLISHED = "01"
@@ -33,7 +33,7 @@ def test_a_function_sees_its_code_its_layers_and_the_runtime_alone(built_layers:
     code = tmp_path / "code"
     code.mkdir()
     (code / "handler.py").write_text(PROBE, encoding="utf-8")
-    function = lambda_runtime.Function(
+    function = emulator.Function(
         code, built_layers, handler="handler.handler", variables={}, timeout_seconds=30, memory_mb=128, logs=tmp_path
     )
     try:
@@ -42,7 +42,7 @@ def test_a_function_sees_its_code_its_layers_and_the_runtime_alone(built_layers:
         function.stop()
     own = [str(code), *map(str, built_layers)]
     assert seen["path"][: len(own)] == own
-    environment = str(lambda_runtime.PYTHON.parent.parent / "lib")
+    environment = str(emulator.PYTHON.parent.parent / "lib")
     others = [place for place in seen["path"][len(own) :] if not place.startswith(seen["prefix"])]
     assert [place for place in others if not place.startswith(environment)] == []
     assert [file for file in seen["files"] if not file.startswith(tuple(map(str, built_layers)))] == []

@@ -15,33 +15,26 @@ from local.deployment import DeploymentFailed
 from local.processes import ProcessFailed
 from soak import promises
 from soak.report import report, verdict
-from soak.run import KILL_SECONDS, NeverQuiet, soak
-
-
-def _say(line: str) -> None:
-    print(f"soak: {line}", flush=True)
+from soak.run import NotEnded, soak
 
 
 def main() -> int:
     """0: every promise was kept."""
     count = int(os.environ.get("DOCUMENTS") or "500")
     seed = int(os.environ.get("SEED") or "1")
-    kill_seconds = float(os.environ.get("KILL_SECONDS") or KILL_SECONDS)
-    patient = os.environ.get("PATIENT", "") not in ("", "0")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):  # boto3 would look for it, though it is not used here
         os.environ.pop(name, None)
     began = time.monotonic()
     print(f"soak: {count} documents, seed {seed}", flush=True)
     try:
-        run = soak(count, seed, _say, kill_seconds=kill_seconds, patient=patient)
-    except NeverQuiet as failure:
-        print(f"\nBROKEN: it did not come to rest: {failure}")
+        run = soak(count, seed)
+    except NotEnded as failure:
+        print(f"\nBROKEN: {failure}")
         return 1
     except (DeploymentFailed, ProcessFailed) as failure:
         print(f"soak: {failure}", file=sys.stderr)
         return 2
-    assert run.evidence is not None
     broken = promises.broken(run.evidence)
     print("\n".join([*report(run), *verdict(broken)]))
     print(f"{count} documents, seed {seed}, {time.monotonic() - began:.0f} s in all")

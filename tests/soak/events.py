@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from local import deployment
+from local.demo import account
 from local.demo.account import Account
 
-TAP = "soak-events"
 SHORT_SECONDS, LONG_SECONDS = 5.0, 90.0
 
 
@@ -24,34 +25,20 @@ class Repeater:
         self.bodies: list[str] = []
         self.sent = 0
         self._account = account
-        self._queue_url = uploads_queue_url
+        self._uploads_queue_url = uploads_queue_url
         self._chance = random.Random(seed)
         self._later: list[tuple[float, str]] = []
-        self._tap = account.sqs.create_queue(QueueName=TAP)["QueueUrl"]
-        arn = account.sqs.get_queue_attributes(QueueUrl=self._tap, AttributeNames=["QueueArn"])["Attributes"][
-            "QueueArn"
-        ]
-        allow = {
-            "Effect": "Allow",
-            "Principal": {"Service": "s3.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-        account.sqs.set_queue_attributes(QueueUrl=self._tap, Attributes={"Policy": policy})
-        bucket = account.uploads_bucket
-        queues = account.s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
-        self._notification = {"QueueConfigurations": [*queues, {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
-        self._notify(self._notification)
+        self._queue_url, arn = deployment.make_queue(account.sqs, "soak-events", "s3.amazonaws.com")
+        queues = account.s3.get_bucket_notification_configuration(Bucket=account.uploads_bucket)["QueueConfigurations"]
+        self._queues = [*queues, {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]
+        self._notify(QueueConfigurations=self._queues)
 
     def run(self, stop: threading.Event) -> None:
         """Until it is told to stop and has sent all it wanted to."""
-        while True:
+        while not stop.is_set() or self._later:
             self._hear(wait_seconds=0 if stop.is_set() else 1)
             while self._later and (stop.is_set() or self._later[0][0] <= time.monotonic()):
                 self._send(heapq.heappop(self._later)[1])
-            if stop.is_set() and not self._later:
-                return
 
     def waiting(self) -> int:
         """How many copies are still to be sent."""
@@ -59,38 +46,33 @@ class Repeater:
 
     def send_all_again(self) -> None:
         """Every event that ever came, once more, in another order."""
-        bodies = list(self.bodies)
-        self._chance.shuffle(bodies)
-        for body in bodies:
+        for body in self._chance.sample(self.bodies, len(self.bodies)):
             self._send(body)
 
     @contextmanager
-    def nobody_told(self) -> Iterator[None]:
-        """The bucket tells nobody of uploads."""
-        self._notify({})
+    def without_events(self) -> Iterator[None]:
+        """The bucket has no events of uploads."""
+        self._notify()
         try:
             yield
         finally:
-            self._notify(self._notification)
+            self._notify(QueueConfigurations=self._queues)
 
     def _hear(self, wait_seconds: int) -> None:
-        sqs = self._account.sqs
-        answer = sqs.receive_message(QueueUrl=self._tap, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds)
         now = time.monotonic()
-        for message in answer.get("Messages", []):
-            sqs.delete_message(QueueUrl=self._tap, ReceiptHandle=message["ReceiptHandle"])
-            if "Records" not in json.loads(message["Body"]):
+        for body in account.receive(self._account, self._queue_url, wait_seconds):
+            if "Records" not in json.loads(body):
                 continue  # S3's test of a new configuration
-            self.bodies.append(message["Body"])
+            self.bodies.append(body)
             for _ in range(self._chance.randint(1, 2)):
                 most = self._chance.choice([SHORT_SECONDS, LONG_SECONDS])
-                heapq.heappush(self._later, (now + self._chance.uniform(0, most), message["Body"]))
+                heapq.heappush(self._later, (now + self._chance.uniform(0, most), body))
 
     def _send(self, body: str) -> None:
-        self._account.sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
+        self._account.sqs.send_message(QueueUrl=self._uploads_queue_url, MessageBody=body)
         self.sent += 1
 
-    def _notify(self, configuration: object) -> None:
+    def _notify(self, **configuration: object) -> None:
         self._account.s3.put_bucket_notification_configuration(
             Bucket=self._account.uploads_bucket,
             NotificationConfiguration=configuration,  # type: ignore[arg-type]

@@ -25,9 +25,9 @@ def wrong(
 ) -> Iterator[str]:
     """What is wrong with the outputs of a document that has an outcome."""
     asked = upload.outputs if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else ()
-    told = tuple(rendering.output for rendering in document.renderings)
-    if told != asked:
-        yield f"{document.id} is to have {_names(asked)}, its row tells of {_names(told)}"
+    listed = tuple(rendering.output for rendering in document.renderings)
+    if listed != asked:
+        yield f"{document.id} is to have {_names(asked)}, its row has {_names(listed)}"
         return
     recognised = [
         page if row.state is OperationState.RECOGNIZED else None

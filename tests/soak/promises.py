@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import schemas
 from printed import leaked
 from soak import outputs
-from soak.evidence import Evidence, Put, documents_of
+from soak.evidence import Evidence, Put
 from soak.uploads import AWS_WORDS, KEY, LANGUAGE, TEXT, WORDS, Page
 from textdrop.core import identity, keys, problems, results
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome
-from textdrop.core.errors import SKIPPED, Reason
+from textdrop.core.errors import Reason
 from textdrop.core.policy import Policy
 
 POLICY = Policy()
@@ -23,7 +23,7 @@ DELIVERY_ATTEMPTS_EXHAUSTED = problems.delivery_attempts_exhausted(POLICY.max_at
 
 def broken(evidence: Evidence) -> list[str]:
     """What is wrong: nothing, if every promise was kept."""
-    checks = (_ended, _outcomes, _files, _outputs, _names, _notices, _paid, _repeated, _logs, _told)
+    checks = (_ended, _outcomes, _files, _outputs, _names, _notices, _paid, _repeated, _logs, _private)
     return [f"{check.__name__.strip('_')}: {line}" for check in checks for line in check(evidence)]
 
 
@@ -31,15 +31,10 @@ def unexpected(evidence: Evidence) -> list[tuple[Document, str]]:
     """The documents that the faults themselves made fail, in whole or in part, each with how its rows explain it."""
     found = []
     for put, document, operations in _rows(evidence):
-        if document.problem == DELIVERY_ATTEMPTS_EXHAUSTED:
-            found.append((document, f"its delivery was killed {POLICY.max_attempts} times"))
-        elif document.problem == ATTEMPTS_EXHAUSTED and not document.pages:
-            found.append((document, f"its workers were killed {POLICY.max_attempts} times"))
-        else:
-            pages = zip(operations, put.upload.pages, strict=False)
-            why = [told for operation, page in pages if (told := _explained(operation, page))]
-            if why:
-                found.append((document, "; ".join(why)))
+        pages = zip(operations, put.upload.pages, strict=False)
+        why = _worn_out(document) or "; ".join(filter(None, (_explained(*each) for each in pages)))
+        if why:
+            found.append((document, why))
     return found
 
 
@@ -57,10 +52,8 @@ def _rows(evidence: Evidence) -> Iterator[tuple[Put, Document, list[Operation]]]
 
 def _ended(evidence: Evidence) -> Iterator[str]:
     """G1: one row an upload, every one final, nothing due, nothing left in a queue."""
-    wanted = documents_of(evidence.puts)
-    if wanted != set(evidence.documents):
-        missing, more = wanted - set(evidence.documents), set(evidence.documents) - wanted
-        yield f"{len(missing)} uploads without a row, {len(more)} rows without an upload: {sorted(missing | more)}"
+    if evidence.wanted != set(evidence.documents):
+        yield f"uploads without a row, or rows without an upload: {sorted(evidence.wanted ^ set(evidence.documents))}"
     for _, document, operations in _rows(evidence):
         if (document.state, document.due_at, document.run) != (DocumentState.FINAL, None, 1):
             yield f"{document.id} is {document.state}, due at {document.due_at}, run {document.run}"
@@ -76,9 +69,7 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
     """G1, G6: each document and each page ended as it must, or as its own rows explain."""
     for put, document, operations in _rows(evidence):
         ended = (str(document.outcome), document.problem.reason if document.problem else None)
-        if document.problem == DELIVERY_ATTEMPTS_EXHAUSTED or (
-            document.problem == ATTEMPTS_EXHAUSTED and not document.pages
-        ):
+        if _worn_out(document):
             continue
         if put.upload.refused is not None:
             if ended != put.upload.refused or operations:
@@ -92,6 +83,15 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
             if reason != page.reason and not _explained(operation, page):
                 yield f"{document.id} page {operation.page} ended with {reason}, not {page.reason}: {operation}"
         yield from _sum_of_pages(document, operations)
+
+
+def _worn_out(document: Document) -> str:
+    """How its row explains that a document failed whatever its pages did; "" if it did not."""
+    if document.problem == DELIVERY_ATTEMPTS_EXHAUSTED:
+        return f"its delivery was killed {POLICY.max_attempts} times"
+    if document.problem == ATTEMPTS_EXHAUSTED and not document.pages:
+        return f"its workers were killed {POLICY.max_attempts} times"
+    return ""
 
 
 def _explained(operation: Operation, page: Page) -> str:
@@ -147,7 +147,7 @@ def _files(evidence: Evidence) -> Iterator[str]:
         if [text.strip() for text in told] != texts:
             yield f"{document.id} does not have the text of its pages"
         yield from _result_file(document, texts, evidence.files[keys.own(document.id, keys.JSON)])
-    for document_id in set(named) - documents_of(evidence.puts):
+    for document_id in set(named) - evidence.wanted:
         yield f"files of {document_id}, which is no upload's document"
 
 
@@ -157,8 +157,6 @@ def _error_file(document: Document, body: bytes) -> Iterator[str]:
     reason = document.problem.reason if document.problem else None
     if (error["id"], error["outcome"], error["reason"]) != (document.id, document.outcome, reason):
         yield f"{document.id} has an error file of {error['id']}, {error['outcome']}, {error['reason']}"
-    if (error["outcome"] == "skipped") != (Reason(error["reason"]) in SKIPPED):
-        yield f"{document.id} ended as {error['outcome']} because of {error['reason']}"
 
 
 def _result_file(document: Document, texts: list[str], body: bytes) -> Iterator[str]:
@@ -190,16 +188,16 @@ def _names(evidence: Evidence) -> Iterator[str]:
             if keys.tables(document):
                 suffixes += keys.tables_of(evidence.files, keys.base(document_id))
             wanted |= {key + suffix: keys.own(document_id, suffix) for suffix in suffixes}
-    shown = {key for key in evidence.files if not key.startswith(keys.OWN_FOLDER)}
-    if shown != set(wanted):
-        yield f"{len(set(wanted) - shown)} names are missing, {len(shown - set(wanted))} are too many"
+    more = {key for key in evidence.files if not key.startswith(keys.OWN_FOLDER)} - set(wanted)
+    if more:
+        yield f"{len(more)} names are too many"
     for name, own in wanted.items():
         if evidence.files.get(name) != evidence.files.get(own):
-            yield f"a name shows something else than {own}"
+            yield f"a name is missing or shows something else than {own}"
 
 
 def _notices(evidence: Evidence) -> Iterator[str]:
-    """G5: each document was told of, at least once, under one id, with its outcome."""
+    """G5: each document has a notice, at least one, under one id, with its outcome."""
     ids: dict[str, set[str]] = defaultdict(set)
     for body in evidence.notices:
         notice = json.loads(body)
@@ -213,9 +211,9 @@ def _notices(evidence: Evidence) -> Iterator[str]:
             yield f"{notice['id']} warns of {notice['warnings']}, the row of {results.warnings(document)}"
     for _, document, _ in _rows(evidence):
         if document.outcome is not None and ids[document.id] != {identity.notice_id(document)}:
-            yield f"{document.id} was told of as {sorted(ids[document.id])}"
-    if set(ids) - documents_of(evidence.puts):
-        yield f"notices of no upload's document: {sorted(set(ids) - documents_of(evidence.puts))}"
+            yield f"{document.id} has notices {sorted(ids[document.id])}"
+    if set(ids) - evidence.wanted:
+        yield f"notices of no upload's document: {sorted(set(ids) - evidence.wanted)}"
 
 
 def _paid(evidence: Evidence) -> Iterator[str]:
@@ -231,17 +229,12 @@ def _paid(evidence: Evidence) -> Iterator[str]:
         yield f"accepted submits of contents that are no page's: {dict(accepted)}"
     if any(evidence.ocr["throttled"].values()):
         yield f"over the service's quotas: {evidence.ocr['throttled']}"
-    if any(
-        count
-        for reasons in evidence.ocr["refused"].values()
-        for reason, count in reasons.items()
-        if reason != "not_found"
-    ):
+    if any(reason != "not_found" for reasons in evidence.ocr["refused"].values() for reason in +Counter(reasons)):
         yield f"refused by the service: {evidence.ocr['refused']}"
 
 
 def _repeated(evidence: Evidence) -> Iterator[str]:
-    """G2, G5: every event once more, when all was over, was neither paid for nor told of."""
+    """G2, G5: every event once more, when all was over, was neither paid for nor reported."""
     if evidence.accepted_again or evidence.notices_again:
         yield f"{evidence.accepted_again} submits and {evidence.notices_again} notices more"
 
@@ -254,19 +247,19 @@ def _logs(evidence: Evidence) -> Iterator[str]:
                 yield f"{function} logged an error that nobody expected: {line}"
         found = leaked("\n".join(lines), [*_texts(evidence), KEY, "ключ", LANGUAGE])
         if found:
-            yield f"{function} told {Counter(found)}"
+            yield f"{function} logged {Counter(found)}"
     found = leaked(evidence.emulator_log, _texts(evidence))
     if found:
-        yield f"what the functions wrote outside their logs told {Counter(found)}"
+        yield f"what the functions wrote outside their logs has {Counter(found)}"
 
 
-def _told(evidence: Evidence) -> Iterator[str]:
+def _private(evidence: Evidence) -> Iterator[str]:
     """G7: no text, credential or presigned address in an error or a notice. The service's words belong there."""
     private = [text for text in _texts(evidence) if text != WORDS]
     errors = [body.decode() for key, body in evidence.files.items() if key.endswith(keys.ERROR)]
     found = leaked("\n".join([*errors, *evidence.notices]), private)
     if found:
-        yield f"errors and notices told {Counter(found)}"
+        yield f"errors and notices have {Counter(found)}"
 
 
 def _texts(evidence: Evidence) -> list[str]:

@@ -4,52 +4,36 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from soak import promises
-from soak.aws_faults import Fault
-from soak.aws_proxy import CALL, CALL_FAILED, PASSED
-from soak.evidence import Evidence
-from soak.run import Run
+from soak.aws_proxy import CALL, CALL_FAILED, PASSED, Fault
+from soak.evidence import Run
 
 
 def report(run: Run) -> list[str]:
     """The figures, a line each."""
-    assert run.evidence is not None
-    figures = [*_uploads(run, run.evidence), *_faults(run, run.evidence), *_results(run, run.evidence)]
-    return [f"  {name:<58} {value}" for name, value in figures]
+    return [f"  {name:<58} {value}" for name, value in (*_met(run), *_results(run))]
 
 
-def _uploads(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
-    uploads = [put.upload for put in evidence.puts]
-    yield (
-        "uploads, keys, pages",
-        f"{len(uploads)}, {len({each.key for each in uploads})}, {sum(len(each.pages) for each in uploads)}",
-    )
-    yield "outputs asked for", _counts(Counter(str(output) for each in uploads for output in each.outputs))
-    yield (
-        "events lost, sent again",
-        f"{sum(each.is_lost for each in uploads)}, {run.repeater.sent - len(run.repeater.bodies)}",
-    )
-    yield "seconds of storm, of calm", f"{run.storm_seconds:.0f}, {run.calm_seconds:.0f}"
-    yield "final at the storm's end", run.storm_final
+def _met(run: Run) -> Iterator[tuple[str, object]]:
+    """What was uploaded, and what went wrong meanwhile."""
+    uploads = [put.upload for put in run.evidence.puts]
+    pages = sum(len(upload.pages) for upload in uploads)
+    yield "uploads, keys, pages", f"{len(uploads)}, {len({upload.key for upload in uploads})}, {pages}"
+    yield "outputs asked for", _counts(Counter(str(output) for upload in uploads for output in upload.outputs))
+    yield "events lost, sent again", f"{sum(upload.is_lost for upload in uploads)}, {run.repeats}"
+    yield "seconds with faults, without", "{:.0f}, {:.0f}".format(*run.seconds)
+    yield "final at the end of the faults", run.final_with_faults
+    yield "processes killed", _counts(run.killed)
+    failed = sum(run.aws.get(fault, 0) for fault in Fault)
+    yield "AWS: calls, of which failed on every try", f"{run.aws[CALL]}, {run.aws[CALL_FAILED]}"
+    yield "AWS: tries, of which failed", f"{failed + run.aws[PASSED]}, {failed}"
+    yield "OCR: faults", _counts(run.evidence.ocr["faults"])
 
 
-def _faults(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
-    yield "processes killed", _counts(run.killer.killed)
-    tries: Counter[str] = Counter()
-    for (_, _, what), count in run.aws.counts().items():
-        tries[what] += count
-    failed = sum(tries[fault] for fault in Fault)
-    yield "AWS: calls, of which failed on every try", f"{tries[CALL]}, {tries[CALL_FAILED]}"
-    yield "AWS: tries, of which failed", f"{failed + tries[PASSED]}, {failed}"
-    yield (
-        "OCR: faults by target",
-        _counts(sum((Counter({of: n}) for (of, _), n in run.ocr_faults.items()), Counter[str]())),
-    )
-
-
-def _results(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
+def _results(run: Run) -> Iterator[tuple[str, object]]:
+    evidence = run.evidence
     rows = [row for rows in evidence.operations.values() for row in rows]
     sent, unconfirmed = sum(row.sent for row in rows), sum(row.unconfirmed for row in rows)
     accepted = evidence.ocr["submits"]["accepted"]
@@ -61,7 +45,7 @@ def _results(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
     yield "outputs missing", _counts(Counter(str(rendering.output) for rendering in ended if not rendering.files))
     ids = {json.loads(body)["id"] for body in evidence.notices}
     yield "notices, of which repeats", f"{len(evidence.notices)}, {len(evidence.notices) - len(ids)}"
-    yield "refused by the service's own quotas", _counts(Counter(evidence.ocr["throttled"]))
+    yield "refused by the service's own quotas", _counts(evidence.ocr["throttled"])
     yield "log lines and metrics read for canaries", sum(map(len, evidence.logs.values()))
     for title, found in (
         ("documents that the faults made fail", promises.unexpected(evidence)),
@@ -71,8 +55,8 @@ def _results(run: Run, evidence: Evidence) -> Iterator[tuple[str, object]]:
         yield from ((f"  {document.id} {document.outcome}", why) for document, why in found)
 
 
-def _counts(counted: Counter[str]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counted.most_common() if count) or "none"
+def _counts(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in Counter(counted).most_common() if count) or "none"
 
 
 def verdict(broken: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Only processes that run functions of the one stack are found, and killed."""
+"""Only processes that run functions of the one stack are killed."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from local import processes
-from soak.kills import Killer, kill, workers
+from soak.kills import Killer, kill
 
 CONNECTED = "import socket, time; s = socket.socket(); print('ready', flush=True); time.sleep(60)"
 STARTING = "import time; print('ready', flush=True); time.sleep(60)"
-
-
-@pytest.fixture
-def marks(tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """The marks of two stacks."""
-    names = (f"{tmp_path}#aws", f"{tmp_path}/other#aws")
-    yield names
-    for name in names:
-        processes.stop(name)
 
 
 def start(mark: str, folder: Path, program: str, function: str | None) -> subprocess.Popen[bytes]:
@@ -35,25 +23,25 @@ def start(mark: str, folder: Path, program: str, function: str | None) -> subpro
     return child
 
 
-def test_a_function_of_the_stack_that_has_started_is_killed_and_nothing_else_is(
-    marks: tuple[str, str], tmp_path: Path
-) -> None:
-    own, others = marks
-    function = start(own, tmp_path, CONNECTED, "textdrop-poll")
-    spared = [
-        start(own, tmp_path, CONNECTED, None),
-        start(own, tmp_path, STARTING, "textdrop-poll"),
-        start(others, tmp_path, CONNECTED, "textdrop-poll"),
-    ]
-    assert workers(own) == {function.pid: "textdrop-poll"}
-    assert [kill(child.pid, own) for child in (spared[0], spared[2])] == ["", ""]
-
-    stop, killer = threading.Event(), Killer(own, seed=1, mean_seconds=0.01)
-    thread = threading.Thread(target=killer.run, args=(stop,))
-    thread.start()
-    assert function.wait(20) == -9
-    stop.set()
-    thread.join()
-    assert killer.killed == {"textdrop-poll": 1}
-    assert [child.poll() for child in spared] == [None, None, None]
-    assert kill(function.pid, own) == ""
+def test_a_function_of_the_stack_that_has_started_is_killed_and_nothing_else_is(tmp_path: Path) -> None:
+    own, others = f"{tmp_path}#aws", f"{tmp_path}/other#aws"
+    try:
+        function = start(own, tmp_path, CONNECTED, "textdrop-poll")
+        spared = [
+            start(own, tmp_path, CONNECTED, None),
+            start(own, tmp_path, STARTING, "textdrop-poll"),
+            start(others, tmp_path, CONNECTED, "textdrop-poll"),
+        ]
+        assert [kill(child.pid, own) for child in spared] == ["", "", ""]
+        stop, killer = threading.Event(), Killer(own, seed=1, mean_seconds=0.01)
+        thread = threading.Thread(target=killer.run, args=(stop,))
+        thread.start()
+        assert function.wait(20) == -9
+        stop.set()
+        thread.join()
+        assert killer.killed == {"textdrop-poll": 1}
+        assert [child.poll() for child in spared] == [None, None, None]
+        assert kill(function.pid, own) == ""
+    finally:
+        processes.stop(own)
+        processes.stop(others)

@@ -4,47 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
 
-from soak.aws_faults import Fault
-from soak.aws_proxy import CALL, CALL_FAILED, PASSED
-from soak.evidence import Evidence
+from soak.aws_proxy import CALL, CALL_FAILED, PASSED, Fault
+from soak.evidence import Evidence, Run
 from soak.report import report, verdict
-from soak.run import Run
 from soak.test_promises import mortal
 from soak.test_promises import run as evidence
 
 
-def figures(left: Evidence, accepted: int = 9) -> dict[str, str]:
+def figures(left: Evidence) -> dict[str, str]:
     """A run's printed figures by name."""
-    counts = {CALL: 40, PASSED: 42, CALL_FAILED: 1, Fault.THROTTLED: 3}
-    aws = Counter({("sns", "Publish", what): count for what, count in counts.items()})
-    submits = {**left.ocr["submits"], "accepted": accepted}
-    run = Run(
-        seed=1,
-        began=0.0,
-        aws=cast(Any, SimpleNamespace(counts=lambda: aws)),
-        killer=cast(Any, SimpleNamespace(killed=Counter({"textdrop-poll": 2}))),
-        repeater=cast(Any, SimpleNamespace(sent=20, bodies=["event"] * 6)),
-        evidence=replace(left, ocr={**left.ocr, "submits": submits}, logs={"submit": ["a", "b"], "render": ["c"]}),
-        ocr_faults=Counter({("submit", "5xx"): 1, ("submit", "401"): 1, ("result", "5xx"): 4}),
-    )
+    ocr = {**left.ocr, "submits": {**left.ocr["submits"], "accepted": 11}, "faults": {"401": 1, "5xx": 5}}
+    aws = Counter({CALL: 40, PASSED: 42, CALL_FAILED: 1, str(Fault.THROTTLED): 3})
+    logs = {"submit": ["a", "b"], "render": ["c"]}
+    run = Run(replace(left, ocr=ocr, logs=logs), (70.4, 9.9), 5, 14, {"textdrop-poll": 2}, aws)
     lines = (line.strip().partition("  ") for line in report(run))
     return {name: value.strip() for name, _, value in lines}
 
 
 def test_figures_are_of_what_was_counted() -> None:
-    found = figures(evidence(), accepted=11)
-    assert found["events lost, sent again"].endswith(", 14")
+    found = figures(evidence())
+    assert found["events lost, sent again"] == "0, 14"
+    assert found["seconds with faults, without"] == "70, 10"
     assert found["processes killed"] == "textdrop-poll 2"
     assert found["AWS: calls, of which failed on every try"] == "40, 1"
     assert found["AWS: tries, of which failed"] == "45, 3"
-    assert found["OCR: faults by target"] == "result 4, submit 2"
+    assert found["OCR: faults"] == "5xx 5, 401 1"
     assert found["pages sent ≤ accepted ≤ sent + unconfirmed"] == "9 ≤ 11 ≤ 9"
     assert found["pages paid for more than once"] == "2 (22.2%)"
     assert found["outputs made"] == "markdown 3, searchable-pdf 3, tables 1"
-    assert found["outputs missing"] == "tables 1"
     assert found["log lines and metrics read for canaries"] == "3"
     assert found["documents that the faults made fail"] == "0"
     assert found["documents that the faults made lack an output"] == "0"

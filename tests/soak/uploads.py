@@ -9,9 +9,9 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import pikepdf
+from PIL import Image, ImageDraw
 
-from local import hundred
+import hundred
 from pagekit.limits import FileLimits
 from pagekit.opening import open_document
 from textdrop.core import options
@@ -21,7 +21,7 @@ from textdrop.core.errors import Reason
 TEXT, KEY = "canary-of-the-text", "canary-of-the-key"
 WORDS, AWS_WORDS, LANGUAGE = "canary-of-the-services-words", "canary-of-the-words-of-aws", "canary-language"
 """Stand in every text, in every key, in what the OCR service and AWS say of a failure, and in a wrong option: none may
-be told to anybody whom it does not concern."""
+stand where it does not belong."""
 
 PDFS, REUPLOADS, FAULTY, LOST, WRONG_OPTIONS, OUTPUTS = 0.05, 0.05, 0.02, 0.02, 0.004, 0.1
 """Shares of the uploads: PDFs of several pages, uploads over an upload, pages that the service refuses or fails to
@@ -46,7 +46,7 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class Upload:
     """One version to be put. `pages` are those that are sent; a file that is refused has none, and `refused` says why
-    and as which outcome. `is_lost`: nobody is told of it."""
+    and as which outcome. `is_lost`: it has no event."""
 
     key: str
     content: bytes
@@ -65,30 +65,22 @@ class Upload:
 def uploads(count: int, seed: int) -> list[Upload]:
     """So many uploads in the order they are to be made. No two pages have the same bytes."""
     chance = random.Random(seed)
+    asked = itertools.cycle(ASKED)
     made = [*_refused(), *_wrong_options(_share(count, WRONG_OPTIONS))]
     faulty = _share(count, FAULTY)
     made += [_image(f"rejected {n}", 40_000 + n, REJECT, Reason.REJECTED_BY_OCR) for n in range(faulty)]
     made += [_image(f"failing {n}", 50_000 + n, FAIL, Reason.FAILED_IN_OCR) for n in range(faulty)]
     made.append(_image("overlarge", 60_000, OVERLARGE, Reason.INTERNAL))
-    asked = itertools.cycle(ASKED)
     # Half of the PDFs ask for outputs: those with a page that is refused, and as many others.
     pdfs = [_pdf(n, chance.randint(3, 8), chance) for n in range(_share(count, PDFS))]
     made += [_asking(pdf, next(asked)) if n % 4 < 2 else pdf for n, pdf in enumerate(pdfs)]
-    made += [_image(f"lost {n}", 30_000 + n, lost=True) for n in range(_share(count, LOST))]
+    made += [replace(_image(f"lost {n}", 30_000 + n), is_lost=True) for n in range(_share(count, LOST))]
     again = _share(count, REUPLOADS)
     plain = [_image(f"scan {n}", 10_000 + n) for n in range(max(again, count - len(made) - again))]
-    chance.shuffle(plain)
-    under = max(1, again * 2 // 3)
-    over = [_image_over(plain[n % under], 20_000 + n) for n in range(again)]
-    # Of those put over others every third asks, of those under them every second; and as many more as it takes.
-    over = [upload if n % 3 else _asking(upload, next(asked)) for n, upload in enumerate(over)]
-    so_far = sum(bool(upload.outputs) for upload in (*made, *over)) + under // 2
-    more = max(1, _share(count, OUTPUTS) - so_far)
-    plain = [
-        _asking(upload, next(asked)) if (n % 2 if n < under else n < under + more) else upload
-        for n, upload in enumerate(plain)
-    ]
-    made += plain
+    # Of those put over others every third asks, and of the others every fifteenth, some of which others are put over.
+    over = [replace(_image(f"{n} over another", 20_000 + n), key=plain[n * 2 // 3].key) for n in range(again)]
+    over = [_asking(upload, next(asked)) if n % 3 == 0 else upload for n, upload in enumerate(over)]
+    made += [_asking(upload, next(asked)) if n % 15 == 1 else upload for n, upload in enumerate(plain)]
     chance.shuffle(made)
     # Each comes somewhere after what it is put over.
     for upload in over:
@@ -111,16 +103,9 @@ def _share(count: int, share: float) -> int:
     return max(1, round(count * share))
 
 
-def _image(
-    name: str, number: int, fault: dict[str, object] | None = None, reason: Reason | None = None, *, lost: bool = False
-) -> Upload:
+def _image(name: str, number: int, fault: dict[str, object] | None = None, reason: Reason | None = None) -> Upload:
     content = hundred.image(number)
-    return Upload(_key(f"{name}.png"), content, (_page(content, name, reason, fault),), is_lost=lost)
-
-
-def _image_over(upload: Upload, number: int) -> Upload:
-    content = hundred.image(number)
-    return Upload(upload.key, content, (_page(content, f"{number} over another"),))
+    return Upload(_key(f"{name}.png"), content, (_page(content, name, reason, fault),))
 
 
 def _asking(upload: Upload, outputs: str) -> Upload:
@@ -151,15 +136,10 @@ def _pdf(number: int, pages: int, chance: random.Random) -> Upload:
 
 def _pdf_of(texts: Sequence[str]) -> bytes:
     buffer = io.BytesIO()
-    with pikepdf.new() as document:
-        font = document.make_indirect(
-            pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
-        )
-        for text in texts:
-            page = document.add_blank_page(page_size=(200, 200))
-            page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F=font))
-            page.Contents = document.make_stream(f"BT /F 12 Tf 20 100 Td ({text}) Tj ET".encode())
-        document.save(buffer, deterministic_id=True)
+    pages = [Image.new("L", (200, 200), 255) for _ in texts]
+    for page, text in zip(pages, texts, strict=True):
+        ImageDraw.Draw(page).text((20, 80), text, fill=0)
+    pages[0].save(buffer, "PDF", save_all=True, append_images=pages[1:])
     return buffer.getvalue()
 
 

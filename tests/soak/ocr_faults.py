@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 Kinds = list[tuple[dict[str, object], float]]
-"""Faults, and the share of the answers that each befalls."""
+"""Faults, and the share of the answers that have each."""
 
 SUBMIT: Kinds = [
     # not taken
@@ -13,19 +11,19 @@ SUBMIT: Kinds = [
     ({"kind": "5xx", "status": 500}, 0.02),
     ({"kind": "429"}, 0.02),
     ({"kind": "429", "retry_after": 2}, 0.01),
-    # not taken, which nobody can tell
+    # not taken, which nobody can know
     ({"kind": "lost_request"}, 0.02),
     ({"kind": "5xx", "status": 502, "body": False}, 0.01),
     ({"kind": "5xx", "status": 504}, 0.01),
     ({"kind": "499"}, 0.005),
-    # taken, which nobody can tell
+    # taken, which nobody can know
     ({"kind": "lost_answer"}, 0.03),
     ({"kind": "cut_body"}, 0.015),
     ({"kind": "truncated_body"}, 0.01),
     ({"kind": "html_body"}, 0.005),
     ({"kind": "empty_body"}, 0.005),
     ({"kind": "slow_answer", "seconds": 25}, 0.005),
-    # taken and told, late
+    # taken and answered, late
     ({"kind": "slow_answer", "seconds": 2}, 0.01),
 ]
 RESULT: Kinds = [
@@ -54,18 +52,15 @@ STATUS: Kinds = [
     ({"kind": "empty_body"}, 0.03),
 ]
 IAM: Kinds = [({"kind": "5xx", "status": 503}, 0.1), ({"kind": "lost_answer"}, 0.1)]
-LATE_RESULTS: tuple[dict[str, object], float] = ({"kind": "late_result", "seconds": 3}, 0.05)
-"""Besides: of so many operations the result is not to be had when they are done."""
-REFUSED_KEY: dict[str, object] = {"kind": "401", "count": 1}
-"""Once only: the key is refused, which stops all submitting for a minute."""
-BY_TARGET: dict[str, Kinds] = {"submit": SUBMIT, "result": RESULT, "status": STATUS, "iam": IAM}
-
-
-def weather() -> Iterator[dict[str, object]]:
-    """The faults to ask the service for."""
-    for target, kinds in BY_TARGET.items():
-        for kind, rate in kinds:
-            yield {**kind, "target": target, "rate": rate}
-    kind, rate = LATE_RESULTS
-    yield {**kind, "rate": rate}
-    yield dict(REFUSED_KEY)
+FAULTS: list[dict[str, object]] = [
+    *(
+        {**kind, "target": target, "rate": rate}
+        for target, kinds in {"submit": SUBMIT, "result": RESULT, "status": STATUS, "iam": IAM}.items()
+        for kind, rate in kinds
+    ),
+    # Of so many operations the result is not to be had when they are done.
+    {"kind": "late_result", "seconds": 3, "rate": 0.05},
+    # The key is refused, once only, which stops all submitting for a minute.
+    {"kind": "401", "count": 1},
+]
+"""The faults to ask the service for."""

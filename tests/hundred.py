@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any
 
 import pikepdf
 from PIL import Image, ImageDraw
+
+from unit.pagekit.opening import making
 
 EVERY = 5
 
@@ -63,16 +64,22 @@ def image(number: int, size: tuple[int, int] = (320, 120)) -> bytes:
 
 
 def _hostile() -> Iterator[Upload]:
-    pdf = _pdf()
+    pdf = making.pdf()
+    huge = making.png_of(making.png_header(60_000, 60_000), making.png_chunk(b"IDAT"), making.png_chunk(b"IEND"))
+    # An object stream that would unpack to 300 MB; strings that are read to the end of the file, as they have none;
+    # and a list of pages that contains itself.
+    bomb = making.stream(zlib.compress(bytes(300_000_000), 9), b"/Type /ObjStm /N 3 /First 20 /Filter /FlateDecode")
+    endless, looped = b"<< /A (without end >>", b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 2 >>"
     yield Upload("half.pdf", pdf[: len(pdf) // 2], "failed", "damaged")
-    yield Upload("locked.pdf", _pdf(encryption=pikepdf.Encryption(owner="o", user="u")), "failed", "encrypted")
+    locked = making.resaved(pdf, encryption=pikepdf.Encryption(owner="o", user="u"))
+    yield Upload("locked.pdf", locked, "failed", "encrypted")
     yield Upload("nothing.pdf", b"", "skipped", "empty_file")
     yield Upload("letter.docx", b"PK\x03\x04" + b"word/document.xml" * 9, "skipped", "unsupported_type")
-    yield Upload("huge.png", _png_of(60_000, 60_000), "failed", "image_too_large")
+    yield Upload("huge.png", huge, "failed", "image_too_large")
     yield Upload("heavy.png", image(0) + bytes(10_000_000), "failed", "file_too_large")
-    yield Upload("bomb.pdf", _bomb(), "failed", "damaged")
-    yield Upload("endless strings.pdf", _endless_strings(), "failed", "damaged")
-    yield Upload("looped.pdf", _looped(), "failed", "damaged")
+    yield Upload("bomb.pdf", _damaged_pdf([bomb]), "failed", "damaged")
+    yield Upload("endless strings.pdf", _damaged_pdf([endless] * 10_000), "failed", "damaged")
+    yield Upload("looped.pdf", _damaged_pdf([looped]), "failed", "damaged")
     yield Upload("zeros.jpg", bytes(100_000), "skipped", "unsupported_type")
 
 
@@ -93,45 +100,5 @@ def _faulty() -> Iterator[Upload]:
         yield Upload(f"{fault['kind']}.png", image(number), outcome, reason, fault)
 
 
-def _pdf(**save: Any) -> bytes:
-    buffer = io.BytesIO()
-    with pikepdf.new() as document:
-        page = document.add_blank_page(page_size=(200, 200))
-        page.Contents = document.make_stream(b"0 0 m 100 100 l S " * 200)
-        document.save(buffer, **save)
-    return buffer.getvalue()
-
-
-def _png_of(width: int, height: int) -> bytes:
-    """A few bytes that say they are a picture of so many pixels."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
-
-
-def _bomb() -> bytes:
-    """An object stream that would unpack to a gigabyte."""
-    packed = zlib.compressobj(9)
-    data = b"".join(packed.compress(bytes(1_000_000)) for _ in range(1_000)) + packed.flush()
-    stream = b"<< /Type /ObjStm /N 3 /First 20 /Filter /FlateDecode /Length %d >>" % len(data)
-    return _damaged_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", stream + b"\nstream\n" + data + b"\nendstream"])
-
-
-def _endless_strings() -> bytes:
-    """Objects whose strings have no end: each is read to the end of the file."""
-    return _damaged_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", *[b"<< /A (without end >>"] * 10_000])
-
-
-def _looped() -> bytes:
-    """A list of pages that contains itself."""
-    return _damaged_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 2 >>"])
-
-
 def _damaged_pdf(objects: list[bytes]) -> bytes:
-    body = b"".join(b"%d 0 obj\n%b\nendobj\n" % (number, data) for number, data in enumerate(objects, start=1))
-    return b"%PDF-1.7\n" + body + b"trailer\n<< /Root 1 0 R >>\nstartxref\n9\n%%EOF\n"
+    return making.with_broken_table(making.pdf(dict(enumerate([making.CATALOG, *objects], start=1))))

@@ -1,0 +1,132 @@
+"""An HTTP server on 127.0.0.1 that a function answers: in AWS's place, or on the way to it."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "content-length"})
+"""Headers that go no further than from one end of a connection to the other; in lower case."""
+IDLE_SECONDS = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What came; names of headers are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Answer = tuple[int, Mapping[str, str], bytes]
+"""Status, headers and body; to a HEAD goes the length that the headers give, and no body."""
+
+
+class HttpServer:
+    """Running, over TLS if it has a certificate and its key. `answer` is called in many threads at once; where it gives
+    None, the connection is cut. `errors` are those of `answer`. A client that goes away is no error."""
+
+    def __init__(self, answer: Callable[[Request], Answer | None], tls: tuple[Path, Path] | None = None) -> None:
+        self.errors: list[BaseException] = []
+        self._http = _Server(answer, self.errors)
+        scheme = "http"
+        if tls:
+            scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            # The handshake is made by the thread that serves the connection, when it first reads.
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"{scheme}://127.0.0.1:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Afterwards the port is free and nothing new is answered."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self, answer: Callable[[Request], Answer | None], errors: list[BaseException]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = answer
+        self.errors = errors
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        error = sys.exception()
+        assert error is not None
+        self.errors.append(error)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            super().handle()
+
+    def finish(self) -> None:
+        with suppress(OSError):
+            super().finish()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+    def _serve(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = self.server.answer(Request(self.command, self.path, headers, self._body()))
+        if answer is None:
+            self.close_connection = True
+            return
+        status, given, body = answer
+        self.send_response_only(status)
+        for name, value in given.items():
+            if name.lower() not in OF_THE_CONNECTION:
+                self.send_header(name, value)
+        lengths = [value for name, value in given.items() if name.lower() == "content-length"]
+        is_head = self.command == "HEAD"
+        self.send_header("Content-Length", lengths[0] if is_head and lengths else str(len(body)))
+        self.end_headers()
+        if not is_head:
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - named by BaseHTTPRequestHandler
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self._read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self._line().split(b";")[0], 16):
+            parts.append(self._read(size))
+            self._line()
+        while self._line().strip():  # headers after the body
+            continue
+        return b"".join(parts)
+
+    def _read(self, size: int) -> bytes:
+        data = self.rfile.read(size)
+        if len(data) < size:
+            raise ConnectionAbortedError("the client went away")
+        return data
+
+    def _line(self) -> bytes:
+        line = self.rfile.readline()
+        if not line:
+            raise ConnectionAbortedError("the client went away")
+        return line
