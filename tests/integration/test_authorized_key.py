@@ -18,8 +18,6 @@ from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.core.answers import Recognition
 from textdrop.core.errors import OcrCredentialsMissing
 
-TOKEN_SECONDS = 12 * 3600
-
 
 class Time:
     def __init__(self) -> None:
@@ -51,7 +49,6 @@ def server(key: dict[str, str], moving: Time, tmp_path: Path) -> Iterator[OcrSer
             seconds=0.0,
             api_keys=(),
             authorized_keys=(tmp_path / "key.json",),
-            iam_token_seconds=TOKEN_SECONDS,
             submits_per_second=1000,
             result_reads_per_second=1000,
         ),
@@ -118,7 +115,7 @@ def test_a_401_renews_the_token_once(client: YandexOcr, server: OcrServer) -> No
 
 
 def test_a_token_that_ends_before_its_time_is_renewed(client: YandexOcr, server: OcrServer) -> None:
-    server.add_fault(kind="short_token", announced=False, count=1)
+    server.add_fault(kind="dead_token", count=1)
     submit(client)
     assert server.stats()["tokens"] == {"asked": 2, "issued": 2}
 
