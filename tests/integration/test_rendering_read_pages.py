@@ -16,7 +16,6 @@ from local.ocr.decoding import decode
 from local.ocr.protocol import result_line
 from local.ocr.reading import Reader
 from local.ocr.submission import JPEG, PDF, PNG
-from local.ocr.tessdata import DEFAULT_FOLDER
 from pagekit.outputs.csv_files import csv_files
 from pagekit.outputs.markdown import markdown
 from pagekit.page import RecognisedPage
@@ -40,8 +39,7 @@ MEDIA_TYPES = {".png": PNG, ".jpg": JPEG, ".pdf": PDF}
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    languages = tessdata.prepare(DEFAULT_FOLDER)
-    return Reader(languages.folder, with_orientation="osd" in languages.names)
+    return Reader(tessdata.prepare())
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from local.ocr.annotation import text_annotation
 from local.ocr.decoding import decode
 from local.ocr.protocol import result_line
 from local.ocr.reading import Reader
-from local.ocr.tessdata import DEFAULT_FOLDER
 from local.samples import write_samples
 from pagekit.page import RecognisedPage
 from textdrop.adapters.yandex.recognition import read_page
@@ -28,8 +27,7 @@ MIN_COVERED = 0.9
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    languages = tessdata.prepare(DEFAULT_FOLDER)
-    return Reader(languages.folder, with_orientation="osd" in languages.names)
+    return Reader(tessdata.prepare())
 
 
 @pytest.fixture(scope="module")
