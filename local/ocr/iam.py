@@ -8,7 +8,7 @@ import base64
 import json
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -46,7 +46,7 @@ class Tokens:
             return now < self._expires_at.get(token, 0.0)
 
 
-def check_jwt(jwt: object, keys: Iterable[PublicKey], audiences: Iterable[str], now: float) -> PublicKey:
+def check_jwt(jwt: object, keys: Iterable[PublicKey], audiences: Collection[object], now: float) -> PublicKey:
     """The key that signed a JWT which is in order at `now` (epoch seconds).
 
     Raises RefusedError, its reason naming the part that is wrong. The signature is checked before any claim is read.
@@ -70,7 +70,7 @@ def check_jwt(jwt: object, keys: Iterable[PublicKey], audiences: Iterable[str], 
     return key
 
 
-def _check_claims(claims: dict[str, Any], key: PublicKey, audiences: Iterable[str], now: float) -> None:
+def _check_claims(claims: dict[str, Any], key: PublicKey, audiences: Collection[object], now: float) -> None:
     if claims.get("iss") != key.service_account_id:
         raise _refused("jwt_issuer")
     if claims.get("aud") not in audiences:
