@@ -94,11 +94,11 @@ def _fail(parameters: Parameters, target: str, wait: Wait) -> Answer:
 
 
 def _reject(parameters: Parameters, target: str, _wait: Wait) -> Answer:
-    return error_answer(target, parameters["code"], "invalid image")
+    return error_answer(target, parameters["code"], parameters["message"])
 
 
 def _fail_operation(parameters: Parameters, course: Course) -> Course:
-    error = {"code": parameters["code"], "message": "recognition failed", "details": []}
+    error = {"code": parameters["code"], "message": parameters["message"], "details": []}
     return replace(course, error=error, error_in_result=parameters["in_result"])
 
 
@@ -132,7 +132,7 @@ def _page_of_html(_parameters: Parameters, answer: Answer, _wait: Wait) -> Answe
 
 
 def _error_in_stream(parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    return replace(answer, body=answer.body + error_line(parameters["code"], "recognition failed"))
+    return replace(answer, body=answer.body + error_line(parameters["code"], parameters["message"]))
 
 
 def _change_types(_parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
@@ -166,6 +166,7 @@ _RESULT_FIRST = (RESULT, STATUS, SUBMIT, IAM)
 _SECONDS = {"seconds": 2.0}
 # Whether the service's own body comes, or a proxy's page.
 _BODY = {"body": True}
+_FAILED = {"code": INTERNAL, "message": "recognition failed"}
 
 KINDS: dict[str, Kind] = {
     # The request waits, then is served; it is served, and the answer waits.
@@ -183,11 +184,11 @@ KINDS: dict[str, Kind] = {
     "499": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, CANCELLED, "request is cancelled", 499)),
     "5xx": Kind(_SUBMIT_FIRST, {"status": 503, **_BODY}, before=_fail),
     # Bad input.
-    "reject": Kind((SUBMIT,), {"code": INVALID_ARGUMENT}, before=_reject),
+    "reject": Kind((SUBMIT,), {"code": INVALID_ARGUMENT, "message": "invalid image"}, before=_reject),
     # The recognition takes so much longer; with None it never ends.
     "slow_recognition": Kind((SUBMIT,), {"seconds": 30.0}, operation=_longer),
     "late_result": Kind((SUBMIT,), _SECONDS, operation=_late),
-    "failing_operation": Kind((SUBMIT,), {"code": INTERNAL, "in_result": True}, operation=_fail_operation),
+    "failing_operation": Kind((SUBMIT,), {**_FAILED, "in_result": True}, operation=_fail_operation),
     # Half of the body, and a cut connection; half of it, sent as if it were whole.
     "cut_body": Kind(_RESULT_FIRST, after=_cut_body),
     "truncated_body": Kind(_RESULT_FIRST, after=_truncate),
@@ -198,7 +199,7 @@ KINDS: dict[str, Kind] = {
     # Over all limits, by a field nobody knows.
     "large_body": Kind(_RESULT_FIRST, {"bytes": 11_000_000}, after=_enlarge),
     # An error behind the page, under the status 200.
-    "error_in_stream": Kind((RESULT,), {"code": INTERNAL}, after=_error_in_stream),
+    "error_in_stream": Kind((RESULT,), _FAILED, after=_error_in_stream),
     # The token never works, whatever its `expiresAt` says.
     "dead_token": Kind((IAM,), token=True),
 }

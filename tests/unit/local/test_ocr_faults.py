@@ -7,6 +7,8 @@ import pytest
 from local.ocr.faults import FaultRequestError, Faults
 from local.ocr.kinds import KINDS
 from local.ocr.protocol import STATUS, SUBMIT
+from soak import uploads
+from soak.weather import weather
 
 CONTENT, OTHER = "a" * 64, "b" * 64
 
@@ -39,6 +41,10 @@ def test_a_request_that_cannot_be_meant_says_what_is_allowed(request_: object, n
     with pytest.raises(FaultRequestError, match=named):
         made.add(request_)
     assert made.before(SUBMIT, None, no_wait) is None
+
+
+def test_what_the_soak_asks_for_is_taken() -> None:
+    assert faults(*weather(), uploads.REJECT, uploads.FAIL, uploads.OVERLARGE)
 
 
 @pytest.mark.parametrize("name", KINDS)
