@@ -110,8 +110,9 @@ class Reader:
         xs, ys = found
         box = (xs[0], ys[0], xs[-1], ys[-1])
         others = _parts(page.blocks, lambda word: not _holds(box, word))
-        above = [block for block in others if block.box[1] < box[1]]
-        blocks, cells = list(above), []
+        blocks = [block for block in others if block.box[1] < box[1]]
+        below = [block for block in others if block.box[1] >= box[1]]
+        cells = []
         for (row, (top, bottom)), (column, (left, right)) in product(enumerate(pairwise(ys)), enumerate(pairwise(xs))):
             cell = (left, top, right, bottom)
             lines = [line for part in _parts(page.blocks, partial(_holds, cell)) for line in part.lines]
@@ -119,7 +120,7 @@ class Reader:
             cells.append(Cell(row, column, cell, len(blocks) if lines else None))
             blocks += [block_of(lines)] if lines else []
         table = Table(len(ys) - 1, len(xs) - 1, box, tuple(cells))
-        return replace(page, blocks=(*blocks, *others[len(above) :]), tables=(table,))
+        return replace(page, blocks=(*blocks, *below), tables=(table,))
 
     def _read_cell(self, image: Image.Image, box: Box) -> list[Line]:
         left, top, right, bottom = box
