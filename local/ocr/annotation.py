@@ -41,8 +41,6 @@ class Cell:
 
     row: int
     column: int
-    row_span: int
-    column_span: int
     box: Box
     block: int | None
 
@@ -167,8 +165,8 @@ def _table(table: Table, read: Sequence[Block], blocks: list[dict[str, Any]]) ->
                 "boundingBox": _clockwise(cell.box),
                 "rowIndex": str(cell.row),
                 "columnIndex": str(cell.column),
-                "columnSpan": str(cell.column_span),
-                "rowSpan": str(cell.row_span),
+                "columnSpan": "1",
+                "rowSpan": "1",
                 "text": "" if cell.block is None else "\n".join(map(_text, read[cell.block].lines)),
                 "textSegments": [] if cell.block is None else blocks[cell.block]["textSegments"],
             }

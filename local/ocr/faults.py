@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from local.ocr.kinds import KINDS, MEANT, Course, Kind, Parameters, TokenLife, Wait, is_number
+from local.ocr.kinds import KINDS, Course, Kind, Parameters, Wait
 from local.ocr.protocol import IAM, SUBMIT, Answer
 
 log = logging.getLogger("local.ocr")
 
-GENERAL_FIELDS = ("kind", "count", "rate", "burst", "target", "sha256")
+GENERAL_FIELDS = ("kind", "count", "rate", "target", "sha256")
+"""Of a request for a fault, besides its kind's parameters. It strikes so many times (`count`), with a probability
+(`rate`), or both; requests of one `target`, and of one content alone if that is given by its SHA-256."""
 
 
 class FaultRequestError(Exception):
@@ -21,34 +23,25 @@ class FaultRequestError(Exception):
 
 @dataclass
 class Fault:
-    """A fault in force: begins at matching requests with probability `rate`, until `remaining` is 0 (None: no end).
-
-    Each time it strikes `burst` matching requests in a row; `in_burst` of them are still to come.
-    """
+    """A fault in force: strikes matching requests with probability `rate`, until `remaining` is 0 (None: no end)."""
 
     name: str
     kind: Kind
-    targets: tuple[str, ...]
+    target: str
     sha256: str | None
     rate: float
-    burst: int
     remaining: int | None
     parameters: Parameters
     random: random.Random
-    in_burst: int = 0
 
     def strikes(self, target: str, sha256: str | None) -> bool:
         """Whether it strikes this request; if so, it is used up by that much."""
-        if target not in self.targets or self.sha256 not in (None, sha256):
+        if target != self.target or self.sha256 not in (None, sha256):
             return False
-        if self.in_burst:
-            self.in_burst -= 1
-            return True
         if self.remaining == 0 or self.random.random() >= self.rate:
             return False
         if self.remaining is not None:
             self.remaining -= 1
-        self.in_burst = self.burst - 1
         return True
 
 
@@ -102,13 +95,9 @@ class Faults:
             course = fault.kind.operation(fault.parameters, course)
         return course
 
-    def token_life(self, seconds: float) -> TokenLife:
-        """How long a token is to work that would work so many seconds."""
-        life = TokenLife(seconds, seconds)
-        for fault in self._strike(IAM, None, lambda kind: kind.token is not None):
-            assert fault.kind.token is not None
-            life = fault.kind.token(fault.parameters, life)
-        return life
+    def kill_token(self) -> bool:
+        """Whether a token just asked for is never to work."""
+        return any([*self._strike(IAM, None, lambda kind: kind.token)])
 
     def after(self, target: str, sha256: str | None, answer: Answer, wait: Wait) -> Answer:
         """The answer as the faults leave it."""
@@ -134,37 +123,18 @@ class Faults:
 
 
 def _read_fault(request: object, rng: random.Random) -> Fault:
-    if not isinstance(request, dict):
-        raise FaultRequestError("expected a JSON object with kind and count or rate")
-    name = request.get("kind")
-    if not isinstance(name, str) or name not in KINDS:
-        raise FaultRequestError(f"kind is not known, allowed: {', '.join(KINDS)}")
+    asked = request if isinstance(request, dict) else {}
+    name = str(asked.get("kind"))
+    if name not in KINDS:
+        raise FaultRequestError(f"expected a JSON object with a kind, one of: {', '.join(KINDS)}")
     kind = KINDS[name]
-    unknown = sorted(set(map(str, request)) - set(GENERAL_FIELDS) - set(kind.parameters))
-    if unknown:
-        allowed = ", ".join((*GENERAL_FIELDS, *kind.parameters))
-        raise FaultRequestError(f"kind {name} has no field {', '.join(unknown)}, allowed: {allowed}")
-    count, rate, burst = request.get("count"), request.get("rate"), request.get("burst", 1)
-    if count is None and rate is None:
+    allowed = (*GENERAL_FIELDS, *kind.parameters)
+    if not asked.keys() <= set(allowed):
+        raise FaultRequestError(f"kind {name} has no such field, allowed: {', '.join(allowed)}")
+    count, rate, target = asked.get("count"), asked.get("rate", 1), asked.get("target", kind.targets[0])
+    if count is None and "rate" not in asked:
         raise FaultRequestError("count or rate is needed")
-    if count is not None and not _is_whole(count):
-        raise FaultRequestError("count must be a whole number from 1")
-    if rate is not None and not (is_number(rate) and 0 < rate <= 1):
-        raise FaultRequestError("rate must be a number over 0 and at most 1")
-    if not _is_whole(burst):
-        raise FaultRequestError("burst must be a whole number from 1")
-    target = request.get("target", kind.targets[0])
     if target not in kind.targets:
         raise FaultRequestError(f"target of {name} is not known, allowed: {', '.join(kind.targets)}")
-    sha256 = request.get("sha256")
-    if sha256 is not None and not (isinstance(sha256, str) and len(sha256) == 64):
-        raise FaultRequestError("sha256 must be the 64 hex digits of a content's SHA-256")
-    parameters = {key: request.get(key, parameter.default) for key, parameter in kind.parameters.items()}
-    for key, parameter in kind.parameters.items():
-        if not parameter.check(parameters[key]):
-            raise FaultRequestError(f"{key} of {name} must be {parameter.allowed}")
-    return Fault(name, kind, MEANT[target], sha256, 1.0 if rate is None else rate, burst, count, parameters, rng)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    parameters = {key: asked.get(key, default) for key, default in kind.parameters.items()}
+    return Fault(name, kind, target, asked.get("sha256"), rate, count, parameters, rng)

@@ -10,13 +10,14 @@ import string
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
 SUBMIT, STATUS, RESULT, IAM = "submit", "status", "result", "iam"
 QUOTA_TARGETS = (SUBMIT, STATUS, RESULT)
 TARGETS = (*QUOTA_TARGETS, IAM)
+METHODS = {SUBMIT: "POST", STATUS: "GET", RESULT: "GET", IAM: "POST"}
 
 IAM_AUDIENCE = "https://iam.api.cloud.yandex.net/iam/v1/tokens"
 IAM_PATH = "/iam/v1/tokens"
@@ -26,7 +27,6 @@ DEADLINE_EXCEEDED = 4
 NOT_FOUND = 5
 PERMISSION_DENIED = 7
 RESOURCE_EXHAUSTED = 8
-UNIMPLEMENTED = 12
 INTERNAL = 13
 UNAVAILABLE = 14
 UNAUTHENTICATED = 16
@@ -43,7 +43,7 @@ HTTP_OF_GRPC = {
     9: 400,
     10: 409,
     11: 400,
-    UNIMPLEMENTED: 501,
+    12: 501,
     INTERNAL: 500,
     UNAVAILABLE: 503,
     15: 500,
@@ -60,7 +60,7 @@ class Answer:
     """One HTTP answer.
 
     `cut`: the connection is closed without a byte of it. `sent_bytes`: the connection is closed after so many bytes of
-    the body, though its length said more; None sends it whole. `chunked`: its length is not told beforehand.
+    the body, though its length said more; None sends it whole.
     """
 
     status: int
@@ -69,7 +69,6 @@ class Answer:
     content_type: str = "application/json"
     cut: bool = False
     sent_bytes: int | None = None
-    chunked: bool = False
 
 
 class RefusedError(Exception):
@@ -95,16 +94,17 @@ def error_answer(
     `status`: another HTTP status than the one that belongs to the gRPC code.
     """
     status = HTTP_OF_GRPC[code] if status is None else status
-    body = (
-        stream_error(code, message, status) if target == RESULT else {"code": code, "message": message, "details": []}
-    )
-    return Answer(status, json_answer(body).body, dict(headers or {}))
+    error: dict[str, Any] = {"code": code, "message": message, "details": []}
+    if target == RESULT:
+        phrase = _phrase(status)
+        error = {"grpcCode": code, "httpCode": status, "message": message, "httpStatus": phrase, "details": []}
+        error = {"error": error}
+    return replace(json_answer(error, status), headers=headers or {})
 
 
-def stream_error(code: int, message: str, status: int) -> dict[str, Any]:
-    """An error as a streaming method sends it, in place of a result or of what should follow one."""
-    error = {"grpcCode": code, "httpCode": status, "message": message, "httpStatus": _phrase(status), "details": []}
-    return {"error": error}
+def error_line(code: int, message: str) -> bytes:
+    """An error as getRecognition sends it behind a page, under the status 200."""
+    return error_answer(RESULT, code, message).body + b"\n"
 
 
 def proxy_answer(status: int) -> Answer:

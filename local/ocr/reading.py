@@ -2,8 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise, product
 from pathlib import Path
 
 # libtesseract looks at this once, when it is loaded: two workers must not start two threads each.
@@ -14,7 +16,6 @@ from PIL import Image, ImageOps
 
 from local.ocr import ruled_tables, scripts
 from local.ocr.annotation import Block, Box, Cell, Line, Page, Table, Word, block_of, line_of
-from local.ocr.cells import with_tables
 
 # Always both: Russian alone reads mixed text with 28 % of the characters wrong.
 LANGUAGES = ("eng", "rus")
@@ -33,10 +34,9 @@ TURNING_SECONDS = 10
 # A page whose darkest and lightest point are nearer than this has nothing to read.
 LEAST_CONTRAST = 16
 A4_INCHES = 11.7
-# Lines of tables are at most so wide, each side of the middle, and this much white is put around a cell read by itself.
-LINE_PIXELS, CELL_MARGIN = 4, 20
-# Cells of a page are no longer read one by one after this.
-CELLS_SECONDS = 30
+# Rules of tables are at most so wide, each side of the middle, and this much white is put around a cell.
+RULE_PIXELS, CELL_MARGIN = 4, 20
+RULES = frozenset("|¦_")
 
 
 class ReadingError(Exception):
@@ -46,7 +46,7 @@ class ReadingError(Exception):
 class Reader:
     """A tesserocr engine with the data of one folder; for one thread at a time."""
 
-    def __init__(self, folder: Path, *, with_orientation: bool) -> None:
+    def __init__(self, folder: Path) -> None:
         """Raises ReadingError when a language is not really loaded, which tesserocr itself does not say."""
         self._api = tesserocr.PyTessBaseAPI(path=str(folder), lang="+".join(LANGUAGES), psm=tesserocr.PSM.AUTO)
         missing = set(LANGUAGES) - set(self._api.GetLoadedLanguages())
@@ -54,13 +54,11 @@ class Reader:
             raise ReadingError(f"the OCR engine did not load {', '.join(sorted(missing))} from {folder}")
         self._api.SetVariable("debug_file", os.devnull)
         tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
-        self._orientation = None
-        if with_orientation:
-            self._orientation = tesserocr.PyTessBaseAPI(path=str(folder), lang="osd", psm=tesserocr.PSM.OSD_ONLY)
-            self._orientation.SetVariable("debug_file", os.devnull)
+        self._orientation = tesserocr.PyTessBaseAPI(path=str(folder), lang="osd", psm=tesserocr.PSM.OSD_ONLY)
+        self._orientation.SetVariable("debug_file", os.devnull)
 
     def read(self, image: Image.Image, *, tables: bool = False) -> Page:
-        """The page of a grey bitmap; a blank one has no blocks. `tables`: ruled tables are looked for.
+        """The page of a grey bitmap; a blank one has no blocks. `tables`: a ruled table is looked for.
 
         Raises ReadingError.
         """
@@ -79,14 +77,11 @@ class Reader:
         upright = Page(image.width, image.height, best.blocks, best.turn)
         if tables:
             turned = image.transpose(UPRIGHT[best.turn]) if best.turn else image
-            blocks, found = self._with_tables(turned, best.blocks)
-            upright = replace(upright, blocks=blocks, tables=found)
+            upright = self._with_table(turned, upright)
         return _as_sent(upright)
 
     def _turn(self, image: Image.Image) -> tuple[int, bool]:
         """By how many degrees clockwise the page is turned, and whether that is certain."""
-        if self._orientation is None:
-            return 0, False
         _set(self._orientation, image, _dpi(image))
         found = self._orientation.DetectOrientationScript()
         if not found or found["orient_conf"] < SURE_ORIENTATION:
@@ -106,26 +101,39 @@ class Reader:
         iterator = self._api.GetIterator()
         return [] if iterator is None else _blocks(iterator)
 
-    def _with_tables(
-        self, image: Image.Image, blocks: tuple[Block, ...]
-    ) -> tuple[tuple[Block, ...], tuple[Table, ...]]:
-        """The upright page's blocks and tables; the engine is as before afterwards."""
-        until = time.monotonic() + CELLS_SECONDS
+    def _with_table(self, image: Image.Image, page: Page) -> Page:
+        """The upright page with its ruled table, if there is one: what stands in a cell is a block of its own, as with
+        the service. Cells without a word are read by themselves: the engine passes over lonely digits."""
+        found = ruled_tables.find(image)
+        if found is None:
+            return page
+        xs, ys = found
+        box = (xs[0], ys[0], xs[-1], ys[-1])
+        others = _parts(page.blocks, lambda word: not _holds(box, word))
+        blocks = [block for block in others if block.box[1] < box[1]]
+        below = [block for block in others if block.box[1] >= box[1]]
+        cells = []
+        for (row, (top, bottom)), (column, (left, right)) in product(enumerate(pairwise(ys)), enumerate(pairwise(xs))):
+            cell = (left, top, right, bottom)
+            lines = [line for part in _parts(page.blocks, partial(_holds, cell)) for line in part.lines]
+            lines = lines or self._read_cell(image, cell)
+            cells.append(Cell(row, column, cell, len(blocks) if lines else None))
+            blocks += [block_of(lines)] if lines else []
+        table = Table(len(ys) - 1, len(xs) - 1, box, tuple(cells))
+        return replace(page, blocks=(*blocks, *below), tables=(table,))
 
-        def read_again(box: Box) -> list[Line]:
-            if time.monotonic() > until:
-                return []
-            inner = _within_the_lines(box)
-            cell = ImageOps.expand(image.crop(inner), CELL_MARGIN, 255)
-            blocks = map(_block, self._recognise(cell, _dpi(image)))
-            x, y = inner[0] - CELL_MARGIN, inner[1] - CELL_MARGIN
-            return [_moved(line, x, y) for block in blocks for line in block.lines]
-
+    def _read_cell(self, image: Image.Image, box: Box) -> list[Line]:
+        left, top, right, bottom = box
+        inner = left + RULE_PIXELS, top + RULE_PIXELS, right - RULE_PIXELS, bottom - RULE_PIXELS
+        if inner[0] >= inner[2] or inner[1] >= inner[3]:
+            return []
         self._api.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK)
         try:
-            return with_tables(blocks, ruled_tables.find(image), read_again)
+            blocks = self._recognise(ImageOps.expand(image.crop(inner), CELL_MARGIN, 255), _dpi(image))
         finally:
             self._api.SetPageSegMode(tesserocr.PSM.AUTO)
+        x, y = inner[0] - CELL_MARGIN, inner[1] - CELL_MARGIN
+        return [_moved(line, x, y) for block in map(_block, blocks) for line in block.lines]
 
 
 @dataclass(frozen=True)
@@ -200,11 +208,19 @@ def _block(lines: list[list[_Found]]) -> Block:
     return block_of(settled)
 
 
-def _within_the_lines(box: Box) -> Box:
-    """A cell without the lines around it, as far as there is room."""
-    left, top, right, bottom = box
-    inset = min(LINE_PIXELS, (right - left) // 4, (bottom - top) // 4)
-    return left + inset, top + inset, right - inset, bottom - inset
+def _holds(box: Box, word: Word) -> bool:
+    """Whether the word's centre is in the box."""
+    x, y = (word.box[0] + word.box[2]) / 2, (word.box[1] + word.box[3]) / 2
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+
+def _parts(blocks: Sequence[Block], keeps: Callable[[Word], bool]) -> list[Block]:
+    """What is left of the blocks with these words alone, and without what the engine takes a rule for."""
+    kept = [
+        [[word for word in line.words if keeps(word) and not RULES.issuperset(word.text)] for line in block.lines]
+        for block in blocks
+    ]
+    return [block_of([line_of(words) for words in lines if words]) for lines in kept if any(lines)]
 
 
 def _moved(line: Line, x: int, y: int) -> Line:

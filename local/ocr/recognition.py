@@ -22,22 +22,12 @@ Finish = Callable[[Outcome, float], None]
 class Engine(Protocol):
     """Recognises submissions."""
 
-    name: str
-
     def begin(self, submission: Submission, finish: Finish) -> None:
         """Start the recognition; `finish` is called once, from any thread, at once or later."""
         ...
 
-    def describe(self) -> dict[str, Any]:
-        """What the health answer says about the engine."""
-        ...
-
-    def forget(self) -> None:
-        """Recognitions that have not begun are dropped; their `finish` is never called."""
-        ...
-
     def close(self) -> None:
-        """Afterwards nothing new begins, and files of the engine are gone."""
+        """Afterwards nothing new begins."""
         ...
 
 

@@ -10,12 +10,11 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fakes import FakeClock, Faults
-from integration.fault_cases import DAY_SECONDS, PATIENCE_SECONDS, SELDOM_SECONDS, Case
 from local.ocr import authorized_key
 from local.ocr.protocol import IAM
 from local.ocr.server import start
@@ -40,9 +39,27 @@ HANGING_SECONDS = 1.0
 """What the client's patience is in real time where the service hangs."""
 MINUTELY_SECONDS = 5100.0
 """After so long, well over the deadline, the schedule is slowed: days of asking twice a minute would only cost."""
-MAX_SECONDS = 4 * DAY_SECONDS
+SELDOM_SECONDS = 6 * 3600.0
+"""Between polls from then on."""
+MAX_SECONDS = 4 * 86_400.0
+PATIENCE_SECONDS = 30.0
+"""What the client waits for an answer to a submit. The client of a fault that hangs has none of it, in real time."""
 
-Mode = Literal["once", "always"]
+
+@dataclass(frozen=True)
+class Scene:
+    """A fault that a document meets: of one `kind` on requests of one `target`, with these `fields`.
+
+    `beside` is another, which the document meets always. `everyone`: it strikes the neighbour too, as one of tokens
+    does anyway. `hangs`: it outlasts the client's patience.
+    """
+
+    kind: str
+    target: str
+    fields: Mapping[str, object]
+    beside: Mapping[str, object] = field(default_factory=dict)
+    everyone: bool = False
+    hangs: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Played:
-    """A case as it went: the document that met the fault, its neighbour, and all. `leaked` is what was printed, or
+    """A scene as it went: the document that met the fault, its neighbour, and all. `leaked` is what was printed, or
     stood in an error, of the documents' text and keys and of credentials; `lines` how many lines were printed."""
 
     document: Seen
@@ -105,7 +122,7 @@ class Watched(Faults):
 
 
 class Stage:
-    """One local OCR service, on which each case is played in a world of its own. Results are kept."""
+    """One local OCR service, on which each scene is played in a world of its own."""
 
     def __init__(self, folder: Path) -> None:
         self._key = authorized_key.generate()
@@ -116,7 +133,6 @@ class Stage:
         settings = Settings(engine="table", seconds=RECOGNITION_SECONDS, authorized_keys=(folder / "key.json",))
         self.server = start(settings, clock=lambda: self.clock.now(), wait=self._wait)
         self._client: CountingOcr | None = None
-        self._played: dict[tuple[str, str, Mode], Played] = {}
 
     def stop(self) -> None:
         self._end_hanging()
@@ -124,12 +140,18 @@ class Stage:
             self._client.new_connections()
         self.server.stop()
 
-    def played(self, case: Case, mode: Mode) -> Played:
-        """How the case went, played now or before."""
-        name = (case.name, case.target, mode)
-        if name not in self._played:
-            self._played[name] = self._play(case, always=mode == "always")
-        return self._played[name]
+    def play(self, scene: Scene) -> Played:
+        """How it goes for a document and its neighbour."""
+        with printing() as printed:
+            world, ocr, early = self.world(hangs=scene.hangs, authorized=scene.target == IAM)
+            journal = PrintingJournal(world.journal)
+            world.submit_ports = replace(world.submit_ports, journal=journal)
+            world.poll_ports = replace(world.poll_ports, journal=journal)
+            played = self._play_in(world, ocr, early, scene)
+        everything = "\n".join([printed.getvalue(), *journal.errors])
+        return replace(
+            played, leaked=tuple(leaked(everything, self._private(journal))), lines=printed.getvalue().count("\n")
+        )
 
     def client(self, *, hangs: bool = False, authorized: bool = False) -> CountingOcr:
         """A new client, with `hangs` of little patience, with `authorized` of an authorized key. The service is as
@@ -177,18 +199,6 @@ class Stage:
         watched.published = check
         return world, ocr, early
 
-    def _play(self, case: Case, *, always: bool) -> Played:
-        with printing() as printed:
-            world, ocr, early = self.world(hangs=case.hangs, authorized=case.target == IAM)
-            journal = PrintingJournal(world.journal)
-            world.submit_ports = replace(world.submit_ports, journal=journal)
-            world.poll_ports = replace(world.poll_ports, journal=journal)
-            played = self._play_in(world, ocr, early, case, always=always)
-        everything = "\n".join([printed.getvalue(), *journal.errors])
-        return replace(
-            played, leaked=tuple(leaked(everything, self._private(journal))), lines=printed.getvalue().count("\n")
-        )
-
     def _private(self, journal: PrintingJournal) -> list[str]:
         """What nobody may read in a log, a metric or an error."""
         texts = [line for content in (HIT, NEIGHBOUR) for line in whole_text(content).splitlines()]
@@ -197,13 +207,13 @@ class Stage:
         contents = [content.decode() for content in (HIT, NEIGHBOUR)]
         return [*texts, *key_lines, *names, *contents, *journal.quoted, DEFAULT_API_KEY]
 
-    def _play_in(self, world: World, ocr: CountingOcr, early: set[str], case: Case, *, always: bool) -> Played:
+    def _play_in(self, world: World, ocr: CountingOcr, early: set[str], scene: Scene) -> Played:
         alone = {"sha256": digest(HIT)}
-        whom: Mapping[str, object] = {} if case.target == IAM or (always and case.everything) else alone
-        often: Mapping[str, object] = {"count": case.lasts} if case.lasts else {"rate": 1}
-        self.fault(case.kind, case.target, {**whom, **(often if always else {}), **case.fields})
-        if case.beside:
-            self.server.add_fault(rate=1, **alone, **case.beside)
+        self.fault(
+            scene.kind, scene.target, {**({} if scene.everyone or scene.target == IAM else alone), **scene.fields}
+        )
+        if scene.beside:
+            self.server.add_fault(rate=1, **alone, **scene.beside)
         document = world.upload(HIT_KEY, HIT)
         world.submit()
         self.clock.advance(LATER_SECONDS)
@@ -217,7 +227,7 @@ class Stage:
             neighbour=_seen(world, ocr, neighbour, accepted.get(digest(NEIGHBOUR), 0), early),
             paused=any(note.name == "paused" for note in world.journal.notes),
             quiet=world.quiet(),
-            struck=stats["faults"].get(case.kind, 0),
+            struck=stats["faults"].get(scene.kind, 0),
             leaked=(),
             lines=0,
         )

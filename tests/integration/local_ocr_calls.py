@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,32 +18,19 @@ SECONDS = 3.0
 """What a recognition of the table engine takes."""
 
 
-class Clock:
-    """Epoch seconds that only the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.25
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Caller:
-    """Calls a service as a client would, on one connection kept alive. The service never waits: `waits` are the seconds
-    that it would have, and `meanwhile` is called in each."""
+    """Calls a service as a client would, on one connection kept alive. `now`: epoch seconds, which only tests move."""
 
     def __init__(self, settings: Settings) -> None:
-        self.clock = Clock()
-        self.waits: list[float] = []
-        self.meanwhile: Callable[[], object] = lambda: None
-        self.server = server.start(settings, clock=self.clock, wait=self._wait)
+        self.now = 1_800_000_000.25
+        self.server = server.start(settings, clock=lambda: self.now)
         self.session = requests.Session()
 
     def submit(
-        self, content: bytes = CONTENT, *, headers: dict[str, str] = HEADERS, **fields: Any
+        self, content: bytes = CONTENT, /, *, headers: dict[str, str] = HEADERS, **fields: Any
     ) -> requests.Response:
-        body = {"content": base64.b64encode(content).decode(), "mimeType": "JPEG", "languageCodes": ["ru"], **fields}
-        return self.session.post(f"{self.server.url}/ocr/v1/recognizeTextAsync", json=body, headers=headers, timeout=60)
+        body = {"content": base64.b64encode(content).decode(), "mimeType": "image/jpeg", "languageCodes": ["ru"]}
+        return self.post("/ocr/v1/recognizeTextAsync", {**body, "model": "page", **fields}, headers=headers)
 
     def status(self, operation_id: str, *, headers: dict[str, str] = HEADERS) -> requests.Response:
         return self.session.get(f"{self.server.url}/operations/{operation_id}", headers=headers, timeout=60)
@@ -52,32 +39,13 @@ class Caller:
         url = f"{self.server.url}/ocr/v1/getRecognition"
         return self.session.get(url, params={"operationId": operation_id}, headers=headers, timeout=60)
 
-    def token(self, jwt: object) -> requests.Response:
-        return self.session.post(f"{self.server.url}/iam/v1/tokens", json={"jwt": jwt}, timeout=60)
-
-    def admin(self, name: str, body: object = None) -> requests.Response:
-        url = f"{self.server.url}/_admin/{name}"
-        return self.session.get(url, timeout=60) if body is None else self.session.post(url, json=body, timeout=60)
-
-    def fault(self, kind: str, **fields: Any) -> None:
-        """Put a fault in force: once, unless `count` or `rate` says otherwise."""
-        self.server.add_fault(kind=kind, **({"count": 1} if "rate" not in fields else {}) | fields)
-
-    def _wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.meanwhile()
-
-    def ask(self, target: str) -> requests.Response:
-        """One request to a method; the operation it is about is done."""
-        if target == "submit":
-            return self.submit()
-        operation_id = self.finished()
-        return self.status(operation_id) if target == "status" else self.result(operation_id)
+    def post(self, path: str, body: object, *, headers: dict[str, str] = HEADERS) -> requests.Response:
+        return self.session.post(self.server.url + path, json=body, headers=headers, timeout=60)
 
     def finished(self, content: bytes = CONTENT, **fields: Any) -> str:
         """The id of an operation that is done."""
         operation_id = self.submit(content, **fields).json()["id"]
-        self.clock.now += SECONDS
+        self.now += SECONDS
         assert isinstance(operation_id, str)
         return operation_id
 
@@ -85,7 +53,7 @@ class Caller:
 @contextmanager
 def serving(**settings: Any) -> Iterator[Caller]:
     """A service with the table engine, and one to call it."""
-    caller = Caller(Settings(engine="table", **{"seconds": SECONDS, **settings}))
+    caller = Caller(Settings(engine="table", seconds=SECONDS, **settings))
     try:
         yield caller
     finally:

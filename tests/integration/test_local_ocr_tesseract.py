@@ -1,10 +1,8 @@
 """The local OCR service with its real engine: documents go in over HTTP and come out read; a bad one harms no other."""
 
 import base64
-import hashlib
 import io
-import queue
-import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +15,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from local.accuracy import character_error_rate
 from local.ocr import server
+from local.ocr.annotation import Page
 from local.ocr.reading import Reader
-from local.ocr.recognition import Outcome
 from local.ocr.settings import Settings
-from local.ocr.submission import PNG, Submission
-from local.ocr.tessdata import DEFAULT_FOLDER
-from local.ocr.tesseract import TesseractEngine
+from local.ocr.submission import PNG
+from local.ocr.tesseract import WORKERS
 from local.samples import Sample, write_samples
 
 HEADERS = {"Authorization": "Api-Key local-test-key"}
@@ -37,30 +34,25 @@ def running() -> Iterator[server.OcrServer]:
     started.stop()
 
 
-@pytest.fixture
-def waiting_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where an engine made in this test keeps what waits."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
-
-
-def submission(content: bytes) -> Submission:
-    return Submission(content, hashlib.sha256(content).hexdigest(), PNG, (), "page")
-
-
 def blank_page() -> bytes:
     file = io.BytesIO()
     Image.new("L", (300, 200), 255).save(file, "PNG")
     return file.getvalue()
 
 
+def submit(
+    session: requests.Session, url: str, content: bytes, mime_type: str, model: str = "page"
+) -> requests.Response:
+    encoded = base64.b64encode(content).decode()
+    body = {"content": encoded, "mimeType": mime_type, "languageCodes": ["ru", "en"], "model": model}
+    return session.post(f"{url}/ocr/v1/recognizeTextAsync", json=body, headers=HEADERS, timeout=60)
+
+
 def recognised(
     session: requests.Session, url: str, content: bytes, mime_type: str, model: str = "page"
 ) -> requests.Response:
     """What getRecognition answers once the operation is done."""
-    encoded = base64.b64encode(content).decode()
-    body = {"content": encoded, "mimeType": mime_type, "languageCodes": ["ru", "en"], "model": model}
-    submitted = session.post(f"{url}/ocr/v1/recognizeTextAsync", json=body, headers=HEADERS, timeout=60)
+    submitted = submit(session, url, content, mime_type, model)
     assert submitted.status_code == 200
     operation_id = submitted.json()["id"]
     until = time.monotonic() + RESULT_SECONDS
@@ -157,49 +149,39 @@ def test_a_document_that_cannot_be_read_ends_its_own_operation_alone(running: se
         assert recognised(session, running.url, blank_page(), PNG).status_code == 200
 
 
-def test_the_engine_says_what_it_has_loaded(running: server.OcrServer) -> None:
-    health = requests.get(f"{running.url}/_admin/health", timeout=60).json()
-    assert (health["status"], health["engine"], health["languages"][:2]) == ("ok", "tesseract", ["eng", "rus"])
-
-
-def test_a_page_on_which_the_engine_breaks_down_does_not_end_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_on_which_the_engine_breaks_down_does_not_end_its_worker(
+    running: server.OcrServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def break_down(_reader: Reader, _image: Image.Image, *, tables: bool) -> None:
         raise RuntimeError("text of the page")
 
-    outcomes: queue.Queue[Outcome] = queue.Queue()
-    engine = TesseractEngine(DEFAULT_FOLDER, workers=1)
-    with monkeypatch.context() as broken:
-        broken.setattr(Reader, "read", break_down)
-        engine.begin(submission(blank_page()), lambda outcome, _: outcomes.put(outcome))
-        first = outcomes.get(timeout=60)
-    engine.begin(submission(blank_page()), lambda outcome, _: outcomes.put(outcome))
-    second = outcomes.get(timeout=60)
-    engine.close()
-    assert first.error == {"code": 13, "message": "recognition failed", "details": []}
-    assert second.error is None
-
-
-def test_what_waits_is_dropped_when_the_engine_is_told_to_forget(waiting_files: Path) -> None:
-    outcomes: list[Outcome] = []
-    engine = TesseractEngine(DEFAULT_FOLDER, workers=0)
-    for _ in range(3):
-        engine.begin(submission(blank_page()), lambda outcome, _: outcomes.append(outcome))
-    assert engine.describe()["waiting"] == len([path for path in waiting_files.rglob("*") if path.is_file()]) == 3
-    engine.forget()
-    assert engine.describe()["waiting"] == 0
-    assert not [path for path in waiting_files.rglob("*") if path.is_file()]
-    engine.close()
-    assert not list(waiting_files.iterdir())
-    assert not outcomes
-
-
-def test_a_reset_drops_what_waits(waiting_files: Path) -> None:
-    started = server.start(Settings(engine="tesseract", workers=0))
     with requests.Session() as session:
-        body = {"content": base64.b64encode(blank_page()).decode(), "mimeType": "PNG"}
-        url = f"{started.url}/ocr/v1/recognizeTextAsync"
-        assert session.post(url, json=body, headers=HEADERS, timeout=60).status_code == 200
-        started.reset()
-    assert not [path for path in waiting_files.rglob("*") if path.is_file()]
+        with monkeypatch.context() as broken:
+            broken.setattr(Reader, "read", break_down)
+            for _ in range(WORKERS):
+                error = recognised(session, running.url, blank_page(), PNG).json()["error"]
+                assert (error["grpcCode"], error["message"]) == (13, "recognition failed")
+        assert recognised(session, running.url, blank_page(), PNG).status_code == 200
+
+
+def test_what_waits_is_dropped_when_the_server_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    began, going_on, read = threading.Barrier(WORKERS + 1), threading.Event(), list[Image.Image]()
+
+    def wait(_reader: Reader, image: Image.Image, *, tables: bool) -> Page:
+        read.append(image)
+        began.wait(60)
+        going_on.wait(60)
+        return Page(1, 1, ())
+
+    monkeypatch.setattr(Reader, "read", wait)
+    before = set(threading.enumerate())
+    started = server.start(Settings())
+    with requests.Session() as session:
+        for _ in range(WORKERS + 2):
+            assert submit(session, started.url, blank_page(), PNG).status_code == 200
+    began.wait(60)
     started.stop()
-    assert not list(waiting_files.iterdir())
+    going_on.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+    assert len(read) == WORKERS

@@ -14,7 +14,6 @@ from local.ocr.annotation import Box, Page
 from local.ocr.decoding import DecodingError, decode
 from local.ocr.reading import Reader, ReadingError
 from local.ocr.submission import JPEG, PDF, PNG
-from local.ocr.tessdata import DEFAULT_FOLDER
 
 ENGLISH = """The quarterly report covers the period from April to June.
 Revenue grew by 14 percent to 3,482,000 dollars, mainly from
@@ -38,8 +37,7 @@ TURNED = {
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    languages = tessdata.prepare(DEFAULT_FOLDER)
-    return Reader(languages.folder, with_orientation="osd" in languages.names)
+    return Reader(tessdata.prepare())
 
 
 def page_image(text: str) -> Image.Image:
@@ -94,14 +92,6 @@ def test_reads_a_few_words_however_they_lie(reader: Reader, text: str, turn: int
     image = page_image(text)
     page = reader.read(image.transpose(TURNED[turn]) if turn else image)
     assert (text_of(page), page.rotate) == (text, turn)
-
-
-@pytest.mark.parametrize("turn", [90, 180, 270])
-def test_without_orientation_data_the_turns_are_tried(turn: int) -> None:
-    reader = Reader(tessdata.prepare(DEFAULT_FOLDER).folder, with_orientation=False)
-    page = reader.read(page_image(RUSSIAN).transpose(TURNED[turn]))
-    assert character_error_rate(RUSSIAN, text_of(page)) < WORST_CHARACTER_ERROR
-    assert page.rotate == turn
 
 
 def test_names_the_languages_of_each_block(reader: Reader) -> None:
@@ -181,6 +171,6 @@ def test_what_cannot_be_decoded_is_one_error() -> None:
 
 
 def test_a_language_that_was_not_loaded_is_noticed(tmp_path: Path) -> None:
-    (tmp_path / "eng.traineddata").symlink_to(tessdata.prepare(DEFAULT_FOLDER).folder / "eng.traineddata")
+    (tmp_path / "eng.traineddata").symlink_to(tessdata.prepare() / "eng.traineddata")
     with pytest.raises(ReadingError, match="rus"):
-        Reader(tmp_path, with_orientation=False)
+        Reader(tmp_path)

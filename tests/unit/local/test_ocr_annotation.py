@@ -57,7 +57,7 @@ def test_markdown_is_paragraphs_for_the_models_that_have_it() -> None:
 
 
 def test_tables_are_shaped_as_the_service_shapes_them() -> None:
-    cells = (Cell(0, 0, 1, 2, (0, 0, 200, 100), 0), Cell(1, 0, 1, 1, (0, 100, 100, 300), None))
+    cells = (Cell(0, 0, (0, 0, 200, 100), 0), Cell(1, 0, (0, 100, 100, 300), None))
     page = Page(PAGE.width, PAGE.height, PAGE.blocks, tables=(Table(2, 2, (0, 0, 200, 300), cells),))
     [table] = text_annotation(page)["tables"]
     assert table == {
@@ -69,7 +69,7 @@ def test_tables_are_shaped_as_the_service_shapes_them() -> None:
                 "boundingBox": {"vertices": corners((0, 0), (200, 0), (200, 100), (0, 100))},
                 "rowIndex": "0",
                 "columnIndex": "0",
-                "columnSpan": "2",
+                "columnSpan": "1",
                 "rowSpan": "1",
                 "text": "Привет, мир\nHello",
                 "textSegments": [{"startIndex": "0", "length": "17"}],

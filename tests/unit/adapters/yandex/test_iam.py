@@ -49,7 +49,7 @@ def test_a_signed_token_goes_in_and_a_token_comes_out(
     assert "authorization" not in sent.headers
     body = json.loads(sent.body)
     assert list(body) == ["jwt"]
-    check_jwt(body["jwt"], [public_key(key_file, "key")], [f"{service.base_url}/iam/v1/tokens"], NOW)
+    check_jwt(body["jwt"], [public_key(key_file)], [f"{service.base_url}/iam/v1/tokens"], NOW)
 
 
 @pytest.mark.parametrize(
