@@ -8,7 +8,7 @@ from local.ocr.faults import FaultRequestError, Faults
 from local.ocr.kinds import KINDS
 from local.ocr.protocol import STATUS, SUBMIT
 from soak import uploads
-from soak.weather import weather
+from soak.ocr_faults import FAULTS
 
 CONTENT, OTHER = "a" * 64, "b" * 64
 
@@ -44,7 +44,7 @@ def test_a_request_that_cannot_be_meant_says_what_is_allowed(request_: object, n
 
 
 def test_what_the_soak_asks_for_is_taken() -> None:
-    assert faults(*weather(), uploads.REJECT, uploads.FAIL, uploads.OVERLARGE)
+    assert faults(*FAULTS, uploads.REJECT, uploads.FAIL, uploads.OVERLARGE)
 
 
 @pytest.mark.parametrize("name", KINDS)
