@@ -48,19 +48,7 @@ def test_backoff_grows_with_setbacks_and_chance(consecutive_failures: int, chanc
     assert wait <= intervals.backoff_seconds(consecutive_failures, max(chance, later), POLICY)
 
 
-def test_the_policy_sets_the_steps() -> None:
-    quick = Policy(backoff_first_seconds=0.5, max_backoff_seconds=3.0)
-    assert [
-        intervals.backoff_seconds(consecutive_failures, 0.999, quick) for consecutive_failures in range(4)
-    ] == pytest.approx([0.5, 1.0, 2.0, 3.0], rel=0.01)
-
-
 # --- asking -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("typical", "seconds"), [(10.0, 7.2), (2.0, 1.44), (0.1, 0.3), (0.0, 0.3), (9_000.0, 45.0)])
-def test_the_first_ask_comes_before_most_recognitions_lately_ended(typical: float, seconds: float) -> None:
-    assert intervals.first_ask_seconds(typical) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(

@@ -30,12 +30,6 @@ def test_no_two_uploads_meet_in_one_name(one: str, its_suffix: str, other: str, 
     assert meet == ((one, its_suffix) == (other, others_suffix))
 
 
-def test_no_suffix_is_the_end_of_another() -> None:
-    assert [
-        (one, other) for one in keys.SUFFIXES for other in keys.SUFFIXES if one != other and one.endswith(other)
-    ] == []
-
-
 @given(key=KEYS, suffix=SUFFIXES)
 @example(".textdrop", ".txt")
 @example(".textdrop/", ".txt")
@@ -48,11 +42,6 @@ def test_no_published_name_lies_in_our_own_folder(key: str, suffix: str) -> None
 def test_our_own_files_lie_in_our_own_folder(document_id: str, suffix: str, run: int, number: int) -> None:
     for name in (keys.own(document_id, suffix), keys.page(document_id, run, number)):
         assert name.startswith(f".textdrop/documents/{document_id}/")
-
-
-def test_our_own_files_have_these_names() -> None:
-    assert keys.own("d1", ".txt") == ".textdrop/documents/d1/result.txt"
-    assert keys.page("d1", 2, 31) == ".textdrop/documents/d1/pages/0002-000031.json"
 
 
 @given(pages=st.sets(st.tuples(st.integers(1, 9999), st.integers(1, 999_999)), min_size=2, max_size=5))
@@ -121,10 +110,6 @@ def test_without_an_outcome_there_are_no_files() -> None:
     assert keys.files(document("a/scan.pdf", None), published=True) == {}
 
 
-def test_every_file_has_a_content_type() -> None:
-    assert set(keys.CONTENT_TYPES) == set(keys.SUFFIXES)
-
-
 def rendered(*renderings: Rendering) -> Document:
     return replace(document("a/scan.pdf", Outcome.SUCCEEDED), renderings=renderings)
 
@@ -146,11 +131,6 @@ def test_the_files_of_tables_are_told_from_all_others_beside_them(key: str, page
     others = [key + other for other in keys.SUFFIXES]
     others += [f"{key}{keys.TABLES}{name}" for name in ("x.csv", "0001-01.csv.txt", "a/0001-01.csv", "1-01.csv", "")]
     assert keys.tables_of([*others, key + suffix], key) == (suffix,)
-
-
-def test_every_output_has_a_file_of_its_own() -> None:
-    assert set(keys.OF_OUTPUT) == set(Output)
-    assert len(set(keys.OF_OUTPUT.values())) == len(Output)
 
 
 def test_segments_without_a_gap_are_known_by_their_first_and_last_page() -> None:

@@ -176,41 +176,6 @@ def test_a_notice_is_enough_to_find_everything() -> None:
     }
 
 
-def test_outputs_are_named_and_what_could_not_be_made_is_a_warning() -> None:
-    shown = notice(OUTPUTS)
-    key = OUTPUTS.source.key
-    assert {name: file and file["key"] for name, file in shown["files"].items()} == {
-        "text": f"{key}.txt",
-        "json": f"{key}.ocr.json",
-        "markdown": f"{key}.md",
-        "searchable_pdf": None,
-        "workbook": f"{key}.tables.xlsx",
-        "tables": f"{key}.tables/",
-    }
-    assert shown["files"]["tables"]["count"] == 2
-    assert shown["warnings"] == ["There is no searchable PDF. The uploaded file is no longer there."]
-
-
-def test_a_failure_says_why_and_where_the_error_file_is() -> None:
-    shown = notice(FAILED)
-    assert (shown["outcome"], shown["reason"]) == ("failed", "rejected_by_ocr")
-    assert shown["what"] == "The OCR service refused the page."
-    assert shown["files"] == {"error": {"bucket": BUCKET, "key": "scans/receipt.jpg.error.json"}}
-    assert (shown["pages"]["total"], shown["pages"]["recognized"], shown["pages"]["failed"]) == (1, 0, 1)
-    # The service's own words are in the file, for those who may read it.
-    assert "blurred" not in json.dumps(shown)
-
-
-@pytest.mark.parametrize("newest", [True, False])
-def test_what_is_not_published_is_found_under_the_documents_own_name(newest: bool) -> None:
-    shown = notice(SUCCEEDED, published=False, newest=newest)
-    assert (shown["published"], shown["newest"]) == (False, newest)
-    assert {file["key"] for file in shown["files"].values() if file} == {
-        f".textdrop/documents/{SUCCEEDED.id}/result.txt",
-        f".textdrop/documents/{SUCCEEDED.id}/result.ocr.json",
-    }
-
-
 def test_a_partial_outcome_names_its_pages_and_reasons() -> None:
     shown = notice(PARTIAL, operations=operations_without_text(3, 4))
     assert shown["pages"] == {
@@ -221,13 +186,6 @@ def test_a_partial_outcome_names_its_pages_and_reasons() -> None:
     }
     assert {name for name, file in shown["files"].items() if file} == {"text", "json"}
     assert shown["reason"] == "rejected_by_ocr"
-
-
-def test_the_id_tells_repeats_from_new_outcomes() -> None:
-    repeated = replace(SUCCEEDED, rev=9, attempts=3, holder="w2", due_at=5.0)
-    assert results.notice(repeated, [], BUCKET, True, True) == results.notice(SUCCEEDED, [], BUCKET, True, True)
-    others = [replace(SUCCEEDED, run=2), replace(FAILED, id=SUCCEEDED.id), FAILED]
-    assert len({notice(document)["id"] for document in [SUCCEEDED, *others]}) == 4
 
 
 def test_of_very_many_failed_pages_the_first_are_named() -> None:

@@ -31,42 +31,14 @@ def refused(metadata: Mapping[str, str], languages: str = "ru en", model: str = 
 # --- what is allowed --------------------------------------------------------------------------------------------------
 
 
-def test_the_languages_and_models_are_the_services() -> None:
-    shared = "az ba be bg bs cs cv da de en es et fi fr hu id it kk ky lt lv mt nl no pl pt ro ru sah sk sl sr sv tg tr"
-    assert list(options.SHARED_LANGUAGES) == [*shared.split(), "tt", "uz", "vi"]
-    assert " ".join(options.SINGLE_LANGUAGES) == "ar el he hy ja ka ko th zh"
-    assert len(set(options.MODELS)) == 12
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_is_allowed_alone(language: str) -> None:
-    assert resolved(language).languages == (language,)
-
-
 @pytest.mark.parametrize("language", options.SINGLE_LANGUAGES)
 def test_a_language_of_its_own_script_goes_with_russian_and_english(language: str) -> None:
     assert resolved(f"{language} ru en").languages == (language, "ru", "en")
 
 
-def test_latin_and_cyrillic_go_together() -> None:
-    assert resolved(" ".join(options.SHARED_LANGUAGES)).languages == options.SHARED_LANGUAGES
-
-
-@pytest.mark.parametrize("model", options.MODELS)
-def test_every_model_is_allowed_with_russian_and_english(model: str) -> None:
-    assert resolved("ru en", model).model == model
-
-
 @pytest.mark.parametrize("model", sorted(set(options.MODELS) - {"handwritten", "table", "license-plates"}))
 def test_a_model_that_detects_takes_any_language(model: str) -> None:
     assert resolved("*", model).languages == ("*",)
-
-
-@pytest.mark.parametrize(
-    "text", ["ru en", "ru,en", "ru, en", " ru\ten ", "RU En", "ru ru en ru", ",ru,,en,", "ru\nen", "ru\u00a0en"]
-)
-def test_languages_stand_apart_by_spaces_or_commas(text: str) -> None:
-    assert resolved(text).languages == ("ru", "en")
 
 
 @pytest.mark.parametrize("model", ["table", " Table ", "TABLE"])
@@ -89,11 +61,6 @@ def test_case_and_blanks_of_a_model_do_not_count(model: str) -> None:
 )
 def test_metadata_goes_before_parameters_each_by_itself(metadata: dict[str, str], expected: Options) -> None:
     assert options.resolve(metadata, "ru en", "page") == expected
-
-
-def test_wrong_parameters_do_no_harm_where_metadata_goes_before_them() -> None:
-    metadata = {"ocr-languages": "ru", "ocr-model": "page"}
-    assert options.resolve(metadata, "nonsense", "nonsense").languages == ("ru",)
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
@@ -155,11 +122,6 @@ def test_a_wrong_parameter_is_told_as_metadata_is() -> None:
     assert refused({}, model="x").what == 'The model "x" is not known.'
 
 
-def test_a_refusal_repeats_only_a_little_of_what_was_given() -> None:
-    assert len(refused({"ocr-languages": " ".join(f"{number}" * 500 for number in range(500))}).what) < 300
-    assert len(refused({"ocr-model": "x" * 2000}).what) < 100
-
-
 # --- any text ---------------------------------------------------------------------------------------------------------
 
 CHOSEN_LANGUAGES = st.lists(st.sampled_from([*LANGUAGES, "xx", ","]), max_size=4).map(" ".join) | st.text()
@@ -207,11 +169,6 @@ def test_of_wrong_values_the_first_five_are_named_and_of_each_forty_characters()
     codes = [letter * 45 for letter in "abcdef"]
     what = refused({"ocr-languages": " ".join(codes)}).what
     assert what == "The language " + ", ".join(f'"{letter * 40}"' for letter in "abcde") + " is not known."
-
-
-def test_beside_the_star_every_other_language_is_offered() -> None:
-    offered = refused({"ocr-languages": "* ru"}).advice.partition("languages of: ")[2]
-    assert offered == " ".join(LANGUAGES[1:]) + "."
 
 
 # --- outputs ----------------------------------------------------------------------------------------------------------

@@ -32,25 +32,6 @@ def after(*exchanges: Exchange, start: Pause | None = None, policy: Policy = POL
 @pytest.mark.parametrize(
     ("exchange", "expected"),
     [
-        (Exchange.ACCEPTED, None),
-        (Exchange.REJECTED, Pause(rev=1, refusals=1)),
-        (
-            Exchange.CREDENTIALS_REFUSED,
-            Pause(rev=1, since=NOW, why="credentials_refused", probe_at=NOW + 60),
-        ),
-        (Exchange.NOT_SENT, Pause(rev=1, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
-        (Exchange.UNCONFIRMED, Pause(rev=1, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
-        (Exchange.UNAVAILABLE, Pause(rev=1, unavailable_since=NOW, unavailable_at=NOW)),
-        (Exchange.THROTTLED, None),
-    ],
-)
-def test_in_good_times(exchange: Exchange, expected: Pause | None) -> None:
-    assert observed(Pause(), exchange, NOW, POLICY) == expected
-
-
-@pytest.mark.parametrize(
-    ("exchange", "expected"),
-    [
         (Exchange.ACCEPTED, Pause(rev=4)),
         (Exchange.REJECTED, replace(PAUSED, rev=4, refusals=1)),
         (Exchange.CREDENTIALS_REFUSED, None),
@@ -67,37 +48,6 @@ def test_during_a_pause(exchange: Exchange, expected: Pause | None) -> None:
 # --- in a row ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("exchange", "times"),
-    [
-        (Exchange.CREDENTIALS_REFUSED, 1),
-        (Exchange.REJECTED, 10),
-        (Exchange.NOT_SENT, 3),
-        (Exchange.UNCONFIRMED, 3),
-    ],
-)
-def test_so_many_in_a_row_pause(exchange: Exchange, times: int) -> None:
-    assert after(*[exchange] * (times - 1)).since is None
-    paused = after(*[exchange] * times)
-    assert paused.since == NOW + times - 1
-    assert paused.why == exchange
-    assert paused.probe_at == paused.since + POLICY.probe_seconds
-
-
-def test_the_services_own_errors_do_not_pause() -> None:
-    assert after(*[Exchange.UNAVAILABLE] * 100).since is None
-
-
-def test_unknowns_and_connect_failures_count_together() -> None:
-    assert after(Exchange.UNCONFIRMED, Exchange.NOT_SENT, Exchange.UNCONFIRMED).since is not None
-
-
-@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.NOT_SENT, Exchange.UNCONFIRMED])
-def test_an_acceptance_between_breaks_the_row(exchange: Exchange) -> None:
-    limit = {Exchange.REJECTED: 9}.get(exchange, 2)
-    assert after(*([exchange] * limit + [Exchange.ACCEPTED]) * 5).since is None
-
-
 def test_a_refusal_shows_that_the_service_can_be_reached() -> None:
     assert after(*[Exchange.NOT_SENT, Exchange.NOT_SENT, Exchange.REJECTED] * 3).since is None
 
@@ -111,28 +61,7 @@ def test_how_many_is_the_policys() -> None:
     assert paused.since == NOW, "more had failed before than the policy bears now"
 
 
-def test_the_first_cause_is_kept() -> None:
-    paused = after(Exchange.CREDENTIALS_REFUSED, *[Exchange.NOT_SENT] * 5)
-    assert (paused.since, paused.why) == (NOW, "credentials_refused")
-
-
 # --- unavailable ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("exchange", [Exchange.NOT_SENT, Exchange.UNCONFIRMED, Exchange.UNAVAILABLE])
-def test_unavailable_counts_from_the_first_failure(exchange: Exchange) -> None:
-    assert after(exchange, Exchange.UNAVAILABLE, Exchange.UNCONFIRMED, Exchange.NOT_SENT).unavailable_since == NOW
-
-
-@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.CREDENTIALS_REFUSED])
-def test_a_refusal_runs_no_deadline(exchange: Exchange) -> None:
-    assert after(*[exchange] * 20).unavailable_since is None
-
-
-@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.CREDENTIALS_REFUSED, Exchange.THROTTLED])
-def test_an_answer_of_the_service_ends_what_was_unavailable(exchange: Exchange) -> None:
-    assert after(Exchange.UNCONFIRMED, exchange).unavailable_since is None
-    assert after(Exchange.UNCONFIRMED, exchange, Exchange.UNAVAILABLE).unavailable_since == NOW + 2
 
 
 @pytest.mark.parametrize("exchange", [Exchange.NOT_SENT, Exchange.UNCONFIRMED, Exchange.UNAVAILABLE])
@@ -216,17 +145,6 @@ def test_no_exchange_ends_an_operators_pause(start: Pause, history: list[Exchang
     assert after(*history, Exchange.ACCEPTED, start=start).operator_since == NOW - 500
 
 
-def test_beneath_an_operators_pause_goes_on_what_exchanges_tell() -> None:
-    paused = after(Exchange.CREDENTIALS_REFUSED, start=OPERATORS)
-    assert why_paused(replace(paused, operator_since=None)) == "credentials_refused"
-    assert why_paused(replace(after(Exchange.ACCEPTED, start=paused), operator_since=None)) == ""
-
-
-def test_without_a_pause_there_is_no_reason_for_one() -> None:
-    assert why_paused(Pause()) == ""
-    assert why_paused(PAUSED) == "credentials_refused"
-
-
 # --- any history ------------------------------------------------------------------------------------------------------
 
 
@@ -274,11 +192,3 @@ def test_probes_are_a_minute_apart(history: list[Exchange], times: list[float]) 
     assert all(later - earlier >= POLICY.probe_seconds for earlier, later in pairwise(probes))
     # Nor are they forgotten: one goes out at the first decision after its minute.
     assert len(probes) >= int((now - (pause.since or now)) / (POLICY.probe_seconds + 30))
-
-
-@pytest.mark.parametrize("exchange", [Exchange.REJECTED, Exchange.UNCONFIRMED])
-def test_more_in_a_row_than_pause_by_now_pause_too(exchange: Exchange) -> None:
-    """The policy may have been changed since they were counted."""
-    after = observed(Pause(refusals=20, failures=20), exchange, NOW, POLICY)
-    assert after is not None
-    assert after.since == NOW

@@ -42,14 +42,3 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 )
 def test_numbers_are_as_decided(decided: str, number: bool) -> None:
     assert number, decided
-
-
-def test_a_page_that_breaks_the_service_outlasts_any_outage_that_a_document_may_wait_for() -> None:
-    """Its waits, at their shortest by chance on the average, add to more than the deadline of a page."""
-    waits = [min(POLICY.max_backoff_seconds, 2.0**failed) / 2 for failed in range(POLICY.max_breakdowns)]
-    assert sum(waits) > POLICY.deadline_seconds(1)
-
-
-@pytest.mark.parametrize(("pages", "seconds"), [(0, 3_610.0), (1, 3_610.0), (2, 3_620.0), (5_000, 53_600.0)])
-def test_a_document_has_an_hour_and_ten_seconds_a_page(pages: int, seconds: float) -> None:
-    assert POLICY.deadline_seconds(pages) == seconds

@@ -81,14 +81,6 @@ def test_a_burst_of_429s_counts_once() -> None:
     assert second.factor == pytest.approx(0.9 * 0.8)
 
 
-def test_a_429_that_does_not_come_soon_after_another_lowers_the_rate_a_little() -> None:
-    for wait, lowered in ((2.9, 0.8), (3.1, 0.9)):
-        quota = Quota(factor=0.6, factor_at=NOW, throttled_until=NOW, throttles=1)
-        after = throttled(quota, NOW + wait, 1.0)
-        assert after is not None
-        assert after.factor == pytest.approx(factor(quota, NOW + wait) * lowered)
-
-
 def test_after_a_429_the_rate_takes_its_time() -> None:
     quota = throttled(Quota(), NOW, 1.0)
     assert quota is not None
@@ -185,13 +177,6 @@ def test_however_many_workers_send_it_is_within_a_token_bucket_of_one_second(
         assert tokens >= -1e-4
 
 
-def test_slots_are_used_up_to_the_rate() -> None:
-    simulation = Simulation(Random(1), 10.0, accepts=lambda now: True)
-    simulation.run(workers=30, seconds=60.0)
-    # One slot in five is left unused by a stalled worker.
-    assert len(simulation.sent) >= 0.7 * 10.0 * 60.0
-
-
 class SlidingWindow:
     """A service that allows so many requests in any second, and counts only those it took."""
 
@@ -225,12 +210,3 @@ def test_a_service_that_refuses_everything_is_left_alone_and_used_in_full_afterw
     assert len(simulation.refused) <= 60
     late = [now for now in simulation.sent if now >= NOW + 150.0]
     assert len(late) >= 0.7 * 10.0 * 30.0
-
-
-def test_however_often_it_throttles_a_tenth_of_the_rate_is_left() -> None:
-    quota = Quota()
-    for pause in range(100):
-        after = throttled(quota, NOW + 2.0 * pause, 1.0)
-        assert after is not None
-        quota = after
-    assert interval_seconds(quota, 10.0, NOW + 200.0) == pytest.approx(1.0, rel=0.2)

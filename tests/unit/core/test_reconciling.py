@@ -29,7 +29,6 @@ from textdrop.core.reconciling import (
 NOW = 1_700_000_000.0
 POLICY = Policy()
 VERSIONED = Source("uploads", "a b/Счёт+№ 7.pdf", "v1", "e1", 7, event_at=NOW, last_modified=NOW)
-UNVERSIONED = replace(VERSIONED, version_id="")
 LETTER = DeadLetter("m1", upload_body(VERSIONED), "r1", first_sent_at=NOW)
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=256)
 
@@ -43,19 +42,6 @@ def test_an_upload_comes_back_as_it_was_listed(key: str, version: str, size: int
     listed = Source("uploads", key, version, "e1", size, event_at=float(at), last_modified=float(at))
     [asked] = parse(upload_body(listed))
     assert asked == replace(listed, last_modified=0.0)
-
-
-@pytest.mark.parametrize("listed", [VERSIONED, UNVERSIONED])
-def test_its_document_is_the_one_that_the_event_would_have_made(listed: Source) -> None:
-    event = replace(listed, last_modified=0.0, event_at=NOW + 0.875, sequencer="0055AED6DCD90281E5")
-    [asked] = parse(upload_body(listed))
-    assert isinstance(asked, Source)
-    assert identity.document_id(asked) == identity.document_id(listed) == identity.document_id(event)
-
-
-def test_a_later_upload_of_the_key_is_newer_than_one_whose_event_was_lost() -> None:
-    later = replace(VERSIONED, version_id="a", event_at=NOW + 1, last_modified=NOW + 1, sequencer="1")
-    assert identity.order(VERSIONED) < identity.order(later)
 
 
 # --- which uploads ----------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -154,10 +153,6 @@ def test_text_has_a_form_feed_between_pages_and_plain_line_ends(texts: list[str]
     assert text_file([page(text) for text in texts]) == file.encode()
 
 
-def test_a_failed_page_is_empty_text() -> None:
-    assert text_file([None, page("two"), None]) == b"\ftwo\n\f"
-
-
 @given(texts=st.lists(st.none() | st.text(st.characters() | st.sampled_from("\r\n\f"), max_size=20), min_size=1))
 def test_any_text_comes_apart_into_its_pages(texts: list[str | None]) -> None:
     file = text_file([None if text is None else page(text) for text in texts]).decode("utf-8")
@@ -170,39 +165,6 @@ def test_any_text_comes_apart_into_its_pages(texts: list[str | None]) -> None:
 
 
 # --- <key>.ocr.json ---------------------------------------------------------------------------------------------------
-
-
-def test_a_result_has_everything_that_was_decided() -> None:
-    assert read(result_file(DOCUMENT, [OPERATION], [PAGE])) == {
-        "schema": "textdrop.result/1",
-        "id": ID,
-        "run": 1,
-        "outcome": "succeeded",
-        "source": SOURCE_SHOWN,
-        "options": OPTIONS_SHOWN,
-        "model": "page",
-        "pages": [
-            {
-                "number": 1,
-                "status": "recognized",
-                "reason": None,
-                "problem": None,
-                **PAGE,
-                "operation": {
-                    "id": "op1",
-                    "description": "OCR async recognition",
-                    "created_at": "2026-03-14T09:26:56Z",
-                    "created_by": "ajeexample",
-                    "modified_at": "2026-03-14T09:26:58Z",
-                    "metadata": {"a": [1]},
-                    "error": None,
-                },
-            }
-        ],
-        "notes": [],
-        "versions": {"textdrop": __version__},
-        "timings": TIMINGS_SHOWN,
-    }
 
 
 def test_a_blank_page_is_a_result() -> None:
@@ -304,14 +266,6 @@ def test_pages_that_failed_for_several_reasons_are_told_apart() -> None:
     assert note == "Without text: 3 of 4 pages: 1, 4 (submit_unconfirmed); 2 (failed_in_ocr)."
 
 
-def test_each_page_of_a_result_stands_in_a_line_of_its_own() -> None:
-    document = replace(DOCUMENT, pages=2, pages_recognized=2)
-    lines = result_file(document, [OPERATION, numbered(OPERATION, 2)], [PAGE, BLANK]).decode().splitlines()
-    start = lines.index(' "pages": [')
-    assert [json.loads(line.rstrip(","))["number"] for line in lines[start + 1 : start + 3]] == [1, 2]
-    assert lines[start + 3] == " ],"
-
-
 # --- <key>.error.json -------------------------------------------------------------------------------------------------
 
 
@@ -389,20 +343,6 @@ def test_an_error_of_the_service_has_all_that_its_support_asks_for() -> None:
     ]
 
 
-def test_an_error_counts_the_submits_that_may_have_been_billed() -> None:
-    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=UNSENT.problem)
-    [shown] = read(results.error_file(document, [UNSENT]))["pages"]
-    assert shown["unconfirmed_submits"] == 3
-    assert shown["operation"] is None
-    assert shown["submit"] is None
-
-
-@pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_is_written_as_its_word(reason: Reason) -> None:
-    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=Problem(reason, "what", "advice"))
-    assert read(results.error_file(document, []))["reason"] == reason.value
-
-
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
@@ -430,19 +370,6 @@ def test_unversioned_and_unseen_uploads_have_null_for_what_is_not_known() -> Non
     document = replace(DOCUMENT, source=source, outcome=Outcome.FAILED, problem=problems.attempts_exhausted(5))
     shown = read(results.error_file(document, []))
     assert (shown["source"]["version_id"], shown["source"]["etag"], shown["timings"]["uploaded_at"]) == (None,) * 3
-
-
-@pytest.mark.parametrize(
-    ("epoch_seconds", "text"),
-    [
-        (None, None),
-        (0.0, "1970-01-01T00:00:00.000Z"),
-        (1_773_480_413.589, "2026-03-14T09:26:53.589Z"),
-        (1_773_480_413, "2026-03-14T09:26:53.000Z"),
-    ],
-)
-def test_times_are_rfc_3339_in_utc(epoch_seconds: float | None, text: str | None) -> None:
-    assert results.timestamp(epoch_seconds) == text
 
 
 @pytest.mark.parametrize(

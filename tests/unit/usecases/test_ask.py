@@ -47,16 +47,6 @@ def failures(world: World) -> list[str]:
     return [entry.name for entry in world.journal.failures]
 
 
-def test_a_whole_result_ends_the_page() -> None:
-    world = World()
-    document, operation = running(world)
-    came_to = asked(world, operation)
-    assert came_to.operation == world.operation(document)
-    assert came_to.operation is not None
-    assert came_to.operation.state is OperationState.RECOGNIZED
-    assert came_to.throttled_seconds == 0.0
-
-
 def test_an_operation_is_asked_for_its_status_only_when_it_is_overdue() -> None:
     for age, calls in ((OVERDUE - 2.0, 0), (OVERDUE, 1)):
         world = World(recognition_seconds=600.0)
@@ -156,31 +146,6 @@ def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended() -> None:
     assert came_to.operation is not None
     assert came_to.operation.state is OperationState.FAILED
     assert came_to.throttled_seconds == world.policy.throttle_pause_seconds
-
-
-def test_a_throttle_runs_no_deadline() -> None:
-    world = World(recognition_seconds=100_000.0)
-    _, operation = running(world, 2 * 3_610.0)
-    world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8)))
-    assert asked(world, operation).operation == operation
-
-
-def test_a_page_that_another_worker_ended_is_left_to_it() -> None:
-    world = World()
-    _, operation = running(world)
-    world.documents.write_operation = lambda before, after: False  # type: ignore[method-assign]  # another was first
-    assert asked(world, operation) == Asked(None)
-
-
-def test_a_page_that_is_not_the_last_concludes_nothing() -> None:
-    world = World()
-    document, operation = running(world, body=b"pages:2")
-    came_to = asked(world, operation)
-    assert came_to.operation is not None
-    assert came_to.operation.final
-    page_finished(world.poll_ports, came_to.operation, DEADLINE)
-    assert world.row(document).unfinished == {2}
-    assert "documents.read_operations" not in world.faults.calls[world.faults.calls.index("ocr.result") :]
 
 
 def test_a_page_whose_document_is_gone_ends_alone() -> None:

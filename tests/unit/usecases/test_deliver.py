@@ -131,15 +131,6 @@ def test_what_fails_is_told_and_tried_again_after_a_backoff() -> None:
     assert policy.backoff_first_seconds <= wait <= policy.max_backoff_seconds
 
 
-def test_out_of_time_is_no_setback_and_the_delivery_is_due_at_once() -> None:
-    world = World()
-    document = delivering(world)
-    assert not run(world, document, 1.0)
-    assert told(world) == [("delivery_failed", {"document": document.id})]
-    row = world.row(document)
-    assert (row.consecutive_failures, row.attempts, row.due_at) == (0, 0, world.clock.now())
-
-
 def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
     world = World()
     document = delivering(world, b"damaged")
@@ -230,16 +221,6 @@ def test_a_failed_delivery_whose_row_is_gone_ends() -> None:
 # --- names and notice ---
 
 
-def test_beside_the_shown_names_no_other_of_the_key_is_left() -> None:
-    world = World()
-    for name in ("x.png.error.json", "x.png.other"):
-        world.results.put(name, b"{}")
-    assert run(world, delivering(world))
-    assert world.file("x.png.error.json") is None
-    assert world.file("x.png.other") is not None, "which is nobody's result"
-    assert world.file("x.png.txt") is not None
-
-
 @pytest.mark.parametrize(("metadata", "names"), [({}, 1), ({"ocr-outputs": "markdown"}, 3)])
 def test_names_that_nobody_can_have_shown_are_not_deleted(metadata: dict[str, str], names: int) -> None:
     """Of several names at once S3 takes a request that it bills."""
@@ -273,14 +254,6 @@ def test_only_a_notice_with_failed_pages_needs_their_rows() -> None:
     assert run(world, delivering(world))
     calls = world.faults.calls
     assert "documents.read_operations" not in calls[calls.index("results.copy") :]
-
-
-def test_the_notice_of_the_newest_upload_says_so() -> None:
-    world = World()
-    document = delivering(world)
-    assert run(world, document)
-    [notice] = world.notices_of(document)
-    assert (notice["newest"], notice["published"]) == (True, True)
 
 
 @pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
@@ -349,20 +322,6 @@ def test_a_notice_after_a_break_says_what_is_the_newest_by_then(newer_id: str) -
     assert run(world, due_again(world, document))
     [notice] = world.notices_of(document)
     assert (notice["newest"], notice["published"]) == (False, False)
-
-
-def test_a_notice_after_a_break_is_as_it_would_have_been() -> None:
-    notices = []
-    for breaks in (False, True):
-        world = World()
-        document = world.upload("x.pdf", b"pages:3 bad:2")
-        if breaks:
-            world.faults.fail("notices.publish", DOWN)
-        world.run()
-        notices += world.notices_of(document)
-    whole, broken = ({key: value for key, value in notice.items() if key != "timings"} for notice in notices)
-    assert broken == whole
-    assert "2" in str(whole["pages"])
 
 
 def test_a_key_too_long_for_names_beside_it_is_not_said_to_be_published() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from fakes.faults import Faults
 from fakes.files import KilledError
-from textdrop.adapters.threads import ThreadCrew
 from textdrop.core import keys, results
 from textdrop.core.documents import Document, DocumentState, Operation, Outcome, Step
 from textdrop.core.errors import StoreUnavailable
@@ -21,7 +20,6 @@ from textdrop.usecases.time_left import NoTimeLeft
 from world import POLL_SECONDS, World
 
 LONG = Policy(single_pass_max_pages=3, segment_pages=2)
-SEGMENTS = keys.segments("", 1).removeprefix(keys.OWN_FOLDER).partition("/")[0]
 
 
 def files(world: World, key: str) -> dict[str, bytes | None]:
@@ -73,14 +71,6 @@ def test_segments_are_gone_when_the_document_is_done() -> None:
     assert segments(world) == []
 
 
-def test_own_files_and_published_ones_are_the_same() -> None:
-    world = World(policy=LONG)
-    document = world.upload("book.pdf", b"pages:7")
-    world.run()
-    for suffix in (keys.TEXT, keys.JSON):
-        assert world.file(keys.own(document.id, suffix)) == world.file("book.pdf" + suffix) != None  # noqa: E711
-
-
 @pytest.mark.parametrize("segment_pages", [2, 3])
 def test_what_was_assembled_before_a_break_is_not_made_again(segment_pages: int) -> None:
     faults = Faults()
@@ -104,17 +94,6 @@ def test_segments_that_overlap_are_not_used() -> None:
     text = world.file(keys.own(document.id, keys.TEXT)) or b""
     assert text.startswith(b"1-2 ")
     assert b"2-5" not in text
-
-
-def test_segments_that_leave_a_gap_are_not_used() -> None:
-    world = World(policy=LONG)
-    document = world.upload("book.pdf", b"pages:9")
-    for first, last in ((3, 4), (8, 9)):
-        for suffix in (keys.TEXT, keys.JSON):
-            world.results.put(keys.segment(document.id, 1, first, last, suffix), b"stale")
-    world.run()
-    assert b"stale" not in (world.file("book.pdf.ocr.json") or b"")
-    assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
 def test_out_of_time_a_long_document_goes_on_later_and_uses_up_no_attempt() -> None:
@@ -214,19 +193,6 @@ def test_a_segment_ends_when_it_is_large_enough() -> None:
     world.run()
     puts = [call for call in world.faults.calls if call == "results.upload_part"]
     assert len(puts) == 2 * 5 + 2, "five segments of text and JSON, and the published copies"
-
-
-def test_pages_are_fetched_by_threads_in_order() -> None:
-    for policy in (Policy(), LONG):
-        world = World(policy=policy)
-        object.__setattr__(world.poll_ports, "run_parallel", ThreadCrew(7))
-        world.upload("book.pdf", b"pages:9 bad:4")
-        world.run()
-        result: Any = world.json("book.pdf.ocr.json")
-        assert [page["number"] for page in result["pages"]] == list(range(1, 10))
-        assert [page["text"] + "\n" if page["text"] else "" for page in result["pages"]] == (
-            world.file("book.pdf.txt") or b""
-        ).decode().split("\f")
 
 
 def test_a_lost_page_is_never_passed_over() -> None:

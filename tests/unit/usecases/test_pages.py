@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,10 +14,9 @@ from fakes.faults import Faults
 from fakes.files import KilledError
 from fakes.running import FakeClock
 from textdrop.adapters.threads import ThreadCrew
-from textdrop.core.documents import Document, DocumentState, DueKind, Operation, OperationState, Outcome, Resume
-from textdrop.core.errors import OcrUnavailable, OcrUnreachable, Reason, StoreUnavailable, Trace
+from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Outcome, Resume
+from textdrop.core.errors import OcrUnavailable, Trace
 from textdrop.core.events import resume_body
-from textdrop.core.policy import Policy
 from textdrop.core.quota import Quota
 from textdrop.ports import Tick
 from textdrop.usecases.ask import ask
@@ -57,32 +53,6 @@ def test_every_page_is_sent_once_and_comes_out_in_its_place() -> None:
     assert len(set(texts(world, "book.pdf"))) == 9
 
 
-def test_the_source_is_opened_once_in_a_go() -> None:
-    world = World()
-    world.upload("book.pdf", b"pages:9")
-    world.run()
-    assert Counter(world.faults.calls)["sources.head"] == 1
-
-
-def test_a_damaged_page_costs_nothing_and_leaves_the_others_their_text() -> None:
-    world = World()
-    document = world.upload("book.pdf", b"pages:4 bad:3")
-    world.run()
-    row = world.row(document)
-    assert (row.outcome, row.pages_recognized) == (Outcome.PARTIAL, 3)
-    assert sorted(pages_sent(world)) == [1, 2, 4]
-    result: Any = world.json("book.pdf.ocr.json")
-    assert result["pages"][2]["problem"]["what"] == "Page 3 is damaged."
-    assert texts(world, "book.pdf")[2] == ""
-    [notice] = world.notices_of(document)
-    assert notice["pages"] == {
-        "total": 4,
-        "recognized": 3,
-        "failed": 1,
-        "failures": [{"reason": "damaged", "count": 1, "pages": "3"}],
-    }
-
-
 def test_when_all_pages_fail_the_document_fails_and_the_error_names_them() -> None:
     world = World()
     world.ocr.prepare = lambda content, *_: b'{"content": ""}'  # type: ignore[method-assign]  # which is refused
@@ -112,25 +82,6 @@ def test_a_page_that_kills_its_worker_is_given_up_and_the_others_are_kept() -> N
     assert [page["reason"] for page in pages] == [None, None, "internal", None, None]
 
 
-def test_one_page_that_the_service_cannot_take_does_not_hold_up_the_others() -> None:
-    world = World()
-    submit = world.ocr.submit
-
-    def breaks_on_the_second(body: bytes, client_request_id: str) -> Any:
-        if base64.b64decode(json.loads(body)["content"]).endswith(b"#2"):
-            raise failure()
-        return submit(body, client_request_id)
-
-    world.ocr.submit = breaks_on_the_second  # type: ignore[method-assign]
-    document = world.upload("book.pdf", b"pages:9")
-    batch, world.queue = world.queue, []
-    world.submit(batch)
-    assert len(world.ocr.accepted) == 8
-    row = world.row(document)
-    assert (row.due_kind, row.consecutive_failures, row.attempts) == (DueKind.SUBMIT, 1, 0)
-    assert world.operation(document, 2).breakdowns == 1
-
-
 def test_when_several_pages_cannot_be_sent_the_go_ends() -> None:
     world = World()
     world.faults.fail("ocr.submit", failure, times=100)
@@ -138,45 +89,6 @@ def test_when_several_pages_cannot_be_sent_the_go_ends() -> None:
     world.submit()
     assert Counter(world.faults.calls)["ocr.submit"] == world.policy.max_failures_in_slice
     assert world.row(document).consecutive_failures == 1
-
-
-def test_a_page_that_gave_trouble_goes_last() -> None:
-    world = World()
-    world.faults.fail("ocr.submit", failure, times=world.policy.max_failures_in_slice)
-    world.upload("book.pdf", b"pages:6")
-    world.run()
-    assert pages_sent(world) == [4, 5, 6, 1, 2, 3]
-
-
-def test_a_pause_stops_all_pages_at_once() -> None:
-    world = World()
-    world.faults.fail("ocr.submit", lambda: OcrUnreachable("no connection"), times=3)
-    document = world.upload("book.pdf", b"pages:9")
-    world.submit()
-    assert Counter(world.faults.calls)["ocr.submit"] == 3
-    assert world.pause.read().since is not None
-    world.run()
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert Counter(pages_sent(world)) == dict.fromkeys(range(1, 10), 1)
-
-
-def test_a_long_document_gives_others_their_turn() -> None:
-    world = World(policy=Policy(slice_seconds=0.35))
-    document = world.upload("book.pdf", b"pages:9")
-    world.submit()
-    row = world.row(document)
-    assert 0 < len(world.ocr.accepted) < 9
-    assert (row.state, row.due_kind, row.attempts, row.consecutive_failures) == (
-        DocumentState.RECOGNIZING,
-        DueKind.SUBMIT,
-        0,
-        0,
-    )
-    assert row.due_at is not None
-    assert row.due_at <= world.clock.now()
-    world.run()
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert pages_sent(world) == list(range(1, 10))
 
 
 def test_out_of_time_the_next_go_sends_what_is_left() -> None:
@@ -209,33 +121,6 @@ def test_threads_send_every_page_once() -> None:
         assert sorted(pages_sent(world)) == [1, 2, 3, 4, 6, 7, 8, 9]
 
 
-def test_what_dies_in_one_thread_ends_the_go_after_the_others() -> None:
-    class Dying(Faults):
-        """Page 3's intent kills its worker; the page of another thread is on its way then."""
-
-        submitting = threading.Event()
-
-        def before(self, call: str) -> None:
-            super().before(call)
-            if call == "ocr.submit":
-                self.submitting.set()
-            if call == "sources.read" and self.calls.count("sources.read") == 5:
-                self.submitting.wait(timeout=60)
-                raise StoreUnavailable("S3 is away")
-
-    faults = Dying()
-    world = Threads(faults).world
-    document = world.upload("book.pdf", b"pages:9")
-    world.submit()
-    rows = world.documents.read_operations(document.id, 1)
-    assert {row.state for row in rows} <= {OperationState.RUNNING, OperationState.WAITING}
-    assert sum(row.sent for row in rows) == len(world.ocr.accepted)
-    assert world.row(document).consecutive_failures == 1
-    world.run()
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert Counter(pages_sent(world)) == dict.fromkeys(range(1, 10), 1)
-
-
 @pytest.mark.parametrize("late", [False, True])
 def test_pages_that_finish_while_others_are_sent_conclude_the_document(late: bool) -> None:
     """The last page to be finished fails at submit, whether or not the others were finished before."""
@@ -264,23 +149,6 @@ def ask_now(world: World, operation: Operation | None) -> None:
     asked = ask(world.poll_ports, operation, 1.0)
     assert asked.operation is not None
     page_finished(world.poll_ports, asked.operation, 9e9)
-
-
-def test_an_encrypted_or_refused_whole_is_no_page_problem() -> None:
-    world = World()
-    document = world.upload("book.pdf", b"damaged")
-    world.run()
-    row = world.row(document)
-    assert row.problem is not None
-    assert (row.outcome, row.problem.reason, row.pages) == (Outcome.FAILED, Reason.DAMAGED, 0)
-
-
-def test_poll_is_woken_while_pages_are_still_being_sent() -> None:
-    world = World()
-    world.upload("book.pdf", b"pages:9")
-    world.submit()
-    calls = [call for call in world.faults.calls if call in ("ocr.submit", "poller.invoke")]
-    assert calls[:2] == ["ocr.submit", "poller.invoke"]
 
 
 def test_a_slow_quota_wakes_poll_again_and_again() -> None:
@@ -359,14 +227,3 @@ def test_a_turn_that_is_over_leaves_the_rest_due_at_once_and_is_no_setback() -> 
     assert world.clock.now() - began == pytest.approx(world.policy.slice_seconds)
     assert (row.due_at, row.due_kind, row.consecutive_failures) == (world.clock.now(), DueKind.SUBMIT, 0)
     assert len(pages_sent(world)) == 4
-
-
-def test_a_page_that_could_not_be_sent_decides_when_all_go_on() -> None:
-    world = World()
-    document = world.upload("book.pdf", b"pages:3")
-    world.faults.fail("ocr.submit", failure())
-    world.submit()
-    row = world.row(document)
-    assert row.consecutive_failures == 1
-    assert (row.due_at or 0.0) - world.clock.now() >= world.policy.backoff_first_seconds - 1.0
-    assert len(pages_sent(world)) == 2

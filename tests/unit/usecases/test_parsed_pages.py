@@ -41,14 +41,6 @@ def counted() -> Iterator[Counted]:
         yield made
 
 
-def test_a_page_is_parsed_once(counted: Counted) -> None:
-    first, second = (list(counted.pages.read(counted.deadline)) for _ in range(2))
-    assert [number for number, _ in first] == [1, 2, 3, 4]
-    assert [page is None for _, page in first] == [False, True, False, False]
-    assert second == first
-    assert counted.parsed == 3
-
-
 def test_who_reads_after_one_that_stopped_gets_every_page(counted: Counted) -> None:
     stopped = list(islice(counted.pages.read(counted.deadline), 3))
     every = list(counted.pages.read(counted.deadline))

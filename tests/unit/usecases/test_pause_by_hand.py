@@ -39,28 +39,6 @@ def test_nothing_is_sent_until_the_operator_resumes() -> None:
     assert {world.row(document).outcome for document in documents} == {Outcome.SUCCEEDED}
 
 
-def test_what_waits_in_an_operators_pause_is_not_handed_out() -> None:
-    world = World()
-    write(world, world.clock.now())
-    for number in range(20):
-        world.upload(f"{number}.png", b"page %d" % number)
-    live(world, minutes=2)
-    calls = len(world.faults.calls)
-    live(world, minutes=10)
-    assert world.journal.counts["StaleResumes"] == 0
-    assert not [entry for entry in world.journal.notes if entry.name == "handed_out"]
-    assert (len(world.faults.calls) - calls) / 10 < 40, "ticks that find nothing to do"
-
-
-def test_what_runs_is_asked_for_and_delivered_during_an_operators_pause() -> None:
-    world = World(recognition_seconds=90.0)
-    document = world.upload("x.png", b"page")
-    world.submit()
-    write(world, world.clock.now())
-    live(world, minutes=4)
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-
-
 def test_an_acceptance_that_was_under_way_does_not_resume() -> None:
     world = World()
     document = world.upload("x.png", b"page")
@@ -126,17 +104,6 @@ def test_a_tick_measures_how_long_the_oldest_has_been_due_of_any_kind() -> None:
         assert world.journal.values["OldestDueAge"][0] == 500.0
 
 
-def test_what_is_due_soon_has_not_waited() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
-    write(world, world.clock.now())
-    world.submit()
-    row = world.row(document)
-    world.documents.rows[row.id] = replace(row, due_at=world.clock.now() + 5.0)
-    world.poll()
-    assert world.journal.values["OldestDueAge"] == [0.0]
-
-
 def test_a_long_tick_measures_once_a_minute() -> None:
     world = World(recognition_seconds=1_000.0)
     world.upload("x.png", b"page")
@@ -146,13 +113,6 @@ def test_a_long_tick_measures_once_a_minute() -> None:
     passed = world.clock.now() - began
     assert 90 < passed < 120
     assert len(world.journal.values["OldestDueAge"]) == 2
-
-
-def test_a_tick_that_another_one_keeps_out_measures_nothing() -> None:
-    world = World()
-    world.tick.take("other", world.clock.now(), world.clock.now() + 20.0)
-    assert world.poll() == "busy"
-    assert world.journal.values == {}
 
 
 def test_a_pause_is_told_of_once_a_minute_with_its_reason_though_nothing_waits() -> None:

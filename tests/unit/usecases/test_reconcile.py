@@ -89,71 +89,6 @@ def test_an_event_that_comes_after_all_is_a_duplicate_and_is_not_paid_for(versio
     assert world.journal.counts["DuplicateUploads"] == 2
 
 
-def test_a_second_look_finds_nothing() -> None:
-    world = World()
-    world.upload_unheard("a.png", b"1")
-    later(world)
-    world.reconcile()
-    world.run()
-    world.reconcile()
-    assert world.queue == []
-    assert found(world) == [1, 0]
-    assert (world.progress.row.listed, world.progress.row.found) == (1, 0)
-
-
-def test_every_version_is_an_upload_and_the_newest_keeps_its_names() -> None:
-    world = World()
-    first = world.upload_unheard("a.png", b"1")
-    world.clock.advance(5.0)
-    second = world.upload("a.png", b"2")
-    world.run()
-    world.clock.advance(5.0)
-    third = world.upload_unheard("a.png", b"3")
-    world.clock.advance(5.0)
-    world.uploads.delete("a.png")
-    later(world)
-    world.reconcile()
-    world.run()
-    assert outcomes(world) == dict.fromkeys((first.id, second.id, third.id), Outcome.SUCCEEDED)
-    assert [notice["newest"] for notice in world.notices_of(third)] == [True]
-    assert [notice["newest"] for notice in world.notices_of(first)] == [False]
-    assert found(world) == [2]
-
-
-def test_a_reupload_to_a_bucket_without_versions_is_an_upload_of_its_own() -> None:
-    world = World(versioned=False)
-    first = world.upload("a.png", b"1")
-    world.run()
-    world.clock.advance(5.0)
-    second = world.upload_unheard("a.png", b"2")
-    world.clock.advance(5.0)
-    same_again = world.uploads.put("b.png", b"1")
-    later(world)
-    world.reconcile()
-    world.run()
-    assert outcomes(world) == dict.fromkeys((first.id, second.id, world.document_of(same_again).id), Outcome.SUCCEEDED)
-
-
-def test_delete_markers_and_folder_markers_are_no_uploads() -> None:
-    world = World()
-    world.uploads.put("folder/", b"")
-    world.uploads.put("gone.png", b"1")
-    world.uploads.forget("gone.png", world.uploads.versions["gone.png"][0].version_id)
-    world.uploads.delete("gone.png")
-    later(world)
-    world.reconcile()
-    assert world.queue == []
-
-
-def test_an_empty_file_without_an_event_ends_in_its_outcome() -> None:
-    world = World()
-    document = world.upload_unheard("empty.png", b"")
-    later(world)
-    world.reconcile()
-    world.run()
-    assert world.row(document).outcome is Outcome.SKIPPED
-
-
 # --- of which time ----------------------------------------------------------------------------------------------------
 
 
@@ -166,25 +101,6 @@ def test_events_have_an_hour_to_come() -> None:
     world.clock.advance(1)
     world.reconcile()
     assert len(world.queue) == 1
-
-
-def test_who_has_mended_the_notification_need_not_wait() -> None:
-    world = World()
-    world.upload_unheard("a.png", b"1")
-    world.reconcile(older_than_seconds=0.0)
-    assert len(world.queue) == 1
-
-
-def test_uploads_from_before_the_table_are_a_backfills() -> None:
-    world = World()
-    world.upload_unheard("before.png", b"1")
-    later(world)
-    world.documents.made_at = world.clock.now()
-    after = world.upload_unheard("after.png", b"2")
-    later(world)
-    world.reconcile()
-    world.run()
-    assert set(outcomes(world)) == {after.id}
 
 
 # --- any number -------------------------------------------------------------------------------------------------------
@@ -223,18 +139,6 @@ def test_ten_thousand_objects_are_looked_through_in_parts() -> None:
     assert (world.progress.row.listed, world.progress.row.found) == (10_000, 6)
 
 
-def test_out_of_time_a_successor_goes_on_from_the_mark() -> None:
-    world = ticking(seconds=100.0)
-    for number in range(50):
-        world.uploads.put(f"{number:02d}.png", b"1")
-    world.listing.most = 1
-    later(world)
-    assert world.reconcile() == "ended"
-    assert world.successor.invoked >= 10
-    assert sent_keys(world) == set(world.uploads.versions)
-    assert len(world.queue) == 50, "none twice"
-
-
 @pytest.mark.parametrize(("seconds", "ended"), [(PART_SECONDS, "ended"), (PART_SECONDS - 1.0, "handed_over")])
 def test_no_part_but_the_first_begins_with_too_little_time_for_it(seconds: float, ended: str) -> None:
     world = World()
@@ -247,72 +151,7 @@ def test_no_part_but_the_first_begins_with_too_little_time_for_it(seconds: float
     assert world.successor.invoked == (0 if ended == "ended" else 1)
 
 
-def test_a_run_without_time_gets_on_all_the_same() -> None:
-    world = World()
-    for number in range(3):
-        world.uploads.put(f"{number}.png", b"1")
-    world.listing.most = 1
-    later(world)
-    assert world.reconcile(seconds=1.0) == "ended"
-    assert sent_keys(world) == {"0.png", "1.png", "2.png"}
-
-
-def test_a_failed_run_asks_for_no_successor_and_the_next_goes_on_from_the_mark() -> None:
-    world = World()
-    for number in range(3):
-        world.uploads.put(f"{number}.png", b"1")
-    world.listing.most = 1
-    later(world)
-    world.faults.fail("uploads.after", StoreUnavailable("down"), skip=1)
-    with pytest.raises(StoreUnavailable):
-        world.reconcile()
-    assert world.successor.invoked == 0
-    assert found(world) == [1], "counted, though it failed"
-    world.reconcile()
-    assert len(world.queue) == 3, "the first part was not looked at again"
-
-
-def test_of_two_runs_side_by_side_one_goes_on() -> None:
-    world = World()
-    for number in range(4):
-        world.uploads.put(f"{number}.png", b"1")
-    world.listing.most = 1
-    later(world)
-    ended: list[str] = []
-
-    class Beside(Faults):
-        """A whole other run takes place within the second listing."""
-
-        def after(self, call: str) -> None:
-            super().after(call)
-            if call == "uploads.after" and self.calls.count(call) == 2:
-                ended.append(world.reconcile())
-
-    beside = Beside()
-    for fake in (world.listing, world.progress):
-        fake.faults = beside
-    assert world.reconcile() == "overtaken"
-    assert ended == ["ended"]
-    assert sent_keys(world) == set(world.uploads.versions)
-    assert world.progress.row.ended_at
-    world.run()
-    assert len(world.ocr.accepted) == len(world.documents.rows) == 4
-
-
 # --- dead letters -----------------------------------------------------------------------------------------------------
-
-
-def test_a_dead_letter_goes_back_to_submit() -> None:
-    world = World()
-    source = world.uploads.put("a.png", b"1")
-    letter = world.dead_letters.put(event(source))
-    assert world.reconcile() == "ended"
-    assert world.dead_letters.letters == []
-    world.run()
-    assert list(outcomes(world).values()) == [Outcome.SUCCEEDED]
-    [again] = world.dead_letters.redriven
-    assert (again.redriven, again.former_ids, again.first_sent_at) == (1, (letter.id,), letter.first_sent_at)
-    assert world.journal.values["MessagesRedriven"] == [1]
 
 
 def test_what_comes_back_three_times_stays_where_it_can_be_seen() -> None:
@@ -336,32 +175,12 @@ def test_what_comes_back_three_times_stays_where_it_can_be_seen() -> None:
     ] * 3
 
 
-def test_all_dead_letters_are_looked_at_once() -> None:
-    world = World()
-    old = DeadLetter("", "", "", 0.0, redriven=3)
-    for number in range(95):
-        world.dead_letters.put(f"{number}", old if number % 2 else None)
-    world.reconcile()
-    assert sorted(int(letter.body) for letter in world.dead_letters.redriven) == list(range(0, 95, 2))
-    assert sorted(int(letter.body) for letter in world.dead_letters.letters) == list(range(1, 95, 2))
-    assert world.journal.values["MessagesRedriven"] == [48]
-
-
 def test_letters_that_stay_are_not_gone_round_and_round() -> None:
     world = ticking(seconds=50.0)  # they can be received again before all were looked at
     for number in range(30):
         world.dead_letters.put(f"{number}", DeadLetter("", "", "", 0.0, redriven=3))
     world.reconcile()
     assert len([note for note in world.journal.notes if note.name == "message_kept"]) == 30
-
-
-def test_more_dead_letters_than_a_run_has_time_for_are_the_successors() -> None:
-    world = ticking(seconds=10.0)
-    for number in range(50):
-        world.dead_letters.put(f"{number}")
-    assert world.reconcile() == "ended"
-    assert world.successor.invoked
-    assert len(world.dead_letters.redriven) == 50
 
 
 @pytest.mark.parametrize(

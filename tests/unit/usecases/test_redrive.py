@@ -31,12 +31,6 @@ def test_when_time_is_up_after_some_went_back_there_may_be_more(count: int) -> N
     assert len(world.dead_letters.redriven) == count
 
 
-def test_without_time_nothing_is_received() -> None:
-    world = with_letters(1)
-    assert not redrive(world.reconcile_ports, world.clock.now())
-    assert "dead_letters.receive" not in world.faults.calls
-
-
 def test_a_letter_that_goes_back_is_told_as_it_goes() -> None:
     world = with_letters(1)
     redrive(world.reconcile_ports, world.clock.now() + 10.0)

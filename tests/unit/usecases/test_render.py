@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from fakes.ocr import synthetic_text
 from fakes.rendering import fake_renderers
 from textdrop.core import keys
-from textdrop.core.documents import Document, DocumentState, Outcome, Output, Resume, Step
+from textdrop.core.documents import Document, DocumentState, Outcome, Resume, Step
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from textdrop.usecases.deliver import deliver
 from textdrop.usecases.render import render
@@ -64,17 +62,6 @@ def test_all_that_is_asked_for_is_there_when_the_one_notice_comes() -> None:
     assert len(world.ocr.accepted) == 3
 
 
-def test_nothing_is_handed_over_where_nothing_is_asked_for() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
-    world.run()
-    assert "render_function.invoke" not in world.faults.calls
-    assert published(world, "x.png") == TEXT_ALONE
-    assert Step.RENDER not in {entry.row.step for entry in world.journal.transitions if isinstance(entry.row, Document)}
-    files = notice_of(world, document)["files"]
-    assert {name for name, place in files.items() if place} == {"text", "json"}
-
-
 def test_the_stack_chooses_outputs_for_those_who_do_not() -> None:
     world = World()
     world.submit_settings = replace(world.submit_settings, outputs="markdown")
@@ -87,26 +74,6 @@ def test_the_stack_chooses_outputs_for_those_who_do_not() -> None:
     assert chosen["outputs"] == {"value": ["markdown"], "from": "parameter"}
 
 
-@pytest.mark.parametrize("body", [b"damaged", b"page"])
-def test_a_document_without_text_has_no_outputs(body: bytes) -> None:
-    world = World()
-    metadata = ALL if body == b"damaged" else {"ocr-outputs": "markdown docx"}
-    document = world.upload("x.pdf", body, metadata)
-    world.run()
-    assert world.row(document).outcome is Outcome.FAILED
-    assert published(world, "x.pdf") == {".error.json"}
-    assert "render_function.invoke" not in world.faults.calls
-
-
-def test_pages_that_failed_are_known_to_be_missing() -> None:
-    world = World()
-    world.upload("x.pdf", b"pages:3,bad:2", ALL)
-    world.run()
-    assert published(world, "x.pdf") == TEXT_ALONE | RENDERED | {".tables/0001-01.csv", ".tables/0003-01.csv"}
-    assert b"<!-- page 2 -->\n<!-- page 3 -->" in (world.file("x.pdf.md") or b"")
-    assert b"|-|" in (world.file("x.pdf.searchable.pdf") or b"")
-
-
 def test_no_tables_are_said_to_be_none() -> None:
     world = World()
     world.render_ports = replace(world.render_ports, renderers=fake_renderers(has_tables=False))
@@ -116,23 +83,6 @@ def test_no_tables_are_said_to_be_none() -> None:
     assert published(world, "x.png") == TEXT_ALONE
     assert notice_of(world, document)["warnings"] == [said]
     assert world.json("x.png.ocr.json")["notes"] == [said]
-
-
-@pytest.mark.parametrize(
-    ("body", "warning"),
-    [
-        (b"unrenderable", "There is no searchable PDF. The file cannot be rewritten."),
-        (b"clumsy", "There is no searchable PDF. Making it failed 2 times."),
-    ],
-)
-def test_an_output_that_cannot_be_made_is_a_warning_and_the_others_are_there(body: bytes, warning: str) -> None:
-    world = World()
-    document = world.upload("x.png", body, ALL)
-    world.run()
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert published(world, "x.png") == TEXT_ALONE | {".md", ".tables.xlsx", ".tables/0001-01.csv"}
-    assert notice_of(world, document)["warnings"] == [warning]
-    assert world.json("x.png.ocr.json")["notes"] == [warning]
 
 
 def test_a_warning_may_stand_beside_a_file() -> None:
@@ -296,23 +246,6 @@ def test_the_newest_upload_has_the_names_whatever_either_asked_for() -> None:
     assert world.file(keys.own(newer.id, keys.MARKDOWN)) is not None
 
 
-def test_an_older_upload_that_is_rendered_late_shows_the_newest() -> None:
-    world = World()
-    older = world.upload("x.pdf", b"pages:3", ALL)
-    resume = handed_over(world)
-    world.render_function.asked.clear()
-    world.clock.advance(2.0)
-    world.upload("x.pdf", b"pages:2", {"ocr-outputs": "tables"})
-    world.run()
-    shown = TEXT_ALONE | {".tables.xlsx", ".tables/0001-01.csv", ".tables/0002-01.csv"}
-    assert published(world, "x.pdf") == shown
-    render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS)
-    world.run()
-    assert published(world, "x.pdf") == shown
-    assert notice_of(world, older)["newest"] is False
-    assert notice_of(world, older)["files"]["tables"]["key"].startswith(".textdrop/documents/")
-
-
 def test_files_of_other_uploads_beside_the_tables_stay() -> None:
     """An upload may be called as if it stood among another one's tables."""
     world = World()
@@ -323,7 +256,3 @@ def test_files_of_other_uploads_beside_the_tables_stay() -> None:
     world.run()
     assert published(world, "x.pdf.tables/0001-01.csv") == TEXT_ALONE | {".tables.xlsx", ".tables/0001-01.csv"}
     assert world.file("x.pdf.tables/0001-01.csv") is None
-
-
-def test_the_order_is_least_risk_first() -> None:
-    assert tuple(Output) == (Output.MARKDOWN, Output.TABLES, Output.SEARCHABLE_PDF)

@@ -285,13 +285,6 @@ def test_a_slot_as_far_ahead_as_slots_may_be_is_taken_at_once(page: Page) -> Non
     assert sleeps == [page.world.policy.slot_ahead_seconds]
 
 
-def test_nothing_is_sent_before_its_slot(page: Page) -> None:
-    began = page.now
-    page.world.quota.row = Quota(next_free_at=began + 0.75)
-    assert isinstance(page.send(), Settled)
-    assert page.now == began + 0.75
-
-
 def held_at_the_intent(page: Page, seconds: float) -> None:
     """Once, writing the intent takes so long."""
     write = page.world.documents.write_operation
@@ -303,16 +296,6 @@ def held_at_the_intent(page: Page, seconds: float) -> None:
         return write(before, after)
 
     page.world.documents.write_operation = slow  # type: ignore[method-assign]  # slower
-
-
-def test_a_slot_that_is_a_tenth_of_a_second_late_is_used_and_no_later_one(page: Page) -> None:
-    for seconds, slots in ((0.0625, 1), (0.125, 2)):
-        other = Page()
-        held_at_the_intent(other, seconds)
-        sleeps = other.slept()
-        assert isinstance(other.send(), Settled)
-        assert len(other.world.quota.reserved) == slots
-        assert min(sleeps) >= 0.0, "nobody can sleep backwards"
 
 
 def test_the_slot_after_a_late_one_lies_as_far_ahead_as_that_was_late(page: Page) -> None:
@@ -394,14 +377,6 @@ def test_a_throttle_shows_that_the_service_is_there(page: Page) -> None:
     assert page.world.pause.row.unavailable_since is None
 
 
-def test_a_throttle_whose_answer_cannot_be_written_ends_the_go(page: Page) -> None:
-    page.world.faults.fail("ocr.submit", OcrThrottled("429", Trace(status=429, code=8)))
-    page.world.faults.fail("documents.write_operation", DOWN, skip=1)
-    page.world.faults.fail("documents.write_operation", DOWN, times=9)
-    assert page.send() == Lost()
-    assert page.world.ocr.accepted == []
-
-
 def test_a_throttled_page_whose_row_is_gone_is_not_sent_again(page: Page) -> None:
     def gone() -> OcrThrottled:
         page.world.documents.operations.clear()
@@ -410,17 +385,6 @@ def test_a_throttled_page_whose_row_is_gone_is_not_sent_again(page: Page) -> Non
     page.world.faults.fail("ocr.submit", gone)
     assert page.send() == Lost()
     assert page.world.ocr.accepted == []
-
-
-def test_the_quota_is_slowed_down_whoever_else_writes_it(page: Page) -> None:
-    write, first = page.world.quota.write, [True]
-
-    def raced(before: Quota, after: Quota) -> bool:
-        return False if first and first.pop() else write(before, after)
-
-    page.world.quota.write = raced  # type: ignore[method-assign]  # another was first, once
-    page.answers(OcrThrottled("429", Trace(status=429, code=8), 7.0))
-    assert page.world.quota.row.throttles == 1
 
 
 def test_a_throttle_during_anothers_counts_once(page: Page) -> None:
@@ -479,13 +443,6 @@ def test_a_page_that_was_not_sent_waits_told_and_counted_for_what_it_was(
     else:
         assert 1.0 <= sent.due_at - page.now <= page.world.policy.max_backoff_seconds
         assert page.noted() == []
-
-
-def test_an_acceptance_in_good_times_is_noted_by_nobody_and_one_after_failures_clears_them_silently(page: Page) -> None:
-    page.world.pause.row = Pause(rev=1, failures=2, unavailable_since=page.now - 9.0, unavailable_at=page.now - 1.0)
-    page.send()
-    assert (page.world.pause.row.failures, page.world.pause.row.unavailable_since) == (0, None)
-    assert page.noted() == []
 
 
 # --- writing the answer ---

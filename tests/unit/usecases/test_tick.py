@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
@@ -95,29 +94,6 @@ def test_a_renewal_that_fails_is_told_and_tried_again_soon_until_the_lease_is_ov
     assert began + lease <= world.clock.now() < began + lease + 1.5
 
 
-def test_after_a_renewal_that_failed_once_it_goes_on() -> None:
-    world, _ = timed(recognition_seconds=30.0)
-    document = submitted(world)
-    world.faults.fail("tick.renew", DOWN)
-    assert world.poll() == "ended"
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert failures(world) == [("renew_failed", {})]
-
-
-def test_a_tick_whose_row_is_anothers_asks_nothing_more() -> None:
-    world, faults = timed(recognition_seconds=600.0)
-    submitted(world)
-
-    def taken() -> None:
-        world.tick.row = replace(world.tick.row, owner="another")
-
-    faults.on["tick.renew"] = taken
-    assert world.poll() == "lost"
-    [renewal] = faults.of("tick.renew")
-    assert all(at <= renewal for at in faults.of("ocr.result"))
-    assert world.tick.row.owner == "another"
-
-
 # --- how it ends ---
 
 
@@ -190,66 +166,7 @@ def test_out_of_time_and_overtaken_it_starts_nobody() -> None:
 # --- its reads ---
 
 
-def test_it_reads_the_index_twice_a_second_and_rechecks_every_20_seconds() -> None:
-    world, faults = timed(recognition_seconds=25.0)
-    submitted(world)
-    world.poll()
-    reads = Counter(faults.of("documents.due"))
-    assert all(0.5 <= later - earlier < 0.6 for earlier, later in pairwise(reads))
-    with_rechecks = [at for at, count in reads.items() if count == 4]
-    assert set(reads.values()) == {3, 4}
-    assert all(20.0 <= later - earlier < 20.6 for earlier, later in pairwise(with_rechecks))
-    assert len(with_rechecks) == 2
-
-
-def test_a_refresh_that_takes_long_leaves_four_times_as_long_for_the_work() -> None:
-    world, faults = timed(recognition_seconds=20.0)
-    submitted(world)
-    faults.during["documents.due"] = 0.25
-    world.poll()
-    reads = faults.of("documents.due")
-    refreshes = [later for earlier, later in pairwise(reads) if later - earlier > 0.3]
-    assert len(refreshes) > 3
-    assert all(0.75 * 5 <= later - earlier < 1.0 * 5 + 0.6 for earlier, later in pairwise(refreshes))
-
-
-def test_a_look_that_fails_is_told_and_made_again() -> None:
-    world, faults = timed()
-    document = submitted(world)
-    world.clock.advance(10.0)
-    faults.fail("documents.due", DOWN)
-    assert world.poll() == "ended"
-    assert failures(world) == [("refresh_failed", {})]
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-
-
-def test_what_the_index_still_shows_is_not_done_twice() -> None:
-    world, faults = timed(recognition_seconds=30.0)
-    submitted(world, "running.png")
-    due_documents(world, 1)
-    world.documents.hold_index()
-    world.poll()
-    tries = faults.of("documents.postpone")
-    assert len(tries) >= 2, "after ten seconds it is looked at again"
-    assert all(10.0 <= later - earlier < 11.0 for earlier, later in pairwise(tries))
-    assert world.faults.calls.count("resumes.send") == 1
-
-
 # --- handing out ---
-
-
-def test_what_is_due_for_submitting_is_handed_out_at_the_quotas_pace() -> None:
-    world, faults = timed()
-    due_documents(world, 40)
-    began = world.clock.now()
-    world.poll()
-    sent = faults.of("resumes.send")
-    assert len(sent) == 40
-    assert sum(at == began for at in sent) == 10, "a second's worth at once"
-    for first, start in enumerate(sent):
-        assert sum(start <= at <= start + 1.0 for at in sent[first:]) <= 21
-    assert sent[-1] - began == pytest.approx(3.0, abs=0.6)
-    assert {entry.name for entry in world.journal.notes} == {"handed_out"}
 
 
 def test_with_less_than_one_submit_a_second_one_is_handed_out_at_a_time() -> None:
@@ -314,30 +231,6 @@ def test_one_that_is_not_ready_is_asked_again_by_its_age() -> None:
         assert least - 1e-3 <= later - earlier < least + 0.6
 
 
-def test_asks_keep_within_their_quota() -> None:
-    world, faults = timed(recognition_seconds=3.0)
-    world.poll_settings = PollSettings(asks_per_second=5.0, submits_per_second=10.0, step_seconds=STEP)
-    for number in range(20):
-        submitted(world, f"{number}.png", b"page %d" % number)
-    world.poll()
-    asks = faults.of("ocr.result")
-    assert len(asks) >= 20
-    for first, start in enumerate(asks):
-        for seconds in (0.0, 1.0, 3.0):
-            assert sum(start <= at <= start + seconds for at in asks[first:]) <= 1 + 5.0 * seconds + 1
-
-
-def test_a_throttled_ask_stops_all_asks_for_as_long_as_the_service_wishes() -> None:
-    world, faults = timed(recognition_seconds=1.0)
-    for number in range(3):
-        submitted(world, f"{number}.png", b"page %d" % number)
-    faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8), 7.0))
-    world.poll()
-    first, second, *_ = faults.of("ocr.result")
-    assert 7.0 <= second - first < 7.6
-    assert world.journal.counts["AsksThrottled"] == 1
-
-
 @pytest.mark.parametrize(("wish", "seconds"), [(None, 1.0), (2.5, 2.5), (9_999.0, 300.0)])
 def test_a_throttle_of_asks_is_bounded(wish: float | None, seconds: float) -> None:
     world, faults = timed(recognition_seconds=1.0)
@@ -379,17 +272,6 @@ def test_one_that_failed_teaches_nothing_of_how_long_recognitions_take() -> None
 
 
 # --- what fails ---
-
-
-def test_a_step_that_fails_is_told_and_made_again() -> None:
-    world, faults = timed()
-    document = submitted(world)
-    faults.fail("documents.write_operation", DOWN)
-    world.poll()
-    assert ("step_failed", {"document": document.id, "page": 1}) in failures(world)
-    world.run()
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert len(world.ocr.accepted) == 1
 
 
 def test_a_mistake_in_a_step_is_told_and_ends_no_tick() -> None:

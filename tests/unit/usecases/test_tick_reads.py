@@ -196,18 +196,6 @@ def test_of_a_backlog_no_more_is_read_than_may_be_in_the_index_and_handed_out(
     assert {limit for kind, _, limit, _ in ticking.asked if kind is DueKind.SUBMIT} == {most}
 
 
-def test_what_is_due_later_holds_up_nothing_that_is_due_now() -> None:
-    ticking = Ticking()
-    later = ticking.document("later", DueKind.DELIVER, due_in=5.0)
-    now = ticking.document("now", DueKind.SUBMIT)
-    ticking.run(8.0)
-    assert ticking.of("resumes.send") == [0.0]
-    assert ticking.world.documents.rows[now.id].due_at != now.due_at
-    [read, *_] = ticking.of("documents.read")
-    assert 5.0 <= read < 5.0 + LOOKED_AT_ONCE
-    assert later.due_at == ticking.began + 5.0
-
-
 def test_when_no_more_can_be_handed_out_deliveries_go_on() -> None:
     ticking = Ticking(submits_per_second=0.1)
     for number in range(5):

@@ -106,12 +106,6 @@ def test_the_more_trouble_a_page_gave_the_later_it_goes(monkeypatch: pytest.Monk
     assert turn.tried == ([4, 5, 6, 2, 3, 1] if attempts == 1 else [6, 5, 4, 3, 2, 1])
 
 
-def test_when_no_page_fails_the_table_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    turn = Turn(monkeypatch, 3)
-    assert turn.take({}) == (running(1), running(2), running(3))
-    assert turn.world.faults.calls.count("documents.read_operations") == 0
-
-
 def test_a_document_that_is_gone_has_no_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     turn = Turn(monkeypatch, 2)
     turn.ends[2] = Settled(row(2, OperationState.FAILED))
