@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -23,8 +22,7 @@ from textdrop.core.documents import (
     Source,
     Step,
 )
-from textdrop.core.errors import Reason, StoreUnavailable, Trace
-from textdrop.ports import Documents
+from textdrop.core.errors import Reason, Trace
 
 NOW = 1_700_000_000.123456
 MANY = 1_001
@@ -450,27 +448,3 @@ def test_more_operations_than_one_answer_carries(rows: Rows) -> None:
     for page in range(1, MANY + 1):
         rows.documents.write_operation(None, an_operation(page, state=OperationState.FAILED, problem=long))
     assert [row.page for row in rows.documents.read_operations(a_document().id, 1)] == list(range(1, MANY + 1))
-
-
-# --- breakdowns -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda documents: documents.create(a_document()),
-        lambda documents: documents.read("0" * 32),
-        lambda documents: documents.write(a_document(), the_next(a_document())),
-        lambda documents: documents.postpone(DueEntry(DueKind.SUBMIT, NOW, "0" * 32), NOW),
-        lambda documents: documents.finish_page("0" * 32, 1, 1),
-        lambda documents: documents.due(DueKind.SUBMIT, NOW, 1),
-        lambda documents: documents.read_operation("0" * 32, 1, 1),
-        lambda documents: documents.read_operations("0" * 32, 1),
-        lambda documents: documents.write_operation(None, an_operation()),
-    ],
-    ids=["create", "read", "write", "postpone", "finish_page", "due", "read_operation", "read_operations", "put"],
-)
-def test_a_breakdown_is_store_unavailable(rows: Rows, call: Callable[[Documents], object]) -> None:
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        call(rows.documents)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from textdrop.adapters.aws.documents_table import DynamoDocuments
 from textdrop.adapters.aws.dynamodb import Table
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Source
 from textdrop.core.errors import StoreUnavailable
-from textdrop.ports import Documents
 
 IDS = [f"{number:032x}" for number in range(250)]
 
@@ -51,15 +49,6 @@ def test_a_lost_answer_is_asked_for_again(rows: Rows) -> None:
     rows.documents.create(a_document(IDS[0]))
     rows.lose_answer()
     assert rows.documents.known(IDS[:2]) == {IDS[0]}
-
-
-@pytest.mark.parametrize(
-    "call", [lambda documents: documents.known(IDS), lambda documents: documents.kept_since()], ids=["known", "since"]
-)
-def test_a_breakdown_is_store_unavailable(rows: Rows, call: Callable[[Documents], object]) -> None:
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        call(rows.documents)
 
 
 # --- the table alone --------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from contract.fighting import fight
 from contract.rows import Rows
-from textdrop.core.errors import StoreUnavailable
 from textdrop.core.quota import Quota, throttled
 
 NOW = 1_700_000_000.25
@@ -163,15 +162,3 @@ def test_of_several_throttles_one_is_told(rows: Rows) -> None:
         return rows.quota.write(before, after)
 
     assert fight(6, tell).count(True) == 1
-
-
-def test_a_breakdown_is_store_unavailable(rows: Rows) -> None:
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        rows.quota.read()
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        rows.quota.reserve(1, 0.1, NOW, 1.0)
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        rows.quota.write(Quota(), Quota(throttles=1))
