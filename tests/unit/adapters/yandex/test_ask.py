@@ -1,4 +1,4 @@
-"""What each answer to getRecognition means."""
+"""What is asked about an operation and its result, and what each answer means."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from textdrop.core.errors import (
     OcrAnswerTooLarge,
     OcrCredentialsRefused,
     OcrError,
+    OcrOperationUnknown,
     OcrRejected,
     OcrThrottled,
 )
@@ -25,6 +26,7 @@ from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedServic
 
 PAGE = {"result": {"textAnnotation": {"width": "10", "height": "20", "fullText": "slow\n"}, "page": "0"}}
 LINE = json.dumps(PAGE).encode() + b"\n"
+GZIP = {"content-encoding": "gzip"}
 LIMIT = 100_000  # the fixture's
 
 
@@ -32,7 +34,7 @@ def streamed(code: int, status: int) -> dict[str, Any]:
     return {"error": {"grpcCode": code, "httpCode": status, "message": "m", "httpStatus": "S", "details": []}}
 
 
-def test_asks_for_one_operation(service: ScriptedService, make_client: MakeClient) -> None:
+def test_asks_for_one_result(service: ScriptedService, make_client: MakeClient) -> None:
     service.plays(answer(200, body=LINE))
     make_client(folder_id="b1g").result("a/b&c=../d")
     (sent,) = service.exchanges
@@ -76,7 +78,6 @@ def test_the_trace_has_the_ids_of_the_exchange(service: ScriptedService, client:
         answer(404, {"code": 5, "message": "operation data is not ready fd8", "details": []}),
         answer(410),
         answer(400, streamed(5, 400)),
-        answer(200),
         answer(204),
         answer(200, body=b" \r\n\n"),
         answer(200, body=b"", zipped=True),
@@ -99,29 +100,37 @@ def test_not_ready_says_what_the_service_said(service: ScriptedService, client: 
 
 
 @pytest.mark.parametrize(
-    ("play", "error"),
+    ("ask", "play", "error"),
     [
-        (answer(200, body=LINE + b'{"result": {"page": "1"'), OcrAnswerMalformed),
-        (answer(200, body=b"[1]"), OcrAnswerMalformed),
-        (answer(200, body=b'{"error": "without a code"}'), OcrAnswerMalformed),
-        (answer(200, body=b"[" * 90_000), OcrAnswerMalformed),
-        (answer(302, headers={"location": "/elsewhere"}), OcrAnswerMalformed),
-        (answer(103), OcrAnswerMalformed),
-        (raw(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n" + LINE), OcrAnswerLost),
-        (raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9999\r\n" + LINE), OcrAnswerLost),
-        (answer(200, body=gzip.compress(LINE)[:-5], headers={"content-encoding": "gzip"}), OcrAnswerLost),
-        (answer(200, body=gzip.compress(LINE) + b"more", headers={"content-encoding": "gzip"}), OcrAnswerLost),
-        (answer(200, body=LINE, headers={"content-encoding": "br"}), OcrAnswerLost),
-        (reset(b"HTTP/1.1 200 OK\r\n\r\n" + LINE), OcrAnswerLost),
-        (answer(400, streamed(3, 400)), OcrRejected),
-        (answer(200, body=LINE + b'{"error": {"grpc_code": 8}}'), OcrThrottled),
-        (answer(200, body=b'{"code": 7, "message": "m"}'), OcrCredentialsRefused),
+        ("result", answer(200, body=b"[1]"), OcrAnswerMalformed),
+        ("result", answer(200, body=b'{"error": "without a code"}'), OcrAnswerMalformed),
+        ("result", answer(200, body=b"[" * 90_000), OcrAnswerMalformed),
+        ("result", answer(302, headers={"location": "/elsewhere"}), OcrAnswerMalformed),
+        ("result", answer(103), OcrAnswerMalformed),
+        ("result", raw(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n" + LINE), OcrAnswerLost),
+        ("result", raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9999\r\n" + LINE), OcrAnswerLost),
+        ("result", answer(200, body=gzip.compress(LINE)[:-5], headers=GZIP), OcrAnswerLost),
+        ("result", answer(200, body=gzip.compress(LINE) + b"more", headers=GZIP), OcrAnswerLost),
+        ("result", answer(200, body=LINE, headers={"content-encoding": "br"}), OcrAnswerLost),
+        ("result", reset(b"HTTP/1.1 200 OK\r\n\r\n" + LINE), OcrAnswerLost),
+        ("result", answer(400, streamed(3, 400)), OcrRejected),
+        ("result", answer(200, body=LINE + b'{"error": {"grpc_code": 8}}'), OcrThrottled),
+        ("result", answer(200, body=b'{"code": 7, "message": "m"}'), OcrCredentialsRefused),
+        ("status", answer(410), OcrOperationUnknown),
+        ("status", answer(200, {"error": {"grpcCode": 5, "httpCode": 404}}), OcrOperationUnknown),
+        ("status", answer(400, {"code": 3, "message": "m"}), OcrRejected),
+        ("status", answer(302, headers={"location": "/"}), OcrAnswerMalformed),
+        ("status", answer(200, {}), OcrAnswerMalformed),
+        ("status", answer(200, [{"id": "fd8"}]), OcrAnswerMalformed),
+        ("status", answer(200, {"id": "another", "done": True}), OcrAnswerMalformed),
     ],
 )
-def test_no_result(service: ScriptedService, client: YandexOcr, play: Play, error: type[OcrError]) -> None:
+def test_an_answer_that_is_an_error(
+    service: ScriptedService, client: YandexOcr, ask: str, play: Play, error: type[OcrError]
+) -> None:
     service.plays(play)
     with pytest.raises(error) as raised:
-        client.result("fd8")
+        getattr(client, ask)("fd8")
     assert type(raised.value) is error
     assert raised.value.trace.client_request_id == service.exchanges[0].headers["x-client-request-id"]
     assert len(service.exchanges) == 1
@@ -135,7 +144,6 @@ def test_no_result(service: ScriptedService, client: YandexOcr, play: Play, erro
         answer(200, body=b" " * (LIMIT + 1), chunked=True),
         answer(200, body=b" " * (LIMIT + 1), zipped=True),
         raw(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (LIMIT + 1)),
-        raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n" + b" " * 3_000_000),
     ],
 )
 def test_a_result_over_the_limit(service: ScriptedService, client: YandexOcr, play: Play) -> None:
@@ -176,3 +184,46 @@ def test_a_result_of_just_the_limit_is_read(service: ScriptedService, make_clien
     client = make_client(max_answer_bytes=len(body))
     assert isinstance(client.result("fd8"), Recognition)
     assert isinstance(client.result("fd8"), Recognition)
+
+
+# --- the operation itself ---------------------------------------------------------------------------------------------
+
+
+def test_asks_at_the_operation_service(service: ScriptedService, client: YandexOcr) -> None:
+    service.plays(answer(200, {"id": "a b/c", "done": True}))
+    client.status("a b/c")
+    (sent,) = service.exchanges
+    assert (sent.method, sent.path) == ("GET", "/operation-service/operations/a%20b%2Fc")
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ({"id": "fd8", "done": False}, 0),
+        ({"id": "fd8", "done": True}, 0),
+        ({"id": "fd8"}, 0),
+        ({"done": True}, 0),
+        ({"id": None, "done": True}, 0),
+        ({"id": "fd8", "done": "true"}, 0),
+        ({"id": "fd8", "done": "false"}, 0),
+        ({"id": "fd8", "done": 1}, 0),
+        ({"id": "fd8", "done": None, "error": None}, 0),
+        ({"id": "fd8", "done": True, "error": {}}, 0),
+        ({"id": "fd8", "done": True, "error": {"code": 0, "message": ""}}, 0),
+        ({"id": "fd8", "done": True, "error": {"code": "0"}}, 0),
+        ({"id": "fd8", "done": True, "error": {"code": 3, "message": "m"}}, 3),
+        ({"id": "fd8", "done": False, "error": {"code": "13", "message": "m"}}, 13),
+        ({"id": "fd8", "error": {"code": "INTERNAL"}}, 2),
+        ({"id": "fd8", "error": {"code": 1234}}, 1234),
+        ({"id": "fd8", "error": "words"}, 0),
+    ],
+)
+def test_state(service: ScriptedService, client: YandexOcr, operation: dict[str, Any], code: int) -> None:
+    service.plays(answer(200, operation, headers={"x-request-id": "request"}))
+    status = client.status("fd8")
+    assert (status.error_code, status.trace.request_id) == (code, "request")
+
+
+def test_a_failure_keeps_the_service_s_words(service: ScriptedService, client: YandexOcr) -> None:
+    service.plays(answer(200, {"id": "fd8", "done": True, "error": {"code": 3, "message": "ы" * 600}}))
+    assert client.status("fd8").error_message == "ы" * 500
