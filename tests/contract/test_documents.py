@@ -83,20 +83,20 @@ EVERYTHING = a_document(
 # --- documents --------------------------------------------------------------------------------------------------------
 
 
-def test_a_row_that_was_never_made_is_none(rows: Rows) -> None:
-    assert rows.documents.read("0" * 32) is None
-
-
-@pytest.mark.parametrize("document", [a_document(), EVERYTHING])
+@pytest.mark.parametrize(
+    "document",
+    [
+        a_document(),
+        EVERYTHING,
+        *[
+            a_document(source=Source("uploads", key, "v1"))
+            for key in ("\udcff\ud800.pdf", "a+b c/ü%2F.pdf", "\x00\r\n\ufffe", "ключ/\U0001f600", "x" * 1024)
+        ],
+    ],
+)
 def test_a_row_is_read_as_it_was_made(rows: Rows, document: Document) -> None:
+    assert rows.documents.read(document.id) is None
     assert rows.documents.create(document)
-    assert rows.documents.read(document.id) == document
-
-
-@pytest.mark.parametrize("key", ["\udcff\ud800.pdf", "a+b c/ü%2F.pdf", "\x00\r\n\ufffe", "ключ/\U0001f600", "x" * 1024])
-def test_odd_keys_are_kept(rows: Rows, key: str) -> None:
-    document = a_document(source=Source("uploads", key, "v1"))
-    rows.documents.create(document)
     assert rows.documents.read(document.id) == document
 
 
@@ -106,17 +106,6 @@ def test_a_row_is_made_once(rows: Rows) -> None:
     assert not rows.documents.create(replace(document, holder="holder-2"))
     assert not rows.documents.create(document), "a repeated event in one batch has the same holder"
     assert rows.documents.read(document.id) == document
-
-
-def test_a_row_whose_making_was_answered_late_is_mine(rows: Rows) -> None:
-    rows.lose_answer()
-    assert rows.documents.create(a_document())
-
-
-def test_a_row_that_somebody_else_made_is_not_mine_though_my_answer_was_lost(rows: Rows) -> None:
-    rows.documents.create(a_document(holder="holder-2"))
-    rows.lose_answer()
-    assert not rows.documents.create(a_document(holder="holder-1"))
 
 
 def test_of_several_makers_one_succeeds(rows: Rows) -> None:
@@ -160,27 +149,6 @@ def test_a_write_must_raise_the_rev_by_one(rows: Rows) -> None:
         rows.documents.write(before, replace(before, rev=before.rev + 2))
     with pytest.raises(ValueError, match="over itself"):
         rows.documents.write(before, the_next(before, id="f" * 32))
-
-
-def test_a_write_whose_answer_was_lost_is_mine(rows: Rows) -> None:
-    before = recognizing(rows)
-    rows.lose_answer()
-    assert rows.documents.write(before, the_next(before, holder="holder-2"))
-
-
-def test_a_write_whose_answer_was_lost_is_not_mine_when_a_rival_wrote_first(rows: Rows) -> None:
-    before = a_document()
-    rows.documents.create(before)
-    rows.documents.write(before, the_next(before, holder="rival"))
-    rows.lose_answer()
-    assert not rows.documents.write(before, the_next(before, holder="me"))
-
-
-def test_a_lost_answer_is_known_beside_pages_that_finish(rows: Rows) -> None:
-    before = recognizing(rows)
-    rows.documents.finish_page(before.id, 1, 2)
-    rows.lose_answer()
-    assert rows.documents.write(before, the_next(before, holder="holder-2"))
 
 
 def test_a_write_leaves_pages_finished_that_it_did_not_know_of(rows: Rows) -> None:
@@ -250,14 +218,6 @@ def test_postponing_a_row_that_is_gone_or_final_is_none(rows: Rows) -> None:
     assert rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, EVERYTHING.id), NOW + 900) is None
 
 
-def test_postponing_whose_answer_was_lost_is_mine(rows: Rows) -> None:
-    document = a_document(due_at=NOW)
-    rows.documents.create(document)
-    rows.lose_answer()
-    moved = rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, document.id), NOW + 900)
-    assert moved == replace(document, due_at=NOW + 900)
-
-
 def test_of_several_who_hand_out_one_does(rows: Rows) -> None:
     document = a_document(due_at=NOW)
     rows.documents.create(document)
@@ -283,12 +243,6 @@ def test_finishing_a_page_of_another_run_or_no_row_is_none(rows: Rows) -> None:
     assert rows.documents.finish_page("0" * 32, 1, 1) is None
     assert rows.documents.read("0" * 32) is None
     assert rows.documents.read(document.id) == document
-
-
-def test_finishing_with_a_lost_answer_takes_one_page(rows: Rows) -> None:
-    document = recognizing(rows)
-    rows.lose_answer()
-    assert rows.documents.finish_page(document.id, 1, 1) == replace(document, unfinished=frozenset({2, 3}))
 
 
 def test_of_pages_that_finish_together_none_is_forgotten_and_one_is_last(rows: Rows) -> None:
@@ -412,23 +366,6 @@ def test_an_operation_is_replaced_whole(rows: Rows) -> None:
     assert rows.documents.read_operation(failed.document_id, 1, 1) == failed
 
 
-def test_lost_answers_of_operations_are_mine(rows: Rows) -> None:
-    intent = an_operation()
-    rows.lose_answer()
-    assert rows.documents.write_operation(None, intent)
-    running = replace(intent, state=OperationState.RUNNING, described=OperationDescription("id1", metadata={"a": 1}))
-    rows.lose_answer()
-    assert rows.documents.write_operation(intent, running)
-
-
-def test_lost_answers_of_operations_are_not_mine_when_a_rival_wrote_first(rows: Rows) -> None:
-    rows.documents.write_operation(None, an_operation(client_request_id="rival"))
-    rows.lose_answer()
-    assert not rows.documents.write_operation(None, an_operation(client_request_id="mine"))
-    rows.lose_answer()
-    assert not rows.documents.write_operation(an_operation(unconfirmed=1), an_operation(state=OperationState.FAILED))
-
-
 def test_of_several_intents_one_is_written(rows: Rows) -> None:
     won = fight(6, lambda number: rows.documents.write_operation(None, an_operation(client_request_id=str(number))))
     assert won.count(True) == 1
@@ -448,3 +385,44 @@ def test_more_operations_than_one_answer_carries(rows: Rows) -> None:
     for page in range(1, MANY + 1):
         rows.documents.write_operation(None, an_operation(page, state=OperationState.FAILED, problem=long))
     assert [row.page for row in rows.documents.read_operations(a_document().id, 1)] == list(range(1, MANY + 1))
+
+
+# --- lost answers -----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_written_is_mine_though_its_answer_was_lost(rows: Rows) -> None:
+    document = a_document(due_at=NOW, pages=3, unfinished=frozenset({1, 2, 3}))
+    rows.lose_answer()
+    assert rows.documents.create(document)
+    rows.lose_answer()
+    moved = rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, document.id), NOW + 900)
+    assert moved == replace(document, due_at=NOW + 900)
+    rows.lose_answer()
+    assert rows.documents.finish_page(document.id, 1, 1) == replace(moved, unfinished=frozenset({2, 3}))
+    rows.lose_answer()
+    assert rows.documents.write(document, the_next(document)), "beside a page that finished"
+    stored = rows.documents.read(document.id)
+    assert stored is not None
+    rows.lose_answer()
+    assert rows.documents.write(stored, the_next(stored, holder="holder-2"))
+    intent = an_operation()
+    rows.lose_answer()
+    assert rows.documents.write_operation(None, intent)
+    running = replace(intent, state=OperationState.RUNNING, described=OperationDescription("id1", metadata={"a": 1}))
+    rows.lose_answer()
+    assert rows.documents.write_operation(intent, running)
+
+
+def test_what_a_rival_wrote_first_is_not_mine_though_my_answer_was_lost(rows: Rows) -> None:
+    document = a_document(holder="rival")
+    rows.documents.create(document)
+    rows.lose_answer()
+    assert not rows.documents.create(a_document(holder="me"))
+    rows.documents.write(document, the_next(document, holder="rival-2"))
+    rows.lose_answer()
+    assert not rows.documents.write(document, the_next(document, holder="me"))
+    rows.documents.write_operation(None, an_operation(client_request_id="rival"))
+    rows.lose_answer()
+    assert not rows.documents.write_operation(None, an_operation(client_request_id="mine"))
+    rows.lose_answer()
+    assert not rows.documents.write_operation(an_operation(unconfirmed=1), an_operation(state=OperationState.FAILED))

@@ -195,11 +195,6 @@ def test_a_notice_arrives_with_its_attributes(ways: Ways) -> None:
     assert ways.published() == [Notice(body, {"outcome": "succeeded", "model": "page", "prefix": "Счета/"})]
 
 
-def test_a_notice_needs_no_attributes(ways: Ways) -> None:
-    ways.notices.publish("{}", {})
-    assert ways.published() == [Notice("{}", {})]
-
-
 def test_what_a_message_cannot_carry_is_replaced(ways: Ways) -> None:
     body = json.dumps({"key": "a\x01\ud800\n"}, ensure_ascii=False)
     ways.notices.publish(body, {"prefix": "a\x01/\ud800\ufffe/"})
@@ -233,10 +228,6 @@ def received(ways: Ways) -> list[DeadLetter]:
         assert len(letters) <= 10
         found += letters
     return found
-
-
-def test_without_dead_letters_nothing_is_received(ways: Ways) -> None:
-    assert ways.dead_letters.receive() == []
 
 
 def test_each_is_received_once_and_stays(ways: Ways) -> None:
@@ -316,14 +307,6 @@ def test_letters_are_hidden_for_two_minutes_and_all_servers_are_asked(
     assert isinstance(body, bytes | str)
     asked = json.loads(body)
     assert (asked["VisibilityTimeout"], asked["WaitTimeSeconds"], asked["MaxNumberOfMessages"]) == (120, 2, 10)
-
-
-# --- functions --------------------------------------------------------------------------------------------------------
-
-
-def test_a_function_is_invoked_without_waiting(ways: Ways) -> None:
-    ways.function.invoke()
-    assert ways.invoked() == 1
 
 
 # --- breakdowns -------------------------------------------------------------------------------------------------------

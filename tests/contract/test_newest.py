@@ -12,10 +12,6 @@ from textdrop.core.identity import order
 SOURCE = Source("uploads", "a/scan.pdf")
 
 
-def test_a_key_without_uploads_has_no_newest(rows: Rows) -> None:
-    assert rows.newest.read(SOURCE) is None
-
-
 def test_the_newest_only_rises(rows: Rows) -> None:
     second = Newest(order(Source("b", "k", "v2", sequencer="0A", last_modified=2.0)), "document-2")
     first = Newest(order(Source("b", "k", "v1", sequencer="0AFF", last_modified=1.0)), "document-1")
