@@ -7,7 +7,6 @@ import gzip
 import json
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -68,29 +67,6 @@ def raw(content: bytes, *, stay: bool = False) -> Play:
         exchange.read_body()
         exchange.connection.sendall(content)
         return stay
-
-    return play
-
-
-def early(content: bytes) -> Play:
-    """These bytes at once, and a close, while the request's body is still coming."""
-
-    def play(exchange: Exchange) -> bool:
-        exchange.connection.sendall(content)
-        exchange.connection.shutdown(socket.SHUT_WR)
-        return False
-
-    return play
-
-
-def reset(after: bytes = b"") -> Play:
-    """These bytes, then the connection is reset."""
-
-    def play(exchange: Exchange) -> bool:
-        exchange.read_body()
-        exchange.connection.sendall(after)
-        exchange.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return False
 
     return play
 

@@ -26,7 +26,7 @@ from textdrop.core.errors import (
     Trace,
 )
 from unit.adapters.yandex.conftest import KEY, MakeClient
-from unit.adapters.yandex.scripted_service import Play, ScriptedService, answer, early, raw, reset
+from unit.adapters.yandex.scripted_service import Play, ScriptedService, answer, raw
 
 DEEP: dict[str, Any] = reduce(lambda inner, _: {"a": inner}, range(15), {})
 OPERATION = {
@@ -186,7 +186,6 @@ def _closing(play: Play) -> Play:
         raw(b"HTTP/1.1 200 OK\r\n" + b"x-a: b\r\n" * 200 + b"\r\n"),
         raw(b"HTTP/1.1 200 OK\r\nx-a: " + b"b" * 100_000 + b"\r\n\r\n"),
         raw(b"SSH-2.0-OpenSSH\r\n"),
-        reset(b"HTTP/1.1 200 OK\r\ncontent-length: 300\r\n\r\n{"),
     ],
 )
 def test_a_submit_without_a_trusted_answer_may_have_been_accepted(
@@ -198,12 +197,6 @@ def test_a_submit_without_a_trusted_answer_may_have_been_accepted(
     assert type(raised.value) is OcrAnswerLost
     assert raised.value.trace.client_request_id == "r"
     assert len(service.exchanges) == 1
-
-
-def test_a_refusal_that_comes_while_the_body_is_being_sent_is_read(service: ScriptedService, client: YandexOcr) -> None:
-    service.plays(early(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"))
-    with pytest.raises(OcrRejected):
-        client.submit(b"x" * 8_000_000, "r")
 
 
 def test_the_trace_of_a_failure_says_what_the_service_said(service: ScriptedService, client: YandexOcr) -> None:
