@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pagekit.page import Polygon
 from textdrop.adapters.yandex.recognition import has_pages, read_page, read_pages
-from textdrop.core.errors import OcrAnswerMalformed, OcrError, OcrOperationUnknown
+from textdrop.core.errors import OcrAnswerMalformed, OcrError
 
 NO_BOX = [[0, 0]] * 4
 DEEP = 900 if sys.version_info < (3, 12) else 5_000
@@ -159,12 +159,6 @@ def test_the_older_generation_of_fields() -> None:
     assert (table["rows"], table["columns"], table["cells"][0]["column"]) == (1, 2, 1)
 
 
-@pytest.mark.parametrize("blank", [{"page": "0"}, {"textAnnotation": {}, "page": "0"}, {"textAnnotation": {}}])
-def test_a_blank_page_is_a_page(blank: dict[str, Any]) -> None:
-    page = read_page(lines({"result": blank}))
-    assert (page["text"], page["blocks"], page["markdown"], page["width"]) == ("", [], None, 0)
-
-
 @pytest.mark.parametrize("value", [None, True, -1, "x", {"a": 1}, {"lines": [1]}])
 def test_fields_of_another_type_are_read_as_empty(value: Any) -> None:
     fields = ["width", "height", "blocks", "tables", "entities", "rotate"]
@@ -207,12 +201,6 @@ def test_text_can_always_be_written_as_utf8() -> None:
     assert read_page(body)["text"] == "a\ufffdb 😀"
     broken = lines(message(text="Ж")).replace("Ж".encode(), b"\xd0")
     assert read_page(broken)["text"] == "\ufffd"
-
-
-def test_text_is_made_of_lines_where_it_is_missing() -> None:
-    block = {"lines": [{"text": "one"}, {"text": "two"}]}
-    fields: dict[str, Any] = {"fullText": None, "blocks": [block, {"lines": []}, {"lines": [{"text": "three"}]}]}
-    assert read_page(lines(message(**fields)))["text"] == "one\ntwo\nthree"
 
 
 @pytest.mark.parametrize(("given", "kept"), [(" ", None), ("", None), (None, None), ("# A\n", "# A\n")])
@@ -334,11 +322,6 @@ def test_a_body_that_is_not_whole_or_not_a_result(body: bytes) -> None:
     with pytest.raises(OcrAnswerMalformed) as raised:
         read_pages(body)
     assert "MIND" not in repr(raised.value)
-
-
-def test_an_error_in_the_stream_is_the_error() -> None:
-    with pytest.raises(OcrOperationUnknown):
-        read_pages(lines(ONE, {"error": {"grpcCode": 5, "message": "not ready"}}))
 
 
 # --- whatever the bytes -------------------------------------------------------------------------------------------
