@@ -135,12 +135,12 @@ def real_service(server: OcrServer, moving: MovableTime) -> Service:
             case "proxy":
                 server.add_fault(kind="5xx", target="submit", count=1, status=502, body=False)
             case "credentials":
-                service.ocr = make_client(server.url, "wrong")
+                made.ocr = make_client(server.url, "wrong")
             case "unreachable":
-                service.ocr = make_client("http://127.0.0.1:9")
+                made.ocr = make_client("http://127.0.0.1:9")
 
-    service = Service(make_client(server.url), lambda: int(server.stats()["submits"]["accepted"]), moving.move, trouble)
-    return service
+    made = Service(make_client(server.url), lambda: int(server.stats()["submits"]["accepted"]), moving.move, trouble)
+    return made
 
 
 @pytest.fixture(params=["fake", "local"])
