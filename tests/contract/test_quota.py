@@ -25,6 +25,14 @@ def test_nothing_reserved_yet(rows: Rows) -> None:
     assert rows.quota.read() == Quota()
 
 
+def test_too_far_ahead_nothing_is_reserved(rows: Rows) -> None:
+    assert rows.quota.reserve(15, 0.1, NOW, 1.0) == NOW
+    assert rows.quota.reserve(1, 0.1, NOW, 1.0) is None
+    assert rows.quota.reserve(1, 0.1, NOW + 0.49, 1.0) is None
+    assert rows.quota.read().next_free_at == near(NOW + 1.5)
+    assert rows.quota.reserve(1, 0.1, NOW + 0.51, 1.0) == near(NOW + 1.5)
+
+
 def test_a_worker_whose_clock_is_behind_reserves_later_slots(rows: Rows) -> None:
     rows.quota.reserve(1, 0.1, NOW, 1.0)
     assert rows.quota.reserve(1, 0.1, NOW - 0.5, 1.0) == near(NOW + 0.1)

@@ -13,6 +13,17 @@ from dataclasses import dataclass
 from typing import Any
 
 JSON = {"content-type": "application/json"}
+HEADERS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+
+def own(code: int, message: str = "in the service's words") -> dict[str, Any]:
+    """An error as the unary methods send it."""
+    return {"code": code, "message": message, "details": []}
+
+
+def streamed(code: int, status: int) -> dict[str, Any]:
+    """An error as the streaming method sends it."""
+    return {"error": {"grpcCode": code, "httpCode": status, "message": "m", "httpStatus": "S", "details": []}}
 
 
 @dataclass

@@ -23,16 +23,12 @@ from textdrop.core.errors import (
     Trace,
 )
 from unit.adapters.yandex.conftest import KEY, MakeClient
-from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, raw
+from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, raw, streamed
 
 PAGE = {"result": {"textAnnotation": {"width": "10", "height": "20", "fullText": "slow\n"}, "page": "0"}}
 LINE = json.dumps(PAGE).encode() + b"\n"
 GZIP = {"content-encoding": "gzip"}
 LIMIT = 100_000  # the fixture's
-
-
-def streamed(code: int, status: int) -> dict[str, Any]:
-    return {"error": {"grpcCode": code, "httpCode": status, "message": "m", "httpStatus": "S", "details": []}}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from textdrop.core.errors import (
     StoreUnavailable,
 )
 from unit.adapters.yandex.conftest import MakeClient
-from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, silence
+from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, own, silence
 
 NOW = 1_767_225_600.0
 THREADS = 8
@@ -34,8 +34,7 @@ def given_out(token: str, *, until: float = NOW + 43_200) -> Play:
 
 
 A, B, C = given_out("a"), given_out("b"), given_out("c")
-FAILS = answer(503, {"code": 14, "message": "busy"})
-REFUSES = answer(401, {"code": 16, "message": "no such key"})
+FAILS, REFUSES = answer(503, own(14)), answer(401, own(16))
 
 
 class Account:
@@ -154,7 +153,7 @@ def test_when_a_secret_that_was_replaced_is_read_again(
     for account.seconds, header in headers.items():
         assert account.tried() == header
         account.secret = later
-    assert account.reads == len(set(headers.values()))
+    assert account.reads == len(set(headers.values())), "once for each that it brought"
 
 
 OK = "Bearer a"

@@ -18,19 +18,14 @@ from textdrop.adapters.yandex import iam
 from textdrop.adapters.yandex.authorized_key import AuthorizedKey
 from textdrop.core.errors import OcrCredentialsMissing, OcrError, OcrThrottled, OcrUnreachable
 from unit.adapters.yandex.conftest import LATE_SECONDS
-from unit.adapters.yandex.scripted_service import Exchange, ScriptedService, answer, trickle
+from unit.adapters.yandex.scripted_service import HEADERS, Exchange, ScriptedService, answer, own, trickle
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 GOOD = {"iamToken": "t1.SECRET", "expiresAt": "2026-01-01T12:00:00.123456789Z"}
-HEADERS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 
 def exchanged(service: ScriptedService, key: AuthorizedKey, seconds: float = 10) -> iam.Token:
     return iam.token(iam.tokens_url(service.base_url), key, deadline=time.monotonic() + seconds, now=NOW)
-
-
-def own(code: int, message: str = "no") -> dict[str, Any]:
-    return {"code": code, "message": message, "details": []}
 
 
 def test_a_signed_token_goes_in_and_a_token_comes_out(

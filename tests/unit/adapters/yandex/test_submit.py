@@ -26,7 +26,7 @@ from textdrop.core.errors import (
     Trace,
 )
 from unit.adapters.yandex.conftest import KEY, MakeClient
-from unit.adapters.yandex.scripted_service import Play, ScriptedService, answer, raw
+from unit.adapters.yandex.scripted_service import Play, ScriptedService, answer, own, raw, streamed
 
 DEEP: dict[str, Any] = reduce(lambda inner, _: {"a": inner}, range(15), {})
 OPERATION = {
@@ -38,14 +38,6 @@ OPERATION = {
     "done": False,
     "metadata": None,
 }
-
-
-def own(code: int, message: str = "in the service's words") -> dict[str, Any]:
-    return {"code": code, "message": message, "details": []}
-
-
-def streamed(code: int, status: int) -> dict[str, Any]:
-    return {"error": {"grpcCode": code, "httpCode": status, "message": "m", "httpStatus": "S", "details": []}}
 
 
 @pytest.mark.parametrize(("base_path", "folder_id"), [("", ""), ("/proxied/", "b1gfolder")])

@@ -27,10 +27,18 @@ from textdrop.core.errors import (
     OcrUnreachable,
 )
 from unit.adapters.yandex.conftest import LATE_SECONDS, QUICK, MakeClient
-from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, raw, silence, trickle
+from unit.adapters.yandex.scripted_service import (
+    HEADERS,
+    Exchange,
+    Play,
+    ScriptedService,
+    answer,
+    raw,
+    silence,
+    trickle,
+)
 
 OPERATION = {"id": "fd8k2m4s6u8w0y2a4c6e", "done": False}
-HEADERS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 
 def took_at_most_its_total(call: Callable[[], object], error: type[OcrError]) -> None:
