@@ -92,7 +92,7 @@ def test_a_connection_that_fails_is_store_unavailable(transport: Transport, tabl
         *((status, StoreUnavailable) for status in (500, 503)),
     ],
 )
-def test_a_version_that_cannot_be_looked_at(transport: Transport, s3: Any, status: int, error: type[Exception]) -> None:
+def test_a_version_that_cannot_be_read(transport: Transport, s3: Any, status: int, error: type[Exception]) -> None:
     transport.answer(status, "")
     with pytest.raises(error, match=str(status)) as raised:
         S3Sources(s3).head(SOURCE)

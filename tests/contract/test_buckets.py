@@ -49,7 +49,7 @@ def test_an_upload_is_seen_and_read(either_store: Store, body: bytes) -> None:
     assert read(seen) == body, "it may be read again"
 
 
-def test_what_is_not_told_is_seen(either_store: Store) -> None:
+def test_what_a_source_leaves_out_is_seen(either_store: Store) -> None:
     told = either_store.bucket.put("a/scan.pdf", b"content")
     seen = either_store.sources.head(Source(told.bucket, told.key)).source
     assert (seen.etag, seen.size, seen.version_id) == (told.etag, 7, "")

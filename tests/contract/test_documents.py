@@ -258,7 +258,9 @@ def test_due_rows_come_oldest_first_of_their_kind_up_to_the_time(rows: Rows) -> 
     for number, due_at in ((1, NOW + 3), (2, NOW + 1), (3, NOW + 2), (4, NOW + 9)):
         rows.documents.create(a_document(number, due_at=due_at))
     rows.documents.create(a_document(5, due_kind=DueKind.DELIVER, due_at=NOW))
-    rows.documents.write_operation(None, an_operation(due_kind=DueKind.ASK, due_at=NOW))
+    operation = an_operation(page=1234, run=3, state=OperationState.RUNNING, due_kind=DueKind.ASK, due_at=NOW)
+    rows.documents.write_operation(None, operation)
+    assert rows.documents.due(DueKind.ASK, NOW, 10) == [DueEntry(DueKind.ASK, NOW, operation.document_id, 3, 1234)]
     hints = rows.documents.due(DueKind.SUBMIT, NOW + 3, 10)
     assert hints == [
         DueEntry(DueKind.SUBMIT, NOW + 1, a_document(2).id),
@@ -270,12 +272,6 @@ def test_due_rows_come_oldest_first_of_their_kind_up_to_the_time(rows: Rows) -> 
     assert rows.documents.due(DueKind.SUBMIT, NOW + 3, 10, since=hints[1].due_at) == hints[1:]
     assert rows.documents.due(DueKind.SUBMIT, NOW + 3, 1, since=hints[1].due_at) == hints[1:2]
     assert rows.documents.due(DueKind.SUBMIT, NOW, 10, since=NOW + 1) == []
-
-
-def test_due_operations_name_their_run_and_page(rows: Rows) -> None:
-    operation = an_operation(page=1234, run=3, state=OperationState.RUNNING, due_kind=DueKind.ASK, due_at=NOW)
-    rows.documents.write_operation(None, operation)
-    assert rows.documents.due(DueKind.ASK, NOW, 10) == [DueEntry(DueKind.ASK, NOW, operation.document_id, 3, 1234)]
 
 
 def test_a_row_without_a_due_time_is_in_no_index(rows: Rows) -> None:

@@ -246,7 +246,7 @@ def test_a_message_that_was_never_redriven_has_no_history(ways: Ways) -> None:
     assert letter.first_sent_at > 1_600_000_000
 
 
-def test_what_goes_back_has_its_body_and_comes_again_with_its_history(ways: Ways) -> None:
+def test_a_redriven_letter_comes_again_with_its_body_and_history(ways: Ways) -> None:
     ways.give_up(BODY)
     [letter] = received(ways)
     history = replace(

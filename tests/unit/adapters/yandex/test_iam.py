@@ -28,7 +28,7 @@ def exchanged(service: ScriptedService, key: AuthorizedKey, seconds: float = 10)
     return iam.token(iam.tokens_url(service.base_url), key, deadline=time.monotonic() + seconds, now=NOW)
 
 
-def test_a_signed_token_goes_in_and_a_token_comes_out(
+def test_a_signed_token_is_exchanged_for_a_token(
     service: ScriptedService, key: AuthorizedKey, key_file: dict[str, str]
 ) -> None:
     service.plays(answer(200, GOOD))
