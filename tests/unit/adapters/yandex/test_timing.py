@@ -124,7 +124,7 @@ def test_nothing_is_sent_once_reading_the_secret_has_used_up_the_total(
         return f'{{"api_key": "{next(keys)}"}}'
 
     service.plays(answer(401), answer(200, OPERATION))
-    client = make_client(timeouts=QUICK, credentials=Credentials(slow_secret, refused_seconds=0))
+    client = make_client(timeouts=Timeouts(60, 60, 1, 60), credentials=Credentials(slow_secret, refused_seconds=0))
     with pytest.raises(OcrUnreachable):
         client.submit(b"{}", "r")
     assert len(service.exchanges) == exchanges
