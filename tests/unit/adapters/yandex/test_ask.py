@@ -145,6 +145,7 @@ def test_an_answer_that_is_an_error(
         answer(200, body=b" " * (LIMIT + 1), chunked=True),
         answer(200, body=b" " * (LIMIT + 1), zipped=True),
         raw(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (LIMIT + 1)),
+        raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n" + b" " * 3_000_000),
     ],
 )
 def test_a_result_over_the_limit(service: ScriptedService, client: YandexOcr, play: Play) -> None:
