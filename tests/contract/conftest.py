@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from moto import mock_aws
 
-from contract.moto_aws import REGION, Transport, make_table
+from contract.moto_aws import REGION, MotoBucket, Transport, make_table
 from contract.rows import Rows
-from fakes import FakeDocuments, FakeNewest, FakeQuota, FakeTick, FakeVersionedRow, Faults
+from contract.store import Store
+from fakes import (
+    FakeBucket,
+    FakeClock,
+    FakeDocuments,
+    FakeNewest,
+    FakeQuota,
+    FakeResults,
+    FakeSources,
+    FakeTick,
+    FakeUploadListing,
+    FakeVersionedRow,
+    Faults,
+)
 from fakes.faults import ANY
 from textdrop.adapters.aws.control_rows import DynamoSubmitQuota, DynamoTickRow, DynamoVersionedRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
 from textdrop.adapters.aws.dynamodb import Table
 from textdrop.adapters.aws.items import PAUSE_KEY, RECONCILE_RUN_KEY
+from textdrop.adapters.aws.s3 import S3Results, S3Sources
+from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import Pause
 from textdrop.core.reconciling import ReconcileRun
@@ -73,3 +88,61 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
         break_down=transport.break_down,
     )
     assert not transport.left(), "what was to go wrong did not"
+
+
+@pytest.fixture(scope="module")
+def s3_client(aws: None) -> tuple[Transport, Any]:
+    """The client for buckets, which takes longer to make than a test, and its transport."""
+    transport = Transport()
+    return transport, transport.client("s3")
+
+
+@pytest.fixture(params=["fake", "aws"])
+def make_store(request: pytest.FixtureRequest) -> Iterator[Callable[[bool], Store]]:
+    """Makes an empty bucket, with versions or without."""
+    if request.param == "fake":
+        faults, clock = Faults(), FakeClock()
+
+        def make_fake(versioned: bool) -> Store:
+            bucket = FakeBucket("uploads", clock, versioned=versioned)
+            return Store(
+                bucket,
+                FakeSources([bucket], faults),
+                FakeResults(bucket, faults),
+                FakeUploadListing(bucket, faults),
+                pass_time=lambda: clock.advance(1.0),
+                lose_answer=faults.lose_answer,
+                break_down=lambda: faults.fail(ANY, StoreUnavailable("broken")),
+            )
+
+        yield make_fake
+        assert not faults.left(), "what was to go wrong did not"
+        return
+    transport, client = request.getfixturevalue("s3_client")
+
+    def make_real(versioned: bool) -> Store:
+        bucket = MotoBucket(client, f"bucket-{uuid.uuid4()}", versioned=versioned)
+        return Store(
+            bucket,
+            S3Sources(client),
+            S3Results(client, bucket.name),
+            S3UploadListing(client, bucket.name),
+            pass_time=lambda: None,
+            lose_answer=transport.lose_answer,
+            break_down=transport.break_down,
+        )
+
+    yield make_real
+    assert not transport.left(), "what was to go wrong did not"
+
+
+@pytest.fixture
+def store(make_store: Callable[[bool], Store]) -> Store:
+    """An empty bucket with versions, as the template makes it."""
+    return make_store(True)
+
+
+@pytest.fixture(params=[True, False], ids=["versioned", "unversioned"])
+def either_store(request: pytest.FixtureRequest, make_store: Callable[[bool], Store]) -> Store:
+    """An empty bucket."""
+    return make_store(request.param)

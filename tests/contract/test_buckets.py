@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from contract.moto_aws import MotoBucket, Transport
-from fakes import FakeBucket, FakeClock, FakeResults, FakeSources, Faults
-from fakes.faults import ANY
+from contract.store import Store
+from fakes import FakeBucket, FakeClock, FakeResults
 from textdrop.adapters.aws import joining
-from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
-from textdrop.ports import Results, SourceObject, Sources
+from textdrop.ports import Results, SourceObject
 
 ODD_KEYS = [
     "a b/c+d.pdf",
@@ -28,67 +25,6 @@ ODD_KEYS = [
     "'\"<>&",
 ]
 METADATA = {"ocr-languages": "ru en", "OCR-Model": "page"}
-
-
-@dataclass(frozen=True)
-class Store:
-    """One bucket, as an uploader sees it and through both ports."""
-
-    bucket: FakeBucket | MotoBucket
-    sources: Sources
-    results: Results
-    lose_answer: Callable[[], None]
-    break_down: Callable[[], None]
-
-
-@pytest.fixture(scope="module")
-def s3_client(aws: None) -> tuple[Transport, Any]:
-    """The client for buckets, which takes longer to make than a test, and its transport."""
-    transport = Transport()
-    return transport, transport.client("s3")
-
-
-@pytest.fixture(params=["fake", "aws"])
-def make_store(request: pytest.FixtureRequest) -> Iterator[Callable[[bool], Store]]:
-    """Makes an empty store, with versions or without."""
-    if request.param == "fake":
-        faults = Faults()
-
-        def make_fake(versioned: bool) -> Store:
-            bucket = FakeBucket("uploads", FakeClock(), versioned=versioned)
-            return Store(
-                bucket,
-                FakeSources([bucket], faults),
-                FakeResults(bucket, faults),
-                lose_answer=faults.lose_answer,
-                break_down=lambda: faults.fail(ANY, StoreUnavailable("broken")),
-            )
-
-        yield make_fake
-        assert not faults.left(), "what was to go wrong did not"
-        return
-    transport, client = request.getfixturevalue("s3_client")
-
-    def make_real(versioned: bool) -> Store:
-        bucket = MotoBucket(client, f"bucket-{uuid.uuid4()}", versioned=versioned)
-        return Store(
-            bucket, S3Sources(client), S3Results(client, bucket.name), transport.lose_answer, transport.break_down
-        )
-
-    yield make_real
-    assert not transport.left(), "what was to go wrong did not"
-
-
-@pytest.fixture
-def store(make_store: Callable[[bool], Store]) -> Store:
-    """An empty store with versions, as the template makes it."""
-    return make_store(True)
-
-
-@pytest.fixture(params=[True, False], ids=["versioned", "unversioned"])
-def either_store(request: pytest.FixtureRequest, make_store: Callable[[bool], Store]) -> Store:
-    """An empty store."""
-    return make_store(request.param)
 
 
 def read(seen: SourceObject) -> bytes:
@@ -113,7 +49,7 @@ def test_an_upload_is_seen_and_read(either_store: Store, body: bytes) -> None:
     assert read(seen) == body, "it may be read again"
 
 
-def test_what_is_not_told_is_seen(either_store: Store) -> None:
+def test_what_a_source_leaves_out_is_seen(either_store: Store) -> None:
     told = either_store.bucket.put("a/scan.pdf", b"content")
     seen = either_store.sources.head(Source(told.bucket, told.key)).source
     assert (seen.etag, seen.size, seen.version_id) == (told.etag, 7, "")
@@ -124,11 +60,6 @@ def test_what_is_not_told_is_seen(either_store: Store) -> None:
 def test_odd_keys_of_uploads(either_store: Store, key: str) -> None:
     told = either_store.bucket.put(key, b"content")
     assert read(either_store.sources.head(told)) == b"content"
-
-
-def test_a_key_that_cannot_be_is_gone(store: Store) -> None:
-    with pytest.raises(ObjectGone):
-        store.sources.head(Source(store.bucket.name, "\udcff\ud800.pdf", version_id="v1"))
 
 
 def test_an_older_version_is_read_as_it_was(store: Store) -> None:
@@ -174,18 +105,18 @@ def test_a_deleted_upload_is_gone(either_store: Store) -> None:
         read(seen)
 
 
-def test_an_upload_that_never_was_is_gone(either_store: Store) -> None:
-    with pytest.raises(ObjectGone):
-        either_store.sources.head(Source(either_store.bucket.name, "scan.pdf"))
-    with pytest.raises(ObjectGone):
-        either_store.sources.head(Source(f"no-{uuid.uuid4()}", "scan.pdf"))
-
-
-def test_a_deleted_object_that_is_looked_for_by_name_is_gone(store: Store) -> None:
-    told = store.bucket.put("scan.pdf", b"content")
-    store.bucket.delete("scan.pdf")
-    with pytest.raises(ObjectGone):
-        store.sources.head(replace(told, version_id=""))
+def test_what_is_not_there_is_gone(either_store: Store) -> None:
+    name = either_store.bucket.name
+    told = either_store.bucket.put("deleted.pdf", b"content")
+    either_store.bucket.delete("deleted.pdf")
+    for source in (
+        Source(name, "never.pdf"),
+        Source(name, "\udcff\ud800.pdf", version_id="v1"),
+        Source(f"no-{uuid.uuid4()}", "scan.pdf"),
+        replace(told, version_id=""),
+    ):
+        with pytest.raises(ObjectGone):
+            either_store.sources.head(source)
 
 
 def test_reading_survives_a_lost_answer(store: Store) -> None:
@@ -266,25 +197,6 @@ def test_joined_objects_are_one_after_another(store: Store, sizes: list[int], mo
     assert store.results.get(names[0]) == bodies[0], "the parts stay"
 
 
-def test_a_join_out_of_time_leaves_all_as_it_was(store: Store) -> None:
-    for name in ("1", "2", "3"):
-        store.results.put(name, content(6 * MEBIBYTE, 1), "application/json")
-    store.results.put("whole.json", b"old", "text/plain")
-    calls = list[None]()
-    store.results.join(["1", "2", "3"], "other.json", lambda: calls.append(None))
-    for left in range(len(calls)):
-
-        def check_deadline(left: list[None] = [None] * left) -> None:
-            if not left:
-                raise TimeoutError
-            left.pop()
-
-        with pytest.raises(TimeoutError):
-            store.results.join(["1", "2", "3"], "whole.json", check_deadline)
-        assert store.results.get("whole.json") == b"old"
-    assert store.bucket.unfinished_uploads() == 0
-
-
 @pytest.mark.parametrize("size", [0, 3, 8 * MEBIBYTE - 1, 8 * MEBIBYTE, 8 * MEBIBYTE + 1, 21 * MEBIBYTE])
 def test_a_file_is_there_whole_however_large(store: Store, size: int) -> None:
     store.results.put("scan.pdf", b"old", "text/plain")
@@ -295,11 +207,24 @@ def test_a_file_is_there_whole_however_large(store: Store, size: int) -> None:
     assert asked, "whether there is time"
 
 
-@pytest.mark.parametrize("size", [3, 17 * MEBIBYTE])
-def test_a_file_out_of_time_leaves_all_as_it_was(store: Store, size: int) -> None:
-    store.results.put("scan.pdf", b"old", "text/plain")
+def put_file(size: int) -> Callable[[Results, str, Callable[[], None]], None]:
+    return lambda results, to, check: results.put_file(to, io.BytesIO(content(size, 1)), "text/plain", check)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [put_file(3), put_file(17 * MEBIBYTE), lambda results, to, check: results.join(["1", "2", "3"], to, check)],
+    ids=["small file", "large file", "join"],
+)
+def test_a_write_out_of_time_leaves_all_as_it_was(
+    store: Store, write: Callable[[Results, str, Callable[[], None]], None]
+) -> None:
+    part = content(6 * MEBIBYTE, 1)
+    for name in ("1", "2", "3"):
+        store.results.put(name, part, "application/json")
+    store.results.put("whole", b"old", "text/plain")
     calls = list[None]()
-    store.results.put_file("other.pdf", io.BytesIO(content(size, 1)), "application/pdf", lambda: calls.append(None))
+    write(store.results, "other", lambda: calls.append(None))
     for left in range(len(calls)):
 
         def check_deadline(left: list[None] = [None] * left) -> None:
@@ -308,8 +233,8 @@ def test_a_file_out_of_time_leaves_all_as_it_was(store: Store, size: int) -> Non
             left.pop()
 
         with pytest.raises(TimeoutError):
-            store.results.put_file("scan.pdf", io.BytesIO(content(size, 1)), "application/pdf", check_deadline)
-        assert store.results.get("scan.pdf") == b"old"
+            write(store.results, "whole", check_deadline)
+        assert store.results.get("whole") == b"old"
     assert store.bucket.unfinished_uploads() == 0
 
 
@@ -320,7 +245,7 @@ def test_a_join_of_what_is_not_there_is_store_unavailable(store: Store) -> None:
     assert store.results.get("whole.json") is None
 
 
-def test_names_under_a_prefix_are_told_in_order(store: Store) -> None:
+def test_names_under_a_prefix_are_listed_in_order(store: Store) -> None:
     for key in ("a/1-2.json", "a/1.json", "a/10.json", "a/я.json", "a/\U0001f600.json", "b/1.json", "a.json"):
         store.results.put(key, b"1", "application/json")
     assert store.results.list_keys("a/1") == ["a/1-2.json", "a/1.json", "a/10.json"]
@@ -328,7 +253,7 @@ def test_names_under_a_prefix_are_told_in_order(store: Store) -> None:
     assert store.results.list_keys("c/") == []
 
 
-def test_more_names_are_told_than_one_answer_carries(store: Store) -> None:
+def test_more_names_are_listed_than_one_answer_carries(store: Store) -> None:
     for number in range(1_003):
         store.results.put(f"{number:05d}", b"", "text/plain")
     assert store.results.list_keys("") == [f"{number:05d}" for number in range(1_003)]
@@ -376,14 +301,6 @@ def test_deleted_names_are_gone_and_it_may_be_repeated(store: Store) -> None:
     assert store.bucket.keys() == ["c.txt"]
 
 
-def test_more_names_are_deleted_than_one_request_carries(store: Store) -> None:
-    keys = [f"{number}.txt" for number in range(1_001)]
-    for key in (keys[0], keys[-1], "kept.txt"):
-        store.results.put(key, b"1", "text/plain")
-    store.results.delete(keys)
-    assert store.bucket.keys() == ["kept.txt"]
-
-
 def test_results_survive_lost_answers(store: Store) -> None:
     store.lose_answer()
     store.results.put("a.txt", b"1", "text/plain")
@@ -417,6 +334,6 @@ def test_a_breakdown_of_results_is_store_unavailable(store: Store, call: Callabl
         call(store.results)
 
 
-def test_the_bucket_and_the_bound_are_told(store: Store) -> None:
+def test_the_bucket_is_named_and_calls_are_bounded(store: Store) -> None:
     assert store.results.bucket == store.bucket.name
     assert 0 < store.results.total_seconds < 60

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -23,8 +22,7 @@ from textdrop.core.documents import (
     Source,
     Step,
 )
-from textdrop.core.errors import Reason, StoreUnavailable, Trace
-from textdrop.ports import Documents
+from textdrop.core.errors import Reason, Trace
 
 NOW = 1_700_000_000.123456
 MANY = 1_001
@@ -85,20 +83,20 @@ EVERYTHING = a_document(
 # --- documents --------------------------------------------------------------------------------------------------------
 
 
-def test_a_row_that_was_never_made_is_none(rows: Rows) -> None:
-    assert rows.documents.read("0" * 32) is None
-
-
-@pytest.mark.parametrize("document", [a_document(), EVERYTHING])
+@pytest.mark.parametrize(
+    "document",
+    [
+        a_document(),
+        EVERYTHING,
+        *[
+            a_document(source=Source("uploads", key, "v1"))
+            for key in ("\udcff\ud800.pdf", "a+b c/ü%2F.pdf", "\x00\r\n\ufffe", "ключ/\U0001f600", "x" * 1024)
+        ],
+    ],
+)
 def test_a_row_is_read_as_it_was_made(rows: Rows, document: Document) -> None:
+    assert rows.documents.read(document.id) is None
     assert rows.documents.create(document)
-    assert rows.documents.read(document.id) == document
-
-
-@pytest.mark.parametrize("key", ["\udcff\ud800.pdf", "a+b c/ü%2F.pdf", "\x00\r\n\ufffe", "ключ/\U0001f600", "x" * 1024])
-def test_odd_keys_are_kept(rows: Rows, key: str) -> None:
-    document = a_document(source=Source("uploads", key, "v1"))
-    rows.documents.create(document)
     assert rows.documents.read(document.id) == document
 
 
@@ -108,17 +106,6 @@ def test_a_row_is_made_once(rows: Rows) -> None:
     assert not rows.documents.create(replace(document, holder="holder-2"))
     assert not rows.documents.create(document), "a repeated event in one batch has the same holder"
     assert rows.documents.read(document.id) == document
-
-
-def test_a_row_whose_making_was_answered_late_is_mine(rows: Rows) -> None:
-    rows.lose_answer()
-    assert rows.documents.create(a_document())
-
-
-def test_a_row_that_somebody_else_made_is_not_mine_though_my_answer_was_lost(rows: Rows) -> None:
-    rows.documents.create(a_document(holder="holder-2"))
-    rows.lose_answer()
-    assert not rows.documents.create(a_document(holder="holder-1"))
 
 
 def test_of_several_makers_one_succeeds(rows: Rows) -> None:
@@ -162,27 +149,6 @@ def test_a_write_must_raise_the_rev_by_one(rows: Rows) -> None:
         rows.documents.write(before, replace(before, rev=before.rev + 2))
     with pytest.raises(ValueError, match="over itself"):
         rows.documents.write(before, the_next(before, id="f" * 32))
-
-
-def test_a_write_whose_answer_was_lost_is_mine(rows: Rows) -> None:
-    before = recognizing(rows)
-    rows.lose_answer()
-    assert rows.documents.write(before, the_next(before, holder="holder-2"))
-
-
-def test_a_write_whose_answer_was_lost_is_not_mine_when_a_rival_wrote_first(rows: Rows) -> None:
-    before = a_document()
-    rows.documents.create(before)
-    rows.documents.write(before, the_next(before, holder="rival"))
-    rows.lose_answer()
-    assert not rows.documents.write(before, the_next(before, holder="me"))
-
-
-def test_a_lost_answer_is_known_beside_pages_that_finish(rows: Rows) -> None:
-    before = recognizing(rows)
-    rows.documents.finish_page(before.id, 1, 2)
-    rows.lose_answer()
-    assert rows.documents.write(before, the_next(before, holder="holder-2"))
 
 
 def test_a_write_leaves_pages_finished_that_it_did_not_know_of(rows: Rows) -> None:
@@ -252,14 +218,6 @@ def test_postponing_a_row_that_is_gone_or_final_is_none(rows: Rows) -> None:
     assert rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, EVERYTHING.id), NOW + 900) is None
 
 
-def test_postponing_whose_answer_was_lost_is_mine(rows: Rows) -> None:
-    document = a_document(due_at=NOW)
-    rows.documents.create(document)
-    rows.lose_answer()
-    moved = rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, document.id), NOW + 900)
-    assert moved == replace(document, due_at=NOW + 900)
-
-
 def test_of_several_who_hand_out_one_does(rows: Rows) -> None:
     document = a_document(due_at=NOW)
     rows.documents.create(document)
@@ -287,12 +245,6 @@ def test_finishing_a_page_of_another_run_or_no_row_is_none(rows: Rows) -> None:
     assert rows.documents.read(document.id) == document
 
 
-def test_finishing_with_a_lost_answer_takes_one_page(rows: Rows) -> None:
-    document = recognizing(rows)
-    rows.lose_answer()
-    assert rows.documents.finish_page(document.id, 1, 1) == replace(document, unfinished=frozenset({2, 3}))
-
-
 def test_of_pages_that_finish_together_none_is_forgotten_and_one_is_last(rows: Rows) -> None:
     document = recognizing(rows, pages=8)
     after = fight(8, lambda number: rows.documents.finish_page(document.id, 1, number + 1))
@@ -306,7 +258,9 @@ def test_due_rows_come_oldest_first_of_their_kind_up_to_the_time(rows: Rows) -> 
     for number, due_at in ((1, NOW + 3), (2, NOW + 1), (3, NOW + 2), (4, NOW + 9)):
         rows.documents.create(a_document(number, due_at=due_at))
     rows.documents.create(a_document(5, due_kind=DueKind.DELIVER, due_at=NOW))
-    rows.documents.write_operation(None, an_operation(due_kind=DueKind.ASK, due_at=NOW))
+    operation = an_operation(page=1234, run=3, state=OperationState.RUNNING, due_kind=DueKind.ASK, due_at=NOW)
+    rows.documents.write_operation(None, operation)
+    assert rows.documents.due(DueKind.ASK, NOW, 10) == [DueEntry(DueKind.ASK, NOW, operation.document_id, 3, 1234)]
     hints = rows.documents.due(DueKind.SUBMIT, NOW + 3, 10)
     assert hints == [
         DueEntry(DueKind.SUBMIT, NOW + 1, a_document(2).id),
@@ -318,12 +272,6 @@ def test_due_rows_come_oldest_first_of_their_kind_up_to_the_time(rows: Rows) -> 
     assert rows.documents.due(DueKind.SUBMIT, NOW + 3, 10, since=hints[1].due_at) == hints[1:]
     assert rows.documents.due(DueKind.SUBMIT, NOW + 3, 1, since=hints[1].due_at) == hints[1:2]
     assert rows.documents.due(DueKind.SUBMIT, NOW, 10, since=NOW + 1) == []
-
-
-def test_due_operations_name_their_run_and_page(rows: Rows) -> None:
-    operation = an_operation(page=1234, run=3, state=OperationState.RUNNING, due_kind=DueKind.ASK, due_at=NOW)
-    rows.documents.write_operation(None, operation)
-    assert rows.documents.due(DueKind.ASK, NOW, 10) == [DueEntry(DueKind.ASK, NOW, operation.document_id, 3, 1234)]
 
 
 def test_a_row_without_a_due_time_is_in_no_index(rows: Rows) -> None:
@@ -414,23 +362,6 @@ def test_an_operation_is_replaced_whole(rows: Rows) -> None:
     assert rows.documents.read_operation(failed.document_id, 1, 1) == failed
 
 
-def test_lost_answers_of_operations_are_mine(rows: Rows) -> None:
-    intent = an_operation()
-    rows.lose_answer()
-    assert rows.documents.write_operation(None, intent)
-    running = replace(intent, state=OperationState.RUNNING, described=OperationDescription("id1", metadata={"a": 1}))
-    rows.lose_answer()
-    assert rows.documents.write_operation(intent, running)
-
-
-def test_lost_answers_of_operations_are_not_mine_when_a_rival_wrote_first(rows: Rows) -> None:
-    rows.documents.write_operation(None, an_operation(client_request_id="rival"))
-    rows.lose_answer()
-    assert not rows.documents.write_operation(None, an_operation(client_request_id="mine"))
-    rows.lose_answer()
-    assert not rows.documents.write_operation(an_operation(unconfirmed=1), an_operation(state=OperationState.FAILED))
-
-
 def test_of_several_intents_one_is_written(rows: Rows) -> None:
     won = fight(6, lambda number: rows.documents.write_operation(None, an_operation(client_request_id=str(number))))
     assert won.count(True) == 1
@@ -452,25 +383,42 @@ def test_more_operations_than_one_answer_carries(rows: Rows) -> None:
     assert [row.page for row in rows.documents.read_operations(a_document().id, 1)] == list(range(1, MANY + 1))
 
 
-# --- breakdowns -------------------------------------------------------------------------------------------------------
+# --- lost answers -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda documents: documents.create(a_document()),
-        lambda documents: documents.read("0" * 32),
-        lambda documents: documents.write(a_document(), the_next(a_document())),
-        lambda documents: documents.postpone(DueEntry(DueKind.SUBMIT, NOW, "0" * 32), NOW),
-        lambda documents: documents.finish_page("0" * 32, 1, 1),
-        lambda documents: documents.due(DueKind.SUBMIT, NOW, 1),
-        lambda documents: documents.read_operation("0" * 32, 1, 1),
-        lambda documents: documents.read_operations("0" * 32, 1),
-        lambda documents: documents.write_operation(None, an_operation()),
-    ],
-    ids=["create", "read", "write", "postpone", "finish_page", "due", "read_operation", "read_operations", "put"],
-)
-def test_a_breakdown_is_store_unavailable(rows: Rows, call: Callable[[Documents], object]) -> None:
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        call(rows.documents)
+def test_what_was_written_is_mine_though_its_answer_was_lost(rows: Rows) -> None:
+    document = a_document(due_at=NOW, pages=3, unfinished=frozenset({1, 2, 3}))
+    rows.lose_answer()
+    assert rows.documents.create(document)
+    rows.lose_answer()
+    moved = rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, document.id), NOW + 900)
+    assert moved == replace(document, due_at=NOW + 900)
+    rows.lose_answer()
+    assert rows.documents.finish_page(document.id, 1, 1) == replace(moved, unfinished=frozenset({2, 3}))
+    rows.lose_answer()
+    assert rows.documents.write(document, the_next(document)), "beside a page that finished"
+    stored = rows.documents.read(document.id)
+    assert stored is not None
+    rows.lose_answer()
+    assert rows.documents.write(stored, the_next(stored, holder="holder-2"))
+    intent = an_operation()
+    rows.lose_answer()
+    assert rows.documents.write_operation(None, intent)
+    running = replace(intent, state=OperationState.RUNNING, described=OperationDescription("id1", metadata={"a": 1}))
+    rows.lose_answer()
+    assert rows.documents.write_operation(intent, running)
+
+
+def test_what_a_rival_wrote_first_is_not_mine_though_my_answer_was_lost(rows: Rows) -> None:
+    document = a_document(holder="rival")
+    rows.documents.create(document)
+    rows.lose_answer()
+    assert not rows.documents.create(a_document(holder="me"))
+    rows.documents.write(document, the_next(document, holder="rival-2"))
+    rows.lose_answer()
+    assert not rows.documents.write(document, the_next(document, holder="me"))
+    rows.documents.write_operation(None, an_operation(client_request_id="rival"))
+    rows.lose_answer()
+    assert not rows.documents.write_operation(None, an_operation(client_request_id="mine"))
+    rows.lose_answer()
+    assert not rows.documents.write_operation(an_operation(unconfirmed=1), an_operation(state=OperationState.FAILED))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from textdrop.adapters.aws.documents_table import DynamoDocuments
 from textdrop.adapters.aws.dynamodb import Table
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Source
 from textdrop.core.errors import StoreUnavailable
-from textdrop.ports import Documents
 
 IDS = [f"{number:032x}" for number in range(250)]
 
@@ -25,41 +23,20 @@ def a_document(document_id: str) -> Document:
     return Document(document_id, Source("uploads", document_id), DocumentState.FINAL, 1.0)
 
 
-def test_no_id_is_known_without_rows(rows: Rows) -> None:
-    assert rows.documents.known([]) == set()
-    assert rows.documents.known(IDS) == set()
-
-
 def test_more_ids_are_looked_up_than_one_request_carries(rows: Rows) -> None:
+    rows.documents.write_operation(None, Operation(IDS[1], 1, 1, OperationState.WAITING))
+    assert rows.documents.known([]) == set()
+    assert rows.documents.known(IDS) == set(), "an operation makes no document"
     for document_id in IDS[::3]:
         rows.documents.create(a_document(document_id))
     assert rows.documents.known(IDS) == set(IDS[::3])
-    assert rows.documents.known(IDS[1:3]) == set()
-
-
-def test_an_id_may_be_asked_for_twice(rows: Rows) -> None:
-    rows.documents.create(a_document(IDS[0]))
-    assert rows.documents.known([IDS[0], IDS[1], IDS[0]]) == {IDS[0]}
-
-
-def test_operations_make_no_document(rows: Rows) -> None:
-    rows.documents.write_operation(None, Operation(IDS[0], 1, 1, OperationState.WAITING))
-    assert rows.documents.known(IDS[:1]) == set()
+    assert rows.documents.known([IDS[0], IDS[1], IDS[0]]) == {IDS[0]}, "one may be asked for twice"
 
 
 def test_a_lost_answer_is_asked_for_again(rows: Rows) -> None:
     rows.documents.create(a_document(IDS[0]))
     rows.lose_answer()
     assert rows.documents.known(IDS[:2]) == {IDS[0]}
-
-
-@pytest.mark.parametrize(
-    "call", [lambda documents: documents.known(IDS), lambda documents: documents.kept_since()], ids=["known", "since"]
-)
-def test_a_breakdown_is_store_unavailable(rows: Rows, call: Callable[[Documents], object]) -> None:
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        call(rows.documents)
 
 
 # --- the table alone --------------------------------------------------------------------------------------------------

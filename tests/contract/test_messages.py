@@ -1,4 +1,4 @@
-"""ports.Notices, ports.UploadsQueue, ports.Function: what goes out, and how it arrives."""
+"""ports.Notices, ports.UploadsQueue, ports.DeadLetters, ports.Function: what is sent, and how it arrives."""
 
 from __future__ import annotations
 
@@ -7,46 +7,78 @@ import json
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from contract.moto_aws import Transport
-from fakes import FakeFunction, FakeNotices, FakeResumeQueue, Faults, Notice
+from fakes import (
+    FakeClock,
+    FakeDeadLetters,
+    FakeFunction,
+    FakeNotices,
+    FakeResumeQueue,
+    FakeUploadsQueue,
+    Faults,
+    Notice,
+)
 from fakes.faults import ANY
 from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.sns import SnsNotices
-from textdrop.adapters.aws.sqs import SqsUploadsQueue
+from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsUploadsQueue
 from textdrop.core.documents import Resume
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import parse, resume_body
-from textdrop.ports import Function, Notices, UploadsQueue
+from textdrop.core.reconciling import DeadLetter
+from textdrop.ports import DeadLetters, Function, Notices, UploadsQueue
+
+BODY = json.dumps({"Records": ["Счёт \U0001f600 \n"]}, ensure_ascii=False)
+LETTER = DeadLetter("m1", "body", "receipt", 1.0, 1, ("m0",), "cause")
 
 
 @dataclass(frozen=True)
 class Ways:
-    """The ports, and what has arrived at the other end of each."""
+    """The ports, and what has arrived at the other end of each. `give_up` puts a message among the dead letters, and
+    `bounce` takes what is in the uploads queue there, as the queue does after five attempts."""
 
     notices: Notices
+    queue: UploadsQueue
     resumes: UploadsQueue
-    poller: Function
+    dead_letters: DeadLetters
+    function: Function
     published: Callable[[], list[Notice]]
+    bodies: Callable[[], list[str]]
     resumed: Callable[[], list[Resume]]
+    give_up: Callable[[str], object]
+    bounce: Callable[[], None]
     invoked: Callable[[], int]
     lose_answer: Callable[[], None]
     break_down: Callable[[], None]
 
 
 def fake_ways(faults: Faults) -> Ways:
-    notices, resumes, poller = FakeNotices(faults), FakeResumeQueue(faults), FakeFunction("poller", faults)
+    bodies: list[str] = []
+    notices, resumes, function = FakeNotices(faults), FakeResumeQueue(faults), FakeFunction("poller", faults)
+    letters = FakeDeadLetters(FakeClock(), faults, lambda letter: bodies.append(letter.body))
+
+    def bounce() -> None:
+        for letter in letters.redriven:
+            letters.put(letter.body, letter)
+        bodies.clear()
+
     return Ways(
         notices,
+        FakeUploadsQueue(faults, bodies.append),
         resumes,
-        poller,
+        letters,
+        function,
         published=lambda: notices.published,
+        bodies=lambda: bodies,
         resumed=lambda: resumes.sent,
-        invoked=lambda: poller.invoked,
+        give_up=letters.put,
+        bounce=bounce,
+        invoked=lambda: function.invoked,
         lose_answer=faults.lose_answer,
         break_down=lambda: faults.fail(ANY, StoreUnavailable("broken")),
     )
@@ -61,17 +93,26 @@ def clients(aws: None) -> tuple[Transport, dict[str, Any]]:
 
 def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
     sns, sqs, name = clients["sns"], clients["sqs"], f"n{uuid.uuid4().hex}"
+
+    def make_queue(kind: str, **attributes: str) -> tuple[str, str]:
+        url = sqs.create_queue(QueueName=f"{name}-{kind}", Attributes=attributes)["QueueUrl"]
+        return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
     topic = sns.create_topic(Name=name)["TopicArn"]
-    notices_url = sqs.create_queue(QueueName=f"{name}-notices")["QueueUrl"]
-    uploads_url = sqs.create_queue(QueueName=f"{name}-uploads")["QueueUrl"]
-    queue = sqs.get_queue_attributes(QueueUrl=notices_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+    notices, notices_arn = make_queue("notices")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=notices_arn, Attributes={"RawMessageDelivery": "true"})
+    dead, dead_arn = make_queue("dead")
+    given_up = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1})
+    uploads, _ = make_queue("uploads", RedrivePolicy=given_up)
     make_function(clients, name)
     transport.requests.clear()
 
     def received(url: str) -> list[Any]:
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-        return list(answer.get("Messages", []))
+        found: list[Any] = []
+        how = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
+        while messages := sqs.receive_message(QueueUrl=url, **how).get("Messages"):
+            found += messages
+        return found
 
     def notice(message: Any) -> Notice:
         attributes = message.get("MessageAttributes", {})
@@ -79,9 +120,13 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
         return Notice(message["Body"], {name: attribute["StringValue"] for name, attribute in attributes.items()})
 
     def resumed() -> list[Resume]:
-        found = [asked for message in received(uploads_url) for asked in parse(message["Body"])]
+        found = [asked for message in received(uploads) for asked in parse(message["Body"])]
         assert all(isinstance(resume, Resume) for resume in found)
         return [resume for resume in found if isinstance(resume, Resume)]
+
+    def bounce() -> None:
+        for _ in range(2):  # received once, and once more than it may be
+            sqs.receive_message(QueueUrl=uploads, MaxNumberOfMessages=10, VisibilityTimeout=0)
 
     def invoked() -> int:
         # moto runs no code, so what was asked for is what counts.
@@ -93,10 +138,15 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
 
     return Ways(
         SnsNotices(sns, topic),
-        SqsUploadsQueue(sqs, uploads_url),
+        SqsUploadsQueue(sqs, uploads),
+        SqsUploadsQueue(sqs, uploads),
+        SqsDeadLetters(sqs, dead, uploads),
         LambdaFunction(clients["lambda"], name),
-        published=lambda: [notice(message) for message in received(notices_url)],
+        published=lambda: [notice(message) for message in received(notices)],
+        bodies=lambda: [message["Body"] for message in received(uploads)],
         resumed=resumed,
+        give_up=lambda body: sqs.send_message(QueueUrl=dead, MessageBody=body),
+        bounce=bounce,
         invoked=invoked,
         lose_answer=transport.lose_answer,
         break_down=transport.break_down,
@@ -117,6 +167,12 @@ def make_function(clients: dict[str, Any], name: str) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto really waits for messages; how long is a test of its own."""
+    monkeypatch.setattr("textdrop.adapters.aws.sqs.WAIT_SECONDS", 0)
+
+
 @pytest.fixture(params=["fake", "aws"])
 def ways(request: pytest.FixtureRequest) -> Iterator[Ways]:
     """Nothing has been sent yet."""
@@ -130,15 +186,13 @@ def ways(request: pytest.FixtureRequest) -> Iterator[Ways]:
         assert not transport.left(), "what was to go wrong did not"
 
 
+# --- notices ----------------------------------------------------------------------------------------------------------
+
+
 def test_a_notice_arrives_with_its_attributes(ways: Ways) -> None:
     body = json.dumps({"schema": "textdrop.notice/1", "key": "Счёт \U0001f600"}, ensure_ascii=False)
     ways.notices.publish(body, {"outcome": "succeeded", "model": "page", "prefix": "Счета/", "reason": ""})
     assert ways.published() == [Notice(body, {"outcome": "succeeded", "model": "page", "prefix": "Счета/"})]
-
-
-def test_a_notice_needs_no_attributes(ways: Ways) -> None:
-    ways.notices.publish("{}", {})
-    assert ways.published() == [Notice("{}", {})]
 
 
 def test_what_a_message_cannot_carry_is_replaced(ways: Ways) -> None:
@@ -149,26 +203,124 @@ def test_what_a_message_cannot_carry_is_replaced(ways: Ways) -> None:
     assert notice.attributes == {"prefix": "a\ufffd/\ufffd\ufffd/"}
 
 
+# --- the uploads queue ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 11, 25])
+def test_all_messages_are_in_the_queue(ways: Ways, count: int) -> None:
+    ways.queue.send([f"{BODY}{number}" for number in range(count)])
+    assert sorted(ways.bodies()) == sorted(f"{BODY}{number}" for number in range(count))
+
+
 def test_a_resume_message_is_read_by_submit(ways: Ways) -> None:
     resume = Resume("0123456789abcdef0123456789abcdef", 7)
     ways.resumes.send([resume_body(resume)])
     assert ways.resumed() == [resume]
 
 
-def test_a_tick_is_asked_for_without_waiting(ways: Ways) -> None:
-    ways.poller.invoke()
-    assert ways.invoked() == 1
+# --- dead letters -----------------------------------------------------------------------------------------------------
+
+
+def received(ways: Ways) -> list[DeadLetter]:
+    """All that can be received, ten at most at a time."""
+    found: list[DeadLetter] = []
+    while letters := ways.dead_letters.receive():
+        assert len(letters) <= 10
+        found += letters
+    return found
+
+
+def test_each_is_received_once_and_stays(ways: Ways) -> None:
+    for number in range(25):
+        ways.give_up(f"{number}")
+    found = received(ways)
+    assert sorted(int(letter.body) for letter in found) == list(range(25))
+    assert len({letter.id for letter in found}) == 25
+    assert ways.dead_letters.receive() == [], "hidden for a while, from others too"
+
+
+def test_a_message_that_was_never_redriven_has_no_history(ways: Ways) -> None:
+    ways.give_up(BODY)
+    [letter] = received(ways)
+    assert (letter.body, letter.redriven, letter.former_ids, letter.cause) == (BODY, 0, (), "")
+    assert letter.first_sent_at > 1_600_000_000
+
+
+def test_a_redriven_letter_comes_again_with_its_body_and_history(ways: Ways) -> None:
+    ways.give_up(BODY)
+    [letter] = received(ways)
+    history = replace(
+        letter, redriven=2, former_ids=("m1", letter.id), cause="the message cannot be read", first_sent_at=1.5
+    )
+    ways.dead_letters.redrive(history)
+    ways.dead_letters.delete(letter)
+    ways.bounce()
+    [again] = received(ways)
+    assert again == replace(history, id=again.id, receipt=again.receipt)
+    assert again.id != letter.id
+    assert again.receipt != letter.receipt
+
+
+def test_a_history_may_be_empty(ways: Ways) -> None:
+    ways.give_up(BODY)
+    [letter] = received(ways)
+    ways.dead_letters.redrive(replace(letter, redriven=1))
+    assert ways.bodies() == [BODY]
+
+
+def test_a_deleted_letter_is_gone_and_it_may_be_repeated(ways: Ways) -> None:
+    ways.give_up("a")
+    ways.give_up("b")
+    found = received(ways)
+    for letter in found:
+        ways.dead_letters.delete(letter)
+        ways.dead_letters.delete(letter)
+    assert ways.bodies() == []
+
+
+def test_a_history_that_is_not_ours_is_none(clients: tuple[Transport, dict[str, Any]]) -> None:
+    sqs = clients[1]["sqs"]
+    url = sqs.create_queue(QueueName=f"n{uuid.uuid4().hex}")["QueueUrl"]
+    strange: list[dict[str, dict[str, str]]] = [
+        {"redriven": {"DataType": "String", "StringValue": "often"}},
+        {
+            "redriven": {"DataType": "Number", "StringValue": "3"},
+            "first_sent_at": {"DataType": "String", "StringValue": "x"},
+        },
+        {"redriven": {"DataType": "Binary", "BinaryValue": "3"}},
+    ]
+    for attributes in strange:
+        sqs.send_message(QueueUrl=url, MessageBody=BODY, MessageAttributes=attributes)
+    letters = SqsDeadLetters(sqs, url, url).receive()
+    assert [(letter.redriven, letter.former_ids) for letter in letters] == [(0, ())] * 3
+
+
+def test_letters_are_hidden_for_two_minutes_and_all_servers_are_asked(
+    clients: tuple[Transport, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    transport, made = clients
+    ways = aws_ways(transport, made)
+    transport.answer(200, "{}")
+    ways.dead_letters.receive()
+    body = transport.requests[-1].body
+    assert isinstance(body, bytes | str)
+    asked = json.loads(body)
+    assert (asked["VisibilityTimeout"], asked["WaitTimeSeconds"], asked["MaxNumberOfMessages"]) == (120, 2, 10)
+
+
+# --- breakdowns -------------------------------------------------------------------------------------------------------
 
 
 def test_a_lost_answer_may_send_twice(ways: Ways) -> None:
     ways.lose_answer()
     ways.notices.publish("{}", {})
     ways.lose_answer()
-    ways.resumes.send([resume_body(Resume("1", 2))])
+    ways.queue.send(["a"])
     ways.lose_answer()
-    ways.poller.invoke()
+    ways.function.invoke()
     assert ways.published() == [Notice("{}", {})] * 2
-    assert ways.resumed() == [Resume("1", 2)] * 2
+    assert ways.bodies() == ["a", "a"]
     assert ways.invoked() == 2
 
 
@@ -176,10 +328,14 @@ def test_a_lost_answer_may_send_twice(ways: Ways) -> None:
     "call",
     [
         lambda ways: ways.notices.publish("{}", {}),
+        lambda ways: ways.queue.send(["a"]),
         lambda ways: ways.resumes.send([resume_body(Resume("1", 2))]),
-        lambda ways: ways.poller.invoke(),
+        lambda ways: ways.dead_letters.receive(),
+        lambda ways: ways.dead_letters.redrive(LETTER),
+        lambda ways: ways.dead_letters.delete(LETTER),
+        lambda ways: ways.function.invoke(),
     ],
-    ids=["publish", "send", "invoke"],
+    ids=["publish", "send", "resume", "receive", "redrive", "delete", "invoke"],
 )
 def test_a_breakdown_is_store_unavailable(ways: Ways, call: Callable[[Ways], object]) -> None:
     ways.break_down()

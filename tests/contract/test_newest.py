@@ -7,14 +7,9 @@ import pytest
 from contract.fighting import fight
 from contract.rows import Rows
 from textdrop.core.documents import Newest, Source
-from textdrop.core.errors import StoreUnavailable
 from textdrop.core.identity import order
 
 SOURCE = Source("uploads", "a/scan.pdf")
-
-
-def test_a_key_without_uploads_has_no_newest(rows: Rows) -> None:
-    assert rows.newest.read(SOURCE) is None
 
 
 def test_the_newest_only_rises(rows: Rows) -> None:
@@ -63,15 +58,3 @@ def test_whatever_the_order_of_arrival_the_highest_stays(rows: Rows) -> None:
     seen = fight(6, lambda number: rows.newest.update_if_newer(SOURCE, Newest(f"{number}", f"document-{number}")))
     assert rows.newest.read(SOURCE) == Newest("5", "document-5")
     assert all(row.order >= f"{number}" for number, row in enumerate(seen))
-
-
-def test_a_breakdown_is_store_unavailable(rows: Rows) -> None:
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        rows.newest.update_if_newer(SOURCE, Newest("1", "document-1"))
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        rows.newest.read(SOURCE)
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        rows.newest.expect_outputs(SOURCE)

@@ -51,6 +51,7 @@ def test_chance_and_tokens_differ(clock: Clock) -> None:
 
 def test_every_task_has_ended_after_waiting(make_workers: MakeWorkers) -> None:
     workers, ended, failures = make_workers(lambda error: failures.append(error)), [], list[BaseException]()
+    workers.wait()
     assert workers.free() == COUNT
     for number in range(20):
         workers.start(lambda number=number: ended.append(number))  # type: ignore[misc]  # a default binds it now
@@ -72,7 +73,7 @@ def test_tasks_may_start_tasks(make_workers: MakeWorkers) -> None:
     assert sorted(ended) == ["first", "second"]
 
 
-def test_what_a_task_raises_is_told_and_stops_nobody(make_workers: MakeWorkers) -> None:
+def test_what_a_task_raises_is_reported_and_stops_nobody(make_workers: MakeWorkers) -> None:
     told, ended = list[BaseException](), list[int]()
     workers = make_workers(told.append)
     errors = [ValueError("one"), SystemExit(2)]
@@ -88,10 +89,6 @@ def test_what_a_task_raises_is_told_and_stops_nobody(make_workers: MakeWorkers) 
     assert sorted(map(str, told)) == sorted(map(str, errors))
     assert len(ended) == COUNT
     assert workers.free() == COUNT
-
-
-def test_waiting_for_nothing_returns(make_workers: MakeWorkers) -> None:
-    make_workers(lambda error: None).wait()
 
 
 def test_threads_run_beside_each_other_and_more_tasks_wait() -> None:
@@ -180,7 +177,7 @@ def test_a_crew_raises_what_a_helper_raised_after_all_have_ended() -> None:
     assert ended == ["caller"]
 
 
-def test_a_crew_whose_helpers_are_busy_goes_on_alone_and_leaves_nothing_behind() -> None:
+def test_a_crew_whose_helpers_are_busy_continues_alone_and_leaves_nothing_behind() -> None:
     run_parallel, go, ran = ThreadCrew(1), threading.Event(), list[str]()
     helping = threading.Barrier(2)
 

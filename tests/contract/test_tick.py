@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from contract.fighting import fight
 from contract.rows import Rows
-from textdrop.core.errors import StoreUnavailable
-from textdrop.ports import Tick, TickRow
+from textdrop.ports import Tick
 
 NOW = 1_700_000_000.125
 LEASE = NOW + 20
@@ -171,22 +168,3 @@ def test_lost_answers_do_not_claim_what_a_rival_did(rows: Rows) -> None:
     rows.tick.wake(NOW)
     rows.lose_answer()
     assert not rows.tick.end("owner-1", 0, 1.0)
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda tick: tick.read(),
-        lambda tick: tick.wake(NOW),
-        lambda tick: tick.start(NOW, LEASE),
-        lambda tick: tick.take("owner", NOW, LEASE),
-        lambda tick: tick.renew("owner", LEASE),
-        lambda tick: tick.end("owner", 0, 1.0),
-        lambda tick: tick.hand_over("owner", LEASE, 1.0),
-    ],
-    ids=["read", "wake", "start", "take", "renew", "end", "hand_over"],
-)
-def test_a_breakdown_is_store_unavailable(rows: Rows, call: Callable[[TickRow], object]) -> None:
-    rows.break_down()
-    with pytest.raises(StoreUnavailable):
-        call(rows.tick)

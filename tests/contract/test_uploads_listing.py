@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from contract.moto_aws import MotoBucket, Transport
-from fakes import FakeBucket, FakeClock, FakeSources, FakeUploadListing, Faults
-from fakes.faults import ANY
-from textdrop.adapters.aws.s3 import S3Sources
+from contract.store import Store
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.core import identity
 from textdrop.core.documents import Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.reconciling import Cursor, ListingPage
-from textdrop.ports import Sources, UploadListing
+from textdrop.ports import UploadListing
 
 ODD_KEYS = ["a b/c+d.pdf", "Счёт № 7.pdf", "\U0001f600?&=#%2F%.png", "a//b/../c", "'\"<>&"]
 BEYOND_ONE_ANSWER = 1_003
@@ -35,68 +33,6 @@ ENCODED = """<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"
 </ListVersionsResult>"""
 
 
-@dataclass(frozen=True)
-class Listing:
-    """One bucket, as an uploader sees it, as submit sees it, and as a list."""
-
-    bucket: FakeBucket | MotoBucket
-    sources: Sources
-    uploads: UploadListing
-    pass_time: Callable[[], None]
-    lose_answer: Callable[[], None]
-    break_down: Callable[[], None]
-
-
-@pytest.fixture(scope="module")
-def s3_client(aws: None) -> tuple[Transport, Any]:
-    """The client for buckets, which takes longer to make than a test, and its transport."""
-    transport = Transport()
-    return transport, transport.client("s3")
-
-
-@pytest.fixture(params=["fake", "aws"])
-def make_listing(request: pytest.FixtureRequest) -> Iterator[Callable[[bool], Listing]]:
-    """Makes an empty bucket, with versions or without."""
-    if request.param == "fake":
-        faults, clock = Faults(), FakeClock()
-
-        def make_fake(versioned: bool) -> Listing:
-            bucket = FakeBucket("uploads", clock, versioned=versioned)
-            return Listing(
-                bucket,
-                FakeSources([bucket], faults),
-                FakeUploadListing(bucket, faults),
-                lambda: clock.advance(1.0),
-                faults.lose_answer,
-                lambda: faults.fail(ANY, StoreUnavailable("broken")),
-            )
-
-        yield make_fake
-        assert not faults.left(), "what was to go wrong did not"
-        return
-    transport, client = request.getfixturevalue("s3_client")
-
-    def make_real(versioned: bool) -> Listing:
-        bucket = MotoBucket(client, f"bucket-{uuid.uuid4()}", versioned=versioned)
-        listing = S3UploadListing(client, bucket.name)
-        return Listing(bucket, S3Sources(client), listing, lambda: None, transport.lose_answer, transport.break_down)
-
-    yield make_real
-    assert not transport.left(), "what was to go wrong did not"
-
-
-@pytest.fixture
-def listing(make_listing: Callable[[bool], Listing]) -> Listing:
-    """An empty bucket with versions, as the template makes it."""
-    return make_listing(True)
-
-
-@pytest.fixture(params=[True, False], ids=["versioned", "unversioned"])
-def either(request: pytest.FixtureRequest, make_listing: Callable[[bool], Listing]) -> Listing:
-    """An empty bucket."""
-    return make_listing(request.param)
-
-
 def parts(uploads: UploadListing) -> list[ListingPage]:
     """The whole listing, each part from the mark of the one before."""
     found = [uploads.after(Cursor())]
@@ -109,75 +45,72 @@ def listed(uploads: UploadListing) -> list[Source]:
     return [source for part in parts(uploads) for source in part.sources]
 
 
-def test_an_empty_bucket_has_nothing(either: Listing) -> None:
-    assert either.uploads.after(Cursor()) == ListingPage((), None)
-
-
-def test_an_upload_is_listed_as_it_is_seen(either: Listing) -> None:
-    told = either.bucket.put("a/scan.pdf", b"content")
-    [found] = listed(either.uploads)
-    seen = either.sources.head(told).source
+def test_an_upload_is_listed_as_it_is_seen(either_store: Store) -> None:
+    assert either_store.uploads.after(Cursor()) == ListingPage((), None)
+    told = either_store.bucket.put("a/scan.pdf", b"content")
+    [found] = listed(either_store.uploads)
+    seen = either_store.sources.head(told).source
     assert found == replace(told, sequencer="", event_at=found.last_modified, last_modified=found.last_modified)
     assert int(found.last_modified) == seen.last_modified
     assert identity.document_id(found) == identity.document_id(seen), "as submit makes it of the event"
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
-def test_odd_keys(either: Listing, key: str) -> None:
-    either.bucket.put(key, b"1")
-    assert [found.key for found in listed(either.uploads)] == [key]
+def test_odd_keys(either_store: Store, key: str) -> None:
+    either_store.bucket.put(key, b"1")
+    assert [found.key for found in listed(either_store.uploads)] == [key]
 
 
-def test_every_version_is_listed_but_no_delete_marker(listing: Listing) -> None:
-    first = listing.bucket.put("a.png", b"1")
-    listing.pass_time()
-    second = listing.bucket.put("a.png", b"2")
-    other = listing.bucket.put("b.png", b"3")
-    listing.bucket.delete("a.png")
-    listing.bucket.delete("never.png")
-    found = [(source.key, source.version_id) for source in listed(listing.uploads)]
+def test_every_version_is_listed_but_no_delete_marker(store: Store) -> None:
+    first = store.bucket.put("a.png", b"1")
+    store.pass_time()
+    second = store.bucket.put("a.png", b"2")
+    other = store.bucket.put("b.png", b"3")
+    store.bucket.delete("a.png")
+    store.bucket.delete("never.png")
+    found = [(source.key, source.version_id) for source in listed(store.uploads)]
     assert sorted(found) == sorted((told.key, told.version_id) for told in (first, second, other))
 
 
-def test_without_versions_the_last_upload_of_a_key_is_all_there_is(make_listing: Callable[[bool], Listing]) -> None:
-    listing = make_listing(False)
-    listing.bucket.put("a.png", b"1")
-    listing.bucket.put("gone.png", b"1")
-    listing.bucket.delete("gone.png")
-    told = listing.bucket.put("a.png", b"22")
-    [found] = listed(listing.uploads)
+def test_without_versions_the_last_upload_of_a_key_is_all_there_is(make_store: Callable[[bool], Store]) -> None:
+    store = make_store(False)
+    store.bucket.put("a.png", b"1")
+    store.bucket.put("gone.png", b"1")
+    store.bucket.delete("gone.png")
+    told = store.bucket.put("a.png", b"22")
+    [found] = listed(store.uploads)
     assert (found.etag, found.size, found.version_id) == (told.etag, 2, "")
 
 
-def test_more_objects_are_listed_than_one_answer_carries(either: Listing) -> None:
+def test_more_objects_are_listed_than_one_answer_carries(either_store: Store) -> None:
     keys = [f"{number:05d}+Ё.png" for number in range(BEYOND_ONE_ANSWER)]
     for key in keys:
-        either.bucket.put(key, b"")
-    found = parts(either.uploads)
+        either_store.bucket.put(key, b"")
+    found = parts(either_store.uploads)
     assert [len(part.sources) for part in found] == [1_000, 3]
     assert [source.key for part in found for source in part.sources] == keys
     assert found[0].after is not None
     assert found[0].after.key == keys[999]
 
 
-def test_more_versions_of_a_key_are_listed_than_one_answer_carries(listing: Listing) -> None:
-    told = [listing.bucket.put("a.png", b"").version_id for _ in range(BEYOND_ONE_ANSWER)]
-    found = [source.version_id for source in listed(listing.uploads)]
+def test_more_versions_of_a_key_are_listed_than_one_answer_carries(store: Store) -> None:
+    told = [store.bucket.put("a.png", b"").version_id for _ in range(BEYOND_ONE_ANSWER)]
+    found = [source.version_id for source in listed(store.uploads)]
     assert len(found) == len(told)
     assert set(found) == set(told)
 
 
-def test_a_lost_answer_is_asked_for_again(listing: Listing) -> None:
-    listing.bucket.put("a.png", b"1")
-    listing.lose_answer()
-    assert len(listed(listing.uploads)) == 1
+def test_a_lost_answer_is_asked_for_again(store: Store) -> None:
+    store.bucket.put("a.png", b"1")
+    store.lose_answer()
+    assert len(listed(store.uploads)) == 1
 
 
-def test_a_breakdown_is_store_unavailable(listing: Listing) -> None:
+def test_a_breakdown_is_store_unavailable(store: Store) -> None:
     for mark in (Cursor(), Cursor("a.png", "v1")):
-        listing.break_down()
+        store.break_down()
         with pytest.raises(StoreUnavailable):
-            listing.uploads.after(mark)
+            store.uploads.after(mark)
 
 
 def test_a_mark_that_is_no_longer_taken_is_the_beginning(s3_client: tuple[Transport, Any]) -> None:

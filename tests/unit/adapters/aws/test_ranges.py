@@ -64,28 +64,16 @@ def test_whatever_is_read_is_what_stands_there(reads: list[tuple[int, int]], kno
         assert file.tell() == start + len(LARGE[start : start + length])
 
 
-def test_nothing_is_requested_before_it_is_read() -> None:
-    bucket = Bucket(LARGE)
-    file = opened(bucket)
-    assert file.seek(0, io.SEEK_END) == len(LARGE)
-    assert bucket.asked == []
-
-
-@pytest.mark.parametrize("size", [1, BLOCK_BYTES, WHOLE_BYTES])
-def test_a_small_object_costs_one_request(size: int) -> None:
+@pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES, WHOLE_BYTES])
+def test_a_small_object_costs_one_request_and_an_empty_one_none(size: int) -> None:
     bucket = Bucket(LARGE[:size])
     file = opened(bucket)
-    for start in (size // 2, 0, size - 1):
+    assert file.seek(0, io.SEEK_END) == size
+    assert bucket.asked == [], "nothing is requested before it is read"
+    for start in {size // 2, 0, max(size - 1, 0)}:
         file.seek(start)
         assert file.read(10) == LARGE[:size][start : start + 10]
-    assert len(bucket.asked) == 1
-    assert "Range" not in bucket.asked[0]
-
-
-def test_an_empty_object_costs_none() -> None:
-    bucket = Bucket(b"")
-    assert opened(bucket).read() == b""
-    assert bucket.asked == []
+    assert bucket.asked == [{"Bucket": "uploads", "Key": "scan.pdf"}] * min(size, 1)
 
 
 def test_read_from_end_to_end_each_byte_comes_once_in_few_requests() -> None:
@@ -171,29 +159,24 @@ def test_a_failed_read_says_why_and_may_be_repeated(status: int, error: type[Exc
 
 
 @pytest.mark.parametrize("size", [5, len(LARGE) - 1, len(LARGE) + 1])
-def test_an_object_of_another_size_than_was_told_is_never_read(size: int) -> None:
+def test_an_object_of_another_size_than_was_seen_is_never_read(size: int) -> None:
     with pytest.raises(StoreUnavailable, match="expected"):
         opened(Bucket(LARGE, knows_ranges=False), size).read(100)
 
 
-def test_an_answer_about_another_range_is_never_read() -> None:
-    class Shifted(Bucket):
+@pytest.mark.parametrize(
+    ("whole", "content_range"),
+    [(False, "bytes 7-6/5"), (True, "bytes 1-2/3")],
+    ids=["of another range", "as long as the whole"],
+)
+def test_a_part_that_was_not_asked_for_is_never_read(whole: bool, content_range: str) -> None:
+    class Mistaken(Bucket):
         def get_object(self, **asked: Any) -> dict[str, Any]:
-            answer = super().get_object(**asked)
-            answer["ContentRange"] = "bytes 7-6/5"
-            return answer
+            answer = super().get_object(**({} if whole else asked))
+            return {**answer, "ContentRange": content_range}
 
     with pytest.raises(StoreUnavailable, match="expected"):
-        opened(Shifted(LARGE)).read(100)
-
-
-def test_a_part_that_is_as_long_as_the_whole_is_not_taken_for_it() -> None:
-    class Repeating(Bucket):
-        def get_object(self, **asked: Any) -> dict[str, Any]:
-            return {**super().get_object(), "ContentRange": "bytes 1-2/3"}
-
-    with pytest.raises(StoreUnavailable, match="expected"):
-        opened(Repeating(LARGE)).read(100)
+        opened(Mistaken(LARGE)).read(100)
 
 
 def test_memory_is_bounded_however_much_is_read() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from local import certificate
-from local.ocr import authorized_key
+from local.ocr.authorized_key import generate
+from textdrop.adapters.yandex.authorized_key import AuthorizedKey, authorized_key
 from textdrop.adapters.yandex.client import Timeouts, YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from unit.adapters.yandex.scripted_service import ScriptedService
@@ -24,12 +25,17 @@ MakeClient = Callable[..., YandexOcr]
 @pytest.fixture(scope="session")
 def key_file() -> dict[str, str]:
     """The fields of an authorized key's file, as downloaded."""
-    return authorized_key.generate()
+    return generate()
+
+
+@pytest.fixture(scope="session")
+def key(key_file: dict[str, str]) -> AuthorizedKey:
+    return authorized_key(key_file)
 
 
 @pytest.fixture(scope="session")
 def other_key_file() -> dict[str, str]:
-    return authorized_key.generate()
+    return generate()
 
 
 @pytest.fixture(scope="session")
@@ -97,8 +103,3 @@ def make_client(service: ScriptedService) -> Iterator[MakeClient]:
 @pytest.fixture
 def client(make_client: MakeClient) -> YandexOcr:
     return make_client()
-
-
-@pytest.fixture
-def quick_client(make_client: MakeClient) -> YandexOcr:
-    return make_client(timeouts=QUICK)

@@ -7,13 +7,23 @@ import gzip
 import json
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 JSON = {"content-type": "application/json"}
+HEADERS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+
+def own(code: int, message: str = "in the service's words") -> dict[str, Any]:
+    """An error as the unary methods send it."""
+    return {"code": code, "message": message, "details": []}
+
+
+def streamed(code: int, status: int) -> dict[str, Any]:
+    """An error as the streaming method sends it."""
+    return {"error": {"grpcCode": code, "httpCode": status, "message": "m", "httpStatus": "S", "details": []}}
 
 
 @dataclass
@@ -68,29 +78,6 @@ def raw(content: bytes, *, stay: bool = False) -> Play:
         exchange.read_body()
         exchange.connection.sendall(content)
         return stay
-
-    return play
-
-
-def early(content: bytes) -> Play:
-    """These bytes at once, and a close, while the request's body is still coming."""
-
-    def play(exchange: Exchange) -> bool:
-        exchange.connection.sendall(content)
-        exchange.connection.shutdown(socket.SHUT_WR)
-        return False
-
-    return play
-
-
-def reset(after: bytes = b"") -> Play:
-    """These bytes, then the connection is reset."""
-
-    def play(exchange: Exchange) -> bool:
-        exchange.read_body()
-        exchange.connection.sendall(after)
-        exchange.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return False
 
     return play
 

@@ -9,15 +9,13 @@ import sys
 from typing import Any
 
 import pytest
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from textdrop.adapters.yandex.authorized_key import AuthorizedKey, authorized_key, signed_token
 from textdrop.core.errors import OcrCredentialsMissing
 
 AUDIENCE = "https://iam.api.cloud.yandex.net/iam/v1/tokens"
-PSS_32 = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
 PEM = serialization.Encoding.PEM
 PKCS8 = serialization.PrivateFormat.PKCS8
 PLAIN = serialization.NoEncryption()
@@ -28,41 +26,16 @@ def decoded(part: str) -> bytes:
     return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
-def claims(jwt: str) -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads(decoded(jwt.split(".")[1]))
-    return fields
-
-
-@pytest.fixture(scope="session")
-def key(key_file: dict[str, str]) -> AuthorizedKey:
-    return authorized_key(key_file)
-
-
-@pytest.fixture(scope="session")
-def public_key(key_file: dict[str, str]) -> rsa.RSAPublicKey:
-    public = serialization.load_pem_public_key(key_file["public_key"].encode())
-    assert isinstance(public, rsa.RSAPublicKey)
-    return public
-
-
 def test_a_token_says_what_iam_asks_for(key: AuthorizedKey, key_file: dict[str, str]) -> None:
-    header, _, _ = signed_token(key, AUDIENCE, 1_767_225_600.9).split(".")
+    """Its signature is verified where one is exchanged."""
+    header, claims, _ = signed_token(key, AUDIENCE, 1_767_225_600.9).split(".")
     assert json.loads(decoded(header)) == {"typ": "JWT", "alg": "PS256", "kid": key_file["id"]}
-    assert claims(signed_token(key, AUDIENCE, 1_767_225_600.9)) == {
+    assert json.loads(decoded(claims)) == {
         "iss": key_file["service_account_id"],
         "aud": AUDIENCE,
         "iat": 1_767_225_600,
         "exp": 1_767_229_200,
     }
-
-
-def test_the_public_key_verifies_a_token_and_none_that_was_changed(
-    key: AuthorizedKey, public_key: rsa.RSAPublicKey
-) -> None:
-    signed, _, signature = signed_token(key, AUDIENCE, 1_767_225_600).rpartition(".")
-    public_key.verify(decoded(signature), signed.encode(), PSS_32, hashes.SHA256())
-    with pytest.raises(InvalidSignature):
-        public_key.verify(decoded(signature), signed.encode() + b"A", PSS_32, hashes.SHA256())
 
 
 @pytest.mark.parametrize(
@@ -117,7 +90,9 @@ def spoilt_keys() -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("pem", "says"), spoilt_keys().values(), ids=spoilt_keys())
-def test_a_key_that_cannot_be_used_is_told_and_not_shown(key_file: dict[str, str], pem: str, says: str) -> None:
+def test_a_key_that_cannot_be_used_is_an_error_that_does_not_show_it(
+    key_file: dict[str, str], pem: str, says: str
+) -> None:
     with pytest.raises(OcrCredentialsMissing, match=says) as raised:
         authorized_key({**key_file, "private_key": pem})
     assert "make an authorized key of a service account" in str(raised.value)

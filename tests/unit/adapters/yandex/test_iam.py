@@ -15,30 +15,20 @@ from hypothesis import strategies as st
 from local.ocr.authorized_key import public_key
 from local.ocr.iam import check_jwt
 from textdrop.adapters.yandex import iam
-from textdrop.adapters.yandex.authorized_key import AuthorizedKey, authorized_key
+from textdrop.adapters.yandex.authorized_key import AuthorizedKey
 from textdrop.core.errors import OcrCredentialsMissing, OcrError, OcrThrottled, OcrUnreachable
 from unit.adapters.yandex.conftest import LATE_SECONDS
-from unit.adapters.yandex.scripted_service import Exchange, ScriptedService, answer, trickle
+from unit.adapters.yandex.scripted_service import HEADERS, Exchange, ScriptedService, answer, own, trickle
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 GOOD = {"iamToken": "t1.SECRET", "expiresAt": "2026-01-01T12:00:00.123456789Z"}
-HEADERS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
-
-
-@pytest.fixture(scope="session")
-def key(key_file: dict[str, str]) -> AuthorizedKey:
-    return authorized_key(key_file)
 
 
 def exchanged(service: ScriptedService, key: AuthorizedKey, seconds: float = 10) -> iam.Token:
     return iam.token(iam.tokens_url(service.base_url), key, deadline=time.monotonic() + seconds, now=NOW)
 
 
-def own(code: int, message: str = "no") -> dict[str, Any]:
-    return {"code": code, "message": message, "details": []}
-
-
-def test_a_signed_token_goes_in_and_a_token_comes_out(
+def test_a_signed_token_is_exchanged_for_a_token(
     service: ScriptedService, key: AuthorizedKey, key_file: dict[str, str]
 ) -> None:
     service.plays(answer(200, GOOD))
@@ -76,24 +66,12 @@ def test_a_token_is_read_in_any_shape_and_renewed_within_the_hour(
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (400, own(3), OcrCredentialsMissing),
-        (401, own(16), OcrCredentialsMissing),
         (401, None, OcrCredentialsMissing),
-        (403, own(7), OcrCredentialsMissing),
-        (404, own(5), OcrCredentialsMissing),
-        (404, None, OcrUnreachable),
         (405, None, OcrUnreachable),
-        (429, own(8), OcrThrottled),
         (429, None, OcrThrottled),
-        (500, own(13), OcrUnreachable),
-        (500, None, OcrUnreachable),
-        (502, None, OcrUnreachable),
-        (503, own(14), OcrUnreachable),
         (504, own(4), OcrUnreachable),
         (408, None, OcrUnreachable),
-        (499, own(1), OcrUnreachable),
         (302, None, OcrUnreachable),
-        (200, None, OcrUnreachable),
         (200, {}, OcrUnreachable),
         (200, [GOOD], OcrUnreachable),
         (200, {"iamToken": ""}, OcrUnreachable),

@@ -19,8 +19,6 @@ import requests.adapters
 
 from textdrop.adapters.yandex.client import Timeouts, YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
-from textdrop.adapters.yandex.transport import Answer, Transport
-from textdrop.core.answers import NotReady
 from textdrop.core.errors import (
     OcrAnswerLost,
     OcrAnswerMalformed,
@@ -29,10 +27,18 @@ from textdrop.core.errors import (
     OcrUnreachable,
 )
 from unit.adapters.yandex.conftest import LATE_SECONDS, QUICK, MakeClient
-from unit.adapters.yandex.scripted_service import Exchange, Play, ScriptedService, answer, raw, silence, trickle
+from unit.adapters.yandex.scripted_service import (
+    HEADERS,
+    Exchange,
+    Play,
+    ScriptedService,
+    answer,
+    raw,
+    silence,
+    trickle,
+)
 
 OPERATION = {"id": "fd8k2m4s6u8w0y2a4c6e", "done": False}
-HEADERS = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 
 def took_at_most_its_total(call: Callable[[], object], error: type[OcrError]) -> None:
@@ -81,87 +87,50 @@ def test_a_submit_whose_answer_does_not_end_is_lost_in_time(service: ScriptedSer
     assert len(service.exchanges) == len(ENDLESS)
 
 
-@pytest.mark.parametrize("ask", ["result", "status"])
-def test_an_ask_whose_answer_does_not_end_is_lost_in_time(
-    service: ScriptedService, quick_client: YandexOcr, ask: str
+CHUNKS = ENDLESS["chunks"]
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "play", "call"),
+    [
+        (QUICK, CHUNKS, lambda client: client.result("fd8")),
+        (QUICK, CHUNKS, lambda client: client.status("fd8")),
+        (QUICK, silence(reading=False), lambda client: client.submit(b"x" * 30_000_000, "r")),
+        (Timeouts(60, 1, 60, 60), silence(), lambda client: client.submit(b"{}", "r")),
+    ],
+    ids=["result", "status", "a body that is not taken", "silence is not waited for until the total"],
+)
+def test_a_call_that_does_not_end_is_lost_in_time(
+    service: ScriptedService,
+    make_client: MakeClient,
+    timeouts: Timeouts,
+    play: Play,
+    call: Callable[[YandexOcr], object],
 ) -> None:
-    service.plays(trickle(HEADERS + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n"))
-    took_at_most_its_total(lambda: getattr(quick_client, ask)("fd8"), OcrAnswerLost)
+    service.plays(play)
+    client = make_client(timeouts=timeouts)
+    took_at_most_its_total(lambda: call(client), OcrAnswerLost)
 
 
-def test_a_submit_whose_body_is_not_taken_is_lost_in_time(service: ScriptedService, quick_client: YandexOcr) -> None:
-    service.plays(silence(reading=False))
-    took_at_most_its_total(lambda: quick_client.submit(b"x" * 30_000_000, "r"), OcrAnswerLost)
-
-
-def test_silence_is_not_waited_for_until_the_total(service: ScriptedService, make_client: MakeClient) -> None:
-    service.plays(silence())
-    client = make_client(timeouts=Timeouts(60, 1, 60, 60))
-    took_at_most_its_total(lambda: client.submit(b"{}", "r"), OcrAnswerLost)
-
-
-def test_the_totals_are_there_to_be_read(make_client: MakeClient) -> None:
-    client = make_client(timeouts=Timeouts(submit_total_seconds=12.5, ask_total_seconds=3.5))
-    assert (client.submit_total_seconds, client.ask_total_seconds) == (12.5, 3.5)
-
-
-def test_the_repeat_after_a_401_is_within_the_same_total(
-    service: ScriptedService, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys, deadlines, exchange = iter("ab"), [], Transport.exchange
-
-    def noted(*arguments: Any, deadline: float, **named: Any) -> Answer:
-        deadlines.append(deadline)
-        return exchange(*arguments, deadline=deadline, **named)
-
-    monkeypatch.setattr(Transport, "exchange", noted)
-    service.plays(answer(401), answer(200, OPERATION))
-    credentials = Credentials(lambda: f'{{"api_key": "{next(keys)}"}}', refused_seconds=0)
-    make_client(credentials=credentials).submit(b"{}", "r")
-    first, second = deadlines
-    assert first == second
-
-
+@pytest.mark.parametrize("exchanges", [0, 1], ids=["at first", "after a 401"])
 def test_nothing_is_sent_once_reading_the_secret_has_used_up_the_total(
-    service: ScriptedService, make_client: MakeClient
+    service: ScriptedService, make_client: MakeClient, exchanges: int
 ) -> None:
+    keys = iter("ab")
+
     def slow_secret() -> str:
-        threading.Event().wait(0.03)
-        return '{"api_key": "k"}'
-
-    client = make_client(timeouts=Timeouts(5, 5, 0.02, 5), credentials=Credentials(slow_secret))
-    with pytest.raises(OcrUnreachable):
-        client.submit(b"{}", "r")
-    assert not service.exchanges
-
-
-def test_nothing_is_sent_again_once_reading_the_secret_has_used_up_the_total(
-    service: ScriptedService, make_client: MakeClient
-) -> None:
-    keys = iter(['{"api_key": "a"}', '{"api_key": "b"}'])
-
-    def slow_the_second_time() -> str:
-        key = next(keys)
-        if service.exchanges:
+        if len(service.exchanges) == exchanges:
             threading.Event().wait(1.1)
-        return key
+        return f'{{"api_key": "{next(keys)}"}}'
 
     service.plays(answer(401), answer(200, OPERATION))
-    client = make_client(timeouts=QUICK, credentials=Credentials(slow_the_second_time, refused_seconds=0))
+    client = make_client(timeouts=Timeouts(60, 60, 1, 60), credentials=Credentials(slow_secret, refused_seconds=0))
     with pytest.raises(OcrUnreachable):
         client.submit(b"{}", "r")
-    assert len(service.exchanges) == 1
+    assert len(service.exchanges) == exchanges
 
 
 # --- nothing was sent ---------------------------------------------------------------------------------------------
-
-
-def test_a_refused_connection_sends_nothing(make_client: MakeClient) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(OcrUnreachable) as raised:
-        make_client(base_url=f"http://127.0.0.1:{port}").submit(b"{}", "r")
-    assert raised.value.trace.client_request_id == "r"
 
 
 @pytest.fixture
@@ -235,30 +204,25 @@ def test_speaks_tls_to_a_service_whose_authority_is_trusted(
     assert [sent.connection_number for sent in tls_service.exchanges] == [1, 1]
 
 
-def test_a_list_of_authorities_that_a_library_brings_is_not_trusted(
-    tls_service: ScriptedService, make_client: MakeClient, ca_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SSL_CERT_FILE")
-    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(ca_file))
-    with pytest.raises(OcrUnreachable):
-        make_client(base_url=tls_service.base_url).submit(b"{}", "r")
-
-
-@pytest.mark.parametrize(("host", "trusted"), [("127.0.0.1", False), ("ocr.example", True)])
+@pytest.mark.parametrize(
+    ("host", "authority"), [("127.0.0.1", "nobody's"), ("127.0.0.1", "a library's"), ("ocr.example", "the system's")]
+)
 def test_a_certificate_that_is_not_trusted_or_of_another_host_sends_nothing(
     tls_service: ScriptedService,
     make_client: MakeClient,
+    ca_file: Path,
     monkeypatch: pytest.MonkeyPatch,
     host: str,
-    trusted: bool,
+    authority: str,
 ) -> None:
     kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(*kind, ("127.0.0.1", tls_service.port))])
-    if not trusted:
+    if authority != "the system's":
         monkeypatch.delenv("SSL_CERT_FILE")
-    client = make_client(base_url=f"https://{host}:{tls_service.port}")
+    if authority == "a library's":
+        monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(ca_file))
     with pytest.raises(OcrUnreachable):
-        client.submit(b"{}", "r")
+        make_client(base_url=f"https://{host}:{tls_service.port}").submit(b"{}", "r")
     assert not tls_service.exchanges
 
 
@@ -315,38 +279,58 @@ def test_a_redirect_is_not_followed_nor_its_body_read_past_the_limit(
 # --- connections --------------------------------------------------------------------------------------------------
 
 
-def test_a_connection_serves_one_exchange_after_another(service: ScriptedService, client: YandexOcr) -> None:
-    service.plays(answer(200, OPERATION), answer(404, {"code": 5}), answer(200, OPERATION, chunked=True))
-    client.submit(b"{}", "r")
-    assert isinstance(client.result("fd8"), NotReady)
-    client.submit(b"{}", "r")
-    assert [sent.connection_number for sent in service.exchanges] == [1, 1, 1]
+Between = Callable[[YandexOcr, ScriptedService, pytest.MonkeyPatch], object]
+GOOD = answer(200, OPERATION)
 
 
-def _idle_for_long(client: YandexOcr, service: ScriptedService, monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing(client: YandexOcr, service: ScriptedService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call comes at once."""
+
+
+def idle_for_long(client: YandexOcr, service: ScriptedService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textdrop.adapters.yandex.connection._IDLE_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize(
-    "between",
+    ("play", "between", "connections"),
     [
-        lambda client, service, monkeypatch: client.new_connections(),
-        lambda client, service, monkeypatch: service.hang_up(),
-        _idle_for_long,
+        (GOOD, nothing, 1),
+        (answer(404, {"code": 5}), nothing, 1),
+        (answer(200, OPERATION, chunked=True), nothing, 1),
+        (GOOD, lambda client, *_: client.new_connections(), 2),
+        (GOOD, lambda _, service, __: service.hang_up(), 2),
+        (GOOD, idle_for_long, 2),
+        (answer(200, OPERATION, headers={"connection": "close"}), nothing, 2),
+        (answer(500, body=b"x", headers={"content-length": "9"}), nothing, 2),
+        (answer(200, {**OPERATION, "description": "x" * 200_000}), nothing, 2),
     ],
-    ids=["an invocation begins", "closed by the service", "idle for long"],
+    ids=[
+        "good",
+        "404",
+        "chunked",
+        "invocation begins",
+        "closed",
+        "idle",
+        "to be closed",
+        "bytes to come",
+        "bytes left",
+    ],
 )
-def test_a_connection_that_may_be_dead_is_not_used_again(
+def test_a_connection_is_used_again_unless_it_may_be_dead_or_something_is_left_on_it(
     service: ScriptedService,
-    client: YandexOcr,
+    make_client: MakeClient,
     monkeypatch: pytest.MonkeyPatch,
-    between: Callable[[YandexOcr, ScriptedService, pytest.MonkeyPatch], None],
+    play: Play,
+    between: Between,
+    connections: int,
 ) -> None:
-    service.plays(answer(200, OPERATION), answer(200, OPERATION))
-    client.submit(b"{}", "r")
+    client = make_client(timeouts=Timeouts(60, 1, 60, 60))
+    service.plays(play, GOOD)
+    with contextlib.suppress(OcrError):
+        client.submit(b"{}", "r")
     between(client, service, monkeypatch)
     client.submit(b"{}", "r")
-    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
+    assert [sent.connection_number for sent in service.exchanges] == [1, connections]
 
 
 def test_a_connection_in_use_when_an_invocation_begins_is_not_kept(service: ScriptedService, client: YandexOcr) -> None:
@@ -356,25 +340,6 @@ def test_a_connection_in_use_when_an_invocation_begins_is_not_kept(service: Scri
 
     service.plays(begin_invocation, answer(200, OPERATION))
     client.submit(b"{}", "r")
-    client.submit(b"{}", "r")
-    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
-
-
-@pytest.mark.parametrize(
-    "play",
-    [
-        answer(200, OPERATION, headers={"connection": "close"}),
-        answer(500, body=b"x", headers={"content-length": "9"}),
-        answer(200, {**OPERATION, "description": "x" * 200_000}),
-    ],
-)
-def test_a_connection_with_something_left_on_it_is_not_used_again(
-    service: ScriptedService, make_client: MakeClient, play: Play
-) -> None:
-    client = make_client(timeouts=Timeouts(60, 1, 60, 60))
-    service.plays(play, answer(200, OPERATION))
-    with contextlib.suppress(OcrAnswerLost):
-        client.submit(b"{}", "r")
     client.submit(b"{}", "r")
     assert [sent.connection_number for sent in service.exchanges] == [1, 2]
 

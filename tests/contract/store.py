@@ -1,0 +1,23 @@
+"""One bucket, as the contract tests of its ports see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contract.moto_aws import MotoBucket
+from fakes import FakeBucket
+from textdrop import ports
+
+
+@dataclass(frozen=True)
+class Store:
+    """One bucket, as an uploader sees it and through its ports, and what can go wrong, as for `Rows`."""
+
+    bucket: FakeBucket | MotoBucket
+    sources: ports.Sources
+    results: ports.Results
+    uploads: ports.UploadListing
+    pass_time: Callable[[], None]
+    lose_answer: Callable[[], None]
+    break_down: Callable[[], None]

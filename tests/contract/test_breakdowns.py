@@ -1,0 +1,73 @@
+"""All ports over the table: a call that fails with all its tries raises StoreUnavailable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contract.moto_aws import Transport
+from contract.rows import Rows
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    DueEntry,
+    DueKind,
+    Newest,
+    Operation,
+    OperationState,
+    Source,
+)
+from textdrop.core.errors import StoreUnavailable
+from textdrop.core.pause import Pause
+from textdrop.core.quota import Quota
+from textdrop.core.reconciling import ReconcileRun
+
+ID = "0" * 32
+SOURCE = Source("uploads", "a/scan.pdf")
+BEFORE, AFTER = (Document(ID, SOURCE, DocumentState.ACCEPTED, 1.0, rev=rev) for rev in (1, 2))
+CALLS: dict[str, Callable[[Rows], object]] = {
+    "create": lambda rows: rows.documents.create(BEFORE),
+    "read": lambda rows: rows.documents.read(ID),
+    "write": lambda rows: rows.documents.write(BEFORE, AFTER),
+    "postpone": lambda rows: rows.documents.postpone(DueEntry(DueKind.SUBMIT, 1.0, ID), 2.0),
+    "finish_page": lambda rows: rows.documents.finish_page(ID, 1, 1),
+    "due": lambda rows: rows.documents.due(DueKind.SUBMIT, 1.0, 1),
+    "read_operation": lambda rows: rows.documents.read_operation(ID, 1, 1),
+    "read_operations": lambda rows: rows.documents.read_operations(ID, 1),
+    "write_operation": lambda rows: rows.documents.write_operation(None, Operation(ID, 1, 1, OperationState.WAITING)),
+    "known": lambda rows: rows.documents.known([ID]),
+    "kept_since": lambda rows: rows.documents.kept_since(),
+    "update_if_newer": lambda rows: rows.newest.update_if_newer(SOURCE, Newest("1", ID)),
+    "read_newest": lambda rows: rows.newest.read(SOURCE),
+    "expect_outputs": lambda rows: rows.newest.expect_outputs(SOURCE),
+    "read_quota": lambda rows: rows.quota.read(),
+    "reserve": lambda rows: rows.quota.reserve(1, 0.1, 1.0, 1.0),
+    "write_quota": lambda rows: rows.quota.write(Quota(), Quota(throttles=1)),
+    "read_pause": lambda rows: rows.pause.read(),
+    "write_pause": lambda rows: rows.pause.write(Pause(), Pause(rev=1)),
+    "read_progress": lambda rows: rows.progress.read(),
+    "write_progress": lambda rows: rows.progress.write(ReconcileRun(), ReconcileRun(1)),
+    "read_tick": lambda rows: rows.tick.read(),
+    "wake": lambda rows: rows.tick.wake(1.0),
+    "start": lambda rows: rows.tick.start(1.0, 2.0),
+    "take": lambda rows: rows.tick.take("owner", 1.0, 2.0),
+    "renew": lambda rows: rows.tick.renew("owner", 2.0),
+    "end": lambda rows: rows.tick.end("owner", 0, 1.0),
+    "hand_over": lambda rows: rows.tick.hand_over("owner", 2.0, 1.0),
+}
+
+
+@pytest.fixture
+def table_client(aws: None) -> tuple[Transport, Any]:
+    """A client for each test: botocore repeats only so many calls of one."""
+    transport = Transport()
+    return transport, transport.client("dynamodb")
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_breakdown_is_store_unavailable(rows: Rows, call: Callable[[Rows], object]) -> None:
+    rows.break_down()
+    with pytest.raises(StoreUnavailable):
+        call(rows)
