@@ -15,17 +15,9 @@ from pagekit.page import RecognisedPage
 from textdrop import __version__
 from textdrop.core import problems, results
 from textdrop.core.answers import OperationDescription
-from textdrop.core.documents import (
-    Document,
-    DocumentState,
-    Operation,
-    OperationState,
-    Options,
-    Outcome,
-    Problem,
-    Source,
-)
+from textdrop.core.documents import Document, Operation, OperationState, Options, Outcome, Problem, Source
 from textdrop.core.errors import Reason, Trace
+from unit.core.test_notices import SUCCEEDED
 
 
 def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:
@@ -40,35 +32,22 @@ def result_file(document: Document, operations: Sequence[Operation], pages: Sequ
     return b"".join([head, *body, tail])
 
 
-ID = "0a" * 16
 TRACE = Trace(status=200, client_request_id="c1", request_id="r1", server_trace_id="s1")
 FAILURE = Trace(status=200, code=3, message="image is too blurred", client_request_id="c2", request_id="r2")
 POLYGON = [[10, 20], [110, 20], [110, 40], [10, 40]]
 
-DOCUMENT = Document(
-    id=ID,
-    source=Source("uploads", "a/скан 1.pdf", "v1", "e1", 1_234, "0A", 1_773_480_413.589, 1_773_480_413.0),
-    state=DocumentState.DELIVERING,
-    accepted_at=1_773_480_415.25,
-    submit_passes=2,
-    options=Options(("ru", "en"), "page", "metadata", "parameter"),
-    media_type="application/pdf",
-    pages=1,
-    outcome=Outcome.SUCCEEDED,
-    pages_recognized=1,
-    outcome_at=1_773_480_418.5,
-)
+DOCUMENT = replace(SUCCEEDED, submit_passes=2, options=Options(("ru", "en"), "page", "metadata", "parameter"))
 DESCRIBED = OperationDescription(
     "op1", "OCR async recognition", "2026-03-14T09:26:56Z", "ajeexample", "2026-03-14T09:26:58Z", {"a": [1]}
 )
-OPERATION = Operation(ID, 1, 1, OperationState.RECOGNIZED, described=DESCRIBED, trace=TRACE)
+OPERATION = Operation(DOCUMENT.id, 1, 1, OperationState.RECOGNIZED, described=DESCRIBED, trace=TRACE)
 FAILED = replace(
     OPERATION,
     state=OperationState.FAILED,
     described=replace(DESCRIBED, id="op2", metadata=None),
     problem=problems.failed_in_service(FAILURE),
 )
-UNSENT = Operation(ID, 1, 1, OperationState.FAILED, unconfirmed=3, problem=problems.unconfirmed(3))
+UNSENT = Operation(DOCUMENT.id, 1, 1, OperationState.FAILED, unconfirmed=3, problem=problems.unconfirmed(3))
 PAGE: RecognisedPage = {
     "width": 2480,
     "height": 3508,
@@ -90,11 +69,11 @@ PAGE: RecognisedPage = {
 }
 BLANK: RecognisedPage = {**PAGE, "text": "", "blocks": []}
 SOURCE_SHOWN = {
-    "bucket": "uploads",
-    "key": "a/скан 1.pdf",
-    "version_id": "v1",
-    "etag": "e1",
-    "size": 1_234,
+    "bucket": "textdrop-uploads",
+    "key": "contracts/Договор № 7+8.pdf",
+    "version_id": "3HL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH",
+    "etag": "d41d8cd98f00b204e9800998ecf8427e",
+    "size": 183_204,
     "media_type": "application/pdf",
 }
 OPTIONS_SHOWN = {
@@ -269,7 +248,7 @@ def test_an_error_before_anything_was_sent() -> None:
         pages_recognized=0,
     ) == {
         "schema": "textdrop.error/1",
-        "id": ID,
+        "id": DOCUMENT.id,
         "run": 1,
         "outcome": "skipped",
         "source": {**SOURCE_SHOWN, "media_type": None},
