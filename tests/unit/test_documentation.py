@@ -1,4 +1,4 @@
-"""The documentation tells the truth: links, names, commands, lists and examples."""
+"""The documentation is true: links, names, commands, lists and examples."""
 
 from __future__ import annotations
 

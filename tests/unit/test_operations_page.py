@@ -1,4 +1,4 @@
-"""docs/operations.md tells the truth: its alarms, commands, rows and words are the code's."""
+"""docs/operations.md is true: its alarms, commands, rows and words are the code's."""
 
 from __future__ import annotations
 

@@ -81,18 +81,13 @@ def may_be_null(field: dict[str, Any]) -> bool:
     return None in field.get("enum", []) or "null" in field.get("type", [])
 
 
-def test_what_schemas_share_is_the_same_in_each() -> None:
+def test_every_part_is_used_and_what_schemas_share_is_the_same_in_each() -> None:
     shared: dict[str, Any] = {}
     for schema in schemas.SCHEMAS.values():
+        used = {part["$ref"].removeprefix("#/$defs/") for _, part in parts(schema) if "$ref" in part}
+        assert used == set(schema["$defs"])
         for name, part in schema["$defs"].items():
             assert shared.setdefault(name, part) == part, name
-
-
-@pytest.mark.parametrize("name", schemas.SCHEMAS)
-def test_every_part_is_used(name: str) -> None:
-    schema = schemas.SCHEMAS[name]
-    used = {part["$ref"].removeprefix("#/$defs/") for _, part in parts(schema) if "$ref" in part}
-    assert used == set(schema["$defs"])
 
 
 # --- the code's lists -------------------------------------------------------------------------------------------------
@@ -104,35 +99,35 @@ OUTCOMES = {str(outcome) for outcome in Outcome}
 ENDS = {str(state) for state in OperationState if Operation("", 1, 1, state).final}
 LANGUAGES = {options.ANY_LANGUAGE, *options.SHARED_LANGUAGES, *options.SINGLE_LANGUAGES}
 ROTATIONS = {None, 0, *recognition._ROTATIONS.values()}
-LISTS: dict[tuple[str, str], set[Any]] = {
-    (RESULT, "/properties/outcome"): RECOGNISED,
-    (ERROR, "/properties/outcome"): OUTCOMES - RECOGNISED,
-    (ERROR, "/then/properties/reason"): SKIPPED,
-    (NOTICE, "/properties/outcome"): OUTCOMES,
-    (NOTICE, "/allOf/1/if/properties/outcome"): RECOGNISED,
-    (NOTICE, "/allOf/3/then/properties/reason"): SKIPPED,
-    (RESULT, "/$defs/page/properties/status"): ENDS,
-    (ERROR, "/$defs/sent_page/properties/status"): ENDS,
-    (RESULT, "/$defs/page/properties/rotate"): ROTATIONS,
-    (RESULT, "/$defs/block/properties/type"): set(recognition._LAYOUTS),
+LISTS: dict[str, set[Any]] = {
+    f"{RESULT}/properties/outcome": RECOGNISED,
+    f"{ERROR}/properties/outcome": OUTCOMES - RECOGNISED,
+    f"{ERROR}/then/properties/reason": SKIPPED,
+    f"{NOTICE}/properties/outcome": OUTCOMES,
+    f"{NOTICE}/allOf/1/if/properties/outcome": RECOGNISED,
+    f"{NOTICE}/allOf/3/then/properties/reason": SKIPPED,
+    "/$defs/block/properties/type": set(recognition._LAYOUTS),
+    "/$defs/language": LANGUAGES,
+    "/$defs/model": set(options.MODELS),
+    "/$defs/origin": set(get_args(get_type_hints(Options)["model_from"])),
+    "/$defs/output": {str(output) for output in Output},
+    "/$defs/page/properties/rotate": ROTATIONS,
+    "/$defs/page/properties/status": ENDS,
+    "/$defs/reason": REASONS,
+    "/$defs/sent_page/properties/status": ENDS,
+    "/$defs/source/properties/media_type": {None, *get_args(MediaType)},
 }
-for _name in schemas.SCHEMAS:
-    LISTS[_name, "/$defs/reason"] = REASONS
-    LISTS[_name, "/$defs/model"] = set(options.MODELS)
-    if _name != NOTICE:
-        LISTS[_name, "/$defs/output"] = {str(output) for output in Output}
-    LISTS[_name, "/$defs/source/properties/media_type"] = {None, *get_args(MediaType)}
-for _name in (RESULT, ERROR):
-    LISTS[_name, "/$defs/language"] = LANGUAGES
-    LISTS[_name, "/$defs/origin"] = set(get_args(get_type_hints(Options)["model_from"]))
+"""Every list that stands in a schema. What stands under `$defs` is the same in each."""
 
 
-@pytest.mark.parametrize("name", schemas.SCHEMAS)
-def test_every_list_is_the_codes(name: str) -> None:
-    written = {(name, path): part["enum"] for path, part in parts(schemas.SCHEMAS[name]) if "enum" in part}
-    assert {place: set(values) for place, values in written.items()} == {
-        place: values for place, values in LISTS.items() if place[0] == name
+def test_every_list_is_the_codes() -> None:
+    written = {
+        path if path.startswith("/$defs/") else name + path: part["enum"]
+        for name, schema in schemas.SCHEMAS.items()
+        for path, part in parts(schema)
+        if "enum" in part
     }
+    assert {place: set(values) for place, values in written.items()} == LISTS
     assert all(len(values) == len(set(values)) for values in written.values())
 
 

@@ -146,5 +146,5 @@ def test_probes_are_a_minute_apart(history: list[Exchange], times: list[float]) 
             pause = probe
             probes.append(now)
     assert all(later - earlier >= POLICY.probe_seconds for earlier, later in pairwise(probes))
-    # Nor are they forgotten: one goes out at the first decision after its minute.
+    # Nor are they forgotten: one is sent at the first decision after its minute.
     assert len(probes) >= int((now - (pause.since or now)) / (POLICY.probe_seconds + 30))
