@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -129,22 +128,3 @@ def test_only_an_acceptance_ends_a_pause_and_none_an_operators(start: Pause, his
             assert pause == Pause(rev=pause.rev, operator_since=start.operator_since)
         elif before.since is not None:
             assert (pause.since, pause.why, pause.probe_at) == (before.since, before.why, before.probe_at)
-
-
-@given(
-    history=st.lists(st.sampled_from(EXCHANGES), max_size=20),
-    times=st.lists(st.floats(0, 30), min_size=50, max_size=80),
-)
-def test_probes_are_a_minute_apart(history: list[Exchange], times: list[float]) -> None:
-    pause = after(*history, Exchange.CREDENTIALS_REFUSED)
-    now = NOW + len(history)
-    probes = []
-    for wait in times:
-        now += wait
-        probe = probing(pause, now, POLICY)
-        if probe is not None:
-            pause = probe
-            probes.append(now)
-    assert all(later - earlier >= POLICY.probe_seconds for earlier, later in pairwise(probes))
-    # Nor are they forgotten: one is sent at the first decision after its minute.
-    assert len(probes) >= int((now - (pause.since or now)) / (POLICY.probe_seconds + 30))
