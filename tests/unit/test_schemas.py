@@ -192,6 +192,7 @@ WRITTEN: dict[str, Any] = {
     "skipped": {**shown("error"), "outcome": "skipped", "reason": "object_gone", "options": None, "pages": []},
     "notice partial": shown("notice"),
     **{f"notice {name}": event(name) for name in ("succeeded", "failed", "skipped")},
+    "notice of an older upload": {**event("succeeded"), "published": False, "newest": False},
 }
 COUNTS = {"run", "number", "size", "width", "height", "row", "column", "row_span", "column_span", "rows", "columns"}
 COUNTS |= {"total", "recognized", "failed", "attempts", "unconfirmed_submits", "duration_seconds"}
