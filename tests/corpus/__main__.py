@@ -48,8 +48,8 @@ def _print_figures(kind: str, found: list[Finding]) -> None:
     )
     print(f"  {sum(finding.otherwise for finding in made):,} pages look otherwise once qpdf has written them")
     refusals = Counter(finding.refused for finding in found if finding.refused)
-    told = Counter(warning.partition(".")[0] for finding in made for warning in finding.warnings)
-    for what, count in [*refusals.most_common(), *told.most_common()]:
+    warned = Counter(warning.partition(".")[0] for finding in made for warning in finding.warnings)
+    for what, count in [*refusals.most_common(), *warned.most_common()]:
         print(f"  {count:4} {what}")
 
 

@@ -76,15 +76,15 @@ def check(path: Path) -> Finding | None:
     started = time.process_time()
     try:
         pages_given = ((number, recognised) for number in range(1, finding.pages + 1))
-        told = searchable_pdf(io.BytesIO(content), kind, pages_given, to)
+        made = searchable_pdf(io.BytesIO(content), kind, pages_given, to)
     except NotRenderable as refusal:
         finding.refused = refusal.what
         return finding
     finding.seconds = time.process_time() - started
-    finding.layered, finding.own_text, finding.warnings = told.layered, len(told.own_text), told.warnings
+    finding.layered, finding.own_text, finding.warnings = made.layered, len(made.own_text), made.warnings
     document = to.getvalue()
     if kind == "application/pdf":
-        finding.wrong += _compared(content, document, recognised, finding, told.own_text)
+        finding.wrong += _compared(content, document, recognised, finding, made.own_text)
     else:
         finding.wrong += _compared_with_image(content, kind, document, recognised)
     return finding

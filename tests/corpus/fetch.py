@@ -1,7 +1,7 @@
 """Real files to render: those that projects about PDF and images ship in their sources.
 
 From source packages of Python's index, by pip in an environment of its own, and of Debian, by apt-get with lists and a
-cache of its own. Each is fetched once. What cannot be had is told, and left out.
+cache of its own. Each is fetched once. What cannot be had is reported, and left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The documentation tells the truth: links, names, commands, lists and examples."""
+"""The documentation is true: links, names, commands, lists and examples."""
 
 from __future__ import annotations
 
@@ -38,20 +38,14 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}, link
 
 
-def test_outputs_of_the_stack_that_are_named_exist() -> None:
-    outputs = cloudformation.load()["Outputs"]
-    named = {name for page in PAGES for name in re.findall(r"<([A-Z][A-Za-z]+)>", page.read_text("utf-8"))}
-    assert named
-    assert named <= outputs.keys()
-
-
-def test_make_targets_that_are_named_exist() -> None:
-    targets = re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text("utf-8"), re.MULTILINE)
-    named = {
-        name for page in PAGES for name in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text("utf-8"), re.MULTILINE)
-    }
-    assert named
-    assert named <= set(targets)
+def test_outputs_of_the_stack_and_make_targets_that_are_named_exist() -> None:
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    outputs = set(re.findall(r"<([A-Z][A-Za-z]+)>", text))
+    assert outputs
+    assert outputs <= cloudformation.load()["Outputs"].keys()
+    targets = set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE))
+    assert targets
+    assert targets <= set(re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
 def test_there_is_one_version_number() -> None:
@@ -73,25 +67,18 @@ def test_the_functions_to_read_are_there() -> None:
         assert callable(getattr(importlib.import_module(f"textdrop.{module}"), function))
 
 
-def test_the_glossary_is_short() -> None:
-    assert (TOP / "CONTRIBUTING.md").read_text("utf-8").split("## Glossary")[1].count("\n|") - 2 <= 25
-
-
 def test_the_reasons_are_the_closed_list() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (?:skipped|failed) \|", RESULTS.split("## Reasons")[1], re.MULTILINE)
     assert set(rows) == {str(reason) for reason in Reason}
 
 
-@pytest.mark.parametrize(("name", "kind"), [("result", "result"), ("error", "error"), ("notice", "notice")])
-def test_an_example_agrees_with_its_schema(name: str, kind: str) -> None:
-    schemas.checked(json.dumps(example("docs/results.md", name)), f"textdrop.{kind}/1")
-
-
-@pytest.mark.parametrize("name", ["failed page", "blank page"])
-def test_an_example_of_a_page_agrees_with_the_schema_of_pages(name: str) -> None:
+def test_examples_agree_with_their_schemas() -> None:
+    for name in ("result", "error", "notice"):
+        schemas.checked(json.dumps(example("docs/results.md", name)), f"textdrop.{name}/1")
     schema = schemas.SCHEMAS["textdrop.result/1"]
-    page = {"$defs": schema["$defs"], "$ref": "#/$defs/page"}
-    jsonschema_rs.validate(page, example("docs/results.md", name), validate_formats=True)
+    for name in ("failed page", "blank page"):
+        page = {"$defs": schema["$defs"], "$ref": "#/$defs/page"}
+        jsonschema_rs.validate(page, example("docs/results.md", name), validate_formats=True)
 
 
 def test_filter_policies_are_policies_over_what_there_is() -> None:

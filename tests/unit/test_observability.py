@@ -8,9 +8,10 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,55 +96,7 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metrics]:
     fresh.clear_metrics()
 
 
-def shown(line: dict[str, Any]) -> dict[str, Any]:
-    """The line without what Powertools adds to each."""
-    return {name: value for name, value in line.items() if name not in ("location", "timestamp", "service")}
-
-
-# --- rows -------------------------------------------------------------------------------------------------------------
-
-
-def test_a_document_that_moved_is_one_line(lines: Lines) -> None:
-    LambdaJournal().transition("refused", DOCUMENT)
-    assert shown(lines.only()) == {
-        "level": "INFO",
-        "message": "document transition",
-        "rule": "refused",
-        "document": DOCUMENT.id,
-        "state": "delivering",
-        "rev": 4,
-        "run": 1,
-        "attempts": 0,
-        "outcome": "failed",
-        "reason": "rejected_by_ocr",
-    }
-
-
-def test_an_operation_that_moved_is_one_line(lines: Lines) -> None:
-    LambdaJournal().transition("rejected", OPERATION)
-    assert shown(lines.only()) == {
-        "level": "INFO",
-        "message": "operation transition",
-        "rule": "rejected",
-        "document": DOCUMENT.id,
-        "page": 7,
-        "state": "failed",
-        "unconfirmed": 2,
-        "operation": "op1",
-        "request_id": "r2",
-        "reason": "rejected_by_ocr",
-    }
-
-
-def test_what_is_not_known_is_left_out(lines: Lines) -> None:
-    LambdaJournal().transition("considered", Operation(DOCUMENT.id, 1, 1, OperationState.WAITING))
-    LambdaJournal().noted("probe", why="", document=None, page=0)
-    first, second = lines.read_lines()
-    assert {"operation", "request_id", "reason"} & set(first) == set()
-    assert shown(second) == {"level": "INFO", "message": "probe", "page": 0}
-
-
-# --- errors -----------------------------------------------------------------------------------------------------------
+# --- lines ------------------------------------------------------------------------------------------------------------
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
@@ -154,55 +107,8 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
         return caught
 
 
-def test_our_own_error_is_a_warning_with_its_message(lines: Lines) -> None:
-    error = raised(StoreUnavailable("s3.GetObject: SlowDown"), KeyError(CANARY))
-    LambdaJournal().failed("pass_failed", error, document="d1")
-    assert shown(lines.only()) == {
-        "level": "WARNING",
-        "message": "pass_failed",
-        "error": "StoreUnavailable",
-        "message_of_error": "s3.GetObject: SlowDown",
-        "cause": "KeyError",
-        "document": "d1",
-    }
-
-
-def test_an_error_of_the_service_names_its_exchange_but_not_its_words(lines: Lines) -> None:
-    LambdaJournal().failed("submit_failed", raised(OcrRejected("refused (HTTP 400, code 3)", TRACE)), page=1)
-    assert shown(lines.only()) == {
-        "level": "WARNING",
-        "message": "submit_failed",
-        "error": "OcrRejected",
-        "message_of_error": "refused (HTTP 400, code 3)",
-        "http_status": 400,
-        "service_code": 3,
-        "request_id": "r1",
-        "server_trace_id": "s1",
-        "page": 1,
-    }
-
-
-def test_anothers_error_is_an_error_with_its_place_and_without_its_message(lines: Lines) -> None:
-    error = raised(ValueError(f"cannot read {CANARY}"), KeyError(CANARY))
-    LambdaJournal().failed("pass_died", error, document="d1")
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    assert shown(lines.only()) == {
-        "level": "ERROR",
-        "message": "pass_died",
-        "error": "ValueError",
-        "cause": "KeyError",
-        "at": f"test_observability.py:{place.lineno}",
-        "document": "d1",
-    }
-
-
-def test_an_error_that_was_never_raised_has_no_place(lines: Lines) -> None:
-    LambdaJournal().failed("task_died", MemoryError(CANARY))
-    assert shown(lines.only()) == {"level": "ERROR", "message": "task_died", "error": "MemoryError"}
-
-
 class Unprintable(Exception):
-    """What can neither be shown nor told."""
+    """What can be shown in no way."""
 
     def __str__(self) -> str:
         raise RuntimeError(CANARY)
@@ -210,24 +116,123 @@ class Unprintable(Exception):
     __repr__ = __str__
 
 
+OTHERS = raised(ValueError(f"cannot read {CANARY}"), KeyError(CANARY))
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        (
+            lambda journal: journal.transition("refused", DOCUMENT),
+            {
+                "level": "INFO",
+                "message": "document transition",
+                "rule": "refused",
+                "document": DOCUMENT.id,
+                "state": "delivering",
+                "rev": 4,
+                "run": 1,
+                "attempts": 0,
+                "outcome": "failed",
+                "reason": "rejected_by_ocr",
+            },
+        ),
+        (
+            lambda journal: journal.transition("rejected", OPERATION),
+            {
+                "level": "INFO",
+                "message": "operation transition",
+                "rule": "rejected",
+                "document": DOCUMENT.id,
+                "page": 7,
+                "state": "failed",
+                "unconfirmed": 2,
+                "operation": "op1",
+                "request_id": "r2",
+                "reason": "rejected_by_ocr",
+            },
+        ),
+        (  # what is not known is left out
+            lambda journal: journal.transition("considered", Operation("d1", 1, 1, OperationState.WAITING)),
+            {
+                "level": "INFO",
+                "message": "operation transition",
+                "rule": "considered",
+                "document": "d1",
+                "page": 1,
+                "state": "waiting",
+                "unconfirmed": 0,
+            },
+        ),
+        (
+            lambda journal: journal.noted("probe", why="", document=None, page=0),
+            {"level": "INFO", "message": "probe", "page": 0},
+        ),
+        (  # our own error is a warning with its message
+            lambda journal: journal.failed(
+                "pass_failed", raised(StoreUnavailable("s3.GetObject: SlowDown"), KeyError(CANARY)), document="d1"
+            ),
+            {
+                "level": "WARNING",
+                "message": "pass_failed",
+                "error": "StoreUnavailable",
+                "message_of_error": "s3.GetObject: SlowDown",
+                "cause": "KeyError",
+                "document": "d1",
+            },
+        ),
+        (  # the service's names its exchange, and not its words
+            lambda journal: journal.failed("submit_failed", raised(OcrRejected("refused (HTTP 400)", TRACE)), page=1),
+            {
+                "level": "WARNING",
+                "message": "submit_failed",
+                "error": "OcrRejected",
+                "message_of_error": "refused (HTTP 400)",
+                "http_status": 400,
+                "service_code": 3,
+                "request_id": "r1",
+                "server_trace_id": "s1",
+                "page": 1,
+            },
+        ),
+        (  # anybody else's is an error with its place, and without its message
+            lambda journal: journal.failed("pass_died", OTHERS, document="d1"),
+            {
+                "level": "ERROR",
+                "message": "pass_died",
+                "error": "ValueError",
+                "cause": "KeyError",
+                "at": f"test_observability.py:{traceback.extract_tb(OTHERS.__traceback__)[-1].lineno}",
+                "document": "d1",
+            },
+        ),
+        (  # one that was never raised has no place
+            lambda journal: journal.failed("task_died", Unprintable()),
+            {"level": "ERROR", "message": "task_died", "error": "Unprintable"},
+        ),
+        (  # what it came of is named by its kind alone
+            lambda journal: journal.failed("ask_failed", raised(StoreUnavailable("refused"), Unprintable())),
+            {
+                "level": "WARNING",
+                "message": "ask_failed",
+                "error": "StoreUnavailable",
+                "message_of_error": "refused",
+                "cause": "Unprintable",
+            },
+        ),
+    ],
+)
+def test_what_happened_is_one_line(
+    write: Callable[[LambdaJournal], None], expected: dict[str, Any], lines: Lines
+) -> None:
+    write(LambdaJournal())
+    added_by_powertools = ("location", "timestamp", "service")
+    assert {name: value for name, value in lines.only().items() if name not in added_by_powertools} == expected
+    assert "CANARY" not in lines.getvalue()
+
+
 def kinds(kind: type[BaseException]) -> list[type[BaseException]]:
     return [kind, *(found for inner in kind.__subclasses__() for found in kinds(inner))]
-
-
-FOREIGN = [ValueError(CANARY), UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, CANARY), Unprintable()]
-
-
-@pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("chained", [False, True])
-def test_no_text_of_a_document_is_logged(error: Exception, chained: bool, lines: Lines) -> None:
-    journal = LambdaJournal()
-    journal.transition("refused", DOCUMENT)
-    journal.transition("rejected", OPERATION)
-    wrapped = raised(StoreUnavailable("s3.GetObject: 503"), error) if chained else raised(error)
-    journal.failed("pass_died", wrapped, document=DOCUMENT.id)
-    journal.failed("ask_failed", raised(OcrRejected("refused", TRACE), error))
-    assert len(lines.read_lines()) == 4
-    assert "CANARY" not in lines.getvalue()
 
 
 def test_every_error_of_ours_is_known_by_its_kind() -> None:
@@ -250,20 +255,15 @@ def fields_used() -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def test_the_fields_in_use_were_found() -> None:
-    assert {("failed", "document"), ("noted", "why")} <= set(fields_used())
-
-
-@pytest.mark.parametrize(("method", "field"), fields_used())
-def test_every_field_in_use_is_logged(method: str, field: str, lines: Lines) -> None:
-    journal = LambdaJournal()
-    if method == "noted":
-        journal.noted("something", **{field: "value"})
-    else:
-        journal.failed("something", raised(StoreUnavailable("s3.GetObject: 503")), **{field: "value"})
-    line = lines.only()
-    assert line["message"] == "something"
-    assert "value" in line.values()
+def test_every_field_in_use_is_logged(lines: Lines) -> None:
+    journal, error = LambdaJournal(), raised(StoreUnavailable("s3.GetObject: 503"))
+    used = fields_used()
+    assert {("failed", "document"), ("noted", "why")} <= set(used)
+    for method, field in used:
+        write: Callable[..., None] = journal.noted if method == "noted" else partial(journal.failed, error=error)
+        write("something", **{field: "value"})
+    logged = [(line["message"], "value" in line.values()) for line in lines.read_lines()]
+    assert logged == [("something", True)] * len(used)
 
 
 # Names that a log record, Powertools or the line itself has already.
@@ -302,30 +302,20 @@ def counted(metrics: Metrics, written: str, name: str) -> float:
     return sum(float(value) for blob in blobs for value in blob.get(name, []))
 
 
-def test_a_count_is_a_metric(metrics: Metrics, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counts_and_measures_go_out_under_the_namespace_without_a_documents_dimension(
+    metrics: Metrics, capsys: pytest.CaptureFixture[str]
+) -> None:
     journal = LambdaJournal()
-    journal.counted("PagesSubmitted")
     journal.counted("Messages", 5)
-    assert counted(metrics, capsys.readouterr().out, "PagesSubmitted") == 1
-    assert counted(metrics, "", "Messages") == 5
-
-
-def test_a_measure_is_a_metric_in_seconds(metrics: Metrics) -> None:
-    LambdaJournal().measured("OldestDueAge", 12.5)
-    blob: Any = metrics.serialize_metric_set()
-    [directive] = blob["_aws"]["CloudWatchMetrics"]
-    assert directive["Metrics"] == [{"Name": "OldestDueAge", "Unit": "Seconds"}]
-    assert blob["OldestDueAge"] == [12.5]
-
-
-@pytest.mark.usefixtures("metrics")
-def test_counts_go_out_under_the_namespace_without_a_documents_dimension(capsys: pytest.CaptureFixture[str]) -> None:
+    journal.measured("OldestDueAge", 12.5)
     for _ in range(100):
-        LambdaJournal().counted("PagesSubmitted")
+        journal.counted("PagesSubmitted")
     blob = json.loads(capsys.readouterr().out)
     [directive] = blob["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "textdrop"
-    assert directive["Dimensions"] == [["service"]]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("textdrop", [["service"]])
+    units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    assert units == {"Messages": "Count", "OldestDueAge": "Seconds", "PagesSubmitted": "Count"}
+    assert (blob["Messages"], blob["OldestDueAge"], sum(blob["PagesSubmitted"])) == ([5], [12.5], 100)
 
 
 def test_counts_of_many_threads_are_all_counted(metrics: Metrics, capsys: pytest.CaptureFixture[str]) -> None:
@@ -351,28 +341,22 @@ def test_counting_needs_nothing_of_the_environment(capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out)["PagesSubmitted"] == [1.0] * 100
 
 
-def test_an_error_of_ours_leaves_the_handler_without_what_it_came_of() -> None:
+@pytest.mark.parametrize(
+    ("error", "leaves", "words"),
+    [
+        (StoreUnavailable("dynamodb.GetItem: Throttling"), StoreUnavailable, "dynamodb.GetItem: Throttling"),
+        (ValueError(CANARY), InvocationDied, "InvocationDied: ValueError"),
+    ],
+)
+def test_an_error_leaves_the_handler_without_what_it_came_of(
+    error: Exception, leaves: type[Exception], words: str
+) -> None:
     @redact_errors
     def handler() -> None:
-        try:
-            raise ValueError(CANARY)
-        except ValueError as error:
-            raise StoreUnavailable("dynamodb.GetItem: Throttling") from error
+        raise error from raised(ValueError(CANARY))
 
-    with pytest.raises(StoreUnavailable) as raised:
+    with pytest.raises(leaves) as caught:
         handler()
-    shown = "".join(traceback.format_exception(raised.value))
-    assert "dynamodb.GetItem: Throttling" in shown
-    assert CANARY not in shown
-
-
-def test_an_error_of_others_leaves_the_handler_as_its_kind() -> None:
-    @redact_errors
-    def handler() -> None:
-        raise ValueError(CANARY)
-
-    with pytest.raises(InvocationDied) as raised:
-        handler()
-    shown = "".join(traceback.format_exception(raised.value))
-    assert "InvocationDied: ValueError" in shown
+    shown = "".join(traceback.format_exception(caught.value))
+    assert words in shown
     assert CANARY not in shown

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -47,142 +47,86 @@ RECONCILE = {
     "DEAD_LETTER_QUEUE_URL": "https://dead.example",
     "RECONCILE_FUNCTION_NAME": "textdrop-reconcile",
 }
-OCR = {
-    "ocr_base_url": "https://ocr.example",
-    "operation_base_url": "https://operation.example",
-    "iam_base_url": "https://iam.example",
-    "credentials_secret_arn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key",
-    "folder_id": "",
+FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
+    "submit": (SubmitFunctionSettings, SUBMIT),
+    "poll": (PollFunctionSettings, POLL),
+    "render": (RenderFunctionSettings, RENDER),
+    "reconcile": (ReconcileFunctionSettings, RECONCILE),
 }
-
-Read = Callable[[Mapping[str, str]], object]
-FUNCTIONS: dict[str, tuple[Read, dict[str, str]]] = {
-    "submit": (partial(read, SubmitFunctionSettings), SUBMIT),
-    "poll": (partial(read, PollFunctionSettings), POLL),
-    "render": (partial(read, RenderFunctionSettings), RENDER),
-    "reconcile": (partial(read, ReconcileFunctionSettings), RECONCILE),
-}
-BOTH = pytest.mark.parametrize("function", ["submit", "poll"])
-EACH = pytest.mark.parametrize("function", FUNCTIONS)
 
 
 # --- what is read -----------------------------------------------------------------------------------------------------
 
 
-def test_submit_reads_its_environment() -> None:
-    assert read(SubmitFunctionSettings, SUBMIT | {"OUTPUTS": "markdown"}) == SubmitFunctionSettings(
-        table_name="table",
-        **OCR,
-        submits_per_second=10.0,
-        languages="ru en",
-        model="page",
-        outputs="markdown",
-        max_pages=5000,
-        poll_function_name="textdrop-poll",
+@pytest.mark.parametrize(
+    ("function", "more", "not_texts"),
+    [
+        ("submit", {"OUTPUTS": "markdown"}, {"submits_per_second": 10.0, "max_pages": 5000, "folder_id": ""}),
+        ("submit", {"OUTPUTS": "", "FOLDER_ID": "b1gexample"}, {"submits_per_second": 10.0, "max_pages": 5000}),
+        ("submit", {"SUBMITS_PER_SECOND": "0.1", "MAX_PAGES": "1"}, {"submits_per_second": 0.1, "max_pages": 1}),
+        ("poll", {"FOLDER_ID": ""}, {"submits_per_second": 10.0}),
+        ("render", {"CSV_BOM": "true"}, {"csv_bom": True}),
+        ("render", {"CSV_BOM": "False"}, {"csv_bom": False}),
+        ("reconcile", {}, {}),
+    ],
+)
+def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
+    function: str, more: dict[str, str], not_texts: dict[str, object]
+) -> None:
+    kind, variables = FUNCTIONS[function]
+    environment = variables | more
+    optional = {name: "" for name in ("outputs", "folder_id") if name in kind.__dataclass_fields__}
+    texts = {name.lower(): value for name, value in environment.items()}
+    assert asdict(read(kind, {name: f" {value}\n" for name, value in environment.items()})) == (
+        optional | texts | not_texts
     )
-
-
-def test_poll_reads_its_environment() -> None:
-    assert read(PollFunctionSettings, POLL) == PollFunctionSettings(
-        table_name="table",
-        **OCR,
-        submits_per_second=10.0,
-        uploads_queue_url="https://queue.example",
-        results_bucket="results",
-        results_topic_arn="arn:aws:sns:eu-central-1:123456789012:results",
-        poll_function_name="textdrop-poll",
-        render_function_name="textdrop-render",
-    )
-
-
-@pytest.mark.parametrize("flag", [True, False])
-def test_render_reads_its_environment(flag: bool) -> None:
-    assert read(RenderFunctionSettings, RENDER | {"CSV_BOM": str(flag).lower()}) == RenderFunctionSettings(
-        table_name="table",
-        results_bucket="results",
-        results_topic_arn="arn:aws:sns:eu-central-1:123456789012:results",
-        csv_bom=flag,
-    )
-
-
-def test_a_flag_is_true_or_false() -> None:
-    assert "CSV_BOM must be true or false" in faults("render", CSV_BOM="yes")
-
-
-def test_no_outputs_may_be_chosen() -> None:
-    assert (
-        read(SubmitFunctionSettings, SUBMIT).outputs
-        == read(SubmitFunctionSettings, SUBMIT | {"OUTPUTS": ""}).outputs
-        == ""
-    )
-
-
-def test_reconcile_reads_its_environment() -> None:
-    assert read(ReconcileFunctionSettings, RECONCILE) == ReconcileFunctionSettings(
-        table_name="table",
-        uploads_bucket="uploads",
-        uploads_queue_url="https://queue.example",
-        dead_letter_queue_url="https://dead.example",
-        reconcile_function_name="textdrop-reconcile",
-    )
-
-
-def test_a_folder_may_be_named_and_blanks_around_values_do_not_count() -> None:
-    settings = read(
-        SubmitFunctionSettings, {name: f" {value}\n" for name, value in SUBMIT.items()} | {"FOLDER_ID": " b1gexample "}
-    )
-    assert settings.folder_id == "b1gexample"
-    assert settings.table_name == "table"
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------
 
 
-def faults(function: str, **changed: str | None) -> str:
-    read, variables = FUNCTIONS[function]
+def faults(function: str, **changed: str | None) -> list[str]:
+    kind, variables = FUNCTIONS[function]
     environment = {name: value for name, value in (variables | changed).items() if value is not None}
     with pytest.raises(SettingsError) as raised:
-        read(environment)
-    return str(raised.value)
+        read(kind, environment)
+    start, found = str(raised.value).split(": ", 1)
+    assert start == "the function's environment is not right"
+    return found.split("; ")
 
 
-@EACH
-@pytest.mark.parametrize("missing", [{}, {"every": ""}, {"every": "  "}])
-def test_all_that_is_missing_is_named_at_once(function: str, missing: dict[str, str]) -> None:
-    read, variables = FUNCTIONS[function]
-    environment = dict.fromkeys(variables, missing["every"]) if missing else {}
-    with pytest.raises(SettingsError) as raised:
-        read(environment)
-    named = str(raised.value).removeprefix("the function's environment is not right: ").split("; ")
-    assert sorted(named) == sorted(f"{name} is missing" for name in variables)
+@pytest.mark.parametrize("nothing", [None, "", "  "])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_is_missing_is_named_each_alone_and_all_at_once(function: str, nothing: str | None) -> None:
+    names = list(FUNCTIONS[function][1])
+    for missing in (names, *([name] for name in names)):
+        assert sorted(faults(function, **dict.fromkeys(missing, nothing))) == sorted(
+            f"{name} is missing" for name in missing
+        )
 
 
 @pytest.mark.parametrize(
-    ("function", "name"), [(function, name) for function, (_, variables) in FUNCTIONS.items() for name in variables]
+    ("functions", "name", "what", "values"),
+    [
+        (
+            ["submit", "poll"],
+            "SUBMITS_PER_SECOND",
+            "must be a number of at least 0.1",
+            ["ten", "0", "-1", "0.09", "nan", "inf", "1e999", "10 per second", "0x10"],
+        ),
+        (["submit"], "MAX_PAGES", "must be a number of at least 1", ["many", "0", "-5", "nan", "inf"]),
+        (["render"], "CSV_BOM", "must be true or false", ["yes"]),
+    ],
 )
-def test_each_missing_name_is_named_alone(function: str, name: str) -> None:
-    assert faults(function, **{name: None}) == f"the function's environment is not right: {name} is missing"
+def test_a_wrong_value_is_named_and_not_repeated(functions: list[str], name: str, what: str, values: list[str]) -> None:
+    for function in functions:
+        for value in values:
+            assert faults(function, **{name: value}) == [f"{name} {what}"]
 
 
-@BOTH
-@pytest.mark.parametrize("value", ["ten", "0", "-1", "0.09", "nan", "inf", "1e999", "10 per second", "0x10"])
-def test_a_rate_must_be_a_number_above_nought(function: str, value: str) -> None:
-    assert faults(function, SUBMITS_PER_SECOND=value).endswith("SUBMITS_PER_SECOND must be a number of at least 0.1")
-
-
-@pytest.mark.parametrize("value", ["many", "0", "-5", "nan", "inf"])
-def test_the_most_pages_must_be_a_number(value: str) -> None:
-    assert faults("submit", MAX_PAGES=value).endswith("MAX_PAGES must be a number of at least 1")
-
-
-def test_missing_and_wrong_are_told_together() -> None:
-    message = faults("submit", TABLE_NAME=None, MAX_PAGES="x", SUBMITS_PER_SECOND="y")
-    assert message.count(";") == 2
-    assert all(name in message for name in ("TABLE_NAME", "MAX_PAGES", "SUBMITS_PER_SECOND"))
-
-
-def test_no_value_is_repeated() -> None:
-    assert "s3cret" not in faults("submit", MAX_PAGES="s3cret", CREDENTIALS_SECRET_ARN="s3cret", TABLE_NAME=None)
+def test_missing_and_wrong_are_reported_together() -> None:
+    found = faults("submit", TABLE_NAME=None, MAX_PAGES="x", SUBMITS_PER_SECOND="y")
+    assert sorted(fault.split()[0] for fault in found) == ["MAX_PAGES", "SUBMITS_PER_SECOND", "TABLE_NAME"]
 
 
 # --- what the template gives ------------------------------------------------------------------------------------------
@@ -200,7 +144,7 @@ class _Watched(dict[str, str]):
         return super().get(name, default)
 
 
-@EACH
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_template_gives_each_function_what_it_reads_and_nothing_else(function: str) -> None:
     template = cloudformation.load()
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
@@ -209,9 +153,9 @@ def test_the_template_gives_each_function_what_it_reads_and_nothing_else(functio
         shared = {name: value for name, value in shared.items() if name == "TABLE_NAME"}
     # Powertools reads these two kinds itself.
     given = {name for name in shared | own if name != "LOG_LEVEL" and not name.startswith("POWERTOOLS_")}
-    read, variables = FUNCTIONS[function]
+    kind, variables = FUNCTIONS[function]
     environment = _Watched(variables)
-    read(environment)
+    read(kind, environment)
     assert given == environment.names
 
 

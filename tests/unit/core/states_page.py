@@ -1,7 +1,7 @@
 """Makes the generated parts of docs/states.md; COMMAND writes them.
 
-Each rule's states, and the diagrams' arrows, come of running the rules: every row of the rules' examples is shown to
-them seen in every way of the examples.
+Each rule's states, and the diagrams' arrows, come of running the rules: every row of the examples is shown to them seen
+in every way of the examples. A rule that decides a row that it should not touch shows on the page.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Run:
 
 def runs(rules: Sequence[Rule[Any, Any]]) -> Iterator[Run]:
     """Every row and every observation of these rules' examples together; what cannot happen is left out."""
-    own = [example for example in EXAMPLES if example.rule in {rule.id for rule in rules}]
+    about = see.OperationSeen if issubclass(rules[0].seen, see.OperationSeen) else see.DocumentSeen
+    own = [example for example in EXAMPLES if isinstance(example.seen, about)]
     for row in [example.row for example in own]:
         for seen in [example.seen for example in own]:
             if row is None and not isinstance(seen, see.Uploaded):
@@ -152,7 +153,7 @@ def numbers() -> str:
     """What "too often" and "too long" mean."""
     hours, minutes, days = 3600.0, 60.0, 86_400.0
     base, each_page = POLICY.deadline_base_seconds, POLICY.deadline_page_seconds
-    told = {
+    meanings = {
         "workers died too often": f"{POLICY.max_attempts} times, without an orderly return in between",
         "too many unconfirmed submits": f"{POLICY.max_unconfirmed} of a page",
         "again and again": f"{POLICY.max_breakdowns} times",
@@ -165,7 +166,7 @@ def numbers() -> str:
         ),
     }
     return "\n".join(
-        ["| words | meaning |", "| --- | --- |", *(f"| {words} | {what} |" for words, what in told.items())]
+        ["| words | meaning |", "| --- | --- |", *(f"| {words} | {what} |" for words, what in meanings.items())]
     )
 
 
@@ -195,7 +196,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
 
 def generated(text: str) -> str:
     """The page with its generated parts made anew. Raises ValueError when a part is missing, twice or unknown."""
-    if sorted(re.findall(r"<!-- generated: ([^(]*) \(", text)) != sorted(PARTS):
+    if sorted(re.findall(rf"<!-- generated: ([^(]*) \({re.escape(COMMAND)}\) -->", text)) != sorted(PARTS):
         raise ValueError(f"docs/states.md must have each generated part once: {', '.join(sorted(PARTS))}")
     for name, make in PARTS.items():
         pattern = re.compile(rf"(<!-- generated: {name} \([^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)

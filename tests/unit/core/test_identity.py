@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import replace
 from itertools import permutations
 
@@ -17,7 +15,6 @@ from textdrop.core.documents import Source
 VERSIONED = Source("uploads", "a/Договор 1.pdf", version_id="v1", etag="e1", event_at=1_773_480_413.589)
 PLAIN = Source("uploads", "a/scan.pdf", etag="d41d8cd98f00b204e9800998ecf8427e", event_at=1_773_480_413.589)
 
-TEXTS = st.text(max_size=12)
 HEX = st.text("0123456789ABCDEFabcdef", max_size=32)
 TIMES = st.floats(0, 4e9)
 SOURCES = st.builds(
@@ -58,20 +55,6 @@ def test_without_versions_an_event_and_a_listing_meet_the_same_document(
     assert identity.document_id(by_event) == identity.document_id(by_listing)
 
 
-@given(one=st.tuples(TEXTS, TEXTS, st.text(min_size=1)), other=st.tuples(TEXTS, TEXTS, st.text(min_size=1)))
-def test_two_versions_never_share_an_id(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
-    ids = [identity.document_id(Source(bucket, key, version_id=version)) for bucket, key, version in (one, other)]
-    assert (ids[0] == ids[1]) == (one == other)
-
-
-@given(bucket=TEXTS, key=TEXTS, cut=st.integers(0, 12))
-def test_bucket_and_key_do_not_run_into_each_other(bucket: str, key: str, cut: int) -> None:
-    whole = bucket + key
-    other = (whole[:cut], whole[cut:])
-    same = identity.key_id(Source(*other)) == identity.key_id(Source(bucket, key))
-    assert same == (other == (bucket, key))
-
-
 # --- order ------------------------------------------------------------------------------------------------------------
 
 
@@ -86,8 +69,3 @@ def test_the_text_compares_as_time_sequencer_and_version_do(sources: list[Source
     assert sorted(sources, key=identity.order) == sorted(sources, key=key_of)
     for one, other in permutations(sources, 2):
         assert (identity.order(one) < identity.order(other)) == (key_of(one) < key_of(other))
-
-
-def test_ids_are_of_json_that_anyone_can_make() -> None:
-    named = json.dumps(["uploads", "a/scan.pdf", identity.version(PLAIN)], separators=(",", ":"))
-    assert identity.document_id(PLAIN) == hashlib.sha256(named.encode()).hexdigest()[:32]

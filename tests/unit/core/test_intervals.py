@@ -10,10 +10,7 @@ from textdrop.core import intervals
 from textdrop.core.policy import Policy
 
 POLICY = Policy()
-CONSECUTIVE_FAILURES = st.integers(0, 10_000)
-CHANCES = st.floats(0, 1, exclude_max=True)
 AGES = st.floats(0, 4 * 86_400)
-RUNNING = st.integers(0, 100_000)
 
 
 # --- backoff ----------------------------------------------------------------------------------------------------------
@@ -33,19 +30,6 @@ RUNNING = st.integers(0, 100_000)
 )
 def test_backoff_doubles_and_is_spread_over_all_of_it(consecutive_failures: int, chance: float, seconds: float) -> None:
     assert intervals.backoff_seconds(consecutive_failures, chance, POLICY) == seconds
-
-
-@given(consecutive_failures=CONSECUTIVE_FAILURES, chance=CHANCES)
-def test_backoff_is_never_under_the_first_step_nor_over_the_most(consecutive_failures: int, chance: float) -> None:
-    wait = intervals.backoff_seconds(consecutive_failures, chance, POLICY)
-    assert POLICY.backoff_first_seconds <= wait <= POLICY.max_backoff_seconds
-
-
-@given(consecutive_failures=CONSECUTIVE_FAILURES, chance=CHANCES, later=CHANCES)
-def test_backoff_grows_with_setbacks_and_chance(consecutive_failures: int, chance: float, later: float) -> None:
-    wait = intervals.backoff_seconds(consecutive_failures, chance, POLICY)
-    assert wait <= intervals.backoff_seconds(consecutive_failures + 1, chance, POLICY)
-    assert wait <= intervals.backoff_seconds(consecutive_failures, max(chance, later), POLICY)
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------
@@ -69,17 +53,6 @@ def test_asking_again_follows_what_is_typical_the_age_and_how_many_are_asked_for
     assert intervals.next_ask_seconds(age, typical, asked, 45.0) == pytest.approx(seconds)
 
 
-@given(age=AGES, older=AGES, typical=AGES, slower=AGES, asked=RUNNING, more=RUNNING)
-def test_the_older_the_slower_and_the_more_the_longer_the_wait(
-    age: float, older: float, typical: float, slower: float, asked: int, more: int
-) -> None:
-    wait = intervals.next_ask_seconds(age, typical, asked, 45.0)
-    assert 0.3 <= wait <= 30.0
-    assert wait <= intervals.next_ask_seconds(max(age, older), typical, asked, 45.0)
-    assert wait <= intervals.next_ask_seconds(age, max(typical, slower), asked, 45.0)
-    assert wait <= intervals.next_ask_seconds(age, typical, max(asked, more), 45.0)
-
-
 @given(age=AGES, typical=AGES, asked=st.integers(1, 1_350))
 def test_asking_all_again_keeps_within_the_quota(age: float, typical: float, asked: int) -> None:
     assert asked / intervals.next_ask_seconds(age, typical, asked, 45.0) <= 45.0 * (1 + 1e-9)
@@ -99,12 +72,6 @@ def test_what_is_typical_moves_a_fifth_of_the_way_and_no_further_than_to_three_t
     taken: float, typical: float
 ) -> None:
     assert intervals.typical_after(2.0, taken) == pytest.approx(typical)
-
-
-@given(typical=st.floats(0, 1e5), taken=st.floats(0, 1e5))
-def test_what_is_typical_stays_between_what_it_was_and_what_was_seen(typical: float, taken: float) -> None:
-    after = intervals.typical_after(typical, taken)
-    assert min(typical, taken) - 1e-6 <= after <= max(typical, taken) + 1e-6
 
 
 # --- a document's deadline --------------------------------------------------------------------------------------------

@@ -85,11 +85,6 @@ def test_the_prefix_is_the_place_of_an_upload(key: str, prefix: str) -> None:
     assert keys.prefix(key) == prefix
 
 
-@given(key=KEYS)
-def test_a_prefix_is_never_empty(key: str) -> None:
-    assert keys.prefix(key).endswith("/")
-
-
 @pytest.mark.parametrize(
     ("outcome", "suffixes"),
     [
@@ -97,17 +92,14 @@ def test_a_prefix_is_never_empty(key: str) -> None:
         (Outcome.PARTIAL, (".txt", ".ocr.json")),
         (Outcome.FAILED, (".error.json",)),
         (Outcome.SKIPPED, (".error.json",)),
+        (None, ()),
     ],
 )
-def test_every_outcome_has_its_files(outcome: Outcome, suffixes: tuple[str, ...]) -> None:
-    assert keys.suffixes(outcome) == suffixes
+def test_every_outcome_has_its_files(outcome: Outcome | None, suffixes: tuple[str, ...]) -> None:
     row = document("a/scan.pdf", outcome)
+    assert outcome is None or keys.suffixes(outcome) == suffixes
     assert keys.files(row, published=True) == {suffix: f"a/scan.pdf{suffix}" for suffix in suffixes}
     assert keys.files(row, published=False) == {suffix: keys.own(row.id, suffix) for suffix in suffixes}
-
-
-def test_without_an_outcome_there_are_no_files() -> None:
-    assert keys.files(document("a/scan.pdf", None), published=True) == {}
 
 
 def rendered(*renderings: Rendering) -> Document:
@@ -126,10 +118,13 @@ def test_what_was_made_has_its_files() -> None:
 
 
 @given(key=KEYS, page=st.integers(1, 5_000), number=st.integers(1, 400))
-def test_the_files_of_tables_are_told_from_all_others_beside_them(key: str, page: int, number: int) -> None:
+def test_the_files_of_tables_are_known_among_all_others_beside_them(key: str, page: int, number: int) -> None:
     suffix = keys.table(page, number)
     others = [key + other for other in keys.SUFFIXES]
-    others += [f"{key}{keys.TABLES}{name}" for name in ("x.csv", "0001-01.csv.txt", "a/0001-01.csv", "1-01.csv", "")]
+    others += [
+        f"{key}{keys.TABLES}{name}"
+        for name in ("x.csv", "mine.csv", "0001-01.csv.txt", "a/0001-01.csv", "1-01.csv", "")
+    ]
     assert keys.tables_of([*others, key + suffix], key) == (suffix,)
 
 
@@ -140,8 +135,3 @@ def test_segments_without_a_gap_are_known_by_their_first_and_last_page() -> None
         for suffix in (".txt", keys.JSON)
     ]
     assert keys.segments_of(names) == [(1, 8), (9, 16)]
-
-
-def test_a_file_of_somebody_elses_beside_the_tables_is_none_of_them() -> None:
-    start = "a/scan.pdf" + keys.TABLES
-    assert keys.tables_of([start + "0001-01.csv", start + "mine.csv", start], "a/scan.pdf") == (".tables/0001-01.csv",)

@@ -140,54 +140,6 @@ def test_the_samples_are_what_is_sent(name: str) -> None:
     assert (EVENTS / name).read_text("utf-8") == sample(SAMPLES[name])
 
 
-def test_a_notice_is_enough_to_find_everything() -> None:
-    assert notice(SUCCEEDED) == {
-        "schema": "textdrop.notice/1",
-        "id": "9f86d081884c7d659a2feaa0c55ad015:1:succeeded",
-        "document": "9f86d081884c7d659a2feaa0c55ad015",
-        "run": 1,
-        "outcome": "succeeded",
-        "reason": None,
-        "what": None,
-        "advice": None,
-        "source": {
-            "bucket": "textdrop-uploads",
-            "key": "contracts/Договор № 7+8.pdf",
-            "version_id": "3HL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH",
-            "etag": "d41d8cd98f00b204e9800998ecf8427e",
-            "size": 183_204,
-            "media_type": "application/pdf",
-        },
-        "files": {
-            "text": {"bucket": BUCKET, "key": "contracts/Договор № 7+8.pdf.txt"},
-            "json": {"bucket": BUCKET, "key": "contracts/Договор № 7+8.pdf.ocr.json"},
-            "markdown": None,
-            "searchable_pdf": None,
-            "workbook": None,
-            "tables": None,
-        },
-        "warnings": [],
-        "published": True,
-        "newest": True,
-        "model": "page",
-        "pages": {"total": 1, "recognized": 1, "failed": 0, "failures": []},
-        "duration_seconds": 3.25,
-        "at": "2026-03-14T09:26:58.500Z",
-    }
-
-
-def test_a_partial_outcome_names_its_pages_and_reasons() -> None:
-    shown = notice(PARTIAL, operations=operations_without_text(3, 4))
-    assert shown["pages"] == {
-        "total": 5,
-        "recognized": 3,
-        "failed": 2,
-        "failures": [{"reason": "rejected_by_ocr", "count": 2, "pages": "3-4"}],
-    }
-    assert {name for name, file in shown["files"].items() if file} == {"text", "json"}
-    assert shown["reason"] == "rejected_by_ocr"
-
-
 def test_of_very_many_failed_pages_the_first_are_named() -> None:
     failed = range(1, 5_000, 2)
     [group] = notice(PARTIAL, operations=operations_without_text(*failed))["pages"]["failures"]
@@ -227,6 +179,11 @@ def test_the_longest_notice_is_small(key: str) -> None:
     assert size < SNS_BYTES / 4
 
 
+def test_a_notice_can_be_read_in_russian_too() -> None:
+    document = replace(SUCCEEDED, source=replace(SUCCEEDED.source, key="договоры/скан.pdf"))
+    assert "договоры/скан.pdf" in results.notice(document, [], BUCKET, True, True)
+
+
 # --- attributes -------------------------------------------------------------------------------------------------------
 
 
@@ -259,8 +216,3 @@ def test_no_attribute_is_empty(key: str, outcome: Outcome, reason: Reason | None
 if __name__ == "__main__":
     for sample_name, sample_document in SAMPLES.items():
         (EVENTS / sample_name).write_text(sample(sample_document), "utf-8")
-
-
-def test_a_notice_can_be_read_in_russian_too() -> None:
-    document = replace(SUCCEEDED, source=replace(SUCCEEDED.source, key="договоры/скан.pdf"))
-    assert "договоры/скан.pdf" in results.notice(document, [], BUCKET, True, True)

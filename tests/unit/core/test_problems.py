@@ -1,4 +1,4 @@
-"""Problems say why, what was wrong and what to do, and carry the exchange they come from."""
+"""Problems and errors say why, what was wrong and what to do, and carry the exchange they come from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pagekit.errors import Reason as FileReason
 from pagekit.errors import Refusal
 from textdrop.core import problems
 from textdrop.core.documents import Problem
-from textdrop.core.errors import InvalidOptions, Reason, Trace
+from textdrop.core.errors import InvalidOptions, OcrUnreachable, Reason, Trace
 
 TRACE = Trace(400, 3, "bad image", "c1", "r1", "s1")
 
@@ -34,3 +34,9 @@ def test_the_first_page_stands_for_a_document_without_text() -> None:
     both = problems.no_page_has_text([first, second])
     assert both.what == "All 2 pages failed; the first: The OCR service refused the page."
     assert (both.reason, both.advice, both.trace) == (first.reason, first.advice, first.trace)
+
+
+def test_an_error_without_an_answer_has_a_trace_that_says_so() -> None:
+    trace = OcrUnreachable("no connection").trace
+    assert (trace.status, trace.code) == (0, 0)
+    assert trace == Trace()

@@ -108,6 +108,6 @@ def test_a_dead_letter_goes_back_three_times_and_carries_its_history() -> None:
 
 def test_the_cause_says_what_is_wrong_with_a_message_and_nothing_of_what_it_says() -> None:
     assert cause(LETTER.body).startswith("the message can be read")
-    told = cause(json.dumps({"Records": [{"eventName": "s3cret"}, 7]}))
-    assert told == "the message cannot be read: TypeError"
+    unreadable = json.dumps({"Records": [{"eventName": "s3cret"}, 7]})
+    assert cause(unreadable) == "the message cannot be read: TypeError"
     assert cause("s3cret") == "the message cannot be read: JSONDecodeError"

@@ -15,17 +15,9 @@ from pagekit.page import RecognisedPage
 from textdrop import __version__
 from textdrop.core import problems, results
 from textdrop.core.answers import OperationDescription
-from textdrop.core.documents import (
-    Document,
-    DocumentState,
-    Operation,
-    OperationState,
-    Options,
-    Outcome,
-    Problem,
-    Source,
-)
+from textdrop.core.documents import Document, Operation, OperationState, Options, Outcome, Problem, Source
 from textdrop.core.errors import Reason, Trace
+from unit.core.test_notices import SUCCEEDED
 
 
 def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:
@@ -40,35 +32,22 @@ def result_file(document: Document, operations: Sequence[Operation], pages: Sequ
     return b"".join([head, *body, tail])
 
 
-ID = "0a" * 16
 TRACE = Trace(status=200, client_request_id="c1", request_id="r1", server_trace_id="s1")
 FAILURE = Trace(status=200, code=3, message="image is too blurred", client_request_id="c2", request_id="r2")
 POLYGON = [[10, 20], [110, 20], [110, 40], [10, 40]]
 
-DOCUMENT = Document(
-    id=ID,
-    source=Source("uploads", "a/скан 1.pdf", "v1", "e1", 1_234, "0A", 1_773_480_413.589, 1_773_480_413.0),
-    state=DocumentState.DELIVERING,
-    accepted_at=1_773_480_415.25,
-    submit_passes=2,
-    options=Options(("ru", "en"), "page", "metadata", "parameter"),
-    media_type="application/pdf",
-    pages=1,
-    outcome=Outcome.SUCCEEDED,
-    pages_recognized=1,
-    outcome_at=1_773_480_418.5,
-)
+DOCUMENT = replace(SUCCEEDED, submit_passes=2, options=Options(("ru", "en"), "page", "metadata", "parameter"))
 DESCRIBED = OperationDescription(
     "op1", "OCR async recognition", "2026-03-14T09:26:56Z", "ajeexample", "2026-03-14T09:26:58Z", {"a": [1]}
 )
-OPERATION = Operation(ID, 1, 1, OperationState.RECOGNIZED, described=DESCRIBED, trace=TRACE)
+OPERATION = Operation(DOCUMENT.id, 1, 1, OperationState.RECOGNIZED, described=DESCRIBED, trace=TRACE)
 FAILED = replace(
     OPERATION,
     state=OperationState.FAILED,
     described=replace(DESCRIBED, id="op2", metadata=None),
     problem=problems.failed_in_service(FAILURE),
 )
-UNSENT = Operation(ID, 1, 1, OperationState.FAILED, unconfirmed=3, problem=problems.unconfirmed(3))
+UNSENT = Operation(DOCUMENT.id, 1, 1, OperationState.FAILED, unconfirmed=3, problem=problems.unconfirmed(3))
 PAGE: RecognisedPage = {
     "width": 2480,
     "height": 3508,
@@ -88,22 +67,13 @@ PAGE: RecognisedPage = {
     "entities": [],
     "markdown": None,
 }
-BLANK: RecognisedPage = {
-    "width": 100,
-    "height": 100,
-    "rotate": 0,
-    "text": "",
-    "blocks": [],
-    "tables": [],
-    "entities": [],
-    "markdown": None,
-}
+BLANK: RecognisedPage = {**PAGE, "text": "", "blocks": []}
 SOURCE_SHOWN = {
-    "bucket": "uploads",
-    "key": "a/скан 1.pdf",
-    "version_id": "v1",
-    "etag": "e1",
-    "size": 1_234,
+    "bucket": "textdrop-uploads",
+    "key": "contracts/Договор № 7+8.pdf",
+    "version_id": "3HL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH",
+    "etag": "d41d8cd98f00b204e9800998ecf8427e",
+    "size": 183_204,
     "media_type": "application/pdf",
 }
 OPTIONS_SHOWN = {
@@ -117,6 +87,29 @@ TIMINGS_SHOWN = {
     "outcome_at": "2026-03-14T09:26:58.500Z",
     "duration_seconds": 3.25,
 }
+SERVICE_SHOWN = {
+    "status": 200,
+    "code": 3,
+    "message": "image is too blurred",
+    "client_request_id": "c2",
+    "request_id": "r2",
+    "server_trace_id": None,
+}
+PROBLEM_SHOWN = {
+    "reason": "failed_in_ocr",
+    "what": "The OCR service failed to recognise the page.",
+    "advice": problems.failed_in_service(FAILURE).advice,
+    "service": SERVICE_SHOWN,
+}
+OPERATION_SHOWN = {
+    "id": "op2",
+    "description": "OCR async recognition",
+    "created_at": "2026-03-14T09:26:56Z",
+    "created_by": "ajeexample",
+    "modified_at": "2026-03-14T09:26:58Z",
+    "metadata": None,
+    "error": {"code": 3, "message": "image is too blurred"},
+}
 
 
 def page(text: str) -> RecognisedPage:
@@ -128,8 +121,10 @@ def read(file: bytes) -> dict[str, Any]:
     return schemas.checked(file.decode("utf-8"))
 
 
-def numbered(operation: Operation, number: int) -> Operation:
-    return replace(operation, page=number)
+def error(document: Document, *operations: Operation, **changed: Any) -> dict[str, Any]:
+    """`<key>.error.json` of the document as failed, with these changes."""
+    changed = {"outcome": Outcome.FAILED, "problem": problems.attempts_exhausted(5), **changed}
+    return read(results.error_file(replace(document, **changed), operations))
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -167,38 +162,29 @@ def test_any_text_comes_apart_into_its_pages(texts: list[str | None]) -> None:
 # --- <key>.ocr.json ---------------------------------------------------------------------------------------------------
 
 
+def partial_result(*operations: Operation, **changed: Any) -> dict[str, Any]:
+    """`<key>.ocr.json` of these pages, numbered from 1; those that failed have no text."""
+    recognized = sum(operation.problem is None for operation in operations)
+    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=len(operations), pages_recognized=recognized)
+    document = replace(document, problem=FAILED.problem, **changed)
+    rows = [replace(operation, page=number) for number, operation in enumerate(operations, start=1)]
+    return read(result_file(document, rows, [PAGE if row.problem is None else None for row in rows]))
+
+
 def test_a_blank_page_is_a_result() -> None:
     [shown] = read(result_file(DOCUMENT, [OPERATION], [BLANK]))["pages"]
     assert (shown["status"], shown["text"], shown["blocks"]) == ("recognized", "", [])
 
 
 def test_a_partial_result_says_which_pages_failed_and_why() -> None:
-    document = replace(
-        DOCUMENT, outcome=Outcome.PARTIAL, pages=3, pages_recognized=2, problem=problems.failed_in_service(FAILURE)
-    )
-    operations = [numbered(OPERATION, 1), numbered(FAILED, 2), numbered(OPERATION, 3)]
-    shown = read(result_file(document, operations, [PAGE, None, PAGE]))
+    shown = partial_result(OPERATION, FAILED, OPERATION)
     assert shown["outcome"] == "partial"
-    assert shown["notes"] == ["Without text: 1 of 3 pages: 2 (failed_in_ocr)."]
     assert [one["status"] for one in shown["pages"]] == ["recognized", "failed", "recognized"]
-    service = {
-        "status": 200,
-        "code": 3,
-        "message": "image is too blurred",
-        "client_request_id": "c2",
-        "request_id": "r2",
-        "server_trace_id": None,
-    }
     assert shown["pages"][1] == {
         "number": 2,
         "status": "failed",
         "reason": "failed_in_ocr",
-        "problem": {
-            "reason": "failed_in_ocr",
-            "what": "The OCR service failed to recognise the page.",
-            "advice": problems.failed_in_service(FAILURE).advice,
-            "service": service,
-        },
+        "problem": PROBLEM_SHOWN,
         "width": None,
         "height": None,
         "rotate": None,
@@ -207,47 +193,32 @@ def test_a_partial_result_says_which_pages_failed_and_why() -> None:
         "tables": [],
         "entities": [],
         "markdown": None,
-        "operation": {
-            "id": "op2",
-            "description": "OCR async recognition",
-            "created_at": "2026-03-14T09:26:56Z",
-            "created_by": "ajeexample",
-            "modified_at": "2026-03-14T09:26:58Z",
-            "metadata": None,
-            "error": {"code": 3, "message": "image is too blurred"},
-        },
+        "operation": OPERATION_SHOWN,
     }
 
 
 def test_a_page_that_was_never_sent_has_no_operation() -> None:
-    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=2, problem=UNSENT.problem)
-    shown = read(result_file(document, [UNSENT, numbered(OPERATION, 2)], [None, PAGE]))
-    assert shown["pages"][0]["operation"] is None
-    assert shown["pages"][0]["reason"] == "submit_unconfirmed"
+    page, _ = partial_result(UNSENT, OPERATION)["pages"]
+    assert (page["operation"], page["reason"]) == (None, "submit_unconfirmed")
 
 
 @pytest.mark.parametrize(
-    ("failed", "note"),
+    ("pages", "note"),
     [
-        ([1], "1"),
-        ([1, 2], "1-2"),
-        ([1, 2, 3, 7], "1-3, 7"),
-        ([2, 4, 6], "2, 4, 6"),
-        ([3, 4, 6, 7, 9], "3-4, 6-7, 9"),
+        ([FAILED, OPERATION], "1 of 2 pages: 1 (failed_in_ocr)"),
+        ([FAILED, FAILED, OPERATION], "2 of 3 pages: 1-2 (failed_in_ocr)"),
+        ([*[FAILED] * 3, *[OPERATION] * 3, FAILED], "4 of 7 pages: 1-3, 7 (failed_in_ocr)"),
+        ([OPERATION, FAILED] * 3, "3 of 6 pages: 2, 4, 6 (failed_in_ocr)"),
+        ([UNSENT, FAILED, OPERATION, UNSENT], "3 of 4 pages: 1, 4 (submit_unconfirmed); 2 (failed_in_ocr)"),
     ],
 )
-def test_failed_pages_are_named_in_ranges(failed: list[int], note: str) -> None:
-    recognized = 9 - len(failed)
-    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=9, pages_recognized=recognized, problem=FAILED.problem)
-    operations = [numbered(FAILED if number in failed else OPERATION, number) for number in range(1, 10)]
-    pages = [None if number in failed else PAGE for number in range(1, 10)]
-    [shown] = read(result_file(document, operations, pages))["notes"]
-    assert shown == f"Without text: {len(failed)} of 9 pages: {note} (failed_in_ocr)."
+def test_failed_pages_are_named_in_ranges_by_reason(pages: list[Operation], note: str) -> None:
+    assert partial_result(*pages)["notes"] == [f"Without text: {note}."]
 
 
 @given(failed=st.sets(st.integers(1, 40), min_size=1, max_size=39))
 def test_ranges_name_exactly_the_failed_pages(failed: set[int]) -> None:
-    operations = [numbered(FAILED if number in failed else OPERATION, number) for number in range(1, 41)]
+    operations = [replace(FAILED if number in failed else OPERATION, page=number) for number in range(1, 41)]
     [group] = results.failures(operations)
     assert (group["reason"], group["count"]) == ("failed_in_ocr", len(failed))
     spans = [span.split("-") for span in group["pages"].split(", ")]
@@ -255,22 +226,19 @@ def test_ranges_name_exactly_the_failed_pages(failed: set[int]) -> None:
     assert named == sorted(failed)
 
 
-def test_pages_that_failed_for_several_reasons_are_told_apart() -> None:
-    operations = [numbered(UNSENT, 1), numbered(FAILED, 2), numbered(OPERATION, 3), numbered(UNSENT, 4)]
-    assert results.failures(operations[::-1]) == [
+def test_pages_that_failed_are_in_their_order_however_they_are_given() -> None:
+    operations = [replace(UNSENT, page=4), replace(OPERATION, page=3), replace(FAILED, page=2), UNSENT]
+    assert results.failures(operations) == [
         {"reason": "submit_unconfirmed", "count": 2, "pages": "1, 4"},
         {"reason": "failed_in_ocr", "count": 1, "pages": "2"},
     ]
-    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, pages=4, pages_recognized=1, problem=UNSENT.problem)
-    [note] = read(result_file(document, operations, [None, None, PAGE, None]))["notes"]
-    assert note == "Without text: 3 of 4 pages: 1, 4 (submit_unconfirmed); 2 (failed_in_ocr)."
 
 
 # --- <key>.error.json -------------------------------------------------------------------------------------------------
 
 
 def test_an_error_before_anything_was_sent() -> None:
-    document = replace(
+    assert error(
         DOCUMENT,
         outcome=Outcome.SKIPPED,
         problem=Problem(Reason.EMPTY_FILE, "The file has no bytes.", "Check the upload."),
@@ -278,10 +246,9 @@ def test_an_error_before_anything_was_sent() -> None:
         media_type="",
         pages=0,
         pages_recognized=0,
-    )
-    assert read(results.error_file(document, [])) == {
+    ) == {
         "schema": "textdrop.error/1",
-        "id": ID,
+        "id": DOCUMENT.id,
         "run": 1,
         "outcome": "skipped",
         "source": {**SOURCE_SHOWN, "media_type": None},
@@ -298,39 +265,16 @@ def test_an_error_before_anything_was_sent() -> None:
 
 
 def test_an_error_of_the_service_has_all_that_its_support_asks_for() -> None:
-    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=FAILED.problem, pages_recognized=0)
-    shown = read(results.error_file(document, [FAILED]))
-    service = {
-        "status": 200,
-        "code": 3,
-        "message": "image is too blurred",
-        "client_request_id": "c2",
-        "request_id": "r2",
-        "server_trace_id": None,
-    }
-    assert (shown["reason"], shown["outcome"], shown["attempts"]) == ("failed_in_ocr", "failed", 2)
-    assert shown["service"] == service
-    assert shown["options"] == OPTIONS_SHOWN
+    shown = error(DOCUMENT, FAILED, problem=FAILED.problem, pages_recognized=0)
+    assert (shown["outcome"], shown["attempts"], shown["options"]) == ("failed", 2, OPTIONS_SHOWN)
+    assert {name: shown[name] for name in PROBLEM_SHOWN} == PROBLEM_SHOWN
     assert shown["pages"] == [
         {
             "number": 1,
             "status": "failed",
-            "problem": {
-                "reason": "failed_in_ocr",
-                "what": shown["what"],
-                "advice": shown["advice"],
-                "service": service,
-            },
+            "problem": PROBLEM_SHOWN,
             "unconfirmed_submits": 0,
-            "operation": {
-                "id": "op2",
-                "description": "OCR async recognition",
-                "created_at": "2026-03-14T09:26:56Z",
-                "created_by": "ajeexample",
-                "modified_at": "2026-03-14T09:26:58Z",
-                "metadata": None,
-                "error": {"code": 3, "message": "image is too blurred"},
-            },
+            "operation": OPERATION_SHOWN,
             "submit": {
                 "status": 200,
                 "code": None,
@@ -343,13 +287,38 @@ def test_an_error_of_the_service_has_all_that_its_support_asks_for() -> None:
     ]
 
 
+def test_unversioned_and_unseen_uploads_have_null_for_what_is_not_known() -> None:
+    shown = error(DOCUMENT, source=Source("uploads", "a.pdf", event_at=0.0))
+    assert (shown["source"]["version_id"], shown["source"]["etag"], shown["timings"]["uploaded_at"]) == (None,) * 3
+
+
+def test_of_an_upload_that_was_never_seen_the_event_says_when() -> None:
+    shown = error(DOCUMENT, source=replace(DOCUMENT.source, last_modified=0.0, event_at=1_773_480_413.5))
+    assert shown["timings"]["uploaded_at"] == "2026-03-14T09:26:53.500Z"
+
+
+@pytest.mark.parametrize(
+    ("outcome_at", "seconds"), [(1_773_480_415.0, 0.0), (1_773_480_416.0, 0.75), (1_773_480_416.0009765625, 0.751)]
+)
+def test_a_duration_is_from_acceptance_to_outcome_and_never_negative(outcome_at: float, seconds: float) -> None:
+    assert error(DOCUMENT, outcome_at=outcome_at)["timings"]["duration_seconds"] == seconds
+
+
+def test_an_operation_that_failed_without_a_code_of_the_service_shows_no_error_of_it() -> None:
+    lost = replace(OPERATION, state=OperationState.FAILED, problem=problems.result_too_large(TRACE))
+    [shown] = error(DOCUMENT, lost)["pages"]
+    assert shown["operation"]["error"] is None
+
+
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
 def test_russian_can_be_read_and_files_end_in_a_line_end() -> None:
-    file = result_file(DOCUMENT, [OPERATION], [PAGE])
-    assert "Договор № 7".encode() in file
-    assert file.endswith(b"}\n")
+    problem = replace(problems.rejected(TRACE), what="Договор № 7.")
+    failed = replace(DOCUMENT, outcome=Outcome.FAILED, problem=problem)
+    for file in (result_file(DOCUMENT, [OPERATION], [PAGE]), results.error_file(failed, [])):
+        assert "Договор № 7".encode() in file
+        assert file.endswith(b"}\n")
 
 
 @given(key=st.text(min_size=1), text=st.text(), message=st.text())
@@ -357,45 +326,8 @@ def test_whatever_the_texts_are_the_files_are_json_in_utf_8(key: str, text: str,
     problem = problems.rejected(Trace(400, 3, message))
     document = replace(DOCUMENT, source=replace(DOCUMENT.source, key=key), problem=problem)
     result = read(result_file(document, [OPERATION], [page(text)]))
-    failed = replace(document, outcome=Outcome.FAILED)
-    error = read(results.error_file(failed, [replace(FAILED, problem=problem)]))
+    failed = error(document, replace(FAILED, problem=problem), problem=problem)
     shown = [key, text, message or None]
-    assert [result["source"]["key"], result["pages"][0]["text"], error["service"]["message"]] == [
+    assert [result["source"]["key"], result["pages"][0]["text"], failed["service"]["message"]] == [
         value and value.encode("utf-8", "replace").decode() for value in shown
     ]
-
-
-def test_unversioned_and_unseen_uploads_have_null_for_what_is_not_known() -> None:
-    source = Source("uploads", "a.pdf", event_at=0.0)
-    document = replace(DOCUMENT, source=source, outcome=Outcome.FAILED, problem=problems.attempts_exhausted(5))
-    shown = read(results.error_file(document, []))
-    assert (shown["source"]["version_id"], shown["source"]["etag"], shown["timings"]["uploaded_at"]) == (None,) * 3
-
-
-@pytest.mark.parametrize(
-    ("outcome_at", "seconds"), [(1_773_480_415.0, 0.0), (1_773_480_416.0, 0.75), (1_773_480_416.0009765625, 0.751)]
-)
-def test_a_duration_is_from_acceptance_to_outcome_and_never_negative(outcome_at: float, seconds: float) -> None:
-    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=problems.attempts_exhausted(5), outcome_at=outcome_at)
-    timings = read(results.error_file(document, []))["timings"]
-    assert timings["duration_seconds"] == seconds
-
-
-def test_an_error_file_can_be_read_in_russian_too() -> None:
-    problem = replace(problems.rejected(TRACE), what="Страница пуста.")
-    assert "Страница пуста.".encode() in results.error_file(
-        replace(DOCUMENT, outcome=Outcome.FAILED, problem=problem), []
-    )
-
-
-def test_of_an_upload_that_was_never_seen_the_event_says_when() -> None:
-    source = replace(DOCUMENT.source, last_modified=0.0, event_at=1_773_480_413.5)
-    document = replace(DOCUMENT, source=source, outcome=Outcome.FAILED, problem=problems.attempts_exhausted(5))
-    assert read(results.error_file(document, []))["timings"]["uploaded_at"] == "2026-03-14T09:26:53.500Z"
-
-
-def test_an_operation_that_failed_without_a_code_of_the_service_shows_no_error_of_it() -> None:
-    lost = replace(OPERATION, state=OperationState.FAILED, problem=problems.result_too_large(TRACE))
-    document = replace(DOCUMENT, outcome=Outcome.FAILED, problem=lost.problem)
-    [shown] = read(results.error_file(document, [lost]))["pages"]
-    assert shown["operation"]["error"] is None

@@ -1,3 +1,0 @@
-"""What rows say when nothing else was said."""
-
-from __future__ import annotations

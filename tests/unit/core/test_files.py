@@ -1,3 +1,0 @@
-"""What a file may be."""
-
-from __future__ import annotations
