@@ -20,6 +20,7 @@ from PIL import Image
 from pagekit.page import Polygon, RecognisedPage
 from pagekit.pdf import qpdf
 from unit.pagekit.outputs.drawing import words_of
+from unit.pagekit.outputs.set_page import upright
 
 _ENOUGH_BYTES = 2_000_000_000
 
@@ -156,12 +157,8 @@ def _around(boxes: list[Box]) -> Box:
 
 
 def _overlap(box: Box, polygon: Polygon) -> Overlap:
-    wanted = (
-        min(x for x, _ in polygon),
-        min(y for _, y in polygon),
-        max(x for x, _ in polygon),
-        max(y for _, y in polygon),
-    )
+    (left, top), _, (right, bottom), _ = upright(polygon)
+    wanted = left, top, right, bottom
     both = _area((max(box[0], wanted[0]), max(box[1], wanted[1]), min(box[2], wanted[2]), min(box[3], wanted[3])))
     return Overlap(both / _area(wanted), both / (_area(box) + _area(wanted) - both))
 

@@ -31,6 +31,17 @@ def with_page(change: Callable[[Pdf, Any], None]) -> bytes:
     return making.made(lambda document: change(document, making.add_scan(document, IMAGE)))
 
 
+def with_operators(operators: bytes) -> bytes:
+    """A scan with more operators behind those that show it."""
+    return with_page(lambda _, drawn: making.add_operators(drawn, operators))
+
+
+def form(document: Pdf, operators: bytes, **entries: Any) -> Any:
+    made = document.make_stream(operators, Type=Name.XObject, Subtype=Name.Form, **entries)
+    made.BBox = Array([-9999, -9999, 9999, 9999])
+    return made
+
+
 def assert_same_picture(before: bytes, after: bytes, page: int = 0) -> None:
     assert reading.problems(after) == []
     assert reading.raster(after, page).tobytes() == reading.raster(before, page).tobytes()
@@ -45,9 +56,7 @@ def assert_text_once(document: bytes, page: RecognisedPage) -> None:
 
 
 def test_a_page_that_shows_its_text_is_left_as_it_is() -> None:
-    source = making.made(
-        lambda document: making.add_operators(making.add_scan(document, IMAGE), making.lines_as_text(PAGE, VISIBLE))
-    )
+    source = with_operators(making.lines_as_text(PAGE, VISIBLE))
     document, told = making.rendered(source, PAGE)
     assert (told.layered, told.own_text) == (0, (1,))
     assert reading.lines_by_pdfium(document) == reading.lines_by_pdfium(source)
@@ -58,11 +67,7 @@ def test_a_page_that_shows_its_text_is_left_as_it_is() -> None:
 def test_of_a_page_that_shows_some_text_the_rest_is_laid_over_it() -> None:
     first = PAGE.copy()
     first["blocks"] = [{**PAGE["blocks"][0], "lines": PAGE["blocks"][0]["lines"][:1]}]
-
-    def change(document: Pdf, drawn: Any) -> None:
-        making.add_operators(drawn, making.lines_as_text(first, VISIBLE))
-
-    source = with_page(change)
+    source = with_operators(making.lines_as_text(first, VISIBLE))
     document, told = making.rendered(source, PAGE)
     assert (told.layered, told.own_text) == (1, ())
     assert sorted(reading.lines_by_pdfium(document)) == sorted(drawing.lines_of(PAGE))
@@ -93,10 +98,7 @@ def test_text_whose_characters_nobody_can_tell_does_not_count() -> None:
 
 
 def test_text_that_stands_elsewhere_does_not_count() -> None:
-    def change(document: Pdf, drawn: Any) -> None:
-        making.add_operators(drawn, making.lines_as_text(PAGE, VISIBLE, shift=-2000))
-
-    _, told = making.rendered(with_page(change), PAGE)
+    _, told = making.rendered(with_operators(making.lines_as_text(PAGE, VISIBLE, shift=-2000)), PAGE)
     assert (told.layered, told.own_text) == (1, ())
 
 
@@ -108,12 +110,9 @@ def test_text_in_forms_is_found_where_they_are_drawn(rotate: int) -> None:
         drawn = making.add_scan(document, IMAGE)
         width, height = (float(length) for length in drawn.MediaBox[2:])
         making.add_operators(drawn, b"")
-        inner = document.make_stream(making.lines_as_text(PAGE, VISIBLE))
-        inner.Type, inner.Subtype, inner.BBox = Name.XObject, Name.Form, Array([-9999, -9999, 9999, 9999])
-        inner.Resources = Dictionary(Font=drawn.Resources.Font)
+        inner = form(document, making.lines_as_text(PAGE, VISIBLE), Resources=Dictionary(Font=drawn.Resources.Font))
         inner.Matrix = Array([0.5, 0, 0, 0.5, 0, 0])
-        outer = document.make_stream(b"q 2 0 0 2 -40 -60 cm /Inner Do Q")
-        outer.Type, outer.Subtype, outer.BBox = Name.XObject, Name.Form, Array([-9999, -9999, 9999, 9999])
+        outer = form(document, b"q 2 0 0 2 -40 -60 cm /Inner Do Q")
         outer.Resources = Dictionary(XObject=Dictionary(Inner=inner))
         drawn.Resources.XObject.Outer = outer
         turned = {
@@ -137,11 +136,7 @@ def test_text_in_forms_is_found_where_they_are_drawn(rotate: int) -> None:
 
 def test_an_old_layer_is_replaced() -> None:
     wrong = drawing.page_of(["Thnk yuo", "for yoor", "0rder"])[1]
-
-    def change(document: Pdf, drawn: Any) -> None:
-        making.add_operators(drawn, making.lines_as_text(wrong, INVISIBLE))
-
-    source = with_page(change)
+    source = with_operators(making.lines_as_text(wrong, INVISIBLE))
     document, told = making.rendered(source, PAGE)
     assert told.layered == 1
     assert_text_once(document, PAGE)
@@ -157,11 +152,9 @@ def test_an_old_layer_in_a_form_is_replaced() -> None:
         for drawn in (first, second):
             making.add_operators(drawn, b"3 Tr q 1 0 0 1 0 0 cm /Old Do Q 0 Tr 1 0 0 rg 20 20 30 30 re f")
         text = making.lines_as_text(wrong, INVISIBLE).replace(b"3 Tr", b"")
-        form = document.make_stream(text + b" 0 1 0 rg 60 20 30 30 re f")
-        form.Type, form.Subtype, form.BBox = Name.XObject, Name.Form, Array([0, 0, 9999, 9999])
-        form.Resources = Dictionary(Font=first.Resources.Font)
+        old = form(document, text + b" 0 1 0 rg 60 20 30 30 re f", Resources=Dictionary(Font=first.Resources.Font))
         for drawn in (first, second):
-            drawn.Resources.XObject.Old = document.make_indirect(form)
+            drawn.Resources.XObject.Old = document.make_indirect(old)
 
     source = making.made(draw)
     document, _ = making.rendered(source, PAGE, None)
@@ -180,25 +173,17 @@ def test_what_was_made_here_is_replaced_as_well() -> None:
 
 @pytest.mark.parametrize("recognised", [None, drawing.page_of()[1]], ids=["not recognised", "nothing found"])
 def test_an_old_layer_without_a_new_one_stays(recognised: RecognisedPage | None) -> None:
-    def change(document: Pdf, drawn: Any) -> None:
-        making.add_operators(drawn, making.lines_as_text(PAGE, INVISIBLE))
-
-    source = with_page(change)
+    source = with_operators(making.lines_as_text(PAGE, INVISIBLE))
     document, told = making.rendered(source, recognised)
     assert told.layered == 0
     assert reading.lines_by_pdfium(document) == reading.lines_by_pdfium(source) == drawing.lines_of(PAGE)
 
 
 def test_text_that_is_seen_does_not_move_when_what_is_unseen_before_it_goes() -> None:
-    operators = (
+    source = with_operators(
         b"BT /F 12 Tf 20 280 Td 3 Tr (unseen) Tj 0 Tr (seen) Tj ET "
         b"BT 14 TL 20 260 Td 3 Tr (a) ' 5 2 (b) \" [(c) 20 (d)] TJ T* 0 Tr (below) Tj ET"
     )
-
-    def change(document: Pdf, drawn: Any) -> None:
-        making.add_operators(drawn, operators)
-
-    source = with_page(change)
     document, _ = making.rendered(source, PAGE)
     assert_same_picture(source, document)
     text = " ".join(reading.lines_by_pypdf(document))
@@ -528,25 +513,29 @@ def test_a_chain_of_references_is_no_danger() -> None:
 def test_a_form_that_draws_itself_is_no_danger() -> None:
     def change(document: Pdf, drawn: Any) -> None:
         making.add_operators(drawn, b"/Self Do " * 3)
-        form = document.make_stream(b"BT 3 Tr /F 9 Tf (x) Tj ET " + b"/Self Do " * 3)
-        form.Type, form.Subtype, form.BBox = Name.XObject, Name.Form, Array([0, 0, 99, 99])
-        drawn.Resources.XObject.Self = form
+        drawn.Resources.XObject.Self = form(document, b"BT 3 Tr /F 9 Tf (x) Tj ET " + b"/Self Do " * 3)
 
     _, told = making.rendered(with_page(change), PAGE)
     assert told.layered == 1
     assert len(told.warnings) == 1
 
 
-def test_operators_are_unpacked_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("filters", "packed"),
+    [
+        (None, bytes),
+        (Name.FlateDecode, zlib.compress),
+        (Array([Name.ASCIIHexDecode]), lambda data: data.hex().encode()),
+    ],
+    ids=["plain", "flate", "hexadecimal"],
+)
+def test_operators_are_unpacked_within_bounds(
+    filters: Any, packed: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(qpdf, "UNPACKED_BYTES", 100)
     with Pdf.new() as document:
-        packed = document.make_stream(b"")
-        for content in (b"x" * 100, b"x" * 101):
-            for filters in (None, Name.FlateDecode, Array([Name.ASCIIHexDecode])):
-                data = {None: content, Name.FlateDecode: zlib.compress(content)}.get(
-                    filters if not isinstance(filters, Array) else None, content
-                )
-                if isinstance(filters, Array):
-                    data = content.hex().encode() + b">"
-                packed.write(data, filter=filters)
-                assert page_content.unpacked(packed) == (content if len(content) == 100 else None)
+        stream = document.make_stream(b"")
+        stream.write(packed(b"x" * 100), filter=filters)
+        assert page_content.unpacked(stream) == b"x" * 100
+        stream.write(packed(b"x" * 101), filter=filters)
+        assert page_content.unpacked(stream) is None
