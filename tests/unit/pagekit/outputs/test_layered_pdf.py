@@ -18,12 +18,15 @@ from pagekit.outputs.searchable_pdf import searchable_pdf
 from pagekit.page import RecognisedPage
 from pagekit.pdf import page_content, qpdf
 from textdrop.core.errors import StoreUnavailable
+from unit.pagekit.opening.making import resaved, with_broken_table
+from unit.pagekit.opening.opening import FailingFile
 from unit.pagekit.outputs import drawing, making, reading
 
 INVISIBLE, VISIBLE = 3, 0
 
 
 IMAGE, PAGE = drawing.page_of(drawing.ENGLISH)
+SCAN = making.scans([IMAGE])
 
 
 def with_page(change: Callable[[Pdf, Any], None]) -> bytes:
@@ -165,7 +168,7 @@ def test_an_old_layer_in_a_form_is_replaced() -> None:
 
 
 def test_what_was_made_here_is_replaced_as_well() -> None:
-    once, _ = making.rendered(making.scans([IMAGE]), PAGE)
+    once, _ = making.rendered(SCAN, PAGE)
     twice, _ = making.rendered(once, PAGE)
     assert_text_once(twice, PAGE)
     assert_same_picture(once, twice)
@@ -310,9 +313,7 @@ def test_a_large_user_unit_changes_nothing() -> None:
 
 
 def test_object_streams_stay() -> None:
-    with making.opened(making.scans([IMAGE])) as pdf:
-        source = making.saved(pdf, object_stream_mode=pikepdf.ObjectStreamMode.generate)
-    document, _ = making.rendered(source, PAGE)
+    document, _ = making.rendered(resaved(SCAN, object_stream_mode=pikepdf.ObjectStreamMode.generate), PAGE)
     assert_text_once(document, PAGE)
     assert b"/ObjStm" in document
 
@@ -321,9 +322,8 @@ def test_object_streams_stay() -> None:
 
 
 def test_an_owners_password_is_dropped_and_told_of() -> None:
-    with making.opened(making.scans([IMAGE])) as pdf:
-        permissions = pikepdf.Permissions(extract=False, modify_other=False)
-        source = making.saved(pdf, encryption=pikepdf.Encryption(owner="secret", user="", R=6, allow=permissions))
+    permissions = pikepdf.Permissions(extract=False, modify_other=False)
+    source = resaved(SCAN, encryption=pikepdf.Encryption(owner="secret", user="", R=6, allow=permissions))
     document, told = making.rendered(source, PAGE)
     assert len(told.warnings) == 1
     assert "protected" in told.warnings[0]
@@ -333,12 +333,18 @@ def test_an_owners_password_is_dropped_and_told_of() -> None:
     assert_same_picture(source, document)
 
 
-def test_a_password_to_open_it_is_too_much() -> None:
-    with making.opened(making.scans([IMAGE])) as pdf:
-        source = making.saved(pdf, encryption=pikepdf.Encryption(owner="a", user="b"))
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        *((content, "") for content in (b"", b"%PDF-1.7\n", b"not a PDF", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n")),
+        (resaved(SCAN, encryption=pikepdf.Encryption(owner="a", user="b")), "password"),
+        (SCAN, "page 2"),
+    ],
+)
+def test_what_cannot_be_rendered(content: bytes, what: str) -> None:
     with pytest.raises(NotRenderable) as refused:
-        making.rendered(source, PAGE)
-    assert "password" in refused.value.what
+        making.rendered(content, PAGE, PAGE)
+    assert what in refused.value.what
 
 
 def test_signatures_are_told_of() -> None:
@@ -362,7 +368,7 @@ def test_a_place_to_sign_is_no_signature() -> None:
 
 
 def test_what_was_mended_is_told_of() -> None:
-    source = making.scans([IMAGE]).replace(b"startxref\n", b"startxref\n9")
+    source = with_broken_table(SCAN)
     document, told = making.rendered(source, PAGE)
     assert_text_once(document, PAGE)
     assert len(told.warnings) == 1
@@ -417,34 +423,7 @@ def test_malformed_pages_do_not_lose_the_others() -> None:
         assert reading.lines_by_pdfium(document, number) == drawing.lines_of(PAGE), number
 
 
-def test_a_page_that_is_not_there_any_more() -> None:
-    image, page = drawing.page_of(drawing.ENGLISH)
-    with pytest.raises(NotRenderable) as refused:
-        making.rendered(making.scans([image]), page, page)
-    assert "page 2" in refused.value.what
-
-
-@pytest.mark.parametrize("content", [b"", b"%PDF-1.7\n", b"not a PDF", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n"])
-def test_what_is_no_pdf(content: bytes) -> None:
-    with pytest.raises(NotRenderable):
-        making.rendered(content)
-
-
 # --- reading, writing, bounds
-
-
-class FailingFile(io.BytesIO):
-    """Reading fails after so many reads."""
-
-    def __init__(self, content: bytes, reads: int) -> None:
-        super().__init__(content)
-        self._reads = reads
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._reads -= 1
-        if self._reads < 0:
-            raise StoreUnavailable("gone")
-        return super().read(size)
 
 
 def test_what_reading_raises_is_raised_whenever_it_happens() -> None:
@@ -475,7 +454,7 @@ def test_what_writing_raises_is_raised() -> None:
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        searchable_pdf(io.BytesIO(making.scans([IMAGE])), "application/pdf", [(1, PAGE)], FullDisk())
+        searchable_pdf(io.BytesIO(SCAN), "application/pdf", [(1, PAGE)], FullDisk())
 
 
 def test_pages_are_taken_one_by_one_and_missing_ones_are_as_they_were() -> None:
@@ -486,17 +465,14 @@ def test_pages_are_taken_one_by_one_and_missing_ones_are_as_they_were() -> None:
     assert [bool(reading.lines_by_pdfium(to.getvalue(), number)) for number in range(4)] == [False, True, False, True]
 
 
-def test_a_pdf_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qpdf, "REWRITING_CPU_SECONDS", -math.inf)
+@pytest.mark.parametrize(
+    ("bound", "what"), [("REWRITING_CPU_SECONDS", "too much time"), ("REWRITING_GROWTH_BYTES", "")]
+)
+def test_a_pdf_that_takes_too_much(bound: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qpdf, bound, -math.inf)
     with pytest.raises(NotRenderable) as refused:
-        making.rendered(making.scans([IMAGE]), PAGE)
-    assert "too much time" in refused.value.what
-
-
-def test_a_pdf_that_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qpdf, "REWRITING_GROWTH_BYTES", -(10**12))
-    with pytest.raises(NotRenderable):
-        making.rendered(making.scans([IMAGE]), PAGE)
+        making.rendered(SCAN, PAGE)
+    assert what in refused.value.what
 
 
 def test_a_chain_of_references_is_no_danger() -> None:
