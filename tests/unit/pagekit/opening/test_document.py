@@ -61,6 +61,7 @@ def zipped(*names: str, content: bytes = b"<x/>") -> bytes:
         ("Договор №5\n".encode(), "a plain text file"),
         ("Договор №5\n".encode("cp1251"), "a plain text file"),
         ("\ufeffДоговор".encode("utf-16-le"), "a plain text file (UTF-16)"),
+        (b"x" * 1020 + making.pdf(), "a file of an unknown kind"),
         (b"\x01\x02\x03", "a file of an unknown kind"),
         (bytes(5000), "nothing but zero bytes, as a broken copy leaves"),
     ],

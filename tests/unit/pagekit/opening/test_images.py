@@ -6,23 +6,15 @@ import struct
 import tracemalloc
 import zlib
 from contextlib import suppress
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts
 from unit.pagekit.opening import making
 from unit.pagekit.opening.opening import inspected, refusal
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-@pytest.mark.parametrize("save", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
-def test_a_jpeg_of_any_kind(mode: str, save: dict[str, Any]) -> None:
-    assert inspected(making.jpeg(61, 40, mode=mode, **save)) == FileFacts("image/jpeg", 1)
 
 
 def test_what_follows_the_end_of_a_jpeg_does_not_matter() -> None:
@@ -94,13 +86,6 @@ def test_endless_markers_end(content: bytes) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16"])
 def test_a_png_of_any_kind(mode: str) -> None:
     assert inspected(making.png(61, 40, mode=mode)) == FileFacts("image/png", 1)
-
-
-def test_a_png_with_several_frames_is_one_image() -> None:
-    frames = [Image.new("L", (30, 20), shade) for shade in (0, 128)]
-    content = making.png(30, 20, save_all=True, append_images=frames)
-    assert b"acTL" in content
-    assert inspected(content) == FileFacts("image/png", 1)
 
 
 @pytest.mark.parametrize("tenth", range(1, 10))

@@ -127,17 +127,6 @@ def overlaps(document: bytes, recognised: RecognisedPage, page: int = 0) -> list
         return result
 
 
-def hit_box(document: bytes, text: str, recognised: RecognisedPage) -> Box:
-    """Where pdfium's search finds the text first, in pixels."""
-    with opened(document) as pdf:
-        page = pdf[0]
-        found = page.get_textpage()
-        start, count = found.search(text).get_next()
-        boxes = [found.get_charbox(index) for index in range(start, start + count)]
-        size = recognised["width"], recognised["height"]
-        return _around([_in_pixels(page, box, *size) for box in boxes])
-
-
 def _in_pixels(page: pypdfium2.PdfPage, box: Box, width: int, height: int) -> Box:
     """By pdfium's own account, with eight times as many pixels, as it counts whole ones."""
     fine = 8

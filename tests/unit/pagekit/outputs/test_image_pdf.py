@@ -205,26 +205,6 @@ def test_exif_is_read_in_either_byte_order_and_turns_nothing_if_it_is_broken(tif
     assert (height > width) is turned
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("language", ["english", "russian"])
-def test_text_of_a_turned_photograph(language: str, orientation: int) -> None:
-    """The service sees the image upright."""
-    image, page = drawing.page_of(drawing.ENGLISH if language == "english" else drawing.RUSSIAN)
-    back = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
-    stored = ImageOps.exif_transpose(tagged(image, back))
-    content = encoded(stored, "JPEG", exif=with_orientation(orientation), quality=60)
-    document, told = making.rendered(content, page, kind=JPEG)
-    assert told.layered == 1
-    assert reading.lines_by_pdfium(document) == drawing.lines_of(page)
-    assert reading.lines_by_pypdf(document) == drawing.lines_of(page)
-    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= 0.9
-
-
-def tagged(image: Image.Image, orientation: int) -> Image.Image:
-    content = encoded(image, "PNG", exif=with_orientation(orientation))
-    return Image.open(io.BytesIO(content))
-
-
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_text_of_a_page_that_lies_turned(turn: int) -> None:
     image, page = drawing.turned(*drawing.page_of(drawing.RUSSIAN), turn)
@@ -275,14 +255,6 @@ def test_an_image_without_text_or_not_recognised() -> None:
         assert reading.problems(document) == []
 
 
-def test_the_size_of_the_text_is_not_known() -> None:
-    page = drawing.page_of(drawing.ENGLISH)[1]
-    page["height"] = 0
-    _, told = making.rendered(encoded(noise("L"), "PNG"), page, kind=PNG)
-    assert told.layered == 0
-    assert len(told.warnings) == 1
-
-
 def test_the_same_image_and_text_give_the_same_bytes() -> None:
     image, page = drawing.page_of(drawing.ENGLISH)
     content = encoded(image, "PNG")
@@ -317,9 +289,3 @@ def jpeg_with(marker: int, bits: int = 8) -> bytes:
 def test_what_a_pdf_cannot_hold(content: bytes, kind: str) -> None:
     with pytest.raises(NotRenderable):
         making.rendered(content, kind=kind)
-
-
-def test_text_of_more_pages_than_one_is_a_mistake() -> None:
-    image, page = drawing.page_of(drawing.ENGLISH)
-    with pytest.raises(NotRenderable):
-        making.rendered(encoded(image, "PNG"), page, page, kind=PNG)

@@ -6,7 +6,7 @@ import io
 import itertools
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pikepdf
@@ -58,48 +58,6 @@ def assert_text_once(document: bytes, page: RecognisedPage) -> None:
 # --- text of the page's own
 
 
-def test_a_page_that_shows_its_text_is_left_as_it_is() -> None:
-    source = with_operators(making.lines_as_text(PAGE, VISIBLE))
-    document, told = making.rendered(source, PAGE)
-    assert (told.layered, told.own_text) == (0, (1,))
-    assert reading.lines_by_pdfium(document) == reading.lines_by_pdfium(source)
-    with making.opened(document) as pdf:
-        assert list(pdf.pages[0].Resources.Font.keys()) == ["/F"]
-
-
-def test_of_a_page_that_shows_some_text_the_rest_is_laid_over_it() -> None:
-    first = PAGE.copy()
-    first["blocks"] = [{**PAGE["blocks"][0], "lines": PAGE["blocks"][0]["lines"][:1]}]
-    source = with_operators(making.lines_as_text(first, VISIBLE))
-    document, told = making.rendered(source, PAGE)
-    assert (told.layered, told.own_text) == (1, ())
-    assert sorted(reading.lines_by_pdfium(document)) == sorted(drawing.lines_of(PAGE))
-    assert_same_picture(source, document)
-
-
-def test_text_whose_characters_nobody_can_tell_does_not_count() -> None:
-    """Letters drawn by procedures, without names: they can be seen, and not be searched."""
-
-    def change(document: Pdf, drawn: Any) -> None:
-        glyph = document.make_stream(b"1000 0 d0 0 0 700 700 re f")
-        making.add_operators(drawn, making.lines_as_text(PAGE, VISIBLE))
-        drawn.Resources.Font.F = Dictionary(
-            Type=Name.Font,
-            Subtype=Name.Type3,
-            FontBBox=Array([0, 0, 1000, 1000]),
-            FontMatrix=Array([0.001, 0, 0, 0.001, 0, 0]),
-            CharProcs=Dictionary(g1=glyph),
-            Encoding=Dictionary(Differences=Array([0, *[Name("/g1")] * 256])),
-            FirstChar=0,
-            LastChar=255,
-            Widths=Array([500] * 256),
-        )
-
-    document, told = making.rendered(with_page(change), PAGE)
-    assert (told.layered, told.own_text) == (1, ())
-    assert drawing.ENGLISH[1] in reading.lines_by_pdfium(document)
-
-
 def test_text_that_stands_elsewhere_does_not_count() -> None:
     _, told = making.rendered(with_operators(making.lines_as_text(PAGE, VISIBLE, shift=-2000)), PAGE)
     assert (told.layered, told.own_text) == (1, ())
@@ -135,15 +93,6 @@ def test_text_in_forms_is_found_where_they_are_drawn(rotate: int) -> None:
 
 
 # --- old layers
-
-
-def test_an_old_layer_is_replaced() -> None:
-    wrong = drawing.page_of(["Thnk yuo", "for yoor", "0rder"])[1]
-    source = with_operators(making.lines_as_text(wrong, INVISIBLE))
-    document, told = making.rendered(source, PAGE)
-    assert told.layered == 1
-    assert_text_once(document, PAGE)
-    assert_same_picture(source, document)
 
 
 def test_an_old_layer_in_a_form_is_replaced() -> None:
@@ -253,22 +202,6 @@ def test_streams_are_copied_as_they_are() -> None:
         assert layer.read_bytes().startswith(b"q\n")
 
 
-def test_the_same_document_and_text_give_the_same_bytes() -> None:
-    source = making.scans([IMAGE, IMAGE])
-    assert making.rendered(source, PAGE, PAGE)[0] == making.rendered(source, PAGE, PAGE)[0]
-
-
-def test_operators_that_leave_the_page_in_disorder_do_not_move_the_text() -> None:
-    def change(document: Pdf, drawn: Any) -> None:
-        drawn.contents_add(b"q q 0.3 0 0 0.3 100 100 cm 0.5 Tc 200 Tz", prepend=True)
-        drawn.contents_add(b"Q Q Q Q 0 0 1 1 re W n")
-
-    source = with_page(change)
-    document, _ = making.rendered(source, PAGE)
-    assert_same_picture(source, document)
-    assert min(overlap.covered for overlap in reading.overlaps(document, PAGE)) >= 0.9
-
-
 def test_pages_that_share_their_resources() -> None:
     """Inherited from the node above; one font is enough for all."""
 
@@ -301,21 +234,6 @@ def test_a_font_of_the_same_name_stays() -> None:
     document, _ = making.rendered(source, PAGE)
     assert_same_picture(source, document)
     assert set(drawing.lines_of(PAGE)) < set(reading.lines_by_pdfium(document))
-
-
-def test_a_large_user_unit_changes_nothing() -> None:
-    def change(document: Pdf, drawn: Any) -> None:
-        drawn.UserUnit = 2.5
-
-    document, _ = making.rendered(with_page(change), PAGE)
-    assert_text_once(document, PAGE)
-    assert min(overlap.covered for overlap in reading.overlaps(document, PAGE)) >= 0.9
-
-
-def test_object_streams_stay() -> None:
-    document, _ = making.rendered(resaved(SCAN, object_stream_mode=pikepdf.ObjectStreamMode.generate), PAGE)
-    assert_text_once(document, PAGE)
-    assert b"/ObjStm" in document
 
 
 # --- what is told
@@ -439,15 +357,6 @@ def test_what_reading_raises_is_raised_whenever_it_happens() -> None:
     assert to.getvalue() == making.rendered(source, PAGE)[0]
 
 
-def test_what_the_pages_raise_is_raised() -> None:
-    def pages() -> Iterator[tuple[int, RecognisedPage]]:
-        yield 1, PAGE
-        raise StoreUnavailable("gone")
-
-    with pytest.raises(StoreUnavailable):
-        searchable_pdf(io.BytesIO(making.scans([IMAGE] * 2)), "application/pdf", pages(), io.BytesIO())
-
-
 def test_what_writing_raises_is_raised() -> None:
     class FullDisk(io.BytesIO):
         def write(self, content: Any, /) -> int:
@@ -455,14 +364,6 @@ def test_what_writing_raises_is_raised() -> None:
 
     with pytest.raises(OSError, match="No space left"):
         searchable_pdf(io.BytesIO(SCAN), "application/pdf", [(1, PAGE)], FullDisk())
-
-
-def test_pages_are_taken_one_by_one_and_missing_ones_are_as_they_were() -> None:
-    source = making.scans([IMAGE] * 4)
-    to = io.BytesIO()
-    told = searchable_pdf(io.BytesIO(source), "application/pdf", iter([(2, PAGE), (4, PAGE)]), to)
-    assert told.layered == 2
-    assert [bool(reading.lines_by_pdfium(to.getvalue(), number)) for number in range(4)] == [False, True, False, True]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pagekit.outputs.markdown import markdown
 from pagekit.outputs.reading_frame import box_reader
 from pagekit.page import RecognisedPage
-from unit.pagekit.outputs.set_page import ADVANCE, HEIGHT, block, line, page
+from unit.pagekit.outputs.set_page import ADVANCE, HEIGHT, block, page
 from unit.pagekit.outputs.shown import shown
 
 RUSSIAN = """\
@@ -109,23 +109,12 @@ def test_a_paragraph_goes_on(text: str) -> None:
     assert body(page(block(text))) == " ".join(text.split())
 
 
-def test_lines_of_an_address_are_measured_by_their_column() -> None:
-    long = "Thank you for your order of 3 March. We are\npleased to confirm that the copies of the book\nare ready."
-    found = body(page(block("Northfield Works\n14 Canal Street"), block(long, top=200)))
-    assert found.split("\n\n")[:2] == ["Northfield Works", "14 Canal Street"]
-
-
 def test_a_paragraph_that_a_column_cuts_is_one() -> None:
     left = "The first column ends in the middle of a\nsentence that nobody has yet brought to its\nend, and the con-"
     right = "tinuation stands in the second one."
     found = body(page(block(left), block("1 A note.", "footnote", top=900), block(right, left=600)))
     assert found.split("\n\n")[0].endswith("and the continuation stands in the second one.")
     assert found.split("\n\n")[1:] == ["1 A note."]
-
-
-def test_fields_of_a_form_are_not_joined() -> None:
-    found = body(page(block("Surname"), block("ivanov", left=400)))
-    assert found == "Surname\n\nivanov"
 
 
 LISTS = {
@@ -169,13 +158,6 @@ def test_a_block_that_is_a_list_has_an_item_for_each_of_its_paragraphs() -> None
     assert found == "- a loaf of bread;\n- milk;\n- a very long item that takes more than a line."
 
 
-def test_numbers_that_are_shown_are_those_recognised() -> None:
-    texts = ["1. One.\n3. Three.\n4. Four.", "7) Seven.\n8) Eight.\n8) Again."]
-    found = shown(body(page(block(texts[0]), block(texts[1], top=300))))
-    numbers = [row.split()[0].strip(".)") for row in found.lines]
-    assert numbers == ["1", "3", "4", "7", "8", "8"]
-
-
 def running(number: int, head: str = "Annual report      {}", foot: str = "стр. {} из 9") -> RecognisedPage:
     return page(
         block(head.format(number), "header"),
@@ -190,13 +172,6 @@ def test_furniture_is_kept_the_first_time() -> None:
     assert found.comments == ["page 1", "page 2", "page 3"]
 
 
-@pytest.mark.parametrize("head", ["Invoice {}", "Приложение {}", "Акт № {}", "Chapter {} of the book"])
-def test_headers_that_differ_are_all_kept(head: str) -> None:
-    whole = "".join(markdown([(number, running(number, head)) for number in (1, 2)]))
-    assert head.format(1) in whole
-    assert head.format(2) in whole
-
-
 @pytest.mark.parametrize("foot", ["{}", "- {} -", "Page {}", "{} of 9", "Северный ветер | {}", "ACME      {}"])
 def test_page_numbers_do_not_make_a_footer_new(foot: str) -> None:
     pages = [(number, running(number, foot=foot)) for number in (1, 2)]
@@ -208,28 +183,10 @@ def test_a_year_is_no_page_number() -> None:
     assert "2024" in body(running(1, foot="2024"))
 
 
-def test_headers_stand_first_and_footnotes_and_footers_last() -> None:
-    blocks = [
-        block("Подвал", "footer", top=1300),
-        block("1 Сноска.", "footnote", top=1200),
-        block("Текст.", top=300),
-        block("Шапка", "header", top=20),
-    ]
-    assert body(page(*blocks)).split("\n\n") == ["Шапка", "Текст.", "1 Сноска.", "Подвал"]
-
-
 def test_a_page_without_blocks_is_made_from_its_text() -> None:
     made = page(block("", "picture"))
     made["text"] = "Первая строка\nпродолжение\n\n* второй абзац"
     assert body(made) == "Первая строка продолжение\n\n\\* второй абзац"
-
-
-def test_lines_without_places_are_one_paragraph() -> None:
-    made = page(block("one\nTwo\nthree."))
-    for each in made["blocks"][0]["lines"]:
-        each["polygon"] = [[0, 0]] * 4
-        each["words"] = []
-    assert body(made) == "one Two three."
 
 
 KINDS = ["text", "section_header", "footnote", "picture", "caption", "title", "list", "unknown"]
@@ -254,9 +211,3 @@ def test_every_word_is_shown(blocks: list[tuple[str, list[str], int, int]], rota
 
 def letters(text: str) -> str:
     return "".join(character for character in text if character.isalnum())
-
-
-def test_lines_side_by_side_are_one() -> None:
-    made = page(block("Итого:"))
-    made["blocks"][0]["lines"].append(line("1 200 руб.", 500, 102))
-    assert body(made) == "Итого: 1 200 руб."

@@ -62,44 +62,11 @@ def test_a_table_stands_at_its_place_and_its_text_only_there() -> None:
     )
 
 
-@pytest.mark.parametrize("rotate", [90, 180, 270])
-def test_on_a_turned_page_too(rotate: int) -> None:
-    found, upright = table(GOODS, top=200), table(GOODS, top=200)
-    turned = page(block("До."), block("После.", top=400), *blocks_in(found), tables=[found], rotate=rotate)
-    assert text_of(turned) == text_of(
-        page(block("До."), block("После.", top=400), *blocks_in(upright), tables=[upright])
-    )
-
-
-def test_a_table_within_a_block_cuts_it() -> None:
-    found = table(GOODS, top=130, column_width=100)
-    whole = block("Было:\nТовар Цена\nЧай 12,50\nКофе -3\nСтало.")
-    assert text_of(page(whole, tables=[found])).split("\n\n")[0] == "Было:"
-    assert text_of(page(whole, tables=[found])).split("\n\n")[2:] == ["Стало."]
-
-
-def test_text_that_the_table_leaves_out_stays() -> None:
-    found = table(GOODS, top=200)
-    made = page(*blocks_in(found), block("Примечание", left=110, top=230), tables=[found])
-    assert "Примечание" in text_of(made).split("\n\n")
-
-
-def test_a_table_without_text_in_the_blocks_stands_by_its_place() -> None:
-    found = table(GOODS, top=200)
-    made = page(block("До."), block("После.", top=400), tables=[found])
-    assert [part[:2] for part in text_of(made).split("\n\n")] == ["До", "| ", "По"]
-
-
 def test_a_table_without_a_place_takes_each_of_its_lines_once() -> None:
     made = page(
         block("Чай"), block("Кофе", top=200), block("Чай", top=300), tables=[bare_table(cell(0, 0, "Чай\nКофе"))]
     )
     assert text_of(made) == "| Чай Кофе |\n| --- |\n\nЧай"
-
-
-def test_spans_pipes_and_line_ends_in_the_text() -> None:
-    found = bare_table(cell(0, 0, "Итого", 1, 2), cell(1, 0, "a|b"), cell(1, 1, "дого-\nвор"), rows=2, columns=2)
-    assert text_of(page(tables=[found])) == "| Итого |  |\n| --- | --- |\n| a\\|b | договор |"
 
 
 def test_an_empty_table_is_not_in_the_text() -> None:
@@ -228,19 +195,6 @@ def test_csv_reads_back(rows: list[list[str]]) -> None:
 # Workbooks
 
 
-def test_a_sheet_for_each_table() -> None:
-    found = book(page(tables=[table(GOODS)]), None, page(tables=[table([["a"]]), table([["b"]])]))
-    assert found.sheetnames == ["p1 t1", "p3 t1", "p3 t2"]
-    assert values(found["p1 t1"]) == GOODS
-
-
-def test_spans_are_merged_in_the_sheet() -> None:
-    made = bare_table(cell(0, 0, "=Итого", 2, 2), cell(0, 2, "x"), cell(2, 0, "y", 1, 3))
-    sheet = book(page(tables=[made]))["p1 t1"]
-    assert sorted(map(str, sheet.merged_cells.ranges)) == ["A1:B2", "A3:C3"]
-    assert (sheet["A1"].value, sheet["A1"].data_type, sheet["C1"].value, sheet["A3"].value) == ("=Итого", "s", "x", "y")
-
-
 @settings(max_examples=40, deadline=None)
 @given(ROWS)
 def test_a_workbook_reads_back_as_texts(rows: list[list[str]]) -> None:
@@ -296,14 +250,6 @@ def test_beyond_the_limit_tables_stand_below_each_other(monkeypatch: pytest.Monk
     assert [row[0] for row in values(found["more"])] == ["p3 t1", "Товар", "Чай", "Кофе", "", "p4 t1", "m", "n"]
     assert list(map(str, found["more"].merged_cells.ranges)) == ["A7:B7"]
     assert [row[0] for row in values(found["more 2"])] == ["p5 t1", "Товар", "Чай", "Кофе"]
-
-
-def test_a_table_longer_than_a_sheet_goes_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "MAX_ROWS", 3)
-    rows = [[str(number)] for number in range(7)]
-    found = book(page(tables=[table(rows)]))
-    assert [row[0] for sheet in found for row in values(sheet)] == [text for [text] in rows]
-    assert found.sheetnames == ["p1 t1", "p1 t1 (2)", "p1 t1 (3)"]
 
 
 # None at all, and many
