@@ -85,6 +85,13 @@ def test_a_file_that_is_too_large_is_told_in_numbers() -> None:
     assert found.what == f"The file has {len(content):,} bytes; the most is {len(content) - 1:,}."
 
 
+def test_a_document_of_several_pages_may_be_larger_than_a_page() -> None:
+    content = making.pdf_of_pages(3)
+    most = len(content)
+    assert inspected(content, FileLimits(max_bytes=most - 1, max_document_bytes=most)).pages == 3
+    assert refusal(content, FileLimits(max_document_bytes=most - 1)).reason == Reason.FILE_TOO_LARGE
+
+
 def test_the_type_comes_before_the_size() -> None:
     assert refusal(image("TIFF"), FileLimits(max_bytes=5)).reason == Reason.UNSUPPORTED_TYPE
 

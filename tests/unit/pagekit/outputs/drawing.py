@@ -57,13 +57,8 @@ def page_of(
     )
 
 
-def turned(
-    image: Image.Image, page: RecognisedPage, degrees: int, *, from_text: bool = True
-) -> tuple[Image.Image, RecognisedPage]:
-    """The page lying turned clockwise, and what the service sees of it.
-
-    `from_text`: polygons begin at the top left of the text; or else of the page as it lies, as upright boxes do.
-    """
+def turned(image: Image.Image, page: RecognisedPage, degrees: int) -> tuple[Image.Image, RecognisedPage]:
+    """The page lying turned clockwise, and what the service sees of it: polygons begin at the top left of the text."""
     width, height = image.size
     turns = {
         0: lambda x, y: (x, y),
@@ -74,7 +69,7 @@ def turned(
     lying = image.rotate(-degrees, expand=True)
     moved = _moved(page, turns[degrees], lying.size)
     moved["rotate"] = degrees
-    return lying, moved if from_text else _with_polygons(moved, upright)
+    return lying, moved
 
 
 def tilted(

@@ -15,26 +15,28 @@ MIN_COVERED = 0.9
 TURNS = [0, 90, 180, 270]
 
 
-def read_by_all(document: bytes, page: int = 0, *, raw: bool = False) -> dict[str, list[str]]:
+def read_by_all(document: bytes, *, raw: bool = False) -> dict[str, list[str]]:
     """`raw`: poppler takes the text in the order in which it stands in the file."""
-    found = {"pdfium": reading.lines_by_pdfium(document, page), "pypdf": reading.lines_by_pypdf(document, page)}
-    by_poppler = reading.lines_by_poppler(document, page, raw=raw)
+    found = {"pdfium": reading.lines_by_pdfium(document), "pypdf": reading.lines_by_pypdf(document)}
+    by_poppler = reading.lines_by_poppler(document, raw=raw)
     return found if by_poppler is None else found | {"poppler": by_poppler}
 
 
-def assert_found(document: bytes, page: RecognisedPage, number: int = 0, *, raw: bool = False) -> None:
+def assert_found(document: bytes, page: RecognisedPage, *, raw: bool = False) -> None:
     assert reading.problems(document) == []
-    for reader, lines in read_by_all(document, number, raw=raw).items():
+    for reader, lines in read_by_all(document, raw=raw).items():
         assert lines == drawing.lines_of(page), reader
-    overlaps = reading.overlaps(document, page, number)
+    overlaps = reading.overlaps(document, page)
     assert min(overlap.covered for overlap in overlaps) >= MIN_COVERED
     assert statistics.mean(overlap.covered for overlap in overlaps) >= 0.98
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_scan_can_be_read_and_searched(language: str) -> None:
+@pytest.mark.parametrize("margin", [0, 30], ids=["whole", "cropped"])
+@pytest.mark.parametrize("rotate", TURNS)
+def test_a_scan_can_be_read_and_searched(language: str, margin: float, rotate: int) -> None:
     image, page = drawing.page_of(LANGUAGES[language])
-    source = making.scans([image])
+    source = making.scans([image], rotate=rotate, margin=margin)
     document, told = making.rendered(source, page)
     assert_found(document, page)
     assert (told.layered, told.own_text, told.warnings) == (1, (), ())
