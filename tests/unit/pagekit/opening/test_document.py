@@ -116,20 +116,26 @@ def test_whatever_the_bytes_nothing_but_a_refusal_is_raised(start: bytes, rest: 
         assert inspected(start + rest).pages == 1
 
 
-def test_no_heavy_library_is_imported_for_an_image() -> None:
-    program = (
-        "import io, sys\n"
-        "from pagekit.opening import open_document\n"
-        "from pagekit.limits import FileLimits\n"
-        "file = io.BytesIO(sys.stdin.buffer.read())\n"
-        "assert open_document(file, FileLimits()).facts.pages == 1\n"
-        "print(sorted({'PIL', 'pikepdf', 'lxml'} & set(sys.modules)))\n"
-    )
+@pytest.mark.parametrize(
+    ("program", "heavy"),
+    [
+        (
+            "import io\n"
+            "from pagekit.opening import open_document\n"
+            "from pagekit.limits import FileLimits\n"
+            "assert open_document(io.BytesIO(sys.stdin.buffer.read()), FileLimits()).facts.pages == 1\n",
+            {"PIL", "pikepdf", "lxml"},
+        ),
+        ("import pagekit.outputs.workbook, pagekit.outputs.markdown\n", {"xlsxwriter"}),
+    ],
+    ids=["an image", "no workbook"],
+)
+def test_a_heavy_library_is_imported_only_where_it_is_needed(program: str, heavy: set[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", f"import sys\n{program}print({heavy} & set(sys.modules))"],
         input=making.jpeg(),
         capture_output=True,
         check=True,
         env={"PYTHONPATH": ":".join(sys.path)},
     )
-    assert done.stdout == b"[]\n"
+    assert done.stdout == b"set()\n"

@@ -12,13 +12,14 @@ import pikepdf
 import pypdfium2
 import pytest
 from pikepdf import Array, Dictionary, Name, Pdf
+from PIL import Image
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits
 from pagekit.opening import open_document
 from textdrop.core.errors import StoreUnavailable
 from unit.pagekit.opening.opening import FailingFile
-from unit.pagekit.outputs.making import made
+from unit.pagekit.outputs.making import made, picture
 
 LIMITS = FileLimits(max_pages=100)
 PAGES = 6
@@ -27,12 +28,8 @@ NOISES = [random.Random(number).randbytes(3600) for number in range(1, PAGES + 1
 
 def scan(document: Pdf, number: int, size: int = 60) -> Any:
     """A picture unlike any other's."""
-    noise = random.Random(number)
-    stream = document.make_stream(noise.randbytes(size * size))
-    stream.Type, stream.Subtype = Name.XObject, Name.Image
-    stream.Width = stream.Height = size
-    stream.ColorSpace, stream.BitsPerComponent = Name.DeviceGray, 8
-    return stream
+    content = random.Random(number).randbytes(size * size)
+    return picture(document, Image.frombytes("L", (size, size), content))
 
 
 def plain(document: Pdf) -> None:
@@ -154,6 +151,16 @@ def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], sav
         looks.add(drawn(page, 0))
         assert drawn(page, 0) == drawn(content, number)
     assert len(looks) == PAGES or make is inheriting or len(looks) > 1
+
+
+def test_a_page_that_is_too_large_by_itself_is_refused_alone() -> None:
+    def make(document: Pdf) -> None:
+        plain(document)
+        document.pages[1].Resources.XObject.Scan = scan(document, 99, size=600)
+
+    found = pages_of(made(make), FileLimits(max_bytes=200_000, max_pages=10))
+    assert [isinstance(page, bytes) for page in found] == [True, False, True, True, True, True]
+    assert found[1] is Reason.FILE_TOO_LARGE
 
 
 @pytest.mark.parametrize("count", [0, 1, PAGES - 1, PAGES + 1, 9])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,18 +16,13 @@ from openpyxl.utils.escape import unescape
 
 from pagekit.outputs import tables, workbook
 from pagekit.outputs.csv_files import BOM, csv_files, escaped
-from pagekit.outputs.markdown import markdown
 from pagekit.outputs.tables import Merge, grid, no_tables_note
 from pagekit.outputs.workbook import CUT, MAX_TEXT, cell_text
 from pagekit.page import RecognisedPage, Table
 from unit.pagekit.outputs.set_page import bare_table, block, blocks_in, cell, page, table
+from unit.pagekit.outputs.shown import body
 
 GOODS = [["Товар", "Цена"], ["Чай", "12,50"], ["Кофе", "-3"]]
-
-
-def text_of(*pages: RecognisedPage) -> str:
-    whole = "".join(markdown(enumerate(pages, 1)))
-    return whole.removeprefix("<!-- page 1 -->\n").strip("\n")
 
 
 def read_csv(content: bytes) -> list[list[str]]:
@@ -57,7 +50,7 @@ def values(sheet: Any) -> list[list[str]]:
 def test_a_table_stands_at_its_place_and_its_text_only_there() -> None:
     found = table(GOODS, top=200)
     made = page(block("Перечень товаров."), *blocks_in(found), block("Всего два.", top=400), tables=[found])
-    assert text_of(made) == (
+    assert body(made) == (
         "Перечень товаров.\n\n| Товар | Цена |\n| --- | --- |\n| Чай | 12,50 |\n| Кофе | -3 |\n\nВсего два."
     )
 
@@ -66,11 +59,11 @@ def test_a_table_without_a_place_takes_each_of_its_lines_once() -> None:
     made = page(
         block("Чай"), block("Кофе", top=200), block("Чай", top=300), tables=[bare_table(cell(0, 0, "Чай\nКофе"))]
     )
-    assert text_of(made) == "| Чай Кофе |\n| --- |\n\nЧай"
+    assert body(made) == "| Чай Кофе |\n| --- |\n\nЧай"
 
 
 def test_an_empty_table_is_not_in_the_text() -> None:
-    assert text_of(page(tables=[table([["", ""], ["", ""]])])) == ""
+    assert body(page(tables=[table([["", ""], ["", ""]])])) == ""
 
 
 # Laid out
@@ -92,7 +85,7 @@ def test_each_output_has_the_same_rows(found: Table, rows: list[list[str]], text
     assert grid(found).rows == rows
     assert one_csv(found) == rows
     assert values(book(page(tables=[found])).active) == rows
-    assert re.sub(r"\n\|( --- \|)+", "", text_of(page(tables=[found]))) == text
+    assert re.sub(r"\n\|( --- \|)+", "", body(page(tables=[found]))) == text
 
 
 def test_spans_are_merged_where_nothing_else_stands() -> None:
@@ -274,14 +267,6 @@ def test_pages_that_cannot_be_read_leave_nothing_behind(tmp_path: Any, monkeypat
     with pytest.raises(ConnectionError):
         workbook.workbook(pages(), io.BytesIO())
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_library_of_workbooks_is_imported_only_where_one_is_made() -> None:
-    code = "import sys, pagekit.outputs.workbook, pagekit.outputs.markdown; sys.exit('xlsxwriter' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=False).returncode
-        == 0
-    )
 
 
 def test_limits_are_those_of_excel() -> None:
