@@ -202,6 +202,16 @@ def test_streams_are_copied_as_they_are() -> None:
         assert layer.read_bytes().startswith(b"q\n")
 
 
+def test_the_same_document_and_text_give_the_same_bytes() -> None:
+    assert making.rendered(SCAN, PAGE)[0] == making.rendered(SCAN, PAGE)[0]
+
+
+def test_object_streams_stay() -> None:
+    document, _ = making.rendered(resaved(SCAN, object_stream_mode=pikepdf.ObjectStreamMode.generate), PAGE)
+    assert_text_once(document, PAGE)
+    assert b"/ObjStm" in document
+
+
 def test_pages_that_share_their_resources() -> None:
     """Inherited from the node above; one font is enough for all."""
 
@@ -239,16 +249,29 @@ def test_a_font_of_the_same_name_stays() -> None:
 # --- what is told
 
 
-def test_an_owners_password_is_dropped_and_told_of() -> None:
-    permissions = pikepdf.Permissions(extract=False, modify_other=False)
-    source = resaved(SCAN, encryption=pikepdf.Encryption(owner="secret", user="", R=6, allow=permissions))
+def sign(document: Pdf, drawn: Any) -> None:
+    signature = Dictionary(Type=Name.Sig, Filter=Name("/Adobe.PPKLite"), Contents=b"\0" * 20)
+    field = Dictionary(FT=Name.Sig, T="signature", V=document.make_indirect(signature))
+    group = Dictionary(T="group", Kids=Array([document.make_indirect(field)]))
+    document.Root.AcroForm = Dictionary(Fields=Array([document.make_indirect(group)]), SigFlags=3)
+
+
+LOCKED = pikepdf.Encryption(owner="secret", user="", R=6, allow=pikepdf.Permissions(extract=False, modify_other=False))
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [(resaved(SCAN, encryption=LOCKED), "protected"), (with_page(sign), "signed"), (with_broken_table(SCAN), "mended")],
+    ids=["an owner's password", "a signature", "a wrong table"],
+)
+def test_what_is_dropped_or_mended_is_told_of(source: bytes, word: str) -> None:
     document, told = making.rendered(source, PAGE)
-    assert len(told.warnings) == 1
-    assert "protected" in told.warnings[0]
+    [warning] = told.warnings
+    assert word in warning
     assert_text_once(document, PAGE)
+    assert_same_picture(source, document)
     with making.opened(document) as pdf:
         assert not pdf.is_encrypted
-    assert_same_picture(source, document)
 
 
 @pytest.mark.parametrize(
@@ -265,32 +288,12 @@ def test_what_cannot_be_rendered(content: bytes, what: str) -> None:
     assert what in refused.value.what
 
 
-def test_signatures_are_told_of() -> None:
-    def change(document: Pdf, drawn: Any) -> None:
-        signature = Dictionary(Type=Name.Sig, Filter=Name("/Adobe.PPKLite"), Contents=b"\0" * 20)
-        field = Dictionary(FT=Name.Sig, T="signature", V=document.make_indirect(signature))
-        group = Dictionary(T="group", Kids=Array([document.make_indirect(field)]))
-        document.Root.AcroForm = Dictionary(Fields=Array([document.make_indirect(group)]), SigFlags=3)
-
-    _, told = making.rendered(with_page(change), PAGE)
-    assert len(told.warnings) == 1
-    assert "signed" in told.warnings[0]
-
-
 def test_a_place_to_sign_is_no_signature() -> None:
     def change(document: Pdf, drawn: Any) -> None:
         field = Dictionary(FT=Name.Sig, T="sign here")
         document.Root.AcroForm = Dictionary(Fields=Array([document.make_indirect(field)]), SigFlags=1)
 
     assert making.rendered(with_page(change), PAGE)[1].warnings == ()
-
-
-def test_what_was_mended_is_told_of() -> None:
-    source = with_broken_table(SCAN)
-    document, told = making.rendered(source, PAGE)
-    assert_text_once(document, PAGE)
-    assert len(told.warnings) == 1
-    assert "mended" in told.warnings[0]
 
 
 def test_pages_without_a_size_are_told_of() -> None:
