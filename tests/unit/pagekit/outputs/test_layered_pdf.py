@@ -352,12 +352,12 @@ def test_what_reading_raises_is_raised_whenever_it_happens() -> None:
     for reads in itertools.count():
         to = io.BytesIO()
         try:
-            searchable_pdf(FailingFile(source, reads), "application/pdf", [(1, PAGE)], to)
+            searchable_pdf(FailingFile(source, reads), "application/pdf", [(2, PAGE)], to)
         except StoreUnavailable:
             continue
         break
     assert reads >= 10
-    assert to.getvalue() == making.rendered(source, PAGE)[0]
+    assert to.getvalue() == making.rendered(source, None, PAGE)[0]
 
 
 def test_what_writing_raises_is_raised() -> None:
