@@ -255,6 +255,20 @@ def test_an_image_without_text_or_not_recognised() -> None:
         assert reading.problems(document) == []
 
 
+def test_the_size_of_the_text_is_not_known() -> None:
+    page = drawing.page_of(drawing.ENGLISH)[1]
+    page["height"] = 0
+    _, told = making.rendered(encoded(noise("L"), "PNG"), page, kind=PNG)
+    assert told.layered == 0
+    assert len(told.warnings) == 1
+
+
+def test_text_of_more_pages_than_one_is_a_mistake() -> None:
+    image, page = drawing.page_of(drawing.ENGLISH)
+    with pytest.raises(NotRenderable):
+        making.rendered(encoded(image, "PNG"), page, page, kind=PNG)
+
+
 def test_the_same_image_and_text_give_the_same_bytes() -> None:
     image, page = drawing.page_of(drawing.ENGLISH)
     content = encoded(image, "PNG")

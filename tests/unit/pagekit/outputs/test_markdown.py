@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pagekit.outputs.markdown import markdown
 from pagekit.outputs.reading_frame import box_reader
 from pagekit.page import RecognisedPage
-from unit.pagekit.outputs.set_page import ADVANCE, HEIGHT, block, page
+from unit.pagekit.outputs.set_page import ADVANCE, HEIGHT, block, line, page
 from unit.pagekit.outputs.shown import body, shown
 
 RUSSIAN = """\
@@ -103,6 +103,18 @@ def test_a_paragraph_goes_on(text: str) -> None:
     assert body(page(block(text))) == " ".join(text.split())
 
 
+def test_lines_of_an_address_are_measured_by_their_column() -> None:
+    long = "Thank you for your order of 3 March. We are\npleased to confirm that the copies of the book\nare ready."
+    found = body(page(block("Northfield Works\n14 Canal Street"), block(long, top=200)))
+    assert found.split("\n\n")[:2] == ["Northfield Works", "14 Canal Street"]
+
+
+def test_lines_side_by_side_are_one() -> None:
+    made = page(block("Итого:"))
+    made["blocks"][0]["lines"].append(line("1 200 руб.", 500, 102))
+    assert body(made) == "Итого: 1 200 руб."
+
+
 def test_a_paragraph_that_a_column_cuts_is_one() -> None:
     left = "The first column ends in the middle of a\nsentence that nobody has yet brought to its\nend, and the con-"
     right = "tinuation stands in the second one."
@@ -174,6 +186,16 @@ def test_page_numbers_do_not_make_a_footer_new(foot: str) -> None:
 
 def test_a_year_is_no_page_number() -> None:
     assert "2024" in body(running(1, foot="2024"))
+
+
+def test_headers_stand_first_and_footnotes_and_footers_last() -> None:
+    blocks = [
+        block("Подвал", "footer", top=1300),
+        block("1 Сноска.", "footnote", top=1200),
+        block("Текст.", top=300),
+        block("Шапка", "header", top=20),
+    ]
+    assert body(page(*blocks)).split("\n\n") == ["Шапка", "Текст.", "1 Сноска.", "Подвал"]
 
 
 def test_a_page_without_blocks_is_made_from_its_text() -> None:

@@ -55,6 +55,25 @@ def test_a_table_stands_at_its_place_and_its_text_only_there() -> None:
     )
 
 
+def test_a_table_within_a_block_cuts_it() -> None:
+    found = table(GOODS, top=130, column_width=100)
+    whole = block("Было:\nТовар Цена\nЧай 12,50\nКофе -3\nСтало.")
+    assert body(page(whole, tables=[found])).split("\n\n")[0] == "Было:"
+    assert body(page(whole, tables=[found])).split("\n\n")[2:] == ["Стало."]
+
+
+def test_text_that_the_table_leaves_out_stays() -> None:
+    found = table(GOODS, top=200)
+    made = page(*blocks_in(found), block("Примечание", left=110, top=230), tables=[found])
+    assert "Примечание" in body(made).split("\n\n")
+
+
+def test_a_table_without_text_in_the_blocks_stands_by_its_place() -> None:
+    found = table(GOODS, top=200)
+    made = page(block("До."), block("После.", top=400), tables=[found])
+    assert [part[:2] for part in body(made).split("\n\n")] == ["До", "| ", "По"]
+
+
 def test_a_table_without_a_place_takes_each_of_its_lines_once() -> None:
     made = page(
         block("Чай"), block("Кофе", top=200), block("Чай", top=300), tables=[bare_table(cell(0, 0, "Чай\nКофе"))]
@@ -243,6 +262,14 @@ def test_beyond_the_limit_tables_stand_below_each_other(monkeypatch: pytest.Monk
     assert [row[0] for row in values(found["more"])] == ["p3 t1", "Товар", "Чай", "Кофе", "", "p4 t1", "m", "n"]
     assert list(map(str, found["more"].merged_cells.ranges)) == ["A7:B7"]
     assert [row[0] for row in values(found["more 2"])] == ["p5 t1", "Товар", "Чай", "Кофе"]
+
+
+def test_a_table_longer_than_a_sheet_goes_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MAX_ROWS", 3)
+    rows = [[str(number)] for number in range(7)]
+    found = book(page(tables=[table(rows)]))
+    assert [row[0] for sheet in found for row in values(sheet)] == [text for [text] in rows]
+    assert found.sheetnames == ["p1 t1", "p1 t1 (2)", "p1 t1 (3)"]
 
 
 # None at all, and many
