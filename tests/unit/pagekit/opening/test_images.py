@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import zlib
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,12 @@ from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts
 from unit.pagekit.opening import making
 from unit.pagekit.opening.opening import inspected, refusal
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("save", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+def test_a_jpeg_of_any_kind(mode: str, save: dict[str, Any]) -> None:
+    assert inspected(making.jpeg(61, 40, mode=mode, **save)) == FileFacts("image/jpeg", 1)
 
 
 def test_what_follows_the_end_of_a_jpeg_does_not_matter() -> None:

@@ -205,6 +205,26 @@ def test_exif_is_read_in_either_byte_order_and_turns_nothing_if_it_is_broken(tif
     assert (height > width) is turned
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("language", ["english", "russian"])
+def test_text_of_a_turned_photograph(language: str, orientation: int) -> None:
+    """The service sees the image upright."""
+    image, page = drawing.page_of(drawing.ENGLISH if language == "english" else drawing.RUSSIAN)
+    back = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
+    stored = ImageOps.exif_transpose(tagged(image, back))
+    content = encoded(stored, "JPEG", exif=with_orientation(orientation), quality=60)
+    document, told = making.rendered(content, page, kind=JPEG)
+    assert told.layered == 1
+    assert reading.lines_by_pdfium(document) == drawing.lines_of(page)
+    assert reading.lines_by_pypdf(document) == drawing.lines_of(page)
+    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= 0.9
+
+
+def tagged(image: Image.Image, orientation: int) -> Image.Image:
+    content = encoded(image, "PNG", exif=with_orientation(orientation))
+    return Image.open(io.BytesIO(content))
+
+
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_text_of_a_page_that_lies_turned(turn: int) -> None:
     image, page = drawing.turned(*drawing.page_of(drawing.RUSSIAN), turn)

@@ -58,6 +58,39 @@ def assert_text_once(document: bytes, page: RecognisedPage) -> None:
 # --- text of the page's own
 
 
+def test_of_a_page_that_shows_some_text_the_rest_is_laid_over_it() -> None:
+    first = PAGE.copy()
+    first["blocks"] = [{**PAGE["blocks"][0], "lines": PAGE["blocks"][0]["lines"][:1]}]
+    source = with_operators(making.lines_as_text(first, VISIBLE))
+    document, told = making.rendered(source, PAGE)
+    assert (told.layered, told.own_text) == (1, ())
+    assert sorted(reading.lines_by_pdfium(document)) == sorted(drawing.lines_of(PAGE))
+    assert_same_picture(source, document)
+
+
+def test_text_whose_characters_nobody_can_tell_does_not_count() -> None:
+    """Letters drawn by procedures, without names: they can be seen, and not be searched."""
+
+    def change(document: Pdf, drawn: Any) -> None:
+        glyph = document.make_stream(b"1000 0 d0 0 0 700 700 re f")
+        making.add_operators(drawn, making.lines_as_text(PAGE, VISIBLE))
+        drawn.Resources.Font.F = Dictionary(
+            Type=Name.Font,
+            Subtype=Name.Type3,
+            FontBBox=Array([0, 0, 1000, 1000]),
+            FontMatrix=Array([0.001, 0, 0, 0.001, 0, 0]),
+            CharProcs=Dictionary(g1=glyph),
+            Encoding=Dictionary(Differences=Array([0, *[Name("/g1")] * 256])),
+            FirstChar=0,
+            LastChar=255,
+            Widths=Array([500] * 256),
+        )
+
+    document, told = making.rendered(with_page(change), PAGE)
+    assert (told.layered, told.own_text) == (1, ())
+    assert drawing.ENGLISH[1] in reading.lines_by_pdfium(document)
+
+
 def test_text_that_stands_elsewhere_does_not_count() -> None:
     _, told = making.rendered(with_operators(making.lines_as_text(PAGE, VISIBLE, shift=-2000)), PAGE)
     assert (told.layered, told.own_text) == (1, ())
