@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import io
+import math
 
 import pytest
 
 from pagekit.errors import Refusal
 from pagekit.limits import FileFacts, FileLimits
 from pagekit.opening import Document, open_document
+from textdrop.core.errors import StoreUnavailable
 
 LIMITS = FileLimits()
+
+
+class FailingFile(io.BytesIO):
+    """Reading fails after so many reads."""
+
+    def __init__(self, content: bytes, reads: float = math.inf) -> None:
+        super().__init__(content)
+        self.reads = reads
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads -= 1
+        if self.reads < 0:
+            raise StoreUnavailable("gone")
+        return super().read(size)
 
 
 def opened(content: bytes, limits: FileLimits = LIMITS) -> Document:

@@ -61,6 +61,7 @@ def zipped(*names: str, content: bytes = b"<x/>") -> bytes:
         ("Договор №5\n".encode(), "a plain text file"),
         ("Договор №5\n".encode("cp1251"), "a plain text file"),
         ("\ufeffДоговор".encode("utf-16-le"), "a plain text file (UTF-16)"),
+        (b"x" * 1020 + making.pdf(), "a file of an unknown kind"),
         (b"\x01\x02\x03", "a file of an unknown kind"),
         (bytes(5000), "nothing but zero bytes, as a broken copy leaves"),
     ],
@@ -82,6 +83,13 @@ def test_a_file_that_is_too_large_is_told_in_numbers() -> None:
     found = refusal(content, FileLimits(max_bytes=len(content) - 1))
     assert found.reason == Reason.FILE_TOO_LARGE
     assert found.what == f"The file has {len(content):,} bytes; the most is {len(content) - 1:,}."
+
+
+def test_a_document_of_several_pages_may_be_larger_than_a_page() -> None:
+    content = making.pdf_of_pages(3)
+    most = len(content)
+    assert inspected(content, FileLimits(max_bytes=most - 1, max_document_bytes=most)).pages == 3
+    assert refusal(content, FileLimits(max_document_bytes=most - 1)).reason == Reason.FILE_TOO_LARGE
 
 
 def test_the_type_comes_before_the_size() -> None:
@@ -108,20 +116,26 @@ def test_whatever_the_bytes_nothing_but_a_refusal_is_raised(start: bytes, rest: 
         assert inspected(start + rest).pages == 1
 
 
-def test_no_heavy_library_is_imported_for_an_image() -> None:
-    program = (
-        "import io, sys\n"
-        "from pagekit.opening import open_document\n"
-        "from pagekit.limits import FileLimits\n"
-        "file = io.BytesIO(sys.stdin.buffer.read())\n"
-        "assert open_document(file, FileLimits()).facts.pages == 1\n"
-        "print(sorted({'PIL', 'pikepdf', 'lxml'} & set(sys.modules)))\n"
-    )
+@pytest.mark.parametrize(
+    ("program", "heavy"),
+    [
+        (
+            "import io\n"
+            "from pagekit.opening import open_document\n"
+            "from pagekit.limits import FileLimits\n"
+            "assert open_document(io.BytesIO(sys.stdin.buffer.read()), FileLimits()).facts.pages == 1\n",
+            {"PIL", "pikepdf", "lxml"},
+        ),
+        ("import pagekit.outputs.workbook, pagekit.outputs.markdown\n", {"xlsxwriter"}),
+    ],
+    ids=["an image", "no workbook"],
+)
+def test_a_heavy_library_is_imported_only_where_it_is_needed(program: str, heavy: set[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", f"import sys\n{program}print({heavy} & set(sys.modules))"],
         input=making.jpeg(),
         capture_output=True,
         check=True,
         env={"PYTHONPATH": ":".join(sys.path)},
     )
-    assert done.stdout == b"[]\n"
+    assert done.stdout == b"set()\n"

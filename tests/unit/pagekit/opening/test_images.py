@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts
@@ -94,13 +93,6 @@ def test_endless_markers_end(content: bytes) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16"])
 def test_a_png_of_any_kind(mode: str) -> None:
     assert inspected(making.png(61, 40, mode=mode)) == FileFacts("image/png", 1)
-
-
-def test_a_png_with_several_frames_is_one_image() -> None:
-    frames = [Image.new("L", (30, 20), shade) for shade in (0, 128)]
-    content = making.png(30, 20, save_all=True, append_images=frames)
-    assert b"acTL" in content
-    assert inspected(content) == FileFacts("image/png", 1)
 
 
 @pytest.mark.parametrize("tenth", range(1, 10))

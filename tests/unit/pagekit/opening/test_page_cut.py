@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -11,25 +12,24 @@ import pikepdf
 import pypdfium2
 import pytest
 from pikepdf import Array, Dictionary, Name, Pdf
+from PIL import Image
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits
 from pagekit.opening import open_document
 from textdrop.core.errors import StoreUnavailable
-from unit.pagekit.opening import making
+from unit.pagekit.opening.opening import FailingFile
+from unit.pagekit.outputs.making import made, picture
 
 LIMITS = FileLimits(max_pages=100)
 PAGES = 6
+NOISES = [random.Random(number).randbytes(3600) for number in range(1, PAGES + 1)]
 
 
 def scan(document: Pdf, number: int, size: int = 60) -> Any:
     """A picture unlike any other's."""
-    noise = random.Random(number)
-    stream = document.make_stream(noise.randbytes(size * size))
-    stream.Type, stream.Subtype = Name.XObject, Name.Image
-    stream.Width = stream.Height = size
-    stream.ColorSpace, stream.BitsPerComponent = Name.DeviceGray, 8
-    return stream
+    content = random.Random(number).randbytes(size * size)
+    return picture(document, Image.frombytes("L", (size, size), content))
 
 
 def plain(document: Pdf) -> None:
@@ -105,14 +105,6 @@ SAVED: dict[str, dict[str, Any]] = {
 }
 
 
-def made(make: Callable[[Pdf], None], **save: Any) -> bytes:
-    file = io.BytesIO()
-    with pikepdf.new() as document:
-        make(document)
-        document.save(file, **save)
-    return file.getvalue()
-
-
 def pages_of(content: bytes, limits: FileLimits = LIMITS) -> list[bytes | Reason]:
     """Each page, or why it cannot be sent."""
     document = open_document(io.BytesIO(content), limits)
@@ -154,48 +146,11 @@ def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], sav
             assert len(cut.pages) == 1
             assert not cut.is_encrypted
             assert cut.check_pdf_syntax() == []
+            pictures = [part.read_bytes() for part in cut.objects if isinstance(part, pikepdf.Stream)]
+        assert [noise in pictures for noise in NOISES] == [at == number for at in range(PAGES)], "no other page's"
         looks.add(drawn(page, 0))
         assert drawn(page, 0) == drawn(content, number)
     assert len(looks) == PAGES or make is inheriting or len(looks) > 1
-
-
-@pytest.mark.parametrize("make", MAKINGS)
-def test_a_page_takes_nothing_along_that_is_not_its_own(make: Callable[[Pdf], None]) -> None:
-    for number, page in enumerate(pages_of(made(make)), start=1):
-        assert isinstance(page, bytes)
-        with pikepdf.open(io.BytesIO(page)) as cut:
-            pictures = [part.read_bytes() for part in cut.objects if isinstance(part, pikepdf.Stream)]
-        noises = [noise for noise in range(1, PAGES + 1) if random.Random(noise).randbytes(3600) in pictures]
-        assert noises == [number]
-
-
-def test_a_page_is_the_same_each_time_whichever_was_asked_for_before() -> None:
-    content = made(stamped)
-    in_order = pages_of(content)
-    document = open_document(io.BytesIO(content), LIMITS)
-    for number in (4, 1, 4, 6, 2):
-        assert document.page(number) == in_order[number - 1]
-    document.close()
-    assert document.page(3) == in_order[2]
-
-
-def test_a_page_that_lost_something_is_damaged_and_the_others_are_not() -> None:
-    jpegs = [making.jpeg(60 + number, 40) for number in range(4)]
-    jpegs[2] = jpegs[2][:-30]
-
-    def make(document: Pdf) -> None:
-        for jpeg in jpegs:
-            page = document.add_blank_page(page_size=(200, 300))
-            picture = document.make_stream(jpeg)
-            picture.Type, picture.Subtype, picture.Filter = Name.XObject, Name.Image, Name.DCTDecode
-            picture.Width, picture.Height, picture.BitsPerComponent = 60, 40, 8
-            picture.ColorSpace = Name.DeviceRGB
-            page.Resources = Dictionary(XObject=Dictionary(Scan=picture))
-            page.Contents = document.make_stream(b"/Scan Do")
-
-    found = pages_of(made(make))
-    assert [reason for reason in found if not isinstance(reason, bytes)] == [Reason.DAMAGED]
-    assert found[2] is Reason.DAMAGED
 
 
 def test_a_page_that_is_too_large_by_itself_is_refused_alone() -> None:
@@ -208,15 +163,6 @@ def test_a_page_that_is_too_large_by_itself_is_refused_alone() -> None:
     assert found[1] is Reason.FILE_TOO_LARGE
 
 
-def test_a_document_may_be_larger_than_a_page() -> None:
-    content = made(plain)
-    assert len(content) > 10_000
-    assert all(isinstance(page, bytes) for page in pages_of(content, FileLimits(max_bytes=10_000, max_pages=10)))
-    with pytest.raises(Refusal) as refused:
-        open_document(io.BytesIO(content), FileLimits(max_bytes=10_000, max_document_bytes=len(content) - 1))
-    assert refused.value.reason is Reason.FILE_TOO_LARGE
-
-
 @pytest.mark.parametrize("count", [0, 1, PAGES - 1, PAGES + 1, 9])
 def test_a_list_of_pages_that_lies_about_their_number_is_counted(count: int) -> None:
     content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
@@ -227,17 +173,6 @@ def test_a_list_of_pages_that_lies_about_their_number_is_counted(count: int) -> 
     ]
 
 
-class Away(io.BytesIO):
-    """A file whose reading fails when it is told to."""
-
-    away = False
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.away:
-            raise StoreUnavailable("S3 is away")
-        return super().read(size)
-
-
 def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
     def make(document: Pdf) -> None:
         for number in range(1, PAGES + 1):
@@ -246,16 +181,16 @@ def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
             page.Contents = document.make_stream(b"/Scan Do")
 
     content = made(make)
-    file = Away(content)
+    file = FailingFile(content)
     document = open_document(file, LIMITS)
     expected = pages_of(content)
     for number in (2, 5, 3):
-        file.away = True
+        file.reads = 0
         with pytest.raises(StoreUnavailable):
             document.page(number)
-        file.away = False
+        file.reads = math.inf
         assert document.page(number) == expected[number - 1]
-    file.away = True
+    file.reads = 0
     with pytest.raises(StoreUnavailable):
         open_document(file, LIMITS)
 
@@ -263,7 +198,6 @@ def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
 def test_whatever_the_bytes_pages_are_refused_or_themselves() -> None:
     """Bytes changed at random: a page that comes out is that page, of the same number, or is refused."""
     content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
-    noises = [random.Random(number).randbytes(3600) for number in range(1, PAGES + 1)]
     chance = random.Random(7)
     came_out = refused = 0
     for _ in range(150):
@@ -282,7 +216,7 @@ def test_whatever_the_bytes_pages_are_refused_or_themselves() -> None:
                 refused += 1
                 continue
             came_out += 1
-            others = [noise for at, noise in enumerate(noises, start=1) if at != number and noise[:1500] in page]
+            others = [noise for at, noise in enumerate(NOISES, start=1) if at != number and noise[:1500] in page]
             assert others == [] or document.facts.pages != PAGES
     assert came_out > 100
     assert refused > 10

@@ -81,14 +81,6 @@ def test_pages_have_their_numbers(objects: Objects, trusting: bool) -> None:
     assert numbers(tree, opened(objects)) == [1, 2, 3, 4, 5, 6], "also in the document as it is opened again"
 
 
-def test_the_nodes_above_a_page_are_given_from_the_root_on() -> None:
-    document = opened(NESTED)
-    page_4, above_4 = read_page_tree(document, 10, trusting=True).find(document, 4)
-    page_5, above_5 = read_page_tree(document, 10, trusting=True).find(document, 5)
-    assert ([above.objgen[0] for above in above_4], page_4.objgen[0]) == ([2], 14)
-    assert ([above.objgen[0] for above in above_5], page_5.objgen[0]) == ([2, 4], 15)
-
-
 def test_pages_are_not_read_where_the_counts_are_trusted() -> None:
     content = making.pdf(FLAT).replace(b"14 0 obj", b"14 x obj")
     for trusting in (True, False):
@@ -123,11 +115,3 @@ def test_what_makes_numbers_doubtful_is_damaged(objects: Objects, trusting: bool
     with pytest.raises(Refusal) as caught:
         read_page_tree(opened(objects), 10, trusting=trusting)
     assert caught.value.reason == Reason.DAMAGED
-
-
-@pytest.mark.parametrize("trusting", [False, True])
-def test_more_pages_than_there_may_be(trusting: bool) -> None:
-    assert read_page_tree(opened(NESTED), 6, trusting=trusting).pages == 6
-    with pytest.raises(Refusal) as caught:
-        read_page_tree(opened(NESTED), 5, trusting=trusting)
-    assert caught.value.reason == Reason.TOO_MANY_PAGES

@@ -6,11 +6,13 @@ import functools
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from importlib import resources
 
 from PIL import Image, ImageDraw, ImageFont
 
 from pagekit.page import Block, Line, Polygon, RecognisedPage, Word
+from unit.pagekit.outputs.set_page import polygons_of, rectangle, upright
 
 SIZE = (1240, 620)
 DPI = 150
@@ -55,13 +57,8 @@ def page_of(
     )
 
 
-def turned(
-    image: Image.Image, page: RecognisedPage, degrees: int, *, from_text: bool = True
-) -> tuple[Image.Image, RecognisedPage]:
-    """The page lying turned clockwise, and what the service sees of it.
-
-    `from_text`: polygons begin at the top left of the text; or else of the page as it lies, as upright boxes do.
-    """
+def turned(image: Image.Image, page: RecognisedPage, degrees: int) -> tuple[Image.Image, RecognisedPage]:
+    """The page lying turned clockwise, and what the service sees of it: polygons begin at the top left of the text."""
     width, height = image.size
     turns = {
         0: lambda x, y: (x, y),
@@ -72,7 +69,7 @@ def turned(
     lying = image.rotate(-degrees, expand=True)
     moved = _moved(page, turns[degrees], lying.size)
     moved["rotate"] = degrees
-    return lying, moved if from_text else _with_polygons(moved, _upright)
+    return lying, moved
 
 
 def tilted(
@@ -88,12 +85,11 @@ def tilted(
 
     slanted = image.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor=255)
     moved = _moved(page, place, image.size)
-    return slanted, _with_polygons(moved, _upright) if upright_boxes else moved
+    return slanted, _with_polygons(moved, upright) if upright_boxes else moved
 
 
 def around(shapes: Iterable[Word] | Iterable[Line]) -> Polygon:
-    points = [point for shape in shapes for point in shape["polygon"]]
-    return _upright(points)
+    return upright([point for shape in shapes for point in shape["polygon"]])
 
 
 def lines_of(page: RecognisedPage) -> list[str]:
@@ -109,7 +105,7 @@ def _drawn(draw: ImageDraw.ImageDraw, text: str, left: float, top: float, size: 
     for word in text.split():
         draw.text((left, top), word, fill=0, font=font(size))
         box = draw.textbbox((left, top), word, font=font(size))
-        words.append(Word(text=word, polygon=_rectangle(*map(round, box))))
+        words.append(Word(text=word, polygon=rectangle(*map(round, box))))
         left += draw.textlength(word + " ", font=font(size))
     return Line(text=text, polygon=around(words), words=words)
 
@@ -124,32 +120,7 @@ def _moved(page: RecognisedPage, place: Place, size: tuple[int, int]) -> Recogni
 
 
 def _with_polygons(page: RecognisedPage, changed: Callable[[Polygon], Polygon]) -> RecognisedPage:
-    blocks = [
-        Block(
-            type=block["type"],
-            polygon=changed(block["polygon"]),
-            languages=block["languages"],
-            lines=[
-                Line(
-                    text=line["text"],
-                    polygon=changed(line["polygon"]),
-                    words=[Word(text=word["text"], polygon=changed(word["polygon"])) for word in line["words"]],
-                )
-                for line in block["lines"]
-            ],
-        )
-        for block in page["blocks"]
-    ]
-    copy = page.copy()
-    copy["blocks"] = blocks
+    copy = deepcopy(page)
+    for polygon in polygons_of(copy):
+        polygon[:] = changed(polygon)
     return copy
-
-
-def _upright(points: Polygon) -> Polygon:
-    return _rectangle(
-        min(x for x, _ in points), min(y for _, y in points), max(x for x, _ in points), max(y for _, y in points)
-    )
-
-
-def _rectangle(left: int, top: int, right: int, bottom: int) -> Polygon:
-    return [[left, top], [right, top], [right, bottom], [left, bottom]]

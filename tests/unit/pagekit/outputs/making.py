@@ -25,16 +25,12 @@ def rendered(source: bytes, *pages: RecognisedPage | None, kind: Any = "applicat
     return to.getvalue(), told
 
 
-def saved(document: Pdf, **options: Any) -> bytes:
-    file = io.BytesIO()
-    document.save(file, **options)
-    return file.getvalue()
-
-
 def made(draw: Callable[[Pdf], object], **options: Any) -> bytes:
-    document = Pdf.new()
-    draw(document)
-    return saved(document, **options)
+    file = io.BytesIO()
+    with Pdf.new() as document:
+        draw(document)
+        document.save(file, **options)
+    return file.getvalue()
 
 
 def picture(document: Pdf, image: Image.Image) -> Any:

@@ -20,6 +20,7 @@ from PIL import Image
 from pagekit.page import Polygon, RecognisedPage
 from pagekit.pdf import qpdf
 from unit.pagekit.outputs.drawing import words_of
+from unit.pagekit.outputs.set_page import upright
 
 _ENOUGH_BYTES = 2_000_000_000
 
@@ -35,13 +36,13 @@ def lines_by_pypdf(document: bytes, page: int = 0) -> list[str]:
     return lines(pypdf.PdfReader(io.BytesIO(document)).pages[page].extract_text())
 
 
-def lines_by_poppler(document: bytes, page: int = 0, *, raw: bool = False) -> list[str] | None:
+def lines_by_poppler(document: bytes, *, raw: bool = False) -> list[str] | None:
     """None where poppler is not installed. `raw`: in the order in which the text stands in the file."""
     program = shutil.which("pdftotext")
     if program is None:
         return None
     order = ["-raw"] if raw else []
-    command = [program, "-f", str(page + 1), "-l", str(page + 1), "-enc", "UTF-8", *order, "-", "-"]
+    command = [program, "-f", "1", "-l", "1", "-enc", "UTF-8", *order, "-", "-"]
     done = subprocess.run(command, input=document, capture_output=True, check=True)
     return lines(done.stdout.decode())
 
@@ -76,11 +77,10 @@ def _limit_unpacking(most_bytes: int) -> None:
     )
 
 
-def raster(document: bytes, page: int = 0, *, scale: float = 1.0, forms: bool = True) -> Image.Image:
+def raster(document: bytes, page: int = 0) -> Image.Image:
     with opened(document) as pdf:
-        if forms:
-            pdf.init_forms()
-        image: Image.Image = pdf[page].render(scale=scale).to_pil()
+        pdf.init_forms()
+        image: Image.Image = pdf[page].render().to_pil()
         return image
 
 
@@ -96,20 +96,19 @@ def raster_of(document: bytes, size: tuple[int, int]) -> Image.Image:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How much of a recognised word's box its letters in the PDF cover, and the share of both in what either covers."""
+    """How much of a recognised word's box its letters in the PDF cover."""
 
     covered: float
-    shared: float
 
 
-def overlaps(document: bytes, recognised: RecognisedPage, page: int = 0) -> list[Overlap]:
+def overlaps(document: bytes, recognised: RecognisedPage) -> list[Overlap]:
     """For each word, by the boxes that pdfium gives for its letters on the page as it shows it.
 
     Raises AssertionError if the page's letters are others than those recognised.
     """
     words = words_of(recognised)
     with opened(document) as pdf:
-        shown = pdf[page]
+        shown = pdf[0]
         text = shown.get_textpage()
         letters = [index for index in range(text.count_chars()) if text.get_text_range(index, 1).strip()]
         found = "".join(text.get_text_range(index, 1) for index in letters)
@@ -124,17 +123,6 @@ def overlaps(document: bytes, recognised: RecognisedPage, page: int = 0) -> list
             result.append(_overlap(_around(boxes), word["polygon"]))
             start = end
         return result
-
-
-def hit_box(document: bytes, text: str, recognised: RecognisedPage) -> Box:
-    """Where pdfium's search finds the text first, in pixels."""
-    with opened(document) as pdf:
-        page = pdf[0]
-        found = page.get_textpage()
-        start, count = found.search(text).get_next()
-        boxes = [found.get_charbox(index) for index in range(start, start + count)]
-        size = recognised["width"], recognised["height"]
-        return _around([_in_pixels(page, box, *size) for box in boxes])
 
 
 def _in_pixels(page: pypdfium2.PdfPage, box: Box, width: int, height: int) -> Box:
@@ -156,14 +144,10 @@ def _around(boxes: list[Box]) -> Box:
 
 
 def _overlap(box: Box, polygon: Polygon) -> Overlap:
-    wanted = (
-        min(x for x, _ in polygon),
-        min(y for _, y in polygon),
-        max(x for x, _ in polygon),
-        max(y for _, y in polygon),
-    )
+    (left, top), _, (right, bottom), _ = upright(polygon)
+    wanted = left, top, right, bottom
     both = _area((max(box[0], wanted[0]), max(box[1], wanted[1]), min(box[2], wanted[2]), min(box[3], wanted[3])))
-    return Overlap(both / _area(wanted), both / (_area(box) + _area(wanted) - both))
+    return Overlap(both / _area(wanted))
 
 
 def _area(box: Box) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pagekit.page import Block, Line, Polygon, RecognisedPage, Table, Word
@@ -13,6 +13,23 @@ WIDTH, PAGE_HEIGHT = 1000, 1400
 
 def rectangle(left: int, top: int, right: int, bottom: int) -> Polygon:
     return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+
+def upright(points: Polygon) -> Polygon:
+    """The rectangle around the points."""
+    across, down = zip(*points, strict=True)
+    return rectangle(min(across), min(down), max(across), max(down))
+
+
+def polygons_of(page: RecognisedPage) -> Iterator[Polygon]:
+    for found in page["tables"]:
+        yield found["polygon"]
+        yield from (each["polygon"] for each in found["cells"])
+    for block in page["blocks"]:
+        yield block["polygon"]
+        for line in block["lines"]:
+            yield line["polygon"]
+            yield from (word["polygon"] for word in line["words"])
 
 
 def line(text: str, left: int, top: int) -> Line:
@@ -33,54 +50,42 @@ def block(text: str, kind: str = "text", *, left: int = 100, top: int = 100) -> 
     """A block of the text's lines; an empty one leaves its height free."""
     lines = [line(row, left, top + PITCH * number) for number, row in enumerate(text.split("\n")) if row.strip(" ")]
     points = [point for each in lines for point in each["polygon"]] or [[left, top]]
-    around = rectangle(
-        min(x for x, _ in points), min(y for _, y in points), max(x for x, _ in points), max(y for _, y in points)
-    )
-    return {"type": kind, "polygon": around, "languages": [], "lines": lines}
+    return {"type": kind, "polygon": upright(points), "languages": [], "lines": lines}
 
 
-def table(rows: Sequence[Sequence[str]], *, left: int = 100, top: int = 100, column_width: int = 200) -> Table:
-    """A table without spans, a cell for each text; rows are PITCH high."""
-    columns = max(map(len, rows), default=0)
-    return {
-        "rows": len(rows),
-        "columns": columns,
-        "polygon": rectangle(left, top, left + column_width * columns, top + PITCH * len(rows)),
-        "cells": [
-            {
-                "row": row,
-                "column": column,
-                "row_span": 1,
-                "column_span": 1,
-                "text": text,
-                "polygon": rectangle(
-                    left + column_width * column,
-                    top + PITCH * row,
-                    left + column_width * (column + 1),
-                    top + PITCH * (row + 1),
-                ),
-            }
-            for row, texts in enumerate(rows)
-            for column, text in enumerate(texts)
-        ],
-    }
-
-
-def cell(row: int, column: int, text: str, row_span: int = 1, column_span: int = 1) -> Any:
-    """A cell without a place."""
+def cell(
+    row: int, column: int, text: str, row_span: int = 1, column_span: int = 1, polygon: Polygon | None = None
+) -> Any:
+    """A cell, if not told otherwise, without a place."""
     return {
         "row": row,
         "column": column,
         "row_span": row_span,
         "column_span": column_span,
         "text": text,
-        "polygon": rectangle(0, 0, 0, 0),
+        "polygon": polygon or rectangle(0, 0, 0, 0),
     }
 
 
-def bare_table(*cells: Any, rows: int = 0, columns: int = 0) -> Table:
-    """A table of cells without a place."""
-    return {"rows": rows, "columns": columns, "polygon": rectangle(0, 0, 0, 0), "cells": list(cells)}
+def bare_table(*cells: Any, rows: int = 0, columns: int = 0, polygon: Polygon | None = None) -> Table:
+    """A table of cells, if not told otherwise, without a place."""
+    return {"rows": rows, "columns": columns, "polygon": polygon or rectangle(0, 0, 0, 0), "cells": list(cells)}
+
+
+def table(rows: Sequence[Sequence[str]], *, left: int = 100, top: int = 100, column_width: int = 200) -> Table:
+    """A table without spans, a cell for each text; rows are PITCH high."""
+
+    def place(row: int, column: int, row_span: int = 1, column_span: int = 1) -> Polygon:
+        x, y = left + column_width * column, top + PITCH * row
+        return rectangle(x, y, x + column_width * column_span, y + PITCH * row_span)
+
+    columns = max(map(len, rows), default=0)
+    cells = [
+        cell(row, column, text, polygon=place(row, column))
+        for row, texts in enumerate(rows)
+        for column, text in enumerate(texts)
+    ]
+    return bare_table(*cells, rows=len(rows), columns=columns, polygon=place(0, 0, len(rows), columns))
 
 
 def blocks_in(*tables: Table) -> list[Block]:
@@ -105,12 +110,7 @@ def page(*blocks: Block, tables: Sequence[Table] = (), markdown: str | None = No
         "entities": [],
         "markdown": markdown,
     }
-    polygons = [shape["polygon"] for found in made["tables"] for shape in (found, *found["cells"])]
-    for each in made["blocks"]:
-        polygons.append(each["polygon"])
-        for row in each["lines"]:
-            polygons += [row["polygon"], *(word["polygon"] for word in row["words"])]
-    for polygon in polygons:
+    for polygon in polygons_of(made):
         polygon[:] = [_turned(x, y, rotate) for x, y in polygon]
     return made
 

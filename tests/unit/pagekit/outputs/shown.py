@@ -7,6 +7,9 @@ from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
 
+from pagekit.outputs.markdown import markdown
+from pagekit.page import RecognisedPage
+
 _BLOCKS = frozenset(["p", "li", "ul", "ol", "h1", "h2", "tr", "td", "th", "table", "thead", "tbody", "br", "pre"])
 
 
@@ -56,10 +59,16 @@ class _Reader(HTMLParser):
         self.shown.comments.append(data.strip())
 
 
-def shown(markdown: str) -> Shown:
+def body(*pages: RecognisedPage | None) -> str:
+    """The Markdown of the pages without the mark of the first."""
+    whole = "".join(markdown(enumerate(pages, 1)))
+    return whole.removeprefix("<!-- page 1 -->\n").strip("\n")
+
+
+def shown(text: str) -> Shown:
     library = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     library.validateLink = lambda url: True  # type: ignore[method-assign]
     reader = _Reader()
-    reader.feed(library.render(markdown))
+    reader.feed(library.render(text))
     reader.close()
     return reader.shown

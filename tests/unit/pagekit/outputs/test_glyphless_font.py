@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pikepdf import Pdf
-from PIL import ImageFont
 
 from pagekit.pdf import glyphless_font
-from pagekit.pdf.glyphless_font import WIDTHS, GlyphlessFont, font_file
+from pagekit.pdf.glyphless_font import WIDTHS, GlyphlessFont
 
 
 def fresh() -> GlyphlessFont:
@@ -45,12 +42,6 @@ def test_codes_that_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes == "00060006"
     font.written()
     assert b"<0006> <FFFD>" in font.object.ToUnicode.read_bytes()
-
-
-def test_the_font_file_is_one() -> None:
-    font = ImageFont.truetype(io.BytesIO(font_file()), 100)
-    assert font.getmetrics() == (100, 1)
-    assert len(font_file()) < 2_000
 
 
 def test_a_descent_is_stated() -> None:

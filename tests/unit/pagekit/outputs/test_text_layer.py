@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import statistics
 
-import pypdfium2
 import pytest
 
 from pagekit.page import Block, Line, RecognisedPage, Word
@@ -16,55 +15,33 @@ MIN_COVERED = 0.9
 TURNS = [0, 90, 180, 270]
 
 
-def read_by_all(document: bytes, page: int = 0, *, raw: bool = False) -> dict[str, list[str]]:
+def read_by_all(document: bytes, *, raw: bool = False) -> dict[str, list[str]]:
     """`raw`: poppler takes the text in the order in which it stands in the file."""
-    found = {"pdfium": reading.lines_by_pdfium(document, page), "pypdf": reading.lines_by_pypdf(document, page)}
-    by_poppler = reading.lines_by_poppler(document, page, raw=raw)
+    found = {"pdfium": reading.lines_by_pdfium(document), "pypdf": reading.lines_by_pypdf(document)}
+    by_poppler = reading.lines_by_poppler(document, raw=raw)
     return found if by_poppler is None else found | {"poppler": by_poppler}
 
 
-def assert_found(document: bytes, page: RecognisedPage, number: int = 0, *, raw: bool = False) -> None:
+def assert_found(document: bytes, page: RecognisedPage, *, raw: bool = False) -> None:
     assert reading.problems(document) == []
-    for reader, lines in read_by_all(document, number, raw=raw).items():
+    for reader, lines in read_by_all(document, raw=raw).items():
         assert lines == drawing.lines_of(page), reader
-    overlaps = reading.overlaps(document, page, number)
+    overlaps = reading.overlaps(document, page)
     assert min(overlap.covered for overlap in overlaps) >= MIN_COVERED
     assert statistics.mean(overlap.covered for overlap in overlaps) >= 0.98
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_scan_can_be_read_and_searched(language: str) -> None:
+@pytest.mark.parametrize("margin", [0, 30], ids=["whole", "cropped"])
+@pytest.mark.parametrize("rotate", TURNS)
+def test_a_scan_can_be_read_and_searched(language: str, margin: float, rotate: int) -> None:
     image, page = drawing.page_of(LANGUAGES[language])
-    source = making.scans([image])
+    source = making.scans([image], rotate=rotate, margin=margin)
     document, told = making.rendered(source, page)
     assert_found(document, page)
     assert (told.layered, told.own_text, told.warnings) == (1, (), ())
     assert reading.raster(document).tobytes() == reading.raster(source).tobytes()
     assert len(document) - len(source) < 6_000
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("rotate", TURNS)
-def test_a_page_turned_by_its_rotate_and_cropped(language: str, rotate: int) -> None:
-    image, page = drawing.page_of(LANGUAGES[language])
-    document, _ = making.rendered(making.scans([image], rotate=rotate, margin=30), page)
-    assert_found(document, page)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("from_text", [True, False], ids=["polygons from the text", "polygons from the page"])
-@pytest.mark.parametrize("rotate", [0, 90])
-@pytest.mark.parametrize("turn", [90, 180, 270])
-def test_a_page_that_lies_turned(language: str, turn: int, rotate: int, from_text: bool) -> None:
-    image, page = drawing.turned(*drawing.page_of(LANGUAGES[language]), turn, from_text=from_text)
-    document, _ = making.rendered(making.scans([image], rotate=rotate), page)
-    found = read_by_all(document)
-    if turn == 270 and "poppler" in found:
-        # poppler gives lines of such pages from the last to the first, whoever made them.
-        found["poppler"].reverse()
-    for reader, lines in found.items():
-        assert lines == drawing.lines_of(page), reader
-    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= MIN_COVERED
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -76,14 +53,6 @@ def test_a_page_that_lies_askew(language: str, degrees: float, upright_boxes: bo
     assert_found(document, page, raw=True)
 
 
-def test_columns_are_read_one_after_the_other() -> None:
-    image, page = drawing.page_of(
-        [line[:28].strip() for line in drawing.ENGLISH], [line[:28].strip() for line in drawing.RUSSIAN]
-    )
-    document, _ = making.rendered(making.scans([image]), page)
-    assert_found(document, page, raw=True)
-
-
 @pytest.mark.parametrize("turn", TURNS)
 def test_lines_of_one_word_and_of_one_letter(turn: int) -> None:
     image, page = drawing.turned(*drawing.page_of(["Alpha", "Бета", "c", "д", "Epsilon"]), turn)
@@ -91,42 +60,6 @@ def test_lines_of_one_word_and_of_one_letter(turn: int) -> None:
     expected = drawing.lines_of(page)
     assert reading.lines_by_pdfium(document) == expected
     assert reading.lines_by_pypdf(document) == expected
-
-
-@pytest.mark.parametrize("side", [20, 100, 150, 500, 5_000, 14_400])
-@pytest.mark.parametrize("degrees", [0, 3])
-def test_print_of_any_size(side: float, degrees: float) -> None:
-    """Letters from half a point to 400 points high."""
-    _, page = drawing.tilted(*drawing.page_of(drawing.RUSSIAN, size=(1500, 1000)), degrees)
-    document, _ = making.rendered(making.made(lambda pdf: pdf.add_blank_page(page_size=(side, side))), page)
-    assert reading.lines_by_pdfium(document) == drawing.lines_of(page)
-    assert reading.lines_by_pypdf(document) == drawing.lines_of(page)
-
-
-def test_a_document_of_a_hundred_pages() -> None:
-    pages = [
-        drawing.page_of([f"{number} {line}" for line in LANGUAGES[language]], size=(620, 300), letter=12)
-        for number, language in enumerate(["english", "russian"] * 50, start=1)
-    ]
-    document, told = making.rendered(making.scans(image for image, _ in pages), *(page for _, page in pages))
-    assert told.layered == 100
-    with pypdfium2.PdfDocument(document) as pdf:
-        for number, (_, page) in enumerate(pages):
-            found = reading.lines(pdf[number].get_textpage().get_text_range())
-            assert found == drawing.lines_of(page), number
-    assert reading.lines_by_pypdf(document, 99) == drawing.lines_of(pages[99][1])
-
-
-def test_a_hit_of_a_search_lies_on_the_word() -> None:
-    image, page = drawing.page_of(drawing.RUSSIAN)
-    document, _ = making.rendered(making.scans([image]), page)
-    word = next(word for word in drawing.words_of(page) if word["text"] == "архивных")
-    left, top, right, bottom = reading.hit_box(document, "архивных", page)
-    (wanted_left, wanted_top), _, (wanted_right, wanted_bottom), _ = word["polygon"]
-    assert (left, right) == pytest.approx((wanted_left, wanted_right), abs=2)
-    # The line is as high as its highest and lowest letters are.
-    assert wanted_top - 12 < top <= wanted_top + 0.2
-    assert wanted_bottom - 0.2 <= bottom < wanted_bottom + 12
 
 
 def one_line(text: str, *words: tuple[str, int, int], polygon: list[list[int]] | None = None) -> RecognisedPage:
@@ -176,12 +109,6 @@ def test_the_line_is_read_as_it_was_recognised(case: str) -> None:
         found["poppler"] = [" ".join(found["poppler"])]
     for reader, lines in found.items():
         assert lines == [CASES[case]["text"]], reader
-
-
-def test_words_that_share_a_box_are_still_parted() -> None:
-    document, _ = making.rendered(blank(), one_line("one two", ("one", 100, 200), ("two", 100, 200)))
-    assert " ".join(reading.lines_by_pypdf(document)) == "one two"
-    assert " ".join(reading.lines_by_pdfium(document)) == "one two"
 
 
 def test_right_to_left_text_is_read_in_its_order() -> None:
