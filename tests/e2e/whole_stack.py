@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ import schemas
 from local import deployment, processes, stack
 from local.demo import account
 from local.demo.account import Account
-from local.servers import REGION
 
 NOTICE_SECONDS = 300
 IDLE_SECONDS = 240
@@ -131,15 +130,6 @@ class WholeStack:
             described = json.loads(self.shell("aws cloudformation describe-stacks --stack-name textdrop --output json"))
             self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
         return self.outputs[name]
-
-    @contextmanager
-    def acting_as(self, function: str) -> Iterator[Callable[[str], Any]]:
-        """Makes clients, by service, that have the rights of the function's role and no others."""
-        with self.client("lambda") as functions, self.client("sts") as sts, ExitStack() as made:
-            role = functions.get_function_configuration(FunctionName=f"{deployment.STACK}-{function}")["Role"]
-            given = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
-            session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
-            yield lambda service: made.enter_context(self.client(service, session))
 
     def replace_secret(self, content: str) -> None:
         """The credentials secret holds the content, and processes of the functions that knew another are gone."""
