@@ -131,36 +131,12 @@ class WholeStack:
             self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
         return self.outputs[name]
 
-    def replace_secret(self, content: str) -> None:
-        """The credentials secret holds the content, and processes of the functions that knew another are gone."""
-        self.wait(self.no_tick_runs, IDLE_SECONDS, "a tick goes on")  # one that is cut off keeps its lease
-        with self.client("secretsmanager") as secrets:
-            secrets.put_secret_value(SecretId=self.output("CredentialsSecretArn"), SecretString=content)
-        with self.client("lambda") as functions:
-            for name in ("submit", "poll"):
-                function = f"{deployment.STACK}-{name}"
-                timeout = functions.get_function_configuration(FunctionName=function)["Timeout"]
-                functions.update_function_configuration(FunctionName=function, Timeout=timeout)
-                functions.get_waiter("function_updated_v2").wait(FunctionName=function)
-
-    def no_tick_runs(self) -> bool:
-        """Whether poll has nothing to do, and nobody has woken it."""
-        key = {"pk": {"S": "tick"}, "sk": {"S": "tick"}}
-        answer = self.account.dynamodb.get_item(TableName=self.account.table_name, Key=key, ConsistentRead=True)
-        return answer.get("Item", {}).get("state", {"S": "idle"}) == {"S": "idle"}
-
     def log_events(self, function: str, since: float = 0) -> list[Mapping[str, Any]]:
         """What the function has logged since (epoch seconds), as CloudWatch Logs has it."""
         group = f"/aws/lambda/{deployment.STACK}-{function}"
         with self.client("logs") as logs:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=int(since * 1000))
             return [event for page in pages for event in page["events"]]
-
-    def processes_since(self, since: float) -> int:
-        """How many processes of the functions have begun since (epoch seconds), by their own word."""
-        lines = (event["message"] for name in ("submit", "poll") for event in self.log_events(name, since))
-        logged = [json.loads(line) for line in lines if line.startswith("{")]
-        return len({line["function_request_id"] for line in logged if line.get("cold_start")})
 
     @contextmanager
     def client(self, service: str, session: boto3.Session | None = None) -> Iterator[Any]:

@@ -66,6 +66,8 @@ class AwsOverHttp:
         refusal = self.mishap(request)
         if refusal is not None:
             return refusal.status, {"content-type": "application/x-amz-json-1.0"}, refusal.body
+        if service == "lambda":
+            return 202, {}, b""  # nothing is invoked by it
         url = f"https://{service}.{region}.amazonaws.com{asked.path}"
         headers = HTTPHeaders.from_dict(dict(asked.headers))
         prepared = AWSPreparedRequest(asked.method, url, headers, asked.body, stream_output=False)
