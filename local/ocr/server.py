@@ -24,26 +24,16 @@ ADMIN_PATH = "/_admin/"
 
 
 class OcrServer:
-    """A running service. `url` is the base URL for all of the service's hosts."""
+    """A running service. `url` is the base URL for all of the service's hosts, `stats`, `operations` and `reset` are
+    the service's own."""
 
     def __init__(self, service: Service, engine: Engine, port: int, stopping: threading.Event) -> None:
         self._service = service
         self._engine = engine
         self._stopping = stopping
+        self.stats, self.operations, self.reset = service.stats, service.operations, service.reset
         self._http = HttpServer(partial(_served, service), port=port)
         self.port, self.url = self._http.port, self._http.url
-
-    def stats(self) -> dict[str, Any]:
-        """As GET /_admin/stats."""
-        return self._service.stats()
-
-    def operations(self) -> list[dict[str, Any]]:
-        """See Service.operations."""
-        return self._service.operations()
-
-    def reset(self) -> None:
-        """See Service.reset."""
-        self._service.reset()
 
     def add_fault(self, **request: Any) -> None:
         """As POST /_admin/faults; raises local.ocr.faults.FaultRequestError."""

@@ -4,7 +4,6 @@ import io
 import json
 import subprocess
 import sys
-import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,18 +64,6 @@ def test_a_result_says_where_each_word_stands(whole: WholeStack, uploaded: Mappi
     assert all(0 <= x <= page["width"] and 0 <= y <= page["height"] for word in words for x, y in word["polygon"])
 
 
-def test_the_aws_command_line_is_enough(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
-    whole.shell(
-        f"""aws s3 cp '{samples[PDF].path}' "s3://$UPLOADS_BUCKET/by hand/" --metadata ocr-languages="ru en" """
-    )
-    notice = whole.notice(f"by hand/{PDF}")
-    text = whole.shell(f"""aws s3 cp "s3://$RESULTS_BUCKET/by hand/{PDF}.txt" -""")
-    assert character_error_rate(samples[PDF].text, text) < MOST_WRONG
-    options = json.loads(whole.read(notice, "json"))["options"]
-    assert options["languages"] == {"value": ["ru", "en"], "from": "metadata"}
-    assert options["model"] == {"value": "page", "from": "parameter"}
-
-
 @pytest.mark.usefixtures("uploaded")
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_names_with_what_names_have_are_kept(whole: WholeStack, key: str) -> None:
@@ -84,31 +71,6 @@ def test_names_with_what_names_have_are_kept(whole: WholeStack, key: str) -> Non
     assert notice.body["outcome"] == "succeeded"
     assert whole.keys_below(key) == {key + ".txt", key + ".ocr.json"}
     assert notice.attributes["prefix"] == (key[: key.rfind("/") + 1] or "/")
-
-
-def test_a_repeated_event_pays_nothing_and_tells_nothing(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
-    key = "scans/twice + 1.png"
-    version = whole.upload(key, samples[BLANK].path.read_bytes())
-    body = whole.notice(key, version).body
-    whole.wait(lambda: whole.state(body["document"]) == "final", 10, "the row is not final")
-    whole.until_idle()
-    accepted, row = whole.ocr_stats()["submits"]["accepted"], whole.row(body["document"])
-
-    event = json.loads((ROOT / "events" / "s3-put.json").read_text(encoding="utf-8"))
-    [record] = event["Records"]
-    record["s3"]["bucket"]["name"] = whole.env["UPLOADS_BUCKET"]
-    record["s3"]["object"] |= {
-        "key": urllib.parse.quote_plus(key),
-        "versionId": version,
-        "eTag": body["source"]["etag"],
-    }
-    for _ in range(2):
-        whole.account.sqs.send_message(QueueUrl=whole.output("UploadsQueueUrl"), MessageBody=json.dumps(event))
-    whole.until_idle()
-
-    assert whole.ocr_stats()["submits"]["accepted"] == accepted
-    assert whole.row(body["document"]) == row
-    assert [notice.body["id"] for notice in whole.notices if notice.body["source"]["key"] == key] == [body["id"]]
 
 
 def test_the_newest_upload_of_a_key_has_its_names(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
