@@ -101,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = IDLE_SECONDS
     disable_nagle_algorithm = True
+    wbufsize = 65_536  # head and body in one write: two would wait for each other's acknowledgement
     server: _Server
 
     def handle(self) -> None:
@@ -110,6 +111,11 @@ class _Handler(BaseHTTPRequestHandler):
     def finish(self) -> None:
         with suppress(OSError):
             super().finish()
+
+    def handle_expect_100(self) -> bool:
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()  # else the client waits for it
+        return goes_on
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""

@@ -48,6 +48,18 @@ def test_submit_without_the_time_for_a_post_leaves_it_to_the_next(
     assert application.operation(source).state is OperationState.RUNNING
 
 
+def test_submit_waits_for_a_slow_acceptance(application: Application, built_layers: list[Path]) -> None:
+    source, body = application.upload("a.png", PAGE)
+    application.ocr.add_fault(kind="slow_answer", target="submit", seconds=1, count=1)
+    submit = application.start("SubmitFunction", built_layers)
+    assert submit.invoke(batch(body)).value == failed()
+    assert application.submits() == {sha256(PAGE): 1}
+    assert (application.operation(source).state, application.operation(source).unconfirmed) == (
+        OperationState.RUNNING,
+        0,
+    )
+
+
 def test_poll_without_the_time_for_a_step_hands_over_at_once(
     application: Application, built_layers: list[Path]
 ) -> None:
