@@ -96,8 +96,7 @@ def test_a_dead_letter_goes_back_and_one_that_went_back_often_enough_stays(
 
 
 def test_its_log_names_documents_and_no_keys(whole: WholeStack, unheard: str) -> None:
-    log = whole.shell("aws logs filter-log-events --log-group-name /aws/lambda/textdrop-reconcile --output json")
-    messages = "\n".join(entry["message"] for entry in json.loads(log)["events"])
+    messages = "\n".join(whole.logged("reconcile"))
     assert unheard in messages
     assert '"UploadsReconciled":' in messages
     assert "never heard of" not in messages

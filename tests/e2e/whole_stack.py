@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 
@@ -131,19 +130,19 @@ class WholeStack:
             self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
         return self.outputs[name]
 
-    def log_events(self, function: str, since: float = 0) -> list[Mapping[str, Any]]:
-        """What the function has logged since (epoch seconds), as CloudWatch Logs has it."""
+    def logged(self, function: str) -> list[str]:
+        """What the function has logged."""
         group = f"/aws/lambda/{deployment.STACK}-{function}"
         with self.client("logs") as logs:
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=int(since * 1000))
-            return [event for page in pages for event in page["events"]]
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            return [event["message"] for page in pages for event in page["events"]]
 
     @contextmanager
-    def client(self, service: str, session: boto3.Session | None = None) -> Iterator[Any]:
-        """A client of the service, with the stack's own rights or the session's."""
+    def client(self, service: str) -> Iterator[Any]:
+        """A client of the service, with the stack's own rights."""
         endpoint, verify = self.env["AWS_ENDPOINT_URL"], self.env["AWS_CA_BUNDLE"]
         config = Config(proxies={})  # as in Account: a proxy of the user's own changes nothing
-        make: Callable[..., Any] = (session or deployment.session()).client
+        make: Callable[..., Any] = deployment.session().client
         client = make(service, endpoint_url=endpoint, verify=verify, config=config)
         try:
             yield client
