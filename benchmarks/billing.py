@@ -21,8 +21,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from contract.moto_aws import REGION
-from http_server import Answer, Request
 from lambda_runtime.aws_over_http import AwsOverHttp
+from local.http_server import Answer, Request
 
 Stored = Mapping[str, Any]
 INDEX_KEYS = ("due_kind", "due_at")

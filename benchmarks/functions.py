@@ -106,7 +106,7 @@ class Functions:
 
     def __init__(self, folder: Path, layers: list[Path], ocr: OcrServer, clients: dict[str, Any], rate: int) -> None:
         self.aws = BilledAws(self._served)
-        self.application = Application(self.aws, clients, ocr, folder)
+        self.application = Application(self.aws, clients, ocr, folder, {"api_key": API_KEY})
         self.wakes = True
         self.noticed_at: list[float] = []
         [self._queue] = [url for url in clients["sqs"].list_queues()["QueueUrls"] if url.endswith("-uploads")]

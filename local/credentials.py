@@ -7,7 +7,6 @@ from typing import Any
 
 API_KEY = "YANDEX_API_KEY"
 KEY_FILE = "YANDEX_KEY_FILE"
-EITHER = f"{API_KEY} (an API key) or {KEY_FILE} (the path of an authorized key's file)"
 
 
 class CredentialsNotUsable(Exception):

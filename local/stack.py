@@ -208,8 +208,8 @@ def start_servers(
         processes.stop(folder.mark("ocr"))
         return
     _make_authorized_key(folder.authorized_key)
-    sources = [local / "servers.py", local / "requirements" / "dev.txt", *sorted((local / "ocr").rglob("*.py"))]
-    wanted = _hash(engine, *ocr_options, folder.authorized_key, *sources)
+    sources = [local / "servers.py", local / "http_server.py", *sorted((local / "ocr").rglob("*.py"))]
+    wanted = _hash(engine, *ocr_options, folder.authorized_key, local / "requirements" / "dev.txt", *sources)
     is_up = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
     if not is_up or record.ocr != wanted:
         processes.stop(folder.mark("ocr"))

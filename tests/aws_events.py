@@ -6,22 +6,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
 from textdrop.core.documents import Source
 from textdrop.usecases.accept import Message
 
-TEST_EVENT = json.dumps(
-    {
-        "Service": "Amazon S3",
-        "Event": "s3:TestEvent",
-        "Time": "2026-03-14T09:20:00.000Z",
-        "Bucket": "uploads",
-        "RequestId": "5582815E1AEA5ADF",
-        "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR",
-    }
-)
+TEST_EVENT = (Path(__file__).resolve().parents[1] / "events" / "s3-test-event.json").read_text("utf-8")
 """What S3 sends when a notification is set up."""
 
 

@@ -13,12 +13,18 @@ from local.stack import ROOT
 
 LETTER = "letter.png"
 LIMIT_SECONDS = 600
+# As `python -m local.logs`. A test run in the background ignores Ctrl-C, and its children would too.
+LOGS = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("local.logs", run_name="__main__")
+"""
 
 
 def test_a_document_is_followed_through_all_functions_and_the_ocr_service(
     whole: WholeStack, samples: Mapping[str, Sample]
 ) -> None:
-    command = [sys.executable, "-m", "local.logs", "--state", str(whole.state_folder), "--history", "1000"]
+    command = [sys.executable, "-c", LOGS, "--state", str(whole.state_folder), "--history", "1000"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None

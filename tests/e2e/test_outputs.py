@@ -53,14 +53,6 @@ def test_markdown_has_the_words_of_the_text(whole: WholeStack, rendered: tuple[S
     assert character_error_rate(sample.text, plain) < 2 * MOST_WRONG
 
 
-def test_tables_that_are_not_there_are_a_warning(whole: WholeStack, rendered: tuple[Sample, Notice]) -> None:
-    _, notice = rendered
-    assert notice.body["outcome"] == "succeeded"
-    assert notice.body["files"]["tables"] is notice.body["files"]["workbook"] is None
-    [warning] = notice.body["warnings"]
-    assert "No tables were found" in warning
-
-
 def test_a_ruled_table_comes_out_as_csv_workbook_and_markdown(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
     sample = samples[PRICES]
     whole.shell(

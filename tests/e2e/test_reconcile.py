@@ -40,15 +40,6 @@ def reconcile(whole: WholeStack, event_json: str = "{}") -> str:
     return str(answer["ended"])
 
 
-def dead_letters(whole: WholeStack) -> int:
-    """How many messages the dead letter queue holds, hidden ones too."""
-    counts = whole.account.sqs.get_queue_attributes(
-        QueueUrl=whole.output("UploadsDeadLetterQueueUrl"),
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    )["Attributes"]
-    return sum(map(int, counts.values()))
-
-
 @pytest.fixture(scope="module")
 def unheard(whole: WholeStack, samples: Mapping[str, Sample]) -> str:
     """The document of an upload whose event was lost, with a key that is hard to carry."""
@@ -99,14 +90,13 @@ def test_a_dead_letter_goes_back_and_one_that_went_back_often_enough_stays(
         assert reconcile(whole) == "ended"
         assert whole.notice(key, version).body["outcome"] == "succeeded"
         whole.until_idle()
-        assert dead_letters(whole) == 1
+        assert whole.messages("UploadsDeadLetterQueueUrl") == 1
     finally:
         sqs.purge_queue(QueueUrl=dead)
 
 
 def test_its_log_names_documents_and_no_keys(whole: WholeStack, unheard: str) -> None:
-    log = whole.shell("aws logs filter-log-events --log-group-name /aws/lambda/textdrop-reconcile --output json")
-    messages = "\n".join(entry["message"] for entry in json.loads(log)["events"])
+    messages = "\n".join(whole.logged("reconcile"))
     assert unheard in messages
     assert '"UploadsReconciled":' in messages
     assert "never heard of" not in messages

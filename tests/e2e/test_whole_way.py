@@ -2,10 +2,8 @@
 
 import io
 import json
-import re
 import subprocess
 import sys
-import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,9 +13,7 @@ from PIL import Image
 
 from e2e.whole_stack import WholeStack
 from local.accuracy import character_error_rate
-from local.demo.account import document_id
 from local.samples import Sample
-from local.servers import OCR_API_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_WRONG = 0.02
@@ -45,15 +41,6 @@ def uploaded(whole: WholeStack, samples: Mapping[str, Sample]) -> Mapping[str, S
     return samples
 
 
-@pytest.mark.parametrize("name", [ENGLISH, RUSSIAN, PHOTO, PDF, PRICES])
-def test_pages_are_read_with_less_than_two_in_a_hundred_characters_wrong(
-    whole: WholeStack, uploaded: Mapping[str, Sample], name: str
-) -> None:
-    notice = whole.notice(FOLDER + name)
-    assert notice.body["outcome"] == "succeeded"
-    assert character_error_rate(uploaded[name].text, whole.text(notice)) < MOST_WRONG
-
-
 @pytest.mark.parametrize("name", [ENGLISH, RUSSIAN, PHOTO, PDF, PRICES, BLANK, DAMAGED, UNSUPPORTED])
 def test_every_sample_has_its_outcome_its_files_and_a_row_that_is_final(
     whole: WholeStack, uploaded: Mapping[str, Sample], name: str
@@ -77,42 +64,6 @@ def test_a_result_says_where_each_word_stands(whole: WholeStack, uploaded: Mappi
     assert all(0 <= x <= page["width"] and 0 <= y <= page["height"] for word in words for x, y in word["polygon"])
 
 
-def test_an_error_says_what_was_wrong_and_what_to_do(whole: WholeStack, uploaded: Mapping[str, Sample]) -> None:
-    error = json.loads(whole.read(whole.notice(FOLDER + DAMAGED), "error"))
-    assert error["reason"] == "damaged"
-    assert error["what"]
-    assert error["advice"]
-
-
-@pytest.mark.usefixtures("uploaded")
-def test_subscribers_can_filter_by_outcome_reason_model_and_place(whole: WholeStack) -> None:
-    assert whole.notice(FOLDER + ENGLISH).attributes == {"outcome": "succeeded", "model": "page", "prefix": FOLDER}
-    damaged = whole.notice(FOLDER + DAMAGED).attributes
-    assert (damaged["outcome"], damaged["reason"], damaged["prefix"]) == ("failed", "damaged", FOLDER)
-
-
-def test_the_aws_command_line_is_enough(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
-    whole.shell(
-        f"""aws s3 cp '{samples[PDF].path}' "s3://$UPLOADS_BUCKET/by hand/" --metadata ocr-languages="ru en" """
-    )
-    notice = whole.notice(f"by hand/{PDF}")
-    text = whole.shell(f"""aws s3 cp "s3://$RESULTS_BUCKET/by hand/{PDF}.txt" -""")
-    assert character_error_rate(samples[PDF].text, text) < MOST_WRONG
-    options = json.loads(whole.read(notice, "json"))["options"]
-    assert options["languages"] == {"value": ["ru", "en"], "from": "metadata"}
-    assert options["model"] == {"value": "page", "from": "parameter"}
-
-
-def test_a_wrong_option_fails_its_document_and_names_what_is_allowed(
-    whole: WholeStack, samples: Mapping[str, Sample]
-) -> None:
-    version = whole.upload("wrong.png", samples[BLANK].path.read_bytes(), ocr_languages="ru tlh")
-    body = whole.notice("wrong.png", version).body
-    assert (body["outcome"], body["reason"]) == ("failed", "invalid_options")
-    assert "tlh" in body["what"]
-    assert " ru " in body["advice"]
-
-
 @pytest.mark.usefixtures("uploaded")
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_names_with_what_names_have_are_kept(whole: WholeStack, key: str) -> None:
@@ -120,31 +71,6 @@ def test_names_with_what_names_have_are_kept(whole: WholeStack, key: str) -> Non
     assert notice.body["outcome"] == "succeeded"
     assert whole.keys_below(key) == {key + ".txt", key + ".ocr.json"}
     assert notice.attributes["prefix"] == (key[: key.rfind("/") + 1] or "/")
-
-
-def test_a_repeated_event_pays_nothing_and_tells_nothing(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
-    key = "scans/twice + 1.png"
-    version = whole.upload(key, samples[BLANK].path.read_bytes())
-    body = whole.notice(key, version).body
-    whole.wait(lambda: whole.state(body["document"]) == "final", 10, "the row is not final")
-    whole.until_idle()
-    accepted, row = whole.ocr_stats()["submits"]["accepted"], whole.row(body["document"])
-
-    event = json.loads((ROOT / "events" / "s3-put.json").read_text(encoding="utf-8"))
-    [record] = event["Records"]
-    record["s3"]["bucket"]["name"] = whole.env["UPLOADS_BUCKET"]
-    record["s3"]["object"] |= {
-        "key": urllib.parse.quote_plus(key),
-        "versionId": version,
-        "eTag": body["source"]["etag"],
-    }
-    for _ in range(2):
-        whole.account.sqs.send_message(QueueUrl=whole.output("UploadsQueueUrl"), MessageBody=json.dumps(event))
-    whole.until_idle()
-
-    assert whole.ocr_stats()["submits"]["accepted"] == accepted
-    assert whole.row(body["document"]) == row
-    assert [notice.body["id"] for notice in whole.notices if notice.body["source"]["key"] == key] == [body["id"]]
 
 
 def test_the_newest_upload_of_a_key_has_its_names(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
@@ -195,14 +121,6 @@ def test_the_pages_of_a_pdf_are_read_in_order_and_a_broken_one_does_not_lose_the
     assert [page["reason"] for page in result["pages"]] == [None, None, None, "damaged"]
 
 
-def test_folder_markers_and_test_events_are_no_documents(whole: WholeStack) -> None:
-    version = whole.upload("a folder/", b"")
-    event = (ROOT / "events" / "s3-test-event.json").read_text(encoding="utf-8")
-    whole.account.sqs.send_message(QueueUrl=whole.output("UploadsQueueUrl"), MessageBody=event)
-    whole.until_idle()
-    assert whole.row(document_id(whole.env["UPLOADS_BUCKET"], "a folder/", version)) is None
-
-
 def test_the_demo_shows_the_way_on_a_running_stack_and_leaves_it(
     whole: WholeStack, samples: Mapping[str, Sample]
 ) -> None:
@@ -235,28 +153,3 @@ def test_the_commands_of_the_readme_work_as_printed(whole: WholeStack, samples: 
     shown = whole.shell(f"cd '{ROOT}'\n" + "\n".join(block[2:-1]))
     assert samples[ENGLISH].text.splitlines()[0] in shown
     assert '"Body"' in shown
-
-
-@pytest.mark.usefixtures("uploaded")
-def test_logs_tell_of_documents_but_nothing_of_their_text_or_names(
-    whole: WholeStack, samples: Mapping[str, Sample]
-) -> None:
-    document = whole.notice(FOLDER + RUSSIAN).body["document"]
-    whole.notice(FOLDER + ENGLISH)
-    # Names and Russian words: what the functions say of their own is neither.
-    words = {
-        word
-        for name in (ENGLISH, RUSSIAN)
-        for word in re.findall(r"\w{6,}", samples[name].text)
-        if word.istitle() or not word.isascii()
-    }
-    assert len(words) > 50
-    for function in ("submit", "poll"):
-        log = whole.shell(f"aws logs filter-log-events --log-group-name /aws/lambda/textdrop-{function} --output json")
-        messages = "\n".join(event["message"] for event in json.loads(log)["events"])
-        assert document in messages
-        found = [word for word in words if word in messages or json.dumps(word)[1:-1] in messages]
-        assert found == []
-        assert OCR_API_KEY not in messages
-        assert [key for key in [ENGLISH, RUSSIAN, PHOTO, PDF, *ODD_KEYS] if key in messages] == []
-        assert [key for key in ODD_KEYS if json.dumps(key)[1:-1] in messages] == []

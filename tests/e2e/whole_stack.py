@@ -7,12 +7,11 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 
@@ -20,7 +19,6 @@ import schemas
 from local import deployment, processes, stack
 from local.demo import account
 from local.demo.account import Account
-from local.servers import REGION
 
 NOTICE_SECONDS = 300
 IDLE_SECONDS = 240
@@ -132,52 +130,19 @@ class WholeStack:
             self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
         return self.outputs[name]
 
-    @contextmanager
-    def acting_as(self, function: str) -> Iterator[Callable[[str], Any]]:
-        """Makes clients, by service, that have the rights of the function's role and no others."""
-        with self.client("lambda") as functions, self.client("sts") as sts, ExitStack() as made:
-            role = functions.get_function_configuration(FunctionName=f"{deployment.STACK}-{function}")["Role"]
-            given = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
-            session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
-            yield lambda service: made.enter_context(self.client(service, session))
-
-    def replace_secret(self, content: str) -> None:
-        """The credentials secret holds the content, and processes of the functions that knew another are gone."""
-        self.wait(self.no_tick_runs, IDLE_SECONDS, "a tick goes on")  # one that is cut off keeps its lease
-        with self.client("secretsmanager") as secrets:
-            secrets.put_secret_value(SecretId=self.output("CredentialsSecretArn"), SecretString=content)
-        with self.client("lambda") as functions:
-            for name in ("submit", "poll"):
-                function = f"{deployment.STACK}-{name}"
-                timeout = functions.get_function_configuration(FunctionName=function)["Timeout"]
-                functions.update_function_configuration(FunctionName=function, Timeout=timeout)
-                functions.get_waiter("function_updated_v2").wait(FunctionName=function)
-
-    def no_tick_runs(self) -> bool:
-        """Whether poll has nothing to do, and nobody has woken it."""
-        key = {"pk": {"S": "tick"}, "sk": {"S": "tick"}}
-        answer = self.account.dynamodb.get_item(TableName=self.account.table_name, Key=key, ConsistentRead=True)
-        return answer.get("Item", {}).get("state", {"S": "idle"}) == {"S": "idle"}
-
-    def log_events(self, function: str, since: float = 0) -> list[Mapping[str, Any]]:
-        """What the function has logged since (epoch seconds), as CloudWatch Logs has it."""
+    def logged(self, function: str) -> list[str]:
+        """What the function has logged."""
         group = f"/aws/lambda/{deployment.STACK}-{function}"
         with self.client("logs") as logs:
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=int(since * 1000))
-            return [event for page in pages for event in page["events"]]
-
-    def processes_since(self, since: float) -> int:
-        """How many processes of the functions have begun since (epoch seconds), by their own word."""
-        lines = (event["message"] for name in ("submit", "poll") for event in self.log_events(name, since))
-        logged = [json.loads(line) for line in lines if line.startswith("{")]
-        return len({line["function_request_id"] for line in logged if line.get("cold_start")})
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            return [event["message"] for page in pages for event in page["events"]]
 
     @contextmanager
-    def client(self, service: str, session: boto3.Session | None = None) -> Iterator[Any]:
-        """A client of the service, with the stack's own rights or the session's."""
+    def client(self, service: str) -> Iterator[Any]:
+        """A client of the service, with the stack's own rights."""
         endpoint, verify = self.env["AWS_ENDPOINT_URL"], self.env["AWS_CA_BUNDLE"]
         config = Config(proxies={})  # as in Account: a proxy of the user's own changes nothing
-        make: Callable[..., Any] = (session or deployment.session()).client
+        make: Callable[..., Any] = deployment.session().client
         client = make(service, endpoint_url=endpoint, verify=verify, config=config)
         try:
             yield client

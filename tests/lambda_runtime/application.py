@@ -8,7 +8,6 @@ import json
 import shutil
 import time
 import uuid
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,14 +29,13 @@ from textdrop.core.events import resume_body
 from textdrop.core.identity import document_id
 from textdrop.usecases.accept import Message
 
-SERVICES = ("dynamodb", "iam", "lambda", "s3", "secretsmanager", "sns", "sqs")
+SERVICES = ("dynamodb", "s3", "secretsmanager", "sns", "sqs")
 STACK = "textdrop"
 API_KEY = "local-test-key"
 ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "AKIDFORTHISTEST", "aws-secret-for-this-test", "aws-token-for-this-test"
 WAIT_SECONDS = 120.0
 LONG_AGO = 1.0
 _NONE: Mapping[str, str | None] = {}
-SECRETS = (API_KEY, SECRET_KEY, SESSION_TOKEN)
 
 
 def image(number: int) -> bytes:
@@ -73,7 +71,15 @@ def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
 class Application:
     """What a user does with it, what subscribers see, and its functions in Lambda's own runtime."""
 
-    def __init__(self, aws: AwsOverHttp, clients: Mapping[str, Any], ocr: OcrServer, folder: Path) -> None:
+    def __init__(
+        self, aws: AwsOverHttp, clients: Mapping[str, Any], ocr: OcrServer, folder: Path, credentials: Mapping[str, str]
+    ) -> None:
+        """`credentials` are what the secret holds, an API key or an authorized key."""
+        self.secrets = [
+            SECRET_KEY,
+            SESSION_TOKEN,
+            credentials.get("api_key") or credentials["private_key"].splitlines()[3],
+        ]
         self.aws = aws
         self.ocr = ocr
         self.functions: list[Function] = []
@@ -88,9 +94,8 @@ class Application:
         self._uploads_url = sqs.create_queue(QueueName=f"{self._name}-uploads")["QueueUrl"]
         self._topic = sns.create_topic(Name=self._name)["TopicArn"]
         self._notices_url = deployment.subscribe_queue(sqs, sns, self._topic, f"{self._name}-notices")
-        secret = clients["secretsmanager"].create_secret(Name=self._name, SecretString=json.dumps({"api_key": API_KEY}))
+        secret = clients["secretsmanager"].create_secret(Name=self._name, SecretString=json.dumps(credentials))
         self._secret = secret["ARN"]
-        _make_poll_function(clients, self._name)
 
     # --- functions ----------------------------------------------------------------------------------------------------
 
@@ -224,18 +229,3 @@ class Application:
             ConditionExpression="lease_until > :past",
             ExpressionAttributeValues={":past": {"N": str(LONG_AGO)}},
         )
-
-
-def _make_poll_function(clients: Mapping[str, Any], name: str) -> None:
-    """Something to invoke: it does nothing."""
-    role = clients["iam"].create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("handler.py", "def handler(event, context): return None")
-    clients["lambda"].create_function(
-        FunctionName=name,
-        Runtime="python3.13",
-        Role=role,
-        Handler="handler.handler",
-        Code={"ZipFile": code.getvalue()},
-    )

@@ -11,8 +11,8 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
 from moto.core.models import botocore_stubber
 
-import http_server
-from http_server import HttpServer
+from local import http_server
+from local.http_server import HttpServer
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 
@@ -66,6 +66,8 @@ class AwsOverHttp:
         refusal = self.mishap(request)
         if refusal is not None:
             return refusal.status, {"content-type": "application/x-amz-json-1.0"}, refusal.body
+        if service == "lambda":
+            return 202, {}, b""  # nothing is invoked by it
         url = f"https://{service}.{region}.amazonaws.com{asked.path}"
         headers = HTTPHeaders.from_dict(dict(asked.headers))
         prepared = AWSPreparedRequest(asked.method, url, headers, asked.body, stream_output=False)

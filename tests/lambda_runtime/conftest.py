@@ -13,9 +13,9 @@ from moto import mock_aws
 
 from contract.moto_aws import REGION
 from lambda_runtime import emulator
-from lambda_runtime.application import API_KEY, SERVICES, Application
+from lambda_runtime.application import SERVICES, Application
 from lambda_runtime.aws_over_http import AwsOverHttp
-from local.ocr import server
+from local.ocr import authorized_key, server
 from local.ocr.settings import Settings
 
 RECOGNITION_SECONDS = 0.3
@@ -37,20 +37,22 @@ def clients() -> Iterator[dict[str, Any]]:
         environment.setenv("AWS_DEFAULT_REGION", REGION)
         for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_PROFILE"):
             environment.delenv(name, raising=False)
-        with mock_aws(config={"lambda": {"use_docker": False}}):
+        with mock_aws():
             session: Any = boto3.Session(region_name=REGION)
             yield {service: session.client(service) for service in SERVICES}
 
 
 @pytest.fixture
 def application(clients: dict[str, Any], tmp_path: Path) -> Iterator[Application]:
-    """Deployed, and nothing uploaded yet."""
+    """Deployed, with an authorized key in the credentials secret, and nothing uploaded yet."""
     with ExitStack() as ended:
         aws = AwsOverHttp()
         ended.callback(aws.stop)
-        ocr = server.start(Settings(engine="table", seconds=RECOGNITION_SECONDS, api_keys=(API_KEY,)))
+        key, file = authorized_key.generate(), tmp_path / "key.json"
+        authorized_key.write(file, key)
+        ocr = server.start(Settings(engine="table", seconds=RECOGNITION_SECONDS, api_keys=(), authorized_keys=(file,)))
         ended.callback(ocr.stop)
-        deployed = Application(aws, clients, ocr, tmp_path)
+        deployed = Application(aws, clients, ocr, tmp_path, key)
         ended.callback(deployed.stop)
         yield deployed
     assert aws.errors == []

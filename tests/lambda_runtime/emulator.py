@@ -33,7 +33,6 @@ ANSWER_SPARE_SECONDS = 60.0
 
 _OF_THE_EMULATOR = re.compile(r"(START|END|REPORT) RequestId: ")
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)\)")
-_CALL = re.compile(r"INVOKE RTDONE\(status: success, .*duration: ([0-9.]+)ms\)")
 
 
 DEPENDENCIES = {"x86_64": "DependenciesX8664Layer", "arm64": "DependenciesArm64Layer"}
@@ -182,10 +181,6 @@ class Function:
     def init_milliseconds(self) -> list[float]:
         """How long each start of the runtime took, up to its first request for an event: the imports, mostly."""
         return [float(found) for found in _INIT.findall(self._told.read_text(encoding="utf-8"))]
-
-    def call_milliseconds(self) -> list[float]:
-        """How long each invocation that had an answer took in the runtime, its start not counted."""
-        return [float(found) for found in _CALL.findall(self._told.read_text(encoding="utf-8"))]
 
 
 def _free_ports(count: int) -> list[int]:

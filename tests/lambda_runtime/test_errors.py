@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_runtime.application import SECRETS, Application, batch
+from lambda_runtime.application import Application, batch
 from lambda_runtime.aws_over_http import Refusal
 
 WORDS_OF_AWS = "words of AWS about a row"
@@ -28,7 +28,7 @@ def test_a_wrong_environment_is_told_whole(
         )
     function.stop()
     assert "SettingsError: the function's environment is not right: OCR_BASE_URL is missing" in function.log()
-    assert [secret for secret in SECRETS if secret in function.log()] == []
+    assert [secret for secret in application.secrets if secret in function.log()] == []
 
 
 def test_a_store_that_refuses_everything_is_told_in_our_words(
@@ -43,4 +43,4 @@ def test_a_store_that_refuses_everything_is_told_in_our_words(
     assert poll.invoke({}).value == {"ended": "ended"}
     poll.stop()
     assert WORDS_OF_AWS not in poll.log()
-    assert [secret for secret in SECRETS if secret in poll.log()] == []
+    assert [secret for secret in application.secrets if secret in poll.log()] == []

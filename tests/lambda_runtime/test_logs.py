@@ -1,11 +1,11 @@
-"""What both functions print, at the level that logs most: JSON, nothing of a document, no key, no credential."""
+"""What both functions print, at the level that logs most: JSON, nothing of a document, no key, token or credential."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from lambda_runtime.application import SECRETS, STACK, Application, batch, failed, image, sha256
+from lambda_runtime.application import STACK, Application, batch, failed, image, sha256
 from lambda_runtime.aws_over_http import Refusal
 from local.ocr.table import synthetic_text
 from printed import leaked
@@ -17,7 +17,7 @@ DEBUG = {"LOG_LEVEL": "DEBUG"}
 def test_every_line_is_an_event_in_json_without_text_or_credentials(
     application: Application, built_layers: list[Path]
 ) -> None:
-    refusals = [Refusal(400, "AccessDeniedException", f"not for {SECRETS[0]}")]
+    refusals = [Refusal(400, "AccessDeniedException", f"not for {application.secrets[0]}")]
     application.aws.mishap = lambda request: refusals.pop() if request.service == "sns" and refusals else None
     good, damaged = image(1), image(2)[:60]
     keys = ["canary папка/good.png", "canary папка/damaged.png", "canary папка/unpaid.png"]
@@ -30,6 +30,8 @@ def test_every_line_is_an_event_in_json_without_text_or_credentials(
     assert poll.invoke({}).value == {"ended": "ended"}
     text = synthetic_text(sha256(good))
     assert application.text(keys[0]) == text + "\n"
+    # One for each process, and one instead of that which was refused.
+    assert application.ocr.stats()["tokens"] == {"asked": 3, "issued": 3}
     assert refusals == []
     lines = application.printed()
 
@@ -49,5 +51,5 @@ def test_every_line_is_an_event_in_json_without_text_or_credentials(
         assert {"level", "message", "timestamp", "function_request_id"} <= event.keys()
     told = {event["message"] for event in logged}
     assert {"document transition", "operation transition", "message_failed", "submit_failed", "delivery_failed"} <= told
-    private = [*SECRETS, MALFORMED, *text.splitlines(), *keys, "canary", "папка"]
+    private = [*application.secrets, MALFORMED, *text.splitlines(), *keys, "canary", "папка"]
     assert leaked("\n".join(lines), private) == []

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from http_server import OF_THE_CONNECTION, Answer, HttpServer, Request
+from local.http_server import OF_THE_CONNECTION, Answer, HttpServer, Request
 
 
 class Fault(StrEnum):

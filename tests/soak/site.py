@@ -136,4 +136,4 @@ class Site(WholeStack):
 
     def logs(self) -> dict[str, list[str]]:
         """What each function has logged."""
-        return {name: [event["message"] for event in self.log_events(name)] for name in FUNCTIONS}
+        return {name: self.logged(name) for name in FUNCTIONS}

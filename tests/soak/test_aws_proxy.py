@@ -13,8 +13,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from http_server import Answer, HttpServer, Request
 from local import certificate
+from local.http_server import Answer, HttpServer, Request
 from soak.aws_proxy import CALL, CALL_FAILED, PASSED, REFUSALS, WEIGHTS, Fault, FaultyAws
 
 TRIES = 3

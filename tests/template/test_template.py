@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,18 +16,16 @@ from textdrop.adapters.aws.items import RECONCILE_RUN_KEY
 FOURTEEN_DAYS = 14 * 24 * 3600
 
 
-def get_att(name: str, attribute: str = "Arn") -> dict[str, list[str]]:
-    return {"Fn::GetAtt": [name, attribute]}
-
-
-def mentions(value: Any, name: str) -> bool:
-    """Whether a value refers to a resource, in whatever way."""
-    return re.search(rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9])", json.dumps(value)) is not None
-
-
-def statements(policies: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for policy in policies:
-        yield from policy["PolicyDocument"]["Statement"]
+def short(value: Any) -> str:
+    """A reference as the template writes it, without its tag; both values of a choice."""
+    match value:
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}.{attribute}"
+        case {"Fn::If": [_, one, other]}:
+            return f"{short(one)} or {short(other)}"
+        case {"Fn::Sub": text} | {"Ref": text}:
+            return str(text)
+    return str(value)
 
 
 def listed(value: Any) -> list[Any]:
@@ -41,77 +40,120 @@ def events(template: Template, kind: str) -> Iterator[tuple[dict[str, Any], dict
                 yield function, event["Properties"]
 
 
-def dead_letter_queues(template: Template) -> set[str]:
-    """Names of the queues that other queues give up to."""
-    return {
-        queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
-        for queue in template.of_type("AWS::SQS::Queue").values()
-        if "RedrivePolicy" in queue
-    }
+# ---- What all resources of a kind have in common
+
+TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
+TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+PRIVATE = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+ENCRYPTED = [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+EVERY: dict[str, dict[str, Any]] = {
+    "AWS::SQS::Queue": {"MessageRetentionPeriod": FOURTEEN_DAYS, "SqsManagedSseEnabled": True},
+    "AWS::S3::Bucket": {
+        "PublicAccessBlockConfiguration": dict.fromkeys(PRIVATE, True),
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": ENCRYPTED},
+        "VersioningConfiguration": {"Status": "Enabled"},
+    },
+    "AWS::DynamoDB::Table": {
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "SSESpecification": {"SSEEnabled": True},
+        "BillingMode": "PAY_PER_REQUEST",
+        "TimeToLiveSpecification": None,
+    },
+    "AWS::SNS::Topic": {"KmsMasterKeyId": "alias/aws/sns"},
+    # Functions that wake each other are not stopped as a loop.
+    "AWS::Serverless::Function": {"RecursiveLoop": "Allow"},
+    "AWS::IAM::Role": {"ManagedPolicyArns": None, "AssumeRolePolicyDocument": {"Statement": [TRUST]}},
+    "AWS::CloudWatch::Alarm": {
+        "AlarmActions": {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+    },
+}
+"""Properties by type; None: it is not there."""
+
+
+def part(actual: Any, like: Any) -> Any:
+    """Of the actual value what the other speaks of."""
+    if not isinstance(actual, dict) or not isinstance(like, dict):
+        return actual
+    return {name: part(actual.get(name), value) for name, value in like.items()}
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_every_resource_of_a_kind_has_what_all_have(template: Template, kind: str) -> None:
+    for name, properties in template.of_type(kind).items():
+        assert part(properties, EVERY[kind]) == EVERY[kind], name
+
+
+def test_what_is_kept_outlives_the_stack_and_what_was_begun_and_left_is_removed(template: Template) -> None:
+    buckets = template.of_type("AWS::S3::Bucket")
+    for name in (*buckets, *template.of_type("AWS::DynamoDB::Table")):
+        assert template.resources[name]["DeletionPolicy"] == template.resources[name]["UpdateReplacePolicy"] == "Retain"
+    for bucket in buckets.values():
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"])
+
+
+def test_buckets_and_queues_refuse_what_is_not_tls(template: Template) -> None:
+    denied = set()
+    for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"):
+        for policy in template.of_type(kind).values():
+            for statement in policy["PolicyDocument"]["Statement"]:
+                if (statement["Effect"], statement["Principal"], statement["Condition"]) == ("Deny", "*", TLS_ONLY):
+                    denied.add((statement["Action"], *map(short, listed(statement["Resource"]))))
+    queues = {("sqs:*", f"{name}.Arn") for name in template.of_type("AWS::SQS::Queue")}
+    buckets = {("s3:*", f"{name}.Arn", f"${{{name}.Arn}}/*") for name in template.of_type("AWS::S3::Bucket")}
+    assert denied == queues | buckets
 
 
 # ---- Queues and events
 
 
-def test_a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run(template: Template) -> None:
+def test_a_queue_hides_a_message_long_enough_and_is_repeated_in_part_by_a_bounded_number(template: Template) -> None:
     sources = list(events(template, "SQS"))
     assert sources
     for function, event in sources:
         queue = template.resources[event["Queue"]["Fn::GetAtt"][0]]["Properties"]
         assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
-
-
-def test_a_batch_that_fails_in_part_is_repeated_in_part(template: Template) -> None:
-    for _, event in events(template, "SQS"):
         assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert "FilterCriteria" not in event  # it deletes what does not match
-
-
-def test_the_workers_of_a_queue_are_bounded(template: Template) -> None:
-    for _, event in events(template, "SQS"):
         bound = template.parameters[event["ScalingConfig"]["MaximumConcurrency"]["Ref"]]
         assert bound["MinValue"] >= 2  # less is refused
 
 
-def test_messages_are_kept_as_long_as_can_be_and_encrypted(template: Template) -> None:
-    for queue in template.of_type("AWS::SQS::Queue").values():
-        assert queue["MessageRetentionPeriod"] == FOURTEEN_DAYS
-        assert queue["SqsManagedSseEnabled"] is True
-
-
 def test_each_queue_has_a_dead_letter_queue_and_each_of_those_an_alarm(template: Template) -> None:
-    given_up_to = dead_letter_queues(template)
-    for name, queue in template.of_type("AWS::SQS::Queue").items():
-        if name not in given_up_to:
-            assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5  # fewer, and throttled pollers lose messages
+    queues = template.of_type("AWS::SQS::Queue")
+    redrives = {name: queue["RedrivePolicy"] for name, queue in queues.items() if "RedrivePolicy" in queue}
+    given_up_to = {short(redrive["deadLetterTargetArn"]).removesuffix(".Arn") for redrive in redrives.values()}
+    assert set(queues) == set(redrives) | given_up_to
+    assert all(redrive["maxReceiveCount"] >= 5 for redrive in redrives.values())  # throttled pollers lose messages
     watched = {
-        name
-        for name in given_up_to
+        short(dimension["Value"])
         for alarm in template.of_type("AWS::CloudWatch::Alarm").values()
         if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
-        and alarm["Dimensions"] == [{"Name": "QueueName", "Value": get_att(name, "QueueName")}]
+        for dimension in alarm["Dimensions"]
     }
-    assert watched == given_up_to
+    assert watched == {f"{name}.QueueName" for name in given_up_to}
 
 
-def test_queues_take_messages_over_tls_and_from_this_account_alone(template: Template) -> None:
-    denied = set()
-    for policy in template.of_type("AWS::SQS::QueuePolicy").values():
-        for statement in policy["PolicyDocument"]["Statement"]:
-            if statement["Effect"] == "Deny":
-                assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-                denied.add(statement["Resource"]["Fn::GetAtt"][0])
-            else:
-                assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
-                assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    assert denied == set(template.of_type("AWS::SQS::Queue"))
+def test_s3_alone_may_send_from_outside_and_for_this_account_alone(template: Template) -> None:
+    [allowed] = [
+        statement
+        for policy in template.of_type("AWS::SQS::QueuePolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] != "Deny"
+    ]
+    assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
 
 
-def test_every_way_to_create_an_object_is_heard(template: Template) -> None:
+def test_every_way_to_create_an_object_is_heard_and_results_are_not(template: Template) -> None:
     uploads = template.resources["UploadsBucket"]
-    (heard,) = uploads["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
-    assert heard == {"Event": "s3:ObjectCreated:*", "Queue": get_att("UploadsQueue")}
+    [heard] = uploads["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert heard == {"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["UploadsQueue", "Arn"]}}
     assert uploads["DependsOn"] == "UploadsQueuePolicy"
+    buckets = template.of_type("AWS::S3::Bucket").items()
+    assert [name for name, bucket in buckets if "NotificationConfiguration" in bucket] == ["UploadsBucket"]
+    for function in template.functions().values():
+        assert function["Environment"]["Variables"].get("RESULTS_BUCKET") in (None, {"Ref": "ResultsBucket"})
 
 
 def test_a_stale_tick_is_dropped(template: Template) -> None:
@@ -135,91 +177,79 @@ def test_functions_on_a_schedule_are_those_two(template: Template) -> None:
     assert len(list(events(template, "Schedule"))) == 2
 
 
-def test_reconcile_neither_reads_uploads_nor_makes_documents(template: Template) -> None:
-    allowed = {
-        (action, json.dumps(statement["Resource"])): statement.get("Condition")
-        for statement in statements(template.resources["ReconcileRole"]["Properties"]["Policies"])
-        for action in listed(statement["Action"])
-        if not action.startswith("logs:")
-    }
-    uploads, table, queue, dead = (
-        json.dumps(get_att(name)) for name in ("UploadsBucket", "Table", "UploadsQueue", "UploadsDeadLetterQueue")
-    )
-    itself = json.dumps(
-        {
-            "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"
-            + template.functions()["ReconcileFunction"]["FunctionName"]["Fn::Sub"]
-        }
-    )
-    own_row = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [RECONCILE_RUN_KEY[0]]}}
-    assert allowed == {
-        ("s3:ListBucketVersions", uploads): None,
-        ("dynamodb:DescribeTable", table): None,
-        ("dynamodb:BatchGetItem", table): None,
-        ("dynamodb:GetItem", table): None,
-        ("dynamodb:PutItem", table): own_row,
-        ("sqs:SendMessage", queue): None,
-        ("sqs:ReceiveMessage", dead): None,
-        ("sqs:DeleteMessage", dead): None,
-        ("lambda:InvokeFunction", itself): None,
-    }
-
-
-# ---- What is kept
-
-
-def test_buckets_are_private_encrypted_versioned_and_outlive_the_stack(template: Template) -> None:
-    for name, bucket in template.of_type("AWS::S3::Bucket").items():
-        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
-        assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
-        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in {"AES256", "aws:kms"}
-        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-        assert any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"])
-        assert template.resources[name]["DeletionPolicy"] == "Retain"
-        assert template.resources[name]["UpdateReplacePolicy"] == "Retain"
-
-
-def test_buckets_refuse_what_is_not_tls(template: Template) -> None:
-    refusing = set()
-    for policy in template.of_type("AWS::S3::BucketPolicy").values():
-        (statement,) = policy["PolicyDocument"]["Statement"]
-        name = policy["Bucket"]["Ref"]
-        assert statement["Effect"] == "Deny"
-        assert statement["Principal"] == "*"
-        assert statement["Action"] == "s3:*"
-        assert statement["Resource"] == [get_att(name), {"Fn::Sub": f"${{{name}.Arn}}/*"}]
-        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        refusing.add(name)
-    assert refusing == set(template.of_type("AWS::S3::Bucket"))
-
-
-def test_results_are_never_written_where_uploads_are_watched(template: Template) -> None:
-    watched = [
-        name for name, bucket in template.of_type("AWS::S3::Bucket").items() if "NotificationConfiguration" in bucket
-    ]
-    assert watched == ["UploadsBucket"]
-    for function in template.functions().values():
-        assert function["Environment"]["Variables"].get("RESULTS_BUCKET") in (None, {"Ref": "ResultsBucket"})
-
-
-def test_the_table_can_be_restored_and_outlives_the_stack(template: Template) -> None:
-    for name, table in template.of_type("AWS::DynamoDB::Table").items():
-        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-        assert table["SSESpecification"] == {"SSEEnabled": True}
-        assert table["BillingMode"] == "PAY_PER_REQUEST"
-        assert "TimeToLiveSpecification" not in table
-        assert template.resources[name]["DeletionPolicy"] == "Retain"
-        assert template.resources[name]["UpdateReplacePolicy"] == "Retain"
-
-
-def test_notices_are_encrypted(template: Template) -> None:
-    for topic in template.of_type("AWS::SNS::Topic").values():
-        assert topic["KmsMasterKeyId"] == "alias/aws/sns"
-
-
 # ---- Functions and what they may do
+
+LOG, PUBLISH, INVOKE = "logs:CreateLogStream logs:PutLogEvents", "sns:Publish", "lambda:InvokeFunction"
+FUNCTION = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-"
+SECRET = {"CredentialsSecret.Id or CredentialsSecretArn": "secretsmanager:GetSecretValue"}
+READ_UPLOADS = {
+    "${UploadsBucket.Arn}/*": "s3:GetObject s3:GetObjectVersion",
+    "UploadsBucket.Arn": "s3:ListBucket s3:ListBucketVersions",
+}
+KEEP_RESULTS = {
+    "${ResultsBucket.Arn}/*": "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject",
+    "ResultsBucket.Arn": "s3:ListBucket",
+}
+MAY: dict[str, dict[str, str]] = {
+    "Submit": {
+        **READ_UPLOADS,
+        **SECRET,
+        "SubmitLogGroup.Arn": LOG,
+        # As in AWS's managed policy for it, AWSLambdaSQSQueueExecutionRole.
+        "UploadsQueue.Arn": "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage",
+        "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
+        f"{FUNCTION}poll": INVOKE,
+    },
+    "Poll": {
+        **KEEP_RESULTS,
+        **SECRET,
+        "PollLogGroup.Arn": LOG,
+        "UploadsQueue.Arn": "sqs:SendMessage",
+        "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
+        "${Table.Arn}/index/due": "dynamodb:Query",
+        "ResultsTopic": PUBLISH,
+        f"{FUNCTION}poll": INVOKE,
+        f"{FUNCTION}render": INVOKE,
+    },
+    "Render": {
+        **READ_UPLOADS,
+        **KEEP_RESULTS,
+        "RenderLogGroup.Arn": LOG,
+        "Table.Arn": "dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem",
+        "ResultsTopic": PUBLISH,
+    },
+    "Reconcile": {
+        "ReconcileLogGroup.Arn": LOG,
+        "UploadsBucket.Arn": "s3:ListBucketVersions",
+        "Table.Arn": "dynamodb:BatchGetItem dynamodb:DescribeTable dynamodb:GetItem dynamodb:PutItem",
+        "UploadsQueue.Arn": "sqs:SendMessage",
+        "UploadsDeadLetterQueue.Arn": "sqs:DeleteMessage sqs:ReceiveMessage",
+        f"{FUNCTION}reconcile": INVOKE,
+    },
+}
+"""What each function's role may do with what. Nobody changes uploads or deletes rows, submit writes no results, poll
+opens no source, and reconcile does neither."""
+
+
+@pytest.mark.parametrize("function", MAY)
+def test_a_function_may_do_what_it_must_and_no_more(template: Template, function: str) -> None:
+    assert template.functions()[f"{function}Function"]["Role"] == {"Fn::GetAtt": [f"{function}Role", "Arn"]}
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    conditions = []
+    for policy in template.resources[f"{function}Role"]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            for resource in listed(statement["Resource"]):
+                found[short(resource)] += listed(statement["Action"])
+            if "Condition" in statement:
+                conditions.append((statement["Action"], statement["Condition"]))
+    assert {resource: " ".join(sorted(actions)) for resource, actions in found.items()} == MAY[function]
+    own_row = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [RECONCILE_RUN_KEY[0]]}}
+    assert conditions == ([("dynamodb:PutItem", own_row)] if function == "Reconcile" else [])
+
+
+def test_those_are_all_functions_and_all_roles(template: Template) -> None:
+    assert set(template.functions()) == {f"{function}Function" for function in MAY}
+    assert set(template.of_type("AWS::IAM::Role")) == {f"{function}Role" for function in MAY}
 
 
 def test_each_function_has_a_log_that_ends(template: Template) -> None:
@@ -228,53 +258,6 @@ def test_each_function_has_a_log_that_ends(template: Template) -> None:
         group = groups[function["LoggingConfig"]["LogGroup"]["Ref"]]
         assert group["LogGroupName"] == {"Fn::Sub": "/aws/lambda/" + function["FunctionName"]["Fn::Sub"]}
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-
-
-def test_functions_that_wake_each_other_are_not_stopped_as_a_loop(template: Template) -> None:
-    for function in template.functions().values():
-        assert function["RecursiveLoop"] == "Allow"
-
-
-def test_each_function_has_a_role_of_its_own(template: Template) -> None:
-    roles = [function["Role"]["Fn::GetAtt"][0] for function in template.functions().values()]
-    assert len(set(roles)) == len(roles)
-    assert set(roles) == set(template.of_type("AWS::IAM::Role"))
-
-
-def test_roles_name_what_they_may_touch(template: Template) -> None:
-    for role in template.of_type("AWS::IAM::Role").values():
-        assert "ManagedPolicyArns" not in role
-        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
-        for statement in statements(role["Policies"]):
-            assert "*" not in listed(statement["Resource"])
-            assert not any("*" in action for action in listed(statement["Action"]))
-            assert not {"NotAction", "NotResource"} & set(statement)
-
-
-@pytest.mark.parametrize(("role", "bucket"), [("SubmitRole", "ResultsBucket"), ("PollRole", "UploadsBucket")])
-def test_submit_writes_no_results_and_poll_opens_no_source(template: Template, role: str, bucket: str) -> None:
-    assert not mentions(template.resources[role], bucket)
-
-
-def test_nobody_changes_uploads_or_deletes_rows(template: Template) -> None:
-    for role in template.of_type("AWS::IAM::Role").values():
-        for statement in statements(role["Policies"]):
-            actions = set(listed(statement["Action"]))
-            assert "dynamodb:DeleteItem" not in actions
-            if mentions(statement["Resource"], "UploadsBucket"):
-                assert not [action for action in actions if not action.startswith(("s3:Get", "s3:List"))]
-
-
-def test_submit_may_do_with_its_queue_what_the_event_source_needs_and_no_more(template: Template) -> None:
-    allowed = [
-        action
-        for statement in statements(template.resources["SubmitRole"]["Properties"]["Policies"])
-        for action in listed(statement["Action"])
-        if action.startswith("sqs:")
-    ]
-    # As in AWS's managed policy for it, AWSLambdaSQSQueueExecutionRole.
-    assert sorted(allowed) == ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
 
 
 # ---- Parameters and outputs

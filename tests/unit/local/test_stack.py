@@ -136,7 +136,7 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     """A project of a few files, whose servers are not really started."""
-    for name in ("servers.py", "ocr/quota.py", "requirements/dev.txt", "requirements/ministack.txt"):
+    for name in ("servers.py", "http_server.py", "ocr/quota.py", "requirements/dev.txt", "requirements/ministack.txt"):
         (tmp_path / "local" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "local" / name).write_text("x", encoding="utf-8")
     (tmp_path / ".local").mkdir()
@@ -149,6 +149,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     ("changed", "restarted"),
     [
         ("local/ocr/quota.py", ["ocr"]),
+        ("local/http_server.py", ["ocr"]),
         ("local/requirements/dev.txt", ["ocr"]),
         (".local/authorized-key.json", ["ocr"]),
         ("local/servers.py", ["aws", "ocr"]),

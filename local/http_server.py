@@ -1,7 +1,9 @@
-"""An HTTP server on 127.0.0.1 that a function answers: in AWS's place, or on the way to it."""
+"""An HTTP server on 127.0.0.1 that a function answers: in a service's place, or on the way to it."""
 
 from __future__ import annotations
 
+import logging
+import socket
 import ssl
 import sys
 import threading
@@ -10,6 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
 
 OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "content-length"})
 """Headers that go no further than from one end of a connection to the other; in lower case."""
@@ -27,16 +32,20 @@ class Request:
 
 
 Answer = tuple[int, Mapping[str, str], bytes]
-"""Status, headers and body; to a HEAD goes the length that the headers give, and no body."""
+"""Status, headers and body. Where the headers give a length that is more, that is told: to a HEAD, which has no body,
+and before a body that is cut short, with the connection."""
 
 
 class HttpServer:
-    """Running, over TLS if it has a certificate and its key. `answer` is called in many threads at once; where it gives
-    None, the connection is cut. `errors` are those of `answer`. A client that goes away is no error."""
+    """Running, over TLS if it has a certificate and its key; port 0 is any that is free. `answer` is called in many
+    threads at once; where it gives None, the connection is cut. `errors` are those of `answer`. A client that goes away
+    is no error."""
 
-    def __init__(self, answer: Callable[[Request], Answer | None], tls: tuple[Path, Path] | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[Request], Answer | None], tls: tuple[Path, Path] | None = None, port: int = 0
+    ) -> None:
         self.errors: list[BaseException] = []
-        self._http = _Server(answer, self.errors)
+        self._http = _Server(answer, self.errors, port)
         scheme = "http"
         if tls:
             scheme = "https"
@@ -44,14 +53,16 @@ class HttpServer:
             context.load_cert_chain(*tls)
             # The handshake is made by the thread that serves the connection, when it first reads.
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
-        self.url = f"{scheme}://127.0.0.1:{self._http.server_address[1]}"
+        self.port = int(self._http.server_address[1])
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Afterwards the port is free and nothing new is answered."""
+        """Afterwards the port is free, every connection ended, nothing new is answered. May be called again."""
         self._http.shutdown()
         self._http.server_close()
+        self._http.end_connections()
         self._thread.join()
 
 
@@ -60,21 +71,37 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, answer: Callable[[Request], Answer | None], errors: list[BaseException]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, answer: Callable[[Request], Answer | None], errors: list[BaseException], port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.answer = answer
         self.errors = errors
+        self._connections: set[socket.socket] = set()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connections.discard(request)
+
+    def end_connections(self) -> None:
+        """Those that clients keep alive."""
+        for connection in self._connections.copy():
+            with suppress(OSError):  # the client was faster
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # under the TLS, which another thread reads
 
     def handle_error(self, request: object, client_address: object) -> None:
         error = sys.exception()
         assert error is not None
         self.errors.append(error)
+        log.exception("request failed")
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = IDLE_SECONDS
     disable_nagle_algorithm = True
+    wbufsize = 65_536  # head and body in one write: two would wait for each other's acknowledgement
     server: _Server
 
     def handle(self) -> None:
@@ -84,6 +111,11 @@ class _Handler(BaseHTTPRequestHandler):
     def finish(self) -> None:
         with suppress(OSError):
             super().finish()
+
+    def handle_expect_100(self) -> bool:
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()  # else the client waits for it
+        return goes_on
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
@@ -99,12 +131,12 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in given.items():
             if name.lower() not in OF_THE_CONNECTION:
                 self.send_header(name, value)
-        lengths = [value for name, value in given.items() if name.lower() == "content-length"]
-        is_head = self.command == "HEAD"
-        self.send_header("Content-Length", lengths[0] if is_head and lengths else str(len(body)))
+        told = max((int(value) for name, value in given.items() if name.lower() == "content-length"), default=0)
+        self.send_header("Content-Length", str(max(told, len(body))))
         self.end_headers()
-        if not is_head:
+        if self.command != "HEAD":
             self.wfile.write(body)
+            self.close_connection = self.close_connection or len(body) < told
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - named by BaseHTTPRequestHandler
 
