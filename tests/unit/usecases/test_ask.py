@@ -93,8 +93,7 @@ def test_an_error_is_told_and_says_of_the_page_what_it_can(
     assert (came_to.operation.state is OperationState.FAILED) == runs_deadline
 
 
-def test_a_failed_operation_fails_its_page_with_the_services_words() -> None:
-    world = World()
+def test_a_failed_operation_fails_its_page_with_the_services_words(world: World) -> None:
     world.ocr.table[b"page"] = Failure(13, "out of order")
     _, operation = running(world)
     came_to = asked(world, operation)
@@ -114,8 +113,7 @@ def test_a_status_that_cannot_be_read_is_told_and_says_nothing() -> None:
     assert (entry.name, entry.fields) == ("status_failed", {"document": document.id, "page": 1})
 
 
-def test_a_result_over_the_limit_fails_its_page_with_the_exchange() -> None:
-    world = World()
+def test_a_result_over_the_limit_fails_its_page_with_the_exchange(world: World) -> None:
     _, operation = running(world)
     world.faults.fail("ocr.result", OcrAnswerTooLarge("too large", Trace(status=200, request_id="r")))
     came_to = asked(world, operation)
@@ -127,8 +125,9 @@ def test_a_result_over_the_limit_fails_its_page_with_the_exchange() -> None:
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [(None, 1.0), (0.25, 0.25), (7.0, 7.0), (9_999.0, 300.0)])
-def test_a_throttle_is_counted_and_says_how_long_to_ask_nothing(retry_after: float | None, seconds: float) -> None:
-    world = World()
+def test_a_throttle_is_counted_and_says_how_long_to_ask_nothing(
+    world: World, retry_after: float | None, seconds: float
+) -> None:
     _, operation = running(world)
     world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8), retry_after))
     assert asked(world, operation) == Asked(operation, throttled_seconds=seconds)
@@ -137,8 +136,7 @@ def test_a_throttle_is_counted_and_says_how_long_to_ask_nothing(retry_after: flo
     assert failures(world) == []
 
 
-def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended() -> None:
-    world = World()
+def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended(world: World) -> None:
     world.ocr.table[b"page"] = Failure(8, "no memory left")
     _, operation = running(world, OVERDUE)
     world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8)))
@@ -148,8 +146,7 @@ def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended() -> None:
     assert came_to.throttled_seconds == world.policy.throttle_pause_seconds
 
 
-def test_a_page_whose_document_is_gone_ends_alone() -> None:
-    world = World()
+def test_a_page_whose_document_is_gone_ends_alone(world: World) -> None:
     document, operation = running(world)
     del world.documents.rows[document.id]
     came_to = asked(world, operation)
@@ -161,8 +158,7 @@ def test_a_page_whose_document_is_gone_ends_alone() -> None:
 
 
 @pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.DELIVERING, DocumentState.FINAL])
-def test_only_what_is_recognizing_is_concluded(state: DocumentState) -> None:
-    world = World()
+def test_only_what_is_recognizing_is_concluded(world: World, state: DocumentState) -> None:
     document, _ = running(world)
     row = world.documents.rows[document.id] = replace(document, state=state)
     reads = world.faults.calls.count("documents.read_operations")
@@ -171,8 +167,7 @@ def test_only_what_is_recognizing_is_concluded(state: DocumentState) -> None:
 
 
 @pytest.mark.parametrize("state", OperationState)
-def test_there_is_something_to_ask_for_while_a_page_runs(state: OperationState) -> None:
-    world = World()
+def test_there_is_something_to_ask_for_while_a_page_runs(world: World, state: OperationState) -> None:
     _, operation = running(world)
     assert is_running(replace(operation, state=state)) == (state is OperationState.RUNNING)
     assert not is_running(None)

@@ -39,12 +39,7 @@ def run(world: World, document: Document, seconds: float = POLL_SECONDS) -> bool
     return world.journal.counts["DocumentsFinished"] > before
 
 
-def told(world: World) -> list[tuple[str, dict[str, str | int | float | None]]]:
-    return [(entry.name, dict(entry.fields)) for entry in world.journal.failures]
-
-
-def test_it_ends_final_once_and_is_counted() -> None:
-    world = World()
+def test_it_ends_final_once_and_is_counted(world: World) -> None:
     document = delivering(world)
     assert run(world, document)
     assert world.row(document).state is DocumentState.FINAL
@@ -53,8 +48,7 @@ def test_it_ends_final_once_and_is_counted() -> None:
     assert len(world.notices_of(document)) == 1
 
 
-def test_what_is_to_be_rendered_is_handed_over_and_not_final() -> None:
-    world = World()
+def test_what_is_to_be_rendered_is_handed_over_and_not_final(world: World) -> None:
     document = delivering(world, metadata={"ocr-outputs": "markdown"})
     assert not run(world, document)
     row = world.row(document)
@@ -62,8 +56,7 @@ def test_what_is_to_be_rendered_is_handed_over_and_not_final() -> None:
     assert [(asked.document_id, asked.rev) for asked in world.render_function.asked] == [(row.id, row.rev)]
 
 
-def test_it_is_held_until_its_workers_time_is_over_and_a_margin() -> None:
-    world = World()
+def test_it_is_held_until_its_workers_time_is_over_and_a_margin(world: World) -> None:
     document = delivering(world)
     until = world.clock.now() + POLL_SECONDS + world.policy.lease_margin_seconds
     for call in ("results.put", "results.copy", "notices.publish"):
@@ -79,20 +72,18 @@ def test_it_is_held_until_its_workers_time_is_over_and_a_margin() -> None:
         world.documents.rows[document.id] = replace(world.row(document), due_at=world.clock.now())
 
 
-def test_a_delivery_that_somebody_holds_is_left_to_them() -> None:
-    world = World()
+def test_a_delivery_that_somebody_holds_is_left_to_them(world: World) -> None:
     document = delivering(world)
     held = replace(document, holder="other", due_at=world.clock.now() + 60.0)
     world.documents.rows[document.id] = held
     assert not run(world, held)
     assert world.row(document) == held
-    assert told(world) == []
+    assert world.failures() == []
 
 
 @pytest.mark.parametrize("step", [Step.FILES, Step.PUBLISH, Step.NOTICE])
-def test_a_delivery_that_somebody_took_meanwhile_is_left_to_them(step: Step) -> None:
+def test_a_delivery_that_somebody_took_meanwhile_is_left_to_them(world: World, step: Step) -> None:
     """They write the same files and send the same notice; it is theirs to end."""
-    world = World()
     document = delivering(world)
     call = {Step.FILES: "results.put", Step.PUBLISH: "results.copy", Step.NOTICE: "notices.publish"}[step]
     others: list[Document] = []
@@ -112,27 +103,25 @@ def test_a_delivery_that_somebody_took_meanwhile_is_left_to_them(step: Step) -> 
     world.faults.after = counted  # type: ignore[method-assign,assignment]  # another takes it right after this call
     assert not run(world, document)
     assert world.row(document) == others[-1]
-    assert told(world) == []
+    assert world.failures() == []
     assert world.journal.counts["DocumentsFinished"] == 0
 
 
 # --- what fails ---
 
 
-def test_what_fails_is_told_and_tried_again_after_a_backoff() -> None:
-    world = World()
+def test_what_fails_is_told_and_tried_again_after_a_backoff(world: World) -> None:
     document = delivering(world)
     world.faults.fail("notices.publish", DOWN)
     assert not run(world, document)
-    assert told(world) == [("delivery_failed", {"document": document.id})]
+    assert world.failures() == [("delivery_failed", {"document": document.id})]
     row, policy = world.row(document), world.policy
     assert (row.consecutive_failures, row.attempts, row.step) == (1, 0, Step.NOTICE)
     wait = (row.due_at or 0.0) - world.clock.now()
     assert policy.backoff_first_seconds <= wait <= policy.max_backoff_seconds
 
 
-def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
-    world = World()
+def test_an_error_file_is_not_written_without_the_time_for_it(world: World) -> None:
     document = delivering(world, b"damaged")
     assert not run(world, document, 1.0)
     assert world.results.keys() == []
@@ -140,8 +129,7 @@ def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
     assert world.results.content_type("x.png.error.json") == "application/json"
 
 
-def test_names_are_not_deleted_without_the_time_for_it() -> None:
-    world = World()
+def test_names_are_not_deleted_without_the_time_for_it(world: World) -> None:
     document = delivering(world)
     copy = world.poll_ports.results.copy
 
@@ -154,32 +142,29 @@ def test_names_are_not_deleted_without_the_time_for_it() -> None:
     assert "results.delete" not in world.faults.calls
 
 
-def test_a_delivery_that_cannot_be_taken_is_told_and_stays_due() -> None:
-    world = World()
+def test_a_delivery_that_cannot_be_taken_is_told_and_stays_due(world: World) -> None:
     document = delivering(world)
     world.faults.fail("documents.write", DOWN)
     assert not run(world, document)
-    assert told(world) == [("delivery_failed", {"document": document.id})]
+    assert world.failures() == [("delivery_failed", {"document": document.id})]
     assert world.row(document) == document
 
 
-def test_a_mistake_in_it_is_told_and_uses_up_an_attempt() -> None:
-    world = World()
+def test_a_mistake_in_it_is_told_and_uses_up_an_attempt(world: World) -> None:
     document = delivering(world)
     world.faults.fail("results.put", ValueError("ours"))
     assert not run(world, document)
-    assert told(world) == [("delivery_died", {"document": document.id})]
+    assert world.failures() == [("delivery_died", {"document": document.id})]
     assert world.row(document).attempts == 1
 
 
-def test_a_delivery_that_cannot_even_come_back_leaves_its_lease() -> None:
-    world = World()
+def test_a_delivery_that_cannot_even_come_back_leaves_its_lease(world: World) -> None:
     document = delivering(world)
     until = world.clock.now() + POLL_SECONDS + world.policy.lease_margin_seconds
     world.faults.fail("results.put", DOWN)
     world.faults.fail("documents.read", DOWN)
     assert not run(world, document)
-    assert told(world) == [
+    assert world.failures() == [
         ("delivery_failed", {"document": document.id}),
         ("return_failed", {"document": document.id}),
     ]
@@ -189,8 +174,7 @@ def test_a_delivery_that_cannot_even_come_back_leaves_its_lease() -> None:
 @pytest.mark.parametrize(
     "changes", [{"holder": "0"}, {"holder": "z"}, {"state": DocumentState.FINAL, "due_at": None, "due_kind": None}]
 )
-def test_a_failed_delivery_leaves_alone_what_is_no_longer_its_own(changes: dict[str, object]) -> None:
-    world = World()
+def test_a_failed_delivery_leaves_alone_what_is_no_longer_its_own(world: World, changes: dict[str, object]) -> None:
     document = delivering(world)
     others: list[Document] = []
 
@@ -205,8 +189,7 @@ def test_a_failed_delivery_leaves_alone_what_is_no_longer_its_own(changes: dict[
     assert world.row(document) == others[0]
 
 
-def test_a_failed_delivery_whose_row_is_gone_ends() -> None:
-    world = World()
+def test_a_failed_delivery_whose_row_is_gone_ends(world: World) -> None:
     document = delivering(world)
 
     def gone() -> StoreUnavailable:
@@ -215,16 +198,15 @@ def test_a_failed_delivery_whose_row_is_gone_ends() -> None:
 
     world.faults.fail("results.put", gone)
     assert not run(world, document)
-    assert told(world) == [("delivery_failed", {"document": document.id})]
+    assert world.failures() == [("delivery_failed", {"document": document.id})]
 
 
 # --- names and notice ---
 
 
 @pytest.mark.parametrize(("metadata", "names"), [({}, 1), ({"ocr-outputs": "markdown"}, 3)])
-def test_names_that_nobody_can_have_shown_are_not_deleted(metadata: dict[str, str], names: int) -> None:
+def test_names_that_nobody_can_have_shown_are_not_deleted(world: World, metadata: dict[str, str], names: int) -> None:
     """Of several names at once S3 takes a request that it bills."""
-    world = World()
     deleted: list[str] = []
     delete = world.poll_ports.results.delete
 
@@ -239,8 +221,7 @@ def test_names_that_nobody_can_have_shown_are_not_deleted(metadata: dict[str, st
     assert deleted[0] == "x.png.error.json"
 
 
-def test_a_newest_upload_whose_row_is_gone_keeps_nobody_from_the_end() -> None:
-    world = World()
+def test_a_newest_upload_whose_row_is_gone_keeps_nobody_from_the_end(world: World) -> None:
     document = delivering(world)
     later = replace(document.source, event_at=world.clock.now() + 60.0)
     world.newest.update_if_newer(document.source, Newest(order(later), "0" * 32))
@@ -249,8 +230,7 @@ def test_a_newest_upload_whose_row_is_gone_keeps_nobody_from_the_end() -> None:
     assert (notice["newest"], notice["published"]) == (False, False)
 
 
-def test_only_a_notice_with_failed_pages_needs_their_rows() -> None:
-    world = World()
+def test_only_a_notice_with_failed_pages_needs_their_rows(world: World) -> None:
     assert run(world, delivering(world))
     calls = world.faults.calls
     assert "documents.read_operations" not in calls[calls.index("results.copy") :]
@@ -258,9 +238,8 @@ def test_only_a_notice_with_failed_pages_needs_their_rows() -> None:
 
 @pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
 @pytest.mark.parametrize("finished", [False, True])
-def test_the_names_show_the_newest_upload_if_it_has_an_outcome(newer_id: str, finished: bool) -> None:
+def test_the_names_show_the_newest_upload_if_it_has_an_outcome(world: World, newer_id: str, finished: bool) -> None:
     """Without one it will publish itself."""
-    world = World()
     document = delivering(world)
     for name in ("x.png.txt", "x.png.ocr.json"):
         world.results.put(name, b"shown before")
@@ -271,24 +250,21 @@ def test_the_names_show_the_newest_upload_if_it_has_an_outcome(newer_id: str, fi
 
 
 @pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
-def test_an_upload_that_becomes_the_newest_meanwhile_gets_the_names(newer_id: str) -> None:
-    world = World()
+def test_an_upload_that_becomes_the_newest_meanwhile_gets_the_names(world: World, newer_id: str) -> None:
     document = delivering(world)
     during_the_first_copy(world, lambda: newer(world, document, newer_id, True))
     assert run(world, document)
     assert world.file("x.png.txt") == b"newer"
 
 
-def test_a_newest_row_that_is_gone_meanwhile_keeps_nobody_from_the_end() -> None:
-    world = World()
+def test_a_newest_row_that_is_gone_meanwhile_keeps_nobody_from_the_end(world: World) -> None:
     document = delivering(world)
     during_the_first_copy(world, world.newest.rows.clear)
     assert run(world, document)
     assert world.file("x.png.txt") is not None
 
 
-def test_a_newest_upload_that_becomes_a_failure_meanwhile_is_shown_as_one() -> None:
-    world = World()
+def test_a_newest_upload_that_becomes_a_failure_meanwhile_is_shown_as_one(world: World) -> None:
     document = delivering(world)
     newer(world, document, "0" * 32, True)
 
@@ -303,8 +279,7 @@ def test_a_newest_upload_that_becomes_a_failure_meanwhile_is_shown_as_one() -> N
     assert world.file("x.png.error.json") is not None
 
 
-def test_a_newest_upload_whose_row_is_gone_meanwhile_stays_shown() -> None:
-    world = World()
+def test_a_newest_upload_whose_row_is_gone_meanwhile_stays_shown(world: World) -> None:
     document = delivering(world)
     newer(world, document, "0" * 32, True)
     during_the_first_copy(world, lambda: world.documents.rows.pop("0" * 32))
@@ -313,8 +288,7 @@ def test_a_newest_upload_whose_row_is_gone_meanwhile_stays_shown() -> None:
 
 
 @pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
-def test_a_notice_after_a_break_says_what_is_the_newest_by_then(newer_id: str) -> None:
-    world = World()
+def test_a_notice_after_a_break_says_what_is_the_newest_by_then(world: World, newer_id: str) -> None:
     document = delivering(world)
     world.faults.fail("notices.publish", DOWN)
     assert not run(world, document)
@@ -324,8 +298,7 @@ def test_a_notice_after_a_break_says_what_is_the_newest_by_then(newer_id: str) -
     assert (notice["newest"], notice["published"]) == (False, False)
 
 
-def test_a_key_too_long_for_names_beside_it_is_not_said_to_be_published() -> None:
-    world = World()
+def test_a_key_too_long_for_names_beside_it_is_not_said_to_be_published(world: World) -> None:
     document = world.upload("k" * 1020, b"page")
     world.run()
     [notice] = world.notices_of(document)
@@ -355,8 +328,7 @@ def during_the_first_copy(world: World, happens: Callable[[], object]) -> None:
     world.poll_ports.results.copy = copied  # type: ignore[method-assign]  # and something happens
 
 
-def test_names_are_not_copied_without_the_time_for_it() -> None:
-    world = World()
+def test_names_are_not_copied_without_the_time_for_it(world: World) -> None:
     document = delivering(world)
     world.faults.fail("results.copy", DOWN)
     assert not run(world, document)
@@ -365,8 +337,7 @@ def test_names_are_not_copied_without_the_time_for_it() -> None:
     assert "results.copy" not in world.faults.calls[calls:]
 
 
-def test_a_step_that_was_done_is_not_done_again() -> None:
-    world = World()
+def test_a_step_that_was_done_is_not_done_again(world: World) -> None:
     document = delivering(world)
     world.faults.fail("notices.publish", DOWN)
     assert not run(world, document)
@@ -381,23 +352,20 @@ def due_again(world: World, document: Document) -> Document:
 
 
 @pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.RECOGNIZING])
-def test_what_has_no_outcome_is_not_delivered(state: DocumentState) -> None:
+def test_what_has_no_outcome_is_not_delivered(world: World, state: DocumentState) -> None:
     """A row read long ago may have been more than it is: a retry begins anew."""
-    world = World()
     document = delivering(world)
     again = replace(document, state=state, outcome=None, due_kind=DueKind.SUBMIT)
     world.documents.rows[document.id] = again
     assert not run(world, again)
     assert world.notices.published == []
-    assert told(world) == []
+    assert world.failures() == []
 
 
 # --- conclusions ---
 
 
-def test_a_document_that_somebody_else_concludes_is_left_to_them() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_document_that_somebody_else_concludes_is_left_to_them(world: World, document: Document) -> None:
     world.submit()
     world.documents.write = lambda before, after: False  # type: ignore[method-assign]  # always another first
     reads = world.faults.calls.count("documents.read_operations")
@@ -405,9 +373,7 @@ def test_a_document_that_somebody_else_concludes_is_left_to_them() -> None:
     assert world.faults.calls.count("documents.read_operations") - reads == 5, "it does not try for ever"
 
 
-def test_one_that_was_beaten_to_the_row_looks_again() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_one_that_was_beaten_to_the_row_looks_again(world: World, document: Document) -> None:
     world.submit()
     write, first = world.documents.write, [True]
 

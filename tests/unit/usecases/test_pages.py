@@ -37,8 +37,7 @@ def texts(world: World, key: str) -> list[str]:
     return (world.file(f"{key}.txt") or b"").decode().split("\f")
 
 
-def test_every_page_is_sent_once_and_comes_out_in_its_place() -> None:
-    world = World()
+def test_every_page_is_sent_once_and_comes_out_in_its_place(world: World) -> None:
     document = world.upload("book.pdf", b"pages:9")
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
@@ -53,8 +52,7 @@ def test_every_page_is_sent_once_and_comes_out_in_its_place() -> None:
     assert len(set(texts(world, "book.pdf"))) == 9
 
 
-def test_when_all_pages_fail_the_document_fails_and_the_error_names_them() -> None:
-    world = World()
+def test_when_all_pages_fail_the_document_fails_and_the_error_names_them(world: World) -> None:
     world.ocr.prepare = lambda content, *_: b'{"content": ""}'  # type: ignore[method-assign]  # which is refused
     document = world.upload("book.pdf", b"pages:3 bad:2")
     world.run()
@@ -72,8 +70,7 @@ def test_when_all_pages_fail_the_document_fails_and_the_error_names_them() -> No
     ]
 
 
-def test_a_page_that_kills_its_worker_is_given_up_and_the_others_are_kept() -> None:
-    world = World()
+def test_a_page_that_kills_its_worker_is_given_up_and_the_others_are_kept(world: World) -> None:
     document = world.upload("book.pdf", b"pages:5 deadly:3")
     world.run()
     row = world.row(document)
@@ -82,8 +79,7 @@ def test_a_page_that_kills_its_worker_is_given_up_and_the_others_are_kept() -> N
     assert [page["reason"] for page in pages] == [None, None, "internal", None, None]
 
 
-def test_when_several_pages_cannot_be_sent_the_go_ends() -> None:
-    world = World()
+def test_when_several_pages_cannot_be_sent_the_go_ends(world: World) -> None:
     world.faults.fail("ocr.submit", failure, times=100)
     document = world.upload("book.pdf", b"pages:9")
     world.submit()
@@ -91,8 +87,7 @@ def test_when_several_pages_cannot_be_sent_the_go_ends() -> None:
     assert world.row(document).consecutive_failures == 1
 
 
-def test_out_of_time_the_next_go_sends_what_is_left() -> None:
-    world = World()
+def test_out_of_time_the_next_go_sends_what_is_left(world: World) -> None:
     world.submit_settings = world.submit_settings.__class__("ru", "page", 0.02, world.submit_settings.limits)
     document = world.upload("book.pdf", b"pages:9")
     world.submit()
@@ -151,8 +146,7 @@ def ask_now(world: World, operation: Operation | None) -> None:
     page_finished(world.poll_ports, asked.operation, 9e9)
 
 
-def test_a_slow_quota_wakes_poll_again_and_again() -> None:
-    world = World()
+def test_a_slow_quota_wakes_poll_again_and_again(world: World) -> None:
     world.submit_settings = replace(world.submit_settings, submits_per_second=0.2)
     world.upload("book.pdf", b"pages:5")
     world.submit()
@@ -160,8 +154,7 @@ def test_a_slow_quota_wakes_poll_again_and_again() -> None:
     assert wakes == 5
 
 
-def test_wakes_are_as_far_apart_as_the_index_needs_to_settle() -> None:
-    world = World()
+def test_wakes_are_as_far_apart_as_the_index_needs_to_settle(world: World) -> None:
     world.submit_settings = replace(world.submit_settings, submits_per_second=1.0)
     woken: list[float] = []
     wake = world.tick.wake
@@ -179,8 +172,9 @@ def test_wakes_are_as_far_apart_as_the_index_needs_to_settle() -> None:
 
 
 @pytest.mark.parametrize(("pages", "attempts", "max_workers"), [(1, 0, 1), (3, 0, 3), (9, 0, 8), (9, 1, 1), (9, 2, 1)])
-def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(pages: int, attempts: int, max_workers: int) -> None:
-    world = World()
+def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(
+    world: World, pages: int, attempts: int, max_workers: int
+) -> None:
     crews: list[int] = []
 
     def run_parallel(task: Callable[[], None], max_workers: int) -> None:
@@ -203,9 +197,8 @@ def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(pages: int, a
 
 
 @pytest.mark.parametrize(("attempts", "first"), [(0, 1), (1, 9), (2, 1), (3, 9)])
-def test_after_a_death_the_pages_are_begun_from_the_other_end(attempts: int, first: int) -> None:
+def test_after_a_death_the_pages_are_begun_from_the_other_end(world: World, attempts: int, first: int) -> None:
     """The page that kills is met at last, with all others sent."""
-    world = World()
     document = world.upload("book.pdf", b"pages:9")
     world.quota.row = Quota(next_free_at=world.clock.now() + 10_000.0)
     world.submit()
@@ -217,8 +210,7 @@ def test_after_a_death_the_pages_are_begun_from_the_other_end(attempts: int, fir
     assert pages_sent(world)[0] == first
 
 
-def test_a_turn_that_is_over_leaves_the_rest_due_at_once_and_is_no_setback() -> None:
-    world = World()
+def test_a_turn_that_is_over_leaves_the_rest_due_at_once_and_is_no_setback(world: World) -> None:
     world.submit_settings = replace(world.submit_settings, submits_per_second=0.1)
     document = world.upload("book.pdf", b"pages:9")
     began = world.clock.now()

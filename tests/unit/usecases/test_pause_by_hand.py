@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from textdrop.core.documents import DocumentState, DueKind, Outcome
+from textdrop.core.documents import Document, DocumentState, DueKind, Outcome
 from textdrop.core.errors import OcrCredentialsRefused, OcrUnreachable, Trace
 from textdrop.core.pause import Pause
 from world import World
@@ -26,8 +26,7 @@ def live(world: World, minutes: int) -> None:
         world.clock.advance(MINUTE)
 
 
-def test_nothing_is_sent_until_the_operator_resumes() -> None:
-    world = World()
+def test_nothing_is_sent_until_the_operator_resumes(world: World) -> None:
     write(world, world.clock.now())
     documents = [world.upload(f"{number}.png", b"page %d" % number) for number in range(20)]
     live(world, minutes=200)
@@ -39,9 +38,7 @@ def test_nothing_is_sent_until_the_operator_resumes() -> None:
     assert {world.row(document).outcome for document in documents} == {Outcome.SUCCEEDED}
 
 
-def test_an_acceptance_that_was_under_way_does_not_resume() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_an_acceptance_that_was_under_way_does_not_resume(world: World, document: Document) -> None:
     submit = world.ocr.submit
 
     def pausing(body: bytes, client_request_id: str) -> object:
@@ -54,9 +51,7 @@ def test_an_acceptance_that_was_under_way_does_not_resume() -> None:
     assert world.pause.read().operator_since is not None
 
 
-def test_beneath_an_operators_pause_the_services_own_goes_on() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_beneath_an_operators_pause_the_services_own_goes_on(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", REFUSED, times=2)
     world.submit()
     write(world, world.clock.now())
@@ -70,8 +65,7 @@ def test_beneath_an_operators_pause_the_services_own_goes_on() -> None:
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
-def test_an_operators_pause_runs_no_deadline() -> None:
-    world = World()
+def test_an_operators_pause_runs_no_deadline(world: World) -> None:
     world.faults.fail("ocr.submit", lambda: OcrUnreachable("no connection"))
     document = world.upload("x.png", b"page")
     world.submit()
@@ -85,8 +79,7 @@ def test_an_operators_pause_runs_no_deadline() -> None:
 # --- what a tick measures ---------------------------------------------------------------------------------------------
 
 
-def test_a_tick_that_finds_nothing_measures_that_nothing_is_due() -> None:
-    world = World()
+def test_a_tick_that_finds_nothing_measures_that_nothing_is_due(world: World) -> None:
     world.poll()
     assert world.journal.values == {"OldestDueAge": [0.0]}
 
@@ -115,8 +108,7 @@ def test_a_long_tick_measures_once_a_minute() -> None:
     assert len(world.journal.values["OldestDueAge"]) == 2
 
 
-def test_a_pause_is_told_of_once_a_minute_with_its_reason_though_nothing_waits() -> None:
-    world = World()
+def test_a_pause_is_told_of_once_a_minute_with_its_reason_though_nothing_waits(world: World) -> None:
     write(world, world.clock.now())
     live(world, minutes=3)
     assert world.journal.counts["SubmittingPaused"] == 3

@@ -45,10 +45,8 @@ def kill(world: World, call: str, when: Literal["before", "after"]) -> None:
     world.queue.clear()
 
 
-def test_an_upload_deleted_after_its_worker_died_while_sending_is_gone() -> None:
+def test_an_upload_deleted_after_its_worker_died_while_sending_is_gone(world: World, document: Document) -> None:
     """The intent is counted as unconfirmed first; only then can the page fail."""
-    world = World()
-    document = world.upload("x.png", b"page")
     kill(world, "ocr.submit", "before")
     world.uploads.forget("x.png", document.source.version_id)
     world.run()
@@ -67,9 +65,7 @@ def test_an_upload_that_may_not_be_read_again_for_its_last_pages_fails_in_the_en
     assert (world.row(document).outcome_at or 0.0) - world.row(document).accepted_at > world.policy.forbidden_seconds
 
 
-def test_a_failure_before_a_long_pause_for_the_key_is_no_outage() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_failure_before_a_long_pause_for_the_key_is_no_outage(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
     world.faults.fail("ocr.submit", REFUSED, times=90)
     world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
@@ -78,9 +74,7 @@ def test_a_failure_before_a_long_pause_for_the_key_is_no_outage() -> None:
     assert (world.row(document).outcome_at or 0.0) - world.row(document).accepted_at > 3_610
 
 
-def test_a_time_in_which_nobody_tried_is_no_outage() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_time_in_which_nobody_tried_is_no_outage(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", BROKEN)
     world.submit()
     world.clock.advance(7_200)
@@ -88,8 +82,7 @@ def test_a_time_in_which_nobody_tried_is_no_outage() -> None:
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
-def test_a_page_that_breaks_the_service_is_given_up_while_others_are_taken() -> None:
-    world = World()
+def test_a_page_that_breaks_the_service_is_given_up_while_others_are_taken(world: World) -> None:
     submit: Callable[[bytes, str], Submitted] = world.ocr.submit
     poison = world.ocr.prepare(b"poison", "image/png", ["ru", "en"], "page")
 
@@ -111,9 +104,7 @@ def test_a_page_that_breaks_the_service_is_given_up_while_others_are_taken() -> 
     assert world.operation(document).breakdowns == world.policy.max_breakdowns
 
 
-def test_a_throttle_is_no_unknown_though_the_quota_cannot_be_read() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_throttle_is_no_unknown_though_the_quota_cannot_be_read(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", OcrThrottled("429", Trace(status=429, code=8)))
     world.faults.fail("quota.write", StoreUnavailable("throttled too"))
     world.run()
@@ -121,9 +112,8 @@ def test_a_throttle_is_no_unknown_though_the_quota_cannot_be_read() -> None:
     assert world.operation(document).unconfirmed == 0
 
 
-def test_no_go_begins_that_could_not_send_any_more() -> None:
+def test_no_go_begins_that_could_not_send_any_more(world: World) -> None:
     """A document whose last worker died waits for its neighbours, who may wait for slots until the end."""
-    world = World()
     suspect = world.upload("x.png", b"page")
     kill(world, "documents.create", "after")
     world.clock.advance(SUBMIT_SECONDS + 10)
@@ -161,8 +151,7 @@ def test_a_refused_last_page_ends_its_document_at_once() -> None:
     assert world.row(document).due_kind is DueKind.DELIVER
 
 
-def test_names_that_were_copied_while_their_delivery_became_a_failure_are_copied_again() -> None:
-    world = World()
+def test_names_that_were_copied_while_their_delivery_became_a_failure_are_copied_again(world: World) -> None:
     world.upload("x.png", b"old")
     older = world.queue.pop()
     world.clock.advance(2)
@@ -217,8 +206,7 @@ def test_a_worker_stalled_past_its_lease_writes_no_file_of_an_outcome_that_was_r
     assert world.json("x.png.error.json")["reason"] == "internal"
 
 
-def test_a_page_that_may_have_been_paid_for_by_a_dead_worker_is_counted() -> None:
-    world = World()
+def test_a_page_that_may_have_been_paid_for_by_a_dead_worker_is_counted(world: World) -> None:
     document = world.upload("a.png", b"page")
     kill(world, "ocr.submit", "after")
     world.run()
@@ -226,10 +214,8 @@ def test_a_page_that_may_have_been_paid_for_by_a_dead_worker_is_counted() -> Non
     assert world.journal.counts["SubmitsUnconfirmed"] == 1
 
 
-def test_a_worker_held_before_it_tells_of_a_failure_makes_no_outage() -> None:
+def test_a_worker_held_before_it_tells_of_a_failure_makes_no_outage(world: World, document: Document) -> None:
     """What it saw was over when it was held: only that counts."""
-    world = World()
-    document = world.upload("x.png", b"page")
     world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
     written = world.pause.write
     held: list[Pause] = []

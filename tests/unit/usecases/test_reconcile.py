@@ -92,8 +92,7 @@ def test_an_event_that_comes_after_all_is_a_duplicate_and_is_not_paid_for(versio
 # --- of which time ----------------------------------------------------------------------------------------------------
 
 
-def test_events_have_an_hour_to_come() -> None:
-    world = World()
+def test_events_have_an_hour_to_come(world: World) -> None:
     world.upload_unheard("a.png", b"1")
     world.clock.advance(HOUR - 1)
     world.reconcile()
@@ -123,8 +122,7 @@ def sent_keys(world: World) -> set[str]:
     return {asked.key for message in world.queue for asked in parse(message.body) if isinstance(asked, Source)}
 
 
-def test_ten_thousand_objects_are_looked_through_in_parts() -> None:
-    world = World()
+def test_ten_thousand_objects_are_looked_through_in_parts(world: World) -> None:
     for number in range(10_000):
         world.uploads.put(f"{number:05d}.png", b"1")
     missing = {f"{number:05d}.png" for number in (0, 999, 1_000, 1_001, 5_555, 9_999)}
@@ -140,8 +138,7 @@ def test_ten_thousand_objects_are_looked_through_in_parts() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "ended"), [(PART_SECONDS, "ended"), (PART_SECONDS - 1.0, "handed_over")])
-def test_no_part_but_the_first_begins_with_too_little_time_for_it(seconds: float, ended: str) -> None:
-    world = World()
+def test_no_part_but_the_first_begins_with_too_little_time_for_it(world: World, seconds: float, ended: str) -> None:
     for number in range(3):
         world.uploads.put(f"{number}.png", b"1")
     world.listing.most = 1
@@ -154,8 +151,7 @@ def test_no_part_but_the_first_begins_with_too_little_time_for_it(seconds: float
 # --- dead letters -----------------------------------------------------------------------------------------------------
 
 
-def test_what_comes_back_three_times_stays_where_it_can_be_seen() -> None:
-    world = World()
+def test_what_comes_back_three_times_stays_where_it_can_be_seen(world: World) -> None:
     first = world.dead_letters.put(GARBAGE)
     for _ in range(6):
         world.reconcile()
@@ -186,9 +182,10 @@ def test_letters_that_stay_are_not_gone_round_and_round() -> None:
 @pytest.mark.parametrize(
     ("seconds", "redriving"), [(900.0, REDRIVE_SECONDS), (PART_SECONDS + 100.0, 100.0), (PART_SECONDS, 0.0)]
 )
-def test_dead_letters_get_their_share_of_a_run_and_leave_the_bucket_its_part(seconds: float, redriving: float) -> None:
+def test_dead_letters_get_their_share_of_a_run_and_leave_the_bucket_its_part(
+    world: World, seconds: float, redriving: float
+) -> None:
     """Each letter takes a minute and a half."""
-    world = World()
     for number in range(200):
         world.dead_letters.put(f"{number}")
     receive, began = world.dead_letters.receive, world.clock.now()
@@ -221,8 +218,7 @@ def test_who_is_overtaken_leaves_the_rest_of_the_letters_to_the_other_run() -> N
     assert world.successor.invoked == 0
 
 
-def test_a_letter_that_cannot_be_moved_holds_up_neither_the_others_nor_the_bucket() -> None:
-    world = World()
+def test_a_letter_that_cannot_be_moved_holds_up_neither_the_others_nor_the_bucket(world: World) -> None:
     for number in range(5):
         world.dead_letters.put(f"{number}")
     world.upload_unheard("a.png", b"1")
@@ -240,8 +236,7 @@ def sent_keys_of_uploads(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize("call", ["dead_letters.receive", "dead_letters.redrive"])
-def test_a_queue_that_is_down_is_left_alone_and_the_bucket_is_looked_through(call: str) -> None:
-    world = World()
+def test_a_queue_that_is_down_is_left_alone_and_the_bucket_is_looked_through(world: World, call: str) -> None:
     for number in range(20):
         world.dead_letters.put(f"{number}")
     world.upload_unheard("a.png", b"1")

@@ -38,8 +38,7 @@ def handed_over(world: World) -> Resume:
     return resume
 
 
-def test_all_that_is_asked_for_is_there_when_the_one_notice_comes() -> None:
-    world = World()
+def test_all_that_is_asked_for_is_there_when_the_one_notice_comes(world: World) -> None:
     document = world.upload("a/scan.pdf", b"pages:3", ALL)
     world.run()
     assert published(world, "a/scan.pdf") == TEXT_ALONE | RENDERED | {f".tables/000{page}-01.csv" for page in (1, 2, 3)}
@@ -62,8 +61,7 @@ def test_all_that_is_asked_for_is_there_when_the_one_notice_comes() -> None:
     assert len(world.ocr.accepted) == 3
 
 
-def test_the_stack_chooses_outputs_for_those_who_do_not() -> None:
-    world = World()
+def test_the_stack_chooses_outputs_for_those_who_do_not(world: World) -> None:
     world.submit_settings = replace(world.submit_settings, outputs="markdown")
     world.upload("a.png", b"a")
     world.upload("b.png", b"b", {"ocr-outputs": "none"})
@@ -74,8 +72,7 @@ def test_the_stack_chooses_outputs_for_those_who_do_not() -> None:
     assert chosen["outputs"] == {"value": ["markdown"], "from": "parameter"}
 
 
-def test_no_tables_are_said_to_be_none() -> None:
-    world = World()
+def test_no_tables_are_said_to_be_none(world: World) -> None:
     world.render_ports = replace(world.render_ports, renderers=fake_renderers(has_tables=False))
     document = world.upload("x.png", b"page", {"ocr-outputs": "tables"})
     world.run()
@@ -85,16 +82,14 @@ def test_no_tables_are_said_to_be_none() -> None:
     assert world.json("x.png.ocr.json")["notes"] == [said]
 
 
-def test_a_warning_may_stand_beside_a_file() -> None:
-    world = World()
+def test_a_warning_may_stand_beside_a_file(world: World) -> None:
     document = world.upload("x.png", b"signed", {"ocr-outputs": "searchable-pdf"})
     world.run()
     assert published(world, "x.png") == TEXT_ALONE | {".searchable.pdf"}
     assert notice_of(world, document)["warnings"] == ["A signature is no longer valid."]
 
 
-def test_a_source_that_kills_render_is_given_up_after_two_goes() -> None:
-    world = World()
+def test_a_source_that_kills_render_is_given_up_after_two_goes(world: World) -> None:
     document = world.upload("x.png", b"mortal", ALL)
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
@@ -104,8 +99,7 @@ def test_a_source_that_kills_render_is_given_up_after_two_goes() -> None:
     assert world.journal.rules().count("rendered") == 2, "what was made in the first pass is not made again"
 
 
-def test_a_source_that_is_gone_by_then_is_a_warning() -> None:
-    world = World()
+def test_a_source_that_is_gone_by_then_is_a_warning(world: World) -> None:
     document = world.upload("x.png", b"page", {"ocr-outputs": "searchable-pdf"})
     resume = handed_over(world)
     world.uploads.forget("x.png", document.source.version_id)
@@ -115,8 +109,7 @@ def test_a_source_that_is_gone_by_then_is_a_warning() -> None:
     ]
 
 
-def test_a_source_that_may_not_be_read_is_a_warning() -> None:
-    world = World()
+def test_a_source_that_may_not_be_read_is_a_warning(world: World) -> None:
     document = world.upload("x.png", b"page", {"ocr-outputs": "searchable-pdf"})
     resume = handed_over(world)
     world.faults.fail("sources.head", ObjectForbidden("403"))
@@ -124,8 +117,7 @@ def test_a_source_that_may_not_be_read_is_a_warning() -> None:
     assert "may not read" in notice_of(world, document)["warnings"][0]
 
 
-def test_a_failing_store_is_no_fault_of_the_rendering() -> None:
-    world = World()
+def test_a_failing_store_is_no_fault_of_the_rendering(world: World) -> None:
     document = world.upload("x.png", b"page", ALL)
     resume = handed_over(world)
     world.faults.fail("results.put", StoreUnavailable("broken"))
@@ -137,8 +129,7 @@ def test_a_failing_store_is_no_fault_of_the_rendering() -> None:
     assert published(world, "x.png") == TEXT_ALONE | RENDERED | {".tables/0001-01.csv"}
 
 
-def test_a_message_that_is_lost_or_late_does_nothing_twice() -> None:
-    world = World()
+def test_a_message_that_is_lost_or_late_does_nothing_twice(world: World) -> None:
     document = world.upload("x.png", b"page", ALL)
     late = handed_over(world)
     world.render_function.asked.clear()
@@ -153,8 +144,7 @@ def test_a_message_that_is_lost_or_late_does_nothing_twice() -> None:
     assert world.row(document).state is DocumentState.FINAL
 
 
-def test_a_render_function_that_cannot_run_holds_the_text_up_for_an_hour_at_most() -> None:
-    world = World()
+def test_a_render_function_that_cannot_run_holds_the_text_up_for_an_hour_at_most(world: World) -> None:
     document = world.upload("x.png", b"page", {"ocr-outputs": "markdown"})
     resume = handed_over(world)
     for _ in range(90):
@@ -168,8 +158,7 @@ def test_a_render_function_that_cannot_run_holds_the_text_up_for_an_hour_at_most
     assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "stale"
 
 
-def test_an_output_that_takes_too_long_is_a_warning() -> None:
-    world = World()
+def test_an_output_that_takes_too_long_is_a_warning(world: World) -> None:
     document = world.upload("x.png", b"page", {"ocr-outputs": "searchable-pdf"})
     resume = handed_over(world)
 
@@ -186,8 +175,7 @@ def test_an_output_that_takes_too_long_is_a_warning() -> None:
     assert published(world, "x.png") == TEXT_ALONE
 
 
-def test_an_output_has_the_whole_time_of_a_go_before_it_is_given_up() -> None:
-    world = World()
+def test_an_output_has_the_whole_time_of_a_go_before_it_is_given_up(world: World) -> None:
     document = world.upload("x.png", b"page", {"ocr-outputs": "markdown searchable-pdf"})
     resume = handed_over(world)
     markdown, pdf = world.render_ports.renderers.markdown, world.render_ports.renderers.searchable_pdf
@@ -214,8 +202,7 @@ def test_an_output_has_the_whole_time_of_a_go_before_it_is_given_up() -> None:
     assert world.row(document).state is DocumentState.FINAL
 
 
-def test_who_lost_the_document_writes_nothing_more() -> None:
-    world = World()
+def test_who_lost_the_document_writes_nothing_more(world: World) -> None:
     document = world.upload("x.png", b"page", ALL)
     resume = handed_over(world)
 
@@ -235,8 +222,7 @@ def test_who_lost_the_document_writes_nothing_more() -> None:
     assert len(world.notices_of(document)) == 1
 
 
-def test_the_newest_upload_has_the_names_whatever_either_asked_for() -> None:
-    world = World()
+def test_the_newest_upload_has_the_names_whatever_either_asked_for(world: World) -> None:
     world.upload("x.pdf", b"pages:3", ALL)
     world.run()
     newer = world.upload("x.pdf", b"other", {"ocr-outputs": "markdown"})
@@ -246,9 +232,8 @@ def test_the_newest_upload_has_the_names_whatever_either_asked_for() -> None:
     assert world.file(keys.own(newer.id, keys.MARKDOWN)) is not None
 
 
-def test_files_of_other_uploads_beside_the_tables_stay() -> None:
+def test_files_of_other_uploads_beside_the_tables_stay(world: World) -> None:
     """An upload may be called as if it stood among another one's tables."""
-    world = World()
     world.upload("x.pdf", b"pages:2", {"ocr-outputs": "tables"})
     world.upload("x.pdf.tables/0001-01.csv", b"beside", {"ocr-outputs": "tables"})
     world.run()

@@ -35,15 +35,10 @@ def resume(world: World, document: Document, rev: int | None = None) -> None:
     world.send(resume_body(Resume(document.id, world.row(document).rev if rev is None else rev)))
 
 
-def told(world: World) -> list[tuple[str, dict[str, str | int | float | None]]]:
-    return [(entry.name, dict(entry.fields)) for entry in world.journal.failures]
-
-
 # --- whom it holds ---
 
 
-def test_a_document_is_held_until_its_workers_time_is_over_and_a_margin() -> None:
-    world = World()
+def test_a_document_is_held_until_its_workers_time_is_over_and_a_margin(world: World) -> None:
     began = world.clock.now()
     document = left_behind(world)
     assert world.row(document).due_at == began + SUBMIT_SECONDS + world.policy.lease_margin_seconds
@@ -57,8 +52,7 @@ def test_a_document_is_held_until_its_workers_time_is_over_and_a_margin() -> Non
 
 
 @pytest.mark.parametrize("by", [-1, 1])
-def test_a_resume_of_another_rev_is_dropped_and_counted(by: int) -> None:
-    world = World()
+def test_a_resume_of_another_rev_is_dropped_and_counted(world: World, by: int) -> None:
     document = left_behind(world)
     world.documents.rows[document.id] = replace(world.row(document), rev=3)
     before = world.row(document)
@@ -68,16 +62,14 @@ def test_a_resume_of_another_rev_is_dropped_and_counted(by: int) -> None:
     assert world.journal.counts["StaleResumes"] == 1
 
 
-def test_a_resume_of_a_row_that_is_gone_is_dropped_and_counted() -> None:
-    world = World()
+def test_a_resume_of_a_row_that_is_gone_is_dropped_and_counted(world: World) -> None:
     world.send(resume_body(Resume("0" * 32, 1)))
     assert world.submit() == []
     assert world.journal.counts["StaleResumes"] == 1
-    assert told(world) == []
+    assert world.failures() == []
 
 
-def test_what_killed_a_worker_goes_alone() -> None:
-    world = World()
+def test_what_killed_a_worker_goes_alone(world: World) -> None:
     steps: list[str] = []
 
     class Workers(InlineWorkers):
@@ -97,8 +89,7 @@ def test_what_killed_a_worker_goes_alone() -> None:
     assert steps == ["start", "wait", "start", "wait", "start", "wait"]
 
 
-def test_poll_is_woken_for_a_document_that_was_given_up_when_it_was_taken() -> None:
-    world = World()
+def test_poll_is_woken_for_a_document_that_was_given_up_when_it_was_taken(world: World) -> None:
     document = left_behind(world)
     world.documents.rows[document.id] = replace(world.row(document), attempts=world.policy.max_attempts)
     resume(world, document)
@@ -119,40 +110,34 @@ def test_poll_is_woken_for_a_document_that_was_given_up_when_it_was_taken() -> N
         ("sources.head", 0, "pass_failed"),
     ],
 )
-def test_what_cannot_be_done_is_told_and_done_later(call: str, skip: int, event: str) -> None:
-    world = World()
+def test_what_cannot_be_done_is_told_and_done_later(world: World, call: str, skip: int, event: str) -> None:
     document = left_behind(world)
     resume(world, document)
     world.faults.fail(call, DOWN, skip=skip)
     assert world.submit() == []
-    assert told(world) == [(event, {"document": document.id})]
+    assert world.failures() == [(event, {"document": document.id})]
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
-def test_a_mistake_in_a_go_is_told_and_uses_up_an_attempt() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_mistake_in_a_go_is_told_and_uses_up_an_attempt(world: World, document: Document) -> None:
     world.faults.fail("sources.head", ValueError("ours"))
     world.submit()
-    assert told(world) == [("pass_died", {"document": document.id})]
+    assert world.failures() == [("pass_died", {"document": document.id})]
     assert world.row(document).attempts == 1
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
-def test_a_message_that_cannot_be_stored_is_told_and_comes_again() -> None:
-    world = World()
+def test_a_message_that_cannot_be_stored_is_told_and_comes_again(world: World) -> None:
     world.upload("x.png", b"page")
     [message] = world.queue
     world.faults.fail("documents.create", DOWN)
     assert world.submit() == [message.id]
-    assert told(world) == [("message_failed", {"message_id": message.id})]
+    assert world.failures() == [("message_failed", {"message_id": message.id})]
 
 
-def test_a_failed_go_is_tried_again_after_a_backoff() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_failed_go_is_tried_again_after_a_backoff(world: World, document: Document) -> None:
     world.faults.fail("sources.head", DOWN)
     world.submit()
     row, policy = world.row(document), world.policy
@@ -161,24 +146,26 @@ def test_a_failed_go_is_tried_again_after_a_backoff() -> None:
     assert policy.backoff_first_seconds <= wait <= policy.max_backoff_seconds
 
 
-def test_a_source_that_may_not_be_read_is_told_and_tried_again_after_a_backoff() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_source_that_may_not_be_read_is_told_and_tried_again_after_a_backoff(
+    world: World, document: Document
+) -> None:
     world.faults.fail("sources.head", ObjectForbidden("403"))
     world.submit()
-    assert told(world) == [("source_forbidden", {"document": document.id})]
+    assert world.failures() == [("source_forbidden", {"document": document.id})]
     wait = (world.row(document).due_at or 0.0) - world.clock.now()
     assert world.policy.backoff_first_seconds <= wait <= world.policy.max_backoff_seconds
 
 
-def test_a_go_that_cannot_even_come_back_leaves_its_lease() -> None:
-    world = World()
+def test_a_go_that_cannot_even_come_back_leaves_its_lease(world: World) -> None:
     began = world.clock.now()
     document = world.upload("x.png", b"page")
     world.faults.fail("sources.head", DOWN)
     world.faults.fail("documents.read", DOWN)
     world.submit()
-    assert told(world) == [("pass_failed", {"document": document.id}), ("return_failed", {"document": document.id})]
+    assert world.failures() == [
+        ("pass_failed", {"document": document.id}),
+        ("return_failed", {"document": document.id}),
+    ]
     assert world.row(document).due_at == began + SUBMIT_SECONDS + world.policy.lease_margin_seconds
 
 
@@ -186,9 +173,9 @@ def test_a_go_that_cannot_even_come_back_leaves_its_lease() -> None:
     "changes",
     [{"holder": "0"}, {"holder": "z"}, {"due_kind": DueKind.DELIVER}, {"due_kind": None, "due_at": None}],
 )
-def test_a_failed_go_leaves_alone_what_is_no_longer_its_own(changes: dict[str, object]) -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_failed_go_leaves_alone_what_is_no_longer_its_own(
+    world: World, document: Document, changes: dict[str, object]
+) -> None:
     others: list[Document] = []
 
     def taken_meanwhile() -> StoreUnavailable:
@@ -200,12 +187,10 @@ def test_a_failed_go_leaves_alone_what_is_no_longer_its_own(changes: dict[str, o
     world.faults.fail("sources.head", taken_meanwhile)
     world.submit()
     assert world.row(document) == others[0]
-    assert told(world) == [("pass_failed", {"document": document.id})]
+    assert world.failures() == [("pass_failed", {"document": document.id})]
 
 
-def test_a_failed_go_of_a_row_that_is_gone_ends() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_failed_go_of_a_row_that_is_gone_ends(world: World, document: Document) -> None:
 
     def gone() -> StoreUnavailable:
         del world.documents.rows[document.id]
@@ -213,7 +198,7 @@ def test_a_failed_go_of_a_row_that_is_gone_ends() -> None:
 
     world.faults.fail("sources.head", gone)
     assert world.submit() == []
-    assert told(world) == [("pass_failed", {"document": document.id})]
+    assert world.failures() == [("pass_failed", {"document": document.id})]
 
 
 # --- the file ---
@@ -260,8 +245,7 @@ def test_the_file_is_closed_when_the_row_cannot_be_written(opening: World) -> No
 # --- what is told ---
 
 
-def test_every_row_that_moves_is_told_with_its_rule_from_the_first_on() -> None:
-    world = World()
+def test_every_row_that_moves_is_told_with_its_rule_from_the_first_on(world: World) -> None:
     world.upload("x.png", b"page")
     world.run()
     assert world.journal.rules() == [
