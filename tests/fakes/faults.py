@@ -22,8 +22,8 @@ class _Planned:
 class Faults:
     """Every fake asks here before and after each of its calls, named `<port>.<method>`, such as `documents.write`.
 
-    `calls` are all calls so far; `times`, when each was made. A simulation overrides `before` and `after`: what they raise happens before or after
-    the call's effect. They are called outside the fake's lock.
+    `calls` are all calls so far; `times`, when each was made. A simulation overrides `before` and `after`: what they
+    raise happens before or after the call's effect. They are called outside the fake's lock.
     """
 
     def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
@@ -54,7 +54,8 @@ class Faults:
         skip: int = 0,
         times: int = 1,
     ) -> None:
-        """This is done at the next such calls (after `skip` others), before or after their effect."""
+        """This is done at the next such calls (after `skip` others), before or after their effect. An error that it
+        returns is raised."""
         with self._lock:
             self._planned.extend(_Planned(call, when, act, skip if time == 0 else 0) for time in range(times))
 
