@@ -61,6 +61,7 @@ def test_one_that_is_not_ready_is_asked_again_by_its_age() -> None:
     schedule.asked(job, operation(job), NOW)
     assert schedule.next_ask_at() == NOW + next_ask_seconds(0.0, TYPICAL, 0, 45.0)
     assert list(schedule.asks_to_start(NOW + 1.0)) == []
+    schedule.add_asks([job.entry], NOW + 1.0)
     assert list(schedule.asks_to_start(NOW + 900.0)) == [job]
     schedule.asked(job, operation(job), NOW + 900.0)
     assert schedule.next_ask_at() == NOW + 900.0 + next_ask_seconds(1_000.0, TYPICAL, 1, 45.0)
