@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from fakes.ocr import synthetic_text
-from textdrop.core.answers import NotReady, Recognition
-from textdrop.core.documents import Document, DocumentState, Outcome, Source
+from textdrop.core.documents import Document, DocumentState, Outcome
 from textdrop.core.errors import (
     ObjectForbidden,
     OcrAnswerLost,
@@ -62,11 +61,7 @@ def test_an_object_deleted_before_it_is_read_is_skipped(world: World, document: 
 
 
 def test_an_object_that_may_never_be_read_fails(world: World, document: Document) -> None:
-
-    def forbidden(source: Source) -> NoReturn:
-        raise ObjectForbidden("403")
-
-    world.submit_ports.sources.head = forbidden  # type: ignore[method-assign]  # for ever
+    world.faults.fail("sources.head", ObjectForbidden("403"), times=9_999)
     world.run(minutes=3_000)
     row = world.row(document)
     assert world.json("x.png.error.json")["reason"] == "internal"
@@ -152,11 +147,8 @@ def test_the_newest_upload_has_the_names_whatever_finishes_last(versioned: bool)
     world.upload("x.png", b"old")
     if versioned:
         world.submit()
-        world.clock.advance(2)
-        newer = world.upload("x.png", b"damaged new")
-    else:
-        world.clock.advance(2)
-        newer = world.upload("x.png", b"damaged new")
+    world.clock.advance(2)
+    newer = world.upload("x.png", b"damaged new")
     world.run()
     assert world.file("x.png.txt") is None
     assert world.json("x.png.error.json")["id"] == newer.id
@@ -182,17 +174,9 @@ def test_a_crowd_is_asked_for_at_the_pace_and_no_faster() -> None:
     world = World(recognition_seconds=20.0)
     documents = [world.upload(f"{number}.png", b"%d" % number) for number in range(90)]
     world.submit()
-    asked: list[float] = []
-    result = world.ocr.result
-
-    def noted(operation_id: str) -> Recognition | NotReady:
-        asked.append(world.clock.now())
-        return result(operation_id)
-
-    world.ocr.result = noted  # type: ignore[method-assign]  # to see when
     began = world.clock.now()
     world.run()
     assert {world.row(document).outcome for document in documents} == {Outcome.SUCCEEDED}
     pace = world.poll_settings.asks_per_second
-    first = [at for at in asked if at < began + 5.0]
+    first = [at for at in world.faults.of("ocr.result") if at < began + 5.0]
     assert pace * 5.0 * 0.9 < len(first) <= pace * 5.2
