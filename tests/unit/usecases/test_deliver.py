@@ -225,7 +225,7 @@ def test_a_failed_delivery_whose_row_is_gone_ends(delivering: Delivering) -> Non
 def test_names_that_nobody_can_have_shown_are_not_deleted(world: World, metadata: dict[str, str], names: int) -> None:
     """Of several names at once S3 takes a request that it bills."""
     deleted: list[str] = []
-    world.poll_ports.results.delete = deleted.extend  # type: ignore[method-assign]  # there are none
+    world.poll_ports.results.delete = lambda keys: deleted.extend(keys)  # type: ignore[method-assign]  # there are none
     world.upload("x.png", b"page", metadata)
     world.run()
     assert len(deleted) == names

@@ -320,7 +320,12 @@ def test_a_source_that_is_fetched_for_too_long_is_not_rendered() -> None:
     world = HandedOver("searchable-pdf")
     rendered: list[object] = []
     world.faults.happen("sources.head", world.late)
-    world.renderers(searchable_pdf=lambda *given: rendered.append(given) or [])
+
+    def searchable_pdf(*given: object) -> list[str]:
+        rendered.append(given)
+        return []
+
+    world.renderers(searchable_pdf=searchable_pdf)
     assert world.render_pass() == "later"
     assert rendered == []
 

@@ -83,12 +83,12 @@ class Page(World):
         self.documents.operations[(row.document_id, 1, 1)] = row
         return row
 
-    def send(self, operation: Operation | None = None, content: Callable[[], bytes] = lambda: b"page") -> Sent:
+    def send_it(self, operation: Operation | None = None, content: Callable[[], bytes] = lambda: b"page") -> Sent:
         return send_page(self.submit_ports, SLOTS, self.document, operation, 1, content, self.deadline)
 
     def settled(self, operation: Operation | None = None) -> Operation:
         """The operation of the page, which could be sent or fails."""
-        sent = self.send(operation)
+        sent = self.send_it(operation)
         assert isinstance(sent, Settled)
         return sent.operation
 
@@ -139,7 +139,7 @@ def test_a_page_that_was_sent_or_is_final_costs_nothing_though_that_was_written_
     """The worker may have read its rows a while ago."""
     old = page.store(state=OperationState.SUBMITTING, holder_rev=1)
     done = page.store(state=state, holder_rev=2, described=DESCRIBED if state is OperationState.RUNNING else None)
-    assert page.send(done) == page.send(old) == Settled(done)
+    assert page.send_it(done) == page.send_it(old) == Settled(done)
     assert page.ocr.accepted == []
     assert page.stored == done
 
@@ -148,20 +148,20 @@ def test_a_row_that_cannot_be_written_and_is_as_it_was_is_lost(page: Page) -> No
     """Nobody knows why: whoever comes next finds out."""
     old = page.store(state=OperationState.SUBMITTING, holder_rev=1)
     page.documents.write_operation = lambda before, after: False  # type: ignore[method-assign]  # never
-    assert page.send(old) == Lost()
+    assert page.send_it(old) == Lost()
 
 
 def test_a_row_that_is_gone_is_lost(page: Page) -> None:
     old = page.store(state=OperationState.SUBMITTING, holder_rev=1)
     page.documents.operations.clear()
-    assert page.send(old) == Lost()
+    assert page.send_it(old) == Lost()
     assert page.ocr.accepted == []
 
 
 @pytest.mark.parametrize("rev", [REV, REV + 1])
 def test_a_page_whose_intent_is_not_an_earlier_holders_is_left(page: Page, rev: int) -> None:
     row = page.store(state=OperationState.SUBMITTING, holder_rev=rev)
-    assert page.send(row) == Lost()
+    assert page.send_it(row) == Lost()
     assert page.stored == row
     assert page.journal.counts["SubmitsUnconfirmed"] == 0
 
@@ -185,9 +185,9 @@ def test_a_source_that_may_not_be_read_fails_its_page_only_when_that_lasts(page:
     page.clock.advance(page.policy.forbidden_seconds)
     page.deadline = page.now + 300.0
     with pytest.raises(ObjectForbidden):
-        page.send(content=forbidden)
+        page.send_it(content=forbidden)
     page.clock.advance(1.0)
-    sent = page.send(content=forbidden)
+    sent = page.send_it(content=forbidden)
     assert isinstance(sent, Settled)
     assert sent.operation.problem is not None
     assert sent.operation.problem.reason is Reason.INTERNAL
@@ -219,7 +219,7 @@ def test_in_a_pause_nothing_is_sent_and_that_is_no_setback(page: Page, why: str,
     if why == BY_OPERATOR:
         page.pause.row = Pause(rev=1, operator_since=page.now - 5.0)
     page.pause.write = lambda before, after: False  # type: ignore[method-assign]  # another was first
-    assert page.send() == Later(page.now + due_in, failed=False)
+    assert page.send_it() == Later(page.now + due_in, failed=False)
     assert page.noted() == []
     assert page.ocr.accepted == []
     assert page.stored is None
@@ -232,7 +232,7 @@ def test_without_a_slot_in_time_the_page_waits_and_that_is_no_setback(page: Page
     page.quota.row = Quota(next_free_at=page.now + 10_000.0)
     sleeps = page.slept()
     last_start = page.deadline - page.ocr.submit_total_seconds
-    sent = page.send()
+    sent = page.send_it()
     assert sent == Later(page.now, failed=False)
     assert last_start <= page.now < last_start + 1.0
     assert page.stored is None
@@ -249,7 +249,7 @@ def test_a_slot_is_used_if_it_leaves_the_post_its_time(page: Page, free_in: floa
     page.deadline = page.now + page.ocr.submit_total_seconds + 0.5
     page.quota.row = Quota(next_free_at=page.now + free_in)
     began = page.now
-    assert isinstance(page.send(), Settled if used else Later)
+    assert isinstance(page.send_it(), Settled if used else Later)
     assert page.now == began + (0.5 if used else 0.0)
     assert (page.stored is not None) == used
 
@@ -282,7 +282,7 @@ def test_a_worker_whose_post_could_outlast_it_sends_nothing_and_takes_its_intent
     page.hold_at_the_intent(held)
     free = Quota(next_free_at=page.now + next_free_in)
     page.faults.happen("quota.reserve", lambda: setattr(page.quota, "row", free), when="after")
-    assert page.send() == Later(page.now, failed=False)
+    assert page.send_it() == Later(page.now, failed=False)
     assert page.ocr.accepted == []
     assert page.stored is not None
     assert (page.stored.state, page.stored.unconfirmed) == (OperationState.WAITING, 0)
@@ -313,7 +313,7 @@ def test_a_throttle_lasts_as_long_as_the_service_wishes_within_reason_and_shows_
     page.pause.row = Pause(rev=1, unavailable_since=page.now - 9.0, unavailable_at=page.now - 1.0)
     began = page.now
     page.faults.fail("ocr.submit", throttle(retry_after))
-    page.send()
+    page.send_it()
     assert page.quota.row.throttled_until == began + seconds
     assert page.pause.row.unavailable_since is None
 
@@ -324,7 +324,7 @@ def test_a_throttle_during_anothers_counts_once(page: Page) -> None:
     others = Quota(next_free_at=page.now + 60.0, throttled_until=page.now + 60.0, throttles=1)
     page.faults.happen("ocr.submit", lambda: setattr(page.quota, "row", others))
     page.faults.fail("ocr.submit", throttle(1.0), when="after")
-    page.send()
+    page.send_it()
     assert page.quota.row.throttles == 1
 
 
@@ -335,7 +335,7 @@ def test_a_page_whose_row_is_gone_when_the_answer_comes_is_not_gone_on_with(
     page.faults.happen("ocr.submit", page.documents.operations.clear)
     if error:
         page.faults.fail("ocr.submit", error, when="after")
-    assert page.send() == Lost()
+    assert page.send_it() == Lost()
     assert len(page.ocr.accepted) == 1
 
 
@@ -363,7 +363,7 @@ def test_a_page_that_was_not_sent_waits_logged_and_counted_for_what_it_was(
     page: Page, error: OcrError, exchange: Exchange, unconfirmed: int, breakdowns: int
 ) -> None:
     page.faults.fail("ocr.submit", error)
-    sent = page.send()
+    sent = page.send_it()
     assert isinstance(sent, Later)
     assert sent.failed
     row = page.stored
@@ -404,7 +404,7 @@ def test_an_id_that_cannot_be_written_stands_in_the_log_and_a_refusal_does_not(p
     if not accepted:
         page.faults.fail("ocr.submit", OcrRejected("400", Trace(status=400, code=3)))
     fail_writes(page, 5)
-    assert page.send() == Lost()
+    assert page.send_it() == Lost()
     assert page.noted() == [
         ("accepted_unwritten", {"document": page.document.id, "operation": submit.operation_id})
         for submit in page.ocr.accepted
