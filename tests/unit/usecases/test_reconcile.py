@@ -155,8 +155,8 @@ def test_what_comes_back_three_times_stays_where_it_can_be_seen(world: World) ->
     assert (kept.body, kept.redriven, kept.first_sent_at) == (GARBAGE, 3, first.first_sent_at)
     assert kept.former_ids == ("dead-1", "dead-2", "dead-3")
     assert kept.cause == "the message's Records are not a list"
-    told = [note.fields for note in world.journal.notes if note.name == "message_kept"]
-    assert [(fields["message_id"], fields["redriven"], fields["cause"]) for fields in told] == [
+    kept_again = [note.fields for note in world.journal.notes if note.name == "message_kept"]
+    assert [(fields["message_id"], fields["redriven"], fields["cause"]) for fields in kept_again] == [
         ("dead-4", 3, kept.cause)
     ] * 3
 

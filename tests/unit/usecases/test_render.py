@@ -5,17 +5,22 @@ Render holds its document for the time of a pass, begins nothing that outlasts i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any, BinaryIO
 
 import pytest
 
 from fakes.ocr import synthetic_text
 from fakes.rendering import fake_renderers
+from pagekit.page import RecognisedPage
 from textdrop.core import keys
 from textdrop.core.documents import Document, DocumentState, Outcome, Output, Rendering, Resume, Step
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from textdrop.usecases.deliver import deliver
+from textdrop.usecases.parsed_pages import ParsedPages
+from textdrop.usecases.time_left import NoTimeLeft
 from world import RENDER_SECONDS, World
 
 ALL = "searchable-pdf markdown tables"
@@ -328,6 +333,47 @@ def test_a_source_that_is_fetched_for_too_long_is_not_rendered() -> None:
     world.renderers(searchable_pdf=searchable_pdf)
     assert world.render_pass() == "later"
     assert rendered == []
+
+
+# --- pages for several outputs ---
+
+
+class Counted(ParsedPages):
+    """The pages of a document, the second of which failed; `parsed` are the bodies that were parsed."""
+
+    def __init__(self) -> None:
+        world = HandedOver("markdown", b"pages:4,bad:2")
+        read_page = world.render_ports.read_page
+        self.parsed: list[bytes] = []
+
+        def noted(body: bytes) -> RecognisedPage:
+            self.parsed.append(body)
+            return read_page(body)
+
+        self.deadline = world.clock.now() + 600.0
+        super().__init__(replace(world.render_ports, read_page=noted), world.now_stored)
+
+
+@pytest.fixture
+def counted() -> Iterator[Counted]:
+    made = Counted()
+    with made:
+        yield made
+
+
+def test_who_reads_after_one_that_stopped_gets_every_page_or_those_that_are_wanted(counted: Counted) -> None:
+    stopped = list(islice(counted.read(counted.deadline), 3))
+    every = list(counted.read(counted.deadline))
+    assert every[:3] == stopped
+    assert [number for number, _ in every] == [1, 2, 3, 4]
+    assert len(counted.parsed) == 3
+    assert list(counted.read(counted.deadline, {3})) == every[2:3]
+
+
+def test_pages_that_are_kept_are_not_given_out_after_the_deadline_either(counted: Counted) -> None:
+    assert len(list(counted.read(counted.deadline))) == 4
+    with pytest.raises(NoTimeLeft):
+        next(counted.read(0.0))
 
 
 # --- names ---
