@@ -57,7 +57,7 @@ class World:
         policy: Policy | None = None,
     ) -> None:
         self.clock = FakeClock() if clock is None else clock
-        self.faults = Faults() if faults is None else faults
+        self.faults = Faults(self.clock.now) if faults is None else faults
         self.journal = FakeJournal()
         self.policy = Policy() if policy is None else policy
         self.uploads = FakeBucket("uploads", self.clock, versioned=versioned)
@@ -267,6 +267,10 @@ class World:
         """The notices about a document, as sent."""
         bodies = [json.loads(notice.body) for notice in self.notices.published]
         return [body for body in bodies if body["document"] == document.id]
+
+    def failures(self) -> list[tuple[str, dict[str, str | int | float | None]]]:
+        """The failures in the log: their events and fields."""
+        return [(entry.name, dict(entry.fields)) for entry in self.journal.failures]
 
     def _resumed(self, resume: Resume) -> None:
         self.send(resume_body(resume))

@@ -15,19 +15,21 @@ ANY = "*"
 class _Planned:
     call: str
     when: Literal["before", "after", "lost"]
-    error: Callable[[], BaseException] | None
+    act: Callable[[], object]
     skip: int
 
 
 class Faults:
     """Every fake asks here before and after each of its calls, named `<port>.<method>`, such as `documents.write`.
 
-    `calls` are all calls so far. A simulation overrides `before` and `after`: what they raise happens before or after
-    the call's effect. They are called outside the fake's lock.
+    `calls` are all calls so far; `times`, when each was made. A simulation overrides `before` and `after`: what they
+    raise happens before or after the call's effect. They are called outside the fake's lock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
         self.calls: list[str] = []
+        self.times: list[tuple[str, float]] = []
+        self._now = now
         self._lock = threading.Lock()
         self._planned: list[_Planned] = []
 
@@ -41,14 +43,30 @@ class Faults:
         times: int = 1,
     ) -> None:
         """The next such calls (after `skip` good ones) raise this error, before or after their effect."""
-        raised = error if callable(error) else lambda: error
+        self.happen(call, error if callable(error) else lambda: error, when=when, skip=skip, times=times)
+
+    def happen(
+        self,
+        call: str,
+        act: Callable[[], object],
+        *,
+        when: Literal["before", "after"] = "before",
+        skip: int = 0,
+        times: int = 1,
+    ) -> None:
+        """This is done at the next such calls (after `skip` others), before or after their effect. An error that it
+        returns is raised."""
         with self._lock:
-            self._planned.extend(_Planned(call, when, raised, skip if time == 0 else 0) for time in range(times))
+            self._planned.extend(_Planned(call, when, act, skip if time == 0 else 0) for time in range(times))
 
     def lose_answer(self, call: str = ANY) -> None:
         """The next such call takes effect, its answer is lost, and the library repeats it, as botocore does."""
         with self._lock:
-            self._planned.append(_Planned(call, "lost", None, 0))
+            self._planned.append(_Planned(call, "lost", lambda: None, 0))
+
+    def of(self, call: str) -> list[float]:
+        """When such calls were made."""
+        return [at for name, at in self.times if name == call]
 
     def left(self) -> int:
         """How many planned faults have not happened yet."""
@@ -58,6 +76,7 @@ class Faults:
         """Called before the effect."""
         with self._lock:
             self.calls.append(call)
+            self.times.append((call, self._now()))
         self._raise_planned(call, "before")
 
     def after(self, call: str) -> None:
@@ -70,8 +89,9 @@ class Faults:
 
     def _raise_planned(self, call: str, when: str) -> None:
         planned = self._taken(call, when)
-        if planned is not None and planned.error is not None:
-            raise planned.error()
+        error = planned.act() if planned is not None else None
+        if isinstance(error, BaseException):
+            raise error
 
     def _taken(self, call: str, when: str) -> _Planned | None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""One ask: what each answer says of the page, what is told, and when the operation's own status is looked at."""
+"""One ask: what each answer says of the page, what is logged, and when the operation's own status is looked at."""
 
 from __future__ import annotations
 
@@ -43,8 +43,11 @@ def asked(world: World, operation: Operation) -> Asked:
     return ask(world.poll_ports, operation, TYPICAL)
 
 
-def failures(world: World) -> list[str]:
-    return [entry.name for entry in world.journal.failures]
+def ended(world: World, operation: Operation) -> Operation:
+    """What the operation has become by this ask."""
+    after = asked(world, operation).operation
+    assert after is not None
+    return after
 
 
 def test_an_operation_is_asked_for_its_status_only_when_it_is_overdue() -> None:
@@ -76,7 +79,7 @@ ANSWERS = [
     ANSWERS,
     ids=lambda value: f"{type(value).__name__} {value}" if isinstance(value, Exception) else "",
 )
-def test_an_error_is_told_and_says_of_the_page_what_it_can(
+def test_an_error_is_logged_and_says_of_the_page_what_it_can(
     error: OcrError, runs_deadline: bool, young: bool, overdue: bool, late: bool
 ) -> None:
     world = World(recognition_seconds=100_000.0)
@@ -84,61 +87,51 @@ def test_an_error_is_told_and_says_of_the_page_what_it_can(
     world.faults.fail("ocr.result", error)
     assert asked(world, operation) == Asked(operation)
     assert world.faults.calls.count("ocr.status") == (overdue if late else young)
-    [entry] = world.journal.failures
-    assert (entry.name, entry.fields) == ("ask_failed", {"document": document.id, "page": 1})
+    assert world.failures() == [("ask_failed", {"document": document.id, "page": 1})]
     world.clock.advance(2 * world.policy.deadline_seconds(1))
     world.faults.fail("ocr.result", error)
-    came_to = asked(world, operation)
-    assert came_to.operation is not None
-    assert (came_to.operation.state is OperationState.FAILED) == runs_deadline
+    assert (ended(world, operation).state is OperationState.FAILED) == runs_deadline
 
 
-def test_a_failed_operation_fails_its_page_with_the_services_words() -> None:
-    world = World()
+def test_a_failed_operation_fails_its_page_with_the_services_words(world: World) -> None:
     world.ocr.table[b"page"] = Failure(13, "out of order")
     _, operation = running(world)
-    came_to = asked(world, operation)
-    assert came_to.operation is not None
-    problem = came_to.operation.problem
+    problem = ended(world, operation).problem
     assert problem is not None
     assert problem.reason is Reason.FAILED_IN_OCR
     assert (problem.trace.code, problem.trace.message) == (13, "out of order")
 
 
-def test_a_status_that_cannot_be_read_is_told_and_says_nothing() -> None:
+def test_a_status_that_cannot_be_read_is_logged_and_says_nothing() -> None:
     world = World(recognition_seconds=600.0)
     document, operation = running(world, OVERDUE)
     world.faults.fail("ocr.status", OcrCredentialsRefused("403", Trace(status=403, code=7)))
     assert asked(world, operation) == Asked(operation)
-    [entry] = world.journal.failures
-    assert (entry.name, entry.fields) == ("status_failed", {"document": document.id, "page": 1})
+    assert world.failures() == [("status_failed", {"document": document.id, "page": 1})]
 
 
-def test_a_result_over_the_limit_fails_its_page_with_the_exchange() -> None:
-    world = World()
+def test_a_result_over_the_limit_fails_its_page_with_the_exchange(world: World) -> None:
     _, operation = running(world)
     world.faults.fail("ocr.result", OcrAnswerTooLarge("too large", Trace(status=200, request_id="r")))
-    came_to = asked(world, operation)
-    assert came_to.operation is not None
-    assert came_to.operation.problem is not None
-    assert came_to.operation.problem.reason is Reason.INTERNAL
-    assert came_to.operation.problem.trace.request_id == "r"
-    assert failures(world) == []
+    problem = ended(world, operation).problem
+    assert problem is not None
+    assert (problem.reason, problem.trace.request_id) == (Reason.INTERNAL, "r")
+    assert world.journal.failures == []
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [(None, 1.0), (0.25, 0.25), (7.0, 7.0), (9_999.0, 300.0)])
-def test_a_throttle_is_counted_and_says_how_long_to_ask_nothing(retry_after: float | None, seconds: float) -> None:
-    world = World()
+def test_a_throttle_is_counted_and_says_how_long_to_ask_nothing(
+    world: World, retry_after: float | None, seconds: float
+) -> None:
     _, operation = running(world)
     world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8), retry_after))
     assert asked(world, operation) == Asked(operation, throttled_seconds=seconds)
     assert world.journal.counts["AsksThrottled"] == 1
     assert world.faults.calls.count("ocr.status") == 0
-    assert failures(world) == []
+    assert world.journal.failures == []
 
 
-def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended() -> None:
-    world = World()
+def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended(world: World) -> None:
     world.ocr.table[b"page"] = Failure(8, "no memory left")
     _, operation = running(world, OVERDUE)
     world.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8)))
@@ -148,21 +141,18 @@ def test_a_throttle_of_an_overdue_page_may_be_how_its_operation_ended() -> None:
     assert came_to.throttled_seconds == world.policy.throttle_pause_seconds
 
 
-def test_a_page_whose_document_is_gone_ends_alone() -> None:
-    world = World()
+def test_a_page_whose_document_is_gone_ends_alone(world: World) -> None:
     document, operation = running(world)
     del world.documents.rows[document.id]
-    came_to = asked(world, operation)
-    assert came_to.operation is not None
-    assert came_to.operation.final
-    page_finished(world.poll_ports, came_to.operation, DEADLINE)
+    operation = ended(world, operation)
+    assert operation.final
+    page_finished(world.poll_ports, operation, DEADLINE)
     conclude_and_deliver(world.poll_ports, document, DEADLINE)
     assert world.notices.published == []
 
 
 @pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.DELIVERING, DocumentState.FINAL])
-def test_only_what_is_recognizing_is_concluded(state: DocumentState) -> None:
-    world = World()
+def test_only_what_is_recognizing_is_concluded(world: World, state: DocumentState) -> None:
     document, _ = running(world)
     row = world.documents.rows[document.id] = replace(document, state=state)
     reads = world.faults.calls.count("documents.read_operations")
@@ -171,8 +161,7 @@ def test_only_what_is_recognizing_is_concluded(state: DocumentState) -> None:
 
 
 @pytest.mark.parametrize("state", OperationState)
-def test_there_is_something_to_ask_for_while_a_page_runs(state: OperationState) -> None:
-    world = World()
+def test_there_is_something_to_ask_for_while_a_page_runs(world: World, state: OperationState) -> None:
     _, operation = running(world)
     assert is_running(replace(operation, state=state)) == (state is OperationState.RUNNING)
     assert not is_running(None)

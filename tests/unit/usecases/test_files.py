@@ -1,9 +1,8 @@
-"""Long documents are put together in segments, over as many goes as it takes, and come out as short ones do."""
+"""Long documents are put together in segments, over as many passes as it takes, and come out as short ones do."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,10 +19,6 @@ from textdrop.usecases.time_left import NoTimeLeft
 from world import POLL_SECONDS, World
 
 LONG = Policy(single_pass_max_pages=3, segment_pages=2)
-
-
-def files(world: World, key: str) -> dict[str, bytes | None]:
-    return {suffix: world.file(key + suffix) for suffix in keys.SUFFIXES}
 
 
 def without_ids(result: dict[str, object]) -> dict[str, Any]:
@@ -50,7 +45,7 @@ def ready(body: bytes) -> tuple[World, Document, list[Operation]]:
 
 
 @pytest.mark.parametrize("body", [b"pages:9", b"pages:9 bad:1", b"pages:9 bad:9", b"pages:4 bad:2", b"pages:8"])
-def test_a_long_document_comes_out_as_in_one_go(body: bytes) -> None:
+def test_a_long_document_comes_out_as_in_one_pass(body: bytes) -> None:
     short, long = World(), World(policy=LONG)
     for world in (short, long):
         world.upload("book.pdf", body)
@@ -62,13 +57,7 @@ def test_a_long_document_comes_out_as_in_one_go(body: bytes) -> None:
     calls = Counter(long.faults.calls)
     assert (calls["results.complete"], calls["results.copy"]) == (4, 0)
     assert "results.complete" not in Counter(short.faults.calls)
-
-
-def test_segments_are_gone_when_the_document_is_done() -> None:
-    world = World(policy=LONG)
-    world.upload("book.pdf", b"pages:9")
-    world.run()
-    assert segments(world) == []
+    assert segments(long) == []
 
 
 @pytest.mark.parametrize("segment_pages", [2, 3])
@@ -96,15 +85,9 @@ def test_segments_that_overlap_are_not_used() -> None:
     assert b"2-5" not in text
 
 
-def test_out_of_time_a_long_document_goes_on_later_and_uses_up_no_attempt() -> None:
+def test_out_of_time_a_long_document_is_gone_on_with_later_and_uses_up_no_attempt() -> None:
     world = World(policy=replace(LONG, segment_seconds=119.0))
-    get, slow = world.poll_ports.results.get, 0.6
-
-    def slow_get(key: str) -> bytes | None:
-        world.clock.advance(slow)
-        return get(key)
-
-    world.poll_ports.results.get = slow_get  # type: ignore[method-assign]
+    world.faults.happen("results.get", lambda: world.clock.advance(0.6), times=99)
     document = world.upload("book.pdf", b"pages:9")
     world.submit()
     seen: list[Document] = []
@@ -134,34 +117,22 @@ def test_nothing_is_fetched_for_a_segment_that_has_not_its_time(body: bytes) -> 
     assert world.file(keys.own(document.id, keys.TEXT)) is not None
 
 
-def test_segments_are_not_joined_without_the_time_for_it() -> None:
+@pytest.mark.parametrize(
+    ("call", "skip", "left_seconds", "not_called"),
+    [
+        ("results.put", 9, LONG.segment_seconds - 1.0, "results.upload_part"),
+        ("results.complete", 1, 1.0, "results.delete"),
+    ],
+)
+def test_segments_are_neither_joined_nor_deleted_without_the_time_for_it(
+    call: str, skip: int, left_seconds: float, not_called: str
+) -> None:
     world, document, operations = ready(b"pages:9")
-    put = world.poll_ports.results.put
-
-    def slow_at_last(key: str, body: bytes, content_type: str) -> None:
-        put(key, body, content_type)
-        if key == keys.segment(document.id, 1, 9, 9, keys.JSON):
-            world.clock.advance(POLL_SECONDS - LONG.segment_seconds + 1.0)
-
-    world.poll_ports.results.put = slow_at_last  # type: ignore[method-assign]
-    deadline = world.clock.now() + POLL_SECONDS
-    with pytest.raises(NoTimeLeft):
-        write_files(world.poll_ports, document, operations, deadline)
-    assert "results.upload_part" not in world.faults.calls
-
-
-def test_segments_are_not_deleted_without_the_time_for_it() -> None:
-    world, document, operations = ready(b"pages:9")
-    join, last = world.poll_ports.results.join, keys.own(document.id, keys.JSON)
-
-    def slow_at_last(keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
-        join(keys, to, check_deadline)
-        if to == last:
-            world.clock.advance(POLL_SECONDS - 1.0)
-
-    world.poll_ports.results.join = slow_at_last  # type: ignore[method-assign]
+    world.faults.happen(call, lambda: world.clock.advance(POLL_SECONDS - left_seconds), when="after", skip=skip)
     with pytest.raises(NoTimeLeft):
         write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+    assert world.faults.left() == 0
+    assert not_called not in world.faults.calls
     assert len(segments(world)) == 2 * 5
 
 
@@ -173,11 +144,10 @@ def test_a_segment_has_just_as_many_pages_as_make_its_size(pages: int, more: int
     sizes = [len(results.page_text(row.page, page)) + len(results.page_json(row, page)) for row, page in stored]
     limit = sum(sizes[:pages]) + more
     object.__setattr__(world.poll_ports, "policy", replace(LONG, segment_pages=500, segment_bytes=limit))
-    seen: list[str] = []
-    put = world.poll_ports.results.put
-    world.poll_ports.results.put = lambda key, *rest: (seen.append(key), put(key, *rest))[1]  # type: ignore[func-returns-value,method-assign]
-    write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
-    assert seen[0] == keys.segment(document.id, 1, 1, pages + more, keys.TEXT)
+    world.faults.fail("results.put", StoreUnavailable("down"), when="after")
+    with pytest.raises(StoreUnavailable):
+        write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+    assert segments(world) == [keys.segment(document.id, 1, 1, pages + more, keys.TEXT)]
 
 
 def test_a_page_that_is_gone_is_said_to_be() -> None:

@@ -1,31 +1,47 @@
-"""Documents of several pages: sent side by side and in turns, each page with its own fate."""
+"""Documents of several pages: which pages a slice sends, in which order, side by side; each page with its own fate."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from fakes.faults import Faults
 from fakes.files import KilledError
-from fakes.running import FakeClock
 from textdrop.adapters.threads import ThreadCrew
-from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Outcome, Resume
-from textdrop.core.errors import OcrUnavailable, Trace
+from textdrop.core.answers import OperationDescription
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    DueKind,
+    Operation,
+    OperationState,
+    Outcome,
+    Resume,
+    Source,
+)
+from textdrop.core.errors import OcrUnavailable, StoreUnavailable, Trace
 from textdrop.core.events import resume_body
 from textdrop.core.quota import Quota
-from textdrop.ports import Tick
+from textdrop.ports import OpenedDocument, RunParallel
+from textdrop.usecases import pages
 from textdrop.usecases.ask import ask
 from textdrop.usecases.deliver import page_finished
-from world import World
+from textdrop.usecases.pages import send_pages
+from textdrop.usecases.send import Later, Lost, Sent, Settled
+from textdrop.usecases.source import PageSource
+from world import SUBMIT_SECONDS, World
+
+PAUSED = Later(500.0, failed=False)
+SETBACK = Later(900.0, failed=True)
 
 
-def failure() -> OcrUnavailable:
-    return OcrUnavailable("503", Trace(status=503, code=14))
+@pytest.fixture
+def book(world: World) -> Document:
+    """An upload of nine pages, whose event is in the queue."""
+    return world.upload("book.pdf", b"pages:9")
 
 
 def pages_sent(world: World) -> list[int]:
@@ -33,15 +49,23 @@ def pages_sent(world: World) -> list[int]:
     return [int(accepted.content.rpartition(b"#")[2]) for accepted in world.ocr.accepted]
 
 
-def texts(world: World, key: str) -> list[str]:
-    return (world.file(f"{key}.txt") or b"").decode().split("\f")
+def slow_quota(world: World, submits_per_second: float) -> None:
+    world.submit_settings = replace(world.submit_settings, submits_per_second=submits_per_second)
 
 
-def test_every_page_is_sent_once_and_comes_out_in_its_place() -> None:
-    world = World()
-    document = world.upload("book.pdf", b"pages:9")
+def resumed(world: World, document: Document, attempts: int) -> None:
+    """Goes on with it, as after so many attempts."""
+    world.documents.rows[document.id] = row = replace(world.row(document), attempts=attempts)
+    world.send(resume_body(Resume(document.id, row.rev)))
+    world.submit()
+
+
+# --- the outcome ---
+
+
+def test_every_page_is_sent_once_and_comes_out_in_its_place(world: World, book: Document) -> None:
     world.run()
-    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert world.row(book).outcome is Outcome.SUCCEEDED
     assert sorted(pages_sent(world)) == list(range(1, 10))
     result: Any = world.json("book.pdf.ocr.json")
     assert [page["number"] for page in result["pages"]] == list(range(1, 10))
@@ -49,12 +73,12 @@ def test_every_page_is_sent_once_and_comes_out_in_its_place() -> None:
     assert operations == {
         page: accepted.operation_id for page, accepted in zip(pages_sent(world), world.ocr.accepted, strict=True)
     }
-    assert [page["text"] + "\n" for page in result["pages"]] == texts(world, "book.pdf")
-    assert len(set(texts(world, "book.pdf"))) == 9
+    texts = (world.file("book.pdf.txt") or b"").decode().split("\f")
+    assert [page["text"] + "\n" for page in result["pages"]] == texts
+    assert len(set(texts)) == 9
 
 
-def test_when_all_pages_fail_the_document_fails_and_the_error_names_them() -> None:
-    world = World()
+def test_when_all_pages_fail_the_document_fails_and_the_error_names_them(world: World) -> None:
     world.ocr.prepare = lambda content, *_: b'{"content": ""}'  # type: ignore[method-assign]  # which is refused
     document = world.upload("book.pdf", b"pages:3 bad:2")
     world.run()
@@ -72,8 +96,7 @@ def test_when_all_pages_fail_the_document_fails_and_the_error_names_them() -> No
     ]
 
 
-def test_a_page_that_kills_its_worker_is_given_up_and_the_others_are_kept() -> None:
-    world = World()
+def test_a_page_that_kills_its_worker_is_given_up_and_the_others_are_kept(world: World) -> None:
     document = world.upload("book.pdf", b"pages:5 deadly:3")
     world.run()
     row = world.row(document)
@@ -82,39 +105,10 @@ def test_a_page_that_kills_its_worker_is_given_up_and_the_others_are_kept() -> N
     assert [page["reason"] for page in pages] == [None, None, "internal", None, None]
 
 
-def test_when_several_pages_cannot_be_sent_the_go_ends() -> None:
-    world = World()
-    world.faults.fail("ocr.submit", failure, times=100)
-    document = world.upload("book.pdf", b"pages:9")
-    world.submit()
-    assert Counter(world.faults.calls)["ocr.submit"] == world.policy.max_failures_in_slice
-    assert world.row(document).consecutive_failures == 1
-
-
-def test_out_of_time_the_next_go_sends_what_is_left() -> None:
-    world = World()
-    world.submit_settings = world.submit_settings.__class__("ru", "page", 0.02, world.submit_settings.limits)
-    document = world.upload("book.pdf", b"pages:9")
-    world.submit()
-    assert 0 < len(world.ocr.accepted) < 9
-    assert world.row(document).attempts == 0
-    world.run()
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert pages_sent(world) == list(range(1, 10))
-
-
-class Threads:
-    """A world whose pages are sent by real threads; the clock is virtual."""
-
-    def __init__(self, faults: Faults | None = None) -> None:
-        self.world = World(faults=faults, clock=FakeClock())
-        ports = self.world.submit_ports
-        object.__setattr__(ports, "run_parallel", ThreadCrew(7))
-
-
 def test_threads_send_every_page_once() -> None:
     for _ in range(20):
-        world = Threads().world
+        world = World()
+        world.submit_ports = replace(world.submit_ports, run_parallel=ThreadCrew(7))
         document = world.upload("book.pdf", b"pages:9 bad:5")
         world.run()
         assert world.row(document).outcome is Outcome.PARTIAL
@@ -126,61 +120,71 @@ def test_pages_that_finish_while_others_are_sent_conclude_the_document(late: boo
     """The last page to be finished fails at submit, whether or not the others were finished before."""
     world = World(recognition_seconds=0.0)
     document = world.upload("book.pdf", b"pages:3 bad:3")
+
+    def finish_the_others() -> None:
+        for page in (1, 2):
+            asked = ask(world.poll_ports, world.operation(document, page), 1.0)
+            assert asked.operation is not None
+            page_finished(world.poll_ports, asked.operation, 9e9)
+
     if late:
-        read = world.documents.finish_page
-
-        def finish(document_id: str, run: int, page: int) -> Document | None:
-            if page == 3:
-                for sent in (1, 2):
-                    world.documents.finish_page = read  # type: ignore[method-assign]
-                    ask_now(world, world.documents.read_operation(document_id, run, sent))
-            return read(document_id, run, page)
-
-        world.documents.finish_page = finish  # type: ignore[method-assign]
+        world.faults.happen("documents.finish_page", finish_the_others)
     world.submit()
-    if late:
-        assert world.row(document).state is DocumentState.DELIVERING
+    assert (world.row(document).state is DocumentState.DELIVERING) == late
     world.run()
     assert world.row(document).outcome is Outcome.PARTIAL
 
 
-def ask_now(world: World, operation: Operation | None) -> None:
-    assert operation is not None
-    asked = ask(world.poll_ports, operation, 1.0)
-    assert asked.operation is not None
-    page_finished(world.poll_ports, asked.operation, 9e9)
+# --- when a slice ends ---
 
 
-def test_a_slow_quota_wakes_poll_again_and_again() -> None:
-    world = World()
-    world.submit_settings = replace(world.submit_settings, submits_per_second=0.2)
-    world.upload("book.pdf", b"pages:5")
+def test_when_several_pages_cannot_be_sent_the_slice_ends(world: World, book: Document) -> None:
+    world.faults.fail("ocr.submit", lambda: OcrUnavailable("503", Trace(status=503, code=14)), times=100)
     world.submit()
-    wakes = Counter(world.faults.calls)["tick.wake"]
-    assert wakes == 5
+    assert world.faults.calls.count("ocr.submit") == world.policy.max_failures_in_slice
+    assert world.row(book).consecutive_failures == 1
 
 
-def test_wakes_are_as_far_apart_as_the_index_needs_to_settle() -> None:
-    world = World()
-    world.submit_settings = replace(world.submit_settings, submits_per_second=1.0)
-    woken: list[float] = []
-    wake = world.tick.wake
-
-    def counted(now: float) -> Tick:
-        woken.append(now)
-        return wake(now)
-
-    world.tick.wake = counted  # type: ignore[method-assign]  # told of
-    world.upload("book.pdf", b"pages:9")
+def test_out_of_time_the_next_pass_sends_what_is_left(world: World, book: Document) -> None:
+    slow_quota(world, 0.02)
     world.submit()
-    *between, last = woken
-    assert [later - earlier for earlier, later in pairwise(between)] == [world.policy.tick_settle_seconds] * 3
-    assert last >= between[-1], "and once more at the end"
+    assert 0 < len(world.ocr.accepted) < 9
+    assert world.row(book).attempts == 0
+    world.run()
+    assert world.row(book).outcome is Outcome.SUCCEEDED
+    assert pages_sent(world) == list(range(1, 10))
+
+
+def test_a_slice_that_is_over_leaves_the_rest_due_at_once_and_is_no_setback(world: World, book: Document) -> None:
+    slow_quota(world, 0.1)
+    began = world.clock.now()
+    world.submit()
+    row = world.row(book)
+    assert world.clock.now() - began == pytest.approx(world.policy.slice_seconds)
+    assert (row.due_at, row.due_kind, row.consecutive_failures) == (world.clock.now(), DueKind.SUBMIT, 0)
+    assert len(pages_sent(world)) == 4
+
+
+@pytest.mark.parametrize(
+    ("submits_per_second", "waits"), [(0.2, [*[5.0] * 6, 0.0]), (1.0, [2.0, 2.0, 2.0, 2.0])], ids=["slow", "quick"]
+)
+def test_wakes_are_as_far_apart_as_the_index_needs_to_settle(
+    world: World, book: Document, submits_per_second: float, waits: list[float]
+) -> None:
+    """And there is one at the end."""
+    slow_quota(world, submits_per_second)
+    world.submit()
+    woken = world.faults.of("tick.wake")
+    assert [later - earlier for earlier, later in pairwise(woken)] == pytest.approx(waits)
+
+
+# --- how many at once, and in which order ---
 
 
 @pytest.mark.parametrize(("pages", "attempts", "max_workers"), [(1, 0, 1), (3, 0, 3), (9, 0, 8), (9, 1, 1), (9, 2, 1)])
-def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(pages: int, attempts: int, max_workers: int) -> None:
-    world = World()
+def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(
+    world: World, pages: int, attempts: int, max_workers: int
+) -> None:
     crews: list[int] = []
 
     def run_parallel(task: Callable[[], None], max_workers: int) -> None:
@@ -194,36 +198,168 @@ def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(pages: int, a
         with pytest.raises(KilledError):
             world.submit()
         world.queue.clear()
-        row = world.row(document)
-        world.documents.rows[document.id] = replace(row, attempts=attempts)
-        world.send(resume_body(Resume(document.id, row.rev)))
         crews.clear()
+        resumed(world, document, attempts)
     world.submit()
     assert crews == [max_workers]
 
 
 @pytest.mark.parametrize(("attempts", "first"), [(0, 1), (1, 9), (2, 1), (3, 9)])
-def test_after_a_death_the_pages_are_begun_from_the_other_end(attempts: int, first: int) -> None:
+def test_after_a_death_the_pages_are_begun_from_the_other_end(
+    world: World, book: Document, attempts: int, first: int
+) -> None:
     """The page that kills is met at last, with all others sent."""
-    world = World()
-    document = world.upload("book.pdf", b"pages:9")
     world.quota.row = Quota(next_free_at=world.clock.now() + 10_000.0)
     world.submit()
     world.quota.row = Quota()
-    row = world.row(document)
-    world.documents.rows[document.id] = replace(row, attempts=attempts)
-    world.send(resume_body(Resume(document.id, row.rev)))
-    world.submit()
+    resumed(world, book, attempts)
     assert pages_sent(world)[0] == first
 
 
-def test_a_turn_that_is_over_leaves_the_rest_due_at_once_and_is_no_setback() -> None:
-    world = World()
-    world.submit_settings = replace(world.submit_settings, submits_per_second=0.1)
-    document = world.upload("book.pdf", b"pages:9")
-    began = world.clock.now()
-    world.submit()
-    row = world.row(document)
-    assert world.clock.now() - began == pytest.approx(world.policy.slice_seconds)
-    assert (row.due_at, row.due_kind, row.consecutive_failures) == (world.clock.now(), DueKind.SUBMIT, 0)
-    assert len(pages_sent(world)) == 4
+# --- one slice by itself ---
+
+
+def row(
+    page: int, state: OperationState = OperationState.WAITING, *, breakdowns: int = 0, unconfirmed: int = 0
+) -> Operation:
+    return Operation("d", 1, page, state, breakdowns=breakdowns, unconfirmed=unconfirmed)
+
+
+def running(page: int) -> Operation:
+    return replace(row(page, OperationState.RUNNING), described=OperationDescription(f"op-{page}"))
+
+
+def one_hand(task: Callable[[], None], max_workers: int) -> None:
+    task()
+
+
+class TimeSlice:
+    """A document of some pages that we hold; how the sending of a page ends is as `ends` says, else it is taken.
+
+    `meanwhile` says what the other hands do, or whatever else happens, while a page is being sent. `tried` are the
+    pages, in order.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, page_count: int = 3, attempts: int = 1) -> None:
+        self.world = World()
+        source, every = Source("uploads", "book.pdf"), frozenset(range(1, page_count + 1))
+        self.document = Document("d", source, DocumentState.RECOGNIZING, self.world.clock.now(), pages=page_count)
+        self.document = replace(self.document, unfinished=every, attempts=attempts)
+        self.world.documents.rows["d"] = self.document
+        self.ends: dict[int, Sent | Exception] = {}
+        self.meanwhile: dict[int, Callable[[], None]] = {}
+        self.tried: list[int] = []
+        monkeypatch.setattr(pages, "send_page", self._send_page)
+
+    def send(
+        self, operations: Mapping[int, Operation], run_parallel: RunParallel = one_hand
+    ) -> tuple[Operation, ...] | Later | Lost:
+        ports = replace(self.world.submit_ports, run_parallel=run_parallel)
+        deadline = self.world.clock.now() + SUBMIT_SECONDS
+        return send_pages(ports, 10.0, self.document, operations, PageSource(_never_opened), deadline)
+
+    def _send_page(self, *arguments: object) -> Sent:
+        page = arguments[4]
+        assert isinstance(page, int)
+        self.tried.append(page)
+        if page in self.meanwhile:
+            self.meanwhile.pop(page)()
+        end = self.ends.get(page, Settled(running(page)))
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+
+def _never_opened() -> OpenedDocument:
+    raise AssertionError("no page is cut out here")
+
+
+@pytest.fixture
+def time_slice(monkeypatch: pytest.MonkeyPatch) -> TimeSlice:
+    """One of three pages."""
+    return TimeSlice(monkeypatch)
+
+
+def test_what_has_an_id_or_is_final_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    time_slice = TimeSlice(monkeypatch, 4)
+    unsent = row(1, OperationState.FAILED)
+    recognised = replace(running(3), state=OperationState.RECOGNIZED)
+    sent = time_slice.send({1: unsent, 2: running(2), 3: recognised})
+    assert time_slice.tried == [4]
+    assert sent == (unsent, running(2), recognised, running(4))
+
+
+@pytest.mark.parametrize(("attempts", "order"), [(1, [4, 5, 6, 2, 3, 1]), (2, [6, 5, 4, 3, 2, 1])])
+def test_the_more_trouble_a_page_gave_the_later_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, attempts: int, order: list[int]
+) -> None:
+    """From the other end after a death, but the trouble counts first."""
+    time_slice = TimeSlice(monkeypatch, 6, attempts)
+    troubled = [row(1, breakdowns=1, unconfirmed=1), row(2, unconfirmed=1), row(3, breakdowns=1), row(5)]
+    time_slice.send({operation.page: operation for operation in troubled})
+    assert time_slice.tried == order
+
+
+def test_a_document_that_is_gone_has_no_operations(time_slice: TimeSlice) -> None:
+    time_slice.ends[3] = Settled(row(3, OperationState.FAILED))
+    time_slice.meanwhile[3] = time_slice.world.documents.rows.clear
+    assert time_slice.send({}) == ()
+
+
+def test_who_finishes_the_last_page_need_not_be_the_last_to_say_so(time_slice: TimeSlice) -> None:
+    """Of two hands the one finishes the page that is left while the other hears of its own."""
+    documents = time_slice.world.documents
+    recognised = replace(running(1), state=OperationState.RECOGNIZED)
+    failed = [row(page, OperationState.FAILED) for page in (2, 3)]
+    documents.operations.update({("d", 1, operation.page): operation for operation in (recognised, *failed)})
+    time_slice.ends.update({operation.page: Settled(operation) for operation in failed})
+
+    def two_hands(task: Callable[[], None], max_workers: int) -> None:
+        def others() -> None:
+            documents.finish_page("d", 1, 1)
+            task()
+
+        time_slice.world.faults.happen("documents.finish_page", others, when="after")
+        task()
+
+    assert time_slice.send({}, two_hands) == (recognised, *failed)
+
+
+def test_who_has_lost_the_document_sends_nothing_more(time_slice: TimeSlice) -> None:
+    time_slice.ends[1] = Lost()
+    assert time_slice.send({}) == Lost()
+    assert time_slice.tried == [1]
+
+
+def test_one_failure_does_not_begin_again_what_another_thread_has_ended(time_slice: TimeSlice) -> None:
+    time_slice.ends.update({1: SETBACK, 2: PAUSED})
+
+    def two_hands(task: Callable[[], None], max_workers: int) -> None:
+        time_slice.meanwhile[1] = task
+        task()
+
+    assert time_slice.send({}, two_hands) == Later(900.0, failed=True)
+    assert time_slice.tried == [1, 2]
+
+
+def test_what_goes_wrong_in_one_hand_ends_the_slice_of_all(time_slice: TimeSlice) -> None:
+    time_slice.ends[2] = StoreUnavailable("down")
+
+    def two_hands(task: Callable[[], None], max_workers: int) -> None:
+        try:
+            task()
+        finally:
+            task()
+
+    with pytest.raises(StoreUnavailable):
+        time_slice.send({}, two_hands)
+    assert time_slice.tried == [1, 2]
+
+
+def test_poll_is_woken_for_what_was_sent_alone(time_slice: TimeSlice) -> None:
+    time_slice.ends[1] = SETBACK
+    woken: list[int] = []
+    time_slice.meanwhile[2] = lambda: woken.append(time_slice.world.faults.calls.count("tick.wake"))
+    time_slice.send({})
+    assert time_slice.world.faults.calls.count("tick.wake") == 1
+    assert woken == [0], "not for the page that could not be sent"

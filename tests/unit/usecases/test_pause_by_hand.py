@@ -1,10 +1,10 @@
-"""An operator pauses submitting, and resumes it, by one attribute of one row; and what a tick measures."""
+"""An operator pauses submitting, and resumes it, by one attribute of one row."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from textdrop.core.documents import DocumentState, DueKind, Outcome
+from textdrop.core.documents import Document, DocumentState, DueKind, Outcome
 from textdrop.core.errors import OcrCredentialsRefused, OcrUnreachable, Trace
 from textdrop.core.pause import Pause
 from world import World
@@ -26,8 +26,7 @@ def live(world: World, minutes: int) -> None:
         world.clock.advance(MINUTE)
 
 
-def test_nothing_is_sent_until_the_operator_resumes() -> None:
-    world = World()
+def test_nothing_is_sent_until_the_operator_resumes(world: World) -> None:
     write(world, world.clock.now())
     documents = [world.upload(f"{number}.png", b"page %d" % number) for number in range(20)]
     live(world, minutes=200)
@@ -39,24 +38,14 @@ def test_nothing_is_sent_until_the_operator_resumes() -> None:
     assert {world.row(document).outcome for document in documents} == {Outcome.SUCCEEDED}
 
 
-def test_an_acceptance_that_was_under_way_does_not_resume() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
-    submit = world.ocr.submit
-
-    def pausing(body: bytes, client_request_id: str) -> object:
-        write(world, world.clock.now())
-        return submit(body, client_request_id)
-
-    world.ocr.submit = pausing  # type: ignore[assignment, method-assign]
+def test_an_acceptance_that_was_under_way_does_not_resume(world: World, document: Document) -> None:
+    world.faults.happen("ocr.submit", lambda: write(world, world.clock.now()))
     live(world, minutes=2)
     assert world.row(document).outcome is Outcome.SUCCEEDED
     assert world.pause.read().operator_since is not None
 
 
-def test_beneath_an_operators_pause_the_services_own_goes_on() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_beneath_an_operators_pause_the_services_own_goes_on(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", REFUSED, times=2)
     world.submit()
     write(world, world.clock.now())
@@ -70,8 +59,7 @@ def test_beneath_an_operators_pause_the_services_own_goes_on() -> None:
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
-def test_an_operators_pause_runs_no_deadline() -> None:
-    world = World()
+def test_an_operators_pause_runs_no_deadline(world: World) -> None:
     world.faults.fail("ocr.submit", lambda: OcrUnreachable("no connection"))
     document = world.upload("x.png", b"page")
     world.submit()
@@ -80,44 +68,3 @@ def test_an_operators_pause_runs_no_deadline() -> None:
     write(world, None)
     live(world, minutes=3)
     assert world.row(document).outcome is Outcome.SUCCEEDED
-
-
-# --- what a tick measures ---------------------------------------------------------------------------------------------
-
-
-def test_a_tick_that_finds_nothing_measures_that_nothing_is_due() -> None:
-    world = World()
-    world.poll()
-    assert world.journal.values == {"OldestDueAge": [0.0]}
-
-
-def test_a_tick_measures_how_long_the_oldest_has_been_due_of_any_kind() -> None:
-    for kind in DueKind:
-        world = World()
-        document = world.upload("x.png", b"page")
-        write(world, world.clock.now())
-        world.submit()
-        row = world.row(document)
-        world.documents.rows[row.id] = replace(row, due_kind=kind, due_at=world.clock.now() - 500.0)
-        world.documents.rows["2"] = replace(row, id="2", due_at=world.clock.now() - 20.0)
-        world.poll()
-        assert world.journal.values["OldestDueAge"][0] == 500.0
-
-
-def test_a_long_tick_measures_once_a_minute() -> None:
-    world = World(recognition_seconds=1_000.0)
-    world.upload("x.png", b"page")
-    world.submit()
-    began = world.clock.now()
-    assert world.poll() == "handed_over"
-    passed = world.clock.now() - began
-    assert 90 < passed < 120
-    assert len(world.journal.values["OldestDueAge"]) == 2
-
-
-def test_a_pause_is_told_of_once_a_minute_with_its_reason_though_nothing_waits() -> None:
-    world = World()
-    write(world, world.clock.now())
-    live(world, minutes=3)
-    assert world.journal.counts["SubmittingPaused"] == 3
-    assert {entry.fields["why"] for entry in world.journal.notes if entry.name == "submitting_paused"} == {"operator"}

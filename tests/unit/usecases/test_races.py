@@ -8,9 +8,8 @@ from typing import Literal
 
 import pytest
 
-from fakes.faults import Faults
 from fakes.files import KilledError
-from fakes.running import FakeClock, InlineWorkers
+from fakes.running import InlineWorkers
 from textdrop.core.answers import Submitted
 from textdrop.core.documents import Document, DueKind, OperationState, Outcome
 from textdrop.core.errors import (
@@ -45,10 +44,8 @@ def kill(world: World, call: str, when: Literal["before", "after"]) -> None:
     world.queue.clear()
 
 
-def test_an_upload_deleted_after_its_worker_died_while_sending_is_gone() -> None:
+def test_an_upload_deleted_after_its_worker_died_while_sending_is_gone(world: World, document: Document) -> None:
     """The intent is counted as unconfirmed first; only then can the page fail."""
-    world = World()
-    document = world.upload("x.png", b"page")
     kill(world, "ocr.submit", "before")
     world.uploads.forget("x.png", document.source.version_id)
     world.run()
@@ -67,9 +64,7 @@ def test_an_upload_that_may_not_be_read_again_for_its_last_pages_fails_in_the_en
     assert (world.row(document).outcome_at or 0.0) - world.row(document).accepted_at > world.policy.forbidden_seconds
 
 
-def test_a_failure_before_a_long_pause_for_the_key_is_no_outage() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_failure_before_a_long_pause_for_the_key_is_no_outage(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
     world.faults.fail("ocr.submit", REFUSED, times=90)
     world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
@@ -78,9 +73,7 @@ def test_a_failure_before_a_long_pause_for_the_key_is_no_outage() -> None:
     assert (world.row(document).outcome_at or 0.0) - world.row(document).accepted_at > 3_610
 
 
-def test_a_time_in_which_nobody_tried_is_no_outage() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_time_in_which_nobody_tried_is_no_outage(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", BROKEN)
     world.submit()
     world.clock.advance(7_200)
@@ -88,8 +81,7 @@ def test_a_time_in_which_nobody_tried_is_no_outage() -> None:
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
-def test_a_page_that_breaks_the_service_is_given_up_while_others_are_taken() -> None:
-    world = World()
+def test_a_page_that_breaks_the_service_is_given_up_while_others_are_taken(world: World) -> None:
     submit: Callable[[bytes, str], Submitted] = world.ocr.submit
     poison = world.ocr.prepare(b"poison", "image/png", ["ru", "en"], "page")
 
@@ -111,9 +103,7 @@ def test_a_page_that_breaks_the_service_is_given_up_while_others_are_taken() -> 
     assert world.operation(document).breakdowns == world.policy.max_breakdowns
 
 
-def test_a_throttle_is_no_unknown_though_the_quota_cannot_be_read() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_throttle_is_no_unknown_though_the_quota_cannot_be_read(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", OcrThrottled("429", Trace(status=429, code=8)))
     world.faults.fail("quota.write", StoreUnavailable("throttled too"))
     world.run()
@@ -121,9 +111,8 @@ def test_a_throttle_is_no_unknown_though_the_quota_cannot_be_read() -> None:
     assert world.operation(document).unconfirmed == 0
 
 
-def test_no_go_begins_that_could_not_send_any_more() -> None:
+def test_no_pass_begins_that_could_not_send_any_more(world: World) -> None:
     """A document whose last worker died waits for its neighbours, who may wait for slots until the end."""
-    world = World()
     suspect = world.upload("x.png", b"page")
     kill(world, "documents.create", "after")
     world.clock.advance(SUBMIT_SECONDS + 10)
@@ -146,39 +135,34 @@ def test_a_refused_last_page_ends_its_document_at_once() -> None:
     """The page before it became final beside us, so that nobody else concludes the document."""
     world = World(recognition_seconds=0.0)
     document = world.upload("x.pdf", b"pages:2")
-    submit: Callable[[bytes, str], Submitted] = world.ocr.submit
 
-    def poll_before_the_second(body: bytes, client_request_id: str) -> Submitted:
-        if world.ocr.accepted:
-            world.poll()
-            raise OcrRejected("400", Trace(status=400, code=3))
-        return submit(body, client_request_id)
+    def poll_before_the_second() -> OcrRejected:
+        world.poll()
+        return OcrRejected("400", Trace(status=400, code=3))
 
-    world.ocr.submit = poll_before_the_second  # type: ignore[method-assign]  # a tick between two pages
+    world.faults.happen("ocr.submit", poll_before_the_second, skip=1)
     world.submit()
     assert world.operation(document, 1).state is OperationState.RECOGNIZED
     assert world.row(document).outcome is Outcome.PARTIAL
     assert world.row(document).due_kind is DueKind.DELIVER
 
 
-def test_names_that_were_copied_while_their_delivery_became_a_failure_are_copied_again() -> None:
-    world = World()
+def test_names_that_were_copied_while_their_delivery_became_a_failure_are_copied_again(world: World) -> None:
     world.upload("x.png", b"old")
     older = world.queue.pop()
     world.clock.advance(2)
     newer = world.upload("x.png", b"new")
     world.run()
     world.queue.append(older)
-    copied = world.poll_ports.results.copy
 
-    def copy_and_be_overtaken(key: str, to: str) -> None:
+    def overtaken() -> None:
+        """By another worker's delivery."""
         row = world.row(newer)
         if row.outcome is Outcome.SUCCEEDED:
             world.results.put(f".textdrop/documents/{newer.id}/result.error.json", b"{}")
             world.documents.rows[newer.id] = replace(row, outcome=Outcome.FAILED)
-        copied(key, to)
 
-    world.poll_ports.results.copy = copy_and_be_overtaken  # type: ignore[method-assign]  # another worker's delivery
+    world.faults.happen("results.copy", overtaken, times=99)
     world.run()
     assert world.file("x.png.error.json") == b"{}"
     assert world.file("x.png.txt") is None
@@ -199,37 +183,20 @@ def test_a_worker_stalled_past_its_lease_writes_no_file_of_an_outcome_that_was_r
     world = World(policy=Policy(max_attempts=1))
     document = world.upload("x.png", b"damaged")
     world.submit()
-    written = world.poll_ports.documents.write
-    stalled: list[Document] = []
 
-    def write_and_stall(before: Document, after: Document) -> bool:
-        applied = written(before, after)
-        if not stalled:
-            stalled.append(after)
-            world.clock.advance(POLL_SECONDS + 30)
-            world.run()
-        return applied
+    def stall() -> None:
+        world.clock.advance(POLL_SECONDS + 30)
+        world.run()
 
-    world.poll_ports.documents.write = write_and_stall  # type: ignore[method-assign]  # one call, and then a stall
+    world.faults.happen("documents.write", stall, when="after")
     world.poll()
     assert reason(world, document) is Reason.INTERNAL
     assert world.json(f".textdrop/documents/{document.id}/result.error.json")["reason"] == "internal"
     assert world.json("x.png.error.json")["reason"] == "internal"
 
 
-def test_a_page_that_may_have_been_paid_for_by_a_dead_worker_is_counted() -> None:
-    world = World()
-    document = world.upload("a.png", b"page")
-    kill(world, "ocr.submit", "after")
-    world.run()
-    assert world.operation(document).unconfirmed == 1
-    assert world.journal.counts["SubmitsUnconfirmed"] == 1
-
-
-def test_a_worker_held_before_it_tells_of_a_failure_makes_no_outage() -> None:
+def test_a_worker_held_before_it_reports_a_failure_makes_no_outage(world: World, document: Document) -> None:
     """What it saw was over when it was held: only that counts."""
-    world = World()
-    document = world.upload("x.png", b"page")
     world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
     written = world.pause.write
     held: list[Pause] = []
@@ -248,37 +215,21 @@ def test_a_worker_held_before_it_tells_of_a_failure_makes_no_outage() -> None:
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
-class SlowTable(Faults):
+@pytest.mark.parametrize("seconds", [0.0, 0.04, 0.09, 0.3])
+def test_however_slow_the_table_is_a_slot_is_had_and_none_is_used_late(world: World, seconds: float) -> None:
     """Every call of the quota row takes its time; one in four, twice that."""
 
-    def __init__(self, clock: FakeClock, seconds: float) -> None:
-        super().__init__()
-        self._clock = clock
-        self._seconds = seconds
+    def slow() -> None:
+        world.clock.advance(seconds * (2 if len(world.faults.calls) % 4 == 0 else 1))
 
-    def before(self, call: str) -> None:
-        super().before(call)
-        if call.startswith("quota."):
-            self._clock.advance(self._seconds * (2 if len(self.calls) % 4 == 0 else 1))
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.04, 0.09, 0.3])
-def test_however_slow_the_table_is_a_slot_is_had_and_none_is_used_late(seconds: float) -> None:
-    clock = FakeClock()
-    world = World(clock=clock, faults=SlowTable(clock, seconds))
-    posts: list[float] = []
-    submit = world.ocr.submit
-
-    def watched(body: bytes, client_request_id: str) -> Submitted:
-        posts.append(clock.now())
-        return submit(body, client_request_id)
-
-    world.ocr.submit = watched  # type: ignore[method-assign]  # looked at, and let through
+    for call in ("quota.read", "quota.reserve"):
+        world.faults.happen(call, slow, times=999)
     for number in range(3):
         world.upload(f"{number}.png", f"page {number}".encode())
-    began = clock.now()
+    began = world.clock.now()
     world.submit()
+    posts = world.faults.of("ocr.submit")
     assert len(posts) == 3
-    assert clock.now() - began < 3 * (1.0 + 20 * seconds)
+    assert world.clock.now() - began < 3 * (1.0 + 20 * seconds)
     for at in posts:
         assert any(start <= at <= start + world.policy.slot_late_seconds for start, _, _ in world.quota.reserved)

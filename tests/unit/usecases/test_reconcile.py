@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from aws_events import event
-from fakes.faults import Faults
+from fakes.faults import ANY
 from textdrop.core.documents import Outcome, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import parse
-from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage
+from textdrop.core.reconciling import DeadLetter
 from textdrop.usecases.reconcile import PART_SECONDS, REDRIVE_SECONDS
-from textdrop.usecases.redrive import MAX_FAILURES
+from textdrop.usecases.redrive import MAX_FAILURES, redrive
 from world import RECONCILE_SECONDS, World
 
 HOUR = 3600.0
@@ -30,25 +30,16 @@ def found(world: World) -> list[float]:
     return world.journal.values["UploadsReconciled"]
 
 
-class Ticking(Faults):
-    """Every call takes its time."""
-
-    def __init__(self, world_seconds: float) -> None:
-        super().__init__()
-        self.seconds = world_seconds
-        self.world: World | None = None
-
-    def before(self, call: str) -> None:
-        super().before(call)
-        if self.world is not None:
-            self.world.clock.advance(self.seconds)
-
-
-def ticking(seconds: float) -> World:
-    faults = Ticking(seconds)
-    world = World(faults=faults)
-    faults.world = world
+def slow(seconds: float) -> World:
+    """A world in which every call takes its time."""
+    world = World()
+    world.faults.happen(ANY, lambda: world.clock.advance(seconds), times=9_999)
     return world
+
+
+def put_letters(world: World, count: int, letter: DeadLetter | None = None) -> None:
+    for number in range(count):
+        world.dead_letters.put(f"{number}", letter)
 
 
 # --- lost events ------------------------------------------------------------------------------------------------------
@@ -92,8 +83,7 @@ def test_an_event_that_comes_after_all_is_a_duplicate_and_is_not_paid_for(versio
 # --- of which time ----------------------------------------------------------------------------------------------------
 
 
-def test_events_have_an_hour_to_come() -> None:
-    world = World()
+def test_events_have_an_hour_to_come(world: World) -> None:
     world.upload_unheard("a.png", b"1")
     world.clock.advance(HOUR - 1)
     world.reconcile()
@@ -123,14 +113,12 @@ def sent_keys(world: World) -> set[str]:
     return {asked.key for message in world.queue for asked in parse(message.body) if isinstance(asked, Source)}
 
 
-def test_ten_thousand_objects_are_looked_through_in_parts() -> None:
-    world = World()
+def test_ten_thousand_objects_are_looked_through_in_parts(world: World) -> None:
     for number in range(10_000):
         world.uploads.put(f"{number:05d}.png", b"1")
     missing = {f"{number:05d}.png" for number in (0, 999, 1_000, 1_001, 5_555, 9_999)}
     accept_all_but(world, missing)
     later(world)
-    world.faults.calls.clear()
     assert world.reconcile() == "ended"
     assert sent_keys(world) == missing
     assert [world.faults.calls.count(call) for call in ("uploads.after", "documents.known", "progress.write")] == [
@@ -140,8 +128,7 @@ def test_ten_thousand_objects_are_looked_through_in_parts() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "ended"), [(PART_SECONDS, "ended"), (PART_SECONDS - 1.0, "handed_over")])
-def test_no_part_but_the_first_begins_with_too_little_time_for_it(seconds: float, ended: str) -> None:
-    world = World()
+def test_no_part_but_the_first_begins_with_too_little_time_for_it(world: World, seconds: float, ended: str) -> None:
     for number in range(3):
         world.uploads.put(f"{number}.png", b"1")
     world.listing.most = 1
@@ -154,8 +141,7 @@ def test_no_part_but_the_first_begins_with_too_little_time_for_it(seconds: float
 # --- dead letters -----------------------------------------------------------------------------------------------------
 
 
-def test_what_comes_back_three_times_stays_where_it_can_be_seen() -> None:
-    world = World()
+def test_what_comes_back_three_times_stays_where_it_can_be_seen(world: World) -> None:
     first = world.dead_letters.put(GARBAGE)
     for _ in range(6):
         world.reconcile()
@@ -169,16 +155,15 @@ def test_what_comes_back_three_times_stays_where_it_can_be_seen() -> None:
     assert (kept.body, kept.redriven, kept.first_sent_at) == (GARBAGE, 3, first.first_sent_at)
     assert kept.former_ids == ("dead-1", "dead-2", "dead-3")
     assert kept.cause == "the message's Records are not a list"
-    told = [note.fields for note in world.journal.notes if note.name == "message_kept"]
-    assert [(fields["message_id"], fields["redriven"], fields["cause"]) for fields in told] == [
+    kept_again = [note.fields for note in world.journal.notes if note.name == "message_kept"]
+    assert [(fields["message_id"], fields["redriven"], fields["cause"]) for fields in kept_again] == [
         ("dead-4", 3, kept.cause)
     ] * 3
 
 
-def test_letters_that_stay_are_not_gone_round_and_round() -> None:
-    world = ticking(seconds=50.0)  # they can be received again before all were looked at
-    for number in range(30):
-        world.dead_letters.put(f"{number}", DeadLetter("", "", "", 0.0, redriven=3))
+def test_letters_that_stay_are_not_received_over_and_over() -> None:
+    world = slow(seconds=50.0)  # they can be received again before all were looked at
+    put_letters(world, 30, DeadLetter("", "", "", 0.0, redriven=3))
     world.reconcile()
     assert len([note for note in world.journal.notes if note.name == "message_kept"]) == 30
 
@@ -186,45 +171,35 @@ def test_letters_that_stay_are_not_gone_round_and_round() -> None:
 @pytest.mark.parametrize(
     ("seconds", "redriving"), [(900.0, REDRIVE_SECONDS), (PART_SECONDS + 100.0, 100.0), (PART_SECONDS, 0.0)]
 )
-def test_dead_letters_get_their_share_of_a_run_and_leave_the_bucket_its_part(seconds: float, redriving: float) -> None:
+def test_dead_letters_get_their_share_of_a_run_and_leave_the_bucket_its_part(
+    world: World, seconds: float, redriving: float
+) -> None:
     """Each letter takes a minute and a half."""
-    world = World()
-    for number in range(200):
-        world.dead_letters.put(f"{number}")
+    put_letters(world, 200)
     receive, began = world.dead_letters.receive, world.clock.now()
-    listed_at: list[float] = []
-    after = world.listing.after
 
-    def slow() -> list[DeadLetter]:
+    def slow_receive() -> list[DeadLetter]:
         world.clock.advance(90.0)
         return receive()[:1]
 
-    def noted(mark: Cursor) -> ListingPage:
-        listed_at.append(world.clock.now() - began)
-        return after(mark)
-
-    world.dead_letters.receive = slow  # type: ignore[method-assign]  # slower
-    world.listing.after = noted  # type: ignore[method-assign]  # told of
+    world.dead_letters.receive = slow_receive  # type: ignore[method-assign]  # slower
     world.reconcile_once({}, seconds)
-    [at] = listed_at
-    assert redriving <= at < redriving + 90.0
+    [at] = world.faults.of("uploads.after")
+    assert redriving <= at - began < redriving + 90.0
     assert world.successor.invoked == (1 if redriving else 0), "for the rest of the letters"
 
 
 def test_who_is_overtaken_leaves_the_rest_of_the_letters_to_the_other_run() -> None:
-    world = ticking(seconds=10.0)
-    for number in range(50):
-        world.dead_letters.put(f"{number}")
+    world = slow(seconds=10.0)
+    put_letters(world, 50)
     world.progress.write = lambda before, after: False  # type: ignore[method-assign]  # another was first
     assert world.reconcile_once({}, RECONCILE_SECONDS) == "overtaken"
     assert 0 < len(world.dead_letters.redriven) < 50
     assert world.successor.invoked == 0
 
 
-def test_a_letter_that_cannot_be_moved_holds_up_neither_the_others_nor_the_bucket() -> None:
-    world = World()
-    for number in range(5):
-        world.dead_letters.put(f"{number}")
+def test_a_letter_that_cannot_be_moved_holds_up_neither_the_others_nor_the_bucket(world: World) -> None:
+    put_letters(world, 5)
     world.upload_unheard("a.png", b"1")
     later(world)
     world.faults.fail("dead_letters.redrive", StoreUnavailable("too long"))
@@ -240,14 +215,40 @@ def sent_keys_of_uploads(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize("call", ["dead_letters.receive", "dead_letters.redrive"])
-def test_a_queue_that_is_down_is_left_alone_and_the_bucket_is_looked_through(call: str) -> None:
-    world = World()
-    for number in range(20):
-        world.dead_letters.put(f"{number}")
+def test_a_queue_that_is_down_is_left_alone_and_the_bucket_is_looked_through(world: World, call: str) -> None:
+    put_letters(world, 20)
     world.upload_unheard("a.png", b"1")
     later(world)
     world.faults.fail(call, lambda: StoreUnavailable("down"), times=99)
     assert world.reconcile() == "ended"
     assert world.faults.calls.count(call) <= MAX_FAILURES
+    assert {(failure.name, str(failure.error)) for failure in world.journal.failures} == {("redrive_failed", "down")}
+    assert {tuple(failure.fields) for failure in world.journal.failures} == {
+        () if call.endswith("receive") else ("message_id",)
+    }
     assert len(world.dead_letters.letters) == 20
     assert found(world) == [1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_when_time_is_up_after_some_went_back_there_may_be_more(world: World, count: int) -> None:
+    """Receiving takes all the time there is."""
+    put_letters(world, count)
+    world.faults.happen("dead_letters.receive", lambda: world.clock.advance(10.0))
+    assert redrive(world.reconcile_ports, world.clock.now() + 10.0) is (count > 0)
+    assert len(world.dead_letters.redriven) == count
+
+
+def test_a_letter_that_goes_back_is_logged_as_it_goes(world: World) -> None:
+    put_letters(world, 1)
+    redrive(world.reconcile_ports, world.clock.now() + 10.0)
+    [note] = world.journal.notes
+    [again] = world.dead_letters.redriven
+    assert note.name == "message_redriven"
+    assert note.fields == {
+        "message_id": "dead-1",
+        "redriven": 1,
+        "first_sent_at": again.first_sent_at,
+        "former_ids": "",
+        "cause": again.cause,
+    }

@@ -1,49 +1,86 @@
-"""Outputs that are asked for: made by the render function before delivery goes on, or a warning; never a lost text."""
+"""Outputs that are asked for: made by the render function before delivery goes on, or a warning; never a lost text.
+
+Render holds its document for the time of a pass, begins nothing that outlasts it, and logs what went wrong.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from itertools import islice
+from typing import Any, BinaryIO
+
+import pytest
 
 from fakes.ocr import synthetic_text
 from fakes.rendering import fake_renderers
+from pagekit.page import RecognisedPage
 from textdrop.core import keys
-from textdrop.core.documents import Document, DocumentState, Outcome, Resume, Step
+from textdrop.core.documents import Document, DocumentState, Outcome, Output, Rendering, Resume, Step
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from textdrop.usecases.deliver import deliver
-from textdrop.usecases.render import render
+from textdrop.usecases.parsed_pages import ParsedPages
+from textdrop.usecases.time_left import NoTimeLeft
 from world import RENDER_SECONDS, World
 
-ALL = {"ocr-outputs": "searchable-pdf markdown tables"}
+ALL = "searchable-pdf markdown tables"
 TEXT_ALONE = {".ocr.json", ".txt"}
 RENDERED = {".md", ".searchable.pdf", ".tables.xlsx"}
+DOWN = StoreUnavailable("down")
 
 
-def published(world: World, key: str) -> set[str]:
+def published(world: World, key: str = "x.pdf") -> set[str]:
     """The suffixes of all files under an upload's name."""
     return {name[len(key) :] for name in world.results.keys() if name.startswith(key)}  # noqa: SIM118 - no dict
 
 
-def notice_of(world: World, document: Document) -> Any:
-    (notice,) = world.notices_of(document)
-    return notice
+class HandedOver(World):
+    """A document that poll has just handed over to render, with what it asks for."""
+
+    def __init__(self, outputs: str, body: bytes = b"page") -> None:
+        super().__init__()
+        self.uploaded = self.upload("x.pdf", body, {"ocr-outputs": outputs})
+        self.submit()
+        self.clock.advance(5.0)
+        self.poll()
+        [self.resume] = self.render_function.asked
+        self.render_function.asked.clear()
+
+    def renderers(self, **some: object) -> None:
+        """Instead of the fakes."""
+        mine = replace(self.render_ports.renderers, **some)  # type: ignore[arg-type]  # its functions
+        self.render_ports = replace(self.render_ports, renderers=mine)
+
+    def late(self, *_: object) -> list[str]:
+        """All of the pass's time passes, with nothing to warn of."""
+        self.clock.advance(RENDER_SECONDS)
+        return []
+
+    def render_pass(self) -> str:
+        return self.render_one(self.resume)
+
+    @property
+    def now_stored(self) -> Document:
+        return self.row(self.uploaded)
+
+    @property
+    def notice(self) -> Any:
+        [notice] = self.notices_of(self.uploaded)
+        return notice
+
+    def has(self, suffix: str) -> bool:
+        return self.file(keys.own(self.uploaded.id, suffix)) is not None
 
 
-def handed_over(world: World) -> Resume:
-    """A document's way up to where poll hands it over."""
-    world.submit()
-    world.clock.advance(5.0)
-    world.poll()
-    (resume,) = world.render_function.asked
-    return resume
+# --- what there is in the end ---
 
 
-def test_all_that_is_asked_for_is_there_when_the_one_notice_comes() -> None:
-    world = World()
-    document = world.upload("a/scan.pdf", b"pages:3", ALL)
+def test_all_that_is_asked_for_is_there_when_the_one_notice_comes(world: World) -> None:
+    document = world.upload("a/scan.pdf", b"pages:3", {"ocr-outputs": ALL})
     world.run()
     assert published(world, "a/scan.pdf") == TEXT_ALONE | RENDERED | {f".tables/000{page}-01.csv" for page in (1, 2, 3)}
-    notice = notice_of(world, document)
+    notice: Any
+    [notice] = world.notices_of(document)
     assert {name: place["key"] for name, place in notice["files"].items() if name != "tables"} == {
         "text": "a/scan.pdf.txt",
         "json": "a/scan.pdf.ocr.json",
@@ -62,8 +99,7 @@ def test_all_that_is_asked_for_is_there_when_the_one_notice_comes() -> None:
     assert len(world.ocr.accepted) == 3
 
 
-def test_the_stack_chooses_outputs_for_those_who_do_not() -> None:
-    world = World()
+def test_the_stack_chooses_outputs_for_those_who_do_not(world: World) -> None:
     world.submit_settings = replace(world.submit_settings, outputs="markdown")
     world.upload("a.png", b"a")
     world.upload("b.png", b"b", {"ocr-outputs": "none"})
@@ -74,122 +110,170 @@ def test_the_stack_chooses_outputs_for_those_who_do_not() -> None:
     assert chosen["outputs"] == {"value": ["markdown"], "from": "parameter"}
 
 
-def test_no_tables_are_said_to_be_none() -> None:
-    world = World()
-    world.render_ports = replace(world.render_ports, renderers=fake_renderers(has_tables=False))
-    document = world.upload("x.png", b"page", {"ocr-outputs": "tables"})
+@pytest.mark.parametrize(
+    ("outputs", "body", "files", "warning"),
+    [
+        ("tables", b"page", set[str](), "No tables were found with the model page."),
+        ("searchable-pdf", b"signed", {".searchable.pdf"}, "A signature is no longer valid."),
+        (
+            ALL,
+            b"mortal",
+            {".md", ".tables.xlsx", ".tables/0001-01.csv"},
+            "There is no searchable PDF. Making it broke off 2 times.",
+        ),
+    ],
+)
+def test_a_warning_stands_in_notice_and_result_beside_a_file_or_without(
+    outputs: str, body: bytes, files: set[str], warning: str
+) -> None:
+    world = HandedOver(outputs, body)
+    if not files:
+        world.render_ports = replace(world.render_ports, renderers=fake_renderers(has_tables=False))
     world.run()
-    said = "No tables were found with the model page."
-    assert published(world, "x.png") == TEXT_ALONE
-    assert notice_of(world, document)["warnings"] == [said]
-    assert world.json("x.png.ocr.json")["notes"] == [said]
-
-
-def test_a_warning_may_stand_beside_a_file() -> None:
-    world = World()
-    document = world.upload("x.png", b"signed", {"ocr-outputs": "searchable-pdf"})
-    world.run()
-    assert published(world, "x.png") == TEXT_ALONE | {".searchable.pdf"}
-    assert notice_of(world, document)["warnings"] == ["A signature is no longer valid."]
-
-
-def test_a_source_that_kills_render_is_given_up_after_two_goes() -> None:
-    world = World()
-    document = world.upload("x.png", b"mortal", ALL)
-    world.run()
-    assert world.row(document).outcome is Outcome.SUCCEEDED
-    assert published(world, "x.png") == TEXT_ALONE | {".md", ".tables.xlsx", ".tables/0001-01.csv"}
-    assert notice_of(world, document)["warnings"] == ["There is no searchable PDF. Making it broke off 2 times."]
-    assert world.journal.rules().count("rendering_taken") == 2
-    assert world.journal.rules().count("rendered") == 2, "what was made in the first pass is not made again"
+    assert world.now_stored.outcome is Outcome.SUCCEEDED
+    assert published(world) == TEXT_ALONE | files
+    assert world.notice["warnings"] == world.json("x.pdf.ocr.json")["notes"] == [warning]
+    passes = 2 if body == b"mortal" else 1
+    assert world.journal.rules().count("rendering_taken") == passes
+    assert world.journal.rules().count("rendered") == passes, "what was made in the first pass is not made again"
 
 
 def test_a_source_that_is_gone_by_then_is_a_warning() -> None:
-    world = World()
-    document = world.upload("x.png", b"page", {"ocr-outputs": "searchable-pdf"})
-    resume = handed_over(world)
-    world.uploads.forget("x.png", document.source.version_id)
-    assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "delivered"
-    assert notice_of(world, document)["warnings"] == [
-        "There is no searchable PDF. The uploaded file is no longer there."
-    ]
+    world = HandedOver("searchable-pdf")
+    world.uploads.forget("x.pdf", world.uploaded.source.version_id)
+    assert world.render_pass() == "delivered"
+    assert world.notice["warnings"] == ["There is no searchable PDF. The uploaded file is no longer there."]
 
 
 def test_a_source_that_may_not_be_read_is_a_warning() -> None:
-    world = World()
-    document = world.upload("x.png", b"page", {"ocr-outputs": "searchable-pdf"})
-    resume = handed_over(world)
+    world = HandedOver("searchable-pdf")
     world.faults.fail("sources.head", ObjectForbidden("403"))
-    assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "delivered"
-    assert "may not read" in notice_of(world, document)["warnings"][0]
+    assert world.render_pass() == "delivered"
+    assert "may not read" in world.notice["warnings"][0]
 
 
 def test_a_failing_store_is_no_fault_of_the_rendering() -> None:
-    world = World()
-    document = world.upload("x.png", b"page", ALL)
-    resume = handed_over(world)
-    world.faults.fail("results.put", StoreUnavailable("broken"))
-    assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "later"
-    row = world.row(document)
+    world = HandedOver(ALL)
+    world.faults.fail("results.put", DOWN)
+    assert world.render_pass() == "later"
+    row = world.now_stored
     assert (row.attempts, row.consecutive_failures, row.step) == (0, 1, Step.RENDER)
     world.run()
-    assert notice_of(world, document)["warnings"] == []
-    assert published(world, "x.png") == TEXT_ALONE | RENDERED | {".tables/0001-01.csv"}
+    assert world.notice["warnings"] == []
+    assert published(world) == TEXT_ALONE | RENDERED | {".tables/0001-01.csv"}
+
+
+def test_what_was_made_is_counted_by_its_files_from_the_whole_source() -> None:
+    world = HandedOver("markdown tables searchable-pdf", b"pages:3")
+    read: list[bytes] = []
+
+    def searchable_pdf(source: BinaryIO, media_type: str, pages: object, to: BinaryIO) -> list[str]:
+        read.append(source.read())
+        to.write(b"pdf")
+        return []
+
+    world.renderers(searchable_pdf=searchable_pdf)
+    assert world.render_pass() == "delivered"
+    assert read == [b"pages:3"]
+    assert world.now_stored.renderings == (
+        Rendering(Output.MARKDOWN, files=1),
+        Rendering(Output.TABLES, files=4),
+        Rendering(Output.SEARCHABLE_PDF, files=1),
+    )
+    assert (world.journal.counts["OutputsMade"], world.journal.counts["OutputsMissing"]) == (3, 0)
+
+
+def test_what_could_not_be_made_is_logged_each_time_and_counted() -> None:
+    world = HandedOver("searchable-pdf", b"clumsy")
+    assert world.render_pass() == "delivered"
+    assert world.failures() == [("output_failed", {"document": world.uploaded.id, "output": "searchable-pdf"})] * 2
+    assert {type(entry.error) for entry in world.journal.failures} == {ValueError}
+    assert (world.journal.counts["OutputsMade"], world.journal.counts["OutputsMissing"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "ended", "event"), [(DOWN, "later", "rendering_failed"), (ValueError("ours"), "died", "rendering_died")]
+)
+def test_a_delivery_that_goes_wrong_after_rendering_is_logged(error: Exception, ended: str, event: str) -> None:
+    world = HandedOver("markdown")
+    world.faults.fail("notices.publish", error)
+    assert world.render_pass() == ended
+    assert world.failures() == [(event, {"document": world.uploaded.id})]
+    assert world.journal.failures[0].error is error
+
+
+# --- whose it is ---
+
+
+def test_the_lease_outlasts_the_pass_by_its_margin() -> None:
+    world = HandedOver("markdown")
+    began, due = world.clock.now(), list[float | None]()
+    world.faults.happen("results.put", lambda: due.append(world.now_stored.due_at))
+    assert world.render_pass() == "delivered"
+    assert due == [began + RENDER_SECONDS + world.policy.lease_margin_seconds]
+
+
+def test_a_document_that_is_gone_is_left(world: World) -> None:
+    assert world.render_one(Resume("gone", 1)) == "stale"
 
 
 def test_a_message_that_is_lost_or_late_does_nothing_twice() -> None:
-    world = World()
-    document = world.upload("x.png", b"page", ALL)
-    late = handed_over(world)
-    world.render_function.asked.clear()
+    world = HandedOver(ALL)
     world.clock.advance(600.0)
     world.poll()
-    (again,) = world.render_function.asked
-    assert again.rev > late.rev
-    assert render(world.render_ports, late, world.clock.now() + RENDER_SECONDS) == "stale"
+    [again] = world.render_function.asked
+    assert again.rev > world.resume.rev
+    assert world.render_pass() == "stale"
     assert world.render() == ["delivered"]
-    assert render(world.render_ports, again, world.clock.now() + RENDER_SECONDS) == "stale"
-    assert notice_of(world, document)["warnings"] == []
-    assert world.row(document).state is DocumentState.FINAL
+    assert world.render_one(again) == "stale"
+    assert world.notice["warnings"] == []
+    assert world.now_stored.state is DocumentState.FINAL
 
 
 def test_a_render_function_that_cannot_run_holds_the_text_up_for_an_hour_at_most() -> None:
-    world = World()
-    document = world.upload("x.png", b"page", {"ocr-outputs": "markdown"})
-    resume = handed_over(world)
+    world = HandedOver("markdown")
     for _ in range(90):
         world.render_function.asked.clear()
         world.clock.advance(60.0)
         world.poll()
-    assert notice_of(world, document)["warnings"] == ["There is no Markdown. It could not be made in time."]
-    row = world.row(document)
-    assert row.state is DocumentState.FINAL
-    assert world.file("x.png.txt") is not None
-    assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "stale"
+    assert world.notice["warnings"] == ["There is no Markdown. It could not be made in time."]
+    assert world.now_stored.state is DocumentState.FINAL
+    assert world.file("x.pdf.txt") is not None
+    assert world.render_pass() == "stale"
+
+
+def test_who_lost_the_document_writes_nothing_more() -> None:
+    world = HandedOver(ALL)
+    before = world.render_ports
+
+    def overtaken(pages: object) -> Any:
+        world.clock.advance(RENDER_SECONDS + 60.0)
+        deliver(world.poll_ports, world.now_stored, world.clock.now() + 120.0)
+        yield "late"
+
+    world.renderers(markdown=overtaken)
+    assert world.render_pass() in ("stale", "later")
+    assert world.file("x.pdf.md") is None
+    world.render_ports = before
+    world.run()
+    assert published(world) == TEXT_ALONE | RENDERED | {".tables/0001-01.csv"}
+    assert len(world.notices_of(world.uploaded)) == 1
+
+
+# --- its time ---
 
 
 def test_an_output_that_takes_too_long_is_a_warning() -> None:
-    world = World()
-    document = world.upload("x.png", b"page", {"ocr-outputs": "searchable-pdf"})
-    resume = handed_over(world)
-
-    def takes_too_long(*_: object) -> list[str]:
-        world.clock.advance(RENDER_SECONDS)
-        return []
-
-    slow = replace(world.render_ports.renderers, searchable_pdf=takes_too_long)
-    world.render_ports = replace(world.render_ports, renderers=slow)
-    assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "later", "no time for the files"
+    world = HandedOver("searchable-pdf")
+    world.renderers(searchable_pdf=world.late)
+    assert world.render_pass() == "later", "no time for the files"
     world.run()
-    (warning,) = notice_of(world, document)["warnings"]
-    assert warning == "There is no searchable PDF. It takes longer than the render function has."
-    assert published(world, "x.png") == TEXT_ALONE
+    assert world.notice["warnings"] == ["There is no searchable PDF. It takes longer than the render function has."]
+    assert published(world) == TEXT_ALONE
 
 
-def test_an_output_has_the_whole_time_of_a_go_before_it_is_given_up() -> None:
-    world = World()
-    document = world.upload("x.png", b"page", {"ocr-outputs": "markdown searchable-pdf"})
-    resume = handed_over(world)
+def test_an_output_has_the_whole_time_of_a_pass_before_it_is_given_up() -> None:
+    world = HandedOver("markdown searchable-pdf")
     markdown, pdf = world.render_ports.renderers.markdown, world.render_ports.renderers.searchable_pdf
     made: list[float] = []
 
@@ -202,53 +286,111 @@ def test_an_output_has_the_whole_time_of_a_go_before_it_is_given_up() -> None:
         made.append(world.clock.now())
         return pdf(*given)
 
-    slow = replace(world.render_ports.renderers, markdown=slow_markdown, searchable_pdf=slow_pdf)
-    world.render_ports = replace(world.render_ports, renderers=slow)
-    assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) == "later"
-    row = world.row(document)
+    world.renderers(markdown=slow_markdown, searchable_pdf=slow_pdf)
+    assert world.render_pass() == "later"
+    row = world.now_stored
     assert (row.attempts, row.consecutive_failures) == (0, 0), "nothing is wrong with the document"
     world.run()
-    assert notice_of(world, document)["warnings"] == []
-    assert world.file("x.png.searchable.pdf") is not None
+    assert world.notice["warnings"] == []
+    assert world.file("x.pdf.searchable.pdf") is not None
     assert len(made) == 2
-    assert world.row(document).state is DocumentState.FINAL
+    assert world.now_stored.state is DocumentState.FINAL
 
 
-def test_who_lost_the_document_writes_nothing_more() -> None:
-    world = World()
-    document = world.upload("x.png", b"page", ALL)
-    resume = handed_over(world)
+@pytest.mark.parametrize(("late_at", "given"), [(1, [1]), (3, [1, 2, 3])])
+def test_out_of_time_no_other_page_is_given_out_and_no_markdown_stored(late_at: int, given: list[int]) -> None:
+    world = HandedOver("markdown", b"pages:3")
+    numbers: list[int] = []
 
-    def overtaken(pages: object) -> Any:
-        world.clock.advance(RENDER_SECONDS + 60.0)
-        deliver(world.poll_ports, world.row(document), world.clock.now() + 120.0)
-        yield "late"
+    def slow(pages: Any) -> Any:
+        for number, _ in pages:
+            numbers.append(number)
+            world.clock.advance(RENDER_SECONDS if number == late_at else 0.0)
+            yield "text"
 
-    world.render_ports = replace(
-        world.render_ports, renderers=replace(world.render_ports.renderers, markdown=overtaken)
-    )
-    assert render(world.render_ports, resume, world.clock.now() + RENDER_SECONDS) in ("stale", "later")
-    assert world.file("x.png.md") is None
-    world.render_ports = replace(world.render_ports, renderers=fake_renderers())
-    world.run()
-    assert published(world, "x.png") == TEXT_ALONE | RENDERED | {".tables/0001-01.csv"}
-    assert len(world.notices_of(document)) == 1
+    world.renderers(markdown=slow)
+    assert world.render_pass() == "later"
+    assert numbers == given
+    assert not world.has(keys.MARKDOWN)
 
 
-def test_the_newest_upload_has_the_names_whatever_either_asked_for() -> None:
-    world = World()
-    world.upload("x.pdf", b"pages:3", ALL)
+def test_a_table_is_not_stored_when_making_it_took_all_the_time() -> None:
+    world = HandedOver("tables")
+    world.renderers(csv_files=lambda pages: [(number, 1, b"a,b") for number, _ in pages if not world.late()])
+    assert world.render_pass() == "later"
+    assert not world.has(keys.table(1, 1))
+
+
+def test_a_source_that_is_fetched_for_too_long_is_not_rendered() -> None:
+    world = HandedOver("searchable-pdf")
+    rendered: list[object] = []
+    world.faults.happen("sources.head", world.late)
+
+    def searchable_pdf(*given: object) -> list[str]:
+        rendered.append(given)
+        return []
+
+    world.renderers(searchable_pdf=searchable_pdf)
+    assert world.render_pass() == "later"
+    assert rendered == []
+
+
+# --- pages for several outputs ---
+
+
+class Counted(ParsedPages):
+    """The pages of a document, the second of which failed; `parsed` are the bodies that were parsed."""
+
+    def __init__(self) -> None:
+        world = HandedOver("markdown", b"pages:4,bad:2")
+        read_page = world.render_ports.read_page
+        self.parsed: list[bytes] = []
+
+        def noted(body: bytes) -> RecognisedPage:
+            self.parsed.append(body)
+            return read_page(body)
+
+        self.deadline = world.clock.now() + 600.0
+        super().__init__(replace(world.render_ports, read_page=noted), world.now_stored)
+
+
+@pytest.fixture
+def counted() -> Iterator[Counted]:
+    made = Counted()
+    with made:
+        yield made
+
+
+def test_who_reads_after_one_that_stopped_gets_every_page_or_those_that_are_wanted(counted: Counted) -> None:
+    stopped = list(islice(counted.read(counted.deadline), 3))
+    every = list(counted.read(counted.deadline))
+    assert every[:3] == stopped
+    assert [number for number, _ in every] == [1, 2, 3, 4]
+    assert len(counted.parsed) == 3
+    assert list(counted.read(counted.deadline, {3})) == every[2:3]
+
+
+def test_pages_that_are_kept_are_not_given_out_after_the_deadline_either(counted: Counted) -> None:
+    assert len(list(counted.read(counted.deadline))) == 4
+    with pytest.raises(NoTimeLeft):
+        next(counted.read(0.0))
+
+
+# --- names ---
+
+
+def test_the_newest_upload_has_the_names_whatever_either_asked_for(world: World) -> None:
+    world.upload("x.pdf", b"pages:3", {"ocr-outputs": ALL})
     world.run()
     newer = world.upload("x.pdf", b"other", {"ocr-outputs": "markdown"})
     world.run()
-    assert published(world, "x.pdf") == TEXT_ALONE | {".md"}
+    assert published(world) == TEXT_ALONE | {".md"}
     assert synthetic_text(b"other") in (world.file("x.pdf.md") or b"").decode()
     assert world.file(keys.own(newer.id, keys.MARKDOWN)) is not None
 
 
-def test_files_of_other_uploads_beside_the_tables_stay() -> None:
+def test_files_of_other_uploads_beside_the_tables_stay(world: World) -> None:
     """An upload may be called as if it stood among another one's tables."""
-    world = World()
     world.upload("x.pdf", b"pages:2", {"ocr-outputs": "tables"})
     world.upload("x.pdf.tables/0001-01.csv", b"beside", {"ocr-outputs": "tables"})
     world.run()

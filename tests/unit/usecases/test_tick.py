@@ -1,20 +1,24 @@
-"""One tick: its lease, its reads, its pace, how long it stays and how it ends."""
+"""One tick: its lease, its reads, its workers, what it measures, how long it stays, how it ends; and what wakes it.
+
+Which job starts when is `core.schedule`'s.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from fakes.running import FakeClock
-from fakes.timed import Timed
 from textdrop.core import intervals
+from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
     Document,
     DocumentState,
     DueEntry,
     DueKind,
+    Operation,
     OperationState,
     Outcome,
     Problem,
@@ -22,283 +26,472 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import OcrThrottled, Reason, StoreUnavailable, Trace
 from textdrop.core.pause import Pause
+from textdrop.core.schedule import FORGET_SECONDS, MIN_KNOWN
 from textdrop.ports import Tick
-from textdrop.usecases.tick import PollSettings
+from textdrop.usecases.tick import FULL_REFRESH_SECONDS, PAUSE_REFRESH_SECONDS, tick
+from textdrop.usecases.wake import wake
 from world import POLL_SECONDS, World
 
 DOWN = StoreUnavailable("down")
 STEP = 20.0
+LOOKED_AT_ONCE = 0.6
+"""The next refresh comes within so many seconds."""
 
 
-def timed(recognition_seconds: float = 1.0) -> tuple[World, Timed]:
-    clock = FakeClock()
-    faults = Timed(clock)
-    return World(clock=clock, faults=faults, recognition_seconds=recognition_seconds), faults
+class Ticking(World):
+    """A world whose ticks are looked at. `reads` are their reads of what is due: of which kind, when, how many at most,
+    and from which due time on."""
+
+    def __init__(self, recognition_seconds: float = 1.0) -> None:
+        super().__init__(recognition_seconds=recognition_seconds)
+        self.began = self.clock.now()
+        self.reads: list[tuple[DueKind, float, int, float]] = []
+        due = self.documents.due
+
+        def read(kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
+            self.reads.append((kind, self.clock.now() - self.began, limit, since))
+            return due(kind, until, limit, since)
+
+        self.documents.due = read  # type: ignore[method-assign]  # as it was, but noted
+
+    def run_for(self, seconds: float = POLL_SECONDS - STEP) -> str:
+        """One tick that has so long before it must hand over."""
+        self.began = self.clock.now()
+        return tick(self.poll_ports, self.poll_settings, self.began + STEP + seconds)
+
+    def due(self, kind: DueKind, count: int = 1, due_in: float = 0.0) -> list[Document]:
+        """So many more documents that are due; a recognizing one still waits for its page."""
+        made = []
+        for number in range(len(self.documents.rows), len(self.documents.rows) + count):
+            source = Source("uploads", f"{number}.png", "v")
+            row = Document(f"{number:032x}", source, DocumentState.RECOGNIZING, self.began, pages=1, submit_passes=1)
+            row = replace(row, due_kind=kind, due_at=self.clock.now() + due_in, unfinished=frozenset({1}))
+            self.documents.rows[row.id] = row
+            made.append(row)
+        return made
+
+    def running(self, count: int = 1, age: float = 0.0) -> list[Operation]:
+        """So many operations, of a document each, that were submitted so many seconds ago."""
+        at = self.clock.now() - age
+        for document in self.due(DueKind.DELIVER, count, due_in=3_600.0):
+            row = Operation(document.id, 1, 1, OperationState.RUNNING, described=OperationDescription(document.id))
+            row = replace(row, submitted_at=at, due_at=at, due_kind=DueKind.ASK, deadline_at=at + 3_600.0)
+            self.documents.operations[(row.document_id, 1, 1)] = row
+        return list(self.documents.operations.values())
+
+    def submitted(self, count: int = 1) -> None:
+        """So many uploads that have just been sent."""
+        for number in range(count):
+            self.upload(f"{number}.png", b"page %d" % number)
+        while self.queue:
+            self.submit()
+
+    def slow_workers(self, count: int, seconds: float) -> SlowWorkers:
+        workers = SlowWorkers(self, count, seconds)
+        self.poll_ports = replace(self.poll_ports, workers=workers)
+        return workers
+
+    def of(self, call: str) -> list[float]:
+        """When such calls were made, in seconds since the tick began."""
+        return [at - self.began for at in self.faults.of(call)]
 
 
-def failures(world: World) -> list[tuple[str, dict[str, str | int | float | None]]]:
-    return [(entry.name, dict(entry.fields)) for entry in world.journal.failures]
+class SlowWorkers:
+    """So many workers, each task of which is done `seconds` after it was begun; they work while the clock sleeps.
+
+    `begun` says when each task was. The most that ever worked at once is `at_once`.
+    """
+
+    def __init__(self, world: World, count: int, seconds: float) -> None:
+        self.begun: list[float] = []
+        self.at_once = 0
+        self.held: list[tuple[float, Callable[[], None]]] = []
+        self._clock = world.clock
+        self._count = count
+        self._seconds = seconds
+        self._sleep = world.clock.sleep
+        world.clock.sleep = self._work  # type: ignore[method-assign]  # as it was, and work is done meanwhile
+
+    def start(self, task: Callable[[], None]) -> None:
+        now = self._clock.now()
+        self.begun.append(now)
+        self.held.append((now + self._seconds, task))
+        self.at_once = max(self.at_once, len(self.held))
+
+    def free(self) -> int:
+        return self._count - len(self.held)
+
+    def wait(self) -> None:
+        while self.held:
+            self._work(self._seconds)
+
+    def _work(self, seconds: float) -> None:
+        self._sleep(seconds)
+        now = self._clock.now()
+        done = [task for at, task in self.held if at <= now]
+        self.held = [(at, task) for at, task in self.held if at > now]
+        for task in done:
+            task()
 
 
-def submitted(world: World, key: str = "x.png", body: bytes = b"page") -> Document:
-    document = world.upload(key, body)
-    world.submit()
-    return document
+@pytest.fixture
+def ticking() -> Ticking:
+    return Ticking()
 
 
-def due_documents(world: World, count: int, due_in: float = 0.0) -> list[Document]:
-    """So many documents that are due for submitting."""
-    now = world.clock.now()
-    for number in range(count):
-        row = Document(
-            id=f"{number:032x}",
-            source=Source("uploads", f"{number}.png", "v"),
-            state=DocumentState.ACCEPTED,
-            accepted_at=now,
-            due_kind=DueKind.SUBMIT,
-            due_at=now + due_in,
-        )
-        world.documents.rows[row.id] = row
-    return list(world.documents.rows.values())
+@pytest.fixture
+def endless() -> Ticking:
+    """No recognition ends while a tick runs."""
+    return Ticking(recognition_seconds=600.0)
 
 
 # --- the lease ---
 
 
 def test_its_lease_is_renewed_in_time_for_as_long_as_it_runs() -> None:
-    world, faults = timed(recognition_seconds=60.0)
-    submitted(world)
-    began = world.clock.now()
-    leases: list[tuple[float, float]] = []
-    faults.on["documents.due"] = lambda: leases.append((world.clock.now(), world.tick.row.lease_until))
-    assert world.poll() == "ended"
-    lease, renew = world.policy.tick_lease_seconds, world.policy.tick_renew_seconds
-    assert leases[0] == (began, began + lease)
-    assert all(lease - renew - 1.0 <= until - now <= lease for now, until in leases)
-    renewals = [began, *faults.of("tick.renew")]
+    ticking = Ticking(recognition_seconds=60.0)
+    ticking.submitted()
+    leases: list[float] = []
+    ticking.faults.happen(
+        "documents.due", lambda: leases.append(ticking.tick.row.lease_until - ticking.clock.now()), times=999
+    )
+    assert ticking.run_for() == "ended"
+    lease, renew = ticking.policy.tick_lease_seconds, ticking.policy.tick_renew_seconds
+    assert leases[0] == lease
+    assert all(lease - renew - 1.0 <= left <= lease for left in leases)
+    renewals = [0.0, *ticking.of("tick.renew")]
     assert all(renew <= later - earlier < renew + 1.0 for earlier, later in pairwise(renewals))
     assert len(renewals) > 10
 
 
-def test_a_renewal_that_fails_is_told_and_tried_again_soon_until_the_lease_is_over() -> None:
-    world, faults = timed(recognition_seconds=600.0)
-    submitted(world)
-    began = world.clock.now()
-    world.faults.fail("tick.renew", DOWN, times=1_000)
-    assert world.poll() == "lost"
-    lease, renew = world.policy.tick_lease_seconds, world.policy.tick_renew_seconds
-    tries = faults.of("tick.renew")
-    assert {name for name, _ in failures(world)} == {"renew_failed"}
-    assert began + renew <= tries[0] < began + renew + 1.0
-    assert all(0.0 <= later - earlier < 1.1 for earlier, later in pairwise(tries))
-    assert began + lease <= world.clock.now() < began + lease + 1.5
+def test_a_renewal_that_fails_is_logged_and_tried_again_when_chance_says_until_the_lease_is_over(
+    endless: Ticking,
+) -> None:
+    """By chance, so that many ticks do not do so at once."""
+    endless.submitted()
+    endless.clock.chance = lambda: 0.75  # type: ignore[method-assign]  # no dice
+    endless.faults.fail("tick.renew", DOWN, times=1_000)
+    assert endless.run_for() == "lost"
+    lease, renew = endless.policy.tick_lease_seconds, endless.policy.tick_renew_seconds
+    first, *_ = tries = endless.of("tick.renew")
+    assert {name for name, _ in endless.failures()} == {"renew_failed"}
+    assert renew <= first < renew + 1.0
+    assert all(0.75 <= later - earlier < 0.85 for earlier, later in pairwise(tries))
+    assert lease <= endless.clock.now() - endless.began < lease + 1.5
 
 
 # --- how it ends ---
 
 
-def test_with_nothing_to_do_it_ends_when_the_index_has_settled() -> None:
-    world, _ = timed()
-    world.tick.row = Tick(wake=7, wake_at=world.clock.now(), typical_seconds=3.5)
-    began = world.clock.now()
-    assert world.poll() == "ended"
-    settle = world.policy.tick_settle_seconds
-    assert settle <= world.clock.now() - began < settle + 1.0
-    assert (world.tick.row.state, world.tick.row.typical_seconds) == ("idle", 3.5)
+def test_with_nothing_to_do_it_measures_so_and_ends_when_the_index_has_settled(ticking: Ticking) -> None:
+    ticking.tick.row = Tick(wake=7, wake_at=ticking.clock.now(), typical_seconds=3.5)
+    assert ticking.run_for() == "ended"
+    settle = ticking.policy.tick_settle_seconds
+    assert settle <= ticking.clock.now() - ticking.began < settle + 1.0
+    assert (ticking.tick.row.state, ticking.tick.row.typical_seconds) == ("idle", 3.5)
+    assert ticking.journal.values == {"OldestDueAge": [0.0]}
 
 
-def test_it_stays_for_what_is_due_soon_and_for_nothing_later() -> None:
-    for due_in, stays in ((9.5, True), (10.5, False)):
-        world, _ = timed()
-        [document] = due_documents(world, 1, due_in)
-        began = world.clock.now()
-        assert world.poll() == "ended"
-        handed_out = world.row(document).due_at != document.due_at
-        assert handed_out == stays
-        assert (world.clock.now() - began >= due_in) == stays
+@pytest.mark.parametrize(("due_in", "stays"), [(9.5, True), (10.5, False)])
+def test_it_stays_for_what_is_due_soon_and_for_nothing_later(ticking: Ticking, due_in: float, stays: bool) -> None:
+    ticking.due(DueKind.SUBMIT, due_in=due_in)
+    assert ticking.run_for() == "ended"
+    assert bool(ticking.of("resumes.send")) == stays
+    assert (ticking.clock.now() - ticking.began >= due_in) == stays
 
 
-def test_what_was_woken_since_its_last_look_keeps_it() -> None:
-    world, faults = timed()
-    woken = [True]
-
-    def wake_once() -> None:
-        if woken:
-            woken.pop()
-            world.tick.row = replace(world.tick.row, wake=world.tick.row.wake + 1, wake_at=world.clock.now())
-
-    faults.on["tick.end"] = wake_once
-    assert world.poll() == "ended"
-    first, second = faults.of("tick.end")
-    assert second - first >= world.policy.tick_settle_seconds
+def test_what_was_woken_since_its_last_look_keeps_it(ticking: Ticking) -> None:
+    ticking.faults.happen("tick.end", lambda: ticking.tick.wake(ticking.clock.now()))
+    assert ticking.run_for() == "ended"
+    first, second = ticking.of("tick.end")
+    assert second - first >= ticking.policy.tick_settle_seconds
 
 
-def test_an_end_that_fails_is_told_and_tried_again() -> None:
-    world, faults = timed()
-    faults.fail("tick.end", DOWN)
-    assert world.poll() == "ended"
-    assert failures(world) == [("end_failed", {})]
-    assert len(faults.of("tick.end")) == 2
+def test_an_end_that_fails_is_logged_and_tried_again(ticking: Ticking) -> None:
+    ticking.faults.fail("tick.end", DOWN)
+    assert ticking.run_for() == "ended"
+    assert ticking.failures() == [("end_failed", {})]
+    assert len(ticking.of("tick.end")) == 2
 
 
-def test_out_of_time_its_successor_starts_at_once() -> None:
-    world, _ = timed(recognition_seconds=600.0)
-    submitted(world)
-    world.tick.row = replace(world.tick.row, typical_seconds=3.5)
-    began, asked = world.clock.now(), world.ticks_asked
-    assert world.poll() == "handed_over"
-    assert world.ticks_asked == asked + 1
-    assert POLL_SECONDS - STEP <= world.clock.now() - began < POLL_SECONDS - STEP + 1.0
-    lease_until = world.clock.now() + world.policy.tick_lease_seconds
-    assert (world.tick.row.state, world.tick.row.lease_until) == ("starting", lease_until)
-    assert world.tick.row.typical_seconds == 3.5
+def test_it_does_not_end_by_what_it_saw_before_a_look_that_failed() -> None:
+    ticking = Ticking(recognition_seconds=10.0)
+    ticking.submitted()
+    down_from = ticking.ocr.accepted[0].ready_at
+
+    def down_for_a_while() -> StoreUnavailable | None:
+        return DOWN if down_from <= ticking.clock.now() < down_from + 5.0 else None
+
+    ticking.faults.happen("documents.due", down_for_a_while, times=999)
+    assert ticking.run_for() == "ended"
+    assert ticking.clock.now() >= down_from + 5.0
+    assert {name for name, _ in ticking.failures()} == {"refresh_failed"}
 
 
-def test_out_of_time_and_overtaken_it_starts_nobody() -> None:
-    world, faults = timed(recognition_seconds=600.0)
-    submitted(world)
-    asked = world.ticks_asked
-    faults.on["tick.hand_over"] = lambda: setattr(world.tick, "row", replace(world.tick.row, owner="another"))
-    assert world.poll() == "lost"
-    assert world.ticks_asked == asked
+def test_out_of_time_its_successor_starts_when_its_workers_are_done(endless: Ticking) -> None:
+    endless.slow_workers(8, seconds=19.0)
+    endless.submitted(8)
+    endless.tick.row = replace(endless.tick.row, typical_seconds=3.5)
+    asked = endless.ticks_asked
+    assert endless.run_for() == "handed_over"
+    assert endless.ticks_asked == asked + 1
+    [handed_over] = endless.of("tick.hand_over")
+    assert POLL_SECONDS - STEP <= handed_over < POLL_SECONDS
+    assert max(endless.of("ocr.result")) <= handed_over
+    row, lease = endless.tick.row, endless.policy.tick_lease_seconds
+    assert (row.state, row.lease_until, row.typical_seconds) == ("starting", endless.clock.now() + lease, 3.5)
 
 
-# --- its reads ---
+@pytest.mark.parametrize(("call", "seconds"), [("tick.renew", 5.0), ("tick.hand_over", POLL_SECONDS - STEP)])
+def test_overtaken_it_ends_when_its_workers_are_done_and_starts_nobody(
+    endless: Ticking, call: str, seconds: float
+) -> None:
+    workers = endless.slow_workers(8, seconds=7.0)
+    endless.submitted(8)
+    asked = endless.ticks_asked
+    endless.faults.happen(call, lambda: setattr(endless.tick, "row", replace(endless.tick.row, owner="another")))
+    assert endless.run_for() == "lost"
+    assert endless.ticks_asked == asked
+    assert workers.held == []
+    assert len(endless.of("ocr.result")) == len(workers.begun) > 0
+    assert seconds <= endless.clock.now() - endless.began < seconds + 8.0
 
 
-# --- handing out ---
+# --- its workers ---
 
 
-def test_with_less_than_one_submit_a_second_one_is_handed_out_at_a_time() -> None:
-    world, faults = timed()
-    world.poll_settings = PollSettings(asks_per_second=45.0, submits_per_second=0.5, step_seconds=STEP)
-    due_documents(world, 3)
-    world.poll()
-    sent = faults.of("resumes.send")
-    assert len(sent) == 3
-    assert all(2.0 <= later - earlier < 3.0 for earlier, later in pairwise(sent))
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("kind", [DueKind.SUBMIT, DueKind.DELIVER, DueKind.ASK])
+def test_as_many_are_begun_as_workers_are_free(ticking: Ticking, kind: DueKind, count: int) -> None:
+    workers = ticking.slow_workers(count, seconds=1.0)
+    if kind is DueKind.ASK:
+        ticking.running(4, age=100.0)
+    else:
+        ticking.due(kind, 4)
+    ticking.run_for(10.0)
+    assert workers.at_once == count
+    assert workers.begun[:count] == [ticking.began] * count
+    assert len(workers.begun) >= 4
 
 
-def test_what_was_handed_out_is_put_off_until_the_message_may_be_lost() -> None:
-    world, _ = timed()
-    [document] = due_documents(world, 1)
-    now = world.clock.now()
-    world.poll()
-    row = world.row(document)
+def test_whoever_is_free_again_is_given_work_at_once(ticking: Ticking) -> None:
+    ticking.slow_workers(1, seconds=0.01)
+    ticking.running(8, age=100.0)
+    ticking.run_for(2.0)
+    assert ticking.of("ocr.result")[7] < 8 * 0.03
+
+
+def test_what_is_still_worked_on_is_not_begun_again(ticking: Ticking) -> None:
+    """Its row shows nothing of it yet, for longer than a tick takes the index to lag behind."""
+    workers = ticking.slow_workers(8, seconds=25.0)
+    ticking.due(DueKind.DELIVER)
+    ticking.run_for()
+    first, *others = workers.begun
+    assert first == ticking.began
+    assert all(at >= ticking.began + 25.0 for at in others)
+    assert all(at >= 25.0 for at in ticking.of("tick.end")), "and the tick stays for it"
+
+
+@pytest.mark.parametrize(("error", "name"), [(DOWN, "step_failed"), (ValueError("ours"), "step_died")])
+def test_a_step_that_fails_is_logged_with_its_page_and_ends_no_tick(
+    ticking: Ticking, error: Exception, name: str
+) -> None:
+    document = ticking.upload("book.pdf", b"pages:3")
+    ticking.submit()
+    ticking.faults.fail("ocr.result", error, skip=2)
+    assert ticking.run_for() == "ended"
+    assert ticking.failures() == [(name, {"document": document.id, "page": 3})]
+    assert ticking.row(document).outcome is Outcome.SUCCEEDED
+
+
+# --- what it reads of what runs ---
+
+
+@pytest.mark.parametrize(("more", "look_seconds"), [(-1, 0.0), (0, 0.0), (0, 0.01), (1, 0.0)])
+def test_of_many_that_run_those_of_late_are_read_and_now_and_then_all(
+    endless: Ticking, more: int, look_seconds: float
+) -> None:
+    endless.faults.happen("documents.due", lambda: endless.clock.advance(look_seconds), times=999)
+    endless.tick.row = replace(endless.tick.row, typical_seconds=1_000.0)
+    endless.running(MIN_KNOWN + more)
+    endless.run_for(2.2 * FULL_REFRESH_SECONDS)
+    reads = [(at, since) for kind, at, _, since in endless.reads if kind is DueKind.ASK]
+    assert len(reads) > 60
+    if more < 0:
+        assert {since for _, since in reads} == {0.0}
+        return
+    whole = [at for at, since in reads if since == 0.0]
+    assert [round(at) for at in whole] == [0, round(FULL_REFRESH_SECONDS), round(2 * FULL_REFRESH_SECONDS)]
+    for (refreshed_at, _), (_, since) in pairwise(reads):
+        assert since in (0.0, endless.began + refreshed_at - FORGET_SECONDS)
+
+
+def test_what_is_no_longer_there_is_passed_over(ticking: Ticking) -> None:
+    """The index still shows a page and a document that are gone."""
+    ticking.running(age=100.0)
+    ticking.due(DueKind.DELIVER)
+    ticking.documents.hold_index()
+    ticking.documents.operations.clear()
+    ticking.documents.rows.clear()
+    ticking.run_for(1.0)
+    assert {"documents.read_operation", "documents.read"} <= set(ticking.faults.calls)
+    assert ticking.failures() == []
+    assert ticking.documents.rows == {}
+
+
+def test_a_page_that_waits_again_is_not_finished(ticking: Ticking) -> None:
+    """The index still shows it running."""
+    [operation] = ticking.running(age=100.0)
+    ticking.documents.hold_index()
+    waits = Operation(operation.document_id, 1, 1, OperationState.WAITING, holder_rev=1)
+    ticking.documents.operations[(operation.document_id, 1, 1)] = waits
+    ticking.run_for(1.0)
+    assert "documents.read_operation" in ticking.faults.calls
+    assert ticking.documents.rows[operation.document_id].unfinished == {1}
+
+
+@pytest.mark.parametrize("kind", [DueKind.ASK, DueKind.DELIVER])
+def test_a_document_that_never_heard_of_its_last_page_is_delivered(ticking: Ticking, kind: DueKind) -> None:
+    """Whoever made it final died before the document heard of it: the index still shows the page, or its guard is
+    due."""
+    [operation] = ticking.running(age=100.0)
+    document = ticking.documents.rows[operation.document_id]
+    if kind is DueKind.ASK:
+        ticking.documents.hold_index()
+    else:
+        document = ticking.documents.rows[document.id] = replace(document, due_at=ticking.began)
+    problem = Problem(Reason.FAILED_IN_OCR, "It failed.", "Try again.")
+    failed = replace(operation, state=OperationState.FAILED, problem=problem, due_kind=None, due_at=None)
+    ticking.documents.operations[(operation.document_id, 1, 1)] = failed
+    ticking.run_for(1.0)
+    assert ticking.row(document).state is DocumentState.FINAL
+    assert ticking.of("notices.publish") == [0.0]
+    assert ticking.ocr.asked == {}
+
+
+def test_after_a_throttle_it_asks_nothing_until_that_is_over(endless: Ticking) -> None:
+    endless.running(age=100.0)
+    endless.faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8), 25.0))
+    endless.run_for(30.0)
+    first, second, *_ = endless.of("ocr.result")
+    assert 25.0 <= second - first < 25.0 + LOOKED_AT_ONCE
+
+
+def test_what_a_recognition_took_is_learnt_from_its_row_and_handed_on(ticking: Ticking) -> None:
+    """Not from when it was heard of."""
+    ticking.submitted()
+    ticking.tick.row = replace(ticking.tick.row, typical_seconds=10.0)
+    ticking.faults.happen("documents.write_operation", lambda: ticking.clock.advance(3.0), times=9)
+    ticking.run_for(30.0)
+    [row] = ticking.documents.operations.values()
+    assert row.finished_at is not None
+    assert row.submitted_at is not None
+    taken = (row.finished_at - row.submitted_at) / 2
+    assert ticking.tick.row.typical_seconds == pytest.approx(intervals.typical_after(10.0, taken), abs=1e-6)
+
+
+# --- what it hands out ---
+
+
+def test_it_keeps_to_the_rates_of_asks_and_submits(endless: Ticking) -> None:
+    endless.poll_settings = replace(endless.poll_settings, asks_per_second=1.0, submits_per_second=0.5)
+    endless.running(5, age=100.0)
+    endless.due(DueKind.SUBMIT, 3)
+    endless.run_for(6.0)
+    assert [round(at) for at in endless.of("ocr.result")] == [0, 1, 2, 3, 4, 5, 6]
+    assert [round(at) for at in endless.of("resumes.send")] == [0, 2, 4]
+    assert {limit for kind, _, limit, _ in endless.reads if kind is DueKind.SUBMIT} == {7}
+
+
+def test_what_was_handed_out_is_put_off_until_the_message_may_be_lost(ticking: Ticking) -> None:
+    [document] = ticking.due(DueKind.SUBMIT)
+    ticking.run_for()
+    row = ticking.row(document)
     assert (row.rev, row.attempts) == (document.rev, document.attempts)
-    assert row.due_at == now + world.policy.handed_out_seconds
-    [note] = [entry for entry in world.journal.notes if entry.name == "handed_out"]
+    assert row.due_at == ticking.began + ticking.policy.handed_out_seconds
+    [note] = [entry for entry in ticking.journal.notes if entry.name == "handed_out"]
     assert note.fields == {"document": document.id}
 
 
-def test_in_a_pause_one_is_handed_out_for_each_probe() -> None:
-    world, faults = timed()
-    due_documents(world, 5)
+def test_while_an_operator_pauses_only_deliveries_go_on_and_the_pause_is_looked_at_every_other_second(
+    endless: Ticking,
+) -> None:
+    endless.running()
+    endless.due(DueKind.SUBMIT, 3)
+    endless.due(DueKind.DELIVER)
+    endless.pause.row = Pause(rev=1, operator_since=endless.began)
+    endless.faults.happen("pause.read", lambda: setattr(endless.pause, "row", Pause(rev=2)), skip=8)
+    endless.run_for(20.0)
+    first, measured, *others = looked = endless.of("pause.read")
+    assert first == measured == 0.0, "and once for the measure"
+    for earlier, later in pairwise([first, *others]):
+        assert PAUSE_REFRESH_SECONDS <= later - earlier < PAUSE_REFRESH_SECONDS + LOOKED_AT_ONCE
+    assert set(endless.of("resumes.send")) == {looked[8]}
+    assert endless.of("documents.read")[0] == 0.0
+
+
+def test_in_a_pause_one_tick_hands_out_one_for_each_probe(endless: Ticking) -> None:
+    """Whoever has it writes the pause's next probe only when it comes to send."""
+    endless.running()
+    endless.due(DueKind.SUBMIT, 5)
+    endless.pause.row = Pause(rev=1, since=endless.began - 60.0, why="unknown", probe_at=endless.began + 1.0)
+    probe = endless.policy.probe_seconds
+    endless.run_for(1.0 + probe + 5.0)
+    first, second = endless.of("resumes.send")
+    assert 1.0 <= first < 1.0 + LOOKED_AT_ONCE
+    assert probe <= second - first < probe + LOOKED_AT_ONCE
+
+
+# --- what it measures ---
+
+
+@pytest.mark.parametrize("kind", DueKind)
+def test_it_measures_how_long_the_oldest_has_been_due_of_any_kind(ticking: Ticking, kind: DueKind) -> None:
+    ticking.due(kind, due_in=-500.0)
+    ticking.due(kind, due_in=-20.0)
+    ticking.pause.row = Pause(rev=1, operator_since=ticking.began)
+    ticking.run_for(5.0)
+    assert ticking.journal.values["OldestDueAge"] == [500.0]
+
+
+def test_a_long_tick_measures_once_a_minute_and_logs_a_pause_though_nothing_waits(endless: Ticking) -> None:
+    endless.submitted()
+    endless.pause.row = Pause(rev=1, operator_since=endless.began)
+    assert endless.run_for(100.0) == "handed_over"
+    assert len(endless.journal.values["OldestDueAge"]) == 2
+    assert endless.journal.counts["SubmittingPaused"] == 2
+    assert [entry.fields for entry in endless.journal.notes if entry.name == "submitting_paused"] == [
+        {"why": "operator"}
+    ] * 2
+
+
+# --- the wake ---
+
+
+def test_an_idle_tick_is_held_for_whoever_was_invoked_for_a_lease(world: World) -> None:
     now = world.clock.now()
-    world.pause.row = Pause(rev=1, since=now - 60.0, why="unknown", probe_at=now + 5.0)
-    world.poll()
-    sent = faults.of("resumes.send")
-    assert 5.0 <= sent[0] - now < 6.0
-    assert all(later - earlier >= world.policy.probe_seconds for earlier, later in pairwise(sent))
-    world.pause.row = Pause(rev=2)
-    world.clock.advance(5.0)
-    left = 5 - len(sent)
-    world.poll()
-    assert len(faults.of("resumes.send")) == len(sent) + left
+    wake(world.submit_ports)
+    assert (world.tick.row.state, world.tick.row.lease_until) == ("starting", now + world.policy.tick_lease_seconds)
+    assert (world.tick.row.wake, world.tick.row.wake_at) == (1, now)
+    assert world.ticks_asked == 1
 
 
-# --- asks ---
+@pytest.mark.parametrize("state", ["starting", "running"])
+def test_a_tick_that_begins_or_runs_only_hears_of_the_wake(world: World, state: str) -> None:
+    world.tick.row = Tick(state=state, owner="poll", lease_until=world.clock.now() + 20.0)
+    wake(world.submit_ports)
+    assert (world.tick.row.state, world.tick.row.wake) == (state, 1)
+    assert "tick.start" not in world.faults.calls
+    assert world.ticks_asked == 0
 
 
-def test_a_page_is_first_asked_for_when_it_should_be_ready() -> None:
-    world, faults = timed(recognition_seconds=5.0)
-    world.tick.row = replace(world.tick.row, typical_seconds=10.0)
-    submitted(world)
-    began = world.clock.now()
-    world.poll()
-    first = faults.of("ocr.result")[0]
-    assert intervals.first_ask_seconds(10.0) <= first - began < intervals.first_ask_seconds(10.0) + 0.6
-
-
-def test_one_that_is_not_ready_is_asked_again_by_its_age() -> None:
-    world, faults = timed(recognition_seconds=40.0)
-    submitted(world)
-    began = world.clock.now()
-    world.poll()
-    asks = [at for name, at in faults.times if name == "ocr.result"]
-    for earlier, later in pairwise(asks):
-        least = intervals.next_ask_seconds(earlier - began, intervals.FIRST_TYPICAL_SECONDS, 1, 45.0)
-        assert least - 1e-3 <= later - earlier < least + 0.6
-
-
-@pytest.mark.parametrize(("wish", "seconds"), [(None, 1.0), (2.5, 2.5), (9_999.0, 300.0)])
-def test_a_throttle_of_asks_is_bounded(wish: float | None, seconds: float) -> None:
-    world, faults = timed(recognition_seconds=1.0)
-    submitted(world)
-    faults.fail("ocr.result", OcrThrottled("429", Trace(status=429, code=8), wish))
-    while world.poll() == "handed_over":
-        pass
-    first, second, *_ = faults.of("ocr.result")
-    if seconds < 100.0:
-        assert seconds <= second - first < seconds + 0.6
-    else:
-        assert second - first >= POLL_SECONDS - STEP - 3.0, "this tick asks no more"
-
-
-def test_what_recognitions_take_is_learnt_and_handed_on() -> None:
-    world, _ = timed(recognition_seconds=12.0)
-    document = submitted(world)
-    world.poll()
-    operation = world.operation(document)
-    assert operation.finished_at is not None
-    assert operation.submitted_at is not None
-    taken = operation.finished_at - operation.submitted_at
-    expected = intervals.typical_after(intervals.FIRST_TYPICAL_SECONDS, taken)
-    assert world.tick.row.typical_seconds == pytest.approx(expected)
-
-
-def test_one_that_failed_teaches_nothing_of_how_long_recognitions_take() -> None:
-    world, _ = timed(recognition_seconds=1.0)
-    world.tick.row = replace(world.tick.row, typical_seconds=3.5)
-    document = world.upload("x.png", b"page")
-    world.ocr.seconds = 10_000.0
-    world.submit()
-    row = world.operation(document)
-    late = replace(row, deadline_at=world.clock.now())
-    world.documents.operations[(row.document_id, 1, 1)] = late
-    world.poll()
-    assert world.operation(document).state is OperationState.FAILED
-    assert world.tick.row.typical_seconds == 3.5
-
-
-# --- what fails ---
-
-
-def test_a_mistake_in_a_step_is_told_and_ends_no_tick() -> None:
-    world, faults = timed()
-    document = submitted(world)
-    other = submitted(world, "other.png", b"another page")
-    faults.fail("ocr.result", ValueError("ours"))
-    assert world.poll() == "ended"
-    assert [name for name, _ in failures(world)] == ["step_died"]
-    assert {world.row(one).outcome for one in (document, other)} == {Outcome.SUCCEEDED}
-
-
-def test_a_final_page_whose_document_never_heard_of_it_is_delivered() -> None:
-    """Whoever made it final died before it told the document; the index still shows it."""
-    world, _ = timed()
-    document = submitted(world)
-    operation = world.operation(document)
-    world.documents.operations[(document.id, 1, 1)] = replace(
-        operation,
-        state=OperationState.FAILED,
-        problem=Problem(Reason.FAILED_IN_OCR, "It failed.", "Try again."),
-        due_kind=None,
-        due_at=None,
-        finished_at=world.clock.now(),
-    )
-    world.documents.hold_index()
-    world.documents._held_index = [DueEntry(DueKind.ASK, world.clock.now(), document.id, 1, 1)]
-    world.poll()
-    assert world.row(document).state in (DocumentState.DELIVERING, DocumentState.FINAL)
-    assert world.ocr.asked == {}
+@pytest.mark.parametrize("call", ["tick.wake", "tick.start", "poller.invoke"])
+def test_a_wake_that_fails_is_logged_and_keeps_nobody_from_going_on(
+    world: World, document: Document, call: str
+) -> None:
+    world.faults.fail(call, DOWN)
+    assert world.submit() == []
+    assert world.failures() == [("wake_failed", {})]
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert len(world.ocr.accepted) == 1

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from fakes.ocr import synthetic_text
-from textdrop.core.answers import NotReady, Recognition
-from textdrop.core.documents import DocumentState, Outcome, Source
+from textdrop.core.documents import Document, DocumentState, Outcome
 from textdrop.core.errors import (
     ObjectForbidden,
     OcrAnswerLost,
@@ -18,8 +17,7 @@ from textdrop.core.errors import (
 from world import World
 
 
-def test_an_upload_ends_in_text_json_and_one_notice() -> None:
-    world = World()
+def test_an_upload_ends_in_text_json_and_one_notice(world: World) -> None:
     document = world.upload("a/скан +1.png", b"page")
     world.run()
     row = world.row(document)
@@ -43,9 +41,8 @@ def test_an_upload_ends_in_text_json_and_one_notice() -> None:
     ],
 )
 def test_what_cannot_be_recognised_ends_with_its_reason_and_costs_nothing(
-    body: bytes, metadata: dict[str, str], outcome: Outcome, reason: Reason
+    world: World, body: bytes, metadata: dict[str, str], outcome: Outcome, reason: Reason
 ) -> None:
-    world = World()
     document = world.upload("x.bin", body, metadata)
     world.run()
     assert world.row(document).outcome is outcome
@@ -57,30 +54,21 @@ def test_what_cannot_be_recognised_ends_with_its_reason_and_costs_nothing(
     assert world.ocr.accepted == []
 
 
-def test_an_object_deleted_before_it_is_read_is_skipped() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_an_object_deleted_before_it_is_read_is_skipped(world: World, document: Document) -> None:
     world.uploads.forget("x.png", document.source.version_id)
     world.run()
     assert world.json("x.png.error.json")["reason"] == "object_gone"
 
 
-def test_an_object_that_may_never_be_read_fails() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
-
-    def forbidden(source: Source) -> NoReturn:
-        raise ObjectForbidden("403")
-
-    world.submit_ports.sources.head = forbidden  # type: ignore[method-assign]  # for ever
+def test_an_object_that_may_never_be_read_fails(world: World, document: Document) -> None:
+    world.faults.fail("sources.head", ObjectForbidden("403"), times=9_999)
     world.run(minutes=3_000)
     row = world.row(document)
     assert world.json("x.png.error.json")["reason"] == "internal"
     assert (row.outcome_at or 0.0) - row.accepted_at > 86_400
 
 
-def test_options_come_from_metadata_before_parameters() -> None:
-    world = World()
+def test_options_come_from_metadata_before_parameters(world: World) -> None:
     world.upload("x.png", b"page", {"ocr-languages": "en, fr", "ocr-model": "page-column-sort"})
     world.run()
     options: Any = world.json("x.png.ocr.json")["options"]
@@ -88,9 +76,7 @@ def test_options_come_from_metadata_before_parameters() -> None:
     assert options["model"] == {"value": "page-column-sort", "from": "metadata"}
 
 
-def test_a_repeated_event_does_nothing() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_repeated_event_does_nothing(world: World, document: Document) -> None:
     event = world.queue[0]
     world.submit([event, event])
     world.run()
@@ -100,8 +86,7 @@ def test_a_repeated_event_does_nothing() -> None:
     assert len(world.notices_of(document)) == 1
 
 
-def test_a_file_that_kills_its_worker_is_given_up_and_takes_nobody_along() -> None:
-    world = World()
+def test_a_file_that_kills_its_worker_is_given_up_and_takes_nobody_along(world: World) -> None:
     killer = world.upload("killer.png", b"killer")
     neighbour = world.upload("x.png", b"page")
     world.run()
@@ -112,9 +97,7 @@ def test_a_file_that_kills_its_worker_is_given_up_and_takes_nobody_along() -> No
     assert len(world.ocr.accepted) == 1
 
 
-def test_a_lost_acceptance_costs_one_more_submit_and_is_counted() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_a_lost_acceptance_costs_one_more_submit_and_is_counted(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", OcrAnswerLost("timeout"), when="after")
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
@@ -122,9 +105,7 @@ def test_a_lost_acceptance_costs_one_more_submit_and_is_counted() -> None:
     assert world.journal.counts["SubmitsUnconfirmed"] == 1
 
 
-def test_three_lost_answers_end_the_page() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_three_lost_answers_end_the_page(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", OcrAnswerLost("timeout"), when="after", times=9)
     world.run()
     error: Any = world.json("x.png.error.json")
@@ -134,9 +115,7 @@ def test_three_lost_answers_end_the_page() -> None:
     assert world.operation(document).unconfirmed == 3
 
 
-def test_an_outage_longer_than_the_deadline_ends_in_ocr_unavailable() -> None:
-    world = World()
-    document = world.upload("x.png", b"page")
+def test_an_outage_longer_than_the_deadline_ends_in_ocr_unavailable(world: World, document: Document) -> None:
     world.faults.fail("ocr.submit", OcrUnreachable("no connection"), times=200)
     world.run()
     assert world.json("x.png.error.json")["reason"] == "ocr_unavailable"
@@ -168,18 +147,14 @@ def test_the_newest_upload_has_the_names_whatever_finishes_last(versioned: bool)
     world.upload("x.png", b"old")
     if versioned:
         world.submit()
-        world.clock.advance(2)
-        newer = world.upload("x.png", b"damaged new")
-    else:
-        world.clock.advance(2)
-        newer = world.upload("x.png", b"damaged new")
+    world.clock.advance(2)
+    newer = world.upload("x.png", b"damaged new")
     world.run()
     assert world.file("x.png.txt") is None
     assert world.json("x.png.error.json")["id"] == newer.id
 
 
-def test_an_upload_into_our_own_folder_cannot_reach_another_documents_files() -> None:
-    world = World()
+def test_an_upload_into_our_own_folder_cannot_reach_another_documents_files(world: World) -> None:
     victim = world.upload("x.png", b"page")
     world.run()
     kept = world.file(f".textdrop/documents/{victim.id}/result.txt")
@@ -188,8 +163,7 @@ def test_an_upload_into_our_own_folder_cannot_reach_another_documents_files() ->
     assert world.file(f".textdrop/documents/{victim.id}/result.txt") == kept
 
 
-def test_only_one_tick_runs() -> None:
-    world = World()
+def test_only_one_tick_runs(world: World) -> None:
     assert world.tick.take("another", world.clock.now(), world.clock.now() + 20) is not None
     assert world.poll() == "busy"
     world.clock.advance(21)
@@ -200,17 +174,9 @@ def test_a_crowd_is_asked_for_at_the_pace_and_no_faster() -> None:
     world = World(recognition_seconds=20.0)
     documents = [world.upload(f"{number}.png", b"%d" % number) for number in range(90)]
     world.submit()
-    asked: list[float] = []
-    result = world.ocr.result
-
-    def noted(operation_id: str) -> Recognition | NotReady:
-        asked.append(world.clock.now())
-        return result(operation_id)
-
-    world.ocr.result = noted  # type: ignore[method-assign]  # to see when
     began = world.clock.now()
     world.run()
     assert {world.row(document).outcome for document in documents} == {Outcome.SUCCEEDED}
     pace = world.poll_settings.asks_per_second
-    first = [at for at in asked if at < began + 5.0]
+    first = [at for at in world.faults.of("ocr.result") if at < began + 5.0]
     assert pace * 5.0 * 0.9 < len(first) <= pace * 5.2

@@ -112,7 +112,7 @@ def test_every_kind_of_call_is_known() -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("call", CALLS)
-def test_an_error_of_others_is_told_without_its_words(call: str, when: str) -> None:
+def test_an_error_of_others_is_logged_without_its_words(call: str, when: str) -> None:
     faults = Faults()
     faults.fail(call, lambda: ValueError(QUOTING), when=when, times=3)  # type: ignore[arg-type]
     check(*life(faults))
@@ -120,7 +120,7 @@ def test_an_error_of_others_is_told_without_its_words(call: str, when: str) -> N
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_store_that_fails_is_told_without_what_it_quotes(call: str) -> None:
+def test_a_store_that_fails_is_logged_without_what_it_quotes(call: str) -> None:
     faults = Faults()
     kind = ObjectForbidden if call == "sources.head" else StoreUnavailable
     faults.fail(call, lambda: chained(kind("service.Call: 503")), times=3)
@@ -129,24 +129,24 @@ def test_a_store_that_fails_is_told_without_what_it_quotes(call: str) -> None:
 
 @pytest.mark.parametrize("call", ["ocr.submit", "ocr.result", "ocr.status"])
 @pytest.mark.parametrize("error", OCR_ERRORS, ids=lambda error: type(error()).__name__)
-def test_an_error_of_the_service_is_told_without_its_words(call: str, error: Callable[[], OcrError]) -> None:
+def test_an_error_of_the_service_is_logged_without_its_words(call: str, error: Callable[[], OcrError]) -> None:
     faults = Faults()
     faults.fail(call, lambda: chained(error()), times=3)
     lines, escaped, journal = life(faults)
     check(lines, escaped, journal)
-    assert WORDS in journal.quoted, "the service's words were there to be told"
+    assert WORDS in journal.quoted, "the service's words were there to be logged"
 
 
 @pytest.mark.parametrize(
-    "told",
+    "logged",
     [TEXT, TEXT.encode("unicode_escape").decode(), "a-api AQVN-canary-api-key", TOKEN, "%D0%BA%D0%BB%D1%8E%D1%87 No"],
 )
-def test_what_is_told_would_be_noticed(told: str) -> None:
-    assert leaked(f'{{"message": "{told}"}}', [*PRIVATE, "ключ"])
+def test_what_is_logged_would_be_noticed(logged: str) -> None:
+    assert leaked(f'{{"message": "{logged}"}}', [*PRIVATE, "ключ"])
 
 
 @pytest.mark.parametrize(
-    "told", ["Api-Key AQVN", "Bearer x", "eyJhbGciOiJQUzI1NiJ9.e30.c2ln", "X-Amz-Signature=1", "BEGIN PRIVATE KEY"]
+    "logged", ["Api-Key AQVN", "Bearer x", "eyJhbGciOiJQUzI1NiJ9.e30.c2ln", "X-Amz-Signature=1", "BEGIN PRIVATE KEY"]
 )
-def test_what_looks_like_a_credential_would_be_noticed(told: str) -> None:
-    assert leaked(told, [])
+def test_what_looks_like_a_credential_would_be_noticed(logged: str) -> None:
+    assert leaked(logged, [])
