@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from PIL import Image
 from e2e.whole_stack import WholeStack
 from local.accuracy import character_error_rate
 from local.samples import Sample
+from local.servers import OCR_API_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_WRONG = 0.02
@@ -153,3 +156,50 @@ def test_the_commands_of_the_readme_work_as_printed(whole: WholeStack, samples: 
     shown = whole.shell(f"cd '{ROOT}'\n" + "\n".join(block[2:-1]))
     assert samples[ENGLISH].text.splitlines()[0] in shown
     assert '"Body"' in shown
+
+
+def test_a_repeated_event_pays_and_sends_nothing(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+    key = "scans/twice + 1.png"
+    version = whole.upload(key, samples[BLANK].path.read_bytes())
+    body = whole.notice(key, version).body
+    whole.wait(lambda: whole.state(body["document"]) == "final", 10, "the row is not final")
+    whole.until_idle()
+    accepted, row = whole.ocr_stats()["submits"]["accepted"], whole.row(body["document"])
+
+    event = json.loads((ROOT / "events" / "s3-put.json").read_text(encoding="utf-8"))
+    [record] = event["Records"]
+    record["s3"]["bucket"]["name"] = whole.env["UPLOADS_BUCKET"]
+    record["s3"]["object"] |= {
+        "key": urllib.parse.quote_plus(key),
+        "versionId": version,
+        "eTag": body["source"]["etag"],
+    }
+    for _ in range(2):
+        whole.account.sqs.send_message(QueueUrl=whole.output("UploadsQueueUrl"), MessageBody=json.dumps(event))
+    whole.until_idle()
+
+    assert whole.ocr_stats()["submits"]["accepted"] == accepted
+    assert whole.row(body["document"]) == row
+    assert [notice.body["id"] for notice in whole.notices if notice.body["source"]["key"] == key] == [body["id"]]
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_logs_name_documents_but_no_text_key_or_credential(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
+    document = whole.notice(FOLDER + RUSSIAN).body["document"]
+    whole.notice(FOLDER + ENGLISH)
+    # Names and Russian words: what the functions say of their own is neither.
+    words = {
+        word
+        for name in (ENGLISH, RUSSIAN)
+        for word in re.findall(r"\w{6,}", samples[name].text)
+        if word.istitle() or not word.isascii()
+    }
+    assert len(words) > 50
+    for function in ("submit", "poll"):
+        messages = "\n".join(whole.logged(function))
+        assert document in messages
+        found = [word for word in words if word in messages or json.dumps(word)[1:-1] in messages]
+        assert found == []
+        assert OCR_API_KEY not in messages
+        assert [key for key in [ENGLISH, RUSSIAN, PHOTO, PDF, *ODD_KEYS] if key in messages] == []
+        assert [key for key in ODD_KEYS if json.dumps(key)[1:-1] in messages] == []

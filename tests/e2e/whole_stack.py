@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 
@@ -19,6 +20,7 @@ import schemas
 from local import deployment, processes, stack
 from local.demo import account
 from local.demo.account import Account
+from local.servers import REGION
 
 NOTICE_SECONDS = 300
 IDLE_SECONDS = 240
@@ -138,11 +140,17 @@ class WholeStack:
             return [event["message"] for page in pages for event in page["events"]]
 
     @contextmanager
-    def client(self, service: str) -> Iterator[Any]:
-        """A client of the service, with the stack's own rights."""
+    def client(self, service: str, role_of: str = "") -> Iterator[Any]:
+        """A client of the service, with the stack's own rights, or with those of a function's role and no others."""
         endpoint, verify = self.env["AWS_ENDPOINT_URL"], self.env["AWS_CA_BUNDLE"]
         config = Config(proxies={})  # as in Account: a proxy of the user's own changes nothing
-        make: Callable[..., Any] = deployment.session().client
+        session = deployment.session()
+        if role_of:
+            with self.client("lambda") as functions, self.client("sts") as sts:
+                role = functions.get_function_configuration(FunctionName=f"{deployment.STACK}-{role_of}")["Role"]
+                given = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
+            session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
+        make: Callable[..., Any] = session.client
         client = make(service, endpoint_url=endpoint, verify=verify, config=config)
         try:
             yield client
