@@ -53,10 +53,13 @@ class Killer:
         self._mark = mark
         self._chance = random.Random(seed)
         self._mean_seconds = mean_seconds
+        self._dead: set[int] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Until it is told to stop."""
         while not stop.wait(self._chance.expovariate(1 / self._mean_seconds)):
-            running = [pid for pid in processes.find(self._mark) if _function(pid, self._mark)]
-            if running and (name := kill(self._chance.choice(running), self._mark)):
+            # One that was killed may be there for a moment longer.
+            running = [p for p in processes.find(self._mark) if p not in self._dead and _function(p, self._mark)]
+            if running and (name := kill(chosen := self._chance.choice(running), self._mark)):
                 self.killed[name] += 1
+                self._dead.add(chosen)
