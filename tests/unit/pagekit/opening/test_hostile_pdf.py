@@ -15,7 +15,7 @@ from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits
 from pagekit.pdf import document as pdf
 from pagekit.pdf import qpdf
-from unit.pagekit.opening import making
+from unit.pagekit import making
 from unit.pagekit.opening.opening import opened, refusal, refusal_of_page
 
 JPEGS = [making.jpeg(200 + number, 200) for number in range(3)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts
-from unit.pagekit.opening import making
+from unit.pagekit import making
 from unit.pagekit.opening.opening import inspected, refusal
 
 

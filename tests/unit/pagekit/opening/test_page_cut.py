@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pikepdf
-import pypdfium2
 import pytest
 from pikepdf import Array, Dictionary, Name, Pdf
 from PIL import Image
@@ -18,8 +17,9 @@ from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits
 from pagekit.opening import open_document
 from textdrop.core.errors import StoreUnavailable
+from unit.pagekit.making import grey_picture, made
 from unit.pagekit.opening.opening import FailingFile
-from unit.pagekit.outputs.making import made, picture
+from unit.pagekit.outputs.reading import raster
 
 LIMITS = FileLimits(max_pages=100)
 PAGES = 6
@@ -29,7 +29,7 @@ NOISES = [random.Random(number).randbytes(3600) for number in range(1, PAGES + 1
 def scan(document: Pdf, number: int, size: int = 60) -> Any:
     """A picture unlike any other's."""
     content = random.Random(number).randbytes(size * size)
-    return picture(document, Image.frombytes("L", (size, size), content))
+    return grey_picture(document, Image.frombytes("L", (size, size), content))
 
 
 def plain(document: Pdf) -> None:
@@ -123,16 +123,6 @@ def pages_of(content: bytes, limits: FileLimits = LIMITS) -> list[bytes | Reason
     return found
 
 
-def drawn(content: bytes, page: int) -> bytes:
-    """The page as it is seen, with its forms."""
-    document = pypdfium2.PdfDocument(content)
-    document.init_forms()
-    bitmap = document[page].render(scale=1.5, may_draw_forms=True)
-    seen = f"{bitmap.width}x{bitmap.height}".encode() + bytes(bitmap.buffer)
-    document.close()
-    return seen
-
-
 @pytest.mark.parametrize("save", SAVED.values(), ids=SAVED)
 @pytest.mark.parametrize("make", MAKINGS)
 def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], save: dict[str, Any]) -> None:
@@ -148,8 +138,8 @@ def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], sav
             assert cut.check_pdf_syntax() == []
             pictures = [part.read_bytes() for part in cut.objects if isinstance(part, pikepdf.Stream)]
         assert [noise in pictures for noise in NOISES] == [at == number for at in range(PAGES)], "no other page's"
-        looks.add(drawn(page, 0))
-        assert drawn(page, 0) == drawn(content, number)
+        looks.add(raster(page).tobytes())
+        assert raster(page).tobytes() == raster(content, number).tobytes()
     assert len(looks) == PAGES or make is inheriting or len(looks) > 1
 
 
@@ -168,8 +158,8 @@ def test_a_list_of_pages_that_lies_about_their_number_is_counted(count: int) -> 
     content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
     assert b"/Count 6" in content
     lying = content.replace(b"/Count 6", b"/Count %d" % count)
-    assert [drawn(page, 0) for page in pages_of(lying) if isinstance(page, bytes)] == [
-        drawn(content, number) for number in range(PAGES)
+    assert [raster(page).tobytes() for page in pages_of(lying) if isinstance(page, bytes)] == [
+        raster(content, number).tobytes() for number in range(PAGES)
     ]
 
 

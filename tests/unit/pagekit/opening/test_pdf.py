@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
 from pagekit.pdf import qpdf
-from unit.pagekit.opening import making
+from unit.pagekit import making
 from unit.pagekit.opening.opening import inspected, refusal
 
 ONE_PAGE = FileFacts("application/pdf", 1)

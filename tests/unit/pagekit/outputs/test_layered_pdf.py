@@ -18,9 +18,10 @@ from pagekit.outputs.searchable_pdf import searchable_pdf
 from pagekit.page import RecognisedPage
 from pagekit.pdf import page_content, qpdf
 from textdrop.core.errors import StoreUnavailable
-from unit.pagekit.opening.making import resaved, with_broken_table
+from unit.pagekit import making
+from unit.pagekit.making import resaved, with_broken_table
 from unit.pagekit.opening.opening import FailingFile
-from unit.pagekit.outputs import drawing, making, reading
+from unit.pagekit.outputs import drawing, reading
 
 INVISIBLE, VISIBLE = 3, 0
 

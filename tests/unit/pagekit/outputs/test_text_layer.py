@@ -8,7 +8,8 @@ import statistics
 import pytest
 
 from pagekit.page import Block, Line, RecognisedPage, Word
-from unit.pagekit.outputs import drawing, making, reading
+from unit.pagekit import making
+from unit.pagekit.outputs import drawing, reading
 
 LANGUAGES = {"english": drawing.ENGLISH, "russian": drawing.RUSSIAN}
 MIN_COVERED = 0.9
@@ -26,9 +27,9 @@ def assert_found(document: bytes, page: RecognisedPage, *, raw: bool = False) ->
     assert reading.problems(document) == []
     for reader, lines in read_by_all(document, raw=raw).items():
         assert lines == drawing.lines_of(page), reader
-    overlaps = reading.overlaps(document, page)
-    assert min(overlap.covered for overlap in overlaps) >= MIN_COVERED
-    assert statistics.mean(overlap.covered for overlap in overlaps) >= 0.98
+    covered = reading.covered(document, page)
+    assert min(covered) >= MIN_COVERED
+    assert statistics.mean(covered) >= 0.98
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -127,7 +128,7 @@ def test_a_line_that_runs_up_an_upright_page() -> None:
     page["blocks"][0]["lines"] = [line]
     document, _ = making.rendered(blank(), page)
     assert reading.lines_by_pdfium(document) == ["upwards again"]
-    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= MIN_COVERED
+    assert min(reading.covered(document, page)) >= MIN_COVERED
 
 
 def test_the_text_is_not_seen_even_by_those_who_draw_everything() -> None:
