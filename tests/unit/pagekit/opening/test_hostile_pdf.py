@@ -87,10 +87,6 @@ def test_a_page_that_has_run_into_the_next_one_is_not_taken_for_it(order: tuple[
     assert pages(broken, order) == [Reason.DAMAGED, Reason.DAMAGED, 3]
 
 
-def test_a_page_that_lost_names_is_damaged() -> None:
-    assert pages(making.pdf(objects(_20=PAGE.replace(b"/Parent", b"Parent") % (21, 22)))) == [1, Reason.DAMAGED, 3]
-
-
 def test_pages_that_vanished_while_the_file_was_mended_are_missed() -> None:
     """qpdf takes them out of the list, and corrects its count."""
     for kids in (b"[)0 0 R 20 0 R 30 0 R]", b"[10 0 R null 30 0 R]", b"[10 0 R 10 0 R 30 0 R]", b"[10 0 R 20 0 R]   "):
@@ -130,15 +126,6 @@ def test_a_picture_that_pages_share_is_missed_on_each_of_them() -> None:
         assert page_as_drawn(document.page(3)) == 3
 
 
-def test_content_that_cannot_be_unpacked_is_sent_as_it_is() -> None:
-    """Nothing was mended for it, so nothing can have been lost."""
-    content = objects(
-        _10=PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Same 12 0 R") % (11, 12),
-        _11=making.stream(b"no flate %page 1", b"/Filter /FlateDecode"),
-    )
-    assert pages(making.pdf(content)) == [1, 2, 3]
-
-
 def test_a_page_has_what_the_nearest_node_above_it_gives() -> None:
     nested = objects(
         _2=b"<< /Type /Pages /Kids [10 0 R 40 0 R] /Count 3 /Rotate 90 /CropBox [0 0 5 5] >>",
@@ -172,24 +159,38 @@ def test_neither_other_pages_nor_what_is_attached_go_along() -> None:
     assert b"/FileAttachment" in page
 
 
-def test_names_that_are_not_utf_8_are_found() -> None:
-    name = "/Скан №1".encode("cp1251").replace(b" ", b"#20")
-    names = b"/Other 22 0 R " + name
-    content = objects(
-        _10=PAGE.replace(b"/Scan", names) % (11, 12),
-        _11=making.stream(b"q 9 0 0 9 0 0 cm " + name + b" Do Q %page 1"),
-    )
-    assert pages(making.pdf(content)) == [1, 2, 3]
+NAME = "/Скан №1".encode("cp1251").replace(b" ", b"#20")
+CHANGED: dict[str, tuple[dict[str, bytes], list[int | Reason]]] = {
+    "lost names": ({"_20": PAGE.replace(b"/Parent", b"Parent") % (21, 22)}, [1, Reason.DAMAGED, 3]),
+    # Nothing was mended for it, so nothing can have been lost.
+    "content that cannot be unpacked": (
+        {
+            "_10": PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Same 12 0 R") % (11, 12),
+            "_11": making.stream(b"no flate %page 1", b"/Filter /FlateDecode"),
+        },
+        [1, 2, 3],
+    ),
+    "names that are not UTF-8": (
+        {
+            "_10": PAGE.replace(b"/Scan", b"/Other 22 0 R " + NAME) % (11, 12),
+            "_11": making.stream(b"q 9 0 0 9 0 0 cm " + NAME + b" Do Q %page 1"),
+        },
+        [1, 2, 3],
+    ),
+    "a form without resources": (
+        {
+            "_10": PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Form 13 0 R /Other 22 0 R") % (11, 12),
+            "_11": making.stream(b"/Form Do %page 1"),
+            "_13": making.stream(b"/Scan Do", b"/Type /XObject /Subtype /Form /BBox [0 0 9 9]"),
+        },
+        [1, 2, 3],
+    ),
+}
 
 
-def test_what_a_form_without_resources_draws_goes_along() -> None:
-    form = making.stream(b"/Scan Do", b"/Type /XObject /Subtype /Form /BBox [0 0 9 9]")
-    content = objects(
-        _10=PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Form 13 0 R /Other 22 0 R") % (11, 12),
-        _11=making.stream(b"/Form Do %page 1"),
-        _13=form,
-    )
-    assert pages(making.pdf(content)) == [1, 2, 3]
+@pytest.mark.parametrize(("changed", "expected"), CHANGED.values(), ids=CHANGED)
+def test_what_a_page_draws_goes_along(changed: dict[str, bytes], expected: list[int | Reason]) -> None:
+    assert pages(making.pdf(objects(**changed))) == expected
 
 
 def test_a_chain_of_references_ends() -> None:

@@ -35,26 +35,9 @@ f(x) = \\sum_{i=1}^{n} x_i
 $$"""
 
 MARKDOWN_ELEMENTS = {
-    *(
-        "p",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "em",
-        "strong",
-        "ul",
-        "ol",
-        "li",
-        "blockquote",
-        "pre",
-        "code",
-        "hr",
-        "br",
-    ),
-    *("table", "thead", "tbody", "tr", "th", "td", "s", "b", "i", "u", "del", "ins", "sub", "sup"),
+    *["p", "h1", "h2", "h3", "h4", "h5", "h6", "em", "strong"],
+    *["ul", "ol", "li", "blockquote", "pre", "code", "hr", "br"],
+    *["table", "thead", "tbody", "tr", "th", "td", "s", "b", "i", "u", "del", "ins", "sub", "sup"],
 }
 HOSTILE = [
     "<script>alert(1)</script>",
