@@ -18,6 +18,11 @@ from pagekit.pdf.text_layer import Rendered
 from unit.pagekit.outputs.drawing import DPI
 
 POINTS = 72 / DPI
+WRITTEN: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "linearized": {"linearize": True},
+    "object streams": {"object_stream_mode": pikepdf.ObjectStreamMode.generate},
+}
 CATALOG = b"<< /Type /Catalog /Pages 2 0 R >>"
 PAGES = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
 PAGE = (

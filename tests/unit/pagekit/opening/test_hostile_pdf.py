@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import threading
-import tracemalloc
 import zlib
 from typing import Any
 
 import pikepdf
 import pytest
 
-from pagekit.errors import Reason, Refusal
+from pagekit.errors import Reason
 from pagekit.limits import FileLimits
 from pagekit.pdf import document as pdf
 from pagekit.pdf import qpdf
 from unit.pagekit import making
-from unit.pagekit.opening.opening import opened, refusal, refusal_of_page
+from unit.pagekit.opening.opening import less_memory_than, opened, pages_of, refusal, refusal_of_page
 
 JPEGS = [making.jpeg(200 + number, 200) for number in range(3)]
 PAGE = (
@@ -44,15 +43,8 @@ def page_as_drawn(content: bytes) -> int:
 
 def pages(content: bytes, order: tuple[int, ...] = (1, 2, 3)) -> list[int | Reason]:
     """What comes for each number when they are asked for in this order."""
-    document = opened(content)
-    assert document.facts.pages == 3
-    found: dict[int, int | Reason] = {}
-    for number in order:
-        try:
-            found[number] = page_as_drawn(document.page(number))
-        except Refusal as refused:
-            found[number] = refused.reason
-    return [found[number] for number in sorted(found)]
+    found = pages_of(opened(content), order)
+    return [page if isinstance(page, Reason) else page_as_drawn(page) for page in found]
 
 
 ORDERS = [(1, 2, 3), (3, 2, 1), (2, 3, 1)]
@@ -238,12 +230,8 @@ def test_a_stream_that_is_longer_than_it_says_is_not_read_if_it_is_too_large(mon
     monkeypatch.setattr(pdf, "_SMALL_BYTES", 0)
     content = making.pdf(objects(_22=making.picture(b"x" * 5_000_000, b"/None", length=10)))
     document = opened(content, FileLimits(max_bytes=100_000))
-    tracemalloc.start()
-    try:
+    with less_memory_than(1_000_000):
         assert refusal_of_page(document, 2).reason == Reason.FILE_TOO_LARGE
-        assert tracemalloc.get_traced_memory()[1] < 1_000_000
-    finally:
-        tracemalloc.stop()
     assert page_as_drawn(document.page(3)) == 3
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import random
 from collections.abc import Callable
@@ -17,8 +16,9 @@ from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits
 from pagekit.opening import open_document
 from textdrop.core.errors import StoreUnavailable
+from unit.pagekit import making
 from unit.pagekit.making import grey_picture, made
-from unit.pagekit.opening.opening import FailingFile
+from unit.pagekit.opening.opening import FailingFile, opened, pages_of
 from unit.pagekit.outputs.reading import raster
 
 LIMITS = FileLimits(max_pages=100)
@@ -97,42 +97,19 @@ def layered(document: Pdf) -> None:
 
 
 MAKINGS = [plain, turned_and_cropped, inheriting, one_dictionary_for_all, stamped, layered]
-SAVED: dict[str, dict[str, Any]] = {
-    "plainly": {},
-    "in object streams": {"object_stream_mode": pikepdf.ObjectStreamMode.generate},
-    "linearized": {"linearize": True},
-    "with an owner's password": {"encryption": pikepdf.Encryption(owner="owner", user="")},
-}
-
-
-def pages_of(content: bytes, limits: FileLimits = LIMITS) -> list[bytes | Reason]:
-    """Each page, or why it cannot be sent."""
-    document = open_document(io.BytesIO(content), limits)
-    found: list[bytes | Reason] = []
-    for number in range(1, document.facts.pages + 1):
-        try:
-            found.append(document.page(number))
-        except Refusal as refused:
-            told = refused
-            found.append(refused.reason)
-        else:
-            continue
-        assert str(number) in told.what
-        assert told.advice
-    document.close()
-    return found
+SAVED = {**making.WRITTEN, "with an owner's password": {"encryption": pikepdf.Encryption(owner="owner", user="")}}
 
 
 @pytest.mark.parametrize("save", SAVED.values(), ids=SAVED)
 @pytest.mark.parametrize("make", MAKINGS)
 def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], save: dict[str, Any]) -> None:
     content = made(make, **save)
-    pages = pages_of(content)
+    pages = pages_of(opened(content, LIMITS))
     assert len(pages) == PAGES
     looks = set()
     for number, page in enumerate(pages):
         assert isinstance(page, bytes)
-        with pikepdf.open(io.BytesIO(page)) as cut:
+        with making.opened(page) as cut:
             assert len(cut.pages) == 1
             assert not cut.is_encrypted
             assert cut.check_pdf_syntax() == []
@@ -148,7 +125,7 @@ def test_a_page_that_is_too_large_by_itself_is_refused_alone() -> None:
         plain(document)
         document.pages[1].Resources.XObject.Scan = scan(document, 99, size=600)
 
-    found = pages_of(made(make), FileLimits(max_bytes=200_000, max_pages=10))
+    found = pages_of(opened(made(make), FileLimits(max_bytes=200_000, max_pages=10)))
     assert [isinstance(page, bytes) for page in found] == [True, False, True, True, True, True]
     assert found[1] is Reason.FILE_TOO_LARGE
 
@@ -158,7 +135,7 @@ def test_a_list_of_pages_that_lies_about_their_number_is_counted(count: int) -> 
     content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
     assert b"/Count 6" in content
     lying = content.replace(b"/Count 6", b"/Count %d" % count)
-    assert [raster(page).tobytes() for page in pages_of(lying) if isinstance(page, bytes)] == [
+    assert [raster(page).tobytes() for page in pages_of(opened(lying, LIMITS)) if isinstance(page, bytes)] == [
         raster(content, number).tobytes() for number in range(PAGES)
     ]
 
@@ -173,7 +150,7 @@ def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
     content = made(make)
     file = FailingFile(content)
     document = open_document(file, LIMITS)
-    expected = pages_of(content)
+    expected = pages_of(opened(content, LIMITS))
     for number in (2, 5, 3):
         file.reads = 0
         with pytest.raises(StoreUnavailable):
@@ -195,7 +172,7 @@ def test_whatever_the_bytes_pages_are_refused_or_themselves() -> None:
         for _ in range(chance.randrange(1, 20)):
             broken[chance.randrange(len(broken))] = chance.randrange(256)
         try:
-            document = open_document(io.BytesIO(bytes(broken)), LIMITS)
+            document = opened(bytes(broken), LIMITS)
         except Refusal:
             refused += 1
             continue

@@ -7,9 +7,10 @@ import statistics
 
 import pytest
 
-from pagekit.page import Block, Line, RecognisedPage, Word
+from pagekit.page import Block, Line, Polygon, RecognisedPage, Word
 from unit.pagekit import making
-from unit.pagekit.outputs import drawing, reading
+from unit.pagekit.outputs import drawing, reading, set_page
+from unit.pagekit.outputs.set_page import rectangle
 
 LANGUAGES = {"english": drawing.ENGLISH, "russian": drawing.RUSSIAN}
 MIN_COVERED = 0.9
@@ -63,24 +64,18 @@ def test_lines_of_one_word_and_of_one_letter(turn: int) -> None:
     assert reading.lines_by_pypdf(document) == expected
 
 
-def one_line(text: str, *words: tuple[str, int, int], polygon: list[list[int]] | None = None) -> RecognisedPage:
-    """A page of 1,000 × 500 pixels with a line of these words, from left to right, between y = 100 and 130."""
+def one_line(text: str, *words: tuple[str, int, int], polygon: Polygon | None = None) -> RecognisedPage:
+    """A page with a line of these words, from left to right, between y = 100 and 130."""
     line = Line(
         text=text,
-        polygon=[[100, 100], [900, 100], [900, 130], [100, 130]] if polygon is None else polygon,
-        words=[
-            Word(text=word, polygon=[[left, 100], [right, 100], [right, 130], [left, 130]])
-            for word, left, right in words
-        ],
+        polygon=rectangle(100, 100, 900, 130) if polygon is None else polygon,
+        words=[Word(text=word, polygon=rectangle(left, 100, right, 130)) for word, left, right in words],
     )
-    block = Block(type="text", polygon=[[90, 90], [910, 90], [910, 140], [90, 140]], languages=[], lines=[line])
-    return RecognisedPage(
-        width=1000, height=500, rotate=0, text=text, blocks=[block], tables=[], entities=[], markdown=None
-    )
+    return set_page.page(Block(type="text", polygon=rectangle(90, 90, 910, 140), languages=[], lines=[line]))
 
 
 def blank() -> bytes:
-    return making.made(lambda document: document.add_blank_page(page_size=(500, 250)))
+    return making.made(lambda document: document.add_blank_page(page_size=(500, 700)))
 
 
 CASES = {
