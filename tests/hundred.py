@@ -11,7 +11,7 @@ from typing import Any
 import pikepdf
 from PIL import Image, ImageDraw
 
-from unit.pagekit.opening import making
+from unit.pagekit import making
 
 EVERY = 5
 

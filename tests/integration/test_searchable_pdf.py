@@ -17,7 +17,8 @@ from local.ocr.protocol import result_line
 from local.ocr.reading import Reader
 from local.samples import write_samples
 from textdrop.adapters.yandex.recognition import read_page
-from unit.pagekit.outputs import drawing, making, reading
+from unit.pagekit import making
+from unit.pagekit.outputs import drawing, reading
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
@@ -32,6 +33,6 @@ def test_a_scan_that_lies_turned(turn: int, tmp_path: Path) -> None:
     assert reading.problems(document) == []
     assert reading.lines_by_pdfium(document) == reading.lines_by_pypdf(document) == drawing.lines_of(page)
     assert character_error_rate(sample.text, "\n".join(reading.lines_by_pdfium(document))) <= 0.02
-    covered = [overlap.covered for overlap in reading.overlaps(document, page)]
+    covered = reading.covered(document, page)
     assert min(covered) >= 0.9
     assert sum(covered) / len(covered) >= 0.97

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import math
+import tracemalloc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from pagekit.errors import Refusal
+from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
 from pagekit.opening import Document, open_document
 from textdrop.core.errors import StoreUnavailable
@@ -53,3 +56,26 @@ def refusal_of_page(document: Document, number: int) -> Refusal:
     with pytest.raises(Refusal) as caught:
         document.page(number)
     return caught.value
+
+
+def pages_of(document: Document, order: Iterable[int] | None = None) -> list[bytes | Reason]:
+    """Each page, or why it cannot be sent, when they are asked for in this order."""
+    found: dict[int, bytes | Refusal] = {}
+    for number in order or range(1, document.facts.pages + 1):
+        try:
+            found[number] = document.page(number)
+        except Refusal as refused:
+            found[number] = refused
+    document.close()
+    assert all(str(number) in page.what and page.advice for number, page in found.items() if isinstance(page, Refusal))
+    return [page.reason if isinstance(page, Refusal) else page for _, page in sorted(found.items())]
+
+
+@contextmanager
+def less_memory_than(most_bytes: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < most_bytes
+    finally:
+        tracemalloc.stop()

@@ -15,14 +15,12 @@ from PIL import Image
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
-from unit.pagekit.opening import making
+from unit.pagekit import making
 from unit.pagekit.opening.opening import inspected, refusal
 
 
 def image(kind: str) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(file, kind)
-    return file.getvalue()
+    return making.encoded(Image.new("RGB", (8, 8)), kind)
 
 
 def zipped(*names: str, content: bytes = b"<x/>") -> bytes:

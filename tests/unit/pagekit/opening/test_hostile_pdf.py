@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import threading
-import tracemalloc
 import zlib
 from typing import Any
 
 import pikepdf
 import pytest
 
-from pagekit.errors import Reason, Refusal
+from pagekit.errors import Reason
 from pagekit.limits import FileLimits
 from pagekit.pdf import document as pdf
 from pagekit.pdf import qpdf
-from unit.pagekit.opening import making
-from unit.pagekit.opening.opening import opened, refusal, refusal_of_page
+from unit.pagekit import making
+from unit.pagekit.opening.opening import less_memory_than, opened, pages_of, refusal, refusal_of_page
 
 JPEGS = [making.jpeg(200 + number, 200) for number in range(3)]
 PAGE = (
@@ -44,15 +43,8 @@ def page_as_drawn(content: bytes) -> int:
 
 def pages(content: bytes, order: tuple[int, ...] = (1, 2, 3)) -> list[int | Reason]:
     """What comes for each number when they are asked for in this order."""
-    document = opened(content)
-    assert document.facts.pages == 3
-    found: dict[int, int | Reason] = {}
-    for number in order:
-        try:
-            found[number] = page_as_drawn(document.page(number))
-        except Refusal as refused:
-            found[number] = refused.reason
-    return [found[number] for number in sorted(found)]
+    found = pages_of(opened(content), order)
+    return [page if isinstance(page, Reason) else page_as_drawn(page) for page in found]
 
 
 ORDERS = [(1, 2, 3), (3, 2, 1), (2, 3, 1)]
@@ -85,10 +77,6 @@ def test_a_page_that_has_run_into_the_next_one_is_not_taken_for_it(order: tuple[
     start, end = content.index(b" >>\nendobj\n20 0 obj"), content.index(b"/Parent", content.index(b"20 0 obj"))
     broken = content[:start] + junk.ljust(end - start) + content[end:]
     assert pages(broken, order) == [Reason.DAMAGED, Reason.DAMAGED, 3]
-
-
-def test_a_page_that_lost_names_is_damaged() -> None:
-    assert pages(making.pdf(objects(_20=PAGE.replace(b"/Parent", b"Parent") % (21, 22)))) == [1, Reason.DAMAGED, 3]
 
 
 def test_pages_that_vanished_while_the_file_was_mended_are_missed() -> None:
@@ -130,15 +118,6 @@ def test_a_picture_that_pages_share_is_missed_on_each_of_them() -> None:
         assert page_as_drawn(document.page(3)) == 3
 
 
-def test_content_that_cannot_be_unpacked_is_sent_as_it_is() -> None:
-    """Nothing was mended for it, so nothing can have been lost."""
-    content = objects(
-        _10=PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Same 12 0 R") % (11, 12),
-        _11=making.stream(b"no flate %page 1", b"/Filter /FlateDecode"),
-    )
-    assert pages(making.pdf(content)) == [1, 2, 3]
-
-
 def test_a_page_has_what_the_nearest_node_above_it_gives() -> None:
     nested = objects(
         _2=b"<< /Type /Pages /Kids [10 0 R 40 0 R] /Count 3 /Rotate 90 /CropBox [0 0 5 5] >>",
@@ -172,24 +151,38 @@ def test_neither_other_pages_nor_what_is_attached_go_along() -> None:
     assert b"/FileAttachment" in page
 
 
-def test_names_that_are_not_utf_8_are_found() -> None:
-    name = "/Скан №1".encode("cp1251").replace(b" ", b"#20")
-    names = b"/Other 22 0 R " + name
-    content = objects(
-        _10=PAGE.replace(b"/Scan", names) % (11, 12),
-        _11=making.stream(b"q 9 0 0 9 0 0 cm " + name + b" Do Q %page 1"),
-    )
-    assert pages(making.pdf(content)) == [1, 2, 3]
+NAME = "/Скан №1".encode("cp1251").replace(b" ", b"#20")
+CHANGED: dict[str, tuple[dict[str, bytes], list[int | Reason]]] = {
+    "lost names": ({"_20": PAGE.replace(b"/Parent", b"Parent") % (21, 22)}, [1, Reason.DAMAGED, 3]),
+    # Nothing was mended for it, so nothing can have been lost.
+    "content that cannot be unpacked": (
+        {
+            "_10": PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Same 12 0 R") % (11, 12),
+            "_11": making.stream(b"no flate %page 1", b"/Filter /FlateDecode"),
+        },
+        [1, 2, 3],
+    ),
+    "names that are not UTF-8": (
+        {
+            "_10": PAGE.replace(b"/Scan", b"/Other 22 0 R " + NAME) % (11, 12),
+            "_11": making.stream(b"q 9 0 0 9 0 0 cm " + NAME + b" Do Q %page 1"),
+        },
+        [1, 2, 3],
+    ),
+    "a form without resources": (
+        {
+            "_10": PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Form 13 0 R /Other 22 0 R") % (11, 12),
+            "_11": making.stream(b"/Form Do %page 1"),
+            "_13": making.stream(b"/Scan Do", b"/Type /XObject /Subtype /Form /BBox [0 0 9 9]"),
+        },
+        [1, 2, 3],
+    ),
+}
 
 
-def test_what_a_form_without_resources_draws_goes_along() -> None:
-    form = making.stream(b"/Scan Do", b"/Type /XObject /Subtype /Form /BBox [0 0 9 9]")
-    content = objects(
-        _10=PAGE.replace(b"/Scan %d 0 R", b"/Scan %d 0 R /Form 13 0 R /Other 22 0 R") % (11, 12),
-        _11=making.stream(b"/Form Do %page 1"),
-        _13=form,
-    )
-    assert pages(making.pdf(content)) == [1, 2, 3]
+@pytest.mark.parametrize(("changed", "expected"), CHANGED.values(), ids=CHANGED)
+def test_what_a_page_draws_goes_along(changed: dict[str, bytes], expected: list[int | Reason]) -> None:
+    assert pages(making.pdf(objects(**changed))) == expected
 
 
 def test_a_chain_of_references_ends() -> None:
@@ -237,12 +230,8 @@ def test_a_stream_that_is_longer_than_it_says_is_not_read_if_it_is_too_large(mon
     monkeypatch.setattr(pdf, "_SMALL_BYTES", 0)
     content = making.pdf(objects(_22=making.picture(b"x" * 5_000_000, b"/None", length=10)))
     document = opened(content, FileLimits(max_bytes=100_000))
-    tracemalloc.start()
-    try:
+    with less_memory_than(1_000_000):
         assert refusal_of_page(document, 2).reason == Reason.FILE_TOO_LARGE
-        assert tracemalloc.get_traced_memory()[1] < 1_000_000
-    finally:
-        tracemalloc.stop()
     assert page_as_drawn(document.page(3)) == 3
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 import random
 from collections.abc import Callable
 from typing import Any
 
 import pikepdf
-import pypdfium2
 import pytest
 from pikepdf import Array, Dictionary, Name, Pdf
 from PIL import Image
@@ -18,8 +16,10 @@ from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits
 from pagekit.opening import open_document
 from textdrop.core.errors import StoreUnavailable
-from unit.pagekit.opening.opening import FailingFile
-from unit.pagekit.outputs.making import made, picture
+from unit.pagekit import making
+from unit.pagekit.making import grey_picture, made
+from unit.pagekit.opening.opening import FailingFile, opened, pages_of
+from unit.pagekit.outputs.reading import raster
 
 LIMITS = FileLimits(max_pages=100)
 PAGES = 6
@@ -29,7 +29,7 @@ NOISES = [random.Random(number).randbytes(3600) for number in range(1, PAGES + 1
 def scan(document: Pdf, number: int, size: int = 60) -> Any:
     """A picture unlike any other's."""
     content = random.Random(number).randbytes(size * size)
-    return picture(document, Image.frombytes("L", (size, size), content))
+    return grey_picture(document, Image.frombytes("L", (size, size), content))
 
 
 def plain(document: Pdf) -> None:
@@ -97,59 +97,26 @@ def layered(document: Pdf) -> None:
 
 
 MAKINGS = [plain, turned_and_cropped, inheriting, one_dictionary_for_all, stamped, layered]
-SAVED: dict[str, dict[str, Any]] = {
-    "plainly": {},
-    "in object streams": {"object_stream_mode": pikepdf.ObjectStreamMode.generate},
-    "linearized": {"linearize": True},
-    "with an owner's password": {"encryption": pikepdf.Encryption(owner="owner", user="")},
-}
-
-
-def pages_of(content: bytes, limits: FileLimits = LIMITS) -> list[bytes | Reason]:
-    """Each page, or why it cannot be sent."""
-    document = open_document(io.BytesIO(content), limits)
-    found: list[bytes | Reason] = []
-    for number in range(1, document.facts.pages + 1):
-        try:
-            found.append(document.page(number))
-        except Refusal as refused:
-            told = refused
-            found.append(refused.reason)
-        else:
-            continue
-        assert str(number) in told.what
-        assert told.advice
-    document.close()
-    return found
-
-
-def drawn(content: bytes, page: int) -> bytes:
-    """The page as it is seen, with its forms."""
-    document = pypdfium2.PdfDocument(content)
-    document.init_forms()
-    bitmap = document[page].render(scale=1.5, may_draw_forms=True)
-    seen = f"{bitmap.width}x{bitmap.height}".encode() + bytes(bitmap.buffer)
-    document.close()
-    return seen
+SAVED = {**making.WRITTEN, "with an owner's password": {"encryption": pikepdf.Encryption(owner="owner", user="")}}
 
 
 @pytest.mark.parametrize("save", SAVED.values(), ids=SAVED)
 @pytest.mark.parametrize("make", MAKINGS)
 def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], save: dict[str, Any]) -> None:
     content = made(make, **save)
-    pages = pages_of(content)
+    pages = pages_of(opened(content, LIMITS))
     assert len(pages) == PAGES
     looks = set()
     for number, page in enumerate(pages):
         assert isinstance(page, bytes)
-        with pikepdf.open(io.BytesIO(page)) as cut:
+        with making.opened(page) as cut:
             assert len(cut.pages) == 1
             assert not cut.is_encrypted
             assert cut.check_pdf_syntax() == []
             pictures = [part.read_bytes() for part in cut.objects if isinstance(part, pikepdf.Stream)]
         assert [noise in pictures for noise in NOISES] == [at == number for at in range(PAGES)], "no other page's"
-        looks.add(drawn(page, 0))
-        assert drawn(page, 0) == drawn(content, number)
+        looks.add(raster(page).tobytes())
+        assert raster(page).tobytes() == raster(content, number).tobytes()
     assert len(looks) == PAGES or make is inheriting or len(looks) > 1
 
 
@@ -158,7 +125,7 @@ def test_a_page_that_is_too_large_by_itself_is_refused_alone() -> None:
         plain(document)
         document.pages[1].Resources.XObject.Scan = scan(document, 99, size=600)
 
-    found = pages_of(made(make), FileLimits(max_bytes=200_000, max_pages=10))
+    found = pages_of(opened(made(make), FileLimits(max_bytes=200_000, max_pages=10)))
     assert [isinstance(page, bytes) for page in found] == [True, False, True, True, True, True]
     assert found[1] is Reason.FILE_TOO_LARGE
 
@@ -168,8 +135,8 @@ def test_a_list_of_pages_that_lies_about_their_number_is_counted(count: int) -> 
     content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
     assert b"/Count 6" in content
     lying = content.replace(b"/Count 6", b"/Count %d" % count)
-    assert [drawn(page, 0) for page in pages_of(lying) if isinstance(page, bytes)] == [
-        drawn(content, number) for number in range(PAGES)
+    assert [raster(page).tobytes() for page in pages_of(opened(lying, LIMITS)) if isinstance(page, bytes)] == [
+        raster(content, number).tobytes() for number in range(PAGES)
     ]
 
 
@@ -183,7 +150,7 @@ def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
     content = made(make)
     file = FailingFile(content)
     document = open_document(file, LIMITS)
-    expected = pages_of(content)
+    expected = pages_of(opened(content, LIMITS))
     for number in (2, 5, 3):
         file.reads = 0
         with pytest.raises(StoreUnavailable):
@@ -205,7 +172,7 @@ def test_whatever_the_bytes_pages_are_refused_or_themselves() -> None:
         for _ in range(chance.randrange(1, 20)):
             broken[chance.randrange(len(broken))] = chance.randrange(256)
         try:
-            document = open_document(io.BytesIO(bytes(broken)), LIMITS)
+            document = opened(bytes(broken), LIMITS)
         except Refusal:
             refused += 1
             continue

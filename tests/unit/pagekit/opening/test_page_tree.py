@@ -9,7 +9,7 @@ import pytest
 
 from pagekit.errors import Reason, Refusal
 from pagekit.pdf.page_tree import PageTree, read_page_tree
-from unit.pagekit.opening import making
+from unit.pagekit import making
 
 Objects = dict[int, bytes]
 

@@ -12,7 +12,7 @@ from importlib import resources
 from PIL import Image, ImageDraw, ImageFont
 
 from pagekit.page import Block, Line, Polygon, RecognisedPage, Word
-from unit.pagekit.outputs.set_page import polygons_of, rectangle, upright
+from unit.pagekit.outputs.set_page import polygons_of, rectangle, turned_point, upright
 
 SIZE = (1240, 620)
 DPI = 150
@@ -29,7 +29,7 @@ RUSSIAN = (
     "Заказчика за период с 1961 по 1985 год, а Заказчик обязуется",
     "принять эту работу и оплатить её: «Северный ветер» в срок.",
 )
-Place = Callable[[float, float], tuple[float, float]]
+Place = Callable[[float, float], Iterable[float]]
 
 
 @functools.cache
@@ -59,15 +59,8 @@ def page_of(
 
 def turned(image: Image.Image, page: RecognisedPage, degrees: int) -> tuple[Image.Image, RecognisedPage]:
     """The page lying turned clockwise, and what the service sees of it: polygons begin at the top left of the text."""
-    width, height = image.size
-    turns = {
-        0: lambda x, y: (x, y),
-        90: lambda x, y: (height - y, x),
-        180: lambda x, y: (width - x, height - y),
-        270: lambda x, y: (y, width - x),
-    }
     lying = image.rotate(-degrees, expand=True)
-    moved = _moved(page, turns[degrees], lying.size)
+    moved = _moved(page, lambda x, y: turned_point(x, y, degrees, *image.size), lying.size)
     moved["rotate"] = degrees
     return lying, moved
 
@@ -85,7 +78,10 @@ def tilted(
 
     slanted = image.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor=255)
     moved = _moved(page, place, image.size)
-    return slanted, _with_polygons(moved, upright) if upright_boxes else moved
+    if upright_boxes:
+        for polygon in polygons_of(moved):
+            polygon[:] = upright(polygon)
+    return slanted, moved
 
 
 def around(shapes: Iterable[Word] | Iterable[Line]) -> Polygon:
@@ -111,16 +107,8 @@ def _drawn(draw: ImageDraw.ImageDraw, text: str, left: float, top: float, size: 
 
 
 def _moved(page: RecognisedPage, place: Place, size: tuple[int, int]) -> RecognisedPage:
-    def polygon(points: Polygon) -> Polygon:
-        return [[round(value) for value in place(x, y)] for x, y in points]
-
-    moved = _with_polygons(page, polygon)
+    moved = deepcopy(page)
+    for polygon in polygons_of(moved):
+        polygon[:] = [[round(value) for value in place(x, y)] for x, y in polygon]
     moved["width"], moved["height"] = size
     return moved
-
-
-def _with_polygons(page: RecognisedPage, changed: Callable[[Polygon], Polygon]) -> RecognisedPage:
-    copy = deepcopy(page)
-    for polygon in polygons_of(copy):
-        polygon[:] = changed(polygon)
-    return copy

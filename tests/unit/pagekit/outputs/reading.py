@@ -9,7 +9,7 @@ import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Any
 
 import pikepdf
 import pypdf
@@ -28,7 +28,7 @@ Box = tuple[float, float, float, float]
 
 
 def lines_by_pdfium(document: bytes, page: int = 0) -> list[str]:
-    with opened(document) as pdf:
+    with pypdfium2.PdfDocument(document) as pdf:
         return lines(pdf[page].get_textpage().get_text_range())
 
 
@@ -64,21 +64,18 @@ def problems(document: bytes) -> list[str]:
 
 @contextmanager
 def unpacking_without_limits() -> Iterator[None]:
-    _limit_unpacking(_ENOUGH_BYTES)
+    limits = [f"{kind}_max_memory" for kind in ("flate", "png", "dct", "tiff")]
+    enough: Any = dict.fromkeys(limits, _ENOUGH_BYTES)
+    usual: Any = dict.fromkeys(limits, qpdf.UNPACKED_BYTES)
+    pikepdf.settings.set_qpdf_limits(**enough)
     try:
         yield
     finally:
-        _limit_unpacking(qpdf.UNPACKED_BYTES)
-
-
-def _limit_unpacking(most_bytes: int) -> None:
-    pikepdf.settings.set_qpdf_limits(
-        flate_max_memory=most_bytes, png_max_memory=most_bytes, dct_max_memory=most_bytes, tiff_max_memory=most_bytes
-    )
+        pikepdf.settings.set_qpdf_limits(**usual)
 
 
 def raster(document: bytes, page: int = 0) -> Image.Image:
-    with opened(document) as pdf:
+    with pypdfium2.PdfDocument(document) as pdf:
         pdf.init_forms()
         image: Image.Image = pdf[page].render().to_pil()
         return image
@@ -86,7 +83,7 @@ def raster(document: bytes, page: int = 0) -> Image.Image:
 
 def raster_of(document: bytes, size: tuple[int, int]) -> Image.Image:
     """The first page, filling a raster of just that size."""
-    with opened(document) as pdf:
+    with pypdfium2.PdfDocument(document) as pdf:
         bitmap = pypdfium2.PdfBitmap.new_native(*size, pdfium.FPDFBitmap_BGRx)
         bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
         pdfium.FPDF_RenderPageBitmap(bitmap, pdf[0], 0, 0, *size, 0, 0)
@@ -94,20 +91,13 @@ def raster_of(document: bytes, size: tuple[int, int]) -> Image.Image:
         return image
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """How much of a recognised word's box its letters in the PDF cover."""
-
-    covered: float
-
-
-def overlaps(document: bytes, recognised: RecognisedPage) -> list[Overlap]:
-    """For each word, by the boxes that pdfium gives for its letters on the page as it shows it.
+def covered(document: bytes, recognised: RecognisedPage) -> list[float]:
+    """How much of each recognised word's box its letters cover, by pdfium's boxes of them on the page as it shows it.
 
     Raises AssertionError if the page's letters are others than those recognised.
     """
     words = words_of(recognised)
-    with opened(document) as pdf:
+    with pypdfium2.PdfDocument(document) as pdf:
         shown = pdf[0]
         text = shown.get_textpage()
         letters = [index for index in range(text.count_chars()) if text.get_text_range(index, 1).strip()]
@@ -120,44 +110,29 @@ def overlaps(document: bytes, recognised: RecognisedPage) -> list[Overlap]:
                 _in_pixels(shown, text.get_charbox(index), recognised["width"], recognised["height"])
                 for index in letters[start:end]
             ]
-            result.append(_overlap(_around(boxes), word["polygon"]))
+            result.append(_covered(boxes, word["polygon"]))
             start = end
         return result
+
+
+def pixel(page: pypdfium2.PdfPage, place: tuple[float, float], size: tuple[int, int]) -> tuple[int, int]:
+    """Where pdfium shows the place if the page fills a raster of that size."""
+    across, down = ctypes.c_int(), ctypes.c_int()
+    assert pdfium.FPDF_PageToDevice(page, 0, 0, *size, 0, *place, ctypes.byref(across), ctypes.byref(down))
+    return across.value, down.value
 
 
 def _in_pixels(page: pypdfium2.PdfPage, box: Box, width: int, height: int) -> Box:
     """By pdfium's own account, with eight times as many pixels, as it counts whole ones."""
     fine = 8
-    corners = []
-    for x, y in ((box[0], box[1]), (box[2], box[3])):
-        across, down = ctypes.c_int(), ctypes.c_int()
-        size = width * fine, height * fine
-        assert pdfium.FPDF_PageToDevice(page, 0, 0, *size, 0, x, y, ctypes.byref(across), ctypes.byref(down))
-        corners.append((across.value / fine, down.value / fine))
-    (x1, y1), (x2, y2) = corners
+    corners = [pixel(page, place, (width * fine, height * fine)) for place in (box[:2], box[2:])]
+    (x1, y1), (x2, y2) = ((across / fine, down / fine) for across, down in corners)
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
-def _around(boxes: list[Box]) -> Box:
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)
-
-
-def _overlap(box: Box, polygon: Polygon) -> Overlap:
+def _covered(boxes: list[Box], polygon: Polygon) -> float:
     (left, top), _, (right, bottom), _ = upright(polygon)
-    wanted = left, top, right, bottom
-    both = _area((max(box[0], wanted[0]), max(box[1], wanted[1]), min(box[2], wanted[2]), min(box[3], wanted[3])))
-    return Overlap(both / _area(wanted))
-
-
-def _area(box: Box) -> float:
-    return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
-
-
-@contextmanager
-def opened(document: bytes) -> Iterator[pypdfium2.PdfDocument]:
-    pdf = pypdfium2.PdfDocument(document)
-    try:
-        yield pdf
-    finally:
-        pdf.close()
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    across = min(right, max(rights)) - max(left, min(lefts))
+    down = min(bottom, max(bottoms)) - max(top, min(tops))
+    return float(max(across, 0) * max(down, 0) / ((right - left) * (bottom - top)))

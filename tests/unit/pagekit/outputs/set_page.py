@@ -111,15 +111,10 @@ def page(*blocks: Block, tables: Sequence[Table] = (), markdown: str | None = No
         "markdown": markdown,
     }
     for polygon in polygons_of(made):
-        polygon[:] = [_turned(x, y, rotate) for x, y in polygon]
+        polygon[:] = [turned_point(x, y, rotate, WIDTH, PAGE_HEIGHT) for x, y in polygon]
     return made
 
 
-def _turned(x: int, y: int, rotate: int) -> list[int]:
-    if rotate == 90:
-        return [PAGE_HEIGHT - y, x]
-    if rotate == 180:
-        return [WIDTH - x, PAGE_HEIGHT - y]
-    if rotate == 270:
-        return [y, WIDTH - x]
-    return [x, y]
+def turned_point(x: Any, y: Any, degrees: int, width: int, height: int) -> list[Any]:
+    """Where a point of a page of that size comes when the page is turned clockwise."""
+    return {0: [x, y], 90: [height - y, x], 180: [width - x, height - y], 270: [y, width - x]}[degrees]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any, TypeVar
 
+from hypothesis import example
 from markdown_it import MarkdownIt
 
 from pagekit.outputs.markdown import markdown
 from pagekit.page import RecognisedPage
 
+Test = TypeVar("Test", bound=Callable[..., None])
 _BLOCKS = frozenset(["p", "li", "ul", "ol", "h1", "h2", "tr", "td", "th", "table", "thead", "tbody", "br", "pre"])
 
 
@@ -72,3 +77,8 @@ def shown(text: str) -> Shown:
     reader.feed(library.render(text))
     reader.close()
     return reader.shown
+
+
+def examples(*cases: Any) -> Callable[[Test], Test]:
+    """A property's test that is tried with each of these first."""
+    return lambda test: functools.reduce(lambda decorated, case: example(case)(decorated), cases, test)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-
-import pypdfium2.raw as pdfium
+import pypdfium2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pikepdf import Array, Pdf
 
 from pagekit.pdf.page_geometry import LETTER, Box, Matrix, pixels_to_page, quarter_turns, visible_box
-from unit.pagekit.outputs import making, reading
+from unit.pagekit import making
+from unit.pagekit.outputs import reading
 
 coordinates = st.floats(-2000, 2000)
 lengths = st.floats(1, 3000)
@@ -37,14 +36,8 @@ def test_a_pixel_comes_back_to_its_place(box: Box, turn: int, width: int, height
 @given(boxes, turns, sizes, sizes)
 def test_the_corners_of_the_picture_are_those_of_the_box(box: Box, turn: int, width: int, height: int) -> None:
     matrix = pixels_to_page(box, turn, width, height)
-    top_left, top_right, bottom_right, bottom_left = (
-        (box.left, box.top),
-        (box.right, box.top),
-        (box.right, box.bottom),
-        (box.left, box.bottom),
-    )
+    corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
     # A page that is shown turned once clockwise has its lower left corner at the upper left.
-    corners = [top_left, top_right, bottom_right, bottom_left]
     corners = corners[-turn:] + corners[:-turn]
     shown = [(0, 0), (width, 0), (width, height), (0, height)]
     for corner, (x, y) in zip(corners, shown, strict=True):
@@ -95,11 +88,9 @@ def test_pdfium_shows_the_place_at_the_same_pixel(
     width, height = 4000, 3000
     matrix = pixels_to_page(visible_box(media, crop), quarter_turns(rotate), width, height)
     place = matrix.applied(x * width, y * height)
-    with reading.opened(making.made(draw)) as document:
-        across, down = ctypes.c_int(), ctypes.c_int()
-        page = document[0]
-        assert pdfium.FPDF_PageToDevice(page, 0, 0, width, height, 0, *place, ctypes.byref(across), ctypes.byref(down))
-        assert (across.value, down.value) == pytest.approx((x * width, y * height), abs=1.1)
+    with pypdfium2.PdfDocument(making.made(draw)) as document:
+        pixel = reading.pixel(document[0], place, (width, height))
+        assert pixel == pytest.approx((x * width, y * height), abs=1.1)
 
 
 def test_one_matrix_does_what_two_do() -> None:

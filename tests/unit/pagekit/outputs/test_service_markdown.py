@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pagekit.outputs.markdown import markdown
 from pagekit.outputs.service_markdown import harmless
 from unit.pagekit.outputs.set_page import block, page
-from unit.pagekit.outputs.shown import Shown, shown
+from unit.pagekit.outputs.shown import Shown, examples, shown
 
 ORDINARY = """\
 # Договор № 7
@@ -35,26 +35,9 @@ f(x) = \\sum_{i=1}^{n} x_i
 $$"""
 
 MARKDOWN_ELEMENTS = {
-    *(
-        "p",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "em",
-        "strong",
-        "ul",
-        "ol",
-        "li",
-        "blockquote",
-        "pre",
-        "code",
-        "hr",
-        "br",
-    ),
-    *("table", "thead", "tbody", "tr", "th", "td", "s", "b", "i", "u", "del", "ins", "sub", "sup"),
+    *["p", "h1", "h2", "h3", "h4", "h5", "h6", "em", "strong"],
+    *["ul", "ol", "li", "blockquote", "pre", "code", "hr", "br"],
+    *["table", "thead", "tbody", "tr", "th", "td", "s", "b", "i", "u", "del", "ins", "sub", "sup"],
 }
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -118,11 +101,6 @@ def test_ordinary_markdown_is_passed_on_as_it_is() -> None:
     assert "".join(markdown([(1, page(block("Договор"), markdown=ORDINARY))])) == f"<!-- page 1 -->\n\n{ORDINARY}\n"
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_markdown_only_shows_text(text: str) -> None:
-    assert_inert(text)
-
-
 PIECES = st.sampled_from(
     [
         *"ab \n\n\n-*>1.`~<>[]():\\!|#=\t",
@@ -144,11 +122,8 @@ PIECES = st.sampled_from(
 
 @settings(deadline=None)
 @given(st.lists(PIECES, max_size=25).map("".join))
+@examples(*HOSTILE)
 def test_any_markdown_only_shows_text(text: str) -> None:
-    assert_inert(text)
-
-
-def assert_inert(text: str) -> None:
     found = render(text)
     assert found.elements <= MARKDOWN_ELEMENTS
     assert {name for name, _ in found.attributes} <= {"start", "class", "style"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import openpyxl
@@ -23,6 +23,7 @@ from unit.pagekit.outputs.set_page import bare_table, block, blocks_in, cell, pa
 from unit.pagekit.outputs.shown import body
 
 GOODS = [["Товар", "Цена"], ["Чай", "12,50"], ["Кофе", "-3"]]
+LOW = table(GOODS, top=200)
 
 
 def read_csv(content: bytes) -> list[list[str]]:
@@ -34,10 +35,14 @@ def one_csv(found: Table) -> list[list[str]]:
     return read_csv(content)
 
 
-def book(*pages: RecognisedPage | None) -> Any:
+def workbook_of(pages: Iterable[tuple[int, RecognisedPage | None]]) -> bytes:
     file = io.BytesIO()
-    workbook.workbook(enumerate(pages, 1), file)
-    return openpyxl.load_workbook(io.BytesIO(file.getvalue()))
+    workbook.workbook(pages, file)
+    return file.getvalue()
+
+
+def book(*pages: RecognisedPage | None) -> Any:
+    return openpyxl.load_workbook(io.BytesIO(workbook_of(enumerate(pages, 1))))
 
 
 def values(sheet: Any) -> list[list[str]]:
@@ -48,8 +53,7 @@ def values(sheet: Any) -> list[list[str]]:
 
 
 def test_a_table_stands_at_its_place_and_its_text_only_there() -> None:
-    found = table(GOODS, top=200)
-    made = page(block("Перечень товаров."), *blocks_in(found), block("Всего два.", top=400), tables=[found])
+    made = page(block("Перечень товаров."), *blocks_in(LOW), block("Всего два.", top=400), tables=[LOW])
     assert body(made) == (
         "Перечень товаров.\n\n| Товар | Цена |\n| --- | --- |\n| Чай | 12,50 |\n| Кофе | -3 |\n\nВсего два."
     )
@@ -57,20 +61,17 @@ def test_a_table_stands_at_its_place_and_its_text_only_there() -> None:
 
 def test_a_table_within_a_block_cuts_it() -> None:
     found = table(GOODS, top=130, column_width=100)
-    whole = block("Было:\nТовар Цена\nЧай 12,50\nКофе -3\nСтало.")
-    assert body(page(whole, tables=[found])).split("\n\n")[0] == "Было:"
-    assert body(page(whole, tables=[found])).split("\n\n")[2:] == ["Стало."]
+    before, _, after = body(page(block("Было:\nТовар Цена\nЧай 12,50\nКофе -3\nСтало."), tables=[found])).split("\n\n")
+    assert (before, after) == ("Было:", "Стало.")
 
 
 def test_text_that_the_table_leaves_out_stays() -> None:
-    found = table(GOODS, top=200)
-    made = page(*blocks_in(found), block("Примечание", left=110, top=230), tables=[found])
+    made = page(*blocks_in(LOW), block("Примечание", left=110, top=230), tables=[LOW])
     assert "Примечание" in body(made).split("\n\n")
 
 
 def test_a_table_without_text_in_the_blocks_stands_by_its_place() -> None:
-    found = table(GOODS, top=200)
-    made = page(block("До."), block("После.", top=400), tables=[found])
+    made = page(block("До."), block("После.", top=400), tables=[LOW])
     assert [part[:2] for part in body(made).split("\n\n")] == ["До", "| ", "По"]
 
 
@@ -107,28 +108,33 @@ def test_each_output_has_the_same_rows(found: Table, rows: list[list[str]], text
     assert re.sub(r"\n\|( --- \|)+", "", body(page(tables=[found]))) == text
 
 
-def test_spans_are_merged_where_nothing_else_stands() -> None:
-    found = grid(bare_table(cell(0, 0, "a", 2, 2), cell(0, 2, "b", 5, 5), cell(2, 0, "c", 1, 2), cell(2, 1, "d")))
-    assert found.merges == (Merge(0, 0, 1, 1), Merge(0, 2, 2, 2))
-
-
-def test_spans_that_overlap_are_merged_once() -> None:
-    found = grid(bare_table(cell(0, 0, "a", 2, 2), cell(0, 2, "b"), cell(1, 0, "", 1, 1), cell(2, 0, "e", 1, 3)))
-    assert found.merges == (Merge(2, 0, 2, 2),)
-    crossing = grid(bare_table(cell(0, 1, "a", 3, 1), cell(1, 0, "b", 1, 3), rows=3, columns=3))
-    assert crossing.merges == (Merge(0, 1, 2, 1),)
-
-
-def test_a_span_over_all_of_a_large_table_takes_no_time() -> None:
-    found = bare_table(*(cell(row, 0, "a", 10**9, 10**9) for row in range(300)), columns=300)
-    assert grid(found).merges == ()
+@pytest.mark.parametrize(
+    ("found", "merges"),
+    [
+        (
+            bare_table(cell(0, 0, "a", 2, 2), cell(0, 2, "b", 5, 5), cell(2, 0, "c", 1, 2), cell(2, 1, "d")),
+            [Merge(0, 0, 1, 1), Merge(0, 2, 2, 2)],
+        ),
+        (
+            bare_table(cell(0, 0, "a", 2, 2), cell(0, 2, "b"), cell(1, 0, "", 1, 1), cell(2, 0, "e", 1, 3)),
+            [Merge(2, 0, 2, 2)],
+        ),
+        (bare_table(cell(0, 1, "a", 3, 1), cell(1, 0, "b", 1, 3), rows=3, columns=3), [Merge(0, 1, 2, 1)]),
+        # A span over all of a large table takes no time.
+        (bare_table(*(cell(row, 0, "a", 10**9, 10**9) for row in range(300)), columns=300), []),
+    ],
+    ids=["where nothing else stands", "not over another place", "once where they cross", "huge"],
+)
+def test_spans_are_merged(found: Table, merges: list[Merge]) -> None:
+    assert grid(found).merges == tuple(merges)
 
 
 # CSV
 
 
 def test_csv_files_are_named_by_page_and_table() -> None:
-    pages = [(1, page()), (2, None), (3, page(tables=[table([["a"]]), bare_table(), table([["b", 'say "x, y"\nz']])]))]
+    third = page(tables=[table([["a"]]), bare_table(), table([["b", 'say "x, y"\nz']])])
+    pages = [(1, page(block("Текст."))), (2, None), (3, third)]
     assert list(csv_files(pages, bom=False)) == [
         (3, 1, b"a\r\n"),
         (3, 2, b'b,"say ""x, y""\nz"\r\n'),
@@ -143,48 +149,42 @@ def test_spans_in_csv_leave_places_empty() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "=1+1",
-        "=cmd|' /C calc'!A0",
-        "+1+cmd|' /C calc'!A0",
-        "-2+3",
-        "-1-2",
-        "@SUM(A1)",
-        "  =1+1",
-        "\u200b=1",
-        '"=1',
-        "＝1+1",
-        "+7 (495) 123-45-67",
-        "+7 495 123 45 67",
-        "+74951234567",
-        "-5 руб.",
-        "- пункт",
-        "+",
-        "-A1",
-    ],
-)
-def test_what_could_be_a_formula_is_escaped(text: str) -> None:
-    assert escaped(text) == f"'{text}"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("-12,5", "-1 234 567,89", "-1\u00a0234", "-1,234.56", "+3", "+12,5 %", "-7%", "- 5", "12", "−5"),
-        *("-", "---", "—", "a=b", "a-b", "'=1", "", "a@b.c", "x; -5"),
-    ],
-)
-def test_what_is_no_formula_stays(text: str) -> None:
-    assert escaped(text) == text
+FORMULAS = [
+    "=1+1",
+    "=cmd|' /C calc'!A0",
+    "+1+cmd|' /C calc'!A0",
+    "-2+3",
+    "-1-2",
+    "@SUM(A1)",
+    "  =1+1",
+    "\u200b=1",
+    '"=1',
+    "＝1+1",
+    "+7 (495) 123-45-67",
+    "+7 495 123 45 67",
+    "+74951234567",
+    "-5 руб.",
+    "- пункт",
+    "+",
+    "-A1",
+]
+NO_FORMULAS = [
+    *("-12,5", "-1 234 567,89", "-1\u00a0234", "-1,234.56", "+3", "+12,5 %", "-7%", "- 5", "12", "−5"),
+    *("-", "---", "—", "a=b", "a-b", "'=1", "", "a@b.c", "x; -5"),
+]
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("x;=1+1", "x;'=1+1"), ('x;"=1"', 'x;\'"=1"'), ("x\n=1", "x\n'=1"), ("x\t@a", "x\t'@a"), ("=1;=2", "'=1;'=2")],
+    [
+        *((text, f"'{text}") for text in FORMULAS),
+        *((text, text) for text in NO_FORMULAS),
+        # Other separators cut no formula free.
+        *[("x;=1+1", "x;'=1+1"), ('x;"=1"', 'x;\'"=1"'), ("x\n=1", "x\n'=1"), ("x\t@a", "x\t'@a")],
+        ("=1;=2", "'=1;'=2"),
+    ],
 )
-def test_other_separators_cut_no_formula_free(text: str, expected: str) -> None:
+def test_what_could_be_a_formula_is_escaped(text: str, expected: str) -> None:
     assert escaped(text) == expected
 
 
@@ -243,12 +243,7 @@ def test_a_text_too_long_for_a_cell_is_cut(character: str) -> None:
 
 
 def test_the_same_tables_make_the_same_bytes() -> None:
-    def content() -> bytes:
-        file = io.BytesIO()
-        workbook.workbook([(1, page(tables=[table(GOODS)]))], file)
-        return file.getvalue()
-
-    assert content() == content()
+    assert workbook_of([(1, page(tables=[LOW]))]) == workbook_of([(1, page(tables=[LOW]))])
 
 
 def test_beyond_the_limit_tables_stand_below_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,10 +270,6 @@ def test_a_table_longer_than_a_sheet_goes_on_in_the_next(monkeypatch: pytest.Mon
 # None at all, and many
 
 
-def test_without_tables_there_are_no_files() -> None:
-    assert list(csv_files([(1, page(block("Текст."))), (2, None)], bom=True)) == []
-
-
 def test_what_is_told_when_there_are_none() -> None:
     assert no_tables_note("page") == 'No tables were found by the model "page"; the model "table" finds ruled tables.'
     assert no_tables_note("table") == "No tables were found."
@@ -292,7 +283,7 @@ def test_pages_that_cannot_be_read_leave_nothing_behind(tmp_path: Any, monkeypat
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        workbook.workbook(pages(), io.BytesIO())
+        workbook_of(pages())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,8 +7,10 @@ import statistics
 
 import pytest
 
-from pagekit.page import Block, Line, RecognisedPage, Word
-from unit.pagekit.outputs import drawing, making, reading
+from pagekit.page import Block, Line, Polygon, RecognisedPage, Word
+from unit.pagekit import making
+from unit.pagekit.outputs import drawing, reading, set_page
+from unit.pagekit.outputs.set_page import rectangle
 
 LANGUAGES = {"english": drawing.ENGLISH, "russian": drawing.RUSSIAN}
 MIN_COVERED = 0.9
@@ -26,9 +28,9 @@ def assert_found(document: bytes, page: RecognisedPage, *, raw: bool = False) ->
     assert reading.problems(document) == []
     for reader, lines in read_by_all(document, raw=raw).items():
         assert lines == drawing.lines_of(page), reader
-    overlaps = reading.overlaps(document, page)
-    assert min(overlap.covered for overlap in overlaps) >= MIN_COVERED
-    assert statistics.mean(overlap.covered for overlap in overlaps) >= 0.98
+    covered = reading.covered(document, page)
+    assert min(covered) >= MIN_COVERED
+    assert statistics.mean(covered) >= 0.98
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -62,24 +64,18 @@ def test_lines_of_one_word_and_of_one_letter(turn: int) -> None:
     assert reading.lines_by_pypdf(document) == expected
 
 
-def one_line(text: str, *words: tuple[str, int, int], polygon: list[list[int]] | None = None) -> RecognisedPage:
-    """A page of 1,000 × 500 pixels with a line of these words, from left to right, between y = 100 and 130."""
+def one_line(text: str, *words: tuple[str, int, int], polygon: Polygon | None = None) -> RecognisedPage:
+    """A page with a line of these words, from left to right, between y = 100 and 130."""
     line = Line(
         text=text,
-        polygon=[[100, 100], [900, 100], [900, 130], [100, 130]] if polygon is None else polygon,
-        words=[
-            Word(text=word, polygon=[[left, 100], [right, 100], [right, 130], [left, 130]])
-            for word, left, right in words
-        ],
+        polygon=rectangle(100, 100, 900, 130) if polygon is None else polygon,
+        words=[Word(text=word, polygon=rectangle(left, 100, right, 130)) for word, left, right in words],
     )
-    block = Block(type="text", polygon=[[90, 90], [910, 90], [910, 140], [90, 140]], languages=[], lines=[line])
-    return RecognisedPage(
-        width=1000, height=500, rotate=0, text=text, blocks=[block], tables=[], entities=[], markdown=None
-    )
+    return set_page.page(Block(type="text", polygon=rectangle(90, 90, 910, 140), languages=[], lines=[line]))
 
 
 def blank() -> bytes:
-    return making.made(lambda document: document.add_blank_page(page_size=(500, 250)))
+    return making.made(lambda document: document.add_blank_page(page_size=(500, 700)))
 
 
 CASES = {
@@ -127,7 +123,7 @@ def test_a_line_that_runs_up_an_upright_page() -> None:
     page["blocks"][0]["lines"] = [line]
     document, _ = making.rendered(blank(), page)
     assert reading.lines_by_pdfium(document) == ["upwards again"]
-    assert min(overlap.covered for overlap in reading.overlaps(document, page)) >= MIN_COVERED
+    assert min(reading.covered(document, page)) >= MIN_COVERED
 
 
 def test_the_text_is_not_seen_even_by_those_who_draw_everything() -> None:
