@@ -128,21 +128,17 @@ def up(
     real_credentials: Mapping[str, Any] | None,
     say: Callable[[str], None],
     ocr_options: Sequence[str] = (),
-    changed_parameters: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
 
     With `real_credentials`, the credentials secret's content, it is deployed against the real OCR service, else against
     the local one with the engine ("tesseract" or "table") and `ocr_options`, more of its command line.
-    `changed_parameters` of the template stand in place of its defaults.
     """
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
         start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
-        parameters = (
-            deployment.defaults() | {"Architecture": deployment.architecture()} | dict(changed_parameters or {})
-        )
+        parameters = deployment.defaults() | {"Architecture": deployment.architecture()}
         if real_credentials is None:
             base = f"http://127.0.0.1:{record.ocr_port}"
             parameters |= {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}
