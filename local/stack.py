@@ -48,36 +48,21 @@ class Record:
     deployed: str = ""
 
 
-@dataclass(frozen=True)
 class Folder:
     """Where a stack keeps its things."""
 
-    root: Path
-
-    @property
-    def tmp(self) -> Path:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.tmp = root / "tmp"
         """Temporary files of the servers; removed by `down`."""
-        return self.root / "tmp"
-
-    @property
-    def certificate(self) -> Path:
+        self.certificate = self.tmp / "tls" / "server.crt"
         """The AWS endpoint's certificate."""
-        return self.tmp / "tls" / "server.crt"
-
-    @property
-    def env(self) -> Path:
+        self.env = root / "env"
         """Lines `export NAME='value'` for a shell to source."""
-        return self.root / "env"
-
-    @property
-    def authorized_key(self) -> Path:
+        self.authorized_key = root / "authorized-key.json"
         """An authorized key that the local OCR service accepts, besides its API key."""
-        return self.root / "authorized-key.json"
-
-    @property
-    def record(self) -> Path:
+        self.record = root / "state.json"
         """What is running."""
-        return self.root / "state.json"
 
     def mark(self, server: str) -> str:
         """The mark of one server's processes."""
