@@ -64,9 +64,6 @@ class Operation:
     error: Mapping[str, Any] | None = None
     read_at: float | None = None
 
-    def done(self, now: float) -> bool:
-        return self.seconds_done(now) >= 0
-
     def seconds_done(self, now: float) -> float:
         """For how long it has been done; negative while it is not."""
         return -math.inf if self.finished_at is None else now - self.finished_at
@@ -324,7 +321,7 @@ class Service:
         return self._answer(request, act)
 
     def _status(self, operation: Operation, now: float) -> Answer:
-        done = operation.done(now)
+        done = operation.seconds_done(now) >= 0
         finished_at = operation.finished_at if done and operation.finished_at is not None else operation.created_at
         error = operation.error if done else None
         return json_answer(
