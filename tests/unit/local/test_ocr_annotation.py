@@ -34,9 +34,9 @@ def test_segments_count_the_characters_of_the_full_text() -> None:
 def test_integers_are_strings_and_corners_run_from_top_left_to_bottom_left() -> None:
     annotation = text_annotation(PAGE)
     assert (annotation["width"], annotation["height"], annotation["rotate"]) == ("300", "400", "ANGLE_90")
-    corners = annotation["blocks"][0]["lines"][0]["boundingBox"]["vertices"]
-    expected = (("10", "18"), ("10", "42"), ("130", "42"), ("130", "18"))
-    assert corners == [{"x": x, "y": y} for x, y in expected]
+    for holder, bottom in ((annotation["blocks"][0], "80"), (annotation["blocks"][0]["lines"][0], "42")):
+        expected = (("10", "18"), ("10", bottom), ("130", bottom), ("130", "18"))
+        assert holder["boundingBox"]["vertices"] == [{"x": x, "y": y} for x, y in expected]
     assert annotation["blocks"][0]["lines"][0]["words"][0]["entityIndex"] == "-1"
     assert annotation["blocks"][0]["languages"] == [{"languageCode": "ru"}, {"languageCode": "en"}]
 
