@@ -43,10 +43,10 @@ LEAST_A_DOCUMENT = {
 def measure(say: Say) -> list[Figure]:
     backlog = run(DOCUMENTS, SUBMITS_PER_SECOND, say)
     hours = backlog.seconds / 3600
-    shown = {position: (amount, prices.of(used.PRICES[position])) for position, amount in backlog.amounts.items()}
+    shown = {position: (amount, prices.DOLLARS[used.PRICES[position]]) for position, amount in backlog.amounts.items()}
     requests, price = shown["SQS requests"]
     shown["SQS requests"] = (requests + hours * RECEIVES_AN_HOUR, price)
-    metric_hour = prices.of("cloudwatch.metric_month") / prices.MONTH_HOURS
+    metric_hour = prices.DOLLARS["cloudwatch.metric_month"] / prices.MONTH_HOURS
     shown["custom metric hours"] = (backlog.metrics * max(1.0, hours), metric_hour)
     total = sum(amount * price for amount, price in shown.values())
     found = [within(f"{DOCUMENTS:,} documents at list prices, {prices.REGION}", total, MAX_DOLLARS, "$", 4)]
@@ -60,7 +60,7 @@ def measure(say: Say) -> list[Figure]:
         found.append(Figure(f"write units a document, {row}", f"{written:.2f}", f"{refused:.2f} refused"))
     sent = DOCUMENTS * IMAGE_BYTES * 4 / 3 / prices.GIGABYTE
     beside = f"images of {IMAGE_BYTES // 1000} KB, not in the sum"
-    found.append(Figure("data sent to the service", f"${sent * prices.of('transfer.out_gigabyte'):.4f}", beside))
+    found.append(Figure("data sent to the service", f"${sent * prices.DOLLARS['transfer.out_gigabyte']:.4f}", beside))
     found.append(Figure("one upload by itself, 3 s, without metrics", f"${_single(say):.6f}"))
     return found
 

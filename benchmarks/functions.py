@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
@@ -239,13 +240,8 @@ def deployed(recognition_seconds: float, rate: int = 10) -> Iterator[Functions]:
 
 @contextmanager
 def _own_aws() -> Iterator[None]:
-    before = dict(os.environ)
-    for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_PROFILE"):
-        os.environ.pop(name, None)
-    os.environ["AWS_DEFAULT_REGION"] = REGION
-    try:
+    with patch.dict(os.environ, AWS_DEFAULT_REGION=REGION):
+        for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_PROFILE"):
+            os.environ.pop(name, None)
         with mock_aws(config={"lambda": {"use_docker": False}}):
             yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -47,13 +47,13 @@ def month(template: Mapping[str, Any]) -> dict[str, float]:
         properties = resource.get("Properties", {})
         match resource["Type"]:
             case "AWS::CloudWatch::Alarm":
-                found["alarms"] += prices.of("cloudwatch.alarm_month") * max(1, len(properties.get("Metrics", [])))
+                found["alarms"] += prices.DOLLARS["cloudwatch.alarm_month"] * max(1, len(properties.get("Metrics", [])))
             case "AWS::SecretsManager::Secret":
-                found["secret"] += prices.of("secretsmanager.secret_month")
+                found["secret"] += prices.DOLLARS["secretsmanager.secret_month"]
             case "AWS::Serverless::Function":
                 queues = [source for source in properties.get("Events", {}).values() if source["Type"] == "SQS"]
                 receives = len(queues) * RECEIVES_A_SECOND * MONTH_SECONDS
-                found["queue's receives"] += receives * prices.of("sqs.request")
+                found["queue's receives"] += receives * prices.DOLLARS["sqs.request"]
             case kind if kind not in FREE_WHILE_IDLE:
                 raise ValueError(f"what does {name}, {kind}, cost while nothing happens?")
     return found
@@ -93,11 +93,11 @@ def measure(say: Say) -> list[Figure]:
     ticks, reconciles = runs_a_month(template, "PollFunction"), runs_a_month(template, "ReconcileFunction")
     say(f"{ticks:,.0f} ticks a month, {metrics} metrics")
     dollars = month(template)
-    dollars["custom metrics"] = metrics * prices.of("cloudwatch.metric_month")
+    dollars["custom metrics"] = metrics * prices.DOLLARS["cloudwatch.metric_month"]
     dollars |= {f"{position} of the ticks": ticks * amount for position, amount in tick.items() if amount}
-    run = RECONCILE_SECONDS * cloudformation.memory_mb("reconcile") / 1024 * prices.of("lambda.gigabyte_second")
-    dollars["reconcile's daily runs"] = reconciles * (run + prices.of("lambda.request"))
-    dollars["requests for the table's key"] = MONTH_SECONDS / KMS_SECONDS * prices.of("kms.request")
+    run = RECONCILE_SECONDS * cloudformation.memory_mb("reconcile") / 1024 * prices.DOLLARS["lambda.gigabyte_second"]
+    dollars["reconcile's daily runs"] = reconciles * (run + prices.DOLLARS["lambda.request"])
+    dollars["requests for the table's key"] = MONTH_SECONDS / KMS_SECONDS * prices.DOLLARS["kms.request"]
     found = [within(f"an idle stack a month, {prices.REGION}", sum(dollars.values()), MAX_DOLLARS, "$", 2)]
     found += [Figure(f"of it {position}", f"${amount:.3f}") for position, amount in dollars.items() if amount >= 0.0005]
     return found

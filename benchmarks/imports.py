@@ -26,28 +26,21 @@ BASELINE = 'import boto3\n\nclient = boto3.client("s3")\n\n\ndef handler(event, 
 def measure(say: Say) -> list[Figure]:
     """A figure for each function of the template."""
     found = []
-    with built_layers() as layers, tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with built_layers() as layers, tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         baseline = folder / "baseline"
         baseline.mkdir()
         (baseline / "handler.py").write_text(BASELINE, encoding="utf-8")
-        for source in _codes():
-            code = folder / source.name
-            shutil.copytree(source, code, ignore=shutil.ignore_patterns("__pycache__"))
+        for name, function in cloudformation.functions().items():
+            code = folder / name
+            shutil.copytree(servers.ROOT / function["CodeUri"], code, ignore=shutil.ignore_patterns("__pycache__"))
             pairs = [(_init(baseline, layers), _init(code, layers)) for _ in range(ROUNDS)]
             plain, ours = (statistics.median(times) for times in zip(*pairs, strict=True))
             value = f"{ours / plain:.2f} × ({ours:.0f} ms)"
             beside = f"≤ {MAX_RATIO:g} × (boto3 and a client {plain:.0f} ms)"
-            found.append(Figure(f"imports of {code.name}", value, beside, ours <= MAX_RATIO * plain))
-            say(f"{code.name}: {value}")
+            found.append(Figure(f"imports of {name}", value, beside, ours <= MAX_RATIO * plain))
+            say(f"{name}: {value}")
     return found
-
-
-def _codes() -> list[Path]:
-    """The folders of the template's functions."""
-    resources = cloudformation.load()["Resources"].values()
-    functions = [each["Properties"] for each in resources if each["Type"] == "AWS::Serverless::Function"]
-    return [servers.ROOT / function["CodeUri"] for function in functions]
 
 
 def _init(code: Path, layers: list[Path]) -> float:

@@ -43,7 +43,9 @@ def amounts(at: Functions) -> dict[str, float]:
 
 def dollars(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """By position, what was used in between at list prices."""
-    return {position: prices.of(price) * (after[position] - before[position]) for position, price in PRICES.items()}
+    return {
+        position: prices.DOLLARS[price] * (after[position] - before[position]) for position, price in PRICES.items()
+    }
 
 
 def metrics(log: Iterable[str]) -> set[str]:

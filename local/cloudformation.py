@@ -34,9 +34,13 @@ def load(path: Path = TEMPLATE) -> dict[str, Any]:
     return body
 
 
+def functions() -> dict[str, dict[str, Any]]:
+    """The properties of each function, by the name of its folder."""
+    resources = load()["Resources"].values()
+    made = [each["Properties"] for each in resources if each["Type"] == "AWS::Serverless::Function"]
+    return {Path(each["CodeUri"]).name: each for each in made}
+
+
 def memory_mb(function: str) -> int:
     """The size of the function whose code is in this folder of `functions`."""
-    resources = load()["Resources"].values()
-    functions = [each["Properties"] for each in resources if each["Type"] == "AWS::Serverless::Function"]
-    [size] = [int(each["MemorySize"]) for each in functions if Path(each["CodeUri"]).name == function]
-    return size
+    return int(functions()[function]["MemorySize"])

@@ -121,16 +121,6 @@ def _run(command: list[str | Path], environment: Mapping[str, str], state: Path,
         raise DeploymentFailed(f"sam {step} ended with {done.returncode}. Its log, {log}, ends:\n{end}")
 
 
-def mend_concurrency(functions: "LambdaClient") -> None:
-    """Make MaximumConcurrency of event sources a number. The emulator keeps a parameter's text and then polls no queue.
-
-    boto3 shows a number in either case, so it is set again whatever it is.
-    """
-    for source in functions.list_event_source_mappings()["EventSourceMappings"]:
-        if "ScalingConfig" in source:
-            functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig=source["ScalingConfig"])
-
-
 def find_layers_where_built(
     functions: "LambdaClient",
     name: str,
@@ -175,7 +165,12 @@ def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, Any]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks["Stacks"][0]["Outputs"]}
     secrets = aws.client("secretsmanager", endpoint_url=endpoint, verify=verify)
     secrets.put_secret_value(SecretId=outputs["CredentialsSecretArn"], SecretString=json.dumps(dict(credentials)))
-    mend_concurrency(aws.client("lambda", endpoint_url=endpoint, verify=verify))
+    functions = aws.client("lambda", endpoint_url=endpoint, verify=verify)
+    # Make MaximumConcurrency of event sources a number: the emulator keeps a parameter's text and then polls no queue.
+    # boto3 shows a number in either case, so it is set again whatever it is.
+    for source in functions.list_event_source_mappings()["EventSourceMappings"]:
+        if "ScalingConfig" in source:
+            functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig=source["ScalingConfig"])
     sqs = aws.client("sqs", endpoint_url=endpoint, verify=verify)
     sns = aws.client("sns", endpoint_url=endpoint, verify=verify)
     outputs["NoticesQueueUrl"] = subscribe_queue(sqs, sns, outputs["ResultsTopicArn"], f"{STACK}-notices")

@@ -134,10 +134,6 @@ _PRICES_COLUMNS = (340, 300, 190, 170)
 _PRICES_ROW = 58
 
 
-class SamplesFailed(Exception):
-    """The samples could not be written; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A sample document and what must become of it: `outcome` and `reason` (None: none) by their words in the
@@ -157,18 +153,12 @@ class Sample:
 
 
 def write_samples(folder: Path) -> list[Sample]:
-    """Afterwards the folder, made if need be, holds all samples; the same bytes with the same version of Pillow.
-
-    Raises SamplesFailed.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        samples = []
-        for sample, content in _drawn():
-            samples.append(replace(sample, path=folder / sample.path))
-            samples[-1].path.write_bytes(content)
-    except OSError as failure:
-        raise SamplesFailed(f"the samples could not be written into {folder}: {failure.strerror}") from failure
+    """Afterwards the folder, made if need be, holds all samples; the same bytes with the same version of Pillow."""
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = []
+    for sample, content in _drawn():
+        samples.append(replace(sample, path=folder / sample.path))
+        samples[-1].path.write_bytes(content)
     return samples
 
 
@@ -291,10 +281,11 @@ def main(arguments: Sequence[str]) -> int:
     """Write the samples and list them; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local.samples", description="Writes the sample documents.")
     parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="the folder, made if need be")
+    folder = parser.parse_args(arguments).into
     try:
-        samples = write_samples(parser.parse_args(arguments).into)
-    except SamplesFailed as failure:
-        print(f"{parser.prog}: {failure}", file=sys.stderr)
+        samples = write_samples(folder)
+    except OSError as failure:
+        print(f"{parser.prog}: the samples could not be written into {folder}: {failure.strerror}", file=sys.stderr)
         return 1
     for sample in samples:
         size = sample.path.stat().st_size

@@ -66,14 +66,6 @@ def has_this_python(folder: Path) -> bool:
     return found.stdout == f"{sys.version}\n{sys.base_prefix}\n{folder}\n"
 
 
-def missing_space(free_bytes: int) -> str:
-    """What to tell a person whose disk has too little room; "" if there is enough."""
-    if free_bytes >= NEEDED_BYTES:
-        return ""
-    needed, free = NEEDED_BYTES / 1e9, free_bytes / 1e9
-    return f"setup: {ROOT} has {free:.1f} GB free and needs {needed:.1f} GB. Free some space, then run it again."
-
-
 def run(*command: str | Path) -> None:
     """Run one step quietly; on failure raise SetupFailed with the end of what it printed."""
     environment = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
@@ -117,8 +109,10 @@ def main(names: list[str]) -> int:
     with (VENVS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once on a fresh checkout
         stale = [name for name, folder in ENVIRONMENTS.items() if name in wanted and not is_current(name, folder)]
-        if stale and (problem := missing_space(shutil.disk_usage(ROOT).free)):
-            print(problem, file=sys.stderr)
+        free, needed = shutil.disk_usage(ROOT).free / 1e9, NEEDED_BYTES / 1e9
+        if stale and free < needed:
+            told = f"{ROOT} has {free:.1f} GB free and needs {needed:.1f} GB. Free some space, then run it again."
+            print(f"setup: {told}", file=sys.stderr)
             return 1
         for name in stale:
             folder = ENVIRONMENTS[name]

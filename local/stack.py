@@ -48,36 +48,21 @@ class Record:
     deployed: str = ""
 
 
-@dataclass(frozen=True)
 class Folder:
     """Where a stack keeps its things."""
 
-    root: Path
-
-    @property
-    def tmp(self) -> Path:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.tmp = root / "tmp"
         """Temporary files of the servers; removed by `down`."""
-        return self.root / "tmp"
-
-    @property
-    def certificate(self) -> Path:
+        self.certificate = self.tmp / "tls" / "server.crt"
         """The AWS endpoint's certificate."""
-        return self.tmp / "tls" / "server.crt"
-
-    @property
-    def env(self) -> Path:
+        self.env = root / "env"
         """Lines `export NAME='value'` for a shell to source."""
-        return self.root / "env"
-
-    @property
-    def authorized_key(self) -> Path:
+        self.authorized_key = root / "authorized-key.json"
         """An authorized key that the local OCR service accepts, besides its API key."""
-        return self.root / "authorized-key.json"
-
-    @property
-    def record(self) -> Path:
+        self.record = root / "state.json"
         """What is running."""
-        return self.root / "state.json"
 
     def mark(self, server: str) -> str:
         """The mark of one server's processes."""
@@ -128,21 +113,17 @@ def up(
     real_credentials: Mapping[str, Any] | None,
     say: Callable[[str], None],
     ocr_options: Sequence[str] = (),
-    changed_parameters: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
 
     With `real_credentials`, the credentials secret's content, it is deployed against the real OCR service, else against
     the local one with the engine ("tesseract" or "table") and `ocr_options`, more of its command line.
-    `changed_parameters` of the template stand in place of its defaults.
     """
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
         start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
-        parameters = (
-            deployment.defaults() | {"Architecture": deployment.architecture()} | dict(changed_parameters or {})
-        )
+        parameters = deployment.defaults() | {"Architecture": deployment.architecture()}
         if real_credentials is None:
             base = f"http://127.0.0.1:{record.ocr_port}"
             parameters |= {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}

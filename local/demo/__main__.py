@@ -20,8 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import credentials, deployment, processes, samples, servers, stack
 from local.demo import account as aws
 from local.demo import run, view
-from local.demo.expectation import judge
-from local.demo.run import Upload
+from local.demo.run import Upload, judge
 from local.samples import Sample
 
 OWN_METADATA = {"ocr-outputs": "searchable-pdf markdown tables"}

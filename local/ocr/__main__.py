@@ -39,13 +39,6 @@ def parse(arguments: list[str]) -> tuple[Settings, Path | None]:
     return Settings(api_keys=(api_key,), authorized_keys=keys, **options), port_file
 
 
-def write_port(path: Path, port: int) -> None:
-    """Write the port so that whoever sees the file sees all of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(f"{port}\n", encoding="ascii")
-    part.replace(path)
-
-
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM or SIGINT; the exit code."""
     settings, port_file = parse(arguments)
@@ -62,7 +55,9 @@ def main(arguments: list[str]) -> int:
         return 1
     log.info("listening url=%s engine=%s", running.url, settings.engine)
     if port_file:
-        write_port(port_file, running.port)
+        part = port_file.with_name(f".{port_file.name}.{os.getpid()}")
+        part.write_text(f"{running.port}\n", encoding="ascii")
+        part.replace(port_file)  # whoever sees the file sees all of it
     stop.wait()
     running.stop()
     if port_file:

@@ -1,6 +1,6 @@
 """Makes the protocol's textAnnotation from a page that was read: boxes, text segments, full text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,16 +23,26 @@ class Line:
     """The words of a line, from left to right as the text runs."""
 
     words: tuple[Word, ...]
-    box: Box
+
+    @property
+    def box(self) -> Box:
+        return _enclosing([word.box for word in self.words])
 
 
 @dataclass(frozen=True)
 class Block:
-    """The lines of a block, and the languages it is in (ISO 639-1), most words first."""
+    """The lines of a block."""
 
     lines: tuple[Line, ...]
-    box: Box
-    languages: tuple[str, ...]
+
+    @property
+    def box(self) -> Box:
+        return _enclosing([line.box for line in self.lines])
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1, the one of more letters first."""
+        return scripts.languages([word.text for line in self.lines for word in line.words])
 
 
 @dataclass(frozen=True)
@@ -99,23 +109,12 @@ def text_annotation(page: Page, *, markdown: bool = False) -> dict[str, Any]:
         "tables": [_table(table, page.blocks, blocks) for table in page.tables],
         "fullText": full_text,
         "rotate": f"ANGLE_{page.rotate}",
-        "markdown": "\n\n".join(_paragraphs(page)) if markdown else " ",
+        "markdown": "\n\n".join("\n".join(map(_text, block.lines)) for block in page.blocks) if markdown else " ",
         "pictures": [],
     }
 
 
-def line_of(words: Sequence[Word]) -> Line:
-    """The line of these words."""
-    return Line(tuple(words), enclosing([word.box for word in words]))
-
-
-def block_of(lines: Sequence[Line]) -> Block:
-    """The block of these lines."""
-    texts = [word.text for line in lines for word in line.words]
-    return Block(tuple(lines), enclosing([line.box for line in lines]), scripts.languages(texts))
-
-
-def enclosing(boxes: list[Box]) -> Box:
+def _enclosing(boxes: list[Box]) -> Box:
     """The smallest box around all boxes."""
     return (
         min(box[0] for box in boxes),
@@ -127,11 +126,6 @@ def enclosing(boxes: list[Box]) -> Box:
 
 def _text(line: Line) -> str:
     return " ".join(word.text for word in line.words)
-
-
-def _paragraphs(page: Page) -> Iterator[str]:
-    for block in page.blocks:
-        yield "\n".join(_text(line) for line in block.lines)
 
 
 def _line(line: Line, start: int, rotate: int) -> dict[str, Any]:

@@ -8,12 +8,11 @@ import warnings
 import pypdfium2
 from PIL import Image, ImageOps
 
-from local.ocr.submission import PDF
+from local.ocr.submission import MAX_PIXELS, PDF
 
 PDF_DPI = 300
 POINTS_PER_INCH = 72
-# A raster stays within this, whatever a page's box says: as the largest image allowed, and no side absurd.
-MAX_PIXELS = 20_000_000
+# A raster is no larger than the largest image allowed, whatever a page's box says, and no side absurd.
 MAX_SIDE = 12_000
 
 # pdfium is not made for threads.

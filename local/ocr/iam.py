@@ -1,4 +1,4 @@
-"""The IAM endpoint: a JWT signed with an authorized key for an IAM token, and the tokens that work.
+"""The IAM endpoint: a JWT signed with an authorized key for an IAM token.
 
 The rules are the service's own: PS256 over header and claims, `kid` the key's id, `iss` the service account's, `aud`
 the address of the endpoint, `exp` at most an hour after `iat`.
@@ -6,8 +6,6 @@ the address of the endpoint, `exp` at most an hour after `iat`.
 
 import base64
 import json
-import secrets
-import threading
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -24,26 +22,6 @@ CLOCK_SKEW_SECONDS = 60
 
 # RFC 7518, 3.5: the salt is as long as the hash, for the mask too.
 _PADDING = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=hashes.SHA256().digest_size)
-
-
-class Tokens:
-    """The tokens issued, each until its time is over. Safe to call from many threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._expires_at: dict[str, float] = {}
-
-    def issue(self, expires_at: float) -> str:
-        """A new token that works until then."""
-        token = f"t1.{secrets.token_urlsafe(60)}.{secrets.token_urlsafe(64)}"
-        with self._lock:
-            self._expires_at[token] = expires_at
-        return token
-
-    def works(self, token: str, now: float) -> bool:
-        """Whether the token was issued and has not expired."""
-        with self._lock:
-            return now < self._expires_at.get(token, 0.0)
 
 
 def check_jwt(jwt: object, keys: Iterable[PublicKey], audiences: Collection[object], now: float) -> PublicKey:

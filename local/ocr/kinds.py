@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from local.ocr.protocol import (
+    DEADLINE_EXCEEDED,
     IAM,
     INTERNAL,
     INVALID_ARGUMENT,
@@ -25,11 +26,10 @@ from local.ocr.protocol import (
     UNAVAILABLE,
     Answer,
     error_answer,
-    error_line,
     proxy_answer,
 )
 
-CANCELLED, DEADLINE_EXCEEDED = 1, 4
+CANCELLED = 1
 
 Parameters = Mapping[str, Any]
 Wait = Callable[[float], None]
@@ -62,17 +62,9 @@ class Kind:
     after: Callable[[Parameters, Answer, Wait], Answer] | None = None
 
 
-def _slow(parameters: Parameters, _target: str, wait: Wait) -> None:
-    wait(parameters["seconds"])
-
-
 def _slow_after(parameters: Parameters, answer: Answer, wait: Wait) -> Answer:
     wait(parameters["seconds"])
     return answer
-
-
-def _cut_before(_parameters: Parameters, _target: str, _wait: Wait) -> Answer:
-    return Answer(0, b"", cut=True)
 
 
 def _refuse(code: int, message: str, status: int, parameters: Parameters, target: str, _wait: Wait) -> Answer:
@@ -93,10 +85,6 @@ def _fail(parameters: Parameters, target: str, wait: Wait) -> Answer:
     return _refuse(code, "service failure", status, parameters, target, wait)
 
 
-def _reject(parameters: Parameters, target: str, _wait: Wait) -> Answer:
-    return error_answer(target, parameters["code"], parameters["message"])
-
-
 def _fail_operation(parameters: Parameters, course: Course) -> Course:
     error = {"code": parameters["code"], "message": parameters["message"], "details": []}
     return replace(course, error=error, error_in_result=parameters["in_result"])
@@ -107,40 +95,10 @@ def _longer(parameters: Parameters, course: Course) -> Course:
     return replace(course, extra_seconds=course.extra_seconds + (math.inf if seconds is None else seconds))
 
 
-def _late(parameters: Parameters, course: Course) -> Course:
-    return replace(course, result_late_seconds=parameters["seconds"])
-
-
-def _lose(_parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    return replace(answer, cut=True)
-
-
-def _cut_body(_parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    return replace(answer, sent_bytes=len(answer.body) // 2)
-
-
-def _truncate(_parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    return replace(answer, body=answer.body[: len(answer.body) // 2])
-
-
-def _empty(_parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    return replace(answer, body=b"")
-
-
-def _page_of_html(_parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    return replace(proxy_answer(200), headers=answer.headers)
-
-
-def _error_in_stream(parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    return replace(answer, body=answer.body + error_line(parameters["code"], parameters["message"]))
-
-
-def _change_types(_parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    return _rewritten(answer, _of_wrong_types)
-
-
-def _enlarge(parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    return _rewritten(answer, lambda document: {**document, "unknownField": "x" * parameters["bytes"]})
+def _error_behind(parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
+    """As getRecognition sends it behind a page."""
+    error = error_answer(RESULT, parameters["code"], parameters["message"])
+    return replace(answer, body=answer.body + error.body + b"\n")
 
 
 def _rewritten(answer: Answer, change: Callable[[Any], Any]) -> Answer:
@@ -170,11 +128,11 @@ _FAILED = {"code": INTERNAL, "message": "recognition failed"}
 
 KINDS: dict[str, Kind] = {
     # The request waits, then is served; it is served, and the answer waits.
-    "slow": Kind(_SUBMIT_FIRST, _SECONDS, before=_slow),
+    "slow": Kind(_SUBMIT_FIRST, _SECONDS, before=lambda given, _target, wait: wait(given["seconds"])),
     "slow_answer": Kind(_SUBMIT_FIRST, _SECONDS, after=_slow_after),
     # The connection is cut without an answer: before anything is done; after the submit was accepted.
-    "lost_request": Kind(_SUBMIT_FIRST, before=_cut_before),
-    "lost_answer": Kind(_SUBMIT_FIRST, after=_lose),
+    "lost_request": Kind(_SUBMIT_FIRST, before=lambda *_: Answer(0, b"", cut=True)),
+    "lost_answer": Kind(_SUBMIT_FIRST, after=lambda _, answer, _wait: replace(answer, cut=True)),
     "401": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, UNAUTHENTICATED, "The token is invalid", 401)),
     "403": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, PERMISSION_DENIED, "Permission denied", 403)),
     # An operation unknown, expired or foreign, or a wrong address.
@@ -184,22 +142,37 @@ KINDS: dict[str, Kind] = {
     "499": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, CANCELLED, "request is cancelled", 499)),
     "5xx": Kind(_SUBMIT_FIRST, {"status": 503, **_BODY}, before=_fail),
     # Bad input.
-    "reject": Kind((SUBMIT,), {"code": INVALID_ARGUMENT, "message": "invalid image"}, before=_reject),
+    "reject": Kind(
+        (SUBMIT,),
+        {"code": INVALID_ARGUMENT, "message": "invalid image"},
+        before=lambda given, target, _wait: error_answer(target, given["code"], given["message"]),
+    ),
     # The recognition takes so much longer; with None it never ends.
     "slow_recognition": Kind((SUBMIT,), {"seconds": 30.0}, operation=_longer),
-    "late_result": Kind((SUBMIT,), _SECONDS, operation=_late),
+    "late_result": Kind(
+        (SUBMIT,),
+        _SECONDS,
+        operation=lambda given, course: replace(course, result_late_seconds=given["seconds"]),
+    ),
     "failing_operation": Kind((SUBMIT,), {**_FAILED, "in_result": True}, operation=_fail_operation),
     # Half of the body, and a cut connection; half of it, sent as if it were whole.
-    "cut_body": Kind(_RESULT_FIRST, after=_cut_body),
-    "truncated_body": Kind(_RESULT_FIRST, after=_truncate),
-    "empty_body": Kind(_RESULT_FIRST, after=_empty),
+    "cut_body": Kind(_RESULT_FIRST, after=lambda _, answer, _wait: replace(answer, sent_bytes=len(answer.body) // 2)),
+    "truncated_body": Kind(
+        _RESULT_FIRST,
+        after=lambda _, answer, _wait: replace(answer, body=answer.body[: len(answer.body) // 2]),
+    ),
+    "empty_body": Kind(_RESULT_FIRST, after=lambda _, answer, _wait: replace(answer, body=b"")),
     # 200 with a proxy's page.
-    "html_body": Kind(_RESULT_FIRST, after=_page_of_html),
-    "wrong_types": Kind(_RESULT_FIRST, after=_change_types),
+    "html_body": Kind(_RESULT_FIRST, after=lambda _, answer, _wait: replace(proxy_answer(200), headers=answer.headers)),
+    "wrong_types": Kind(_RESULT_FIRST, after=lambda _, answer, _wait: _rewritten(answer, _of_wrong_types)),
     # Over all limits, by a field nobody knows.
-    "large_body": Kind(_RESULT_FIRST, {"bytes": 11_000_000}, after=_enlarge),
+    "large_body": Kind(
+        _RESULT_FIRST,
+        {"bytes": 11_000_000},
+        after=lambda given, answer, _: _rewritten(answer, lambda told: {**told, "unknownField": "x" * given["bytes"]}),
+    ),
     # An error behind the page, under the status 200.
-    "error_in_stream": Kind((RESULT,), _FAILED, after=_error_in_stream),
+    "error_in_stream": Kind((RESULT,), _FAILED, after=_error_behind),
     # The token never works, whatever its `expiresAt` says.
     "dead_token": Kind((IAM,), token=True),
 }

@@ -102,11 +102,6 @@ def error_answer(
     return replace(json_answer(error, status), headers=headers or {})
 
 
-def error_line(code: int, message: str) -> bytes:
-    """An error as getRecognition sends it behind a page, under the status 200."""
-    return error_answer(RESULT, code, message).body + b"\n"
-
-
 def proxy_answer(status: int) -> Answer:
     """An error as a proxy before the service gives it: without the service's own body."""
     title = f"{status} {_phrase(status)}"

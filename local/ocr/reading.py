@@ -15,7 +15,7 @@ import tesserocr
 from PIL import Image, ImageOps
 
 from local.ocr import ruled_tables, scripts
-from local.ocr.annotation import Block, Box, Cell, Line, Page, Table, Word, block_of, line_of
+from local.ocr.annotation import Block, Box, Cell, Line, Page, Table, Word
 
 # Always both: Russian alone reads mixed text with 28 % of the characters wrong.
 LANGUAGES = ("eng", "rus")
@@ -118,7 +118,7 @@ class Reader:
             lines = [line for part in _parts(page.blocks, partial(_holds, cell)) for line in part.lines]
             lines = lines or self._read_cell(image, cell)
             cells.append(Cell(row, column, cell, len(blocks) if lines else None))
-            blocks += [block_of(lines)] if lines else []
+            blocks += [Block(tuple(lines))] if lines else []
         table = Table(len(ys) - 1, len(xs) - 1, box, tuple(cells))
         return replace(page, blocks=(*blocks, *below), tables=(table,))
 
@@ -133,7 +133,11 @@ class Reader:
         finally:
             self._api.SetPageSegMode(tesserocr.PSM.AUTO)
         x, y = inner[0] - CELL_MARGIN, inner[1] - CELL_MARGIN
-        return [_moved(line, x, y) for block in map(_block, blocks) for line in block.lines]
+
+        def on_page(found: Box) -> Box:
+            return found[0] + x, found[1] + y, found[2] + x, found[3] + y
+
+        return [line for block in map(_block, blocks) for line in _moved(block, on_page).lines]
 
 
 @dataclass(frozen=True)
@@ -204,8 +208,8 @@ def _block(lines: list[list[_Found]]) -> Block:
     settled = []
     for line in lines:
         texts = scripts.settle_line([word.text for word in line])
-        settled.append(line_of([Word(text, word.box) for text, word in zip(texts, line, strict=True)]))
-    return block_of(settled)
+        settled.append(Line(tuple(Word(text, word.box) for text, word in zip(texts, line, strict=True))))
+    return Block(tuple(settled))
 
 
 def _holds(box: Box, word: Word) -> bool:
@@ -220,30 +224,22 @@ def _parts(blocks: Sequence[Block], keeps: Callable[[Word], bool]) -> list[Block
         [[word for word in line.words if keeps(word) and not RULES.issuperset(word.text)] for line in block.lines]
         for block in blocks
     ]
-    return [block_of([line_of(words) for words in lines if words]) for lines in kept if any(lines)]
+    return [Block(tuple(Line(tuple(words)) for words in lines if words)) for lines in kept if any(lines)]
 
 
-def _moved(line: Line, x: int, y: int) -> Line:
-    def moved(box: Box) -> Box:
-        return box[0] + x, box[1] + y, box[2] + x, box[3] + y
-
-    return line_of([Word(word.text, moved(word.box)) for word in line.words])
+def _moved(block: Block, move: Callable[[Box], Box]) -> Block:
+    return Block(tuple(Line(tuple(replace(word, box=move(word.box)) for word in line.words)) for line in block.lines))
 
 
 def _as_sent(page: Page) -> Page:
     """The page with the boxes of the upright page as those of the page as sent, which its width and height are of."""
     as_sent = _boxes_as_sent(page.rotate, page.width, page.height)
 
-    def line(read: Line) -> Line:
-        return line_of([Word(word.text, as_sent(word.box)) for word in read.words])
-
     def table(found: Table) -> Table:
-        return replace(found, box=as_sent(found.box), cells=tuple(map(cell, found.cells)))
+        cells = tuple(replace(cell, box=as_sent(cell.box)) for cell in found.cells)
+        return replace(found, box=as_sent(found.box), cells=cells)
 
-    def cell(found: Cell) -> Cell:
-        return replace(found, box=as_sent(found.box))
-
-    blocks = tuple(block_of([line(read) for read in block.lines]) for block in page.blocks)
+    blocks = tuple(_moved(block, as_sent) for block in page.blocks)
     return replace(page, blocks=blocks, tables=tuple(map(table, page.tables)))
 
 

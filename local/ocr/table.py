@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from local.ocr.annotation import Block, Box, Line, Page, Word, block_of, line_of, text_annotation
+from local.ocr.annotation import Block, Box, Line, Page, Word, text_annotation
 from local.ocr.protocol import result_line
 from local.ocr.recognition import Finish, Outcome, failed
 from local.ocr.submission import MARKDOWN_MODELS, Submission, image_size
@@ -67,9 +67,9 @@ def set_text(text: str, width: int, height: int) -> Page:
             words.append(Word(part, box))
             left = box[2] + CHARACTER_WIDTH
         if words:
-            lines.append(line_of(words))
+            lines.append(Line(tuple(words)))
         elif lines:
-            blocks.append(block_of(lines))
+            blocks.append(Block(tuple(lines)))
             lines = []
         top += LINE_HEIGHT + 10
     return Page(width, height, tuple(blocks))

@@ -147,10 +147,28 @@ class Stage:
             journal = PrintingJournal(world.journal)
             world.submit_ports = replace(world.submit_ports, journal=journal)
             world.poll_ports = replace(world.poll_ports, journal=journal)
-            played = self._play_in(world, ocr, early, scene)
+            alone = {"sha256": digest(HIT)}
+            whom = {} if scene.everyone or scene.target == IAM else alone
+            self.fault(scene.kind, scene.target, {**whom, **scene.fields})
+            if scene.beside:
+                self.server.add_fault(rate=1, **alone, **scene.beside)
+            document = world.upload(HIT_KEY, HIT)
+            world.submit()
+            self.clock.advance(LATER_SECONDS)
+            neighbour = world.upload(NEIGHBOUR_KEY, NEIGHBOUR)
+            run(world)
+            self._end_hanging()
+            stats = self.server.stats()
+        accepted = stats["submits"]["by_sha256"]
         everything = "\n".join([printed.getvalue(), *journal.errors])
-        return replace(
-            played, leaked=tuple(leaked(everything, self._private(journal))), lines=printed.getvalue().count("\n")
+        return Played(
+            document=_seen(world, ocr, document, accepted.get(digest(HIT), 0), early),
+            neighbour=_seen(world, ocr, neighbour, accepted.get(digest(NEIGHBOUR), 0), early),
+            paused=any(note.name == "paused" for note in world.journal.notes),
+            quiet=world.quiet(),
+            struck=stats["faults"].get(scene.kind, 0),
+            leaked=tuple(leaked(everything, self._private(journal))),
+            lines=printed.getvalue().count("\n"),
         )
 
     def client(self, *, hangs: bool = False, authorized: bool = False) -> CountingOcr:
@@ -207,31 +225,6 @@ class Stage:
         contents = [content.decode() for content in (HIT, NEIGHBOUR)]
         return [*texts, *key_lines, *names, *contents, *journal.quoted, DEFAULT_API_KEY]
 
-    def _play_in(self, world: World, ocr: CountingOcr, early: set[str], scene: Scene) -> Played:
-        alone = {"sha256": digest(HIT)}
-        self.fault(
-            scene.kind, scene.target, {**({} if scene.everyone or scene.target == IAM else alone), **scene.fields}
-        )
-        if scene.beside:
-            self.server.add_fault(rate=1, **alone, **scene.beside)
-        document = world.upload(HIT_KEY, HIT)
-        world.submit()
-        self.clock.advance(LATER_SECONDS)
-        neighbour = world.upload(NEIGHBOUR_KEY, NEIGHBOUR)
-        run(world)
-        self._end_hanging()
-        stats = self.server.stats()
-        accepted = stats["submits"]["by_sha256"]
-        return Played(
-            document=_seen(world, ocr, document, accepted.get(digest(HIT), 0), early),
-            neighbour=_seen(world, ocr, neighbour, accepted.get(digest(NEIGHBOUR), 0), early),
-            paused=any(note.name == "paused" for note in world.journal.notes),
-            quiet=world.quiet(),
-            struck=stats["faults"].get(scene.kind, 0),
-            leaked=(),
-            lines=0,
-        )
-
     def _wait(self, seconds: float) -> None:
         """Called by the service for a fault that is slow: the time passes. What is beyond a client's patience waits
         until that client has really given up."""
@@ -275,7 +268,11 @@ def whole_text(content: bytes) -> str:
 def _seen(world: World, ocr: CountingOcr, named: Document, accepted: int, early: set[str]) -> Seen:
     row = world.row(named)
     operations = [row for row in world.documents.operations.values() if row.document_id == named.id]
-    rules = [entry.name for entry in world.journal.transitions if _is_page_of(entry.row, named.id)]
+    rules = [
+        entry.name
+        for entry in world.journal.transitions
+        if isinstance(entry.row, Operation) and entry.row.document_id == named.id
+    ]
     text = world.file(named.source.key + keys.TEXT)
     return Seen(
         outcome=row.outcome,
@@ -290,7 +287,3 @@ def _seen(world: World, ocr: CountingOcr, named: Document, accepted: int, early:
         files_before_notice=bool(world.notices_of(named)) and named.id not in early,
         final=row.state is DocumentState.FINAL and row.due_at is None,
     )
-
-
-def _is_page_of(row: object, document_id: str) -> bool:
-    return isinstance(row, Operation) and row.document_id == document_id

@@ -51,9 +51,9 @@ class Caller:
 
 
 @contextmanager
-def serving(**settings: Any) -> Iterator[Caller]:
-    """A service with the table engine, and one to call it."""
-    caller = Caller(Settings(engine="table", seconds=SECONDS, **settings))
+def serving(engine: str = "table", **settings: Any) -> Iterator[Caller]:
+    """A service with the engine, and one to call it."""
+    caller = Caller(Settings(engine=engine, seconds=SECONDS, **settings))
     try:
         yield caller
     finally:

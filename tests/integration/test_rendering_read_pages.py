@@ -1,21 +1,28 @@
-"""A page that the tesseract engine really read, through the reading of the answers, as Markdown and tables."""
+"""A page that the tesseract engine really read, through the reading of the answers, as Markdown, tables and
+searchable PDF."""
 
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import font_roboto
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from local.accuracy import character_error_rate
 from local.ocr import tessdata
 from local.ocr.annotation import text_annotation
 from local.ocr.decoding import decode
 from local.ocr.protocol import result_line
 from local.ocr.reading import Reader
-from local.ocr.submission import PNG
+from local.ocr.submission import PDF, PNG
+from local.samples import write_samples
 from pagekit.outputs.csv_files import csv_files
 from pagekit.outputs.markdown import markdown
 from textdrop.adapters.yandex.recognition import read_page
+from unit.pagekit import making
+from unit.pagekit.outputs import drawing, reading
 
 HEADING = "Передача товаров на склад"
 BEFORE = ["Комиссия осмотрела товары, полученные на склад пятого мая, и нашла, что они", "соответствуют накладной."]
@@ -57,3 +64,21 @@ def test_a_form_with_a_heading_and_a_ruled_table() -> None:
     [(number, table, content)] = csv_files([(1, page)], bom=False)
     assert (number, table) == (1, 1)
     assert content.decode() == "".join(f"{','.join(row)}\r\n" for row in ROWS)
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_scan_that_lies_turned(turn: int, tmp_path: Path) -> None:
+    """Its boxes begin at the top left of the page, not of the text."""
+    [sample] = [sample for sample in write_samples(tmp_path) if sample.path.name == "договор №5 + приложение.png"]
+    with Image.open(io.BytesIO(sample.path.read_bytes())) as image:
+        source = making.scans([image.convert("L").rotate(-turn, expand=True)], margin=20)
+    read = Reader(tessdata.prepare()).read(decode(source, PDF))
+    page = read_page(result_line(text_annotation(read), 0))
+    assert page["rotate"] == turn
+    document, _ = making.rendered(source, page)
+    assert reading.problems(document) == []
+    assert reading.lines_by_pdfium(document) == reading.lines_by_pypdf(document) == drawing.lines_of(page)
+    assert character_error_rate(sample.text, "\n".join(reading.lines_by_pdfium(document))) <= 0.02
+    covered = reading.covered(document, page)
+    assert min(covered) >= 0.9
+    assert sum(covered) / len(covered) >= 0.97

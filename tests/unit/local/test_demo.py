@@ -13,8 +13,7 @@ import pytest
 from local import servers, stack
 from local.demo import __main__ as demo
 from local.demo import account, run, view
-from local.demo.expectation import judge
-from local.demo.run import Upload
+from local.demo.run import Upload, judge
 from local.samples import Sample, write_samples
 from textdrop.core import identity
 from textdrop.core.documents import Source

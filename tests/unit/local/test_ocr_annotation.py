@@ -1,21 +1,16 @@
 """The textAnnotation has the shape of the service's samples."""
 
-from local.ocr.annotation import Block, Cell, Line, Page, Table, Word, enclosing, text_annotation
+from local.ocr.annotation import Block, Cell, Line, Page, Table, Word, text_annotation
 
 
 def line(*words: tuple[str, tuple[int, int, int, int]]) -> Line:
-    return Line(tuple(Word(text, box) for text, box in words), enclosing([box for _, box in words]))
+    return Line(tuple(Word(text, box) for text, box in words))
 
 
 FIRST = line(("Привет,", (10, 20, 80, 40)), ("мир", (90, 18, 130, 42)))
 SECOND = line(("Hello", (10, 60, 60, 80)))
 THIRD = line(("End", (10, 200, 40, 220)))
-PAGE = Page(
-    300,
-    400,
-    (Block((FIRST, SECOND), (10, 18, 130, 80), ("ru", "en")), Block((THIRD,), (10, 200, 40, 220), ("en",))),
-    rotate=90,
-)
+PAGE = Page(300, 400, (Block((FIRST, SECOND)), Block((THIRD,))), rotate=90)
 
 
 def test_segments_count_the_characters_of_the_full_text() -> None:
@@ -39,9 +34,9 @@ def test_segments_count_the_characters_of_the_full_text() -> None:
 def test_integers_are_strings_and_corners_run_from_top_left_to_bottom_left() -> None:
     annotation = text_annotation(PAGE)
     assert (annotation["width"], annotation["height"], annotation["rotate"]) == ("300", "400", "ANGLE_90")
-    corners = annotation["blocks"][0]["lines"][0]["boundingBox"]["vertices"]
-    expected = (("10", "18"), ("10", "42"), ("130", "42"), ("130", "18"))
-    assert corners == [{"x": x, "y": y} for x, y in expected]
+    for holder, bottom in ((annotation["blocks"][0], "80"), (annotation["blocks"][0]["lines"][0], "42")):
+        expected = (("10", "18"), ("10", bottom), ("130", bottom), ("130", "18"))
+        assert holder["boundingBox"]["vertices"] == [{"x": x, "y": y} for x, y in expected]
     assert annotation["blocks"][0]["lines"][0]["words"][0]["entityIndex"] == "-1"
     assert annotation["blocks"][0]["languages"] == [{"languageCode": "ru"}, {"languageCode": "en"}]
 

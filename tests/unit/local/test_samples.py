@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from local.ocr import ruled_tables
-from local.samples import Sample, SamplesFailed, main, write_samples
+from local.samples import Sample, main, write_samples
 from pagekit.errors import Refusal
 from pagekit.limits import FileLimits
 from textdrop.core import options
@@ -100,8 +100,6 @@ def test_what_samples_are_uploaded_with_is_understood(samples: list[Sample]) -> 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SamplesFailed, match="could not be written"):
-        write_samples(tmp_path / "file")
     assert main(["--into", str(tmp_path / "file")]) == 1
     assert "could not be written" in capsys.readouterr().err
 
