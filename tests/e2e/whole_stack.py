@@ -170,12 +170,10 @@ class WholeStack:
             assert answer.status == 200
 
     def messages(self, queue: str) -> int:
-        """How many messages a queue of the stack's outputs holds, hidden ones too."""
-        counts = self.account.sqs.get_queue_attributes(
-            QueueUrl=self.output(queue),
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )["Attributes"]
-        return sum(map(int, counts.values()))
+        """How many messages a queue of the stack's outputs holds, hidden and delayed ones too."""
+        url = self.output(queue)
+        told = self.account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return sum(int(value) for name, value in told.items() if name.startswith("ApproximateNumberOfMessages"))
 
     def until_idle(self) -> None:
         """No message of the uploads queue is waiting or in work any more."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,12 +12,12 @@ from local import deployment
 from local.demo import account
 from local.demo.account import Account
 
-SHORT_SECONDS, LONG_SECONDS = 5.0, 90.0
+SHORT_SECONDS, LONG_SECONDS = 5, 90
 
 
 class Repeater:
     """Hears of every upload by a queue of its own, and sends each event once or twice more into the uploads queue:
-    half of the copies within seconds, the others up to a minute and a half later."""
+    half of the copies arrive within seconds, the others up to a minute and a half later."""
 
     def __init__(self, account: Account, uploads_queue_url: str, seed: int) -> None:
         self.bodies: list[str] = []
@@ -27,27 +25,25 @@ class Repeater:
         self._account = account
         self._uploads_queue_url = uploads_queue_url
         self._chance = random.Random(seed)
-        self._later: list[tuple[float, str]] = []
         self._queue_url, arn = deployment.make_queue(account.sqs, "soak-events", "s3.amazonaws.com")
         queues = account.s3.get_bucket_notification_configuration(Bucket=account.uploads_bucket)["QueueConfigurations"]
         self._queues = [*queues, {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]
         self._notify(QueueConfigurations=self._queues)
 
     def run(self, stop: threading.Event) -> None:
-        """Until it is told to stop and has sent all it wanted to."""
-        while not stop.is_set() or self._later:
-            self._hear(wait_seconds=0 if stop.is_set() else 1)
-            while self._later and (stop.is_set() or self._later[0][0] <= time.monotonic()):
-                self._send(heapq.heappop(self._later)[1])
-
-    def waiting(self) -> int:
-        """How many copies are still to be sent."""
-        return len(self._later)
+        """Until it is told to stop."""
+        while not stop.is_set():
+            for body in account.receive(self._account, self._queue_url, wait_seconds=1):
+                if "Records" not in json.loads(body):
+                    continue  # S3's test of a new configuration
+                self.bodies.append(body)
+                for _ in range(self._chance.randint(1, 2)):
+                    self._send(body, self._chance.randint(0, self._chance.choice([SHORT_SECONDS, LONG_SECONDS])))
 
     def send_all_again(self) -> None:
         """Every event that ever came, once more, in another order."""
         for body in self._chance.sample(self.bodies, len(self.bodies)):
-            self._send(body)
+            self._send(body, 0)
 
     @contextmanager
     def without_events(self) -> Iterator[None]:
@@ -58,18 +54,9 @@ class Repeater:
         finally:
             self._notify(QueueConfigurations=self._queues)
 
-    def _hear(self, wait_seconds: int) -> None:
-        now = time.monotonic()
-        for body in account.receive(self._account, self._queue_url, wait_seconds):
-            if "Records" not in json.loads(body):
-                continue  # S3's test of a new configuration
-            self.bodies.append(body)
-            for _ in range(self._chance.randint(1, 2)):
-                most = self._chance.choice([SHORT_SECONDS, LONG_SECONDS])
-                heapq.heappush(self._later, (now + self._chance.uniform(0, most), body))
-
-    def _send(self, body: str) -> None:
-        self._account.sqs.send_message(QueueUrl=self._uploads_queue_url, MessageBody=body)
+    def _send(self, body: str, delay_seconds: int) -> None:
+        url = self._uploads_queue_url
+        self._account.sqs.send_message(QueueUrl=url, MessageBody=body, DelaySeconds=delay_seconds)
         self.sent += 1
 
     def _notify(self, **configuration: object) -> None:

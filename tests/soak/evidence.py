@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ class Put:
     document: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Evidence:
     """What there is when nothing is to be done any more.
 
@@ -28,17 +28,17 @@ class Evidence:
     once more led to.
     """
 
-    puts: Sequence[Put]
-    documents: Mapping[str, Document]
-    operations: Mapping[str, Sequence[Operation]]
+    puts: list[Put]
+    documents: dict[str, Document]
+    operations: dict[str, list[Operation]]
     due: int
     dead_letters: int
-    files: Mapping[str, bytes]
-    notices: Sequence[str]
-    ocr: Mapping[str, Any]
-    logs: Mapping[str, Sequence[str]]
+    files: dict[str, bytes]
+    notices: list[str]
+    ocr: dict[str, Any]
+    logs: dict[str, list[str]]
     emulator_log: str
-    private: Sequence[str]
+    private: list[str]
     accepted_again: int = 0
     notices_again: int = 0
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pypdf
+from pypdf.errors import PyPdfError
 
 import schemas
+from pagekit.outputs.tables import no_tables_note
 from printed import leaked
-from soak import outputs
 from soak.evidence import Evidence, Put
-from soak.uploads import AWS_WORDS, KEY, LANGUAGE, TEXT, WORDS, Page
-from textdrop.core import identity, keys, problems, results
-from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome
+from soak.uploads import AWS_WORDS, KEY, LANGUAGE, TEXT, WORDS
+from textdrop.core import identity, keys, problems, renderings, results
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Rendering
 from textdrop.core.errors import Reason
 from textdrop.core.policy import Policy
+from textdrop.usecases.render import TRIES
 
 POLICY = Policy()
 ATTEMPTS_EXHAUSTED = problems.attempts_exhausted(POLICY.max_attempts)
 DELIVERY_ATTEMPTS_EXHAUSTED = problems.delivery_attempts_exhausted(POLICY.max_attempts)
+NO_TABLES = (no_tables_note("page"),)
 
 
 def broken(evidence: Evidence) -> list[str]:
@@ -27,20 +35,17 @@ def broken(evidence: Evidence) -> list[str]:
     return [f"{check.__name__.strip('_')}: {line}" for check in checks for line in check(evidence)]
 
 
-def unexpected(evidence: Evidence) -> list[tuple[Document, str]]:
-    """The documents that the faults themselves made fail, in whole or in part, each with how its rows explain it."""
-    found = []
+def by_faults(evidence: Evidence) -> list[tuple[Document, str]]:
+    """What the faults themselves made documents lack, pages and outputs, as their rows tell it."""
+    found: list[tuple[Document, str]] = []
     for put, document, operations in _rows(evidence):
-        pages = zip(operations, put.upload.pages, strict=False)
-        why = _worn_out(document) or "; ".join(filter(None, (_explained(*each) for each in pages)))
-        if why:
-            found.append((document, why))
+        if document.problem and _broke_off(document):
+            found.append((document, document.problem.what))
+        for operation, page in zip(operations, put.upload.pages, strict=False):
+            if operation.problem and operation.problem.reason != page.reason and _is_worn_out(operation):
+                found.append((document, f"page {operation.page}: {operation.problem.what}"))
+        found += [(document, " ".join(made.warnings)) for made in document.renderings if _is_by_faults(made)]
     return found
-
-
-def lacking(evidence: Evidence) -> list[tuple[Document, str]]:
-    """The documents that the faults made lack an output, each with what its row says of that."""
-    return [(document, told) for _, document, _ in _rows(evidence) if (told := " ".join(outputs.lacking(document)))]
 
 
 def _rows(evidence: Evidence) -> Iterator[tuple[Put, Document, list[Operation]]]:
@@ -69,41 +74,33 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
     """G1, G6: each document and each page ended as it must, or as its own rows explain."""
     for put, document, operations in _rows(evidence):
         ended = (str(document.outcome), document.problem.reason if document.problem else None)
-        if _worn_out(document):
+        pages = put.upload.pages
+        if _broke_off(document):
             continue
-        if put.upload.refused is not None:
-            if ended != put.upload.refused or operations:
-                yield f"{document.id} ended as {ended}, not as {put.upload.refused}"
+        if put.upload.refused is not None and ended != put.upload.refused:
+            yield f"{document.id} ended as {ended}, not as {put.upload.refused}"
+        if [row.page for row in operations] != list(range(1, len(pages) + 1)):
+            yield f"{document.id} has rows for pages {[row.page for row in operations]} of {len(pages)}"
             continue
-        if [row.page for row in operations] != list(range(1, len(put.upload.pages) + 1)):
-            yield f"{document.id} has rows for pages {[row.page for row in operations]} of {len(put.upload.pages)}"
-            continue
-        for operation, page in zip(operations, put.upload.pages, strict=True):
+        for operation, page in zip(operations, pages, strict=True):
             reason = operation.problem.reason if operation.problem else None
-            if reason != page.reason and not _explained(operation, page):
+            if reason != page.reason and not _is_worn_out(operation):
                 yield f"{document.id} page {operation.page} ended with {reason}, not {page.reason}: {operation}"
-        yield from _sum_of_pages(document, operations)
+        if pages:
+            yield from _sum_of_pages(document, operations)
 
 
-def _worn_out(document: Document) -> str:
-    """How its row explains that a document failed whatever its pages did; "" if it did not."""
-    if document.problem == DELIVERY_ATTEMPTS_EXHAUSTED:
-        return f"its delivery was killed {POLICY.max_attempts} times"
-    if document.problem == ATTEMPTS_EXHAUSTED and not document.pages:
-        return f"its workers were killed {POLICY.max_attempts} times"
-    return ""
+def _broke_off(document: Document) -> bool:
+    """Whether its row explains that it failed whatever its pages did: its workers were killed too often."""
+    started = document.problem == ATTEMPTS_EXHAUSTED and not document.pages
+    return started or document.problem == DELIVERY_ATTEMPTS_EXHAUSTED
 
 
-def _explained(operation: Operation, page: Page) -> str:
-    """How its own row explains that a page ended otherwise than it must; "" if it did not, or nothing explains it."""
+def _is_worn_out(operation: Operation) -> bool:
+    """Whether its own row explains that a page failed, whatever it is: its submits had no answer, its workers died."""
     reason = operation.problem.reason if operation.problem else None
-    if reason == page.reason:
-        return ""
-    if reason is Reason.SUBMIT_UNCONFIRMED and operation.unconfirmed >= POLICY.max_unconfirmed:
-        return f"page {operation.page}: {operation.unconfirmed} submits without an answer"
-    if operation.problem == ATTEMPTS_EXHAUSTED:
-        return f"page {operation.page}: its workers were killed {POLICY.max_attempts} times"
-    return ""
+    unconfirmed = reason is Reason.SUBMIT_UNCONFIRMED and operation.unconfirmed >= POLICY.max_unconfirmed
+    return unconfirmed or operation.problem == ATTEMPTS_EXHAUSTED
 
 
 def _sum_of_pages(document: Document, operations: list[Operation]) -> Iterator[str]:
@@ -119,62 +116,84 @@ def _sum_of_pages(document: Document, operations: list[Operation]) -> Iterator[s
 
 
 def _files(evidence: Evidence) -> Iterator[str]:
-    """G1: each document's own files are those that its row says, and hold the right text."""
-    named: dict[str, set[str]] = defaultdict(set)
-    for key in evidence.files:
-        if key.startswith(keys.OWN_FOLDER):
-            named[key.split("/")[2]].add(key)
+    """G1: each document's own files are those that its row says, outputs too, and hold the texts of its pages."""
     for put, document, operations in _rows(evidence):
         if document.outcome is None:
             continue
-        there = named[document.id]
-        tables = keys.tables_of(there, keys.base(document.id))
-        wanted = {keys.own(document.id, suffix) for suffix in keys.suffixes_of(document)}
-        may_be = {keys.own(document.id, suffix) for suffix in (*outputs.left_over(document), *tables)}
+        base = keys.base(document.id)
+        own = {key.removeprefix(base): body for key, body in evidence.files.items() if key.startswith(base)}
+        tables, missing = keys.tables_of(own, ""), [made.output for made in document.renderings if not made.files]
+        wanted = set(keys.suffixes_of(document))
+        # Whoever makes an output may die after writing it, and before the row says so.
+        may_be = {*tables, *map(keys.OF_OUTPUT.get, missing)}
         # A delivery that was replaced by a failure may have left the files of what was before.
         exact = document.problem != DELIVERY_ATTEMPTS_EXHAUSTED
-        if not wanted <= there or (exact and (there - wanted - may_be or len(tables) != keys.tables(document))):
-            yield f"{document.id} ended as {document.outcome} with the files {sorted(named[document.id])}"
+        if not wanted <= set(own) or (exact and (set(own) - wanted - may_be or len(tables) != keys.tables(document))):
+            yield f"{document.id} ended as {document.outcome} with the files {sorted(own)}"
             continue
-        if document.outcome in (Outcome.FAILED, Outcome.SKIPPED):
-            yield from _error_file(document, evidence.files[keys.own(document.id, keys.ERROR)])
-            continue
+        for suffix in wanted & {keys.JSON, keys.ERROR}:
+            yield from _told(document, json.loads(own[suffix]))
         texts = [
-            page.text if row.state is OperationState.RECOGNIZED else ""
+            " ".join(page.text.split()) if row.state is OperationState.RECOGNIZED else ""
             for row, page in zip(operations, put.upload.pages, strict=False)
         ]
-        told = evidence.files[keys.own(document.id, keys.TEXT)].decode().split("\f")
-        if [text.strip() for text in told] != texts:
-            yield f"{document.id} does not have the text of its pages"
-        yield from _result_file(document, texts, evidence.files[keys.own(document.id, keys.JSON)])
-    for document_id in set(named) - evidence.wanted:
-        yield f"files of {document_id}, which is no upload's document"
+        for suffix in wanted & set(TEXTS_OF):
+            told = [" ".join(text.split()) for text in TEXTS_OF[suffix](own[suffix])]
+            if [text if TEXT in text else "" for text in told] != texts:  # Markdown says that a page failed
+                yield f"{document.id} does not have the texts of its pages in {suffix}"
+    owners = {key.split("/")[2] for key in evidence.files if key.startswith(keys.OWN_FOLDER)}
+    if strangers := owners - evidence.wanted:
+        yield f"files of no upload's document: {sorted(strangers)}"
 
 
-def _error_file(document: Document, body: bytes) -> Iterator[str]:
-    error = json.loads(body)
-    yield from (f"{document.id}: {problem}" for problem in schemas.problems(error, "textdrop.error/1"))
+def _told(document: Document, told: dict[str, Any]) -> Iterator[str]:
+    """The result or the error says what the row says."""
+    yield from (f"{document.id}: {problem}" for problem in schemas.problems(told, told["schema"]))
     reason = document.problem.reason if document.problem else None
-    if (error["id"], error["outcome"], error["reason"]) != (document.id, document.outcome, reason):
-        yield f"{document.id} has an error file of {error['id']}, {error['outcome']}, {error['reason']}"
-
-
-def _result_file(document: Document, texts: list[str], body: bytes) -> Iterator[str]:
-    result = json.loads(body)
-    yield from (f"{document.id}: {problem}" for problem in schemas.problems(result, "textdrop.result/1"))
-    if (result["id"], result["outcome"]) != (document.id, document.outcome):
-        yield f"{document.id} has a result of {result['id']}, {result['outcome']}"
-    if [(page["text"] or "").strip() for page in result["pages"]] != texts:
-        yield f"{document.id} does not have its pages' texts in its JSON"
-    if not set(results.warnings(document)) <= set(result["notes"]):
+    if (told["id"], told["outcome"], told.get("reason", reason)) != (document.id, document.outcome, reason):
+        yield f"{document.id} has a file that tells of {told['id']}, {told['outcome']}, {told.get('reason')}"
+    if not set(results.warnings(document)) <= set(told.get("notes", results.warnings(document))):
         yield f"{document.id} does not say in its JSON what it lacks"
 
 
+def _texts_of_markdown(body: bytes) -> list[str]:
+    return re.split(r"^<!-- page \d+ -->$", body.decode().replace("\\", ""), flags=re.MULTILINE)[1:]
+
+
+def _texts_of_pdf(body: bytes) -> list[str]:
+    try:
+        return [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(body)).pages]
+    except PyPdfError:
+        return []
+
+
+TEXTS_OF: dict[str, Callable[[bytes], list[str]]] = {
+    keys.TEXT: lambda body: body.decode().split("\f"),
+    keys.JSON: lambda body: [page["text"] or "" for page in json.loads(body)["pages"]],
+    keys.MARKDOWN: _texts_of_markdown,
+    keys.SEARCHABLE_PDF: _texts_of_pdf,
+}
+"""The texts of a file's pages, by the file's suffix."""
+
+
 def _outputs(evidence: Evidence) -> Iterator[str]:
-    """G1: what was asked for is there and holds the text, or the row says why it is not."""
-    for put, document, operations in _rows(evidence):
-        if document.outcome is not None:
-            yield from outputs.wrong(put.upload, document, operations, evidence.files)
+    """G1: each output that was asked for was made, without a warning, or its row has one that the faults explain."""
+    for put, document, _ in _rows(evidence):
+        asked = put.upload.outputs if document.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else ()
+        if tuple(made.output for made in document.renderings) != asked:
+            yield f"{document.id} is to have {asked}, its row has {document.renderings}"
+        for made in document.renderings:
+            is_whole = made.files and not made.warnings
+            if not is_whole and not _is_by_faults(made) and made.warnings != NO_TABLES:
+                yield f"{document.id}: no fault explains {made}"
+
+
+def _is_by_faults(made: Rendering) -> bool:
+    return made in (
+        renderings.given_up(made.output, POLICY.render_attempts),
+        renderings.failed(made.output, TRIES),
+        renderings.out_of_time(made.output),
+    )
 
 
 def _names(evidence: Evidence) -> Iterator[str]:

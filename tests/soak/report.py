@@ -47,12 +47,9 @@ def _results(run: Run) -> Iterator[tuple[str, object]]:
     yield "notices, of which repeats", f"{len(evidence.notices)}, {len(evidence.notices) - len(ids)}"
     yield "refused by the service's own quotas", _counts(evidence.ocr["throttled"])
     yield "log lines and metrics read for canaries", sum(map(len, evidence.logs.values()))
-    for title, found in (
-        ("documents that the faults made fail", promises.unexpected(evidence)),
-        ("documents that the faults made lack an output", promises.lacking(evidence)),
-    ):
-        yield title, len(found)
-        yield from ((f"  {document.id} {document.outcome}", why) for document, why in found)
+    lacking = promises.by_faults(evidence)
+    yield "documents that the faults made fail, or lack an output", len({document.id for document, _ in lacking})
+    yield from ((f"  {document.id} {document.outcome}", why) for document, why in lacking)
 
 
 def _counts(counted: Mapping[str, int]) -> str:

@@ -141,7 +141,7 @@ class _Soak:
 
     def _is_nearly_over(self, documents: dict[str, Document]) -> bool:
         final = sum(row.state is DocumentState.FINAL for row in documents.values())
-        return final >= FAULTY_SHARE * len(self.puts) and not self.repeater.waiting()
+        return final >= FAULTY_SHARE * len(self.puts)
 
     def _is_over(self, documents: dict[str, Document]) -> bool:
         final = all(row.state is DocumentState.FINAL for row in documents.values())
@@ -197,7 +197,7 @@ class _Soak:
             dead_letters=site.messages("UploadsDeadLetterQueueUrl"),
             files=site.files(),
             notices=list(site.bodies),
-            ocr=ocr,
+            ocr=dict(ocr),
             logs=logs,
             emulator_log=stack.Folder(STATE).log("aws").read_text("utf-8", "replace"),
             private=[servers.OCR_API_KEY, *(line for line in private if len(line) > 40)],

@@ -6,7 +6,7 @@ import hashlib
 import io
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from PIL import Image, ImageDraw
@@ -23,9 +23,9 @@ WORDS, AWS_WORDS, LANGUAGE = "canary-of-the-services-words", "canary-of-the-word
 """Stand in every text, in every key, in what the OCR service and AWS say of a failure, and in a wrong option: none may
 stand where it does not belong."""
 
-PDFS, REUPLOADS, FAULTY, LOST, WRONG_OPTIONS, OUTPUTS = 0.05, 0.05, 0.02, 0.02, 0.004, 0.1
+PDFS, REUPLOADS, FAULTY, LOST = 0.05, 0.05, 0.02, 0.02
 """Shares of the uploads: PDFs of several pages, uploads over an upload, pages that the service refuses or fails to
-recognise, uploads whose event is lost, uploads with a language that there is not, uploads that ask for outputs."""
+recognise, uploads whose event is lost."""
 ASKED = ("markdown,tables,searchable-pdf", "markdown,searchable-pdf", "markdown,searchable-pdf")
 """What they ask for, in turn. The OCR service finds no tables here."""
 REJECT = {"kind": "reject", "rate": 1, "message": f"bad image, {WORDS}"}
@@ -66,7 +66,17 @@ def uploads(count: int, seed: int) -> list[Upload]:
     """So many uploads in the order they are to be made. No two pages have the same bytes."""
     chance = random.Random(seed)
     asked = itertools.cycle(ASKED)
-    made = [*_refused(), *_wrong_options(_share(count, WRONG_OPTIONS))]
+    made = [
+        Upload(_key(upload.key), upload.content, refused=(upload.outcome, Reason(upload.reason)))
+        for upload in hundred.uploads()
+        if upload.reason is not None and not upload.fault
+    ]
+    wrong = {options.LANGUAGES: LANGUAGE}
+    made.append(
+        Upload(
+            _key("wrong option.png"), hundred.image(70_000), refused=("failed", Reason.INVALID_OPTIONS), metadata=wrong
+        )
+    )
     faulty = _share(count, FAULTY)
     made += [_image(f"rejected {n}", 40_000 + n, REJECT, Reason.REJECTED_BY_OCR) for n in range(faulty)]
     made += [_image(f"failing {n}", 50_000 + n, FAIL, Reason.FAILED_IN_OCR) for n in range(faulty)]
@@ -141,19 +151,3 @@ def _pdf_of(texts: Sequence[str]) -> bytes:
         ImageDraw.Draw(page).text((20, 80), text, fill=0)
     pages[0].save(buffer, "PDF", save_all=True, append_images=pages[1:])
     return buffer.getvalue()
-
-
-def _refused() -> Iterator[Upload]:
-    for upload in hundred.uploads():
-        if upload.reason is not None and not upload.fault:
-            yield Upload(_key(upload.key), upload.content, refused=(upload.outcome, Reason(upload.reason)))
-
-
-def _wrong_options(count: int) -> Iterator[Upload]:
-    for number in range(count):
-        yield Upload(
-            _key(f"wrong option {number}.png"),
-            hundred.image(70_000 + number),
-            refused=("failed", Reason.INVALID_OPTIONS),
-            metadata={options.LANGUAGES: LANGUAGE},
-        )

@@ -62,7 +62,13 @@ def test_an_object_deleted_before_it_is_read_is_skipped(world: World, document: 
 
 def test_an_object_that_may_never_be_read_fails(world: World, document: Document) -> None:
     world.faults.fail("sources.head", ObjectForbidden("403"), times=9_999)
-    world.run(minutes=3_000)
+    world.submit(world.queue)
+    world.queue.clear()
+    for hours in (1, 22, 2):
+        assert world.row(document).outcome is None
+        world.clock.advance(hours * 3600.0)
+        world.poll()
+    world.run()
     row = world.row(document)
     assert world.json("x.png.error.json")["reason"] == "internal"
     assert (row.outcome_at or 0.0) - row.accepted_at > 86_400
