@@ -1,8 +1,7 @@
 """All figures: `make bench`, or some of them: `make bench ONLY="latency cost"`.
 
 Each benchmark prints a table of what it measured beside what it should reach, as docs/performance.md keeps it. Ends
-with 1 where one falls short. With BESIDE, the path of another checkout that has been set up, each is first measured
-there, by the benchmarks of this one.
+with 1 where one falls short. With BESIDE, the path of another checkout, each is first measured there, by its own.
 """
 
 from __future__ import annotations
@@ -11,14 +10,13 @@ import importlib
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import figures
 
-BENCHMARKS = ("latency", "backlog", "cost", "idle", "growth", "memory", "imports", "rendering")
+BENCHMARKS = ("latency", "backlog", "cost", "idle", "memory", "imports", "rendering")
 """Modules of this package with `measure(say) -> list[Figure]`, in the order in which they run."""
 
 
@@ -31,7 +29,7 @@ def main() -> int:
     short: list[str] = []
     for name in asked or BENCHMARKS:
         if beside := os.environ.get("BESIDE"):
-            _measure_there(Path(beside).resolve(), name)
+            subprocess.run(["make", "bench", f"ONLY={name}", "BESIDE="], cwd=beside, check=False)
         began = time.monotonic()
         found = importlib.import_module(f"benchmarks.{name}").measure(_say)
         on = f"{datetime.now(UTC):%Y-%m-%d}, {figures.machine()}, in {time.monotonic() - began:.0f} s"
@@ -39,21 +37,6 @@ def main() -> int:
         short += [f"{name}: {figure.name}" for figure in found if figure.reached is False]
     print("\n" + ("\n".join(["short of what should be reached:", *short]) if short else "every figure is reached"))
     return 1 if short else 0
-
-
-def _measure_there(checkout: Path, name: str) -> None:
-    """Prints one benchmark's figures of another checkout."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "benchmarks").symlink_to(Path(__file__).parent)
-        paths = [Path(folder), checkout, checkout / "layers" / "textdrop", checkout / "tests"]
-        environment = {**os.environ, "ONLY": name, "BESIDE": "", "PYTHONPATH": os.pathsep.join(map(str, paths))}
-        command: list[str | Path] = [
-            checkout / ".venv" / "bin" / "python",
-            "-P",
-            "-m",
-            "benchmarks",
-        ]  # -P: not the benchmarks there
-        subprocess.run(command, cwd=checkout, env=environment, check=False)
 
 
 def _say(line: str) -> None:

@@ -129,14 +129,6 @@ def test_each_method_has_its_own_quota_a_second(service: Caller) -> None:
     assert service.server.stats()["throttled"] == {"submit": 2, "status": 1, "result": 1}
 
 
-def test_at_exactly_its_rate_and_after_a_rest_the_quota_is_the_same(service: Caller) -> None:
-    for _ in range(30):
-        service.now += 0.1
-        assert service.submit().status_code == 200
-    service.now += 60
-    assert [service.submit().status_code for _ in range(11)] == [200] * 10 + [429]
-
-
 def test_a_result_that_is_not_ready_is_a_404_in_the_stream_s_shape(service: Caller) -> None:
     operation_id = service.submit().json()["id"]
     answer = service.result(operation_id)
@@ -178,13 +170,6 @@ def test_a_result_is_a_line_with_the_documented_fields_and_no_confidence(service
     }
     assert page["fullText"] == LINES.replace("\n\n", "\n") + "\n"
     assert [len(block["lines"]) for block in page["blocks"]] == [2, 1]
-
-
-def test_a_page_has_the_size_of_its_image_and_markdown_if_its_model_has_it(service: Caller) -> None:
-    page = annotation(service, picture("PNG", 120, 40), mimeType="image/png", model="markdown")
-    assert (page["width"], page["height"]) == ("120", "40")
-    assert page["markdown"] == page["fullText"].rstrip("\n")
-    assert annotation(service)["markdown"] == " "
 
 
 def test_every_answer_carries_the_ids_that_support_asks_for(service: Caller) -> None:
@@ -296,14 +281,6 @@ def test_the_log_has_events_but_no_text_and_no_key(service: Caller, caplog: pyte
     ):
         assert told in caplog.messages
     assert not any(re.search("confidential|local-test-key|\n", message) for message in caplog.messages)
-
-
-def test_connections_are_kept_alive(service: Caller) -> None:
-    request = b"GET /operations/x HTTP/1.1\r\nHost: x\r\nAuthorization: Api-Key local-test-key\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", service.server.port), timeout=60) as connection:
-        for _ in range(3):
-            connection.sendall(request)
-            assert connection.recv(4096).startswith(b"HTTP/1.1 404 ")
 
 
 def test_stop_frees_the_port_and_ends_connections_and_waits() -> None:
