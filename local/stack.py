@@ -7,7 +7,6 @@ logs and the build stand in one folder, `.local` unless --state names another, s
 
 import argparse
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -39,10 +38,10 @@ class NotUsable(Exception):
 
 @dataclass
 class Record:
-    """What is running, kept in `state.json`. Each text is a fingerprint of what it was started or made from."""
+    """What is running, kept in `state.json`; `ocr` is how the OCR service was started, `deployed` a fingerprint of what
+    was deployed."""
 
     emulator_port: int = 0
-    emulator: str = ""
     ocr_port: int = 0
     ocr: str = ""
     deployed: str = ""
@@ -97,13 +96,6 @@ def _alone(folder: Folder) -> Iterator[None]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _hash(*parts: str | Path) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update((part.read_bytes() if isinstance(part, Path) else part.encode()) + b"\0")
-    return digest.hexdigest()
 
 
 def up(
@@ -164,12 +156,10 @@ def start_servers(
     say: Callable[[str], None],
     ocr_options: Sequence[str] = (),
 ) -> None:
-    """The AWS emulator runs, and the OCR service with the engine, or none without one; both from the sources as they
-    are now, on their former ports if they can. The record says where."""
-    local = ROOT / "local"
-    wanted = _hash(local / "requirements" / "ministack.txt", local / "servers.py")
+    """The AWS emulator runs, and the OCR service with the engine and its options, or none without one; on their former
+    ports if they can. The record says where. One that runs goes on, whatever became of its own sources."""
     is_up = processes.find(folder.mark("aws")) and servers.emulator_is_up(record.emulator_port, folder.certificate)
-    if not is_up or record.emulator != wanted:
+    if not is_up:
         check_space(folder.root)
         for server in SERVERS:  # the OCR service too: it keeps files in the folder that goes
             processes.stop(folder.mark(server))
@@ -183,14 +173,13 @@ def start_servers(
                 folder.mark("aws"), port, tmp=folder.tmp, certificate_file=folder.certificate, log=folder.log("aws")
             )
 
-        record.emulator_port, record.emulator = on_free_port(EMULATOR_PORT, start_emulator), wanted
+        record.emulator_port = on_free_port(EMULATOR_PORT, start_emulator)
         folder.write(record)
     if engine is None:
         processes.stop(folder.mark("ocr"))
         return
     _make_authorized_key(folder.authorized_key)
-    sources = [local / "servers.py", local / "http_server.py", *sorted((local / "ocr").rglob("*.py"))]
-    wanted = _hash(engine, *ocr_options, folder.authorized_key, local / "requirements" / "dev.txt", *sources)
+    wanted = " ".join([engine, *ocr_options])
     is_up = processes.find(folder.mark("ocr")) and servers.ocr_is_up(record.ocr_port)
     if not is_up or record.ocr != wanted:
         processes.stop(folder.mark("ocr"))

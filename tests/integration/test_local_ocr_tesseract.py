@@ -1,7 +1,6 @@
 """The local OCR service with its real engine: documents go in over HTTP and come out read; a bad one harms no other."""
 
 import io
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from integration.local_ocr_calls import Caller, serving
 from local.accuracy import character_error_rate
-from local.ocr.annotation import Page
 from local.ocr.reading import Reader
 from local.ocr.submission import PNG
 from local.ocr.tesseract import WORKERS
@@ -137,24 +135,3 @@ def test_a_page_on_which_the_engine_breaks_down_does_not_end_its_worker(
             error = recognised(running, blank_page()).json()["error"]
             assert (error["grpcCode"], error["message"]) == (13, "recognition failed")
     assert recognised(running, blank_page()).status_code == 200
-
-
-def test_what_waits_is_dropped_when_the_server_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    began, going_on, read = threading.Barrier(WORKERS + 1), threading.Event(), list[Image.Image]()
-
-    def wait(_reader: Reader, image: Image.Image, *, tables: bool) -> Page:
-        read.append(image)
-        began.wait(60)
-        going_on.wait(60)
-        return Page(1, 1, ())
-
-    monkeypatch.setattr(Reader, "read", wait)
-    before = set(threading.enumerate())
-    with serving("tesseract") as service:
-        for _ in range(WORKERS + 2):
-            assert service.submit(blank_page(), mimeType=PNG).status_code == 200
-        began.wait(60)
-    going_on.set()
-    for thread in set(threading.enumerate()) - before:
-        thread.join(60)
-    assert len(read) == WORKERS

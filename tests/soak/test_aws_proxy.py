@@ -129,12 +129,3 @@ def test_a_call_that_fails_once_is_made_up_for_by_the_sdk(
     request = endpoint.seen[-1]
     assert request.headers["host"] == proxy.url.removeprefix("https://"), "the signature is of this host"
     assert b"x" * 70_000 in request.body
-
-
-def test_so_many_calls_fail_as_the_rate_says_and_half_of_them_on_every_try(proxy: FaultyAws) -> None:
-    proxy.rate, proxy.lasting = 0.05, 0.5
-    tries = [[proxy.fault(f"call {number}", attempt) for attempt in (1, 2, 3)] for number in range(20_000)]
-    failing = [faults for faults in tries if any(faults)]
-    assert 900 < len(failing) < 1_100
-    assert 450 < sum(all(faults) for faults in failing) < 550
-    assert {fault for faults in failing for fault in faults} == {*Fault, None}

@@ -291,7 +291,4 @@ def test_the_uploads_are_what_they_are_to_be() -> None:
     assert len(asking) == 6
     assert {output for upload in asking for output in upload.outputs} == set(Output)
     assert any(page_.reason for upload in asking for page_ in upload.pages)
-    again = uploads.uploads(60, seed=1)
-    assert [(each.key, each.pages, each.outputs) for each in made] == [
-        (each.key, each.pages, each.outputs) for each in again
-    ]
+    assert [each.pages for each in uploads.uploads(60, seed=1)] == [each.pages for each in made]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from soak.aws_proxy import CALL, CALL_FAILED, PASSED, Fault
 from soak.evidence import Run
-from soak.report import report, verdict
+from soak.report import report
 from soak.test_promises import mortal, run
 
 
@@ -25,8 +25,3 @@ def test_figures_are_of_what_was_counted() -> None:
     assert found["pages paid for more than once"] == "2 (22.2%)"
     assert found["outputs missing"] == "searchable-pdf 3, tables 1"
     assert found[f"{left.puts[6].document} partial"] == "There is no searchable PDF. Making it broke off 2 times."
-
-
-def test_a_verdict_says_what_was_broken() -> None:
-    assert verdict([])[-1] == "every promise was kept"
-    assert verdict(["paid: twice"])[1:] == ["BROKEN: 1", "  paid: twice"]

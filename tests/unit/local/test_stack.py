@@ -37,7 +37,7 @@ def test_a_record_that_cannot_be_read_is_an_empty_one(tmp_path: Path, text: str)
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
-    record = stack.Record(emulator_port=4566, emulator="a", ocr_port=4568, ocr="b", deployed="c")
+    record = stack.Record(emulator_port=4566, ocr_port=4568, ocr="b", deployed="c")
     stack.Folder(tmp_path).write(record)
     assert stack.Folder(tmp_path).read() == record
 
@@ -96,19 +96,6 @@ def test_a_server_that_does_not_start_on_a_free_port_is_not_tried_again() -> Non
     assert len(tried) == 1
 
 
-def test_a_server_whose_ports_are_always_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "free_port", lambda port: port + 1)
-    tried = []
-
-    def start(port: int) -> None:
-        tried.append(port)
-        raise processes.ProcessFailed("address in use")
-
-    with pytest.raises(processes.ProcessFailed, match="address in use"):
-        stack.on_free_port(stack.OCR_PORT, start)
-    assert len(tried) == stack.PORT_TRIES
-
-
 class Machine:
     """Servers that only say they run: the starts of each, in order."""
 
@@ -135,49 +122,20 @@ class Machine:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
-    """A project of a few files, whose servers are not really started."""
-    for name in ("servers.py", "http_server.py", "ocr/quota.py", "requirements/dev.txt", "requirements/ministack.txt"):
-        (tmp_path / "local" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "local" / name).write_text("x", encoding="utf-8")
+    """A project whose servers are not really started."""
     (tmp_path / ".local").mkdir()
-    monkeypatch.setattr(stack, "ROOT", tmp_path)
     monkeypatch.setattr(authorized_key, "generate", lambda: {"id": "made"})
     return Machine(monkeypatch)
 
 
-@pytest.mark.parametrize(
-    ("changed", "restarted"),
-    [
-        ("local/ocr/quota.py", ["ocr"]),
-        ("local/http_server.py", ["ocr"]),
-        ("local/requirements/dev.txt", ["ocr"]),
-        (".local/authorized-key.json", ["ocr"]),
-        ("local/servers.py", ["aws", "ocr"]),
-        ("local/requirements/ministack.txt", ["aws", "ocr"]),
-    ],
-)
-def test_a_server_is_restarted_when_what_it_runs_on_has_changed_and_only_then(
-    machine: Machine, tmp_path: Path, changed: str, restarted: list[str]
+def test_another_engine_or_option_restarts_the_ocr_service_and_no_engine_ends_it(
+    machine: Machine, tmp_path: Path
 ) -> None:
     folder = stack.Folder(tmp_path / ".local")
-    assert machine.started(folder) == ["aws", "ocr"]
-    assert machine.started(folder) == []
-    (tmp_path / changed).write_text("y", encoding="utf-8")
-    assert machine.started(folder) == restarted
-    assert machine.started(folder) == []
-
-
-def test_another_option_restarts_the_ocr_service_and_the_same_does_not(machine: Machine, tmp_path: Path) -> None:
-    folder = stack.Folder(tmp_path / ".local")
-    machine.started(folder, "table", "--seconds", "2")
+    assert machine.started(folder, "table", "--seconds", "2") == ["aws", "ocr"]
     assert machine.started(folder, "table", "--seconds", "2") == []
     assert machine.started(folder, "table", "--seconds", "3") == ["ocr"]
-
-
-def test_another_engine_restarts_the_ocr_service_and_none_ends_it(machine: Machine, tmp_path: Path) -> None:
-    folder = stack.Folder(tmp_path / ".local")
-    machine.started(folder)
-    assert machine.started(folder, "tesseract") == ["ocr"]
+    assert machine.started(folder, "tesseract", "--seconds", "3") == ["ocr"]
     assert machine.started(folder, None) == []
     assert machine.running == {folder.mark("aws")}
 
