@@ -79,9 +79,10 @@ def _wait(is_over: Callable[[], bool]) -> None:
     """Return once it is over, or after TERM_SECONDS."""
     limit = time.monotonic() + TERM_SECONDS
     while time.monotonic() < limit:
-        for child in _started:  # a zombie would be waited for in vain
+        over = is_over()
+        for child in _started:  # a zombie would be waited for in vain, or complain when this process ends
             child.poll()
-        if is_over():
+        if over:
             return
         time.sleep(0.05)
 

@@ -6,7 +6,7 @@ import io
 import itertools
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pikepdf
@@ -54,6 +54,15 @@ def assert_same_picture(before: bytes, after: bytes, page: int = 0) -> None:
 def assert_text_once(document: bytes, page: RecognisedPage) -> None:
     assert reading.lines_by_pdfium(document) == drawing.lines_of(page)
     assert reading.lines_by_pypdf(document) == drawing.lines_of(page)
+
+
+def test_what_the_pages_raise_is_raised() -> None:
+    def pages() -> Iterator[tuple[int, RecognisedPage]]:
+        yield 1, PAGE
+        raise StoreUnavailable("gone")
+
+    with pytest.raises(StoreUnavailable):
+        searchable_pdf(io.BytesIO(SCAN), "application/pdf", pages(), io.BytesIO())
 
 
 # --- text of the page's own
