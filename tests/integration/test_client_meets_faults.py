@@ -182,7 +182,9 @@ def test_an_operation_ends(stage: Stage, kind: str, fields: Mapping[str, object]
     stage.fault(kind, SUBMIT, fields)
     operation_id = submit(client).operation.id
     stage.clock.advance(RECOGNITION_SECONDS)
-    check(told(lambda: client.result(operation_id)), met, Recognition)
+    answer = told(lambda: client.result(operation_id))
+    check(answer, met, Recognition)
+    assert not isinstance(answer, errors.OcrError) or answer.trace.code == code
     status = told(lambda: client.status(operation_id))
     assert isinstance(status, OperationStatus)
     assert status.error_code == code
