@@ -14,7 +14,7 @@ import time
 from local.deployment import DeploymentFailed
 from local.processes import ProcessFailed
 from soak import promises
-from soak.report import report, verdict
+from soak.report import report
 from soak.run import NotEnded, soak
 
 
@@ -36,7 +36,8 @@ def main() -> int:
         print(f"soak: {failure}", file=sys.stderr)
         return 2
     broken = promises.broken(run.evidence)
-    print("\n".join([*report(run), *verdict(broken)]))
+    print("\n".join([*report(run), "", *(f"BROKEN: {line}" for line in broken[:50])]))
+    print(f"{len(broken)} things are wrong" if broken else "every promise was kept")
     print(f"{count} documents, seed {seed}, {time.monotonic() - began:.0f} s in all")
     return 1 if broken else 0
 

@@ -18,7 +18,7 @@ from printed import leaked
 from soak.evidence import Evidence, Put
 from soak.uploads import AWS_WORDS, KEY, LANGUAGE, TEXT, WORDS
 from textdrop.core import identity, keys, problems, renderings, results
-from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Rendering
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output, Rendering
 from textdrop.core.errors import Reason
 from textdrop.core.policy import Policy
 from textdrop.usecases.render import TRIES
@@ -26,7 +26,8 @@ from textdrop.usecases.render import TRIES
 POLICY = Policy()
 ATTEMPTS_EXHAUSTED = problems.attempts_exhausted(POLICY.max_attempts)
 DELIVERY_ATTEMPTS_EXHAUSTED = problems.delivery_attempts_exhausted(POLICY.max_attempts)
-NO_TABLES = (no_tables_note("page"),)
+NO_TABLES = Rendering(Output.TABLES, warnings=(no_tables_note("page"),))
+SCHEMAS = {keys.JSON: "textdrop.result/1", keys.ERROR: "textdrop.error/1"}
 
 
 def broken(evidence: Evidence) -> list[str]:
@@ -42,7 +43,7 @@ def by_faults(evidence: Evidence) -> list[tuple[Document, str]]:
         if document.problem and _broke_off(document):
             found.append((document, document.problem.what))
         for operation, page in zip(operations, put.upload.pages, strict=False):
-            if operation.problem and operation.problem.reason != page.reason and _is_worn_out(operation):
+            if operation.problem and operation.problem.reason != page.reason and _is_exhausted(operation):
                 found.append((document, f"page {operation.page}: {operation.problem.what}"))
         found += [(document, " ".join(made.warnings)) for made in document.renderings if _is_by_faults(made)]
     return found
@@ -84,7 +85,7 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
             continue
         for operation, page in zip(operations, pages, strict=True):
             reason = operation.problem.reason if operation.problem else None
-            if reason != page.reason and not _is_worn_out(operation):
+            if reason != page.reason and not _is_exhausted(operation):
                 yield f"{document.id} page {operation.page} ended with {reason}, not {page.reason}: {operation}"
         if pages:
             yield from _sum_of_pages(document, operations)
@@ -96,8 +97,8 @@ def _broke_off(document: Document) -> bool:
     return started or document.problem == DELIVERY_ATTEMPTS_EXHAUSTED
 
 
-def _is_worn_out(operation: Operation) -> bool:
-    """Whether its own row explains that a page failed, whatever it is: its submits had no answer, its workers died."""
+def _is_exhausted(operation: Operation) -> bool:
+    """Whether its own row explains that a page failed, whatever it is: submits without an answer, workers that died."""
     reason = operation.problem.reason if operation.problem else None
     unconfirmed = reason is Reason.SUBMIT_UNCONFIRMED and operation.unconfirmed >= POLICY.max_unconfirmed
     return unconfirmed or operation.problem == ATTEMPTS_EXHAUSTED
@@ -122,33 +123,36 @@ def _files(evidence: Evidence) -> Iterator[str]:
             continue
         base = keys.base(document.id)
         own = {key.removeprefix(base): body for key, body in evidence.files.items() if key.startswith(base)}
-        tables, missing = keys.tables_of(own, ""), [made.output for made in document.renderings if not made.files]
+        tables, lacking = keys.tables_of(own, ""), [made.output for made in document.renderings if _is_by_faults(made)]
         wanted = set(keys.suffixes_of(document))
         # Whoever makes an output may die after writing it, and before the row says so.
-        may_be = {*tables, *map(keys.OF_OUTPUT.get, missing)}
+        may_be = {*tables, *map(keys.OF_OUTPUT.get, lacking)}
         # A delivery that was replaced by a failure may have left the files of what was before.
         exact = document.problem != DELIVERY_ATTEMPTS_EXHAUSTED
         if not wanted <= set(own) or (exact and (set(own) - wanted - may_be or len(tables) != keys.tables(document))):
             yield f"{document.id} ended as {document.outcome} with the files {sorted(own)}"
             continue
-        for suffix in wanted & {keys.JSON, keys.ERROR}:
-            yield from _told(document, json.loads(own[suffix]))
+        for suffix in wanted & set(SCHEMAS):
+            yield from _told(document, json.loads(own[suffix]), SCHEMAS[suffix])
         texts = [
-            " ".join(page.text.split()) if row.state is OperationState.RECOGNIZED else ""
+            page.text if row.state is OperationState.RECOGNIZED else ""
             for row, page in zip(operations, put.upload.pages, strict=False)
         ]
         for suffix in wanted & set(TEXTS_OF):
-            told = [" ".join(text.split()) for text in TEXTS_OF[suffix](own[suffix])]
-            if [text if TEXT in text else "" for text in told] != texts:  # Markdown says that a page failed
+            told, expected = TEXTS_OF[suffix](own[suffix]), texts
+            if suffix in (keys.MARKDOWN, keys.SEARCHABLE_PDF):  # which say of a page that it failed, and break lines
+                told = [" ".join(text.split()) if TEXT in text else "" for text in told]
+                expected = [" ".join(text.split()) for text in texts]
+            if [text.strip() for text in told] != expected:
                 yield f"{document.id} does not have the texts of its pages in {suffix}"
     owners = {key.split("/")[2] for key in evidence.files if key.startswith(keys.OWN_FOLDER)}
     if strangers := owners - evidence.wanted:
         yield f"files of no upload's document: {sorted(strangers)}"
 
 
-def _told(document: Document, told: dict[str, Any]) -> Iterator[str]:
+def _told(document: Document, told: dict[str, Any], schema: str) -> Iterator[str]:
     """The result or the error says what the row says."""
-    yield from (f"{document.id}: {problem}" for problem in schemas.problems(told, told["schema"]))
+    yield from (f"{document.id}: {problem}" for problem in schemas.problems(told, schema))
     reason = document.problem.reason if document.problem else None
     if (told["id"], told["outcome"], told.get("reason", reason)) != (document.id, document.outcome, reason):
         yield f"{document.id} has a file that tells of {told['id']}, {told['outcome']}, {told.get('reason')}"
@@ -157,7 +161,9 @@ def _told(document: Document, told: dict[str, Any]) -> Iterator[str]:
 
 
 def _texts_of_markdown(body: bytes) -> list[str]:
-    return re.split(r"^<!-- page \d+ -->$", body.decode().replace("\\", ""), flags=re.MULTILINE)[1:]
+    _, *parts = re.split(r"^<!-- page (\d+) -->$", body.decode().replace("\\", ""), flags=re.MULTILINE)
+    in_order = list(map(str, range(1, len(parts) // 2 + 1)))
+    return parts[1::2] if parts[::2] == in_order else []
 
 
 def _texts_of_pdf(body: bytes) -> list[str]:
@@ -184,7 +190,7 @@ def _outputs(evidence: Evidence) -> Iterator[str]:
             yield f"{document.id} is to have {asked}, its row has {document.renderings}"
         for made in document.renderings:
             is_whole = made.files and not made.warnings
-            if not is_whole and not _is_by_faults(made) and made.warnings != NO_TABLES:
+            if not is_whole and not _is_by_faults(made) and made != NO_TABLES:
                 yield f"{document.id}: no fault explains {made}"
 
 

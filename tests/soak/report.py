@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from soak import promises
 from soak.aws_proxy import CALL, CALL_FAILED, PASSED, Fault
@@ -54,10 +54,3 @@ def _results(run: Run) -> Iterator[tuple[str, object]]:
 
 def _counts(counted: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in Counter(counted).most_common() if count) or "none"
-
-
-def verdict(broken: Sequence[str]) -> list[str]:
-    """The last lines: whether every promise was kept, and if not, what was wrong."""
-    if not broken:
-        return ["", "every promise was kept"]
-    return ["", f"BROKEN: {len(broken)}", *(f"  {line}" for line in broken[:50])]

@@ -1,4 +1,4 @@
-"""The figures of a run and its verdict, as they are printed."""
+"""The figures of a run, as they are printed."""
 
 from __future__ import annotations
 
