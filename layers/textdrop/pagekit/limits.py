@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 MediaType = Literal["image/jpeg", "image/png", "application/pdf"]
+"""What the OCR service takes."""
+
+UploadType = (
+    MediaType | Literal["image/tiff", "image/webp", "image/gif", "image/bmp", "image/jp2", "image/heic", "image/avif"]
+)
+"""What can be uploaded: what the service takes as it is, and what is converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,8 @@ class FileLimits:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """A file that can be sent: what it really is, by content."""
+    """A file that can be sent: what it really is, by content. `attachments`: how many files a PDF has in it."""
 
-    media_type: MediaType
+    media_type: UploadType
     pages: int
+    attachments: int = 0
