@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
+from pagekit.prepared import How, Preparation, PreparedPage
 
 
 class KilledError(BaseException):
@@ -32,13 +33,15 @@ class FakeDocument:
         self.facts = FileFacts("application/pdf" if pages > 1 else "image/png", pages)
         self._bad, self._deadly = int(told.get(b"bad", 0)), int(told.get(b"deadly", 0))
 
-    def page(self, number: int) -> bytes:
+    def page(self, number: int) -> PreparedPage:
         content = self._read()
         if number == self._deadly:
             raise KilledError
         if number == self._bad:
             raise Refusal(Reason.DAMAGED, f"Page {number} is damaged.", "Scan it again.")
-        return content if self.facts.pages == 1 else content + b" #%d" % number
+        if self.facts.pages == 1:
+            return PreparedPage(content, "image/png", Preparation(How.AS_IS))
+        return PreparedPage(content + b" #%d" % number, "application/pdf", Preparation(How.CUT))
 
     def close(self) -> None:
         self._file.close()

@@ -139,7 +139,7 @@ def _pdf(number: int, pages: int, chance: random.Random) -> Upload:
     sent = []
     for page in range(1, pages + 1):
         own = (Reason.REJECTED_BY_OCR, REJECT) if page == bad else (None, None)
-        sent.append(_page(opened.page(page), f"document {number} page {page}", *own))
+        sent.append(_page(opened.page(page).content, f"document {number} page {page}", *own))
     opened.close()
     return Upload(_key(f"pages {number}.pdf"), content, tuple(sent))
 

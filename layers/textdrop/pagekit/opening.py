@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 import io
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from pagekit.errors import Reason, Refusal
 from pagekit.kinds import describe_unsupported, media_type
-from pagekit.limits import FileFacts, FileLimits
+from pagekit.limits import FileFacts, FileLimits, MediaType
+from pagekit.prepared import Document, How, Preparation, PreparedPage
 
 # Enough to detect a type; of an archive also the end, where the names of the files in it are.
 _SAMPLE_BYTES = 64 * 1024
 
 
-class Document(Protocol):
-    """A file that can be sent, page by page. Any thread may use it, one at a time."""
-
-    facts: FileFacts
-
-    def page(self, number: int) -> bytes:
-        """The page, counted from 1, as a file of its own, of the same media type, of at most `limits.max_bytes`.
-
-        The same bytes each time. Raises Refusal for what concerns this page alone, and what reading the file raises.
-        """
-
-    def close(self) -> None:
-        """Lets go of what it holds; the file it reads from stays open."""
-
-
 class OnePage:
     """A file that is one page, as it was uploaded."""
 
-    def __init__(self, content: bytes, facts: FileFacts) -> None:
+    def __init__(self, content: bytes, media_type: MediaType, facts: FileFacts) -> None:
         self.facts = facts
-        self._content = content
+        self._page = PreparedPage(content, media_type, Preparation(How.AS_IS))
 
-    def page(self, number: int) -> bytes:
+    def page(self, number: int) -> PreparedPage:
         """The file itself."""
         if number != 1:
             raise ValueError(f"there is no page {number}: the document has 1")
-        return self._content
+        return self._page
 
     def close(self) -> None:
-        """Lets go of the content."""
-        self._content = b""
+        """Nothing is held but the content."""
 
 
 def open_document(file: BinaryIO, limits: FileLimits) -> Document:
@@ -79,12 +64,13 @@ def open_document(file: BinaryIO, limits: FileLimits) -> Document:
             raise _too_large(size, limits.max_bytes)
         document.check(1)
         document.close()
-        return OnePage(content, document.facts)
+        return OnePage(content, kind, document.facts)
     if not fits:
         raise _too_large(size, limits.max_bytes)
     from pagekit.images import inspect_jpeg, inspect_png
 
-    return OnePage(content, inspect_jpeg(content, limits) if kind == "image/jpeg" else inspect_png(content, limits))
+    inspect = inspect_jpeg if kind == "image/jpeg" else inspect_png
+    return OnePage(content, kind, inspect(content, limits))
 
 
 def _read(file: BinaryIO, start: int, length: int) -> bytes:

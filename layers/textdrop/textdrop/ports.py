@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeVar
 
-from pagekit import opening
+from pagekit import prepared
 from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
@@ -285,7 +285,7 @@ class Ocr(Protocol):
 ReadPage = Callable[[bytes], RecognisedPage]
 """Reads a stored result again."""
 
-OpenedDocument = opening.Document
+OpenedDocument = prepared.Document
 """A file that was inspected, and can be sent page by page."""
 
 OpenDocument = Callable[[BinaryIO, FileLimits], OpenedDocument]

@@ -29,6 +29,7 @@ from pagekit.pdf.whole_file import (
     is_encrypted_without_password,
     stated_pages,
 )
+from pagekit.prepared import How, Preparation, PreparedPage
 
 # Files up to this size are in memory anyway, and are read in full.
 _SMALL_BYTES = 10_000_000
@@ -69,13 +70,13 @@ class PdfDocument:
         self._tree = self._read_tree(limits.max_pages)
         self.facts = FileFacts("application/pdf", pages=self._tree.pages)
 
-    def page(self, number: int) -> bytes:
+    def page(self, number: int) -> PreparedPage:
         """That page, counted from 1, as a PDF of its own; the same bytes each time.
 
         Raises Refusal about this page alone (`damaged` or `file_too_large`) and what reading the file raises.
         """
         try:
-            return self._cut(number, self._max_bytes)
+            return PreparedPage(self._cut(number, self._max_bytes), "application/pdf", Preparation(How.CUT))
         except PageTooLarge:
             raise Refusal(
                 Reason.FILE_TOO_LARGE,

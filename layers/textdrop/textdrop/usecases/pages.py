@@ -121,9 +121,9 @@ def _send_while_there_are(
     """What each thread of the turn does. Raises StoreUnavailable; the others then stop too."""
     try:
         while (page := turn.take(ports.clock.now())) is not None:
-            content = partial(source.page, page)
+            prepared = partial(source.page, page)
             row = turn.operations.get(page)
-            sent = send_page(ports, submits_per_second, document, row, page, content, deadline)
+            sent = send_page(ports, submits_per_second, document, row, page, prepared, deadline)
             failed = isinstance(sent, Settled) and sent.operation.final
             if failed:
                 row_after = ports.documents.finish_page(document.id, document.run, page)

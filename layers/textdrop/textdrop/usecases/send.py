@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pagekit.errors import Refusal
+from pagekit.prepared import PreparedPage
 from textdrop.core import intervals, problems
 from textdrop.core.documents import Document, Operation, OperationState, Options, Problem
 from textdrop.core.errors import (
@@ -71,12 +72,12 @@ def send_page(
     document: Document,
     operation: Operation | None,
     page: int,
-    content: Callable[[], bytes],
+    prepared: Callable[[], PreparedPage],
     deadline: float,
 ) -> Sent:
     """Sends a page of a document that we hold, if it is still to be sent.
 
-    `content` gives the page's bytes, and is called only when a page is really about to be sent; it may raise
+    `prepared` gives the page as it is sent, and is called only when a page is really about to be sent; it may raise
     Refusal and ObjectGone, which fail the page, and ObjectForbidden, which for too long does. Raises StoreUnavailable.
     """
     body: bytes | None = None
@@ -90,8 +91,9 @@ def send_page(
             return later
         if body is None:
             try:
+                ready = prepared()
                 options = document.options or Options(languages=(), model="")
-                body = ports.ocr.prepare(content(), document.media_type, options.languages, options.model)
+                body = ports.ocr.prepare(ready.content, ready.media_type, options.languages, options.model)
             except Refusal as refusal:
                 return _unsendable(ports, considered, problems.of_refusal(refusal))
             except ObjectGone:

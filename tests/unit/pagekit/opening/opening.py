@@ -12,7 +12,8 @@ import pytest
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
-from pagekit.opening import Document, open_document
+from pagekit.opening import open_document
+from pagekit.prepared import Document
 from textdrop.core.errors import StoreUnavailable
 
 LIMITS = FileLimits()
@@ -40,7 +41,7 @@ def inspected(content: bytes, limits: FileLimits = LIMITS) -> FileFacts:
     """The facts of a file that can be sent; if it is one page, it is the file as it was."""
     document = opened(content, limits)
     if document.facts.pages == 1:
-        assert document.page(1) == content
+        assert document.page(1).content == content
     document.close()
     return document.facts
 
@@ -63,7 +64,7 @@ def pages_of(document: Document, order: Iterable[int] | None = None) -> list[byt
     found: dict[int, bytes | Refusal] = {}
     for number in order or range(1, document.facts.pages + 1):
         try:
-            found[number] = document.page(number)
+            found[number] = document.page(number).content
         except Refusal as refused:
             found[number] = refused
     document.close()

@@ -115,7 +115,7 @@ def test_a_picture_that_pages_share_is_missed_on_each_of_them() -> None:
     for _ in range(2):
         for number in (1, 2):
             assert refusal_of_page(document, number).reason == Reason.DAMAGED
-        assert page_as_drawn(document.page(3)) == 3
+        assert page_as_drawn(document.page(3).content) == 3
 
 
 def test_a_page_has_what_the_nearest_node_above_it_gives() -> None:
@@ -127,7 +127,7 @@ def test_a_page_has_what_the_nearest_node_above_it_gives() -> None:
     document = opened(making.pdf(nested))
     turned = []
     for number in (1, 2, 3):
-        with pikepdf.open(io.BytesIO(document.page(number))) as cut:
+        with pikepdf.open(io.BytesIO(document.page(number).content)) as cut:
             assert cut.pages[0]["/CropBox"] == pikepdf.Array([0, 0, 5, 5])
             turned.append(cut.pages[0]["/Rotate"])
     assert turned == [90, 180, 270]
@@ -145,7 +145,7 @@ def test_neither_other_pages_nor_what_is_attached_go_along() -> None:
         _52=making.stream(b"attached" * 1_000),
     )
     content[12] = content[12].replace(b"/Type", b"/Metadata 52 0 R /PieceInfo << /X 52 0 R >> /Type")
-    page = opened(making.pdf(content)).page(1)
+    page = opened(making.pdf(content)).page(1).content
     assert page_as_drawn(page) == 1
     assert b"attached" not in page
     assert b"/FileAttachment" in page
@@ -190,7 +190,7 @@ def test_a_chain_of_references_ends() -> None:
     first = PAGE.replace(b"/XObject", b"/Properties << /P 100 0 R >> /XObject") % (11, 12)
     document = opened(making.pdf({**objects(_10=first), **chain}))
     assert "50,000 parts" in refusal_of_page(document, 1).what
-    assert page_as_drawn(document.page(2)) == 2
+    assert page_as_drawn(document.page(2).content) == 2
 
 
 def test_numbers_that_are_packed_take_no_gigabytes() -> None:
@@ -210,7 +210,7 @@ def test_a_page_that_takes_too_long_or_too_much_memory_is_damaged_alone(monkeypa
         monkeypatch.setattr(qpdf, bound, -(10**15))
         assert "separated" in refusal_of_page(document, 2).what
         monkeypatch.undo()
-        assert [page_as_drawn(document.page(number)) for number in (1, 2, 3)] == [1, 2, 3]
+        assert [page_as_drawn(document.page(number).content) for number in (1, 2, 3)] == [1, 2, 3]
 
 
 def test_a_page_is_given_its_own_time_in_whichever_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,9 +218,11 @@ def test_a_page_is_given_its_own_time_in_whichever_thread(monkeypatch: pytest.Mo
     monkeypatch.setattr(qpdf, "cpu_clock", lambda: getattr(used, "seconds", 0.0))
     document = opened(making.pdf(objects()))
     used.seconds = 10 * qpdf.PAGE_CPU_SECONDS
-    drawn = [page_as_drawn(document.page(1))]
+    drawn = [page_as_drawn(document.page(1).content)]
     for number in (2, 3):
-        other = threading.Thread(target=lambda number=number: drawn.append(page_as_drawn(document.page(number))))
+        other = threading.Thread(
+            target=lambda number=number: drawn.append(page_as_drawn(document.page(number).content))
+        )
         other.start()
         other.join()
     assert drawn == [1, 2, 3]
@@ -232,7 +234,7 @@ def test_a_stream_that_is_longer_than_it_says_is_not_read_if_it_is_too_large(mon
     document = opened(content, FileLimits(max_bytes=100_000))
     with less_memory_than(1_000_000):
         assert refusal_of_page(document, 2).reason == Reason.FILE_TOO_LARGE
-    assert page_as_drawn(document.page(3)) == 3
+    assert page_as_drawn(document.page(3).content) == 3
 
 
 def test_many_pages_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,5 +249,5 @@ def test_many_pages_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(qpdf, "opened", counted)
     document = opened(making.pdf(objects()))
-    assert [page_as_drawn(document.page(number)) for number in (1, 2, 3, 1, 2)] == [1, 2, 3, 1, 2]
+    assert [page_as_drawn(document.page(number).content) for number in (1, 2, 3, 1, 2)] == [1, 2, 3, 1, 2]
     assert len(times) == 3
