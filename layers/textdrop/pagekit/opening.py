@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
+from pagekit.child.document import ChildsDocument
+from pagekit.child.process import Child
 from pagekit.errors import Reason, Refusal
 from pagekit.kinds import describe_unsupported, media_type
 from pagekit.limits import FileFacts, FileLimits, MediaType
@@ -31,8 +33,8 @@ class OnePage:
         """Nothing is held but the content."""
 
 
-def open_document(file: BinaryIO, limits: FileLimits) -> Document:
-    """The document in a file, judged by its content alone. One of one page has been read in full.
+def open_document(file: BinaryIO, limits: FileLimits, child: Child) -> Document:
+    """The document in a file, judged by its content alone. What takes more than reading a header is done in the child.
 
     Raises Refusal, whatever the bytes (`empty_file`, `unsupported_type`, `file_too_large`, `image_too_large`,
     `damaged`, `encrypted` or `too_many_pages`), and what reading the file raises, but nothing else. The type comes
@@ -51,20 +53,10 @@ def open_document(file: BinaryIO, limits: FileLimits) -> Document:
         raise Refusal(
             Reason.UNSUPPORTED_TYPE, f"The file is {looks_like}; PDF, JPEG and PNG can be recognised.", advice
         )
-    # A PDF library costs memory and time that images should not pay for, so it is imported for a PDF only.
     if kind == "application/pdf":
         if size > limits.max_document_bytes:
             raise _too_large(size, limits.max_document_bytes)
-        from pagekit.pdf.document import PdfDocument
-
-        document = PdfDocument(file, limits)
-        if document.facts.pages > 1:
-            return document
-        if not fits:
-            raise _too_large(size, limits.max_bytes)
-        document.check(1)
-        document.close()
-        return OnePage(content, kind, document.facts)
+        return ChildsDocument(child, file, kind, limits)
     if not fits:
         raise _too_large(size, limits.max_bytes)
     from pagekit.images import inspect_jpeg, inspect_png

@@ -10,13 +10,17 @@ from contextlib import contextmanager
 
 import pytest
 
+from pagekit.child.process import Child
 from pagekit.errors import Reason, Refusal
+from pagekit.kinds import media_type
 from pagekit.limits import FileFacts, FileLimits
 from pagekit.opening import open_document
+from pagekit.pdf.document import PdfDocument
 from pagekit.prepared import Document
 from textdrop.core.errors import StoreUnavailable
 
 LIMITS = FileLimits()
+CHILD = Child()
 
 
 class FailingFile(io.BytesIO):
@@ -34,13 +38,19 @@ class FailingFile(io.BytesIO):
 
 
 def opened(content: bytes, limits: FileLimits = LIMITS) -> Document:
-    return open_document(io.BytesIO(content), limits)
+    """The document; a PDF as the child opens it, but in this process."""
+    if media_type(content) == "application/pdf" and len(content) <= limits.max_document_bytes:
+        document = PdfDocument(io.BytesIO(content), limits)
+        if document.facts.pages == 1:
+            document.page(1)
+        return document
+    return open_document(io.BytesIO(content), limits, CHILD)
 
 
 def inspected(content: bytes, limits: FileLimits = LIMITS) -> FileFacts:
-    """The facts of a file that can be sent; if it is one page, it is the file as it was."""
+    """The facts of a file that can be sent; if it is an image, it is the file as it was."""
     document = opened(content, limits)
-    if document.facts.pages == 1:
+    if document.facts.media_type != "application/pdf":
         assert document.page(1).content == content
     document.close()
     return document.facts

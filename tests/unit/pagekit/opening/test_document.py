@@ -119,9 +119,10 @@ def test_whatever_the_bytes_nothing_but_a_refusal_is_raised(start: bytes, rest: 
     [
         (
             "import io\n"
-            "from pagekit.opening import open_document\n"
+            "from pagekit.child.process import Child\n"
             "from pagekit.limits import FileLimits\n"
-            "assert open_document(io.BytesIO(sys.stdin.buffer.read()), FileLimits()).facts.pages == 1\n",
+            "from pagekit.opening import open_document\n"
+            "assert open_document(io.BytesIO(sys.stdin.buffer.read()), FileLimits(), Child()).facts.pages == 1\n",
             {"PIL", "pikepdf", "lxml"},
         ),
         ("import pagekit.outputs.workbook, pagekit.outputs.markdown\n", {"xlsxwriter"}),

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits
-from pagekit.opening import open_document
+from pagekit.pdf.document import PdfDocument
 from textdrop.core.errors import StoreUnavailable
 from unit.pagekit import making
 from unit.pagekit.making import grey_picture, made
@@ -149,7 +149,7 @@ def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
 
     content = made(make)
     file = FailingFile(content)
-    document = open_document(file, LIMITS)
+    document = PdfDocument(file, LIMITS)
     expected = pages_of(opened(content, LIMITS))
     for number in (2, 5, 3):
         file.reads = 0
@@ -159,7 +159,7 @@ def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
         assert document.page(number).content == expected[number - 1]
     file.reads = 0
     with pytest.raises(StoreUnavailable):
-        open_document(file, LIMITS)
+        PdfDocument(file, LIMITS)
 
 
 def test_whatever_the_bytes_pages_are_refused_or_themselves() -> None:
