@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
+from pagekit.blank import is_blank
 from pagekit.child.document import ChildsDocument
 from pagekit.child.process import Child
 from pagekit.errors import Reason, Refusal
@@ -21,7 +22,7 @@ class OnePage:
 
     def __init__(self, content: bytes, media_type: MediaType, facts: FileFacts) -> None:
         self.facts = facts
-        self._page = PreparedPage(content, media_type, Preparation(How.AS_IS))
+        self._page = PreparedPage(content, media_type, Preparation(How.AS_IS, blank=is_blank(content, media_type)))
 
     def page(self, number: int) -> PreparedPage:
         """The file itself."""

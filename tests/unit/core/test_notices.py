@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from textdrop.core import problems, renderings, results
+from textdrop.core import page_ranges, problems, renderings, results
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -145,7 +145,7 @@ def test_of_very_many_failed_pages_the_first_are_named() -> None:
     [group] = notice(PARTIAL, operations=operations_without_text(*failed))["pages"]["failures"]
     named, rest = group["pages"].split(", ")[:-1], group["pages"].split(", ")[-1]
     assert (group["count"], rest) == (2_500, "…")
-    assert len(group["pages"]) <= results.NOTICE_RANGES_CHARACTERS + 3
+    assert len(group["pages"]) <= page_ranges.MAX_CHARACTERS + 3
     assert [int(number) for number in named] == list(failed)[: len(named)]
     assert len(named) > 90
 

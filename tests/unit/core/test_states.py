@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pagekit.prepared import How, Preparation
 from textdrop.core import observations as see
 from textdrop.core import states
 from textdrop.core.answers import OperationDescription
@@ -35,6 +36,7 @@ LEASE = NOW + 300
 SOURCE = Source("uploads", "a/scan.pdf", "v1", "etag", 10, "0A", NOW - 1)
 SEEN_SOURCE = replace(SOURCE, etag="another", size=11, last_modified=NOW)
 OPTIONS = Options(("ru", "en"), "page")
+CUT = Preparation(How.CUT)
 PROBLEM = Problem(Reason.REJECTED_BY_OCR, "The OCR service refused the page.", "Correct it.")
 GONE = replace(PROBLEM, reason=Reason.OBJECT_GONE)
 DESCRIBED = OperationDescription("op1")
@@ -371,8 +373,8 @@ EXAMPLES = [
     Example(
         "intent",
         replace(WAITING, unconfirmed=1, holder_rev=4),
-        see.SlotReserved(5, "r2"),
-        {"state": OperationState.SUBMITTING, "holder_rev": 5, "client_request_id": "r2"},
+        see.SlotReserved(5, "r2", CUT),
+        {"state": OperationState.SUBMITTING, "holder_rev": 5, "client_request_id": "r2", "prepared": CUT},
     ),
     Example("accepted", SUBMITTING, ACCEPTANCE, RUNS),
     *(
@@ -388,8 +390,8 @@ EXAMPLES = [
     Example(
         "recognised",
         RUNNING,
-        see.Recognised(),
-        {"state": OperationState.RECOGNIZED, "due_kind": None, "due_at": None, "finished_at": NOW},
+        see.Recognised(has_words=False),
+        {"state": OperationState.RECOGNIZED, "has_words": False, "due_kind": None, "due_at": None, "finished_at": NOW},
     ),
     Example("unreadable", RUNNING, see.Unreadable(PROBLEM), fails(PROBLEM)),
     Example("failed_in_service", RUNNING, see.FailedInService(PROBLEM), fails(PROBLEM)),

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from pagekit.blank import is_blank
 from pagekit.child.messages import Message, receive, send
 from pagekit.errors import NotRenderable, Refusal
 from pagekit.limits import FileLimits
@@ -173,9 +174,10 @@ def _pages(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
         except Refusal as refusal:
             pipes.answer({"refused": number, **_told(refusal)})
         else:
-            how = page.preparation
+            how, blank = page.preparation, is_blank(page.content, page.media_type)
             pipes.answer(
-                {"page": number, "media_type": page.media_type, "how": [how.how, how.scale, how.warnings]}, page.content
+                {"page": number, "media_type": page.media_type, "how": [how.how, how.scale, how.warnings, blank]},
+                page.content,
             )
             sent_bytes += len(page.content)
         if sent_bytes > AHEAD_BYTES or time.monotonic() > began + AHEAD_SECONDS:

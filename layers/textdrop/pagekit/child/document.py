@@ -76,8 +76,8 @@ class ChildsDocument:
                 media_type, pages, attachments = message["facts"]
                 self.facts = FileFacts(media_type, pages, attachments)
             elif "page" in message:
-                how, scale, warnings = message["how"]
-                preparation = Preparation(How(how), scale, tuple(map(PageWarning, warnings)))
+                how, scale, warnings, blank = message["how"]
+                preparation = Preparation(How(how), scale, tuple(map(PageWarning, warnings)), blank)
                 self._prepared[message["page"]] = PreparedPage(content, message["media_type"], preparation)
             elif message["refused"]:
                 self._prepared[message["refused"]] = _refusal(message)

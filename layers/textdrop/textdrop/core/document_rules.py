@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from textdrop.core import observations as see
-from textdrop.core import problems, renderings
+from textdrop.core import page_warnings, problems, renderings
 from textdrop.core.documents import Document, DocumentState, DueKind, OperationState, Outcome, Problem, Step
 from textdrop.core.errors import SKIPPED
 from textdrop.core.policy import Policy
@@ -164,6 +164,7 @@ def pages_known(row: Document, seen: see.PagesKnown, now: float, policy: Policy)
         source=seen.source,
         pages=seen.pages,
         media_type=seen.media_type,
+        attachments=seen.attachments,
         options=seen.options,
         unfinished=frozenset(range(1, seen.pages + 1)),
     )
@@ -196,6 +197,7 @@ def concluded(row: Document, seen: see.OperationsRead, now: float, policy: Polic
     )
     found = [operation.problem for operation in failed if operation.problem is not None]
     recognized = row.pages - len(failed)
+    row = replace(row, warned_pages=page_warnings.of(seen.operations))
     if not failed:
         return _delivering(row, Outcome.SUCCEEDED, None, recognized, now)
     if recognized:

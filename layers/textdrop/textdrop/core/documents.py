@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from pagekit.prepared import PageWarning, Preparation
 from textdrop.core.answers import OperationDescription
 from textdrop.core.errors import Reason, Trace
 
@@ -118,6 +119,16 @@ class Rendering:
 
 
 @dataclass(frozen=True, slots=True)
+class WarnedPages:
+    """Pages with text of their own or none that their owner should know something about: how many, and which, as in
+    "1-3, 7"."""
+
+    warning: PageWarning
+    count: int
+    pages: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """Our row for an upload. Times are epoch seconds."""
 
@@ -136,10 +147,12 @@ class Document:
     options: Options | None = None  # None until the source was inspected
     media_type: str = ""  # by content; "" until the source was inspected
     pages: int = 0  # 0 until the source was inspected
+    attachments: int = 0  # files in the upload, which are not read
     unfinished: frozenset[int] = frozenset()  # numbers of pages that are not final; shrinks beside other writes
     outcome: Outcome | None = None  # fixed once, before delivery begins
     problem: Problem | None = None  # why there is no text, or of a partial document why its first failed page has none
     pages_recognized: int = 0  # how many pages have text
+    warned_pages: tuple[WarnedPages, ...] = ()  # of recognised pages; fixed with the outcome
     outcome_at: float | None = None  # when the outcome was fixed
     outcome_replaced: bool = False  # the outcome was replaced by a failure, as its delivery kept dying
     step: Step | None = None  # the delivery's step that has begun
@@ -166,6 +179,8 @@ class Operation:
     unconfirmed: int = 0  # submits that may have been accepted without our learning it
     breakdowns: int = 0  # submits that the service answered with a failure of its own
     client_request_id: str = ""  # what we called the last submit
+    prepared: Preparation | None = None  # how the page was made that was sent last
+    has_words: bool = True  # False: the service found none
     described: OperationDescription | None = None  # the service's own description, from acceptance on
     submitted_at: float | None = None  # when the acceptance was written
     deadline_at: float | None = None  # an answer without a result after this fails the page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pagekit.prepared import Preparation
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import Operation, Options, Problem, Rendering, Source, Step
 from textdrop.core.errors import Trace
@@ -65,6 +66,7 @@ class PagesKnown(DocumentSeen):
     media_type: str
     options: Options
     source: Source
+    attachments: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class SlotReserved(OperationSeen):
 
     holder_rev: int
     client_request_id: str
+    prepared: Preparation
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,8 @@ class Unsendable(OperationSeen):
 @dataclass(frozen=True, slots=True)
 class Recognised(OperationSeen):
     """The whole result is stored."""
+
+    has_words: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from pagekit.page import RecognisedPage
+from pagekit.page import RecognisedPage, enlarged
 from textdrop.core import keys, results
 from textdrop.core.documents import Document, Operation, OperationState, Outcome
 from textdrop.core.errors import TextdropError
@@ -115,4 +115,5 @@ def _page(ports: DeliverPorts, operation: Operation, bodies: dict[int, bytes | N
     body = bodies.pop(operation.page)
     if body is None:
         raise PageMissing(f"page {operation.page} of {operation.document_id}")
-    return ports.read_page(body)
+    page = ports.read_page(body)
+    return enlarged(page, 1 / operation.prepared.scale) if operation.prepared is not None else page

@@ -80,7 +80,8 @@ def send_page(
     `prepared` gives the page as it is sent, and is called only when a page is really about to be sent; it may raise
     Refusal and ObjectGone, which fail the page, and ObjectForbidden, which for too long does. Raises StoreUnavailable.
     """
-    body: bytes | None = None
+    ready: PreparedPage | None = None
+    body = b""
     while True:
         pause = ports.pause.read()
         considered = _consider(ports, document, operation, page, pause)
@@ -89,7 +90,7 @@ def send_page(
         later = _paused(ports, pause)
         if later is not None:
             return later
-        if body is None:
+        if ready is None:
             try:
                 ready = prepared()
                 options = document.options or Options(languages=(), model="")
@@ -105,7 +106,7 @@ def send_page(
         slot = _reserve(ports, submits_per_second, deadline)
         if slot is None:
             return Later(ports.clock.now(), failed=False)
-        seen = SlotReserved(document.rev, ports.clock.token())
+        seen = SlotReserved(document.rev, ports.clock.token(), ready.preparation)
         intent = _put_intent(ports, considered, seen)
         if intent is None:
             return Lost()

@@ -168,8 +168,9 @@ def _look(
         return transition_document(ports, document, see.Forbidden(ports.clock.now() + wait)), None
     known: Document | None = None
     try:
-        pages, media_type = opened.facts.pages, opened.facts.media_type
-        known = transition_document(ports, document, see.PagesKnown(pages, media_type, chosen, source))
+        facts = opened.facts
+        seen_pages = see.PagesKnown(facts.pages, facts.media_type, chosen, source, facts.attachments)
+        known = transition_document(ports, document, seen_pages)
     finally:
         if known is None:
             opened.close()
