@@ -154,6 +154,7 @@ def delivers(outcome: Outcome, problem: Problem | Reason | None = None, recogniz
         "outcome": outcome,
         "problem": problem,
         "pages_recognized": recognized,
+        "unfinished": frozenset(),
         "outcome_at": NOW,
         "step": None,
         "renderings": (),

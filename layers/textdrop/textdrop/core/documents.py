@@ -125,7 +125,7 @@ class Document:
     source: Source
     state: DocumentState
     accepted_at: float  # when the row was made
-    rev: int = 1  # grows with every write but the shrinking of `unfinished`; the fencing token
+    rev: int = 1  # grows with every write but that of a finished page; the fencing token
     run: int = 1  # each run has operations of its own
     holder: str = ""  # who has the lease: a token of one worker
     due_kind: DueKind | None = None  # the kind of work it is due for; None: final
@@ -136,10 +136,10 @@ class Document:
     options: Options | None = None  # None until the source was inspected
     media_type: str = ""  # by content; "" until the source was inspected
     pages: int = 0  # 0 until the source was inspected
-    unfinished: frozenset[int] = frozenset()  # numbers of pages that are not final; shrinks beside other writes
+    unfinished: frozenset[int] = frozenset()  # pages not known to be final; shrinks beside other writes
     outcome: Outcome | None = None  # fixed once, before delivery begins
     problem: Problem | None = None  # why there is no text, or of a partial document why its first failed page has none
-    pages_recognized: int = 0  # how many pages have text
+    pages_recognized: int = 0  # how many have text: of the finished pages, and of all once the outcome is fixed
     outcome_at: float | None = None  # when the outcome was fixed
     outcome_replaced: bool = False  # the outcome was replaced by a failure, as its delivery kept dying
     step: Step | None = None  # the delivery's step that has begun
