@@ -60,7 +60,18 @@ def the_next(document: Document, **fields: object) -> Document:
 
 EVERYTHING = a_document(
     number=77,
-    source=Source("b", "ключ +%20\U0001f600/\x01.pdf", "v", "e", 9, "0055AED6DCD90281E5", NOW, 1_700_000_001.0),
+    source=Source(
+        "b",
+        "ключ +%20\U0001f600/\x01.pdf",
+        "v",
+        "e",
+        9,
+        "0055AED6DCD90281E5",
+        NOW,
+        1_700_000_001.0,
+        (("case", "дело \udcff"), ("empty", "")),
+        2,
+    ),
     state=DocumentState.FINAL,
     rev=9,
     run=2,

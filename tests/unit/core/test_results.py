@@ -252,6 +252,8 @@ def test_an_error_before_anything_was_sent() -> None:
         "run": 1,
         "outcome": "skipped",
         "source": {**SOURCE_SHOWN, "media_type": None},
+        "metadata": {"case": "7-114"},
+        "metadata_omitted": 0,
         "reason": "empty_file",
         "what": "The file has no bytes.",
         "advice": "Check the upload.",
@@ -262,6 +264,13 @@ def test_an_error_before_anything_was_sent() -> None:
         "versions": {"textdrop": __version__},
         "timings": TIMINGS_SHOWN,
     }
+
+
+def test_metadata_of_the_upload_is_in_result_and_error() -> None:
+    source = replace(DOCUMENT.source, metadata=(("case", "7-114"), ("owner", "Анна")), metadata_omitted=2)
+    document = replace(DOCUMENT, source=source)
+    for shown in (read(result_file(document, [OPERATION], [PAGE])), error(document)):
+        assert (shown["metadata"], shown["metadata_omitted"]) == ({"case": "7-114", "owner": "Анна"}, 2)
 
 
 def test_an_error_of_the_service_has_all_that_its_support_asks_for() -> None:

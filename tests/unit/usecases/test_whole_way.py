@@ -82,6 +82,22 @@ def test_options_come_from_metadata_before_parameters(world: World) -> None:
     assert options["model"] == {"value": "page-column-sort", "from": "metadata"}
 
 
+@pytest.mark.parametrize(
+    ("body", "metadata", "file"),
+    [
+        (b"page", {}, "x.png.ocr.json"),
+        (b"damaged", {}, "x.png.error.json"),
+        (b"page", {"ocr-model": "pages"}, "x.png.error.json"),
+    ],
+)
+def test_the_uploads_own_metadata_comes_back(world: World, body: bytes, metadata: dict[str, str], file: str) -> None:
+    document = world.upload("x.png", body, {"Case": "дело 7", **metadata})
+    world.run()
+    [notice] = world.notices_of(document)
+    for shown in (world.json(file), notice):
+        assert (shown["metadata"], shown["metadata_omitted"]) == ({"case": "дело 7"}, 0)
+
+
 def test_a_repeated_event_does_nothing(world: World, document: Document) -> None:
     event = world.queue[0]
     world.submit([event, event])

@@ -73,6 +73,7 @@ class Source:
 
     `version_id` is "" where the bucket has no versions; then `etag` and `last_modified` name the version. Times are
     epoch seconds; `last_modified` is 0 until the object was seen. `sequencer` is S3's, as it came ("" unknown).
+    `metadata` are the entries to echo, each a name and a value, and `metadata_omitted` how many are too many for that.
     """
 
     bucket: str
@@ -83,6 +84,8 @@ class Source:
     sequencer: str = ""
     event_at: float = 0.0
     last_modified: float = 0.0
+    metadata: tuple[tuple[str, str], ...] = ()
+    metadata_omitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

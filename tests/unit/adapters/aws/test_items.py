@@ -133,6 +133,7 @@ def test_an_item_is_compact_and_readable() -> None:
                 "size": {"N": "0"},
                 "event_at": {"N": "0.0"},
                 "last_modified": {"N": "0.0"},
+                "metadata_omitted": {"N": "0"},
             }
         },
         "state": {"S": "accepted"},
