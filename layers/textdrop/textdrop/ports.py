@@ -52,7 +52,8 @@ class Documents(Protocol):
     def write(self, before: Document, after: Document) -> bool:
         """Changes the row from `before` to `after` (whose `rev` is one higher) if its `rev` is still `before.rev`.
 
-        `unfinished` is written only when it differs between the two: it shrinks beside us.
+        `unfinished` and `pages_recognized` are written only where they differ between the two: `finish_page` changes
+        them beside us.
         """
 
     def postpone(self, due: DueEntry, due_at: float) -> Document | None:
@@ -62,8 +63,9 @@ class Documents(Protocol):
         first took effect: the row then comes due at the later time.
         """
 
-    def finish_page(self, document_id: str, run: int, page: int) -> Document | None:
-        """Takes a page out of `unfinished`; the row as it is afterwards. None if the row is gone or of another run.
+    def finish_page(self, operation: Operation) -> Document | None:
+        """Takes the page of a final operation out of `unfinished`, and counts it in `pages_recognized` if it was in
+        there and is recognised. The document's row as it is afterwards; None if it is gone or of another run.
 
         Leaves `rev` alone. May be repeated.
         """

@@ -48,6 +48,7 @@ SUCCEEDED = Document(
         "0055AED6DCD90281E5",
         1_773_480_413.589,
         1_773_480_413.0,
+        metadata=(("case", "7-114"),),
     ),
     state=DocumentState.DELIVERING,
     accepted_at=1_773_480_415.25,
@@ -163,7 +164,9 @@ def test_whatever_the_key_the_notice_is_json_and_says_it(key: str, outcome: Outc
 def test_the_longest_notice_is_small(key: str) -> None:
     document = replace(
         SUCCEEDED,
-        source=replace(SUCCEEDED.source, bucket="b" * 63, key=key, version_id="v" * 1024),
+        source=replace(
+            SUCCEEDED.source, bucket="b" * 63, key=key, version_id="v" * 1024, metadata=(("m", "\0" * 2_047),)
+        ),
         options=Options(SHARED_LANGUAGES, max(MODELS, key=len), "metadata", "metadata", tuple(Output), "metadata"),
         renderings=tuple(Rendering(output, 5_000, ("w" * 2_000,) * 20) for output in Output),
         outcome=Outcome.PARTIAL,

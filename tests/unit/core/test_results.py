@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import schemas
 from pagekit.page import RecognisedPage
+from pagekit.prepared import How, PageWarning, Preparation
 from textdrop import __version__
 from textdrop.core import problems, results
 from textdrop.core.answers import OperationDescription
@@ -40,7 +41,8 @@ DOCUMENT = replace(SUCCEEDED, submit_passes=2, options=Options(("ru", "en"), "pa
 DESCRIBED = OperationDescription(
     "op1", "OCR async recognition", "2026-03-14T09:26:56Z", "ajeexample", "2026-03-14T09:26:58Z", {"a": [1]}
 )
-OPERATION = Operation(DOCUMENT.id, 1, 1, OperationState.RECOGNIZED, described=DESCRIBED, trace=TRACE)
+SCALED = Preparation(How.SCALED, 0.5, (PageWarning.LOW_RESOLUTION,))
+OPERATION = Operation(DOCUMENT.id, 1, 1, OperationState.RECOGNIZED, described=DESCRIBED, trace=TRACE, prepared=SCALED)
 FAILED = replace(
     OPERATION,
     state=OperationState.FAILED,
@@ -75,6 +77,7 @@ SOURCE_SHOWN = {
     "etag": "d41d8cd98f00b204e9800998ecf8427e",
     "size": 183_204,
     "media_type": "application/pdf",
+    "attachments": 0,
 }
 OPTIONS_SHOWN = {
     "languages": {"value": ["ru", "en"], "from": "metadata"},
@@ -185,6 +188,7 @@ def test_a_partial_result_says_which_pages_failed_and_why() -> None:
         "status": "failed",
         "reason": "failed_in_ocr",
         "problem": PROBLEM_SHOWN,
+        "prepared": {"how": "scaled", "scale": 0.5, "warnings": ["low_resolution"]},
         "width": None,
         "height": None,
         "rotate": None,
@@ -252,6 +256,8 @@ def test_an_error_before_anything_was_sent() -> None:
         "run": 1,
         "outcome": "skipped",
         "source": {**SOURCE_SHOWN, "media_type": None},
+        "metadata": {"case": "7-114"},
+        "metadata_omitted": 0,
         "reason": "empty_file",
         "what": "The file has no bytes.",
         "advice": "Check the upload.",
@@ -262,6 +268,13 @@ def test_an_error_before_anything_was_sent() -> None:
         "versions": {"textdrop": __version__},
         "timings": TIMINGS_SHOWN,
     }
+
+
+def test_metadata_of_the_upload_is_in_result_and_error() -> None:
+    source = replace(DOCUMENT.source, metadata=(("case", "7-114"), ("owner", "Анна")), metadata_omitted=2)
+    document = replace(DOCUMENT, source=source)
+    for shown in (read(result_file(document, [OPERATION], [PAGE])), error(document)):
+        assert (shown["metadata"], shown["metadata_omitted"]) == ({"case": "7-114", "owner": "Анна"}, 2)
 
 
 def test_an_error_of_the_service_has_all_that_its_support_asks_for() -> None:

@@ -156,6 +156,7 @@ def delivers(outcome: Outcome, problem: Problem | Reason | None = None, recogniz
         "outcome": outcome,
         "problem": problem,
         "pages_recognized": recognized,
+        "unfinished": frozenset(),
         "outcome_at": NOW,
         "step": None,
         "renderings": (),
@@ -202,6 +203,7 @@ KNOWN: Changes = {
     "source": SEEN_SOURCE,
     "pages": 3,
     "media_type": "image/png",
+    "attachments": 2,
     "options": OPTIONS,
     "unfinished": frozenset({1, 2, 3}),
 }
@@ -268,7 +270,7 @@ EXAMPLES = [
         see.Forbidden(LEASE),
         {"due_at": LEASE, "attempts": 0, "consecutive_failures": 8},
     ),
-    Example("pages_known", ACCEPTED, see.PagesKnown(3, "image/png", OPTIONS, SEEN_SOURCE), KNOWN),
+    Example("pages_known", ACCEPTED, see.PagesKnown(3, "image/png", OPTIONS, SEEN_SOURCE, 2), KNOWN),
     *(
         Example(
             "returned", row, see.Returned(NOW + 7, failed), {"due_at": NOW + 7, **BACK, "consecutive_failures": count}

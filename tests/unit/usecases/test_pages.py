@@ -28,7 +28,7 @@ from textdrop.core.quota import Quota
 from textdrop.ports import OpenedDocument, RunParallel
 from textdrop.usecases import pages
 from textdrop.usecases.ask import ask
-from textdrop.usecases.deliver import page_finished
+from textdrop.usecases.deliver import conclude_and_deliver, page_finished
 from textdrop.usecases.pages import send_pages
 from textdrop.usecases.send import Later, Lost, Sent, Settled
 from textdrop.usecases.source import PageSource
@@ -133,6 +133,23 @@ def test_pages_that_finish_while_others_are_sent_conclude_the_document(late: boo
     assert (world.row(document).state is DocumentState.DELIVERING) == late
     world.run()
     assert world.row(document).outcome is Outcome.PARTIAL
+
+
+def test_the_row_counts_its_recognised_pages_as_they_come(world: World) -> None:
+    document = world.upload("book.pdf", b"pages:4 bad:2")
+    world.submit()
+    world.clock.advance(60.0)
+    for page, counted in ((3, 1), (3, 1), (1, 2)):
+        operation = world.operation(document, page)
+        operation = ask(world.poll_ports, operation, 1.0).operation or operation
+        page_finished(world.poll_ports, operation, 9e9)
+        row = world.row(document)
+        assert (row.state, row.pages_recognized) == (DocumentState.RECOGNIZING, counted)
+    # Whoever recognised the last page died before it was counted.
+    assert ask(world.poll_ports, world.operation(document, 4), 1.0).operation is not None
+    conclude_and_deliver(world.poll_ports, world.row(document), 9e9)
+    page_finished(world.poll_ports, world.operation(document, 4), 9e9)
+    assert (world.row(document).outcome, world.row(document).pages_recognized) == (Outcome.PARTIAL, 3)
 
 
 # --- when a slice ends ---
@@ -316,7 +333,7 @@ def test_who_finishes_the_last_page_need_not_be_the_last_to_say_so(time_slice: T
 
     def two_hands(task: Callable[[], None], max_workers: int) -> None:
         def others() -> None:
-            documents.finish_page("d", 1, 1)
+            documents.finish_page(recognised)
             task()
 
         time_slice.world.faults.happen("documents.finish_page", others, when="after")

@@ -267,6 +267,8 @@ def _delivering(
         due_at=now,
         attempts=0,
         consecutive_failures=0,
+        # A page that is finished only now is counted already: by its operation.
+        unfinished=frozenset(),
         outcome=outcome,
         problem=problem,
         pages_recognized=pages_recognized,

@@ -74,6 +74,7 @@ class Source:
 
     `version_id` is "" where the bucket has no versions; then `etag` and `last_modified` name the version. Times are
     epoch seconds; `last_modified` is 0 until the object was seen. `sequencer` is S3's, as it came ("" unknown).
+    `metadata` are the entries to echo, each a name and a value, and `metadata_omitted` how many are too many for that.
     """
 
     bucket: str
@@ -84,6 +85,8 @@ class Source:
     sequencer: str = ""
     event_at: float = 0.0
     last_modified: float = 0.0
+    metadata: tuple[tuple[str, str], ...] = ()
+    metadata_omitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class Document:
     source: Source
     state: DocumentState
     accepted_at: float  # when the row was made
-    rev: int = 1  # grows with every write but the shrinking of `unfinished`; the fencing token
+    rev: int = 1  # grows with every write but that of a finished page; the fencing token
     run: int = 1  # each run has operations of its own
     holder: str = ""  # who has the lease: a token of one worker
     due_kind: DueKind | None = None  # the kind of work it is due for; None: final
@@ -148,10 +151,10 @@ class Document:
     media_type: str = ""  # by content; "" until the source was inspected
     pages: int = 0  # 0 until the source was inspected
     attachments: int = 0  # files in the upload, which are not read
-    unfinished: frozenset[int] = frozenset()  # numbers of pages that are not final; shrinks beside other writes
+    unfinished: frozenset[int] = frozenset()  # pages not known to be final; shrinks beside other writes
     outcome: Outcome | None = None  # fixed once, before delivery begins
     problem: Problem | None = None  # why there is no text, or of a partial document why its first failed page has none
-    pages_recognized: int = 0  # how many pages have text
+    pages_recognized: int = 0  # how many have text: of the finished pages, and of all once the outcome is fixed
     warned_pages: tuple[WarnedPages, ...] = ()  # of recognised pages; fixed with the outcome
     outcome_at: float | None = None  # when the outcome was fixed
     outcome_replaced: bool = False  # the outcome was replaced by a failure, as its delivery kept dying

@@ -143,6 +143,7 @@ def notice(
         "what": document.problem.what if document.problem else None,
         "advice": document.problem.advice if document.problem else None,
         "source": _source(document),
+        **_metadata(document),
         "files": _files(document, results_bucket, published),
         "warnings": [_cut(warning) for warning in warnings(document)[:NOTICE_WARNINGS]],
         "published": published,
@@ -207,6 +208,7 @@ def _identity(document: Document) -> dict[str, Any]:
         "run": document.run,
         "outcome": str(document.outcome),
         "source": _source(document),
+        **_metadata(document),
     }
 
 
@@ -221,6 +223,10 @@ def _source(document: Document) -> dict[str, Any]:
         "media_type": document.media_type or None,
         "attachments": document.attachments,
     }
+
+
+def _metadata(document: Document) -> dict[str, Any]:
+    return {"metadata": dict(document.source.metadata), "metadata_omitted": document.source.metadata_omitted}
 
 
 def _options(document: Document) -> dict[str, Any] | None:

@@ -124,9 +124,8 @@ def _send_while_there_are(
             prepared = partial(source.page, page)
             row = turn.operations.get(page)
             sent = send_page(ports, submits_per_second, document, row, page, prepared, deadline)
-            failed = isinstance(sent, Settled) and sent.operation.final
-            if failed:
-                row_after = ports.documents.finish_page(document.id, document.run, page)
+            if isinstance(sent, Settled) and sent.operation.final:
+                row_after = ports.documents.finish_page(sent.operation)
                 turn.finished_last = turn.finished_last or row_after is None or not row_after.unfinished
             turn.note(page, sent, ports.policy.max_failures_in_slice)
             if (

@@ -22,6 +22,7 @@ from textdrop.core.documents import (
     Resume,
 )
 from textdrop.core.errors import InvalidOptions, ObjectForbidden, ObjectGone, StoreUnavailable
+from textdrop.core.metadata import with_metadata
 from textdrop.ports import OpenedDocument, SubmitPorts
 from textdrop.usecases.accept import Message, accept
 from textdrop.usecases.pages import send_pages
@@ -155,7 +156,7 @@ def _look(
     source = document.source
     try:
         seen = ports.sources.head(source)
-        source = seen.source
+        source = with_metadata(seen.source, seen.metadata)
         chosen = options.resolve(seen.metadata, settings.languages, settings.model, settings.outputs)
         opened = ports.open_document(seen.open(), settings.limits)
     except (Refusal, InvalidOptions) as refusal:
