@@ -200,9 +200,10 @@ KNOWN: Changes = {
     "state": DocumentState.RECOGNIZING,
     "source": SEEN_SOURCE,
     "pages": 3,
+    "file_pages": 9,
     "media_type": "image/png",
     "options": OPTIONS,
-    "unfinished": frozenset({1, 2, 3}),
+    "unfinished": frozenset({2, 3, 7}),
 }
 ENDS: Changes = {"state": DocumentState.FINAL, "due_kind": None, "due_at": None, "holder": "", **BACK}
 
@@ -267,7 +268,7 @@ EXAMPLES = [
         see.Forbidden(LEASE),
         {"due_at": LEASE, "attempts": 0, "consecutive_failures": 8},
     ),
-    Example("pages_known", ACCEPTED, see.PagesKnown(3, "image/png", OPTIONS, SEEN_SOURCE), KNOWN),
+    Example("pages_known", ACCEPTED, see.PagesKnown(frozenset({2, 3, 7}), 9, "image/png", OPTIONS, SEEN_SOURCE), KNOWN),
     *(
         Example(
             "returned", row, see.Returned(NOW + 7, failed), {"due_at": NOW + 7, **BACK, "consecutive_failures": count}

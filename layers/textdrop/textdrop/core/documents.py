@@ -90,7 +90,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a document is to be recognised, and where each choice came from."""
+    """How a document is to be recognised, and where each choice came from. `pages` are written by `page_ranges`."""
 
     languages: tuple[str, ...]
     model: str
@@ -98,6 +98,8 @@ class Options:
     model_from: Literal["metadata", "parameter"] = "parameter"
     outputs: tuple[Output, ...] = ()
     outputs_from: Literal["metadata", "parameter"] = "parameter"
+    pages: str = "all"
+    pages_from: Literal["metadata", "parameter"] = "parameter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ class Document:
     submit_passes: int = 0  # all passes of submit
     options: Options | None = None  # None until the source was inspected
     media_type: str = ""  # by content; "" until the source was inspected
-    pages: int = 0  # 0 until the source was inspected
+    file_pages: int = 0  # how many the file has; 0 until it was inspected
+    pages: int = 0  # how many are to be recognised: those that the options choose; 0 until the source was inspected
     unfinished: frozenset[int] = frozenset()  # pages not known to be final; shrinks beside other writes
     outcome: Outcome | None = None  # fixed once, before delivery begins
     problem: Problem | None = None  # why there is no text, or of a partial document why its first failed page has none

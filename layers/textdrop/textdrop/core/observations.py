@@ -59,9 +59,10 @@ class Forbidden(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class PagesKnown(DocumentSeen):
-    """The source was inspected: this is what there is to send."""
+    """The source was inspected: of the `file_pages` of the file these are to be sent."""
 
-    pages: int
+    pages: frozenset[int]
+    file_pages: int
     media_type: str
     options: Options
     source: Source

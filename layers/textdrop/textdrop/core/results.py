@@ -28,11 +28,11 @@ NOTICE_RANGES_CHARACTERS = 500
 NOTICE_WARNINGS = 10
 
 
-def page_text(number: int, page: RecognisedPage | None) -> bytes:
-    """One page's part of `<key>.txt`: UTF-8, "\\n" at line ends, a form feed before each page but the first. A page
-    that failed is empty."""
+def page_text(place: int, page: RecognisedPage | None) -> bytes:
+    """The part of `<key>.txt` of the page in that place, from 1: UTF-8, "\\n" at line ends, a form feed before each
+    page but the first. A page that failed is empty."""
     text = "" if page is None else _lines(page["text"])
-    return ((PAGE_BREAK if number > 1 else "") + text).encode("utf-8", "replace")
+    return ((PAGE_BREAK if place > 1 else "") + text).encode("utf-8", "replace")
 
 
 def _lines(text: str) -> str:
@@ -71,10 +71,10 @@ def warnings(document: Document) -> list[str]:
     return [warning for rendering in document.renderings for warning in rendering.warnings]
 
 
-def page_json(operation: Operation, page: RecognisedPage | None) -> bytes:
-    """One page's part of `<key>.ocr.json`; a page without a recognition is None."""
+def page_json(place: int, operation: Operation, page: RecognisedPage | None) -> bytes:
+    """The part of `<key>.ocr.json` of the page in that place, from 1; a page without a recognition is None."""
     line = json.dumps(_page(operation, page), ensure_ascii=False, separators=(", ", ": "))
-    return ((",\n  " if operation.page > 1 else "\n  ") + line).encode("utf-8", "replace")
+    return ((",\n  " if place > 1 else "\n  ") + line).encode("utf-8", "replace")
 
 
 class FailedPages(TypedDict):
@@ -217,6 +217,7 @@ def _source(document: Document) -> dict[str, Any]:
         "etag": source.etag or None,
         "size": source.size,
         "media_type": document.media_type or None,
+        "file_pages": document.file_pages or None,
     }
 
 
@@ -232,6 +233,7 @@ def _options(document: Document) -> dict[str, Any] | None:
         "languages": {"value": list(options.languages), "from": options.languages_from},
         "model": {"value": options.model, "from": options.model_from},
         "outputs": {"value": [str(output) for output in options.outputs], "from": options.outputs_from},
+        "pages": {"value": options.pages, "from": options.pages_from},
     }
 
 
