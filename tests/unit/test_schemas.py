@@ -182,6 +182,14 @@ def every_page() -> Any:
     return {**value, **shown("partial")}
 
 
+def some_pages() -> Any:
+    """A result of some pages of a file."""
+    value, chosen = shown("result"), shown("chosen pages")
+    source, options = ({**value[part], **chosen[part]} for part in ("source", "options"))
+    pages_shown = [{**value["pages"][0], **page} for page in chosen["pages"]]
+    return {**value, "source": source, "options": options, "pages": pages_shown}
+
+
 def event(name: str) -> Any:
     """One of the sample notices."""
     return json.loads((TOP / "events" / f"notice-{name}.json").read_text("utf-8"))
@@ -190,6 +198,7 @@ def event(name: str) -> Any:
 WRITTEN: dict[str, Any] = {
     "succeeded": shown("result"),
     "every page": every_page(),
+    "some pages": some_pages(),
     "failed": shown("error"),
     "skipped": {**shown("error"), "outcome": "skipped", "reason": "object_gone", "options": None, "pages": []},
     "notice partial": shown("notice"),

@@ -108,7 +108,12 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
     )
     limits = FileLimits(max_pages=settings.max_pages)
     chosen = SubmitSettings(
-        settings.languages, settings.model, settings.submits_per_second, limits, outputs=settings.outputs
+        settings.languages,
+        settings.model,
+        settings.submits_per_second,
+        limits,
+        outputs=settings.outputs,
+        pages=settings.pages,
     )
     return ports, chosen, ocr
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from textdrop.core import page_ranges, problems, renderings, results
+from textdrop.core import page_numbers, problems, renderings, results
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -55,6 +55,7 @@ SUCCEEDED = Document(
     submit_passes=1,
     options=Options(("ru", "en"), "page"),
     media_type="application/pdf",
+    file_pages=1,
     pages=1,
     outcome=Outcome.SUCCEEDED,
     pages_recognized=1,
@@ -75,6 +76,7 @@ SKIPPED = replace(
     source=replace(SUCCEEDED.source, key="notes.txt", version_id="mRk1Xq8XnB2kPzyTyq6gFJm2aB4c", size=17),
     options=None,
     media_type="",
+    file_pages=0,
     pages=0,
     outcome=Outcome.SKIPPED,
     problem=Problem(
@@ -89,6 +91,7 @@ PARTIAL = replace(
     id="7d865e959b2466918c9863afca942d0f",
     source=replace(SUCCEEDED.source, key="archive/book.pdf", version_id="Zr5nYl2XnB7kQwzTyq6gFJm2cD9e", size=2_480_118),
     outcome=Outcome.PARTIAL,
+    file_pages=5,
     pages=5,
     pages_recognized=3,
     problem=FAILED.problem,
@@ -100,6 +103,7 @@ OUTPUTS = replace(
         SUCCEEDED.source, key="archive/price lists.pdf", version_id="Pq9sVmWnXnB5kLhyRyq6gFJm2dE1f", size=1_204_377
     ),
     options=Options(("ru", "en"), "table", model_from="metadata", outputs=tuple(Output), outputs_from="metadata"),
+    file_pages=3,
     pages=3,
     pages_recognized=3,
     renderings=(
@@ -146,7 +150,7 @@ def test_of_very_many_failed_pages_the_first_are_named() -> None:
     [group] = notice(PARTIAL, operations=operations_without_text(*failed))["pages"]["failures"]
     named, rest = group["pages"].split(", ")[:-1], group["pages"].split(", ")[-1]
     assert (group["count"], rest) == (2_500, "…")
-    assert len(group["pages"]) <= page_ranges.MAX_CHARACTERS + 3
+    assert len(group["pages"]) <= page_numbers.MAX_CHARACTERS + 3
     assert [int(number) for number in named] == list(failed)[: len(named)]
     assert len(named) > 90
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pagekit.prepared import How, PageWarning, Preparation
-from textdrop.core import page_ranges, page_warnings
+from textdrop.core import page_numbers, page_warnings
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Source, WarnedPages
 
 CUT = Preparation(How.CUT)
@@ -50,7 +50,7 @@ def test_of_very_many_pages_the_first_are_named() -> None:
     assert found.count == 1_000
     assert found.pages.startswith("1, 3, 5")
     assert found.pages.endswith(", …")
-    assert len(found.pages) <= page_ranges.MAX_CHARACTERS + 3
+    assert len(found.pages) <= page_numbers.MAX_CHARACTERS + 3
 
 
 @pytest.mark.parametrize(

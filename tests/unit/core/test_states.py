@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pagekit.limits import FileFacts
 from pagekit.prepared import How, Preparation
 from textdrop.core import observations as see
 from textdrop.core import states
@@ -202,10 +203,11 @@ KNOWN: Changes = {
     "state": DocumentState.RECOGNIZING,
     "source": SEEN_SOURCE,
     "pages": 3,
-    "media_type": "image/png",
+    "file_pages": 9,
+    "media_type": "image/tiff",
     "attachments": 2,
     "options": OPTIONS,
-    "unfinished": frozenset({1, 2, 3}),
+    "unfinished": frozenset({2, 3, 7}),
 }
 ENDS: Changes = {"state": DocumentState.FINAL, "due_kind": None, "due_at": None, "holder": "", **BACK}
 
@@ -270,7 +272,12 @@ EXAMPLES = [
         see.Forbidden(LEASE),
         {"due_at": LEASE, "attempts": 0, "consecutive_failures": 8},
     ),
-    Example("pages_known", ACCEPTED, see.PagesKnown(3, "image/png", OPTIONS, SEEN_SOURCE, 2), KNOWN),
+    Example(
+        "pages_known",
+        ACCEPTED,
+        see.PagesKnown(frozenset({2, 3, 7}), FileFacts("image/tiff", 9, 2), OPTIONS, SEEN_SOURCE),
+        KNOWN,
+    ),
     *(
         Example(
             "returned", row, see.Returned(NOW + 7, failed), {"due_at": NOW + 7, **BACK, "consecutive_failures": count}

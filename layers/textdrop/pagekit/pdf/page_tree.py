@@ -153,7 +153,7 @@ class _Reading:
             raise Refusal(
                 Reason.TOO_MANY_PAGES,
                 f"The PDF has more pages than a document may have here; the most is {allowed}.",
-                f"Split it into files {smaller} and upload those.",
+                f"Split it into files {smaller} and upload those, or name the pages to read in ocr-pages.",
             )
 
 

@@ -157,16 +157,17 @@ def forbidden(row: Document, seen: see.Forbidden, now: float, policy: Policy) ->
 
 @rule(see.PagesKnown, lambda row, seen, now, policy: row.state is _ACCEPTED)
 def pages_known(row: Document, seen: see.PagesKnown, now: float, policy: Policy) -> Document:
-    """Once its pages are known a document is recognizing, and every page is unfinished."""
+    """Once its pages are known a document is recognizing, and every page that is to be sent is unfinished."""
     return replace(
         row,
         state=_RECOGNIZING,
         source=seen.source,
-        pages=seen.pages,
-        media_type=seen.media_type,
-        attachments=seen.attachments,
+        file_pages=seen.facts.pages,
+        pages=len(seen.pages),
+        media_type=seen.facts.media_type,
+        attachments=seen.facts.attachments,
         options=seen.options,
-        unfinished=frozenset(range(1, seen.pages + 1)),
+        unfinished=seen.pages,
     )
 
 

@@ -91,7 +91,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a document is to be recognised, and where each choice came from."""
+    """How a document is to be recognised, and where each choice came from. `pages` are written by `page_ranges`."""
 
     languages: tuple[str, ...]
     model: str
@@ -99,6 +99,8 @@ class Options:
     model_from: Literal["metadata", "parameter"] = "parameter"
     outputs: tuple[Output, ...] = ()
     outputs_from: Literal["metadata", "parameter"] = "parameter"
+    pages: str = "all"
+    pages_from: Literal["metadata", "parameter"] = "parameter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,8 @@ class Document:
     submit_passes: int = 0  # all passes of submit
     options: Options | None = None  # None until the source was inspected
     media_type: str = ""  # by content; "" until the source was inspected
-    pages: int = 0  # 0 until the source was inspected
+    file_pages: int = 0  # how many the file has; 0 until it was inspected
+    pages: int = 0  # how many are to be recognised: those that the options choose; 0 until the source was inspected
     attachments: int = 0  # files in the upload, which are not read
     unfinished: frozenset[int] = frozenset()  # pages not known to be final; shrinks beside other writes
     outcome: Outcome | None = None  # fixed once, before delivery begins

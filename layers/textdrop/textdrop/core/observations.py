@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pagekit.limits import FileFacts
 from pagekit.prepared import Preparation
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import Operation, Options, Problem, Rendering, Source, Step
@@ -60,13 +61,12 @@ class Forbidden(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class PagesKnown(DocumentSeen):
-    """The source was inspected: this is what there is to send."""
+    """The source was inspected: it is this file, and these of its pages are to be sent."""
 
-    pages: int
-    media_type: str
+    pages: frozenset[int]
+    facts: FileFacts
     options: Options
     source: Source
-    attachments: int = 0
 
 
 @dataclass(frozen=True, slots=True)

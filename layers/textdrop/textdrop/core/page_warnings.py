@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pagekit.prepared import PageWarning
-from textdrop.core import page_ranges
+from textdrop.core import page_numbers
 from textdrop.core.documents import Document, Operation, OperationState, WarnedPages
 
 _SENTENCES = {
@@ -32,7 +32,7 @@ def of(operations: Sequence[Operation]) -> tuple[WarnedPages, ...]:
         for warning in found:
             by_warning[warning].append(operation.page)
     return tuple(
-        WarnedPages(warning, len(numbers), page_ranges.shortened(page_ranges.named(numbers)))
+        WarnedPages(warning, len(numbers), page_numbers.shortened(page_numbers.named(numbers)))
         for warning, numbers in by_warning.items()
         if numbers
     )

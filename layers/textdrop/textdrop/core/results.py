@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 from pagekit.page import RecognisedPage
 from pagekit.prepared import Preparation
 from textdrop import __version__
-from textdrop.core import identity, keys, page_ranges, page_warnings
+from textdrop.core import identity, keys, page_numbers, page_warnings
 from textdrop.core.documents import (
     Document,
     Operation,
@@ -28,11 +28,11 @@ PAGE_BREAK = "\f"
 NOTICE_WARNINGS = 10
 
 
-def page_text(number: int, page: RecognisedPage | None) -> bytes:
-    """One page's part of `<key>.txt`: UTF-8, "\\n" at line ends, a form feed before each page but the first. A page
-    that failed is empty."""
+def page_text(place: int, page: RecognisedPage | None) -> bytes:
+    """The part of `<key>.txt` of the page in that place, from 1: UTF-8, "\\n" at line ends, a form feed before each
+    page but the first. A page that failed is empty."""
     text = "" if page is None else _lines(page["text"])
-    return ((PAGE_BREAK if number > 1 else "") + text).encode("utf-8", "replace")
+    return ((PAGE_BREAK if place > 1 else "") + text).encode("utf-8", "replace")
 
 
 def _lines(text: str) -> str:
@@ -73,10 +73,10 @@ def warnings(document: Document) -> list[str]:
     ]
 
 
-def page_json(operation: Operation, page: RecognisedPage | None) -> bytes:
-    """One page's part of `<key>.ocr.json`; a page without a recognition is None."""
+def page_json(place: int, operation: Operation, page: RecognisedPage | None) -> bytes:
+    """The part of `<key>.ocr.json` of the page in that place, from 1; a page without a recognition is None."""
     line = json.dumps(_page(operation, page), ensure_ascii=False, separators=(", ", ": "))
-    return ((",\n  " if operation.page > 1 else "\n  ") + line).encode("utf-8", "replace")
+    return ((",\n  " if place > 1 else "\n  ") + line).encode("utf-8", "replace")
 
 
 class FailedPages(TypedDict):
@@ -95,7 +95,7 @@ def failures(operations: Sequence[Operation]) -> list[FailedPages]:
             reason = str(operation.problem.reason) if operation.problem else str(Reason.INTERNAL)
             by_reason.setdefault(reason, []).append(operation.page)
     return [
-        {"reason": reason, "count": len(numbers), "pages": page_ranges.named(numbers)}
+        {"reason": reason, "count": len(numbers), "pages": page_numbers.named(numbers)}
         for reason, numbers in by_reason.items()
     ]
 
@@ -153,7 +153,7 @@ def notice(
             "total": document.pages,
             "recognized": document.pages_recognized,
             "failed": document.pages - document.pages_recognized,
-            "failures": [{**group, "pages": page_ranges.shortened(group["pages"])} for group in failures(operations)],
+            "failures": [{**group, "pages": page_numbers.shortened(group["pages"])} for group in failures(operations)],
             "warnings": [{**asdict(each), "warning": str(each.warning)} for each in document.warned_pages],
         },
         "duration_seconds": _duration(document),
@@ -221,6 +221,7 @@ def _source(document: Document) -> dict[str, Any]:
         "etag": source.etag or None,
         "size": source.size,
         "media_type": document.media_type or None,
+        "file_pages": document.file_pages or None,
         "attachments": document.attachments,
     }
 
@@ -237,6 +238,7 @@ def _options(document: Document) -> dict[str, Any] | None:
         "languages": {"value": list(options.languages), "from": options.languages_from},
         "model": {"value": options.model, "from": options.model_from},
         "outputs": {"value": [str(output) for output in options.outputs], "from": options.outputs_from},
+        "pages": {"value": options.pages, "from": options.pages_from},
     }
 
 
@@ -317,7 +319,7 @@ def _duration(document: Document) -> float | None:
 
 def _cut(sentence: str) -> str:
     """A notice is small; the files have all of it."""
-    most = page_ranges.MAX_CHARACTERS
+    most = page_numbers.MAX_CHARACTERS
     return sentence if len(sentence) <= most else sentence[:most] + "…"
 
 

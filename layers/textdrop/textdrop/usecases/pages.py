@@ -82,7 +82,7 @@ def send_pages(
     when to go on; `Lost` when the document is no longer ours. `operations` are those there are. Raises StoreUnavailable
     when a page could not be gone on with, after all others that had begun have come to an end.
     """
-    left = [page for page in range(1, document.pages + 1) if not _settled(operations.get(page))]
+    left = [page for page in document.unfinished if not _settled(operations.get(page))]
     # Taken from the end: in order, but a page that gave trouble before waits until the others have been tried. A page
     # may have killed its worker: then one after another, from one end and from the other, so that all others get by.
     died = document.attempts > 1

@@ -145,6 +145,7 @@ def test_an_item_is_compact_and_readable() -> None:
         "attempts": {"N": "0"},
         "consecutive_failures": {"N": "0"},
         "submit_passes": {"N": "0"},
+        "file_pages": {"N": "0"},
         "pages": {"N": "0"},
         "attachments": {"N": "0"},
         "pages_recognized": {"N": "0"},
