@@ -110,6 +110,16 @@ def test_the_stack_chooses_outputs_for_those_who_do_not(world: World) -> None:
     assert chosen["outputs"] == {"value": ["markdown"], "from": "parameter"}
 
 
+def test_that_no_table_was_found_is_no_warning_where_the_stack_asked_for_tables(world: World) -> None:
+    world.submit_settings = replace(world.submit_settings, outputs="tables")
+    world.render_ports = replace(world.render_ports, renderers=fake_renderers(has_tables=False))
+    uploaded = world.upload("a.png", b"a")
+    world.run()
+    assert published(world, "a.png") == TEXT_ALONE
+    [notice] = world.notices_of(uploaded)
+    assert notice["warnings"] == world.json("a.png.ocr.json")["notes"] == []
+
+
 @pytest.mark.parametrize(
     ("outputs", "body", "files", "warning"),
     [

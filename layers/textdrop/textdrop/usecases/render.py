@@ -113,8 +113,10 @@ def _tables(ports: RenderPorts, document: Document, pages: ParsedPages, deadline
         ports.results.put(made[-1], body, keys.CSV_CONTENT_TYPE)
         with_tables.add(page)
     if not made:
-        model = document.options.model if document.options else ""
-        return Rendering(Output.TABLES, warnings=(ports.renderers.no_tables(model),))
+        options = document.options
+        if options is None or options.outputs_from == "parameter":
+            return Rendering(Output.TABLES)  # most pages have none, which is news only to whoever asked for this one's
+        return Rendering(Output.TABLES, warnings=(ports.renderers.no_tables(options.model),))
     with tempfile.TemporaryFile() as file:
         ports.renderers.workbook(pages.read(deadline, with_tables), file)
         _put(ports, document, keys.WORKBOOK, file, deadline)
