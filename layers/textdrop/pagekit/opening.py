@@ -57,14 +57,7 @@ def open_document(file: BinaryIO, limits: FileLimits) -> Document:
             raise _too_large(size, limits.max_document_bytes)
         from pagekit.pdf.document import PdfDocument
 
-        document = PdfDocument(file, limits)
-        if document.facts.pages > 1:
-            return document
-        if not fits:
-            raise _too_large(size, limits.max_bytes)
-        document.check(1)
-        document.close()
-        return OnePage(content, kind, document.facts)
+        return PdfDocument(file, limits)
     if not fits:
         raise _too_large(size, limits.max_bytes)
     from pagekit.images import inspect_jpeg, inspect_png
