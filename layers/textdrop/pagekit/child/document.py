@@ -24,7 +24,7 @@ class ChildsDocument:
     facts: FileFacts
 
     def __init__(self, child: Child, file: BinaryIO, media_type: UploadType, limits: FileLimits) -> None:
-        """Opens it. Raises Refusal about the file, or about its only page, and what reading the file raises."""
+        """Opens it. Raises Refusal about the file, and what reading it raises."""
         self._child = child
         self._file = file
         self._media_type: UploadType = media_type
@@ -37,8 +37,6 @@ class ChildsDocument:
             # With the facts known, it died of a page, which is refused when it is asked for.
             if not hasattr(self, "facts"):
                 raise _damaged("The file cannot be opened: that takes too much time or memory.") from None
-        if self.facts.pages == 1:
-            self._prepared[1] = self.page(1)
 
     def page(self, number: int) -> PreparedPage:
         """As `Document`."""

@@ -87,10 +87,9 @@ def test_a_refusal_of_the_file_and_of_its_only_page() -> None:
     with pytest.raises(Refusal) as whole:
         in_child(making.pdf_of_pages(3), FileLimits(max_pages=2))
     assert whole.value.reason is Reason.TOO_MANY_PAGES
-    with pytest.raises(Refusal) as page:
-        in_child(making.pdf_of_pages(1), FileLimits(max_bytes=100))
-    assert page.value.reason is Reason.FILE_TOO_LARGE
-    assert page.value.advice
+    page = refusal_of_page(in_child(making.pdf_of_pages(1), FileLimits(max_bytes=100, max_pixels=100)), 1)
+    assert page.reason is Reason.DAMAGED
+    assert page.advice
 
 
 @pytest.mark.parametrize("hostile", [1, 2, 3])
