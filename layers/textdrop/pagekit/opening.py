@@ -6,7 +6,7 @@ import io
 from typing import BinaryIO, Protocol
 
 from pagekit.errors import Reason, Refusal
-from pagekit.kinds import describe_unsupported, media_type
+from pagekit.kinds import READABLE, describe_unsupported, media_type
 from pagekit.limits import FileFacts, FileLimits
 
 # Enough to detect a type; of an archive also the end, where the names of the files in it are.
@@ -63,9 +63,7 @@ def open_document(file: BinaryIO, limits: FileLimits) -> Document:
         if not fits:
             content += _read(file, max(size - _SAMPLE_BYTES, len(content)), _SAMPLE_BYTES)
         looks_like, advice = describe_unsupported(content)
-        raise Refusal(
-            Reason.UNSUPPORTED_TYPE, f"The file is {looks_like}; PDF, JPEG and PNG can be recognised.", advice
-        )
+        raise Refusal(Reason.UNSUPPORTED_TYPE, f"The file is {looks_like}; {READABLE} can be recognised.", advice)
     # A PDF library costs memory and time that images should not pay for, so it is imported for a PDF only.
     if kind == "application/pdf":
         if size > limits.max_document_bytes:
@@ -82,9 +80,17 @@ def open_document(file: BinaryIO, limits: FileLimits) -> Document:
         return OnePage(content, document.facts)
     if not fits:
         raise _too_large(size, limits.max_bytes)
-    from pagekit.images import inspect_jpeg, inspect_png
+    from pagekit.images import can_be_sent
 
-    return OnePage(content, inspect_jpeg(content, limits) if kind == "image/jpeg" else inspect_png(content, limits))
+    if can_be_sent(content, kind, limits):
+        return OnePage(content, FileFacts(kind, pages=1))
+    from pagekit.pictures import PictureDocument
+
+    pictures = PictureDocument(file, kind, limits)
+    if pictures.facts.pages > 1:
+        raise Refusal(Reason.UNSUPPORTED_TYPE, "The TIFF has several pages.", "Convert it to PDF and upload that.")
+    page = pictures.page(1)
+    return OnePage(page.content, FileFacts(page.media_type, pages=1))
 
 
 def _read(file: BinaryIO, start: int, length: int) -> bytes:
