@@ -9,7 +9,8 @@ from pagekit.blank import is_blank
 from pagekit.child.document import ChildsDocument
 from pagekit.child.process import Child
 from pagekit.errors import Reason, Refusal
-from pagekit.kinds import describe_unsupported, media_type
+from pagekit.images import can_be_sent
+from pagekit.kinds import READABLE, describe_unsupported, media_type
 from pagekit.limits import FileFacts, FileLimits, MediaType
 from pagekit.prepared import Document, How, Preparation, PreparedPage
 
@@ -20,8 +21,8 @@ _SAMPLE_BYTES = 64 * 1024
 class OnePage:
     """A file that is one page, as it was uploaded."""
 
-    def __init__(self, content: bytes, media_type: MediaType, facts: FileFacts) -> None:
-        self.facts = facts
+    def __init__(self, content: bytes, media_type: MediaType) -> None:
+        self.facts = FileFacts(media_type, pages=1)
         self._page = PreparedPage(content, media_type, Preparation(How.AS_IS, blank=is_blank(content, media_type)))
 
     def page(self, number: int) -> PreparedPage:
@@ -51,29 +52,18 @@ def open_document(file: BinaryIO, limits: FileLimits, child: Child) -> Document:
         if not fits:
             content += _read(file, max(size - _SAMPLE_BYTES, len(content)), _SAMPLE_BYTES)
         looks_like, advice = describe_unsupported(content)
+        raise Refusal(Reason.UNSUPPORTED_TYPE, f"The file is {looks_like}; {READABLE} can be recognised.", advice)
+    if size > limits.max_document_bytes:
         raise Refusal(
-            Reason.UNSUPPORTED_TYPE, f"The file is {looks_like}; PDF, JPEG and PNG can be recognised.", advice
+            Reason.FILE_TOO_LARGE,
+            f"The file has {size:,} bytes; the most is {limits.max_document_bytes:,}.",
+            "Scan it at a lower resolution or in grey, compress it, or split it, and upload that.",
         )
-    if kind == "application/pdf":
-        if size > limits.max_document_bytes:
-            raise _too_large(size, limits.max_document_bytes)
-        return ChildsDocument(child, file, kind, limits)
-    if not fits:
-        raise _too_large(size, limits.max_bytes)
-    from pagekit.images import inspect_jpeg, inspect_png
-
-    inspect = inspect_jpeg if kind == "image/jpeg" else inspect_png
-    return OnePage(content, kind, inspect(content, limits))
+    if fits and (kind == "image/jpeg" or kind == "image/png") and can_be_sent(content, kind, limits):
+        return OnePage(content, kind)
+    return ChildsDocument(child, file, kind, limits)
 
 
 def _read(file: BinaryIO, start: int, length: int) -> bytes:
     file.seek(start)
     return file.read(length)
-
-
-def _too_large(size: int, most: int) -> Refusal:
-    return Refusal(
-        Reason.FILE_TOO_LARGE,
-        f"The file has {size:,} bytes; the most is {most:,}.",
-        "Scan it at a lower resolution or in grey, compress it, or split it, and upload that.",
-    )

@@ -81,7 +81,8 @@ SKIPPED = replace(
     outcome=Outcome.SKIPPED,
     problem=Problem(
         Reason.UNSUPPORTED_TYPE,
-        "The file is a plain text file; PDF, JPEG and PNG can be recognised.",
+        "The file is a plain text file; PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000, HEIC and AVIF "
+        "can be recognised.",
         "It holds text already, so there is nothing to recognise; to have it read as a page, print it as PDF.",
     ),
     pages_recognized=0,

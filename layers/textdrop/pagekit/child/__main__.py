@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from pagekit.blank import is_blank
 from pagekit.child.messages import Message, receive, send
 from pagekit.errors import NotRenderable, Refusal
-from pagekit.limits import FileLimits
+from pagekit.limits import FileLimits, UploadType
+from pagekit.prepared import Document
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -154,13 +155,22 @@ def _file(pipes: _Pipes, size: int, content: bytes) -> BinaryIO:
     return io.BufferedReader(_ParentsFile(pipes, size), _BUFFER_BYTES)
 
 
+def _opened(media_type: UploadType, file: BinaryIO, limits: FileLimits) -> Document:
+    # Each costs memory and time to import that the other should not pay for.
+    if media_type == "application/pdf":
+        from pagekit.pdf.document import PdfDocument
+
+        return PdfDocument(file, limits)
+    from pagekit.pictures import PictureDocument
+
+    return PictureDocument(file, media_type, limits)
+
+
 def _pages(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
     """Answers with the facts, then with pages from `first` on."""
-    from pagekit.pdf.document import PdfDocument
-
     first = task["first"]
     try:
-        document = PdfDocument(file, FileLimits(**task["limits"]))
+        document = _opened(task["media_type"], file, FileLimits(**task["limits"]))
     except Refusal as refusal:
         pipes.answer({"refused": 0, **_told(refusal)})
         return

@@ -89,7 +89,12 @@ def needed_bytes(stream: Any) -> int:
 
 
 def inflated_bytes(data: bytes) -> int:
-    """How much the data, packed by Flate, unpacks to; it is thrown away. Raises Broken."""
+    """How much the data, packed by Flate, unpacks to; it is thrown away. Raises Broken.
+
+    No data at all is no damage: qpdf, among others, says so of contents that are empty.
+    """
+    if not data:
+        return 0
     unpacker = zlib.decompressobj()
     count, pending = 0, data
     while not unpacker.eof:

@@ -87,7 +87,9 @@ def test_a_refusal_of_the_file_and_of_its_only_page() -> None:
     with pytest.raises(Refusal) as whole:
         in_child(making.pdf_of_pages(3), FileLimits(max_pages=2))
     assert whole.value.reason is Reason.TOO_MANY_PAGES
-    page = refusal_of_page(in_child(making.pdf_of_pages(1), FileLimits(max_bytes=100, max_pixels=100)), 1)
+    scan = making.jpeg()
+    lost = {**making.pdf_objects(), 5: making.picture(scan[: len(scan) // 9])}
+    page = refusal_of_page(in_child(making.pdf(lost)), 1)
     assert page.reason is Reason.DAMAGED
     assert page.advice
 
