@@ -29,14 +29,14 @@ class FakeDocument:
             raise Refusal(Reason.DAMAGED, "The file is damaged.", "Send it again.")
         if content.startswith(b"killer"):
             raise KilledError
-        told = dict(re.findall(rb"(pages|bad|deadly|attached):(\d+)", content))
+        told = dict(re.findall(rb"(pages|bad|deadly|drawn|attached):(\d+)", content))
         pages = int(told.get(b"pages", 1))
         if pages > limits.max_pages:
             raise Refusal(Reason.TOO_MANY_PAGES, f"The most is {limits.max_pages} pages.", "Split it.")
         self.facts = FileFacts(
             "application/pdf" if pages > 1 else "image/png", pages, attachments=int(told.get(b"attached", 0))
         )
-        self._bad, self._deadly = int(told.get(b"bad", 0)), int(told.get(b"deadly", 0))
+        self._bad, self._deadly, self._drawn = (int(told.get(name, 0)) for name in (b"bad", b"deadly", b"drawn"))
 
     def page(self, number: int) -> PreparedPage:
         content = self._read()
@@ -47,6 +47,8 @@ class FakeDocument:
         if self.facts.pages == 1:
             scaled = Preparation(How.SCALED, 0.5, (PageWarning.LOW_RESOLUTION,))
             return PreparedPage(content, "image/png", scaled if b"scaled" in content else Preparation(How.AS_IS))
+        if number == self._drawn:
+            return PreparedPage(content + b" #%d" % number, "image/png", Preparation(How.DRAWN))
         return PreparedPage(content + b" #%d" % number, "application/pdf", Preparation(How.CUT))
 
     def close(self) -> None:

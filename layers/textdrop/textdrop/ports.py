@@ -7,7 +7,7 @@ the first answer was lost and the repeat met its own write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeVar
 
@@ -241,21 +241,25 @@ Pages = Iterable[tuple[int, RecognisedPage | None]]
 """A document's pages in order, each with its number; None for one that was not recognised."""
 
 
+MakeSearchablePdf = Callable[[BinaryIO, str, Pages, BinaryIO, Collection[int]], Sequence[str]]
+"""Source, its media type, pages, the file to write, and the numbers of the pages that were drawn; warnings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Renderers:
     """Makes outputs of recognised pages. Each raises NotRenderable and
     whatever reading the pages or the source raises. Files to write are temporary ones, written from their beginning.
 
     `markdown`: the document, piece by piece. `csv_files`: each table as CSV, with its page and its number on it, both
-    from 1. `workbook`: all tables as XLSX, a sheet each. `searchable_pdf`: of the source and its
-    media type, a PDF with the text in it; warnings in plain words. `no_tables`: says that there are none, and, by the
-    model, what may help.
+    from 1. `workbook`: all tables as XLSX, a sheet each. `searchable_pdf`: of the source and its media type, with the
+    numbers of the pages that were drawn to be sent, a PDF with the text in it; warnings in plain words. `no_tables`:
+    says that there are none, and, by the model, what may help.
     """
 
     markdown: Callable[[Pages], Iterator[str]]
     csv_files: Callable[[Pages], Iterator[tuple[int, int, bytes]]]
     workbook: Callable[[Pages, BinaryIO], None]
-    searchable_pdf: Callable[[BinaryIO, str, Pages, BinaryIO], Sequence[str]]
+    searchable_pdf: MakeSearchablePdf
     no_tables: Callable[[str], str]
 
 

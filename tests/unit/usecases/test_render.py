@@ -99,6 +99,14 @@ def test_all_that_is_asked_for_is_there_when_the_one_notice_comes(world: World) 
     assert len(world.ocr.accepted) == 3
 
 
+def test_a_searchable_pdf_is_made_knowing_which_pages_were_drawn(world: World) -> None:
+    world.upload("scan.pdf", b"pages:3 drawn:2", {"ocr-outputs": "searchable-pdf"})
+    world.run()
+    assert (world.file("scan.pdf.searchable.pdf") or b"").endswith(b", drawn: 2")
+    result: Any = world.json("scan.pdf.ocr.json")
+    assert [page["prepared"]["how"] for page in result["pages"]] == ["cut", "drawn", "cut"]
+
+
 def test_the_stack_chooses_outputs_for_those_who_do_not(world: World) -> None:
     world.submit_settings = replace(world.submit_settings, outputs="markdown")
     world.upload("a.png", b"a")

@@ -208,7 +208,7 @@ def _searchable_pdf(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
 
     with tempfile.TemporaryFile() as made:
         try:
-            rendered = searchable_pdf(file, task["media_type"], _recognised(pipes, task), made)
+            rendered = searchable_pdf(file, task["media_type"], _recognised(pipes, task), made, task["drawn"])
         except NotRenderable as refusal:
             pipes.answer({"not_renderable": refusal.what})
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import BinaryIO
 
 from pagekit.child.document import SENT_WHOLE_BYTES
@@ -19,6 +19,7 @@ def searchable_pdf(
     media_type: str,
     pages: Iterable[tuple[int, RecognisedPage | None]],
     to: BinaryIO,
+    drawn: Collection[int] = (),
 ) -> Sequence[str]:
     """As `pagekit.outputs.searchable_pdf`, in the child. Returns its warnings."""
     size = source.seek(0, io.SEEK_END)
@@ -47,10 +48,11 @@ def searchable_pdf(
             warnings = message["rendered"][2]
         return None
 
+    task = {"task": "searchable pdf", "media_type": media_type, "drawn": sorted(drawn)}
     source.seek(0)
     whole = source.read(size) if size <= SENT_WHOLE_BYTES else b""
     try:
-        child.run({"task": "searchable pdf", "media_type": media_type, "size": size}, whole, answer)
+        child.run({**task, "size": size}, whole, answer)
     except ChildDied:
         raise NotRenderable("The file takes too much time or memory to be written again.") from None
     if failure is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
 from pagekit.limits import MediaType
@@ -17,6 +17,7 @@ def searchable_pdf(
     media_type: MediaType,
     pages: Iterable[tuple[int, RecognisedPage | None]],
     to: BinaryIO,
+    drawn: Collection[int] = (),
 ) -> Rendered:
     """Writes the searchable PDF of the document in `source` to `to`: the same bytes for the same document and text.
 

@@ -93,7 +93,7 @@ def _make(ports: RenderPorts, document: Document, pages: ParsedPages, output: Ou
         case Output.TABLES:
             return _tables(ports, document, pages, deadline)
         case Output.SEARCHABLE_PDF:
-            return _searchable_pdf(ports, document, pages.read(deadline), deadline)
+            return _searchable_pdf(ports, document, pages, deadline)
 
 
 def _markdown(ports: RenderPorts, document: Document, pages: Pages, deadline: float) -> Rendering:
@@ -123,11 +123,12 @@ def _tables(ports: RenderPorts, document: Document, pages: ParsedPages, deadline
     return Rendering(Output.TABLES, files=len(made) + 1)
 
 
-def _searchable_pdf(ports: RenderPorts, document: Document, pages: Pages, deadline: float) -> Rendering:
+def _searchable_pdf(ports: RenderPorts, document: Document, pages: ParsedPages, deadline: float) -> Rendering:
     try:
         with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as file:
             _fetch(ports, document, source, deadline)
-            warnings = ports.renderers.searchable_pdf(source, document.media_type, pages, file)
+            read = pages.read(deadline)
+            warnings = ports.renderers.searchable_pdf(source, document.media_type, read, file, pages.drawn())
             _put(ports, document, keys.SEARCHABLE_PDF, file, deadline)
     except ObjectGone as error:
         raise NotRenderable("The uploaded file is no longer there.") from error
