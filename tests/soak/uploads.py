@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import itertools
@@ -32,6 +33,7 @@ ASKED = ("markdown,tables,searchable-pdf", "markdown,searchable-pdf", "markdown,
 REJECT = {"kind": "reject", "rate": 1, "message": f"bad image, {WORDS}"}
 FAIL = {"kind": "failing_operation", "rate": 1, "message": f"no text, {WORDS}"}
 _CHILD = Child()
+atexit.register(_CHILD.close)
 OVERLARGE = {"kind": "large_body", "rate": 1}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import math
 import tracemalloc
@@ -23,6 +24,7 @@ from unit.pagekit.outputs import reading
 
 LIMITS = FileLimits()
 CHILD = Child()
+atexit.register(CHILD.close)
 FEW_PIXELS = FileLimits(max_pixels=100_000)
 """So that pages are drawn in no time."""
 
