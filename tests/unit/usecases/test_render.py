@@ -185,7 +185,7 @@ def test_what_was_made_is_counted_by_its_files_from_the_whole_source() -> None:
     world = HandedOver("markdown tables searchable-pdf", b"pages:3")
     read: list[bytes] = []
 
-    def searchable_pdf(source: BinaryIO, media_type: str, pages: object, to: BinaryIO) -> list[str]:
+    def searchable_pdf(source: BinaryIO, media_type: str, pages: object, to: BinaryIO, drawn: object) -> list[str]:
         read.append(source.read())
         to.write(b"pdf")
         return []
