@@ -77,5 +77,5 @@ def test_the_most_counts_the_pages_that_are_chosen_and_there() -> None:
         assert refused.value.reason is Reason.TOO_MANY_PAGES
 
 
-def test_as_many_ranges_as_metadata_can_hold_take_no_time() -> None:
+def test_a_page_that_is_named_more_than_once_counts_once() -> None:
     assert chosen(canonical(["1-"] * 700), 99_999, 99_999) == set(range(1, 100_000))

@@ -101,6 +101,16 @@ def test_of_some_pages_of_a_file_those_alone_are_sent_and_keep_their_numbers(wor
     }
 
 
+def test_the_stacks_parameter_chooses_pages_where_the_upload_does_not(world: World) -> None:
+    world.submit_settings = replace(world.submit_settings, pages="8-")
+    world.upload("book.pdf", b"pages:9")
+    world.upload("whole.pdf", b"pages:3", {"ocr-pages": "all"})
+    world.run()
+    assert sorted(pages_sent(world)) == [1, 2, 3, 8, 9]
+    result: Any = world.json("book.pdf.ocr.json")
+    assert result["options"]["pages"] == {"value": "8-", "from": "parameter"}
+
+
 def test_one_page_of_a_file_is_a_document_of_one_page(world: World) -> None:
     document = world.upload("book.pdf", b"pages:9", {"ocr-pages": "5"})
     world.run()
