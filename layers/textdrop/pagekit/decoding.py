@@ -52,7 +52,7 @@ _JPEG2000_REDUCTIONS = (0, 1, 2)
 # What shows: text and profiles, which can be bombs, are not needed.
 _PNG_DESCRIPTION = (b"IHDR", b"pHYs", b"eXIf", b"IEND")
 _PNG_CHUNKS = (*_PNG_DESCRIPTION, b"PLTE", b"tRNS", b"IDAT")
-_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
+_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 _PLUGINS: dict[UploadType, tuple[str, str]] = {
     "image/jpeg": ("JPEG", "JPEG"),
     "image/png": ("PNG", "PNG"),

@@ -113,7 +113,7 @@ def _drawn(picture: Picture, width: int, height: int) -> Image.Image:
 
 def _plain(image: Image.Image, white: float) -> Image.Image:
     """In mode 1, L or RGB, on white. Profiles are left out: they shade colours, they do not turn ink into paper."""
-    if image.mode.startswith("I;16"):
+    if image.mode == "I;16":
         return _eight_bits(image, white)
     if image.mode in ("I", "F"):
         return image.point(lambda value: value * (255 / white)).convert("L")
@@ -131,8 +131,7 @@ def _eight_bits(image: Image.Image, white: float) -> Image.Image:
     if white != 0xFFFF:
         image = image.convert("I").point(lambda value: value * (255 / white))
         return image.convert("L")
-    high = 0 if image.mode == "I;16B" else 1
-    return Image.frombytes("L", image.size, image.tobytes()[high::2])
+    return Image.frombytes("L", image.size, image.tobytes()[1::2])
 
 
 def _encoded(

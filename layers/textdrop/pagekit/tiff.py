@@ -18,7 +18,8 @@ from typing import BinaryIO
 from pagekit.errors import Reason, Refusal
 from pagekit.images import damaged
 
-UNCOMPRESSED, OLD_JPEG = 1, 6
+UNCOMPRESSED, OLD_JPEG, JPEG = 1, 6, 7
+WHITE_IS_ZERO, BLACK_IS_ZERO = 0, 1
 
 _SUBFILE, _OLD_SUBFILE = 254, 255
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -76,6 +77,11 @@ class TiffPage:
     jpeg: tuple[int, int] | None = None
 
     @property
+    def is_deep_negative(self) -> bool:
+        """Whether it is grey of more than 8 bits with white as 0, which is extracted as if white were the most."""
+        return self.photometric == WHITE_IS_ZERO and self.bits[0] > 8
+
+    @property
     def units(self) -> int:
         """How many strips or rows of tiles there are."""
         return -(-self.height // self.unit_rows)
@@ -85,10 +91,11 @@ class TiffPage:
         """What one strip or row of tiles unpacks to."""
         return min(self.unit_rows, self.height) * (-(-self.width * sum(self.bits) // 8))
 
-    @property
-    def data_bytes(self) -> int:
-        """What the compressed pixels take."""
-        return sum(self.byte_counts)
+    def indices(self, first: int, last: int) -> list[int]:
+        """Which strips or tiles, plane by plane, are those from row of them `first` up to `last`."""
+        across = 1 if self.tile_width is None else -(-self.width // self.tile_width)
+        planes = range(0, self.units * across * self.planes, self.units * across)
+        return [index for plane in planes for index in range(plane + first * across, plane + last * across)]
 
 
 class Tiff:
@@ -152,7 +159,7 @@ class Tiff:
 
     def extracted(self, page: TiffPage, first: int, last: int) -> io.BytesIO:
         """The strips or rows of tiles from `first` up to `last`, counted from 0, as a TIFF of their own."""
-        chosen = self._units(page, first, last)
+        chosen = page.indices(first, last)
         out = io.BytesIO()
         out.write((b"II*\0" if self._order == "<" else b"MM\0*") + bytes(4))
         offsets: list[int] = []
@@ -167,7 +174,7 @@ class Tiff:
             self._entry(_HEIGHT, _LONG, (height,)),
             self._entry(_BITS, _SHORT, page.bits),
             self._entry(_COMPRESSION, _SHORT, (page.compression,)),
-            self._entry(_PHOTOMETRIC, _SHORT, (page.photometric,)),
+            self._entry(_PHOTOMETRIC, _SHORT, (BLACK_IS_ZERO if page.is_deep_negative else page.photometric,)),
             self._entry(_SAMPLES, _SHORT, (len(page.bits),)),
             self._entry(_PLANAR, _SHORT, (2 if page.planes > 1 else 1,)),
             *page.copied,
@@ -187,12 +194,6 @@ class Tiff:
         seen: set[int] = set()
         while place and place not in seen:
             seen.add(place)
-            if len(places) > max_pages or len(seen) > 2 * max_pages + 1:
-                raise Refusal(
-                    Reason.TOO_MANY_PAGES,
-                    f"The TIFF has more than {max_pages:,} pages, which is the most.",
-                    "Split it and upload the parts.",
-                )
             tags, following = self._directory(place)
             if _DNG_VERSION in tags:
                 raise unreadable()
@@ -201,13 +202,13 @@ class Tiff:
             )
             if not places or not is_part:
                 places.append(place)
+            if len(places) > max_pages or len(seen) > 2 * max_pages:
+                raise Refusal(
+                    Reason.TOO_MANY_PAGES,
+                    f"The TIFF has more than {max_pages:,} pages, which is the most.",
+                    "Split it and upload the parts.",
+                )
             place = following
-        if len(places) > max_pages:
-            raise Refusal(
-                Reason.TOO_MANY_PAGES,
-                f"The TIFF has {len(places):,} pages; the most is {max_pages:,}.",
-                "Split it and upload the parts.",
-            )
         if not places:
             raise damaged("The TIFF image holds no picture.")
         return places
@@ -219,7 +220,7 @@ class Tiff:
         head = self._read(place, count_bytes)
         count = self._number(count_form, head) if len(head) == count_bytes else 0
         body = self._read(place + count_bytes, min(count, _MAX_TAGS) * entry_bytes + value_bytes)
-        if not 0 < count <= _MAX_TAGS or len(body) < count * entry_bytes:
+        if not 0 < count <= _MAX_TAGS or len(body) < count * entry_bytes + value_bytes:
             raise damaged("The TIFF image is damaged or cut off: one of its pages is missing.")
         tags: dict[int, _Tag] = {}
         for start in range(0, count * entry_bytes, entry_bytes):
@@ -229,9 +230,8 @@ class Tiff:
             if values * _TYPE_BYTES.get(value_type, 1) > value_bytes:
                 here = self._number(count_form if self._is_big else "I", body[in_entry : in_entry + value_bytes])
             tags.setdefault(kind, _Tag(value_type, values, here))
-        link = body[count * entry_bytes :]
-        # Some writers end the file without the link that says that no page follows.
-        return tags, self._number("Q" if self._is_big else "I", link) if len(link) == value_bytes else 0
+        link = body[count * entry_bytes : count * entry_bytes + value_bytes]
+        return tags, self._number("Q" if self._is_big else "I", link)
 
     def _values(self, tags: dict[int, _Tag], kind: int) -> tuple[int, ...]:
         tag = tags.get(kind)
@@ -296,12 +296,6 @@ class Tiff:
         counts = counts[:needed]
         _check_uncompressed(page, counts)
         return _in_short_strips(page, counts)
-
-    def _units(self, page: TiffPage, first: int, last: int) -> list[int]:
-        """The indices of the strips or tiles, plane by plane."""
-        across = 1 if page.tile_width is None else -(-page.width // page.tile_width)
-        planes = range(0, page.units * across * page.planes, page.units * across)
-        return [index for plane in planes for index in range(plane + first * across, plane + last * across)]
 
     def _entry(self, kind: int, value_type: int, values: Iterable[int]) -> tuple[int, int, int, bytes]:
         numbers = tuple(values)

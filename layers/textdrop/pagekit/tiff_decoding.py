@@ -17,13 +17,9 @@ from pagekit.decoding import (
     sound_jpeg,
     too_large,
 )
-from pagekit.tiff import UNCOMPRESSED, Tiff, TiffPage, unreadable
+from pagekit.tiff import JPEG, UNCOMPRESSED, Tiff, TiffPage, unreadable
 
-_WHITE_IS_ZERO = 0
 _INVERTED = bytes(range(255, -1, -1))
-_JPEG = 7
-# A band takes, at worst, this many strips or rows of tiles at a time; and a third of them is kept for the next.
-_UNITS_AT_ONCE = 3
 
 
 def decoded_tiff_page(tiff: Tiff, number: int) -> Picture:
@@ -35,27 +31,23 @@ def decoded_tiff_page(tiff: Tiff, number: int) -> Picture:
     check_pixels(page.width, page.height, MAX_PIXELS)
     if page.jpeg:
         picture = decoded(sound_jpeg(tiff.jpeg(page)), "image/jpeg")
-    elif _working_bytes(page, page.units) <= MAX_DECODED_BYTES:
+    elif _working_bytes(page, 0, page.units) <= MAX_DECODED_BYTES:
         image = _decoded(tiff, page, 0, page.units)
-        picture = picture_of(image, page.width, page.height, is_lossy=page.compression == _JPEG)
+        picture = picture_of(image, page.width, page.height, is_lossy=page.compression == JPEG)
     else:
         picture = _in_bands(tiff, page)
     return replace(picture, orientation=page.orientation, dpi=page.dpi)
 
 
 def _in_bands(tiff: Tiff, page: TiffPage) -> Picture:
-    bands = _Bands(tiff, page)
-    least_bytes = _working_bytes(page, min(_UNITS_AT_ONCE, page.units))
-    if least_bytes > MAX_DECODED_BYTES:
-        raise too_large(page.width, page.height, page.width * page.height * MAX_DECODED_BYTES // least_bytes)
     return Picture(
         page.width,
         page.height,
         page.width,
         page.height,
-        rows=bands.rows,
+        rows=_Bands(tiff, page).rows,
         white=(1 << min(max(page.bits), 16)) - 1,
-        is_lossy=page.compression == _JPEG,
+        is_lossy=page.compression == JPEG,
     )
 
 
@@ -68,15 +60,16 @@ class _Bands:
         self._image = Image.new("1", (1, 1))
 
     def rows(self, top: int, bottom: int) -> Image.Image:
-        unit_rows = self._page.unit_rows
-        units = top // unit_rows, -(-bottom // unit_rows)
+        page = self._page
+        units = top // page.unit_rows, -(-bottom // page.unit_rows)
         if units != self._units:
-            if _working_bytes(self._page, units[1] - units[0]) > MAX_DECODED_BYTES:
-                raise too_large(self._page.width, self._page.height, MAX_DECODED_BYTES // 4)
-            self._image = _decoded(self._tiff, self._page, *units)
+            needed = _working_bytes(page, *units)
+            if needed > MAX_DECODED_BYTES:
+                raise too_large(page.width, page.height, page.width * page.height * MAX_DECODED_BYTES // needed)
+            self._image = _decoded(self._tiff, page, *units)
             self._units = units
-        first = units[0] * unit_rows
-        return self._image.crop((0, top - first, self._page.width, bottom - first))
+        first = units[0] * page.unit_rows
+        return self._image.crop((0, top - first, page.width, bottom - first))
 
 
 def _decoded(tiff: Tiff, page: TiffPage, first: int, last: int) -> Image.Image:
@@ -87,15 +80,18 @@ def _decoded(tiff: Tiff, page: TiffPage, first: int, last: int) -> Image.Image:
     except Exception:  # noqa: BLE001 - what it does not know makes Pillow raise anything
         raise unreadable() from None
     loaded(image, "image/tiff")
-    if page.photometric == _WHITE_IS_ZERO and image.mode.startswith("I;16"):
-        # Pillow does so for up to 8 bits only.
-        return Image.frombytes(image.mode, image.size, image.tobytes().translate(_INVERTED))
-    return image
+    if not image.mode.startswith("I;16"):
+        return image
+    # Pillow does not invert them, and does little with those that begin with the more significant bits.
+    data = image.tobytes()
+    data = data.translate(_INVERTED) if page.is_deep_negative else data
+    return Image.frombytes("I;16", image.size, data, "raw", image.mode)
 
 
-def _working_bytes(page: TiffPage, units: int) -> int:
-    """What it takes to decode that many strips or rows of tiles: their data, the pixels, and libtiff's buffer."""
-    pixels = page.width * min(units * page.unit_rows, page.height)
+def _working_bytes(page: TiffPage, first: int, last: int) -> int:
+    """What it takes to decode these strips or rows of tiles: their data, the pixels, and libtiff's buffer."""
+    pixels = page.width * min((last - first) * page.unit_rows, page.height)
     bytes_per_pixel = 4 if len(page.bits) > 1 or page.bits[0] > 16 else 1 if page.bits[0] <= 8 else 2
     buffer_bytes = 0 if page.compression == UNCOMPRESSED else page.unit_bytes
-    return page.data_bytes * units // page.units + pixels * bytes_per_pixel + buffer_bytes
+    data_bytes = sum(page.byte_counts[index] for index in page.indices(first, last))
+    return data_bytes + pixels * bytes_per_pixel + buffer_bytes
