@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import img2pdf
 import pikepdf
 import pytest
 from PIL import Image, ImageDraw
@@ -81,3 +82,13 @@ def test_a_page_that_paints_is_not(operators: bytes) -> None:
 
 def test_a_page_with_an_annotation_is_not() -> None:
     assert not is_blank(page_with(None, annotated=True), "application/pdf")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_page_that_is_a_scan_of_one_colour_is_blank_and_one_with_a_drawing_is_not(form: str) -> None:
+    def page_of(image: Image.Image) -> bytes:
+        return PdfDocument(io.BytesIO(img2pdf.convert(making.encoded(image, form))), LIMITS).page(1).content
+
+    assert is_blank(page_of(Image.new("L", SIZE, 250)), "application/pdf")
+    assert not is_blank(page_of(drawn("L")), "application/pdf")
+    assert not is_blank(page_of(Image.new("L", (90, 90), 250)), "application/pdf")  # has few bytes whatever it shows
