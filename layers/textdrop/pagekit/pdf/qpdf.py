@@ -217,6 +217,22 @@ def damaged(what: str) -> Refusal:
     return Refusal(Reason.DAMAGED, what, _SAVE_AGAIN)
 
 
+def needs_password() -> Refusal:
+    """The refusal of a PDF that opens with a password."""
+    return Refusal(
+        Reason.ENCRYPTED, "The PDF opens only with a password.", "Save it without the password and upload that."
+    )
+
+
+def is_protected() -> Refusal:
+    """The refusal of a PDF that is encrypted otherwise."""
+    return Refusal(
+        Reason.ENCRYPTED,
+        "The PDF is encrypted for the holders of certain certificates or by other protection software.",
+        "Save it without encryption and upload that.",
+    )
+
+
 def _resident_bytes() -> int:
     """The process's memory, 0 where the system does not say."""
     try:
