@@ -95,8 +95,8 @@ class PdfDocument:
         self._end = end_of_pdf(file)
         opened = self._read_by_qpdf()
         self._tree = opened.tree if opened is not None else None
-        # Whether qpdf's view of the file as a whole cannot be trusted.
-        self._is_broken = self._tree is None or self._is_reconstructed or self._end is None
+        # Whether qpdf's view of the file as a whole cannot be trusted: then all pages are drawn.
+        self.is_broken = self._tree is None or self._is_reconstructed or self._end is None
         self._is_shown_whole = False
         try:
             self.facts = self._facts(opened)
@@ -114,12 +114,12 @@ class PdfDocument:
         is_listed = self._tree is not None and number <= self._tree.pages
         cut = self._cut(number) if is_listed else None
         faults = cut.faults if cut is not None else frozenset({Fault.BROKEN_DATA} if is_listed else ())
-        if cut is None or self._is_shown_whole or (Fault.LEFT_OUT in faults and not self._is_broken):
+        if cut is None or self._is_shown_whole or (Fault.LEFT_OUT in faults and not self.is_broken):
             drawing = self._drawn_from_file(number, cut)
-            is_damaged = (self._is_broken or Fault.BROKEN_DATA in faults) and not self._is_locked
-        elif self._is_broken or faults or len(cut.content) > self._limits.max_bytes:
+            is_damaged = (self.is_broken or Fault.BROKEN_DATA in faults) and not self._is_locked
+        elif self.is_broken or faults or len(cut.content) > self._limits.max_bytes:
             drawing = self._drawn_from_cut(number, cut)
-            is_damaged = self._is_broken or bool(faults)
+            is_damaged = self.is_broken or bool(faults)
         else:
             return PreparedPage(cut.content, "application/pdf", Preparation(How.CUT))
         if not drawing.shows_something and (faults or drawing.has_broken_picture):
@@ -171,7 +171,7 @@ class PdfDocument:
         """Of a broken file the longer list of pages counts, qpdf's or pdfium's."""
         pages = opened.tree.pages if opened is not None else 0
         attachments = opened.attachments if opened is not None else 0
-        if self._is_broken:
+        if self.is_broken:
             try:
                 shown = self._file_as_shown()
             except Refusal:
@@ -286,7 +286,7 @@ class PdfDocument:
     def _judge(self) -> Soundness:
         if self._soundness is None:
             size = self._end or self._size
-            written = WrittenReferences(self._bounded_file(), size, self._opened(), counts_all=self._is_broken)
+            written = WrittenReferences(self._bounded_file(), size, self._opened(), counts_all=self.is_broken)
             self._soundness = Soundness(written)
         return self._soundness
 
