@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pikepdf import Array, Dictionary, Name, ObjectStreamMode, Pdf
+from PIL import Image
 
 from unit.pagekit import making
 from unit.pagekit.outputs import drawing
@@ -15,7 +16,15 @@ from unit.pagekit.outputs import drawing
 CATALOG, PAGES, FIRST, SECOND = 1, 2, 3, 6
 """Objects of a document; after each page come its content and its picture."""
 
-IMAGES = [drawing.page_of(lines)[0] for lines in (drawing.ENGLISH, drawing.RUSSIAN)]
+
+def _scan(lines: Sequence[str], left: int) -> Image.Image:
+    """Text, and a black box, so that one is easily told from another."""
+    image, _ = drawing.page_of(lines)
+    image.paste(0, (left, 400, left + 500, 600))
+    return image
+
+
+IMAGES = [_scan(drawing.ENGLISH, 50), _scan(drawing.RUSSIAN, 650)]
 JPEGS = [making.encoded(image, "JPEG", quality=80) for image in IMAGES]
 DRAWS = b"q 100 0 0 50 0 0 cm /Scan Do Q"
 _ENTRIES = (

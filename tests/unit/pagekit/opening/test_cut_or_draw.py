@@ -24,8 +24,8 @@ from unit.pagekit.opening.opening import (
 )
 from unit.pagekit.troubled import DRAWS, FIRST, SECOND, objects, with_pictures, written
 
-SAME = 4
-"""How much a page may differ from its scan; the two scans differ by more, and from an empty page too."""
+SAME = 8
+"""How much a page may differ from its scan: a third of what the other, or an empty page, does."""
 
 CUT, DRAWN, DAMAGED = How.CUT, How.DRAWN, PageWarning.DAMAGED
 SCANS = [image.resize(SMALL, Image.Resampling.BOX) for image in troubled.IMAGES]
