@@ -7,7 +7,7 @@ lose their links and keep their looks, and hidden layers stay hidden. An encrypt
 
 It is written here and not by qpdf, which follows references by recursion: a chain of them overruns the stack.
 
-While a page is cut, each of its parts is judged (`soundness.py`, `written_references.py`). A page that is not sound is
+While a page is cut, each of its parts is judged (`soundness.py`). A page that is not sound is
 drawn.
 """
 
@@ -24,7 +24,7 @@ from typing import Any
 import pikepdf
 
 from pagekit.pdf.qpdf import damaged
-from pagekit.pdf.soundness import is_whole_stream
+from pagekit.pdf.soundness import Soundness
 from pagekit.pdf.syntax import (
     NULL,
     Entries,
@@ -36,7 +36,6 @@ from pagekit.pdf.syntax import (
     renumbered,
     text_of,
 )
-from pagekit.pdf.written_references import WrittenReferences
 
 _INHERITED = (b"/Resources", b"/MediaBox", b"/CropBox", b"/Rotate")
 _OF_A_PAGE = (b"/Contents", b"/Group", b"/UserUnit", b"/BleedBox", b"/TrimBox", b"/ArtBox")
@@ -95,7 +94,7 @@ class CutPage:
 
 def cut_page(
     document: pikepdf.Pdf,
-    written: WrittenReferences,
+    soundness: Soundness,
     number: int,
     page: pikepdf.Object,
     above: list[pikepdf.Object],
@@ -107,7 +106,7 @@ def cut_page(
 
     Raises Refusal (`damaged`), PageTooLarge, ReadStopped, or what pikepdf raises.
     """
-    cut = _Cut(document, written, number, max_bytes, are_bounds_passed)
+    cut = _Cut(document, soundness, number, max_bytes, are_bounds_passed)
     cut.add_page(page, above)
     cut.add_all_it_refers_to()
     return CutPage(cut.written_file(), frozenset(cut.faults))
@@ -118,7 +117,7 @@ class _Cut:
     """The parts of the file that is made, by their new numbers."""
 
     document: pikepdf.Pdf
-    written: WrittenReferences
+    soundness: Soundness
     number: int
     max_bytes: int
     are_bounds_passed: Callable[[], bool]
@@ -183,7 +182,7 @@ class _Cut:
         data = self._data(stream)
         # Changed line ends make text a little shorter, and decryption makes all data so: nothing is lost by either.
         exact = entries.get(b"/Subtype") == b"/Image" and not self.document.is_encrypted
-        if not is_whole_stream(stream, data, stated_bytes=_stated_bytes(stream) if exact else 0):
+        if not self.soundness.is_whole(stream, data, stated_bytes=_stated_bytes(stream) if exact else 0):
             self.faults.add(Fault.BROKEN_DATA)
         if entries.get(b"/Subtype") == b"/Form" and b"/Resources" in entries:
             entries[b"/Resources"] = self._needed(entries[b"/Resources"], [stream])
@@ -316,7 +315,7 @@ class _Cut:
 
     def _compare(self, reference: tuple[int, int]) -> None:
         """Notices what the object refers to and qpdf leaves out."""
-        if self.written.are_left_out(reference, self.document):
+        if self.soundness.refers_to_what_is_left_out(reference, self.document):
             self.faults.add(Fault.LEFT_OUT)
 
     def _check_bounds(self) -> None:

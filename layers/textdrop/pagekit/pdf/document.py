@@ -29,6 +29,7 @@ from pagekit.pdf.beside_pages import attached_files, is_dynamic_form
 from pagekit.pdf.cutting import CutPage, Fault, PageTooLarge, cut_page
 from pagekit.pdf.page_tree import NO_PAGES, PageTree, read_page_tree, too_many_pages
 from pagekit.pdf.qpdf import damaged
+from pagekit.pdf.soundness import Soundness
 from pagekit.pdf.whole_file import end_of_pdf, is_encrypted_without_password
 from pagekit.pdf.written_references import WrittenReferences
 from pagekit.prepared import How, PageWarning, Preparation, PreparedPage
@@ -82,7 +83,7 @@ class PdfDocument:
         self._size = file.seek(0, io.SEEK_END)
         self._bounds = qpdf.Bounds()
         self._document: pikepdf.Pdf | None = None
-        self._written: WrittenReferences | None = None
+        self._soundness: Soundness | None = None
         self._pages_read = 0
         # What had to be mended in this bounded read.
         self._warnings: list[str] = []
@@ -90,11 +91,12 @@ class PdfDocument:
         self._is_reconstructed = False
         self._shown: ShownPdf | None = None
         self._copied: IO[bytes] | None = None
+        self._is_locked = False
         self._end = end_of_pdf(file)
         opened = self._read_by_qpdf()
         self._tree = opened.tree if opened is not None else None
-        # Whether qpdf's view of the file as a whole cannot be trusted.
-        self._is_broken = self._tree is None or self._is_reconstructed or self._end is None
+        # Whether qpdf's view of the file as a whole cannot be trusted: then all pages are drawn.
+        self.is_broken = self._tree is None or self._is_reconstructed or self._end is None
         self._is_shown_whole = False
         try:
             self.facts = self._facts(opened)
@@ -109,14 +111,15 @@ class PdfDocument:
         """
         if not 1 <= number <= self.facts.pages:
             raise ValueError(f"there is no page {number}: the document has {self.facts.pages}")
-        cut = self._cut(number)
-        faults = frozenset({Fault.BROKEN_DATA}) if cut is None else cut.faults
-        if cut is None or self._is_shown_whole or (Fault.LEFT_OUT in faults and not self._is_broken):
+        is_listed = self._tree is not None and number <= self._tree.pages
+        cut = self._cut(number) if is_listed else None
+        faults = cut.faults if cut is not None else frozenset({Fault.BROKEN_DATA} if is_listed else ())
+        if cut is None or self._is_shown_whole or (Fault.LEFT_OUT in faults and not self.is_broken):
             drawing = self._drawn_from_file(number, cut)
-            is_damaged = self._is_broken or Fault.BROKEN_DATA in faults
-        elif self._is_broken or faults or len(cut.content) > self._limits.max_bytes:
+            is_damaged = (self.is_broken or Fault.BROKEN_DATA in faults) and not self._is_locked
+        elif self.is_broken or faults or len(cut.content) > self._limits.max_bytes:
             drawing = self._drawn_from_cut(number, cut)
-            is_damaged = self._is_broken or bool(faults)
+            is_damaged = self.is_broken or bool(faults)
         else:
             return PreparedPage(cut.content, "application/pdf", Preparation(How.CUT))
         if not drawing.shows_something and (faults or drawing.has_broken_picture):
@@ -155,14 +158,12 @@ class PdfDocument:
             raise damaged(_UNREADABLE) from None
         except _Broken:
             if is_encrypted_without_password(self._file):
-                raise Refusal(
-                    Reason.ENCRYPTED,
-                    "The PDF is encrypted for the holders of certain certificates or by other protection software.",
-                    "Save it without encryption and upload that.",
-                ) from None
+                raise qpdf.is_protected() from None
             return None
         except Refusal as refusal:
-            if refusal.reason is not Reason.DAMAGED:
+            # Where only attached files are locked, viewers open the rest.
+            self._is_locked = refusal.reason is Reason.ENCRYPTED
+            if refusal.reason not in (Reason.DAMAGED, Reason.ENCRYPTED):
                 raise
             return None
 
@@ -170,7 +171,7 @@ class PdfDocument:
         """Of a broken file the longer list of pages counts, qpdf's or pdfium's."""
         pages = opened.tree.pages if opened is not None else 0
         attachments = opened.attachments if opened is not None else 0
-        if self._is_broken:
+        if self.is_broken:
             try:
                 shown = self._file_as_shown()
             except Refusal:
@@ -258,7 +259,7 @@ class PdfDocument:
                 page, above = self._page(number)
                 cut = cut_page(
                     self._opened(),
-                    self._written_references(),
+                    self._judge(),
                     number,
                     page,
                     above,
@@ -278,15 +279,16 @@ class PdfDocument:
         return cut if all(map(qpdf.is_about_lengths, self._warnings)) else None
 
     def _page(self, number: int) -> tuple[pikepdf.Object, list[pikepdf.Object]]:
-        if self._tree is None or number > self._tree.pages:
+        if self._tree is None:
             raise _Broken
         return self._tree.find(self._opened(), number)
 
-    def _written_references(self) -> WrittenReferences:
-        if self._written is None:
+    def _judge(self) -> Soundness:
+        if self._soundness is None:
             size = self._end or self._size
-            self._written = WrittenReferences(self._bounded_file(), size, self._opened(), counts_all=self._is_broken)
-        return self._written
+            written = WrittenReferences(self._bounded_file(), size, self._opened(), counts_all=self.is_broken)
+            self._soundness = Soundness(written)
+        return self._soundness
 
     def _opening_seconds(self) -> float:
         return qpdf.CPU_SECONDS + qpdf.MENDING_SECONDS_PER_BYTE * self._size
@@ -300,11 +302,7 @@ class PdfDocument:
             try:
                 self._document = qpdf.opened(self._bounded_file())
             except pikepdf.PasswordError:
-                raise Refusal(
-                    Reason.ENCRYPTED,
-                    "The PDF opens only with a password.",
-                    "Save it without the password and upload that.",
-                ) from None
+                raise qpdf.needs_password() from None
             # Other warnings come each time it is opened, and are about as little as a blank in the wrong place.
             if any(qpdf.RECONSTRUCTED in warning for warning in qpdf.warnings_of(self._document)):
                 self._is_reconstructed = True

@@ -19,9 +19,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageChops
 
-from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits, MediaType
-from pagekit.pdf.qpdf import damaged
+from pagekit.pdf.qpdf import damaged, is_protected, needs_password
 from pagekit.pdf.soundness import Broken, inflated_bytes, is_whole_picture
 
 # It says so when it was built without XFA forms, which are not drawn.
@@ -76,11 +75,9 @@ class ShownPdf:
             self._pdf.init_forms()
         except pypdfium2.PdfiumError as error:
             if error.err_code == pdfium.FPDF_ERR_PASSWORD:
-                raise Refusal(
-                    Reason.ENCRYPTED,
-                    "The PDF opens only with a password.",
-                    "Save it without the password and upload that.",
-                ) from None
+                raise needs_password() from None
+            if error.err_code == pdfium.FPDF_ERR_SECURITY:
+                raise is_protected() from None
             raise damaged("The PDF cannot be opened, nor mended.") from None
 
     @property

@@ -153,6 +153,17 @@ def _sound(content: bytes, media_type: MediaType) -> bytes:
         raise NotRenderable(_UNREADABLE) from None
 
 
+def picture_in(document: Pdf, content: bytes) -> tuple[pikepdf.Object, tuple[float, float]]:
+    """A picture that we have made, as an image of the document, and its size in points by its own resolution."""
+    with Image.open(io.BytesIO(content)) as image:
+        (width, height), dpi = image.size, image.info["dpi"]
+    with _with_image(content) as made:
+        [found] = made.pages[0].Resources.XObject.values()
+        points = width * POINTS_PER_INCH / dpi[0], height * POINTS_PER_INCH / dpi[1]
+        shrunk = min(1.0, MAX_SIDE_POINTS / max(points))
+        return document.copy_foreign(found), (points[0] * shrunk, points[1] * shrunk)
+
+
 def _check_frame(jpeg: bytes) -> None:
     """Raises NotRenderable for a JPEG that a PDF cannot hold (PDF 1.7, 7.4.8)."""
     for marker, payload in jpeg_segments(jpeg):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pikepdf
 
 from pagekit.errors import NotRenderable, Reason, Refusal
+from pagekit.pdf.whole_file import end_of_pdf
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -42,6 +43,9 @@ REWRITING_CPU_SECONDS = 30.0
 """What writing a PDF again may take, and beyond it, for each byte and for each page. An honest one takes a tenth."""
 REWRITING_SECONDS_PER_BYTE = 0.1e-6
 REWRITING_SECONDS_PER_PAGE = 0.1
+
+DRAWING_SECONDS = 5.0
+"""What drawing a page may take beyond that. An honest one takes a tenth."""
 
 REWRITING_GROWTH_BYTES = 1_000_000_000
 """The most memory that the process may take on meanwhile. 5,000 pages of print take some 100 MB."""
@@ -184,7 +188,7 @@ def opened_to_rewrite(file: BinaryIO) -> Iterator[tuple[pikepdf.Pdf, Bounds]]:
     size = file.seek(0, io.SEEK_END)
     bounds.begin(REWRITING_CPU_SECONDS + REWRITING_SECONDS_PER_BYTE * size, REWRITING_GROWTH_BYTES)
     try:
-        with opened(bounded(file, bounds)) as document:
+        with opened(bounded(file, bounds, end_of_pdf(file))) as document:
             yield document, bounds
     except pikepdf.PasswordError:
         raise NotRenderable("The PDF opens only with a password.") from None
@@ -215,6 +219,22 @@ def is_about_lengths(warning: str) -> bool:
 def damaged(what: str) -> Refusal:
     """The refusal of a damaged PDF, or of one of its pages."""
     return Refusal(Reason.DAMAGED, what, _SAVE_AGAIN)
+
+
+def needs_password() -> Refusal:
+    """The refusal of a PDF that opens with a password."""
+    return Refusal(
+        Reason.ENCRYPTED, "The PDF opens only with a password.", "Save it without the password and upload that."
+    )
+
+
+def is_protected() -> Refusal:
+    """The refusal of a PDF that is encrypted otherwise."""
+    return Refusal(
+        Reason.ENCRYPTED,
+        "The PDF is encrypted for the holders of certain certificates or by other protection software.",
+        "Save it without encryption and upload that.",
+    )
 
 
 def _resident_bytes() -> int:

@@ -10,11 +10,13 @@ import base64
 import binascii
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pikepdf
 
 from pagekit.images import is_whole_jpeg
+from pagekit.pdf.written_references import WrittenReferences
 
 _FLATE = ("/FlateDecode", "/Fl")
 _JPEG = ("/DCTDecode", "/DCT")
@@ -26,6 +28,11 @@ _PICTURE_CODES = (*_JPEG, _JPEG_2000, "/CCITTFaxDecode", "/CCF", "/JBIG2Decode")
 _END_OF_JPEG_2000 = b"\xff\xd9"
 _JPEG_2000_END_BYTES = 32
 _LINE_END_BYTES = 2
+_LINE_ENDS = b"\r\n"
+# What deflate writes at the end of what it flushes (RFC 1951, 3.2.4: a stored block of no bytes).
+_FLUSHED = b"\x00\x00\xff\xff"
+_CHECKSUM_BYTES = 4
+_SMALL_PIECE_BYTES = 256
 _INFLATED_BYTES = 1024 * 1024
 _MAX_INFLATED_BYTES = 256 * 1024 * 1024
 
@@ -42,6 +49,28 @@ class Broken(Exception):
     def __init__(self, unpacked_bytes: int = 0) -> None:
         super().__init__()
         self.unpacked_bytes = unpacked_bytes
+
+
+class Soundness:
+    """Judges the parts of one document, each once: pages share fonts and pictures."""
+
+    def __init__(self, written: WrittenReferences) -> None:
+        self._written = written
+        self._is_whole: dict[tuple[int, int], bool] = {}
+        self._is_left_out: dict[tuple[int, int], bool] = {}
+
+    def is_whole(self, stream: pikepdf.Object, data: bytes, *, stated_bytes: int) -> bool:
+        """As is_whole_stream."""
+        reference = stream.objgen
+        if reference not in self._is_whole:
+            self._is_whole[reference] = is_whole_stream(stream, data, stated_bytes=stated_bytes)
+        return self._is_whole[reference]
+
+    def refers_to_what_is_left_out(self, reference: tuple[int, int], document: pikepdf.Pdf) -> bool:
+        """Whether an object refers to something that is in the file, and not for qpdf."""
+        if reference not in self._is_left_out:
+            self._is_left_out[reference] = self._written.are_left_out(reference, document)
+        return self._is_left_out[reference]
 
 
 def is_whole_stream(stream: Any, data: bytes, *, stated_bytes: int) -> bool:
@@ -96,16 +125,34 @@ def inflated_bytes(data: bytes) -> int:
     if not data:
         return 0
     unpacker = zlib.decompressobj()
-    count, pending = 0, data
+    packed = _without_open_end(data)
+    count, pending = 0, packed
     while not unpacker.eof:
         try:
             unpacked = len(unpacker.decompress(pending, _INFLATED_BYTES))
         except zlib.error:
-            raise Broken(count) from None
+            raise Broken(_inflated_before_error(data)) from None
         count += unpacked
         pending = unpacker.unconsumed_tail
-        if not unpacked and not pending and not unpacker.eof:
-            raise Broken(count)
+        if not unpacked and not pending:
+            break
+    if not unpacker.eof and not packed.rstrip(_LINE_ENDS).endswith(_FLUSHED):
+        raise Broken(count)
+    return count
+
+
+def _without_open_end(data: bytes) -> bytes:
+    """The data, without a checksum that does not stand behind a last block: some writers flush and never finish."""
+    end = data.rstrip(_LINE_ENDS)
+    return end[:-_CHECKSUM_BYTES] if end[:-_CHECKSUM_BYTES].endswith(_FLUSHED) else data
+
+
+def _inflated_before_error(data: bytes) -> int:
+    unpacker = zlib.decompressobj()
+    count = 0
+    with suppress(zlib.error):
+        for start in range(0, len(data), _SMALL_PIECE_BYTES):
+            count += len(unpacker.decompress(data[start : start + _SMALL_PIECE_BYTES], _MAX_INFLATED_BYTES))
     return count
 
 

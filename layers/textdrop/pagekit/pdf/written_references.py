@@ -33,7 +33,6 @@ class WrittenReferences:
         self._largest_number = size // _SIZE_BY_NUMBER
         self._table = document.get_xref_table()
         self._numbers: set[int] | None = None
-        self._kept_whole: set[tuple[int, int]] = set()
         self._containers: OrderedDict[int, list[bytes]] = OrderedDict()
         file.seek(0)
         # Places count from the header, which rubbish may come before.
@@ -41,16 +40,10 @@ class WrittenReferences:
 
     def are_left_out(self, reference: tuple[int, int], document: pikepdf.Pdf) -> bool:
         """Whether qpdf leaves out something that this object refers to and that is in the file."""
-        if reference in self._kept_whole:
-            return False
         found = [(int(each[1]), int(each[2])) for each in _REFERENCE.finditer(self._text(reference, document))]
         if self._counts_all:
-            is_left_out = any(document.get_object(each) is None for each in found)
-        else:
-            is_left_out = any(each not in self._table and self._is_there(each[0]) for each in found)
-        if not is_left_out:
-            self._kept_whole.add(reference)
-        return is_left_out
+            return any(document.get_object(each) is None for each in found)
+        return any(each not in self._table and self._is_there(each[0]) for each in found)
 
     def _is_there(self, number: int) -> bool:
         """Whether there is an object of this number, or may be, though not for qpdf."""
