@@ -88,6 +88,7 @@ class Picture:
     orientation: int = 1
     dpi: Any = None
     is_lossy: bool = False
+    is_bilevel: bool = False
 
 
 def decoded(content: bytes, media_type: UploadType) -> Picture:
@@ -145,6 +146,7 @@ def picture_of(image: Image.Image, width: int, height: int, *, is_lossy: bool) -
         orientation=_orientation(image),
         dpi=image.info.get("dpi"),
         is_lossy=is_lossy,
+        is_bilevel=image.mode == "1",
     )
 
 

@@ -52,8 +52,12 @@ class _BoundedFile(io.BytesIO):
         return super().write(data)
 
 
-def fitted(picture: Picture, limits: FileLimits) -> PreparedPage:
-    """The page, the same bytes each time. Raises Refusal where the rest of the picture turns out to be damaged."""
+def fitted(picture: Picture, limits: FileLimits, bilevel_limits: FileLimits) -> PreparedPage:
+    """The page, the same bytes each time. `bilevel_limits`: for a picture of two colours.
+
+    Raises Refusal where the rest of the picture turns out to be damaged.
+    """
+    limits = bilevel_limits if picture.is_bilevel else limits
     width, height = _size_within(picture.rows_width, picture.rows_height, limits.max_pixels)
     image = _drawn(picture, width, height)
     across, down = believable_dpi(picture.dpi) or (0.0, 0.0)

@@ -190,6 +190,22 @@ def mended_png(content: bytes, only: Collection[bytes] = ()) -> bytes:
     return b"".join((view[:_PNG_SIGNATURE_BYTES], *kept))
 
 
+def with_one_data_chunk(content: bytes) -> bytes:
+    """The PNG with its picture's data in one chunk."""
+    view = memoryview(content)
+    chunks = [(name, start - 8, start, end) for name, start, end, _ in _png_chunks(content)]
+    data = [place for place, (name, *_) in enumerate(chunks) if name == b"IDAT"]
+    if len(data) < 2:
+        return content
+    checksum = zlib.crc32(b"IDAT")
+    parts = [view[chunks[place][2] : chunks[place][3]] for place in data]
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    before, after = view[: chunks[data[0]][1]], view[chunks[data[-1]][3] + 4 :]
+    header = struct.pack(">I4s", sum(len(part) for part in parts), b"IDAT")
+    return b"".join((before, header, *parts, struct.pack(">I", checksum), after))
+
+
 def is_ancillary(name: bytes) -> bool:
     """Whether the picture can be shown without a chunk of this name."""
     return bool(name[0] & 0x20)

@@ -22,14 +22,18 @@ from pagekit.tiff_decoding import decoded_tiff_page
 class PictureDocument:
     """An image file that has been opened. The file it reads from is not closed by it."""
 
-    def __init__(self, file: BinaryIO, media_type: UploadType, limits: FileLimits) -> None:
-        """Opens it, of the type that its content says. Nothing is decoded yet.
+    def __init__(
+        self, file: BinaryIO, media_type: UploadType, limits: FileLimits, bilevel_limits: FileLimits | None = None
+    ) -> None:
+        """Opens it, of the type that its content says. Nothing is decoded yet. `bilevel_limits`: for pages of two
+        colours, if they are others.
 
         Raises Refusal (`damaged`, `file_too_large`, `too_many_pages` or `unsupported_type`) and what reading the file
         raises.
         """
         self._media_type = media_type
         self._limits = limits
+        self._bilevel_limits = bilevel_limits or limits
         self._content = b""
         self._tiff: Tiff | None = None
         if media_type == "image/tiff":
@@ -49,10 +53,10 @@ class PictureDocument:
             # Pillow's, of what is odd in a file; whether it can be read is all that matters.
             warnings.simplefilter("ignore")
             if self._tiff is not None:
-                return fitted(decoded_tiff_page(self._tiff, number), self._limits)
+                return fitted(decoded_tiff_page(self._tiff, number), self._limits, self._bilevel_limits)
             if self._media_type == "image/jpeg" or self._media_type == "image/png":
                 return self._jpeg_or_png(self._media_type)
-            return fitted(decoded(self._content, self._media_type), self._limits)
+            return fitted(decoded(self._content, self._media_type), self._limits, self._bilevel_limits)
 
     def close(self) -> None:
         """Lets go of the content."""
@@ -66,7 +70,7 @@ class PictureDocument:
         sound = sound_jpeg(content) if media_type == "image/jpeg" else sound_png(content)
         if sound is not content and can_be_sent(sound, media_type, limits):
             return PreparedPage(sound, media_type, Preparation(How.CONVERTED))
-        return fitted(decoded(sound, media_type), limits)
+        return fitted(decoded(sound, media_type), limits, self._bilevel_limits)
 
 
 def _content(file: BinaryIO) -> bytes:

@@ -16,7 +16,7 @@ from pikepdf import Array, Dictionary, Name, Pdf
 from PIL import ExifTags, Image
 
 from pagekit.errors import NotRenderable, Refusal
-from pagekit.images import FRAME_HEADERS, is_whole_jpeg, jpeg_segments, mended_png
+from pagekit.images import FRAME_HEADERS, is_whole_jpeg, jpeg_segments, mended_png, with_one_data_chunk
 from pagekit.limits import FileLimits, MediaType
 from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import GlyphlessFont
@@ -35,6 +35,8 @@ _FRAMES_OF_PDF = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; of eight
 _FONT_NAME = "/Textdrop"
 _NO_SIZE = "The recognised text is not in the searchable PDF: the size of what was recognised is not known."
 _UNREADABLE = "The image is of a kind that cannot be put into a PDF."
+# img2pdf holds a PNG several times.
+_MAX_PNG_BYTES = 40_000_000
 _JPEG_END = b"\xff\xd9"
 # How an image's unit square, y pointing up, is laid into the page's for each EXIF orientation (CIPA DC-008, tag 274).
 _PLACED: dict[int, Matrix] = {
@@ -144,11 +146,14 @@ def _as_sent(content: bytes, media_type: MediaType) -> bytes:
 
 
 def _sound(content: bytes, media_type: MediaType) -> bytes:
-    """The image with what is missing at its end, or without what is wrong beside its picture, as it was sent."""
+    """The image with what is missing at its end, or without what is wrong beside its picture, as it was sent; a PNG's
+    data in one chunk, as img2pdf takes time for the square of their number. Raises NotRenderable and NeedsDecoding."""
     if media_type == "image/jpeg":
         return content if is_whole_jpeg(content) else content + _JPEG_END
+    if len(content) > _MAX_PNG_BYTES:
+        raise NeedsDecoding
     try:
-        return mended_png(content)
+        return with_one_data_chunk(mended_png(content))
     except Refusal:
         raise NotRenderable(_UNREADABLE) from None
 

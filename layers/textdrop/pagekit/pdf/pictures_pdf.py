@@ -18,6 +18,8 @@ from pagekit.pdf.image_pdf import A4_POINTS, OLDEST_VERSION, image_page, page_te
 from pagekit.pdf.text_layer import Rendered
 from pagekit.pictures import PictureDocument
 
+# Scaled to what the OCR service takes it would be grey, and ten times as many bytes.
+_MAX_BILEVEL_PIXELS = 100_000_000
 _PART_BYTES = 20_000_000
 _PART_PAGES = 100
 
@@ -30,7 +32,7 @@ def pictures_pdf(
     Memory does not grow with the pages: what has been made is put aside in temporary files, some pages each.
     """
     try:
-        document = PictureDocument(source, media_type, FileLimits())
+        document = PictureDocument(source, media_type, FileLimits(), FileLimits(max_pixels=_MAX_BILEVEL_PIXELS))
     except Refusal as refused:
         raise NotRenderable(refused.what) from None
     warnings: list[str] = []

@@ -68,6 +68,17 @@ def test_every_page_of_a_tiff_is_there_with_its_own_text(part_pages: int, monkey
     assert document == making.rendered(content, *recognised, kind=TIFF)[0]
 
 
+def test_a_fax_of_many_pixels_stays_bilevel_and_small() -> None:
+    image = Image.new("1", (5000, 4100), 1)
+    image.paste(0, (100, 100, 400, 130))
+    content = tiff(image, image, compression="group4", dpi=(600, 600))
+    document, _ = making.rendered(content, kind=TIFF)
+    with making.opened(document) as pdf:
+        for page in pdf.pages:
+            [picture] = page.Resources.XObject.values()
+            assert (int(picture.Width), int(picture.Height), int(picture.BitsPerComponent)) == (5000, 4100, 1)
+
+
 def test_pages_that_were_not_recognised_are_there_too() -> None:
     content = tiff(*(image for image, _ in PAGES))
     document, told = making.rendered(content, None, PAGES[1][1], kind=TIFF)
