@@ -227,10 +227,7 @@ def test_a_jpeg_too_large_for_memory_is_shrunk_while_it_is_decoded(monkeypatch: 
         assert difference(found, image.resize(found.size)) < 3
 
 
-PROGRESSIVE_BLOCK_BYTES = 3 * 64 * 2
-
-
-@pytest.mark.parametrize(("progressive", "megapixels"), [(True, 145), (False, 401)])
+@pytest.mark.parametrize(("progressive", "megapixels"), [(True, 145), (False, 301)])
 def test_a_jpeg_that_cannot_be_shrunk_enough_is_refused_by_its_header(progressive: bool, megapixels: int) -> None:
     content = making.jpeg(60, 40, progressive=progressive)
     size = content.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
@@ -264,10 +261,6 @@ def test_a_png_too_large_for_memory_is_read_in_bands(mode: str, monkeypatch: pyt
     interlaced = making.encoded(image.convert("P"), "PNG")
     monkeypatch.setattr(decoding, "MAX_DECODED_BYTES", 2 * len(interlaced))
     assert refusal(interlaced, limits).reason == Reason.IMAGE_TOO_LARGE
-
-
-def box(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(data)) + kind + data
 
 
 HUGE = {
