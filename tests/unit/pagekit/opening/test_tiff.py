@@ -246,6 +246,31 @@ def test_a_page_whose_rows_are_missing_does_not_lose_the_others() -> None:
         opened.page(2)
 
 
+FAXES = {
+    "group 4": {"compression": "group4"},
+    "group 4, bits reversed": {"compression": "group4", "tiffinfo": {266: 2}},
+    "group 3": {"compression": "group3"},
+    "group 3 in two dimensions": {"compression": "group3", "tiffinfo": {292: 1}},
+    "run lengths": {"compression": "tiff_ccitt"},
+    "lzw": {"compression": "tiff_lzw"},
+    "deflate": {"compression": "tiff_adobe_deflate"},
+    "packbits": {"compression": "packbits"},
+}
+
+
+@pytest.mark.parametrize("save", FAXES.values(), ids=FAXES)
+def test_a_strip_whose_data_ends_before_its_rows_is_damaged(save: dict[str, Any]) -> None:
+    image = TEXT.convert("1")
+    content = bytearray(tiff(image, **{**save, "tiffinfo": {**save.get("tiffinfo", {}), 278: image.height}}))
+    assert picture(bytes(content)).tobytes() == image.tobytes()
+    page = tiff_module.Tiff(io.BytesIO(content), 1).page(1)
+    [whole] = page.byte_counts
+    entry = content.index(struct.pack("<HHII", 279, LONG, 1, whole))
+    for percent in (1, *range(5, 96, 5)):
+        struct.pack_into("<I", content, entry + 8, whole * percent // 100)
+        assert refusal(bytes(content)).reason == Reason.DAMAGED
+
+
 ABSURD = {
     "no width": {256: None},
     "no strips": {273: None},
