@@ -46,6 +46,8 @@ _MAX_TAGS = 1_000
 _MAX_VALUES = 1_000_000
 _MAX_TAG_BYTES = 1_000_000
 _BAND_BYTES = 4_000_000
+_JPEG_END = b"\xff\xd9"
+_PADDING_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,11 @@ class Tiff:
         offsets: list[int] = []
         for index in chosen:
             offsets.append(out.tell())
-            out.write(self._read(page.offsets[index], page.byte_counts[index]) + end)
+            data = self._read(page.offsets[index], page.byte_counts[index])
+            if page.compression == JPEG and _JPEG_END not in data[-_PADDING_BYTES:]:
+                # libjpeg would fill in what is missing, as libtiff lets it.
+                raise _rows_missing()
+            out.write(data + end)
             out.write(bytes(out.tell() % 2))
         height = min(page.height - first * page.unit_rows, (last - first) * page.unit_rows)
         where, counts, rows = _STRIP_OFFSETS, _STRIP_BYTES, _ROWS_PER_STRIP

@@ -255,14 +255,15 @@ FAXES = {
     "lzw": {"compression": "tiff_lzw"},
     "deflate": {"compression": "tiff_adobe_deflate"},
     "packbits": {"compression": "packbits"},
+    "jpeg": {"compression": "jpeg"},
 }
 
 
 @pytest.mark.parametrize("save", FAXES.values(), ids=FAXES)
 def test_a_strip_whose_data_ends_before_its_rows_is_damaged(save: dict[str, Any]) -> None:
-    image = TEXT.convert("1")
+    image = TEXT.convert("L" if save["compression"] == "jpeg" else "1")
     content = bytearray(tiff(image, **{**save, "tiffinfo": {**save.get("tiffinfo", {}), 278: image.height}}))
-    assert picture(bytes(content)).tobytes() == image.tobytes()
+    assert difference(picture(bytes(content)), image) < 3
     page = tiff_module.Tiff(io.BytesIO(content), 1).page(1)
     [whole] = page.byte_counts
     entry = content.index(struct.pack("<HHII", 279, LONG, 1, whole))
