@@ -82,6 +82,7 @@ class Fault(Enum):
 
     BROKEN_DATA = 1  # some of its data is broken; the page that was cut shows what is left of it
     LEFT_OUT = 2  # something is in the file that qpdf does not see
+    MENDED = 3  # qpdf had to guess what an object of it is, or where
 
 
 @dataclass(frozen=True, slots=True)

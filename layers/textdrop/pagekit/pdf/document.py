@@ -45,6 +45,7 @@ _PAGES_UNTIL_REOPENED = 500
 _MAX_DRAWN_FILE_BYTES = 200_000_000
 _MAX_CUT_BYTES = 120_000_000
 _COPIED_BYTES = 1024 * 1024
+_SEEN_OTHERWISE = frozenset({Fault.LEFT_OUT, Fault.MENDED})
 _LOW_DPI = 150
 
 _UNREADABLE = "The PDF is damaged: its parts cannot be separated."
@@ -113,13 +114,11 @@ class PdfDocument:
             raise ValueError(f"there is no page {number}: the document has {self.facts.pages}")
         is_listed = self._tree is not None and number <= self._tree.pages
         cut = self._cut(number) if is_listed else None
-        faults = cut.faults if cut is not None else frozenset({Fault.BROKEN_DATA} if is_listed else ())
-        if cut is None or self._is_shown_whole or (Fault.LEFT_OUT in faults and not self.is_broken):
-            drawing = self._drawn_from_file(number, cut)
-            is_damaged = (self.is_broken or Fault.BROKEN_DATA in faults) and not self._is_locked
+        faults = cut.faults if cut is not None else frozenset({Fault.MENDED} if is_listed else ())
+        if cut is None or self._is_shown_whole or (not self.is_broken and faults & _SEEN_OTHERWISE):
+            drawing, is_damaged = self._drawn_from_file(number, cut, faults)
         elif self.is_broken or faults or len(cut.content) > self._limits.max_bytes:
-            drawing = self._drawn_from_cut(number, cut)
-            is_damaged = self.is_broken or bool(faults)
+            drawing, is_damaged = self._drawn_from_cut(number, cut), self.is_broken or bool(faults)
         else:
             return PreparedPage(cut.content, "application/pdf", Preparation(How.CUT))
         if not drawing.shows_something and (faults or drawing.has_broken_picture):
@@ -192,30 +191,32 @@ class PdfDocument:
             raise damaged(NO_PAGES)
         return FileFacts("application/pdf", pages, attachments)
 
-    def _drawn_from_file(self, number: int, cut: CutPage | None) -> Drawing:
-        """The page as viewers show it, though qpdf does not see all of it; or, if nothing can be seen there, as qpdf
-        sees it, which is now and then more."""
+    def _drawn_from_file(self, number: int, cut: CutPage | None, faults: frozenset[Fault]) -> tuple[Drawing, bool]:
+        """The page as viewers show it, where qpdf sees it otherwise, and whether that is damage. Where pdfium shows
+        nothing it is what qpdf sees, which is now and then more."""
         shown, tree = self._file_as_shown(), self._tree
         has_same_pages = tree is not None and tree.pages == shown.pages
-        if not self._is_shown_whole and not (has_same_pages and tree is not None and tree.counts_are_right):
-            # pdfium may take another page for it.
-            raise damaged(f"Page {number:,} of the PDF is damaged: a part of it is missing.")
-        try:
-            drawing = shown.draw(number, self._limits, user_unit=self._user_unit(number))
-        except Refusal:
-            if cut is None or not has_same_pages:
-                raise
-            return self._drawn_from_cut(number, cut)
-        if drawing.shows_something or cut is None or not has_same_pages:
-            return drawing
-        return self._drawn_from_cut(number, cut)
+        # Else pdfium may take another page for it.
+        is_found = self._is_shown_whole or (has_same_pages and tree is not None and tree.counts_are_right)
+        drawing = None
+        if is_found:
+            with suppress(Refusal):
+                drawing = shown.draw(number, self._limits, user_unit=self._user_unit(number))
+        if cut is not None and (has_same_pages or not self.is_broken) and not (drawing and drawing.shows_something):
+            return self._drawn_from_cut(number, cut), True
+        if drawing is None:
+            raise damaged(f"Page {number:,} of the PDF is damaged: it cannot be shown.")
+        return drawing, not self._is_locked and (self.is_broken or faults != {Fault.LEFT_OUT})
 
     def _drawn_from_cut(self, number: int, cut: CutPage) -> Drawing:
         from pagekit.pdf.drawing import ShownPdf
 
+        user_unit = self._user_unit(number)
+        # What qpdf holds of a large page is needed no more, and pdfium is about to take its share.
+        self._close_qpdf()
         shown = ShownPdf(cut.content)
         try:
-            return shown.draw(1, self._limits, user_unit=self._user_unit(number))
+            return shown.draw(1, self._limits, user_unit=user_unit, is_sound=not cut.faults)
         finally:
             shown.close()
 
@@ -253,7 +254,7 @@ class PdfDocument:
         return unit if math.isfinite(unit) and unit > 0 else 1.0
 
     def _cut(self, number: int) -> CutPage | None:
-        """The page cut out; None if qpdf does not see it as it is. Raises Refusal where no more can be done for it."""
+        """The page cut out; None if qpdf cannot read it. Raises Refusal where no more can be done for it."""
         try:
             with self._bounded_read(self._opening_seconds() if self._is_reconstructed else qpdf.PAGE_CPU_SECONDS):
                 page, above = self._page(number)
@@ -276,7 +277,9 @@ class PdfDocument:
             ) from None
         except (_Broken, Refusal):
             return None
-        return cut if all(map(qpdf.is_about_lengths, self._warnings)) else None
+        if all(map(qpdf.is_about_lengths, self._warnings)):
+            return cut
+        return CutPage(cut.content, cut.faults | {Fault.MENDED})
 
     def _page(self, number: int) -> tuple[pikepdf.Object, list[pikepdf.Object]]:
         if self._tree is None:
