@@ -68,7 +68,7 @@ def test_headings_of_two_sizes_are_two() -> None:
         [block((TEXT, 16), ("and examined.", 20), (TEXT, 16))],
         [block(*[(TEXT, 16)] * 30), block(*[("In large letters", 20)] * 4)],
         # A poor picture, in which letters of one size come out in two.
-        [block((TEXT, 10), (TEXT, 12), (TEXT, 10), (TEXT, 12.9))],
+        [block((TEXT, 10), (TEXT, 10), (TEXT, 10), (TEXT, 12.9))],
         [],
     ],
     ids=[
