@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".local" / "corpus"
 PICTURES = ROOT / ".local" / "corpus-differences"
 MAX_BYTES = 30_000_000
-SECONDS_A_FILE = 180
+SECONDS_A_FILE = 300
 WORKERS = 2
 
 Finding = dict[str, Any]

@@ -118,35 +118,38 @@ def _check_page(file: _File, document: Document, number: int, place: Path) -> No
     file.finding.how[sent.preparation.how] += 1
     file.finding.warnings.update(sent.preparation.warnings)
     place.write_bytes(sent.content)
-    if sent.media_type == "application/pdf":
-        for viewer in file.viewers:
-            shown = file.shown(viewer, number)
-            as_sent = viewer.raster(place, 1, page_size(file.path, number))
-            if shown is not None:
-                _compare(file, number, viewer.name, shown, as_sent)
-            elif as_sent is not None and inked(as_sent) > _NOISE_CELLS:
-                file.differs("added", number, f"{viewer.name} shows what is sent, and not the page", as_sent)
-        return
-    picture = PILLOW.raster(place, 1, page_size(file.path, number))
-    for viewer in file.viewers:
+    size = page_size(file.path, number)
+    is_picture = sent.media_type != "application/pdf"
+    as_sent = {viewer: (PILLOW if is_picture else viewer).raster(place, 1, size) for viewer in file.viewers}
+    none_shows_it = not any(file.shown(viewer, number) for viewer in file.viewers)
+    for viewer, picture in as_sent.items():
         shown = file.shown(viewer, number)
         if shown is not None:
-            _compare(file, number, viewer.name, shown, picture, exact=viewer is not POPPLER)
+            _compare(file, number, viewer.name, shown, picture, exact=not is_picture or viewer is not POPPLER)
+        elif none_shows_it and picture is not None and inked(picture) > _NOISE_CELLS:
+            file.differs("added", number, f"{viewer.name} shows what is sent, and none shows the page", picture)
 
 
 def _compare(
-    file: _File, number: int, name: str, shown: Image.Image, sent: Image.Image | None, *, exact: bool = True
+    file: _File,
+    number: int,
+    name: str,
+    shown: Image.Image,
+    sent: Image.Image | None,
+    *,
+    exact: bool = True,
+    kind: str = "",
 ) -> None:
-    """Not `exact`: two viewers' letters stand a little beside each other's, so only what is missing counts."""
+    """Not `exact`: two programs' letters stand a little beside each other's, so only what is missing counts."""
     if sent is None:
         if inked(shown) > _NOISE_CELLS:
-            file.differs("lost", number, f"{name} does not open what is sent", shown)
+            file.differs(kind or "lost", number, f"{name} does not open it", shown)
         return
     few = _NOISE_CELLS if exact else max(_NOISE_CELLS, _SHARE_OF_INK * inked(shown))
     missing = lost(shown, sent)
     more, others = (lost(sent, shown), different(shown, sent)) if exact else (0, 0)
     if max(missing, more, others) > few:
-        kind = "lost" if missing > few else "added" if more > few else "otherwise"
+        kind = kind or ("lost" if missing > few else "added" if more > few else "otherwise")
         file.differs(kind, number, f"{name}: {missing} cells missing, {more} added, {others} different", shown, sent)
 
 
@@ -166,17 +169,15 @@ def _check_searchable(file: _File, content: bytes, document: Document, numbers: 
     place.write_bytes(made)
     ours = "".join("".join(line.split()) for line in drawing.lines_of(recognised))
     for number in numbers:
-        before, after = (
-            file.shown(file.viewers[0], number),
-            PDFIUM.raster(place, number, page_size(file.path, number)),
-        )
-        if before is not None and (after is None or different(before, after) > _NOISE_CELLS):
-            file.differs("searchable", number, "looks different", before, after)
+        before = file.shown(file.viewers[0], number)
+        after = PDFIUM.raster(place, number, page_size(file.path, number))
+        if before is not None:
+            _compare(file, number, "looks", before, after, exact=file.is_pdf, kind="searchable")
         unseen = _unseen_text(place, number)
         if number in rendered.own_text or not rendered.layered:
             continue
-        if Counter(unseen) != Counter(ours):
-            file.differs("searchable", number, f"has unseen text other than ours ({len(unseen)} letters)")
+        if Counter(unseen) - Counter(ours):
+            file.differs("searchable", number, f"has unseen text beside ours ({len(unseen)} letters)")
 
 
 def _unseen_text(path: Path, number: int) -> str:

@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 DPI = 100
 MOST_PIXELS_A_SIDE = 1600
-_SECONDS = 20
+_SECONDS = 60
 _CELL_PIXELS = 8
 # Edges fainter than this are no ink, and shades closer than that are one shade.
 _INK = 40

@@ -1,7 +1,7 @@
-"""What a function does with a hostile file, and with honest ones at the same time: run as a process that stands for it.
+"""What a function does with hostile files, and with honest ones at the same time: run as a process that stands for it.
 
-`python -m hostile.function open|layer HOSTILE HONEST…` prints one line of JSON: what became of each file, and once more
-of the honest ones when the hostile one is done.
+`python -m hostile.function open|layer HOSTILE… -- HONEST…` prints one line of JSON: what became of each file, and once
+more of the honest ones when the hostile ones are done.
 """
 
 from __future__ import annotations
@@ -68,12 +68,13 @@ def outcome(way: str, path: str) -> str:
 
 
 def main() -> None:
-    way, hostile, *honest = sys.argv[1:]
-    with ThreadPoolExecutor(2) as threads:
-        became = threads.submit(outcome, way, hostile)
+    way, *paths = sys.argv[1:]
+    hostile, honest = paths[: paths.index("--")], paths[paths.index("--") + 1 :]
+    with ThreadPoolExecutor(len(hostile) + 1) as threads:
+        became = [threads.submit(outcome, way, path) for path in hostile]
         beside = [threads.submit(outcome, way, path).result() for path in honest]
     after = [outcome(way, path) for path in honest]
-    print(json.dumps({"outcome": became.result(), "beside": beside, "after": after}))
+    print(json.dumps({"outcomes": [each.result() for each in became], "beside": beside, "after": after}))
 
 
 if __name__ == "__main__":
