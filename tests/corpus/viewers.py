@@ -35,15 +35,25 @@ class Viewer:
     raster: Callable[[Path, int, Size], Image.Image | None]
 
 
-@functools.cache
+_open: dict[Path, pypdfium2.PdfDocument | None] = {}
+
+
 def _pdfium(path: Path) -> pypdfium2.PdfDocument | None:
-    try:
-        pdf = pypdfium2.PdfDocument(path)
-        if pdf.get_formtype():
-            pdf.init_forms()
-    except pypdfium2.PdfiumError:
-        return None
-    return pdf
+    """The file in a pdfium that has seen no other: fonts that one file lacks it takes from those before."""
+    if path not in _open:
+        for pdf in _open.values():
+            if pdf is not None:
+                pdf.close()
+        _open.clear()
+        pypdfium2.raw.FPDF_DestroyLibrary()
+        pypdfium2.raw.FPDF_InitLibrary()
+        try:
+            _open[path] = pdf = pypdfium2.PdfDocument(path)
+            if pdf.get_formtype():
+                pdf.init_forms()
+        except pypdfium2.PdfiumError:
+            _open.setdefault(path, None)
+    return _open[path]
 
 
 def _pages_by_pdfium(path: Path) -> int | None:
@@ -51,6 +61,7 @@ def _pages_by_pdfium(path: Path) -> int | None:
     return None if pdf is None else len(pdf)
 
 
+@functools.cache
 def page_size(path: Path, number: int) -> Size:
     """The page in pixels, by pdfium or, of an image, by Pillow; that of A4 where neither says."""
     width, height = 595.0, 842.0
@@ -124,9 +135,9 @@ def require_poppler() -> None:
 
 
 def lost(shown: Image.Image, sent: Image.Image) -> int:
-    """In how many cells of the page (2 mm wide) there is ink of `shown`, and none of `sent` in or beside them."""
-    missing = Image.eval(_inked(sent).filter(ImageFilter.MaxFilter(3)), lambda value: 255 - value)
-    return _count(Image.composite(missing, Image.new("L", missing.size), _inked(shown)))
+    """In how many cells of the page (2 mm wide) there is ink of `shown`, and not even faint ink of `sent` nearby."""
+    nearby = _inked(sent, _INK // 2).filter(ImageFilter.MaxFilter(3))
+    return _count(ImageChops.subtract(_inked(shown), nearby))
 
 
 def inked(shown: Image.Image) -> int:
@@ -140,9 +151,9 @@ def different(one: Image.Image, other: Image.Image) -> int:
     return _count(_cells(ImageChops.difference(*blurred).point(lambda value: 255 * (value > _SHADE))))
 
 
-def _inked(picture: Image.Image) -> Image.Image:
+def _inked(picture: Image.Image, faintest: int = _INK) -> Image.Image:
     edges = ImageChops.subtract(picture.filter(ImageFilter.MaxFilter(3)), picture.filter(ImageFilter.MinFilter(3)))
-    return _cells(edges.point(lambda value: 255 * (value > _INK)))
+    return _cells(edges.point(lambda value: 255 * (value > faintest)))
 
 
 def _cells(marked: Image.Image) -> Image.Image:

@@ -131,7 +131,7 @@ def _run(name: str, way: str, hostile: list[Path], honest: list[Path], alone: Al
         wrong.append(done.ended)
     elif done.code or len(said) != 1:
         wrong.append(f"the process ended with {done.code}, and {len(said)} outcomes")
-    outcomes = said[0]["outcomes"] if said and not wrong else [done.out.strip()[-80:]]
+    outcomes = said[0]["outcomes"] if said and not wrong else [done.out.strip()[-80:] or "no outcome"]
     if any(outcome.startswith("raised") for outcome in outcomes):
         wrong.append("no refusal")
     if said and any(said[0][when] != alone.setdefault(way, said[0]["beside"]) for when in ("beside", "after")):
