@@ -15,7 +15,7 @@ from PIL import Image
 from hostile.pdf_files import HUNDREDS_OF_MEGABYTES, Files, bomb
 from unit.pagekit.making import encoded, jpeg, noise, pdf_of_pages, png_chunk, png_header, png_of
 
-_TAGS = {256: "width", 257: "height", 258: "bits", 259: "compression"}
+_TILE = 1_024
 _END = png_chunk(b"IEND")
 
 
@@ -135,16 +135,17 @@ def tiffs() -> Files:
     ):
         yield f"tiff/{name}", tiff([page], data)
     yield "tiff/deflate_of_400_megapixels", tiff([of(20_000, 20_000, 8, 8, t279=len(zeros))], zeros)
-    strips = struct.pack("<II", 8, 2_000) * 200_000
-    overlapping = {**of(20_000, 20_000, 8, 8, t278=1), 273: (4, 20_000, 2_008), 279: (4, 20_000, 2_008)}
-    yield "tiff/strips_that_overlap", tiff([overlapping], data + strips)
+    line, rows = b"\x55" * 20_000, 20_000
+    strips = struct.pack(f"<{rows}I", *[8] * rows) + struct.pack(f"<{rows}I", *[rows] * rows)
+    overlapping = {**of(20_000, rows, 1, 8, t278=1), 273: (4, rows, 8 + rows), 279: (4, rows, 8 + 5 * rows)}
+    yield "tiff/strips_that_overlap", tiff([overlapping], line + strips)
     yield "tiff/directories_in_a_ring", tiff([of(60, 40)], data, next_of_last=2_008)
     yield "tiff/pages_5001", tiff([of(60, 40)] * 5_001, data)
     yield "tiff/pages_60000", tiff([of(60, 40)] * 60_000, data)
     yield "tiff/pages_of_20_megapixels_4000", tiff([of(4_000, 5_000, 4)] * 4_000, data)
     big = bytearray(b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**63))
     yield "tiff/big_of_endless_tags", bytes(big)
-    yield "tiff/big_far_away", b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**63 - 1)
+    yield "tiff/big_of_400_megapixels", grey(20_000, 20_000, "TIFF", "1", compression="group4", big_tiff=True)
     tags = struct.pack("<HHQQ", 256, 16, 1, 2**63) + struct.pack("<HHQQ", 257, 16, 2**61, 16)
     yield "tiff/big_of_huge_values", b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2) + tags + bytes(8)
 
@@ -155,11 +156,13 @@ def gifs_and_bmps() -> Files:
     head = b"GIF89a" + struct.pack("<HHBBB", 65_535, 65_535, 0xF7, 0, 0) + bytes(768)
     yield "gif/of_65535_squared", head + frame + clear * 1_000 + b"\0;"
     yield "gif/of_65535_squared_200_frames", head + (frame + clear + b"\0") * 200 + b";"
-    small = head.replace(struct.pack("<HH", 65_535, 65_535), struct.pack("<HH", 60, 40), 1)
-    tiny = frame.replace(struct.pack("<HH", 65_535, 65_535), struct.pack("<HH", 60, 40))
-    yield "gif/frames_100000", small + (tiny + b"\x02\x02\x44\x01\0") * 100_000 + b";"
-    yield "gif/comments_of_9_mb", small + b"\x21\xfe" + (b"\xff" + b"x" * 255) * 36_000 + b"\0;"
-    yield "gif/without_end", small + tiny + b"\x08" + (b"\x01\x00\x01\xff" * 1_000_000)
+    yield "gif/of_200_megapixels", grey(20_000, 10_000, "GIF")
+    small = grey(60, 40, "GIF")
+    start = small.rindex(b"\x2c" + bytes(4))
+    head, frame = small[:start], small[start:-1]
+    yield "gif/frames_100000", head + frame * 100_000 + b";"
+    yield "gif/comments_of_9_mb", head + b"\x21\xfe" + (b"\xff" + b"x" * 255) * 36_000 + b"\0" + frame + b";"
+    yield "gif/without_end", head + frame[:-1] + b"\x01\x00" * 2_000_000
     for name, width, height, bits, compression, colours in (
         ("of_2_gigapixels_squared", 2**31 - 1, 2**31 - 1, 24, 0, 0),
         ("upside_down", 60, -(2**31), 24, 0, 0),
@@ -173,11 +176,11 @@ def gifs_and_bmps() -> Files:
 
 def webps_and_jpeg_2000s() -> Files:
     yield "webp/lossless_of_200_megapixels", grey(16_000, 12_500, "WEBP", "RGB", lossless=True, method=0, quality=0)
-    canvas = b"VP8X" + struct.pack("<IB3x", 10, 2) + b"\xff" * 6
+    canvas = b"VP8X" + struct.pack("<IB3x", 10, 2) + b"\xfe\xff\0" * 2
     still = grey(60, 40, "WEBP", "RGB")[12:]
     frame = b"ANMF" + struct.pack("<I", 16 + len(still)) + bytes(6) + b"\x3b\0\0\x27\0\0" + bytes(4) + still
     for name, chunks in (
-        ("of_16_megapixels_squared", canvas + b"ANIM" + struct.pack("<I", 6) + bytes(6) + frame),
+        ("of_65535_squared", canvas + b"ANIM" + struct.pack("<I", 6) + bytes(6) + frame),
         (
             "frames_20000",
             canvas[:12] + b"\x3b\0\0\x27\0\0" + b"ANIM" + struct.pack("<I", 6) + bytes(6) + frame * 20_000,
@@ -188,7 +191,7 @@ def webps_and_jpeg_2000s() -> Files:
         size = 2**32 - 2 if "longer" in name else len(chunks) + 4
         yield f"webp/{name}", b"RIFF" + struct.pack("<I", size) + b"WEBP" + chunks
     sound = grey(256, 256, "JPEG2000")
-    place = sound.index(b"\xff\x4f\xff\x51") + 8
+    header, place = sound.index(b"ihdr") + 4, sound.index(b"\xff\x4f\xff\x51") + 8
     for name, sizes in (
         ("of_4_gigapixels_squared", [2**32 - 1] * 2 + [0, 0] + [2**32 - 1] * 2),
         ("of_65535_squared", [65_535] * 2 + [0, 0] + [65_535] * 2),
@@ -196,6 +199,8 @@ def webps_and_jpeg_2000s() -> Files:
         ("in_a_billion_tiles", [2**31, 2**31, 0, 0, 65_536, 65_536]),
         ("of_400_megapixels", [20_000, 20_000, 0, 0, 20_000, 20_000]),
     ):
+        size = struct.pack(">II", *sizes[:2])
+        sound = sound[:header] + size + sound[header + 8 :]
         yield f"jp2/{name}", sound[:place] + struct.pack(">6I", *sizes) + sound[place + 24 :]
     components = place + 32
     yield "jp2/components_16384", sound[:components] + struct.pack(">H", 16_384) + sound[components + 2 :]
@@ -216,11 +221,11 @@ def full(kind: bytes, content: bytes, version: int = 0) -> bytes:
 
 def heics_and_avifs() -> Files:
     """A sound tile is taken out of a sound file, and laid in grids that say what no grid should."""
-    file = io.BytesIO()
-    pillow_heif.from_pillow(noise(64, 64)).save(file, quality=50)
+    solid, file = Image.new("RGB", (_TILE, _TILE), "white"), io.BytesIO()
+    pillow_heif.from_pillow(solid).save(file, quality=50)
     for form, sound, item, configuration in (
         ("heic", file.getvalue(), b"hvc1", b"hvcC"),
-        ("avif", encoded(noise(64, 64), "AVIF"), b"av01", b"av1C"),
+        ("avif", encoded(solid, "AVIF", speed=10), b"av01", b"av1C"),
     ):
         place = sound.index(configuration) - 4
         decoder = sound[place : place + int.from_bytes(sound[place : place + 4], "big")]
@@ -232,8 +237,9 @@ def heics_and_avifs() -> Files:
         ):
             yield f"{form}/{name}", sound[:size] + struct.pack(">II", width, height) + sound[size + 8 :]
         for name, rows, columns, width, height, tiles in (
-            ("grid_of_65536_tiles", 256, 256, 16_384, 16_384, 65_000),
-            ("grid_of_one_tile_often", 256, 256, 16_384, 16_384, 1),
+            ("grid_of_268_megapixels", 16, 16, 16 * _TILE, 16 * _TILE, 256),
+            ("grid_of_65280_tiles", 255, 256, 256 * _TILE, 255 * _TILE, 65_000),
+            ("grid_of_one_tile_often", 255, 256, 1_024, 1_024, 1),
             ("grid_of_4_gigapixels_squared", 1, 1, 2**32 - 1, 2**32 - 1, 1),
             ("grid_of_itself", 16, 16, 1_024, 1_024, 0),
         ):
@@ -255,7 +261,7 @@ def _grid(
     links = struct.pack(">HH", 1, len(shown) & 0xFFFF) + b"".join(
         struct.pack(">H", number) for number in shown[:65_535]
     )
-    properties = full(b"ispe", struct.pack(">II", 64, 64)) + decoder + full(b"ispe", struct.pack(">II", *size))
+    properties = full(b"ispe", struct.pack(">II", _TILE, _TILE)) + decoder + full(b"ispe", struct.pack(">II", *size))
     associated = [struct.pack(">HBB", 1, 1, 3), *(struct.pack(">HBBB", n + 2, 2, 1, 0x82) for n in range(tiles))]
     description = struct.pack(">BBBBII", 0, 1, rows - 1, columns - 1, *size)
 
