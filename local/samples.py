@@ -197,13 +197,13 @@ def _page(text: str, size: tuple[int, int] = A4) -> Image.Image:
     """The text on white, its first line as a heading."""
     page = Image.new("L", size, 255)
     draw = ImageDraw.Draw(page)
-    heading, regular = _font("Roboto-Medium.ttf", 34), _font("Roboto-Regular.ttf", 29)
+    heading, regular = _font("Roboto-Medium.ttf", 40), _font("Roboto-Regular.ttf", 29)
     y = _MARGIN
     for number, paragraph in enumerate(text.splitlines()):
         font = heading if number == 0 else regular
         for line in textwrap.wrap(paragraph, _LINE_WIDTH * (size[0] - 2 * _MARGIN) // (A4[0] - 2 * _MARGIN)) or [""]:
             draw.text((_MARGIN, y), line, fill=_INK, font=font)
-            y += 44 if line else 22
+            y += 60 if number == 0 else 44 if line else 22
     return page
 
 

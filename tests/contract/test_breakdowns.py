@@ -32,7 +32,7 @@ CALLS: dict[str, Callable[[Rows], object]] = {
     "read": lambda rows: rows.documents.read(ID),
     "write": lambda rows: rows.documents.write(BEFORE, AFTER),
     "postpone": lambda rows: rows.documents.postpone(DueEntry(DueKind.SUBMIT, 1.0, ID), 2.0),
-    "finish_page": lambda rows: rows.documents.finish_page(ID, 1, 1),
+    "finish_page": lambda rows: rows.documents.finish_page(Operation(ID, 1, 1, OperationState.FAILED)),
     "due": lambda rows: rows.documents.due(DueKind.SUBMIT, 1.0, 1),
     "read_operation": lambda rows: rows.documents.read_operation(ID, 1, 1),
     "read_operations": lambda rows: rows.documents.read_operations(ID, 1),

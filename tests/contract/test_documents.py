@@ -60,7 +60,18 @@ def the_next(document: Document, **fields: object) -> Document:
 
 EVERYTHING = a_document(
     number=77,
-    source=Source("b", "ключ +%20\U0001f600/\x01.pdf", "v", "e", 9, "0055AED6DCD90281E5", NOW, 1_700_000_001.0),
+    source=Source(
+        "b",
+        "ключ +%20\U0001f600/\x01.pdf",
+        "v",
+        "e",
+        9,
+        "0055AED6DCD90281E5",
+        NOW,
+        1_700_000_001.0,
+        (("case", "дело \udcff"), ("empty", "")),
+        2,
+    ),
     state=DocumentState.FINAL,
     rev=9,
     run=2,
@@ -153,11 +164,11 @@ def test_a_write_must_raise_the_rev_by_one(rows: Rows) -> None:
 
 def test_a_write_leaves_pages_finished_that_it_did_not_know_of(rows: Rows) -> None:
     before = recognizing(rows)
-    rows.documents.finish_page(before.id, 1, 2)
+    rows.documents.finish_page(an_operation(2, state=OperationState.RECOGNIZED))
     assert rows.documents.write(before, the_next(before, holder="holder-2"))
     stored = rows.documents.read(before.id)
     assert stored is not None
-    assert stored.unfinished == {1, 3}
+    assert (set(stored.unfinished), stored.pages_recognized) == ({1, 3}, 1)
 
 
 def test_a_write_that_names_the_unfinished_pages_sets_them(rows: Rows) -> None:
@@ -166,8 +177,10 @@ def test_a_write_that_names_the_unfinished_pages_sets_them(rows: Rows) -> None:
     known = the_next(before, unfinished=frozenset({1, 2}))
     assert rows.documents.write(before, known)
     assert rows.documents.read(before.id) == known
-    none = the_next(known, unfinished=frozenset())
+    rows.documents.finish_page(an_operation(1, state=OperationState.RECOGNIZED))
+    none = the_next(known, unfinished=frozenset(), pages_recognized=2)
     assert rows.documents.write(known, none)
+    assert rows.documents.finish_page(an_operation(2, state=OperationState.RECOGNIZED)) == none, "it is in the count"
     assert rows.documents.read(before.id) == none
 
 
@@ -231,24 +244,34 @@ def test_of_several_who_hand_out_one_does(rows: Rows) -> None:
 
 def test_finishing_pages_shrinks_the_set_to_nothing_and_leaves_the_rest(rows: Rows) -> None:
     document = recognizing(rows)
-    for page, left in ((2, {1, 3}), (2, {1, 3}), (1, {3}), (3, set()), (3, set())):
-        after = rows.documents.finish_page(document.id, 1, page)
-        assert after == replace(document, unfinished=frozenset(left)), "the row as it is then; it may be repeated"
+    for page, state, left, counted in (
+        (2, OperationState.RECOGNIZED, {1, 3}, 1),
+        (2, OperationState.RECOGNIZED, {1, 3}, 1),
+        (1, OperationState.FAILED, {3}, 1),
+        (1, OperationState.FAILED, {3}, 1),
+        (3, OperationState.RECOGNIZED, set(), 2),
+        (3, OperationState.RECOGNIZED, set(), 2),
+    ):
+        after = rows.documents.finish_page(an_operation(page, state=state))
+        expected = replace(document, unfinished=frozenset(left), pages_recognized=counted)
+        assert after == expected, "the row as it is then; it may be repeated"
         assert rows.documents.read(document.id) == after
 
 
 def test_finishing_a_page_of_another_run_or_no_row_is_none(rows: Rows) -> None:
     document = recognizing(rows)
-    assert rows.documents.finish_page(document.id, 2, 1) is None
-    assert rows.documents.finish_page("0" * 32, 1, 1) is None
+    assert rows.documents.finish_page(an_operation(run=2, state=OperationState.FAILED)) is None
+    assert rows.documents.finish_page(an_operation(document_id="0" * 32, state=OperationState.FAILED)) is None
     assert rows.documents.read("0" * 32) is None
     assert rows.documents.read(document.id) == document
 
 
 def test_of_pages_that_finish_together_none_is_forgotten_and_one_is_last(rows: Rows) -> None:
-    document = recognizing(rows, pages=8)
-    after = fight(8, lambda number: rows.documents.finish_page(document.id, 1, number + 1))
-    assert sum(row is not None and not row.unfinished for row in after) == 1
+    recognizing(rows, pages=8)
+    recognised = [an_operation(page, state=OperationState.RECOGNIZED) for page in range(1, 9)]
+    after = fight(8, lambda number: rows.documents.finish_page(recognised[number]))
+    assert [row.pages_recognized for row in after if row is not None and not row.unfinished] == [8]
+    assert sorted(row.pages_recognized for row in after if row is not None) == list(range(1, 9))
 
 
 # --- what is due ------------------------------------------------------------------------------------------------------
@@ -394,7 +417,8 @@ def test_what_was_written_is_mine_though_its_answer_was_lost(rows: Rows) -> None
     moved = rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, document.id), NOW + 900)
     assert moved == replace(document, due_at=NOW + 900)
     rows.lose_answer()
-    assert rows.documents.finish_page(document.id, 1, 1) == replace(moved, unfinished=frozenset({2, 3}))
+    after = rows.documents.finish_page(an_operation(state=OperationState.RECOGNIZED))
+    assert after == replace(moved, unfinished=frozenset({2, 3}), pages_recognized=1)
     rows.lose_answer()
     assert rows.documents.write(document, the_next(document)), "beside a page that finished"
     stored = rows.documents.read(document.id)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import openpyxl
 import pypdf
 import pytest
+from PIL import Image
 
 from e2e.whole_stack import Notice, WholeStack
 from local.accuracy import character_error_rate
@@ -53,6 +54,24 @@ def test_markdown_has_the_words_of_the_text(whole: WholeStack, rendered: tuple[S
     assert character_error_rate(sample.text, plain) < 2 * MOST_WRONG
 
 
+def test_some_pages_of_a_pdf_keep_their_numbers_and_the_upload_its_metadata(
+    whole: WholeStack, samples: Mapping[str, Sample]
+) -> None:
+    first, *others = [Image.open(samples[name].path).convert("L") for name in (RUSSIAN, RUSSIAN, ENGLISH)]
+    book = io.BytesIO()
+    first.save(book, "PDF", save_all=True, append_images=others, resolution=150)
+    asked = {"ocr_pages": "3,7-", "ocr_outputs": "searchable-pdf markdown", "case": "7-114"}
+    whole.upload("outputs/book.pdf", book.getvalue(), **asked)
+    notice = whole.notice("outputs/book.pdf")
+    assert (notice.body["outcome"], notice.body["metadata"]) == ("succeeded", {"case": "7-114"})
+    assert (notice.body["source"]["file_pages"], notice.body["pages"]["total"]) == (3, 1)
+    text = whole.text(notice)
+    assert character_error_rate(samples[ENGLISH].text, text) < MOST_WRONG
+    assert whole.read(notice, "markdown").startswith(b"<!-- page 3 -->\n")
+    pages = pypdf.PdfReader(io.BytesIO(whole.read(notice, "searchable_pdf"))).pages
+    assert [page.extract_text().split() for page in pages] == [[], [], text.split()]
+
+
 def test_a_ruled_table_comes_out_as_csv_workbook_and_markdown(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
     sample = samples[PRICES]
     whole.shell(
@@ -69,6 +88,8 @@ def test_a_ruled_table_comes_out_as_csv_workbook_and_markdown(whole: WholeStack,
     rows = list(csv.reader(io.StringIO(content, newline="")))
     assert rows == [list(row) for row in sample.table]
     [sheet] = openpyxl.load_workbook(io.BytesIO(whole.read(notice, "workbook"))).worksheets
-    assert [list(row) for row in sheet.iter_rows(values_only=True)] == rows
+    expected = [[int(text) if text.isdigit() else text for text in row] for row in rows]
+    assert [list(row) for row in sheet.iter_rows(values_only=True)] == expected
+    assert (sheet["A1"].font.bold, sheet.freeze_panes) == (True, "A2")
     table = whole.read(notice, "markdown").decode().split("\n\n")[-1]
     assert [line.strip("| ").split(" | ") for line in table.splitlines() if "---" not in line] == rows

@@ -115,6 +115,7 @@ def test_the_pages_of_a_pdf_are_read_in_order_and_a_broken_one_does_not_lose_the
         "recognized": 3,
         "failed": 1,
         "failures": [{"reason": "damaged", "count": 1, "pages": "4"}],
+        "warnings": [],
     }
     texts = whole.text(notice).split("\f")
     assert [text == "" for text in texts] == [False, True, False, True]

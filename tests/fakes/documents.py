@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fakes.faults import Fake, Faults, effect
-from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Source
+from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, OperationState, Source
 from textdrop.core.identity import key_id
 
 OperationKey = tuple[str, int, int]
@@ -59,8 +59,9 @@ class FakeDocuments(Fake):
             return False
         shrinks = before.unfinished == after.unfinished
         if stored.rev != before.rev:
-            seen = replace(stored, unfinished=after.unfinished) if shrinks else stored
-            return self.repeated and seen == after
+            if shrinks:
+                stored = replace(stored, unfinished=after.unfinished, pages_recognized=after.pages_recognized)
+            return self.repeated and stored == after
         changed = {
             name: getattr(after, name)
             for name in Document.__dataclass_fields__
@@ -80,11 +81,14 @@ class FakeDocuments(Fake):
         return stored if self.repeated and stored.due_at == due_at else None
 
     @effect
-    def finish_page(self, document_id: str, run: int, page: int) -> Document | None:
-        stored = self.rows.get(document_id)
-        if stored is None or stored.run != run:
+    def finish_page(self, operation: Operation) -> Document | None:
+        stored = self.rows.get(operation.document_id)
+        if stored is None or stored.run != operation.run:
             return None
-        stored = self.rows[document_id] = replace(stored, unfinished=stored.unfinished - {page})
+        is_recognized = operation.state is OperationState.RECOGNIZED
+        counted = stored.pages_recognized + (is_recognized and operation.page in stored.unfinished)
+        left = stored.unfinished - {operation.page}
+        stored = self.rows[stored.id] = replace(stored, unfinished=left, pages_recognized=counted)
         return stored
 
     @effect

@@ -1,4 +1,7 @@
-"""Files that tell of themselves: "pages:3 bad:2" is a document of three pages whose second is damaged."""
+"""Files that say what is in them: "pages:3 bad:2" is a document of three pages whose second is damaged.
+
+"scaled" is an image that is sent with half its pixels each way, "attached:2" has two files attached.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import BinaryIO
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
+from pagekit.prepared import How, PageWarning, Preparation, PreparedPage
 
 
 class KilledError(BaseException):
@@ -25,20 +29,27 @@ class FakeDocument:
             raise Refusal(Reason.DAMAGED, "The file is damaged.", "Send it again.")
         if content.startswith(b"killer"):
             raise KilledError
-        told = dict(re.findall(rb"(pages|bad|deadly):(\d+)", content))
+        told = dict(re.findall(rb"(pages|bad|deadly|drawn|attached):(\d+)", content))
         pages = int(told.get(b"pages", 1))
         if pages > limits.max_pages:
             raise Refusal(Reason.TOO_MANY_PAGES, f"The most is {limits.max_pages} pages.", "Split it.")
-        self.facts = FileFacts("application/pdf" if pages > 1 else "image/png", pages)
-        self._bad, self._deadly = int(told.get(b"bad", 0)), int(told.get(b"deadly", 0))
+        self.facts = FileFacts(
+            "application/pdf" if pages > 1 else "image/png", pages, attachments=int(told.get(b"attached", 0))
+        )
+        self._bad, self._deadly, self._drawn = (int(told.get(name, 0)) for name in (b"bad", b"deadly", b"drawn"))
 
-    def page(self, number: int) -> bytes:
+    def page(self, number: int) -> PreparedPage:
         content = self._read()
         if number == self._deadly:
             raise KilledError
         if number == self._bad:
             raise Refusal(Reason.DAMAGED, f"Page {number} is damaged.", "Scan it again.")
-        return content if self.facts.pages == 1 else content + b" #%d" % number
+        if self.facts.pages == 1:
+            scaled = Preparation(How.SCALED, 0.5, (PageWarning.LOW_RESOLUTION,))
+            return PreparedPage(content, "image/png", scaled if b"scaled" in content else Preparation(How.AS_IS))
+        if number == self._drawn:
+            return PreparedPage(content + b" #%d" % number, "image/png", Preparation(How.DRAWN))
+        return PreparedPage(content + b" #%d" % number, "application/pdf", Preparation(How.CUT))
 
     def close(self) -> None:
         self._file.close()

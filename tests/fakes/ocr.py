@@ -118,7 +118,7 @@ class FakeOcr(Fake):
         if isinstance(outcome, Failure):
             kind = OcrRejected if outcome.code == INVALID_ARGUMENT else OcrUnavailable
             raise kind(f"the recognition failed ({outcome.code})", Trace(code=outcome.code, message=outcome.message))
-        return Recognition(json.dumps(outcome, ensure_ascii=False).encode(), trace)
+        return Recognition(json.dumps(outcome, ensure_ascii=False).encode(), bool(outcome["text"].strip()), trace)
 
     @effect
     def status(self, operation_id: str) -> OperationStatus:

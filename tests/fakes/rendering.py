@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO
 
 from fakes.files import KilledError
@@ -35,7 +35,9 @@ def _workbook(pages: Pages, to: BinaryIO) -> None:
     to.write(f"sheets of {found}".encode())
 
 
-def _searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO) -> Sequence[str]:
+def _searchable_pdf(
+    source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, drawn: Collection[int]
+) -> Sequence[str]:
     source.seek(0)
     content = source.read()
     if content.startswith(b"unrenderable"):
@@ -45,7 +47,7 @@ def _searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryI
     if content.startswith(b"clumsy"):
         raise ValueError("this quotes the document")
     texts = [page["text"] if page is not None else "-" for _, page in pages]
-    to.write(content + b" with " + "|".join(texts).encode())
+    to.write(content + b" with " + "|".join(texts).encode() + b"".join(b", drawn: %d" % page for page in sorted(drawn)))
     return ["A signature is no longer valid."] if content.startswith(b"signed") else []
 
 

@@ -243,6 +243,7 @@ def test_a_fault_that_fails_one_page_of_three_leaves_the_others(
         "recognized": 2,
         "failed": 1,
         "failures": [{"reason": str(reason), "count": 1, "pages": str(failed)}],
+        "warnings": [],
     }
     assert not early
     assert stage.server.stats()["submits"]["accepted"] == sum(operation.sent for operation in rows)

@@ -240,9 +240,9 @@ def test_times_are_spread_around_the_median_and_follow_from_seed_and_content() -
 
 def test_faults_are_asked_for_and_ended_by_the_admin_endpoint(service: Caller) -> None:
     faults: list[object] = [{"kind": "429", "count": 1, "retry_after": 2}, {"kind": "5xx", "rate": 1}]
-    faults += [{"kind": "earthquake", "count": 1}, []]
+    faults += [{"kind": "earthquake", "count": 1}, {"kind": "5xx", "count": 1, "status": "503"}, []]
     asked = [service.post("/_admin/faults", fault).status_code for fault in faults]
-    assert asked == [200, 200, 400, 400]
+    assert asked == [200, 200, 400, 400, 400]
     throttled = service.submit()
     assert (throttled.status_code, throttled.headers["Retry-After"]) == (429, "2")
     assert service.submit().status_code == 503

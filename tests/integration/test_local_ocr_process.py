@@ -1,36 +1,41 @@
 """The local OCR service as a process: started, found by its port file, ended by a signal."""
 
+import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import requests
 
+from local import processes
 from local.ocr.__main__ import parse
 from local.ocr.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 60
+"""The most that a step may take."""
 
 
 def test_a_process_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    port_file = tmp_path / "port"
+    port_file, log = tmp_path / "port", tmp_path / "log"
     command = [sys.executable, "-m", "local.ocr", "--engine", "table", "--port-file", str(port_file)]
-    with subprocess.Popen([*command, "--api-key", "other"], cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert "listening" in process.stderr.readline()
-        until = time.monotonic() + 60
-        while not port_file.exists() and time.monotonic() < until:
-            assert process.poll() is None
+    process = processes.start(
+        str(tmp_path), [*command, "--api-key", "other"], log=log, environment=os.environ, cwd=ROOT
+    )
+    try:
+        processes.wait_ready(process, port_file.exists, name="local.ocr", log=log, timeout_seconds=SECONDS)
+        assert "listening" in log.read_text()
         url = f"http://127.0.0.1:{int(port_file.read_text())}"
-        with requests.Session() as session:
-            headers = {"Authorization": "Api-Key other"}
-            assert session.get(f"{url}/operations/x", headers=headers, timeout=60).status_code == 404
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 0
-            assert "stopped" in process.stderr.read()
-    assert not list(tmp_path.iterdir())
+        headers = {"Authorization": "Api-Key other"}
+        assert requests.get(f"{url}/operations/x", headers=headers, timeout=SECONDS).status_code == 404
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+        assert "stopped" in log.read_text()
+    finally:
+        process.kill()
+        process.wait(SECONDS)
+    assert list(tmp_path.iterdir()) == [log]
 
 
 def test_what_keeps_it_from_starting_is_said(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_document_that_cannot_be_read_ends_its_own_operation_alone(running: Ca
 def test_a_page_on_which_the_engine_breaks_down_does_not_end_its_worker(
     running: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_down(_reader: Reader, _image: Image.Image, *, tables: bool) -> None:
+    def break_down(_reader: Reader, _image: Image.Image, _languages: tuple[str, ...], *, tables: bool) -> None:
         raise RuntimeError("text of the page")
 
     with monkeypatch.context() as broken:

@@ -1,19 +1,22 @@
 """The tesseract engine reads generated pages: English, Russian and mixed, turned, in every format, and blank ones."""
 
 import io
+import random
+import re
 from pathlib import Path
 
 import font_roboto
 import pikepdf
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from local.accuracy import character_error_rate
 from local.ocr import tessdata
 from local.ocr.annotation import Box, Page
 from local.ocr.decoding import DecodingError, decode
-from local.ocr.reading import Reader, ReadingError
+from local.ocr.reading import Reader
 from local.ocr.submission import JPEG, PDF, PNG
+from local.ocr.words import ReadingError
 
 ENGLISH = """The quarterly report covers the period from April to June.
 Revenue grew by 14 percent to 3,482,000 dollars, mainly from
@@ -40,12 +43,35 @@ def reader() -> Reader:
     return Reader(tessdata.prepare())
 
 
-def page_image(text: str) -> Image.Image:
-    """A page of about 150 dpi."""
-    image = Image.new("L", (1240, 877), 255)
-    font = ImageFont.truetype(font_roboto.Roboto, 32)
-    ImageDraw.Draw(image).multiline_text((90, 90), text, font=font, fill=0, spacing=14)
+def page_image(text: str, letters: int = 32) -> Image.Image:
+    """A page of about 150 dpi; `letters`: the font's size in pixels, by which the page is smaller too."""
+    image = Image.new("L", (1240 * letters // 32, 877 * letters // 32), 255)
+    font = ImageFont.truetype(font_roboto.Roboto, letters)
+    place = (90 * letters // 32, 90 * letters // 32)
+    ImageDraw.Draw(image).multiline_text(place, text, font=font, fill=0, spacing=14 * letters // 32)
     return image
+
+
+def specks(size: tuple[int, int], count: int, largest: int) -> Image.Image:
+    """White with dark specks, up to so many pixels wide; the same each time."""
+    chance = random.Random(3)
+    image = Image.new("L", size, 255)
+    draw = ImageDraw.Draw(image)
+    for _ in range(count):
+        x, y, width = chance.randrange(size[0]), chance.randrange(size[1]), chance.randint(1, largest)
+        draw.ellipse((x, y, x + width - 1, y + width - 1), fill=chance.choice((0, 60, 110)))
+    return image
+
+
+def picture() -> Image.Image:
+    """Shapes in many shades, one over another, with soft edges."""
+    chance = random.Random(5)
+    image = Image.new("L", (800, 1100), 200)
+    draw = ImageDraw.Draw(image)
+    for _ in range(100):
+        x, y = chance.randrange(800), chance.randrange(1100)
+        draw.ellipse((x, y, x + chance.randint(5, 260), y + chance.randint(5, 360)), fill=chance.randrange(256))
+    return image.filter(ImageFilter.GaussianBlur(1))
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
@@ -92,6 +118,68 @@ def test_reads_a_few_words_however_they_lie(reader: Reader, text: str, turn: int
     image = page_image(text)
     page = reader.read(image.transpose(TURNED[turn]) if turn else image)
     assert (text_of(page), page.rotate) == (text, turn)
+
+
+@pytest.mark.parametrize(("name", "turn"), [("english", 0), ("russian", 180), ("mixed", 0)])
+def test_reads_small_letters(reader: Reader, name: str, turn: int) -> None:
+    upright = page_image(TEXTS[name], letters=12)
+    page = reader.read(upright.transpose(TURNED[turn]) if turn else upright)
+    assert character_error_rate(TEXTS[name], text_of(page)) < 0.04
+    assert page.rotate == turn
+    assert_boxes_hold_the_ink(page, upright.transpose(TURNED[turn]) if turn else upright)
+
+
+@pytest.mark.parametrize("asked", [("en",), ("de", "fr")])
+def test_no_cyrillic_letter_is_read_where_no_language_asks_for_one(reader: Reader, asked: tuple[str, ...]) -> None:
+    ordinals = page_image(f"{ENGLISH}\nThe meeting of June 10th is on July 22nd, 3rd floor.")
+    text = text_of(reader.read(ordinals, asked))
+    assert "10th" in text
+    assert text_of(reader.read(page_image(RUSSIAN), asked)) == ""
+    assert not re.search("[\u0400-\u04ff]", text + text_of(reader.read(page_image(TEXTS["mixed"]), asked)))
+
+
+@pytest.mark.parametrize("asked", [("ru",), ("ru", "en"), ("*",), ()])
+def test_both_scripts_are_read_where_russian_or_any_language_is_asked_for(
+    reader: Reader, asked: tuple[str, ...]
+) -> None:
+    text = text_of(reader.read(page_image(TEXTS["mixed"]), asked))
+    assert character_error_rate(TEXTS["mixed"], text) < WORST_CHARACTER_ERROR
+
+
+@pytest.mark.parametrize("turn", [0, 270])
+def test_headings_are_marked_by_their_size(reader: Reader, turn: int) -> None:
+    image = page_image("\n\n" + ENGLISH)
+    draw = ImageDraw.Draw(image)
+    draw.text((90, 40), "Report to the board", font=ImageFont.truetype(font_roboto.Roboto, 56), fill=0)
+    draw.text((90, 520), "Outlook", font=ImageFont.truetype(font_roboto.Roboto, 42), fill=0)
+    draw.multiline_text((90, 600), RUSSIAN, font=ImageFont.truetype(font_roboto.Roboto, 32), fill=0, spacing=14)
+    page = reader.read(image.transpose(TURNED[turn]) if turn else image)
+    headings = {block.layout: text_of(Page(0, 0, (block,))) for block in page.blocks if block.layout != "TEXT"}
+    assert headings == {"TITLE": "Report to the board", "SECTION_HEADER": "Outlook"}
+
+
+@pytest.mark.parametrize("model", ["page", "table"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        picture(),
+        specks((1240, 1754), 200, 6),  # dust
+        specks((1240, 877), 550, 9),
+        specks((700, 900), 8000, 4),
+        page_image(ENGLISH).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        Image.effect_noise((400, 600), 160).resize((800, 1200)),
+    ],
+    ids=["picture", "dust", "specks", "small specks", "mirror writing", "noise"],
+)
+def test_a_page_that_cannot_be_read_is_empty(reader: Reader, image: Image.Image, model: str) -> None:
+    page = reader.read(image, tables=model == "table")
+    assert (page.blocks, page.rotate) == ((), 0)
+
+
+def test_a_picture_on_a_page_adds_no_words(reader: Reader) -> None:
+    image = page_image(ENGLISH)
+    image.paste(picture().resize((1000, 300)), (90, 500))
+    assert character_error_rate(ENGLISH, text_of(reader.read(image))) < WORST_CHARACTER_ERROR
 
 
 def test_names_the_languages_of_each_block(reader: Reader) -> None:

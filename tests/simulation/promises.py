@@ -34,6 +34,7 @@ def watch(history: History, call: str) -> None:
     """What must hold at every moment."""
     if call in WRITES:
         check_due_times(history)
+        check_counts(history)
     if call == "progress.write":
         check_pass(history)
     if call == "notices.publish":
@@ -48,6 +49,14 @@ def check_due_times(history: History) -> None:
         assert row.due_at is None or row.due_at <= latest, f"G1: {row}"
     for operation in history.world.documents.operations.values():
         assert (operation.due_at is not None) == (operation.state is OperationState.RUNNING), f"G1: {operation}"
+
+
+def check_counts(history: History) -> None:
+    """G3: while its pages come, a row counts those that are finished and recognised."""
+    for row in history.world.documents.rows.values():
+        if row.state is DocumentState.RECOGNIZING:
+            recognised = [page for page in operations_of(history, row) if page.state is OperationState.RECOGNIZED]
+            assert row.pages_recognized == sum(page.page not in row.unfinished for page in recognised), f"G3: {row}"
 
 
 def check_notice(history: History, notice: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -30,7 +30,7 @@ from soak.uploads import KEY, TEXT, WORDS, Page, Upload
 from textdrop.core import keys, renderings
 from textdrop.core.documents import OperationState, Output, Problem
 from textdrop.core.errors import OcrAnswerLost, Reason
-from textdrop.ports import Pages, Renderers
+from textdrop.ports import MakeSearchablePdf, Pages, Renderers
 from unit.pagekit.outputs.set_page import PAGE_HEIGHT, WIDTH, block, table
 from world import World
 
@@ -74,7 +74,9 @@ UPLOADS = [
 OCR[b"prices"] = {**set_page(f"{TEXT} in a table"), "tables": [table([[f"{TEXT} in a table"]])]}
 
 
-def searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO) -> Sequence[str]:
+def searchable_pdf(
+    source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, drawn: Collection[int]
+) -> Sequence[str]:
     """The recognised text over pages that have nothing else, as the uploads are no real files."""
     listed, blank = list(pages), io.BytesIO()
     with pikepdf.new() as document:
@@ -84,13 +86,14 @@ def searchable_pdf(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO
     return layered_pdf(blank, listed, to).warnings
 
 
-def mortal(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO) -> Sequence[str]:
+def mortal(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, drawn: Collection[int]) -> Sequence[str]:
     """Kills whoever makes a searchable PDF."""
     raise KilledError
 
 
 def run(
-    faults: Faults | None = None, make_pdf: Callable[[BinaryIO, str, Pages, BinaryIO], Sequence[str]] = searchable_pdf
+    faults: Faults | None = None,
+    make_pdf: MakeSearchablePdf = searchable_pdf,
 ) -> Evidence:
     """The uploads, each with its event twice, until all is over."""
     world = World(faults=faults)

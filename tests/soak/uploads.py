@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import itertools
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from PIL import Image, ImageDraw
 
 import hundred
+from pagekit.child.process import Child
 from pagekit.limits import FileLimits
 from pagekit.opening import open_document
 from textdrop.core import options
@@ -30,6 +32,8 @@ ASKED = ("markdown,tables,searchable-pdf", "markdown,searchable-pdf", "markdown,
 """What they ask for, in turn. The OCR service finds no tables here."""
 REJECT = {"kind": "reject", "rate": 1, "message": f"bad image, {WORDS}"}
 FAIL = {"kind": "failing_operation", "rate": 1, "message": f"no text, {WORDS}"}
+_CHILD = Child()
+atexit.register(_CHILD.close)
 OVERLARGE = {"kind": "large_body", "rate": 1}
 
 
@@ -134,12 +138,12 @@ def _page(content: bytes, name: str, reason: Reason | None = None, fault: dict[s
 def _pdf(number: int, pages: int, chance: random.Random) -> Upload:
     """Every fourth has a page that the service refuses."""
     content = _pdf_of([f"document {number} page {page}" for page in range(1, pages + 1)])
-    opened = open_document(io.BytesIO(content), FileLimits())
+    opened = open_document(io.BytesIO(content), FileLimits(), _CHILD)
     bad = chance.randint(1, pages) if number % 4 == 0 else 0
     sent = []
     for page in range(1, pages + 1):
         own = (Reason.REJECTED_BY_OCR, REJECT) if page == bad else (None, None)
-        sent.append(_page(opened.page(page), f"document {number} page {page}", *own))
+        sent.append(_page(opened.page(page).content, f"document {number} page {page}", *own))
     opened.close()
     return Upload(_key(f"pages {number}.pdf"), content, tuple(sent))
 

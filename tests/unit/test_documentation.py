@@ -90,7 +90,7 @@ def test_filter_policies_are_policies_over_what_there_is() -> None:
     for policy in policies:
         FilterPolicyMatcher(policy, "MessageBody").matches({}, notice)  # raises for what SNS does not know
         for attribute, values in policy.items():
-            assert attribute in ("prefix", "pages") or set(values) <= known[attribute]
+            assert attribute in ("prefix", "pages", "metadata") or set(values) <= known[attribute]
 
 
 def test_the_lines_that_check_a_file_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ import pytest
 import schemas
 from documentation import TOP, example
 from pagekit import page as pages
-from pagekit.limits import MediaType
+from pagekit.limits import UploadType
+from pagekit.prepared import How, PageWarning
 from textdrop.adapters.yandex import recognition
 from textdrop.core import errors, keys, options, results
 from textdrop.core.answers import OperationDescription
@@ -110,11 +111,13 @@ LISTS: dict[str, set[Any]] = {
     "/$defs/model": set(options.MODELS),
     "/$defs/origin": set(get_args(get_type_hints(Options)["model_from"])),
     "/$defs/output": {str(output) for output in Output},
+    "/$defs/page_warning": {str(warning) for warning in PageWarning},
+    "/$defs/prepared/properties/how": {str(how) for how in How},
     "/$defs/page/properties/rotate": ROTATIONS,
     "/$defs/page/properties/status": ENDS,
     "/$defs/reason": REASONS,
     "/$defs/sent_page/properties/status": ENDS,
-    "/$defs/source/properties/media_type": {None, *get_args(MediaType)},
+    "/$defs/source/properties/media_type": {None, *get_args(UploadType)},
 }
 """Every list that stands in a schema. What stands under `$defs` is the same in each."""
 
@@ -150,7 +153,7 @@ def test_lists_that_no_enum_holds_are_the_codes() -> None:
         ("entity", pages.Entity, set()),
         ("service", errors.Trace, set()),
         ("operation", OperationDescription, {"error"}),
-        ("page", pages.RecognisedPage, {"number", "status", "reason", "problem", "operation"}),
+        ("page", pages.RecognisedPage, {"number", "status", "reason", "problem", "prepared", "operation"}),
     ],
 )
 def test_the_fields_are_the_codes_in_their_order(part: str, record: type, more: set[str]) -> None:
@@ -179,6 +182,14 @@ def every_page() -> Any:
     return {**value, **shown("partial")}
 
 
+def some_pages() -> Any:
+    """A result of some pages of a file."""
+    value, chosen = shown("result"), shown("chosen pages")
+    source, options = ({**value[part], **chosen[part]} for part in ("source", "options"))
+    pages_shown = [{**value["pages"][0], **page} for page in chosen["pages"]]
+    return {**value, "source": source, "options": options, "pages": pages_shown}
+
+
 def event(name: str) -> Any:
     """One of the sample notices."""
     return json.loads((TOP / "events" / f"notice-{name}.json").read_text("utf-8"))
@@ -187,6 +198,7 @@ def event(name: str) -> Any:
 WRITTEN: dict[str, Any] = {
     "succeeded": shown("result"),
     "every page": every_page(),
+    "some pages": some_pages(),
     "failed": shown("error"),
     "skipped": {**shown("error"), "outcome": "skipped", "reason": "object_gone", "options": None, "pages": []},
     "notice partial": shown("notice"),

@@ -62,6 +62,7 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
     ("function", "more", "not_texts"),
     [
         ("submit", {"OUTPUTS": "markdown"}, {"submits_per_second": 10.0, "max_pages": 5000, "folder_id": ""}),
+        ("submit", {"PAGES": "1-3,7"}, {"submits_per_second": 10.0, "max_pages": 5000}),
         ("submit", {"OUTPUTS": "", "FOLDER_ID": "b1gexample"}, {"submits_per_second": 10.0, "max_pages": 5000}),
         ("submit", {"SUBMITS_PER_SECOND": "0.1", "MAX_PAGES": "1"}, {"submits_per_second": 0.1, "max_pages": 1}),
         ("poll", {"FOLDER_ID": ""}, {"submits_per_second": 10.0}),
@@ -76,6 +77,7 @@ def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
     kind, variables = FUNCTIONS[function]
     environment = variables | more
     optional = {name: "" for name in ("outputs", "folder_id") if name in kind.__dataclass_fields__}
+    optional |= {"pages": "all"} if "pages" in kind.__dataclass_fields__ else {}
     texts = {name.lower(): value for name, value in environment.items()}
     assert asdict(read(kind, {name: f" {value}\n" for name, value in environment.items()})) == (
         optional | texts | not_texts

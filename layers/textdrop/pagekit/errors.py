@@ -18,6 +18,7 @@ class Reason(StrEnum):
     FILE_TOO_LARGE = "file_too_large"
     IMAGE_TOO_LARGE = "image_too_large"
     TOO_MANY_PAGES = "too_many_pages"
+    XFA_FORM = "xfa_form"
 
 
 class Refusal(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pagekit.limits import MediaType
+from pagekit.limits import UploadType
 
 PDF_HEADER_WITHIN_BYTES = 1024
 """How far into a file readers look for the PDF header (PDF 1.7, appendix H.3, note 13)."""
@@ -10,17 +10,25 @@ PDF_HEADER_WITHIN_BYTES = 1024
 _TEXT_SAMPLE_BYTES = 4096
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\f\r\x1b")) + b"\x7f"
 
+READABLE = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000, HEIC and AVIF"
+"""What can be recognised, as sentences for owners of files name it."""
+
 _CONVERT = "Convert it to PDF, JPEG or PNG and upload that."
 _SAVE_AS_PDF = "Save or print it as PDF and upload that."
-_UNPACK = "Unpack it and upload the PDF, JPEG or PNG files in it one by one."
+_UNPACK = "Unpack it and upload the documents and images in it one by one."
 _NOTHING_TO_DO = "It holds text already, so there is nothing to recognise; to have it read as a page, print it as PDF."
-_ACCEPTED = "PDF, JPEG and PNG files are accepted, whatever their names."
+_ACCEPTED = f"{READABLE} files are accepted, whatever their names."
+
+# What can be recognised, but for PDF, which may begin further in. An ISO media file (HEIC, AVIF, MP4, …) is below.
+_READABLE: tuple[tuple[int, bytes | tuple[bytes, ...], UploadType], ...] = (
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "image/tiff"),
+    (0, (b"GIF87a", b"GIF89a"), "image/gif"),
+    (0, (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"), "image/jp2"),
+)
 
 _SIGNATURES: tuple[tuple[int, bytes | tuple[bytes, ...], str, str], ...] = (
-    (0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "a TIFF image", _CONVERT),
-    (0, (b"GIF87a", b"GIF89a"), "a GIF image", _CONVERT),
-    (8, b"WEBP", "a WebP image", _CONVERT),
-    (0, (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"), "a JPEG 2000 image", _CONVERT),
     (0, (b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"), "a JPEG XL image", _CONVERT),
     (0, b"\x97JB2\r\n\x1a\n", "a JBIG2 image", _CONVERT),
     (0, b"AT&TFORM", "a DjVu document", _CONVERT),
@@ -37,11 +45,15 @@ _SIGNATURES: tuple[tuple[int, bytes | tuple[bytes, ...], str, str], ...] = (
     (257, b"ustar", "a TAR archive", _UNPACK),
 )
 
-# An ISO media file (HEIC, AVIF, MP4, …) says in its first box which of them it is.
-_ISO_BRANDS: dict[bytes, str] = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "a HEIC image"),
-    **dict.fromkeys((b"avif", b"avis"), "an AVIF image"),
-}
+# An ISO media file says in its first box which of them it is, and with which others it agrees.
+_ISO_BRANDS: tuple[tuple[frozenset[bytes], UploadType], ...] = (
+    (frozenset((b"avif", b"avis")), "image/avif"),
+    (
+        frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")),
+        "image/heic",
+    ),
+)
+_MAX_BRANDS = 64
 
 # The parts that office documents must have, looked for by name in the ZIP file that such a document is.
 _ZIPPED_DOCUMENTS: tuple[tuple[bytes, str], ...] = (
@@ -53,15 +65,22 @@ _ZIPPED_DOCUMENTS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def media_type(content: bytes) -> MediaType | None:
-    """The type of a file that can be sent, by its content alone; None if it is any other.
+def media_type(content: bytes) -> UploadType | None:
+    """The type of a file that can be recognised, by its content alone; None if it is any other.
 
     A known signature in the first bytes wins over a PDF header further in: a ZIP file may hold a PDF as it is.
     """
-    if content.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
+    for offset, signature, readable in _READABLE:
+        if content.startswith(signature, offset):
+            return readable
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return "image/webp"
+    if content.startswith(b"BM") and content[6:10] == b"\0\0\0\0":
+        return "image/bmp"
+    brands = _iso_brands(content)
+    for known, readable in _ISO_BRANDS:
+        if not known.isdisjoint(brands):
+            return readable
     if b"%PDF-" in content[:PDF_HEADER_WITHIN_BYTES] and _binary_kind(content) is None:
         return "application/pdf"
     return None
@@ -86,12 +105,15 @@ def _binary_kind(content: bytes) -> tuple[str, str] | None:
     for offset, signature, name, advice in _SIGNATURES:
         if content.startswith(signature, offset):
             return name, advice
-    if content.startswith(b"BM") and content[6:10] == b"\0\0\0\0":
-        return "a BMP image", _CONVERT
-    if content[4:8] == b"ftyp":
-        image = _ISO_BRANDS.get(content[8:12])
-        return (image, _CONVERT) if image is not None else ("a video or a sound", _ACCEPTED)
-    return None
+    return ("a video or a sound", _ACCEPTED) if content[4:8] == b"ftyp" else None
+
+
+def _iso_brands(content: bytes) -> set[bytes]:
+    """The brands of an ISO media file: the major one and those it is compatible with; none if it is no such file."""
+    if content[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(content[:4], "big"), 16 + 4 * _MAX_BRANDS)
+    return {content[8:12], *(content[start : start + 4] for start in range(16, end, 4))}
 
 
 def _text_kind(content: bytes) -> tuple[str, str] | None:

@@ -8,9 +8,18 @@ from typing import Literal
 MediaType = Literal["image/jpeg", "image/png", "application/pdf"]
 """What the OCR service takes."""
 
-UploadType = (
-    MediaType | Literal["image/tiff", "image/webp", "image/gif", "image/bmp", "image/jp2", "image/heic", "image/avif"]
-)
+UploadType = Literal[
+    "image/jpeg",
+    "image/png",
+    "application/pdf",
+    "image/tiff",
+    "image/webp",
+    "image/gif",
+    "image/bmp",
+    "image/jp2",
+    "image/heic",
+    "image/avif",
+]
 """What can be uploaded: what the service takes as it is, and what is converted."""
 
 

@@ -1,6 +1,7 @@
 """A recognised page, as plain JSON data in the shape of `pages[]` in the result file.
 
-Polygons are four `[x, y]` from the top left, clockwise, in pixels of the page as sent.
+Polygons are four `[x, y]` from the top left, clockwise: of an image in its own pixels, turned as EXIF says; of a page
+of a PDF in pixels of the page as the OCR service saw it.
 """
 
 from __future__ import annotations
@@ -65,3 +66,41 @@ class RecognisedPage(TypedDict):
     tables: list[Table]
     entities: list[Entity]
     markdown: str | None
+
+
+def enlarged(page: RecognisedPage, factor: float) -> RecognisedPage:
+    """The page with its size and all its polygons in pixels that are `factor` times as many each way."""
+    if factor == 1.0:
+        return page
+
+    def larger(polygon: Polygon) -> Polygon:
+        return [[round(x * factor), round(y * factor)] for x, y in polygon]
+
+    return {
+        **page,
+        "width": round(page["width"] * factor),
+        "height": round(page["height"] * factor),
+        "blocks": [
+            {
+                **block,
+                "polygon": larger(block["polygon"]),
+                "lines": [
+                    {
+                        **line,
+                        "polygon": larger(line["polygon"]),
+                        "words": [{**word, "polygon": larger(word["polygon"])} for word in line["words"]],
+                    }
+                    for line in block["lines"]
+                ],
+            }
+            for block in page["blocks"]
+        ],
+        "tables": [
+            {
+                **table,
+                "polygon": larger(table["polygon"]),
+                "cells": [{**cell, "polygon": larger(cell["polygon"])} for cell in table["cells"]],
+            }
+            for table in page["tables"]
+        ],
+    }

@@ -25,15 +25,18 @@ class PageWarning(StrEnum):
     DAMAGED = "damaged"  # drawn as a viewer shows it, since the file is damaged there
     LOW_RESOLUTION = "low_resolution"  # sent with fewer than 150 dots per inch
     MISSING_FONT = "missing_font"  # drawn with another font than the file asks for
+    NO_WORDS = "no_words"  # nothing was recognised on a page that is not known to be blank
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What was done to make a page. `scale`: pixels sent for each pixel of the upload's image, at most 1; 1 for PDF."""
+    """What was done to make a page. `scale`: pixels sent for each pixel of the upload's image, at most 1; 1 for PDF.
+    `blank`: there is nothing to see on it."""
 
     how: How
     scale: float = 1.0
     warnings: tuple[PageWarning, ...] = ()
+    blank: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import os
 from functools import cache, partial
 from typing import Protocol
 
+from pagekit.child.process import Child
 from pagekit.limits import FileLimits
 from pagekit.opening import open_document
 from textdrop.adapters.aws.clients import session
@@ -98,7 +99,7 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         tick=DynamoTickRow(table),
         sources=S3Sources(session().client("s3")),
         ocr=ocr,
-        open_document=open_document,
+        open_document=partial(open_document, child=Child()),
         poller=LambdaFunction(session().client("lambda"), settings.poll_function_name),
         workers=ThreadWorkers(SUBMIT_THREADS, partial(journal.failed, "task_died")),
         run_parallel=ThreadCrew(SUBMIT_HELPERS),
@@ -107,7 +108,12 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
     )
     limits = FileLimits(max_pages=settings.max_pages)
     chosen = SubmitSettings(
-        settings.languages, settings.model, settings.submits_per_second, limits, outputs=settings.outputs
+        settings.languages,
+        settings.model,
+        settings.submits_per_second,
+        limits,
+        outputs=settings.outputs,
+        pages=settings.pages,
     )
     return ports, chosen, ocr
 
@@ -146,9 +152,9 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
 def render() -> RenderPorts:
     """The render function's ports. Raises SettingsError."""
     # Nothing but this function needs what rendering is made of, so it alone pays for importing it.
+    from pagekit.child.searchable_pdf import searchable_pdf
     from pagekit.outputs.csv_files import csv_files
     from pagekit.outputs.markdown import markdown
-    from pagekit.outputs.searchable_pdf import searchable_pdf
     from pagekit.outputs.tables import no_tables_note
     from pagekit.outputs.workbook import workbook
 
@@ -166,7 +172,7 @@ def render() -> RenderPorts:
             markdown=markdown,
             csv_files=partial(csv_files, bom=settings.csv_bom),
             workbook=workbook,
-            searchable_pdf=lambda *given: searchable_pdf(*given).warnings,
+            searchable_pdf=partial(searchable_pdf, Child()),
             no_tables=no_tables_note,
         ),
         notices=SnsNotices(session().client("sns"), settings.results_topic_arn),

@@ -7,11 +7,11 @@ the first answer was lost and the repeat met its own write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeVar
 
-from pagekit import opening
+from pagekit import prepared
 from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
@@ -52,7 +52,8 @@ class Documents(Protocol):
     def write(self, before: Document, after: Document) -> bool:
         """Changes the row from `before` to `after` (whose `rev` is one higher) if its `rev` is still `before.rev`.
 
-        `unfinished` is written only when it differs between the two: it shrinks beside us.
+        `unfinished` and `pages_recognized` are written only where they differ between the two: `finish_page` changes
+        them beside us.
         """
 
     def postpone(self, due: DueEntry, due_at: float) -> Document | None:
@@ -62,8 +63,9 @@ class Documents(Protocol):
         first took effect: the row then comes due at the later time.
         """
 
-    def finish_page(self, document_id: str, run: int, page: int) -> Document | None:
-        """Takes a page out of `unfinished`; the row as it is afterwards. None if the row is gone or of another run.
+    def finish_page(self, operation: Operation) -> Document | None:
+        """Takes the page of a final operation out of `unfinished`, and counts it in `pages_recognized` if it was in
+        there and is recognised. The document's row as it is afterwards; None if it is gone or of another run.
 
         Leaves `rev` alone. May be repeated.
         """
@@ -239,21 +241,25 @@ Pages = Iterable[tuple[int, RecognisedPage | None]]
 """A document's pages in order, each with its number; None for one that was not recognised."""
 
 
+MakeSearchablePdf = Callable[[BinaryIO, str, Pages, BinaryIO, Collection[int]], Sequence[str]]
+"""Source, its media type, pages, the file to write, and the numbers of the pages that were drawn; warnings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Renderers:
     """Makes outputs of recognised pages. Each raises NotRenderable and
     whatever reading the pages or the source raises. Files to write are temporary ones, written from their beginning.
 
     `markdown`: the document, piece by piece. `csv_files`: each table as CSV, with its page and its number on it, both
-    from 1. `workbook`: all tables as XLSX, a sheet each. `searchable_pdf`: of the source and its
-    media type, a PDF with the text in it; warnings in plain words. `no_tables`: says that there are none, and, by the
-    model, what may help.
+    from 1. `workbook`: all tables as XLSX, a sheet each. `searchable_pdf`: of the source and its media type, with the
+    numbers of the pages that were drawn to be sent, a PDF with the text in it; warnings in plain words. `no_tables`:
+    says that there are none, and, by the model, what may help.
     """
 
     markdown: Callable[[Pages], Iterator[str]]
     csv_files: Callable[[Pages], Iterator[tuple[int, int, bytes]]]
     workbook: Callable[[Pages, BinaryIO], None]
-    searchable_pdf: Callable[[BinaryIO, str, Pages, BinaryIO], Sequence[str]]
+    searchable_pdf: MakeSearchablePdf
     no_tables: Callable[[str], str]
 
 
@@ -285,7 +291,7 @@ class Ocr(Protocol):
 ReadPage = Callable[[bytes], RecognisedPage]
 """Reads a stored result again."""
 
-OpenedDocument = opening.Document
+OpenedDocument = prepared.Document
 """A file that was inspected, and can be sent page by page."""
 
 OpenDocument = Callable[[BinaryIO, FileLimits], OpenedDocument]

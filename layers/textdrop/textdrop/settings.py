@@ -40,6 +40,7 @@ class SubmitFunctionSettings(OcrSettings):
     languages: str
     model: str
     outputs: str = ""
+    pages: str = "all"
     max_pages: int = at_least(1)
     poll_function_name: str
 

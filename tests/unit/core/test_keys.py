@@ -54,12 +54,12 @@ def test_every_page_of_every_run_has_its_own_name_and_names_sort_as_pages_do(pag
     ("key", "can"),
     [
         ("a.pdf", True),
-        ("a" * 1004, True),  # with .tables/5000-100.csv 1,024 bytes
-        ("a" * 1005, False),
-        ("я" * 502, True),
-        ("я" * 503, False),
-        ("📄" * 251, True),
-        ("📄" * 252, False),
+        ("a" * 1003, True),  # with .tables/99999-100.csv 1,024 bytes
+        ("a" * 1004, False),
+        ("я" * 501, True),
+        ("я" * 502, False),
+        ("📄" * 250, True),
+        ("📄" * 251, False),
         (".textdrop/a.pdf", False),
         (".textdrop/", False),
         (".textdrop", True),

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from textdrop.core import problems, renderings, results
+from textdrop.core import page_numbers, problems, renderings, results
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -48,12 +48,14 @@ SUCCEEDED = Document(
         "0055AED6DCD90281E5",
         1_773_480_413.589,
         1_773_480_413.0,
+        metadata=(("case", "7-114"),),
     ),
     state=DocumentState.DELIVERING,
     accepted_at=1_773_480_415.25,
     submit_passes=1,
     options=Options(("ru", "en"), "page"),
     media_type="application/pdf",
+    file_pages=1,
     pages=1,
     outcome=Outcome.SUCCEEDED,
     pages_recognized=1,
@@ -74,11 +76,13 @@ SKIPPED = replace(
     source=replace(SUCCEEDED.source, key="notes.txt", version_id="mRk1Xq8XnB2kPzyTyq6gFJm2aB4c", size=17),
     options=None,
     media_type="",
+    file_pages=0,
     pages=0,
     outcome=Outcome.SKIPPED,
     problem=Problem(
         Reason.UNSUPPORTED_TYPE,
-        "The file is a plain text file; PDF, JPEG and PNG can be recognised.",
+        "The file is a plain text file; PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000, HEIC and AVIF "
+        "can be recognised.",
         "It holds text already, so there is nothing to recognise; to have it read as a page, print it as PDF.",
     ),
     pages_recognized=0,
@@ -88,6 +92,7 @@ PARTIAL = replace(
     id="7d865e959b2466918c9863afca942d0f",
     source=replace(SUCCEEDED.source, key="archive/book.pdf", version_id="Zr5nYl2XnB7kQwzTyq6gFJm2cD9e", size=2_480_118),
     outcome=Outcome.PARTIAL,
+    file_pages=5,
     pages=5,
     pages_recognized=3,
     problem=FAILED.problem,
@@ -99,6 +104,7 @@ OUTPUTS = replace(
         SUCCEEDED.source, key="archive/price lists.pdf", version_id="Pq9sVmWnXnB5kLhyRyq6gFJm2dE1f", size=1_204_377
     ),
     options=Options(("ru", "en"), "table", model_from="metadata", outputs=tuple(Output), outputs_from="metadata"),
+    file_pages=3,
     pages=3,
     pages_recognized=3,
     renderings=(
@@ -145,7 +151,7 @@ def test_of_very_many_failed_pages_the_first_are_named() -> None:
     [group] = notice(PARTIAL, operations=operations_without_text(*failed))["pages"]["failures"]
     named, rest = group["pages"].split(", ")[:-1], group["pages"].split(", ")[-1]
     assert (group["count"], rest) == (2_500, "…")
-    assert len(group["pages"]) <= results.NOTICE_RANGES_CHARACTERS + 3
+    assert len(group["pages"]) <= page_numbers.MAX_CHARACTERS + 3
     assert [int(number) for number in named] == list(failed)[: len(named)]
     assert len(named) > 90
 
@@ -163,7 +169,9 @@ def test_whatever_the_key_the_notice_is_json_and_says_it(key: str, outcome: Outc
 def test_the_longest_notice_is_small(key: str) -> None:
     document = replace(
         SUCCEEDED,
-        source=replace(SUCCEEDED.source, bucket="b" * 63, key=key, version_id="v" * 1024),
+        source=replace(
+            SUCCEEDED.source, bucket="b" * 63, key=key, version_id="v" * 1024, metadata=(("m", "\0" * 2_047),)
+        ),
         options=Options(SHARED_LANGUAGES, max(MODELS, key=len), "metadata", "metadata", tuple(Output), "metadata"),
         renderings=tuple(Rendering(output, 5_000, ("w" * 2_000,) * 20) for output in Output),
         outcome=Outcome.PARTIAL,

@@ -97,12 +97,18 @@ UNKNOWN = [letter * 45 for letter in "abcdef"]
         (
             {"language": "ru", "lang": "ru"},
             '"ocr-lang", "ocr-language"',
-            {"ocr-languages", "ocr-model", "ocr-outputs"},
+            {"ocr-languages", "ocr-model", "ocr-outputs", "ocr-pages"},
         ),
         *(
             ({"outputs": outputs}, 'The output "', {"markdown", "tables", "searchable-pdf", '"none"'})
             for outputs in ("docx", "none tables", "markdown, html")
         ),
+        *(
+            ({"pages": pages}, "Not a page or a range of pages: ", {"ocr-pages", '"all"', "1-3", "5-"})
+            for pages in ("without-text", "0", "3-1", "-3", "1 - 3", "1..3", "1;3", "all-", "1234567890", "²", "1-3-5")
+        ),
+        ({"pages": "2,x,0"}, 'Not a page or a range of pages: "x", "0".', {"ocr-pages"}),
+        ({"pages": " ,"}, "No page is named.", {"ocr-pages"}),
     ],
 )
 def test_a_wrong_choice_is_named_with_what_is_allowed(metadata: dict[str, str], what: str, named: set[str]) -> None:
@@ -126,7 +132,7 @@ def test_wrong_parameters_of_the_stack_are_named_as_such(
 ) -> None:
     refusal = refused(metadata, languages, model)
     assert refusal.what == what
-    assert ("parameters Languages and Model" in refusal.advice) == (not metadata)
+    assert ("parameters Languages, Model, Outputs and Pages" in refusal.advice) == (not metadata)
 
 
 # --- any text ---------------------------------------------------------------------------------------------------------
@@ -175,3 +181,20 @@ def test_outputs_are_made_in_one_order(
 ) -> None:
     chosen = options.resolve(metadata, "ru en", "page", parameter)
     assert (chosen.outputs, chosen.outputs_from) == (outputs, origin)
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metadata", "parameter", "pages", "origin"),
+    [
+        ({}, "all", "all", "parameter"),
+        ({}, "2, 1", "1-2", "parameter"),
+        ({"ocr-pages": " ALL "}, "1", "all", "metadata"),
+        ({"ocr-pages": "7, 1-3"}, "all", "1-3,7", "metadata"),
+    ],
+)
+def test_pages_are_written_in_one_way(metadata: dict[str, str], parameter: str, pages: str, origin: str) -> None:
+    chosen = options.resolve(metadata, "ru en", "page", pages=parameter)
+    assert (chosen.pages, chosen.pages_from) == (pages, origin)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import schemas
 from pagekit.page import RecognisedPage
+from pagekit.prepared import How, PageWarning, Preparation
 from textdrop import __version__
 from textdrop.core import problems, results
 from textdrop.core.answers import OperationDescription
@@ -22,13 +23,13 @@ from unit.core.test_notices import SUCCEEDED
 
 def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:
     """`<key>.txt` of these pages."""
-    return b"".join(results.page_text(number, page) for number, page in enumerate(pages, start=1))
+    return b"".join(results.page_text(place, page) for place, page in enumerate(pages, start=1))
 
 
 def result_file(document: Document, operations: Sequence[Operation], pages: Sequence[RecognisedPage | None]) -> bytes:
     """`<key>.ocr.json` of these pages."""
     head, tail = results.result_frame(document, operations)
-    body = [results.page_json(operation, page) for operation, page in zip(operations, pages, strict=True)]
+    body = [results.page_json(place, *each) for place, each in enumerate(zip(operations, pages, strict=True), start=1)]
     return b"".join([head, *body, tail])
 
 
@@ -40,7 +41,8 @@ DOCUMENT = replace(SUCCEEDED, submit_passes=2, options=Options(("ru", "en"), "pa
 DESCRIBED = OperationDescription(
     "op1", "OCR async recognition", "2026-03-14T09:26:56Z", "ajeexample", "2026-03-14T09:26:58Z", {"a": [1]}
 )
-OPERATION = Operation(DOCUMENT.id, 1, 1, OperationState.RECOGNIZED, described=DESCRIBED, trace=TRACE)
+SCALED = Preparation(How.SCALED, 0.5, (PageWarning.LOW_RESOLUTION,))
+OPERATION = Operation(DOCUMENT.id, 1, 1, OperationState.RECOGNIZED, described=DESCRIBED, trace=TRACE, prepared=SCALED)
 FAILED = replace(
     OPERATION,
     state=OperationState.FAILED,
@@ -75,11 +77,14 @@ SOURCE_SHOWN = {
     "etag": "d41d8cd98f00b204e9800998ecf8427e",
     "size": 183_204,
     "media_type": "application/pdf",
+    "file_pages": 1,
+    "attachments": 0,
 }
 OPTIONS_SHOWN = {
     "languages": {"value": ["ru", "en"], "from": "metadata"},
     "model": {"value": "page", "from": "parameter"},
     "outputs": {"value": [], "from": "parameter"},
+    "pages": {"value": "all", "from": "parameter"},
 }
 TIMINGS_SHOWN = {
     "uploaded_at": "2026-03-14T09:26:53.000Z",
@@ -171,6 +176,16 @@ def partial_result(*operations: Operation, **changed: Any) -> dict[str, Any]:
     return read(result_file(document, rows, [PAGE if row.problem is None else None for row in rows]))
 
 
+def test_of_some_pages_of_a_file_those_alone_are_in_the_result_under_their_numbers() -> None:
+    options = Options(("ru", "en"), "page", pages="2,5-", pages_from="metadata")
+    operations = [replace(OPERATION, page=2), replace(FAILED, page=5), replace(OPERATION, page=6)]
+    document = replace(DOCUMENT, outcome=Outcome.PARTIAL, options=options, file_pages=6, pages=3, pages_recognized=2)
+    shown = read(result_file(document, operations, [PAGE, None, PAGE]))
+    assert [page["number"] for page in shown["pages"]] == [2, 5, 6]
+    assert shown["notes"] == ["Without text: 1 of 3 pages: 5 (failed_in_ocr)."]
+    assert (shown["options"]["pages"], shown["source"]["file_pages"]) == ({"value": "2,5-", "from": "metadata"}, 6)
+
+
 def test_a_blank_page_is_a_result() -> None:
     [shown] = read(result_file(DOCUMENT, [OPERATION], [BLANK]))["pages"]
     assert (shown["status"], shown["text"], shown["blocks"]) == ("recognized", "", [])
@@ -185,6 +200,7 @@ def test_a_partial_result_says_which_pages_failed_and_why() -> None:
         "status": "failed",
         "reason": "failed_in_ocr",
         "problem": PROBLEM_SHOWN,
+        "prepared": {"how": "scaled", "scale": 0.5, "warnings": ["low_resolution"]},
         "width": None,
         "height": None,
         "rotate": None,
@@ -244,6 +260,7 @@ def test_an_error_before_anything_was_sent() -> None:
         problem=Problem(Reason.EMPTY_FILE, "The file has no bytes.", "Check the upload."),
         options=None,
         media_type="",
+        file_pages=0,
         pages=0,
         pages_recognized=0,
     ) == {
@@ -251,7 +268,9 @@ def test_an_error_before_anything_was_sent() -> None:
         "id": DOCUMENT.id,
         "run": 1,
         "outcome": "skipped",
-        "source": {**SOURCE_SHOWN, "media_type": None},
+        "source": {**SOURCE_SHOWN, "media_type": None, "file_pages": None},
+        "metadata": {"case": "7-114"},
+        "metadata_omitted": 0,
         "reason": "empty_file",
         "what": "The file has no bytes.",
         "advice": "Check the upload.",
@@ -262,6 +281,13 @@ def test_an_error_before_anything_was_sent() -> None:
         "versions": {"textdrop": __version__},
         "timings": TIMINGS_SHOWN,
     }
+
+
+def test_metadata_of_the_upload_is_in_result_and_error() -> None:
+    source = replace(DOCUMENT.source, metadata=(("case", "7-114"), ("owner", "Анна")), metadata_omitted=2)
+    document = replace(DOCUMENT, source=source)
+    for shown in (read(result_file(document, [OPERATION], [PAGE])), error(document)):
+        assert (shown["metadata"], shown["metadata_omitted"]) == ({"case": "7-114", "owner": "Анна"}, 2)
 
 
 def test_an_error_of_the_service_has_all_that_its_support_asks_for() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pagekit.limits import FileFacts
+from pagekit.prepared import How, Preparation
 from textdrop.core import observations as see
 from textdrop.core import states
 from textdrop.core.answers import OperationDescription
@@ -35,6 +37,7 @@ LEASE = NOW + 300
 SOURCE = Source("uploads", "a/scan.pdf", "v1", "etag", 10, "0A", NOW - 1)
 SEEN_SOURCE = replace(SOURCE, etag="another", size=11, last_modified=NOW)
 OPTIONS = Options(("ru", "en"), "page")
+CUT = Preparation(How.CUT)
 PROBLEM = Problem(Reason.REJECTED_BY_OCR, "The OCR service refused the page.", "Correct it.")
 GONE = replace(PROBLEM, reason=Reason.OBJECT_GONE)
 DESCRIBED = OperationDescription("op1")
@@ -154,6 +157,7 @@ def delivers(outcome: Outcome, problem: Problem | Reason | None = None, recogniz
         "outcome": outcome,
         "problem": problem,
         "pages_recognized": recognized,
+        "unfinished": frozenset(),
         "outcome_at": NOW,
         "step": None,
         "renderings": (),
@@ -199,9 +203,11 @@ KNOWN: Changes = {
     "state": DocumentState.RECOGNIZING,
     "source": SEEN_SOURCE,
     "pages": 3,
-    "media_type": "image/png",
+    "file_pages": 9,
+    "media_type": "image/tiff",
+    "attachments": 2,
     "options": OPTIONS,
-    "unfinished": frozenset({1, 2, 3}),
+    "unfinished": frozenset({2, 3, 7}),
 }
 ENDS: Changes = {"state": DocumentState.FINAL, "due_kind": None, "due_at": None, "holder": "", **BACK}
 
@@ -266,7 +272,12 @@ EXAMPLES = [
         see.Forbidden(LEASE),
         {"due_at": LEASE, "attempts": 0, "consecutive_failures": 8},
     ),
-    Example("pages_known", ACCEPTED, see.PagesKnown(3, "image/png", OPTIONS, SEEN_SOURCE), KNOWN),
+    Example(
+        "pages_known",
+        ACCEPTED,
+        see.PagesKnown(frozenset({2, 3, 7}), FileFacts("image/tiff", 9, 2), OPTIONS, SEEN_SOURCE),
+        KNOWN,
+    ),
     *(
         Example(
             "returned", row, see.Returned(NOW + 7, failed), {"due_at": NOW + 7, **BACK, "consecutive_failures": count}
@@ -371,8 +382,8 @@ EXAMPLES = [
     Example(
         "intent",
         replace(WAITING, unconfirmed=1, holder_rev=4),
-        see.SlotReserved(5, "r2"),
-        {"state": OperationState.SUBMITTING, "holder_rev": 5, "client_request_id": "r2"},
+        see.SlotReserved(5, "r2", CUT),
+        {"state": OperationState.SUBMITTING, "holder_rev": 5, "client_request_id": "r2", "prepared": CUT},
     ),
     Example("accepted", SUBMITTING, ACCEPTANCE, RUNS),
     *(
@@ -388,8 +399,8 @@ EXAMPLES = [
     Example(
         "recognised",
         RUNNING,
-        see.Recognised(),
-        {"state": OperationState.RECOGNIZED, "due_kind": None, "due_at": None, "finished_at": NOW},
+        see.Recognised(has_words=False),
+        {"state": OperationState.RECOGNIZED, "has_words": False, "due_kind": None, "due_at": None, "finished_at": NOW},
     ),
     Example("unreadable", RUNNING, see.Unreadable(PROBLEM), fails(PROBLEM)),
     Example("failed_in_service", RUNNING, see.FailedInService(PROBLEM), fails(PROBLEM)),

@@ -51,6 +51,14 @@ def test_markdown_is_paragraphs_for_the_models_that_have_it() -> None:
     assert text_annotation(PAGE, markdown=True)["markdown"] == "Привет, мир\nHello\n\nEnd"
 
 
+def test_headings_have_their_layout_type_and_their_mark_in_markdown() -> None:
+    layouts = ("TITLE", "SECTION_HEADER", "TEXT")
+    page = Page(300, 400, tuple(Block((SECOND, THIRD), layout) for layout in layouts))
+    annotation = text_annotation(page, markdown=True)
+    assert [block["layoutType"] for block in annotation["blocks"]] == [f"LAYOUT_TYPE_{name}" for name in layouts]
+    assert annotation["markdown"] == "# Hello End\n\n## Hello End\n\nHello\nEnd"
+
+
 def test_tables_are_shaped_as_the_service_shapes_them() -> None:
     cells = (Cell(0, 0, (0, 0, 200, 100), 0), Cell(1, 0, (0, 100, 100, 300), None))
     page = Page(PAGE.width, PAGE.height, PAGE.blocks, tables=(Table(2, 2, (0, 0, 200, 300), cells),))

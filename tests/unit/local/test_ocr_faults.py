@@ -1,5 +1,6 @@
 """Faults: what can be asked for, and how often they strike. The client that meets them proves what each kind does."""
 
+import math
 from typing import Any
 
 import pytest
@@ -11,6 +12,27 @@ from soak import uploads
 from soak.ocr_faults import FAULTS
 
 CONTENT, OTHER = "a" * 64, "b" * 64
+
+
+NO_NUMBERS: tuple[object, ...] = (None, True, "2", -1, [2], {}, float("nan"))
+WRONG: list[tuple[str, str, tuple[object, ...]]] = [
+    ("slow", "count", (*NO_NUMBERS, 0, 1.5)),
+    ("slow", "rate", (*NO_NUMBERS, 1.01)),
+    ("slow", "sha256", (None, 1, "a" * 63, "A" * 64, ["a" * 64])),
+    ("slow", "target", (None, 1, ["submit"], {})),
+    ("slow", "seconds", (*NO_NUMBERS, 1e300)),
+    ("slow_answer", "seconds", NO_NUMBERS),
+    ("late_result", "seconds", NO_NUMBERS),
+    ("slow_recognition", "seconds", NO_NUMBERS[1:]),
+    ("429", "retry_after", NO_NUMBERS[1:]),
+    ("5xx", "status", (*NO_NUMBERS, 501, 503.0)),
+    ("5xx", "body", (None, 0, "true")),
+    ("failing_operation", "in_result", (None, 1)),
+    *((kind, "code", (*NO_NUMBERS, 0, 17, 3.0)) for kind in ("reject", "failing_operation", "error_in_stream")),
+    *((kind, "message", (None, 1, ["x"], "\ud800")) for kind in ("reject", "failing_operation", "error_in_stream")),
+    ("large_body", "bytes", (*NO_NUMBERS, 1.5, 10**12)),
+]
+"""A kind, a field, and values that would break the service once the fault strikes."""
 
 
 def no_wait(_seconds: float) -> None:
@@ -34,6 +56,11 @@ def faults(*requests: dict[str, Any], seed: int = 0) -> Faults:
         ({"kind": "slow", "count": 1, "speed": 2}, "seconds"),
         ({"kind": "429", "count": 1, "target": "s3"}, "submit, status, result, iam"),
         ({"kind": "reject", "count": 1, "target": "status"}, "submit"),
+        *(
+            ({"kind": kind, "count": 1, **fields}, f"^{name} of {kind} must be ")
+            for kind, name, values in WRONG
+            for fields in ({name: value} for value in values)
+        ),
     ],
 )
 def test_a_request_that_cannot_be_meant_says_what_is_allowed(request_: object, named: str) -> None:
@@ -41,6 +68,13 @@ def test_a_request_that_cannot_be_meant_says_what_is_allowed(request_: object, n
     with pytest.raises(FaultRequestError, match=named):
         made.add(request_)
     assert made.before(SUBMIT, None, no_wait) is None
+
+
+def test_null_is_allowed_where_it_means_something() -> None:
+    assert faults({"kind": "slow_recognition", "count": 1, "seconds": None}).course(CONTENT).extra_seconds == math.inf
+    answer = faults({"kind": "429", "count": 1, "retry_after": None}).before(SUBMIT, None, no_wait)
+    assert answer is not None
+    assert answer.headers == {}
 
 
 def test_what_the_soak_asks_for_is_taken() -> None:

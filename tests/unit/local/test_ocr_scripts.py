@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.ocr.scripts import languages, settle_line
+from local.ocr.scripts import languages, settle_line, wants_cyrillic
 
 LATIN_A, LATIN_O, LATIN_C, LATIN_P = "A", "O", "C", "p"
 CYRILLIC_A, CYRILLIC_O, CYRILLIC_C, CYRILLIC_E = "А", "О", "С", "е"
@@ -32,3 +32,8 @@ def test_languages_are_named_by_their_share_of_letters() -> None:
     assert languages(["договор", "No", "58"]) == ("ru", "en")
     assert languages(["see", "отчёт", "overleaf"]) == ("en", "ru")
     assert languages(["1,205,300"]) == ()
+
+
+def test_cyrillic_is_wanted_by_its_languages_and_where_any_is() -> None:
+    assert [wants_cyrillic(asked) for asked in ((), ("*",), ("ru",), ("en", "ru"), ("de", "kk"))] == [True] * 5
+    assert [wants_cyrillic(asked) for asked in (("en",), ("de", "fr"), ("zh", "en"))] == [False] * 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import pikepdf
@@ -118,10 +118,12 @@ def resaved(content: bytes, **save: Any) -> bytes:
     return file.getvalue()
 
 
-def rendered(source: bytes, *pages: RecognisedPage | None, kind: Any = "application/pdf") -> tuple[bytes, Rendered]:
+def rendered(
+    source: bytes, *pages: RecognisedPage | None, kind: Any = "application/pdf", drawn: Collection[int] = ()
+) -> tuple[bytes, Rendered]:
     """The searchable PDF, whose first pages were recognised as given, and what is told of it."""
     to = io.BytesIO()
-    told = searchable_pdf(io.BytesIO(source), kind, enumerate(pages, start=1), to)
+    told = searchable_pdf(io.BytesIO(source), kind, enumerate(pages, start=1), to, drawn)
     return to.getvalue(), told
 
 

@@ -44,11 +44,22 @@ def ready(body: bytes) -> tuple[World, Document, list[Operation]]:
     return world, row, world.documents.read_operations(document.id, row.run)
 
 
-@pytest.mark.parametrize("body", [b"pages:9", b"pages:9 bad:1", b"pages:9 bad:9", b"pages:4 bad:2", b"pages:8"])
-def test_a_long_document_comes_out_as_in_one_pass(body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "pages"),
+    [
+        (b"pages:9", "all"),
+        (b"pages:9 bad:1", "all"),
+        (b"pages:9 bad:9", "all"),
+        (b"pages:4 bad:2", "all"),
+        (b"pages:8", "all"),
+        (b"pages:14 bad:6", "2,4-6,9-12"),
+        (b"pages:14", "3-7"),
+    ],
+)
+def test_a_long_document_comes_out_as_in_one_pass(body: bytes, pages: str) -> None:
     short, long = World(), World(policy=LONG)
     for world in (short, long):
-        world.upload("book.pdf", body)
+        world.upload("book.pdf", body, {"ocr-pages": pages})
         world.run()
     assert without_ids(long.json("book.pdf.ocr.json")) == without_ids(short.json("book.pdf.ocr.json"))
     assert long.file("book.pdf.txt") == short.file("book.pdf.txt")
@@ -60,11 +71,12 @@ def test_a_long_document_comes_out_as_in_one_pass(body: bytes) -> None:
     assert segments(long) == []
 
 
+@pytest.mark.parametrize("upload", [(b"pages:9", "all"), (b"pages:30", "5,7-9,20-22,29-")], ids=["all", "some"])
 @pytest.mark.parametrize("segment_pages", [2, 3])
-def test_what_was_assembled_before_a_break_is_not_made_again(segment_pages: int) -> None:
+def test_what_was_assembled_before_a_break_is_not_made_again(segment_pages: int, upload: tuple[bytes, str]) -> None:
     faults = Faults()
     world = World(policy=replace(LONG, segment_pages=segment_pages), faults=faults)
-    document = world.upload("book.pdf", b"pages:9")
+    document = world.upload("book.pdf", upload[0], {"ocr-pages": upload[1]})
     faults.fail("results.put", KilledError(), skip=9 + 5)  # the pages as received, then text and JSON of two segments
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
@@ -141,7 +153,10 @@ def test_segments_are_neither_joined_nor_deleted_without_the_time_for_it(
 def test_a_segment_has_just_as_many_pages_as_make_its_size(pages: int, more: int) -> None:
     world, document, operations = ready(b"pages:9 bad:1")
     stored = stored_pages(world.poll_ports, operations)
-    sizes = [len(results.page_text(row.page, page)) + len(results.page_json(row, page)) for row, page in stored]
+    sizes = [
+        len(results.page_text(place, page)) + len(results.page_json(place, row, page))
+        for place, (row, page) in enumerate(stored, start=1)
+    ]
     limit = sum(sizes[:pages]) + more
     object.__setattr__(world.poll_ports, "policy", replace(LONG, segment_pages=500, segment_bytes=limit))
     world.faults.fail("results.put", StoreUnavailable("down"), when="after")

@@ -31,9 +31,9 @@ from textdrop.observability import redact_errors
 from world import World
 
 TEXT, KEY, WORDS = "canary of the text: договор", "canary folder/ключ №7 + 8.png", "canary of the service's words"
-LANGUAGE = "canary-language"
+LANGUAGE, CASE = "canary-language", "canary of the metadata: дело"
 API_KEY, TOKEN = "AQVN-canary-api-key", "t1.canary-of-an-iam-token-9euelZqK"
-PRIVATE = [TEXT, *KEY.split("/"), WORDS, LANGUAGE, API_KEY]
+PRIVATE = [TEXT, *KEY.split("/"), WORDS, LANGUAGE, CASE, API_KEY]
 QUOTING = f"{TEXT} {KEY} Authorization: Bearer {TOKEN} Api-Key {API_KEY}"
 GOOD, FAILING, BOOK = b"canary bytes", b"canary failing", b"pages:3 bad:2"
 
@@ -58,7 +58,7 @@ def life(faults: Faults) -> tuple[list[str], list[str], PrintingJournal]:
 
     with printing() as printed:
         for number, content in enumerate([GOOD, FAILING, BOOK, b"damaged", b""]):
-            world.upload(f"{KEY}{number}", content)
+            world.upload(f"{KEY}{number}", content, {"canary-case": CASE})
         world.upload(KEY, GOOD, {"ocr-languages": LANGUAGE})
         world.send(f"no message: {QUOTING}")
         for _ in range(40):

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fakes.files import KilledError
+from fakes.files import FakeDocument, KilledError
+from pagekit.limits import FileLimits
 from textdrop.adapters.threads import ThreadCrew
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
@@ -28,7 +29,7 @@ from textdrop.core.quota import Quota
 from textdrop.ports import OpenedDocument, RunParallel
 from textdrop.usecases import pages
 from textdrop.usecases.ask import ask
-from textdrop.usecases.deliver import page_finished
+from textdrop.usecases.deliver import conclude_and_deliver, page_finished
 from textdrop.usecases.pages import send_pages
 from textdrop.usecases.send import Later, Lost, Sent, Settled
 from textdrop.usecases.source import PageSource
@@ -76,6 +77,77 @@ def test_every_page_is_sent_once_and_comes_out_in_its_place(world: World, book: 
     texts = (world.file("book.pdf.txt") or b"").decode().split("\f")
     assert [page["text"] + "\n" for page in result["pages"]] == texts
     assert len(set(texts)) == 9
+
+
+def test_of_some_pages_of_a_file_those_alone_are_sent_and_keep_their_numbers(world: World) -> None:
+    document = world.upload("book.pdf", b"pages:12 bad:6", {"ocr-pages": "2-3, 6, 11-"})
+    world.run()
+    row = world.row(document)
+    assert (row.outcome, row.file_pages, row.pages, row.pages_recognized) == (Outcome.PARTIAL, 12, 5, 4)
+    assert sorted(pages_sent(world)) == [2, 3, 11, 12]
+    result: Any = world.json("book.pdf.ocr.json")
+    assert [page["number"] for page in result["pages"]] == [2, 3, 6, 11, 12]
+    assert result["notes"] == ["Without text: 1 of 5 pages: 6 (damaged)."]
+    texts = (world.file("book.pdf.txt") or b"").decode().split("\f")
+    assert texts == [page["text"] and page["text"] + "\n" for page in result["pages"]]
+    [notice] = world.notices_of(document)
+    failures = [{"reason": "damaged", "count": 1, "pages": "6"}]
+    assert notice["pages"] == {
+        "total": 5,
+        "recognized": 4,
+        "failed": 1,
+        "failures": failures,
+        "warnings": [],
+    }
+
+
+def test_the_stacks_parameter_chooses_pages_where_the_upload_does_not(world: World) -> None:
+    world.submit_settings = replace(world.submit_settings, pages="8-")
+    world.upload("book.pdf", b"pages:9")
+    world.upload("whole.pdf", b"pages:3", {"ocr-pages": "all"})
+    world.run()
+    assert sorted(pages_sent(world)) == [1, 2, 3, 8, 9]
+    result: Any = world.json("book.pdf.ocr.json")
+    assert result["options"]["pages"] == {"value": "8-", "from": "parameter"}
+
+
+def test_one_page_of_a_file_is_a_document_of_one_page(world: World) -> None:
+    document = world.upload("book.pdf", b"pages:9", {"ocr-pages": "5"})
+    world.run()
+    assert (world.row(document).outcome, world.row(document).pages, pages_sent(world)) == (Outcome.SUCCEEDED, 1, [5])
+    assert b"\f" not in (world.file("book.pdf.txt") or b"")
+
+
+@pytest.mark.parametrize(
+    ("pages", "reason"),
+    [("13-", "invalid_options"), ("1-9,12", "too_many_pages"), ("all", "too_many_pages"), ("4-12", None)],
+)
+def test_the_most_pages_counts_those_that_are_chosen(world: World, pages: str, reason: str | None) -> None:
+    closed: list[bool] = []
+
+    class Closing(FakeDocument):
+        def close(self) -> None:
+            closed.append(True)
+            super().close()
+
+    world.submit_ports = replace(world.submit_ports, open_document=Closing)
+    document = world.upload("book.pdf", b"pages:12", {"ocr-pages": pages})
+    world.run()
+    problem = world.row(document).problem
+    assert (problem and str(problem.reason)) == reason
+    assert len(world.ocr.accepted) == (9 if reason is None else 0)
+    assert closed or pages == "all", "what was opened is closed"
+
+
+def test_pages_that_are_left_are_sent_though_fewer_are_allowed_now(world: World) -> None:
+    document = world.upload("book.pdf", b"pages:30", {"ocr-pages": "21-28"})
+    slow_quota(world, 0.1)
+    world.submit()
+    assert 0 < len(pages_sent(world)) < 8
+    world.submit_settings = replace(world.submit_settings, limits=FileLimits(max_pages=2))
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert pages_sent(world) == list(range(21, 29))
 
 
 def test_when_all_pages_fail_the_document_fails_and_the_error_names_them(world: World) -> None:
@@ -133,6 +205,23 @@ def test_pages_that_finish_while_others_are_sent_conclude_the_document(late: boo
     assert (world.row(document).state is DocumentState.DELIVERING) == late
     world.run()
     assert world.row(document).outcome is Outcome.PARTIAL
+
+
+def test_the_row_counts_its_recognised_pages_as_they_come(world: World) -> None:
+    document = world.upload("book.pdf", b"pages:4 bad:2")
+    world.submit()
+    world.clock.advance(60.0)
+    for page, counted in ((3, 1), (3, 1), (1, 2)):
+        operation = world.operation(document, page)
+        operation = ask(world.poll_ports, operation, 1.0).operation or operation
+        page_finished(world.poll_ports, operation, 9e9)
+        row = world.row(document)
+        assert (row.state, row.pages_recognized) == (DocumentState.RECOGNIZING, counted)
+    # Whoever recognised the last page died before it was counted.
+    assert ask(world.poll_ports, world.operation(document, 4), 1.0).operation is not None
+    conclude_and_deliver(world.poll_ports, world.row(document), 9e9)
+    page_finished(world.poll_ports, world.operation(document, 4), 9e9)
+    assert (world.row(document).outcome, world.row(document).pages_recognized) == (Outcome.PARTIAL, 3)
 
 
 # --- when a slice ends ---
@@ -316,7 +405,7 @@ def test_who_finishes_the_last_page_need_not_be_the_last_to_say_so(time_slice: T
 
     def two_hands(task: Callable[[], None], max_workers: int) -> None:
         def others() -> None:
-            documents.finish_page("d", 1, 1)
+            documents.finish_page(recognised)
             task()
 
         time_slice.world.faults.happen("documents.finish_page", others, when="after")

@@ -80,6 +80,23 @@ def test_an_event_that_comes_after_all_is_a_duplicate_and_is_not_paid_for(versio
     assert world.journal.counts["DuplicateUploads"] == 2
 
 
+@pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
+def test_junk_is_counted_and_becomes_no_document_by_its_event_or_by_the_listing(versioned: bool) -> None:
+    world = World(versioned=versioned)
+    world.upload("a/.DS_Store", b"1")
+    world.upload_unheard("a/Thumbs.db", b"2")
+    neighbour = world.upload("a/scan.png", b"3")
+    world.run()
+    later(world)
+    assert world.reconcile() == "ended"
+    assert world.queue == []
+    assert outcomes(world) == {neighbour.id: Outcome.SUCCEEDED}
+    assert len(world.notices.published) == len(world.notices_of(neighbour)) == 1
+    files = world.results.keys()
+    assert [key for key in files if not key.startswith((".textdrop/", "a/scan.png"))] == []
+    assert world.journal.counts["JunkUploads"] == 1
+
+
 # --- of which time ----------------------------------------------------------------------------------------------------
 
 

@@ -99,6 +99,14 @@ def test_all_that_is_asked_for_is_there_when_the_one_notice_comes(world: World) 
     assert len(world.ocr.accepted) == 3
 
 
+def test_a_searchable_pdf_is_made_knowing_which_pages_were_drawn(world: World) -> None:
+    world.upload("scan.pdf", b"pages:3 drawn:2", {"ocr-outputs": "searchable-pdf"})
+    world.run()
+    assert (world.file("scan.pdf.searchable.pdf") or b"").endswith(b", drawn: 2")
+    result: Any = world.json("scan.pdf.ocr.json")
+    assert [page["prepared"]["how"] for page in result["pages"]] == ["cut", "drawn", "cut"]
+
+
 def test_the_stack_chooses_outputs_for_those_who_do_not(world: World) -> None:
     world.submit_settings = replace(world.submit_settings, outputs="markdown")
     world.upload("a.png", b"a")
@@ -108,6 +116,16 @@ def test_the_stack_chooses_outputs_for_those_who_do_not(world: World) -> None:
     assert published(world, "b.png") == TEXT_ALONE
     chosen: Any = world.json("a.png.ocr.json")["options"]
     assert chosen["outputs"] == {"value": ["markdown"], "from": "parameter"}
+
+
+def test_that_no_table_was_found_is_no_warning_where_the_stack_asked_for_tables(world: World) -> None:
+    world.submit_settings = replace(world.submit_settings, outputs="tables")
+    world.render_ports = replace(world.render_ports, renderers=fake_renderers(has_tables=False))
+    uploaded = world.upload("a.png", b"a")
+    world.run()
+    assert published(world, "a.png") == TEXT_ALONE
+    [notice] = world.notices_of(uploaded)
+    assert notice["warnings"] == world.json("a.png.ocr.json")["notes"] == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +185,7 @@ def test_what_was_made_is_counted_by_its_files_from_the_whole_source() -> None:
     world = HandedOver("markdown tables searchable-pdf", b"pages:3")
     read: list[bytes] = []
 
-    def searchable_pdf(source: BinaryIO, media_type: str, pages: object, to: BinaryIO) -> list[str]:
+    def searchable_pdf(source: BinaryIO, media_type: str, pages: object, to: BinaryIO, drawn: object) -> list[str]:
         read.append(source.read())
         to.write(b"pdf")
         return []

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from pagekit.prepared import How, Preparation, PreparedPage
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
     Document,
@@ -39,6 +40,7 @@ from world import World
 DOWN = StoreUnavailable("down")
 DESCRIBED = OperationDescription("o1", "OCR async recognition")
 SLOTS = 10.0
+PAGE = PreparedPage(b"page", "image/png", Preparation(How.AS_IS))
 REV = 3
 
 
@@ -83,8 +85,8 @@ class Page(World):
         self.documents.operations[(row.document_id, 1, 1)] = row
         return row
 
-    def send_it(self, operation: Operation | None = None, content: Callable[[], bytes] = lambda: b"page") -> Sent:
-        return send_page(self.submit_ports, SLOTS, self.document, operation, 1, content, self.deadline)
+    def send_it(self, operation: Operation | None = None, prepared: Callable[[], PreparedPage] = lambda: PAGE) -> Sent:
+        return send_page(self.submit_ports, SLOTS, self.document, operation, 1, prepared, self.deadline)
 
     def settled(self, operation: Operation | None = None) -> Operation:
         """The operation of the page, which could be sent or fails."""
@@ -179,15 +181,15 @@ def test_a_page_that_fails_before_it_is_sent_counts_no_unknown(page: Page) -> No
 
 
 def test_a_source_that_may_not_be_read_fails_its_page_only_when_that_lasts(page: Page) -> None:
-    def forbidden() -> bytes:
+    def forbidden() -> PreparedPage:
         raise ObjectForbidden("403")
 
     page.clock.advance(page.policy.forbidden_seconds)
     page.deadline = page.now + 300.0
     with pytest.raises(ObjectForbidden):
-        page.send_it(content=forbidden)
+        page.send_it(prepared=forbidden)
     page.clock.advance(1.0)
-    sent = page.send_it(content=forbidden)
+    sent = page.send_it(prepared=forbidden)
     assert isinstance(sent, Settled)
     assert sent.operation.problem is not None
     assert sent.operation.problem.reason is Reason.INTERNAL

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from fakes.ocr import synthetic_text
+from fakes.ocr import page, synthetic_text
+from pagekit.page import Line
 from textdrop.core.documents import Document, DocumentState, Outcome
 from textdrop.core.errors import (
     ObjectForbidden,
@@ -54,6 +55,47 @@ def test_what_cannot_be_recognised_ends_with_its_reason_and_costs_nothing(
     assert world.ocr.accepted == []
 
 
+def test_a_scaled_image_has_its_positions_in_its_own_pixels_and_its_warnings_in_result_and_notice(world: World) -> None:
+    content = b"scaled attached:2"
+    square = [[10, 20], [30, 20], [30, 41], [10, 41]]
+    line: Line = {"text": "Ж", "polygon": square, "words": [{"text": "Ж", "polygon": square}]}
+    world.ocr.table[content] = {
+        **page("Ж"),
+        "blocks": [{"type": "text", "polygon": square, "languages": [], "lines": [line]}],
+        "tables": [
+            {
+                "rows": 1,
+                "columns": 1,
+                "polygon": square,
+                "cells": [{"row": 0, "column": 0, "row_span": 1, "column_span": 1, "text": "Ж", "polygon": square}],
+            }
+        ],
+    }
+    document = world.upload("x.png", content)
+    world.run()
+    result: Any = world.json("x.png.ocr.json")
+    [shown] = result["pages"]
+    assert (shown["width"], shown["height"]) == (200, 200)
+    [block], [table] = shown["blocks"], shown["tables"]
+    parts = [block, *block["lines"], *block["lines"][0]["words"], table, *table["cells"]]
+    assert {str(part["polygon"]) for part in parts} == {"[[20, 40], [60, 40], [60, 82], [20, 82]]"}
+    assert shown["prepared"] == {"how": "scaled", "scale": 0.5, "warnings": ["low_resolution"]}
+    assert result["source"]["attachments"] == 2
+    [notice] = world.notices_of(document)
+    pages: Any = notice["pages"]
+    assert pages["warnings"] == [{"warning": "low_resolution", "count": 1, "pages": "1"}]
+    assert len(result["notes"]) == 2
+    assert notice["warnings"] == result["notes"]
+
+
+def test_a_page_that_brings_no_word_is_named(world: World) -> None:
+    world.ocr.table[b"page"] = page(" \n")
+    document = world.upload("x.png", b"page")
+    world.run()
+    [notice] = world.notices_of(document)
+    assert notice["warnings"] == ["No word was recognised on page 1: see whether there is any on it."]
+
+
 def test_an_object_deleted_before_it_is_read_is_skipped(world: World, document: Document) -> None:
     world.uploads.forget("x.png", document.source.version_id)
     world.run()
@@ -80,6 +122,22 @@ def test_options_come_from_metadata_before_parameters(world: World) -> None:
     options: Any = world.json("x.png.ocr.json")["options"]
     assert options["languages"] == {"value": ["en", "fr"], "from": "metadata"}
     assert options["model"] == {"value": "page-column-sort", "from": "metadata"}
+
+
+@pytest.mark.parametrize(
+    ("body", "metadata", "file"),
+    [
+        (b"page", {}, "x.png.ocr.json"),
+        (b"damaged", {}, "x.png.error.json"),
+        (b"page", {"ocr-model": "pages"}, "x.png.error.json"),
+    ],
+)
+def test_the_uploads_own_metadata_comes_back(world: World, body: bytes, metadata: dict[str, str], file: str) -> None:
+    document = world.upload("x.png", body, {"Case": "дело 7", **metadata})
+    world.run()
+    [notice] = world.notices_of(document)
+    for shown in (world.json(file), notice):
+        assert (shown["metadata"], shown["metadata_omitted"]) == ({"case": "дело 7"}, 0)
 
 
 def test_a_repeated_event_does_nothing(world: World, document: Document) -> None:

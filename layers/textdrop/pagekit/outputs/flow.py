@@ -166,7 +166,7 @@ def _with_tables(
     A table none of whose lines is in the blocks stands before the first block that begins below its top.
     """
     tables = [(TableLines(table, box_of), grid(table)) for table in page["tables"]]
-    waiting = [found for found in tables if any(text for row in found[1].rows for text in row)]
+    waiting = [found for found in tables if not found[1].is_empty]
     placed: list[TableLines] = []
     pieces: list[tuple[_Lines | Grid, int]] = []
     for block in blocks:

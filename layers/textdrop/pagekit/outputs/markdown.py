@@ -19,16 +19,16 @@ _HEADINGS = {"title": "# ", "section_header": "## "}
 
 
 def markdown(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Iterator[str]:
-    """The document in parts, one for each page as it comes; no page is kept. `pages` are numbered from 1, in order; a
-    page that failed is None.
+    """The document in parts, one for each page as it comes; no page is kept. `pages` have their numbers in the file, in
+    ascending order; a page that failed is None.
 
     Each page begins with a comment, `<!-- page 2 -->`; a page that failed says so under it. Where the service gives
     Markdown, that is the page, made harmless; else it is made from the page's blocks and tables. Text from a page is
     never taken for syntax, HTML or a link. "\\n" at line ends.
     """
     furniture = Furniture()
-    for number, page in pages:
-        yield ("\n" if number > 1 else "") + _page(number, page, furniture) + "\n"
+    for place, (number, page) in enumerate(pages):
+        yield ("\n" if place else "") + _page(number, page, furniture) + "\n"
 
 
 def _page(number: int, page: RecognisedPage | None, furniture: Furniture) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
-from pagekit.limits import MediaType
+from pagekit.limits import UploadType
 from pagekit.page import RecognisedPage
 
 if TYPE_CHECKING:
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 
 def searchable_pdf(
     source: BinaryIO,
-    media_type: MediaType,
+    media_type: UploadType,
     pages: Iterable[tuple[int, RecognisedPage | None]],
     to: BinaryIO,
+    drawn: Collection[int] = (),
 ) -> Rendered:
     """Writes the searchable PDF of the document in `source` to `to`: the same bytes for the same document and text.
 
-    `source` is read where it is needed and may be larger than memory; it stays open. `pages` are numbers from 1, each
-    with what was recognised, or None, and are taken one by one; pages that are missing count as not recognised.
+    `source` is read where it is needed and may be larger than memory; it stays open. `pages` are numbers from 1,
+    ascending, each with what was recognised, or None, and are taken one by one; pages that are missing count as not
+    recognised. Of an image, what was recognised is in pixels of any frame with the upload's proportions. `drawn` are
+    the numbers of those pages of a PDF that were drawn to be recognised.
     Raises NotRenderable, and what reading `source` and `pages` and writing `to` raises; then what stands in `to` is of
     no use.
     """
@@ -29,7 +32,11 @@ def searchable_pdf(
     if media_type == "application/pdf":
         from pagekit.pdf.layered_pdf import layered_pdf
 
-        return layered_pdf(source, pages, to)
-    from pagekit.pdf.image_pdf import image_pdf
+        return layered_pdf(source, pages, to, drawn)
+    if media_type == "image/jpeg" or media_type == "image/png":
+        from pagekit.pdf.image_pdf import image_pdf
 
-    return image_pdf(source, media_type, pages, to)
+        return image_pdf(source, media_type, pages, to)
+    from pagekit.pdf.pictures_pdf import pictures_pdf
+
+    return pictures_pdf(source, media_type, pages, to)

@@ -36,6 +36,11 @@ class Grid:
     rows: list[list[str]]
     merges: tuple[Merge, ...]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no place has text."""
+        return not any(map(any, self.rows))
+
 
 class NumberedTable(NamedTuple):
     """`page` and `table`, the number on its page, count from 1."""
@@ -46,10 +51,10 @@ class NumberedTable(NamedTuple):
 
 
 def numbered_tables(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Iterator[NumberedTable]:
-    """The tables of a document in order, one page at a time; those without any place are left out."""
+    """The tables of a document in order, one page at a time; empty ones are left out and not counted."""
     for number, page in pages:
         grids = [grid(table) for table in page["tables"]] if page is not None else []
-        for position, laid_out in enumerate(filter(lambda found: found.rows, grids), 1):
+        for position, laid_out in enumerate((found for found in grids if not found.is_empty), 1):
             yield NumberedTable(number, position, laid_out)
 
 

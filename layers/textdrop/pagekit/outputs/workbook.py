@@ -1,11 +1,13 @@
-"""The tables of a document as an Excel workbook, a sheet for each. Every cell is a text; nothing is a formula."""
+"""The tables of a document as an Excel workbook, a sheet for each. Cells are texts or numbers, never formulas."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pagekit.outputs.numbers import Kinds, Number, kinds
 from pagekit.outputs.tables import Grid, NumberedTable, numbered_tables
 from pagekit.page import RecognisedPage
 
@@ -29,6 +31,7 @@ def workbook(pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -
 
     Sheets are named by page and table ("p2 t1"); beyond MAX_SHEETS tables they are "more", with each table under its
     name; a table too long for a sheet goes on in the next. A cell's spans are merged where nothing else stands in them.
+    Columns of numbers are numbers, shown as on the page; a head is bold, and on a sheet of its own stays in sight.
     A text too long for a cell is cut, and says so at its end. Should reading the pages fail, what was written into `to`
     is of no use.
     """
@@ -45,12 +48,7 @@ def workbook(pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -
 class _Writer:
     def __init__(self, book: xlsxwriter.Workbook) -> None:
         self._book = book
-        # By whether a line end shows, and whether Excel must go on taking the text for a text when it is edited.
-        self._formats = {
-            (wraps, quoted): book.add_format({"valign": "top", "text_wrap": wraps, "quote_prefix": quoted})
-            for wraps in (False, True)
-            for quoted in (False, True)
-        }
+        self._formats: dict[tuple[tuple[str, object], ...], Any] = {}
         self._more: Any = None
         self._mores = 0
         self._next_row = 0
@@ -66,28 +64,48 @@ class _Writer:
             self._next_row = 0
             self._more = self._book.add_worksheet("more" if self._mores == 1 else f"more {self._mores}")
         self._more.write_string(self._next_row, 0, name)
-        self._write(self._more, table.grid, self._next_row + 1)
+        self._write(self._more, table.grid, self._next_row + 1, kinds(table.grid))
         self._next_row += len(table.grid.rows) + 2
 
     def _add_sheets(self, name: str, grid: Grid) -> None:
         """A sheet, or as many as a table needs that is too long for one; spans are merged on the first."""
+        found = kinds(grid)
         for part, first in enumerate(range(0, len(grid.rows), MAX_ROWS), 1):
             rows = grid.rows[first : first + MAX_ROWS]
             sheet = self._book.add_worksheet(name if part == 1 else f"{name} ({part})")
             self._set_widths(sheet, rows)
             merges = tuple(merge for merge in grid.merges if merge.last_row < MAX_ROWS) if part == 1 else ()
-            self._write(sheet, Grid(rows, merges), 0)
+            of_part = found if part == 1 else replace(found, header=0)
+            if of_part.header:
+                sheet.freeze_panes(of_part.header, 0)
+            self._write(sheet, Grid(rows, merges), 0, of_part)
 
-    def _write(self, sheet: Any, grid: Grid, top: int) -> None:
-        for row, texts in enumerate(grid.rows, top):
+    def _write(self, sheet: Any, grid: Grid, top: int, found: Kinds) -> None:
+        for row, texts in enumerate(grid.rows):
             for column, text in enumerate(texts):
                 if text:
-                    style = self._formats["\n" in text, text.lstrip().startswith(_SIGNS)]
-                    sheet.write_string(row, column, cell_text(text), style)
+                    self._write_cell(
+                        sheet, row + top, column, text, found.number(row, column, text), row < found.header
+                    )
         # Not by merge_range, which goes back to rows that are on disk already, and takes "=…" for a formula. The grid
         # has seen to it that no two merges overlap.
         for merge in grid.merges:
             sheet.merge.append([merge.row + top, merge.column, merge.last_row + top, merge.last_column])
+
+    def _write_cell(self, sheet: Any, row: int, column: int, text: str, number: Number | None, is_head: bool) -> None:
+        if number is not None:
+            sheet.write_number(row, column, number.value, self._format(num_format=number.format))
+            return
+        # Excel must go on taking what looks like a formula for a text when it is edited.
+        quoted = text.lstrip().startswith(_SIGNS)
+        style = self._format(text_wrap="\n" in text, quote_prefix=quoted, bold=is_head)
+        sheet.write_string(row, column, cell_text(text), style)
+
+    def _format(self, **properties: object) -> Any:
+        key = tuple(properties.items())
+        if key not in self._formats:
+            self._formats[key] = self._book.add_format({"valign": "top", **properties})
+        return self._formats[key]
 
     @staticmethod
     def _set_widths(sheet: Any, rows: Sequence[Sequence[str]]) -> None:

@@ -7,25 +7,24 @@ lose their links and keep their looks, and hidden layers stay hidden. An encrypt
 
 It is written here and not by qpdf, which follows references by recursion: a chain of them overruns the stack.
 
-When is a page damaged? If the document needed mending, and then its content or a picture on it is not there or is
-shorter than it should be (where nothing is damaged, a reference to nothing is allowed, and means nothing: PDF 1.7,
-7.3.10); and if a JPEG on it is cut off, as programs that wrap scans in PDF do not inspect them.
+While a page is cut, each of its parts is judged (`soundness.py`). A page that is not sound is
+drawn.
 """
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 import pikepdf
 
-from pagekit.images import is_whole_jpeg
-from pagekit.pdf.qpdf import damaged, warnings_of
+from pagekit.pdf.qpdf import damaged
+from pagekit.pdf.soundness import Soundness
 from pagekit.pdf.syntax import (
     NULL,
     Entries,
@@ -58,7 +57,6 @@ _OF_LAYERS = (b"/BaseState", b"/ON", b"/OFF", b"/AS", b"/Intent")
 # Private data of programs, which can hold whole documents, and copies in other qualities.
 _NOT_OF_A_STREAM = frozenset({b"/Length", b"/Metadata", b"/PieceInfo", b"/Alternates", b"/OPI"})
 _OTHER_PAGES = (b"/Page", b"/Pages", b"/Catalog")
-_JPEG = (b"/DCTDecode", b"[ /DCTDecode ]")
 _FLATE = (b"/FlateDecode", b"[ /FlateDecode ]")
 
 _MAX_PARTS = 50_000
@@ -70,9 +68,6 @@ _TABLE_ENTRY_BYTES = 20
 
 _CATALOG, _PAGES, _PAGE = 1, 2, 3
 
-# In the operators of a page: "/Name Do". A name with an escape (#) in it, which is rare, is left out.
-_DRAWN = re.compile(rb"(/[^\s/\[\]<>(){}%#]+)\s+Do\b")
-
 
 class PageTooLarge(Exception):
     """The page by itself is larger than it may be."""
@@ -82,39 +77,51 @@ class ReadStopped(Exception):
     """The bounds of this bounded read are passed."""
 
 
+class Fault(Enum):
+    """Why a page that could be cut is not sound."""
+
+    BROKEN_DATA = 1  # some of its data is broken; the page that was cut shows what is left of it
+    LEFT_OUT = 2  # something is in the file that qpdf does not see
+
+
+@dataclass(frozen=True, slots=True)
+class CutPage:
+    """A PDF of one page alone, and why it is not sound, if it is not."""
+
+    content: bytes
+    faults: frozenset[Fault]
+
+
 def cut_page(
     document: pikepdf.Pdf,
+    soundness: Soundness,
     number: int,
     page: pikepdf.Object,
     above: list[pikepdf.Object],
     *,
     max_bytes: int,
-    is_mended: Callable[[], bool],
     are_bounds_passed: Callable[[], bool],
-) -> bytes:
-    """A PDF of that page alone; the same bytes each time. `above` are the nodes over it, from the root on.
+) -> CutPage:
+    """The page cut out; the same bytes each time. `above` are the nodes over it, from the root on.
 
-    Raises Refusal (`damaged`) if something of the page is lost, PageTooLarge, ReadStopped, or what pikepdf raises.
-    `is_mended` says whether anything had to be mended so far; it may raise PageTooLarge.
+    Raises Refusal (`damaged`), PageTooLarge, ReadStopped, or what pikepdf raises.
     """
-    cut = _Cut(document, number, max_bytes, is_mended, are_bounds_passed)
+    cut = _Cut(document, soundness, number, max_bytes, are_bounds_passed)
     cut.add_page(page, above)
     cut.add_all_it_refers_to()
-    if is_mended() and (cut.lost or cut.draws_what_is_lost(page, above)):
-        raise damaged(f"The PDF is damaged: a part of page {number:,} is missing.")
-    return cut.written()
+    return CutPage(cut.written_file(), frozenset(cut.faults))
 
 
 @dataclass(slots=True)
 class _Cut:
-    """The parts of the file that is made, by their new numbers. `lost`: some of what the page shows is not there."""
+    """The parts of the file that is made, by their new numbers."""
 
     document: pikepdf.Pdf
+    soundness: Soundness
     number: int
     max_bytes: int
-    is_mended: Callable[[], bool]
     are_bounds_passed: Callable[[], bool]
-    lost: bool = False
+    faults: set[Fault] = field(default_factory=set)
     parts: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
     _size: int = 0
     _last: int = _PAGE
@@ -125,7 +132,8 @@ class _Cut:
         entries = _chosen(entries_of(text_of(page, resolved=True)), _OF_A_PAGE)
         entries |= {name: value for name in _INHERITED if (value := _inherited(page, above, name)) != NULL}
         contents = _contents(page)
-        self.lost = not all(isinstance(part, pikepdf.Stream) for part in contents)
+        for node in (page, *above):
+            self._compare(node.objgen)
         if b"/Resources" in entries:
             entries[b"/Resources"] = self._needed(entries[b"/Resources"], contents)
         annotations, fields = self._add_annotations(page.get("/Annots"))
@@ -147,6 +155,7 @@ class _Cut:
             self._check_bounds()
             reference = self._waiting.popleft()
             number, found = self._numbers[reference], self.document.get_object(reference)
+            self._compare(reference)
             if isinstance(found, pikepdf.Stream):
                 self._add_stream(number, found)
             else:
@@ -154,47 +163,27 @@ class _Cut:
                 is_page = isinstance(found, pikepdf.Dictionary) and entries_of(text).get(b"/Type") in _OTHER_PAGES
                 self._keep(number, NULL if is_page else renumbered(text, self._number_of))
 
-    def draws_what_is_lost(self, page: pikepdf.Object, above: list[pikepdf.Object]) -> bool:
-        """Whether the page has no content, or draws a picture or form that is not in its resources."""
-        parts = [part for part in _contents(page) if isinstance(part, pikepdf.Stream)]
-        resources = self._entries(_inherited(page, above, b"/Resources"))
-        there = {plain_name(name) for name in self._entries(resources.get(b"/XObject", NULL))}
-        for part in parts:
-            self._check_bounds()
-            operators = self._unpacked(part)
-            if operators is None:
-                raise damaged(f"Page {self.number:,} of the PDF is damaged, and too large when unpacked to be mended.")
-            if any(plain_name(drawn[1]) not in there for drawn in _DRAWN.finditer(operators)):
-                return True
-        return not parts
-
-    def written(self) -> bytes:
-        out = bytearray(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
-        places = []
+    def written_file(self) -> bytes:
+        pieces = [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"]
+        place = len(pieces[0])
+        table = b"xref\n0 %d\n0000000000 65535 f \n" % (self._last + 1)
         for number in range(1, self._last + 1):
-            places.append(len(out))
-            out += b"%d 0 obj\n" % number
-            for piece in self.parts[number]:
-                out += piece
-            out += b"\nendobj\n"
-        table = len(out)
-        out += b"xref\n0 %d\n0000000000 65535 f \n" % (self._last + 1)
-        for place in places:
-            out += b"%010d 00000 n \n" % place
-        out += b"trailer\n<< /Size %d /Root %d 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (self._last + 1, _CATALOG, table)
-        if len(out) > self.max_bytes:
+            table += b"%010d 00000 n \n" % place
+            part = (b"%d 0 obj\n" % number, *self.parts[number], b"\nendobj\n")
+            place += sum(map(len, part))
+            pieces += part
+        trailer = b"trailer\n<< /Size %d /Root %d 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (self._last + 1, _CATALOG, place)
+        if place + len(table) + len(trailer) > self.max_bytes:
             raise PageTooLarge
-        return bytes(out)
+        return b"".join([*pieces, table, trailer])
 
     def _add_stream(self, number: int, stream: pikepdf.Object) -> None:
         entries = _stream_entries(stream)
-        told_bytes = _told_bytes(stream)
         data = self._data(stream)
         # Changed line ends make text a little shorter, and decryption makes all data so: nothing is lost by either.
         exact = entries.get(b"/Subtype") == b"/Image" and not self.document.is_encrypted
-        self.lost = self.lost or len(data) < (told_bytes if exact else min(told_bytes, 1))
-        if entries.get(b"/Filter") in _JPEG and not is_whole_jpeg(data):
-            raise damaged(f"Page {self.number:,} of the PDF holds a JPEG image that is cut off: its end is missing.")
+        if not self.soundness.is_whole(stream, data, stated_bytes=_stated_bytes(stream) if exact else 0):
+            self.faults.add(Fault.BROKEN_DATA)
         if entries.get(b"/Subtype") == b"/Form" and b"/Resources" in entries:
             entries[b"/Resources"] = self._needed(entries[b"/Resources"], [stream])
         entries = {name: value for name, value in entries.items() if name not in _NOT_OF_A_STREAM}
@@ -203,9 +192,8 @@ class _Cut:
 
     def _data(self, stream: pikepdf.Object) -> bytes:
         """The stream's data as it is. It may be a gigabyte, and qpdf reads it at once: so that is found out before."""
-        if _told_bytes(stream) > self.max_bytes:
+        if _stated_bytes(stream) > self.max_bytes:
             raise PageTooLarge
-        self.is_mended()
         return stream.read_raw_bytes()
 
     def _unpacked(self, stream: pikepdf.Object) -> bytes | None:
@@ -225,9 +213,6 @@ class _Cut:
             return stream.read_bytes()
         except pikepdf.PdfError:
             return None
-        finally:
-            # That it cannot be unpacked does not mean that anything was mended.
-            warnings_of(self.document)
 
     def _add_annotations(self, annotations: Any) -> tuple[bytes, bytes]:
         """References to all annotations, and to those of them that are fields of a form."""
@@ -238,6 +223,7 @@ class _Cut:
             entries = entries_of(text_of(annotation, resolved=True))
             if not entries:
                 continue
+            self._compare(annotation.objgen)
             kept = {name: value for name, value in entries.items() if name not in _NOT_OF_AN_ANNOTATION}
             number = self._new_number()
             all_of_them.append(b"%d 0 R" % number)
@@ -257,7 +243,7 @@ class _Cut:
         return {b"/OCProperties": dictionary({b"/OCGs": layers.get(b"/OCGs", b"[ ]"), b"/D": shown})}
 
     def _needed(self, resources: bytes, contents: list[Any]) -> bytes:
-        """The resources without those whose names do not occur in the content; notices pictures that are not there."""
+        """The resources without those whose names do not occur in the content."""
         entries = self._entries(resources)
         kinds = {kind: self._entries(entries[kind]) for kind in _BY_NAME if kind in entries}
         if sum(map(len, kinds.values())) > 1:
@@ -268,8 +254,6 @@ class _Cut:
                     for kind, found in kinds.items()
                 }
                 entries |= {kind: dictionary(found) for kind, found in kinds.items()}
-        drawings = kinds.get(b"/XObject", {}).values()
-        self.lost = self.lost or not all(isinstance(self._found(drawing), pikepdf.Stream) for drawing in drawings)
         return dictionary(entries)
 
     def _names(self, contents: list[Any], kinds: dict[bytes, Entries]) -> set[bytes] | None:
@@ -294,7 +278,10 @@ class _Cut:
     def _entries(self, value: bytes) -> Entries:
         """The entries of a dictionary, which may be a reference to it."""
         reference = reference_in(value)
-        return entries_of(value if reference is None else text_of(self.document.get_object(reference), resolved=True))
+        if reference is None:
+            return entries_of(value)
+        self._compare(reference)
+        return entries_of(text_of(self.document.get_object(reference), resolved=True))
 
     def _found(self, value: bytes) -> Any:
         """What a reference refers to; None if the value is none, or refers to nothing."""
@@ -325,6 +312,11 @@ class _Cut:
         if self._last > _MAX_PARTS:
             raise damaged(f"Page {self.number:,} of the PDF is made of more than {_MAX_PARTS:,} parts.")
         return self._last
+
+    def _compare(self, reference: tuple[int, int]) -> None:
+        """Notices what the object refers to and qpdf leaves out."""
+        if self.soundness.refers_to_what_is_left_out(reference, self.document):
+            self.faults.add(Fault.LEFT_OUT)
 
     def _check_bounds(self) -> None:
         if self.are_bounds_passed():
@@ -380,7 +372,7 @@ def _chosen(entries: Entries, names: Iterable[bytes]) -> Entries:
     return {name: entries[name] for name in names if name in entries}
 
 
-def _told_bytes(stream: pikepdf.Object) -> int:
+def _stated_bytes(stream: pikepdf.Object) -> int:
     """How long the stream says it is; 0 if it does not say."""
     length = stream.get("/Length")
     return length if isinstance(length, int) else 0

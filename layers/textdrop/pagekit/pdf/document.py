@@ -1,41 +1,51 @@
-"""PDF: whether it can be opened, how many pages it has, and each of them as a file of its own.
+"""PDF: whether it can be opened, how many pages it has, and each of them as it is sent.
 
-When is a damaged PDF fine? qpdf mends what it can, and a file cut in half is mended to a document with half its
-content. That must not pass as the whole, so a document is refused if its end is missing, and a page if something of
-it is (see page_file). A wrong table of objects and rubbish before or behind the file are mended without loss, and fine.
+A page that is sound is cut out by qpdf. One whose own data is broken, or that is too large, is drawn from what was cut;
+one of which qpdf does not see all, from the file. Of a file that qpdf has to mend as a whole, every page is drawn from
+the file: viewers show its newest state, and what qpdf makes of it may be an older one.
 
-A document of one page is read in full at once. One of several pages may be larger than memory: opening it reads the
-list of pages, and each page is read and judged when it is asked for, so that a broken one does not lose the others.
+Opening reads the list of pages, and each page is read and judged when it is asked for: a file may be larger than
+memory, and a broken page does not lose the others.
 """
 
 from __future__ import annotations
 
 import io
+import math
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 import pikepdf
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
 from pagekit.pdf import qpdf
-from pagekit.pdf.cutting import PageTooLarge, cut_page
-from pagekit.pdf.page_tree import PageTree, read_page_tree
+from pagekit.pdf.beside_pages import attached_files, is_dynamic_form
+from pagekit.pdf.cutting import CutPage, Fault, PageTooLarge, cut_page
+from pagekit.pdf.page_tree import NO_PAGES, PageTree, read_page_tree, too_many_pages
 from pagekit.pdf.qpdf import damaged
-from pagekit.pdf.whole_file import (
-    check_objects,
-    is_cut_off,
-    is_encrypted_without_password,
-    stated_pages,
-)
+from pagekit.pdf.soundness import Soundness
+from pagekit.pdf.whole_file import end_of_pdf, is_encrypted_without_password
+from pagekit.pdf.written_references import WrittenReferences
+from pagekit.prepared import How, PageWarning, Preparation, PreparedPage
+
+if TYPE_CHECKING:
+    from pagekit.pdf.drawing import Drawing, ShownPdf
 
 # Files up to this size are in memory anyway, and are read in full.
 _SMALL_BYTES = 10_000_000
 # qpdf keeps each object that it has read: 1 KB a page of a scan, 12 KB and more of one that was printed.
 _PAGES_UNTIL_REOPENED = 500
-# No page has that much, in a file that is no larger than one page may be.
-_CHECKED_BYTES = 100_000_000
+# pdfium reads a broken file whole.
+_MAX_DRAWN_FILE_BYTES = 200_000_000
+_MAX_CUT_BYTES = 120_000_000
+_COPIED_BYTES = 1024 * 1024
+_LOW_DPI = 150
 
 _UNREADABLE = "The PDF is damaged: its parts cannot be separated."
 
@@ -48,153 +58,261 @@ class _Stopped(Exception):
     """Reading took more time or memory than it may."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What qpdf finds in a file."""
+
+    tree: PageTree
+    attachments: int
+
+
 class PdfDocument:
-    """A PDF that has been opened. Any thread may use it, one at a time. The file it reads from is not closed by it."""
+    """A PDF that has been opened. The file it reads from is not closed by it.
+
+    One thread may use it at a time, and one in the whole process while pages are drawn: pdfium is not thread-safe.
+    """
 
     def __init__(self, file: BinaryIO, limits: FileLimits) -> None:
-        """Opens it. Raises Refusal (`damaged`, `encrypted` or `too_many_pages`) and what reading the file raises.
+        """Opens it. Raises Refusal (`damaged`, `encrypted`, `xfa_form` or `too_many_pages`) and what reading the file
+        raises.
 
         A PDF that opens without a password is not `encrypted`, whatever its owner's password forbids.
         """
         self._file = file
-        self._max_bytes = limits.max_bytes
+        self._limits = limits
         self._size = file.seek(0, io.SEEK_END)
         self._bounds = qpdf.Bounds()
         self._document: pikepdf.Pdf | None = None
+        self._soundness: Soundness | None = None
         self._pages_read = 0
         # What had to be mended in this bounded read.
         self._warnings: list[str] = []
         # Whether opening rebuilds the table of objects, which reads the whole file.
         self._is_reconstructed = False
-        self._tree = self._read_tree(limits.max_pages)
-        self.facts = FileFacts("application/pdf", pages=self._tree.pages)
+        self._shown: ShownPdf | None = None
+        self._copied: IO[bytes] | None = None
+        self._is_locked = False
+        self._end = end_of_pdf(file)
+        opened = self._read_by_qpdf()
+        self._tree = opened.tree if opened is not None else None
+        # Whether qpdf's view of the file as a whole cannot be trusted: then all pages are drawn.
+        self.is_broken = self._tree is None or self._is_reconstructed or self._end is None
+        self._is_shown_whole = False
+        try:
+            self.facts = self._facts(opened)
+        except BaseException:
+            self.close()
+            raise
 
-    def page(self, number: int) -> bytes:
-        """That page, counted from 1, as a PDF of its own; the same bytes each time.
+    def page(self, number: int) -> PreparedPage:
+        """That page, counted from 1: cut if it is sound, else drawn; the same bytes each time.
 
         Raises Refusal about this page alone (`damaged` or `file_too_large`) and what reading the file raises.
         """
-        try:
-            return self._cut(number, self._max_bytes)
-        except PageTooLarge:
-            raise Refusal(
-                Reason.FILE_TOO_LARGE,
-                f"Page {number:,} of the PDF takes more than {self._max_bytes:,} bytes by itself, which is the most.",
-                "Scan it at a lower resolution or in grey, or compress the PDF, and upload that.",
-            ) from None
-
-    def check(self, number: int) -> None:
-        """Raises Refusal (`damaged`) if something of the page is missing, and what reading the file raises."""
-        try:
-            self._cut(number, _CHECKED_BYTES)
-        except PageTooLarge:
-            raise damaged(_UNREADABLE) from None
+        if not 1 <= number <= self.facts.pages:
+            raise ValueError(f"there is no page {number}: the document has {self.facts.pages}")
+        is_listed = self._tree is not None and number <= self._tree.pages
+        cut = self._cut(number) if is_listed else None
+        faults = cut.faults if cut is not None else frozenset({Fault.BROKEN_DATA} if is_listed else ())
+        if cut is None or self._is_shown_whole or (Fault.LEFT_OUT in faults and not self.is_broken):
+            drawing = self._drawn_from_file(number, cut)
+            is_damaged = (self.is_broken or Fault.BROKEN_DATA in faults) and not self._is_locked
+        elif self.is_broken or faults or len(cut.content) > self._limits.max_bytes:
+            drawing = self._drawn_from_cut(number, cut)
+            is_damaged = self.is_broken or bool(faults)
+        else:
+            return PreparedPage(cut.content, "application/pdf", Preparation(How.CUT))
+        if not drawing.shows_something and (faults or drawing.has_broken_picture):
+            raise damaged(f"Page {number:,} of the PDF is damaged: what is on it is missing or cannot be decoded.")
+        warnings = {
+            PageWarning.DAMAGED: is_damaged or drawing.has_broken_picture,
+            PageWarning.LOW_RESOLUTION: drawing.dpi < _LOW_DPI,
+            PageWarning.MISSING_FONT: drawing.lacks_font,
+        }
+        preparation = Preparation(How.DRAWN, warnings=tuple(warning for warning, holds in warnings.items() if holds))
+        return PreparedPage(drawing.content, drawing.media_type, preparation)
 
     def close(self) -> None:
         """Nothing is held any more but the file; to ask for a page opens it again."""
-        if self._document is not None:
-            self._document.close()
-        self._document = None
-        self._pages_read = 0
+        self._close_qpdf()
+        if self._shown is not None:
+            self._shown.close()
+        if self._copied is not None:
+            self._copied.close()
+        self._shown = self._copied = None
 
-    def _read_tree(self, max_pages: int) -> PageTree:
-        is_small = self._size <= _SMALL_BYTES
-        if is_small:
-            self._file.seek(0)
-            check_objects(self._file.read())
-        if is_cut_off(self._file):
-            raise damaged("The PDF is cut off: its end is missing.")
+    def _read_by_qpdf(self) -> _Opened | None:
+        """None if qpdf cannot say which pages there are. Raises Refusal for what no viewer opens either."""
         try:
             with self._bounded_read(self._opening_seconds()):
                 document = self._opened()
-                tree = read_page_tree(document, max_pages, trusting=not is_small)
+                if is_dynamic_form(document):
+                    raise _dynamic_form()
+                is_small = self._size <= _SMALL_BYTES
+                tree = read_page_tree(document, self._limits.max_pages, trusting=not is_small)
                 # Whether the table of objects is wrong as a whole is better found out now, with the time for it.
                 with suppress(Refusal):
                     tree.find(document, 1)
-            self._check_count(tree)
-            return tree
+                return _Opened(tree, attached_files(document, tree if is_small else None))
         except _Stopped:
             raise damaged(_UNREADABLE) from None
         except _Broken:
             if is_encrypted_without_password(self._file):
+                raise qpdf.is_protected() from None
+            return None
+        except Refusal as refusal:
+            # Where only attached files are locked, viewers open the rest.
+            self._is_locked = refusal.reason is Reason.ENCRYPTED
+            if refusal.reason not in (Reason.DAMAGED, Reason.ENCRYPTED):
+                raise
+            return None
+
+    def _facts(self, opened: _Opened | None) -> FileFacts:
+        """Of a broken file the longer list of pages counts, qpdf's or pdfium's."""
+        pages = opened.tree.pages if opened is not None else 0
+        attachments = opened.attachments if opened is not None else 0
+        if self.is_broken:
+            try:
+                shown = self._file_as_shown()
+            except Refusal:
+                if opened is None:
+                    raise
+            else:
+                if shown.is_dynamic_form:
+                    raise _dynamic_form()
+                shown_pages = shown.pages
+                self._is_shown_whole = shown_pages >= pages
+                pages, attachments = max(pages, shown_pages), max(attachments, shown.attachments)
+                # A few pages more were lost; many more were never there.
+                if shown.stated_pages <= 2 * pages:
+                    pages = max(pages, shown.stated_pages)
+                if pages > self._limits.max_pages:
+                    raise too_many_pages(self._limits.max_pages)
+        if not pages:
+            raise damaged(NO_PAGES)
+        return FileFacts("application/pdf", pages, attachments)
+
+    def _drawn_from_file(self, number: int, cut: CutPage | None) -> Drawing:
+        """The page as viewers show it, though qpdf does not see all of it; or, if nothing can be seen there, as qpdf
+        sees it, which is now and then more."""
+        shown, tree = self._file_as_shown(), self._tree
+        has_same_pages = tree is not None and tree.pages == shown.pages
+        if not self._is_shown_whole and not (has_same_pages and tree is not None and tree.counts_are_right):
+            # pdfium may take another page for it.
+            raise damaged(f"Page {number:,} of the PDF is damaged: a part of it is missing.")
+        try:
+            drawing = shown.draw(number, self._limits, user_unit=self._user_unit(number))
+        except Refusal:
+            if cut is None or not has_same_pages:
+                raise
+            return self._drawn_from_cut(number, cut)
+        if drawing.shows_something or cut is None or not has_same_pages:
+            return drawing
+        return self._drawn_from_cut(number, cut)
+
+    def _drawn_from_cut(self, number: int, cut: CutPage) -> Drawing:
+        from pagekit.pdf.drawing import ShownPdf
+
+        shown = ShownPdf(cut.content)
+        try:
+            return shown.draw(1, self._limits, user_unit=self._user_unit(number))
+        finally:
+            shown.close()
+
+    def _file_as_shown(self) -> ShownPdf:
+        """The file as pdfium opens it, which reads a broken one whole: so it is copied. Raises Refusal."""
+        if self._shown is None:
+            if self._size > _MAX_DRAWN_FILE_BYTES:
                 raise Refusal(
-                    Reason.ENCRYPTED,
-                    "The PDF is encrypted for the holders of certain certificates or by other protection software.",
-                    "Save it without encryption and upload that.",
-                ) from None
-            raise damaged("The PDF cannot be opened, nor mended.") from None
+                    Reason.DAMAGED,
+                    f"The PDF is damaged, and with {self._size:,} bytes too large to be mended; the most is "
+                    f"{_MAX_DRAWN_FILE_BYTES:,}.",
+                    "Open it in a viewer, print it to PDF and upload that.",
+                )
+            from pagekit.pdf.drawing import ShownPdf
 
-    def _check_count(self, tree: PageTree) -> None:
-        """A wrong count means nothing where nothing is damaged; else pages may be missing, and others misnumbered."""
-        if not self._warnings and not self._is_reconstructed:
-            return
-        stated = stated_pages(self._file, tree.root) if self._is_reconstructed else -1
-        stated = stated if stated >= 0 else tree.stated
-        if tree.pages < stated or (tree.pages > 1 and tree.pages != stated):
-            raise damaged("The PDF is damaged: one of its pages is missing.")
+            copied = tempfile.NamedTemporaryFile(suffix=".pdf")  # noqa: SIM115 - it is closed with the document
+            try:
+                self._file.seek(0)
+                shutil.copyfileobj(self._file, copied, _COPIED_BYTES)
+                copied.flush()
+                self._shown = ShownPdf(Path(copied.name))
+            except BaseException:
+                copied.close()
+                raise
+            self._copied = copied
+        return self._shown
 
-    def _cut(self, number: int, max_bytes: int) -> bytes:
-        if not 1 <= number <= self._tree.pages:
-            raise ValueError(f"there is no page {number}: the document has {self._tree.pages}")
+    def _user_unit(self, number: int) -> float:
+        """How many 72nds of an inch a unit of the page measures; 1 where that cannot be told."""
+        try:
+            with self._bounded_read(qpdf.PAGE_CPU_SECONDS):
+                unit = float(self._page(number)[0].get("/UserUnit", 1))
+        except (_Broken, _Stopped, Refusal):
+            return 1.0
+        return unit if math.isfinite(unit) and unit > 0 else 1.0
+
+    def _cut(self, number: int) -> CutPage | None:
+        """The page cut out; None if qpdf does not see it as it is. Raises Refusal where no more can be done for it."""
         try:
             with self._bounded_read(self._opening_seconds() if self._is_reconstructed else qpdf.PAGE_CPU_SECONDS):
-                return self._cut_within_bounds(number, max_bytes)
+                page, above = self._page(number)
+                cut = cut_page(
+                    self._opened(),
+                    self._judge(),
+                    number,
+                    page,
+                    above,
+                    max_bytes=_MAX_CUT_BYTES,
+                    are_bounds_passed=self._bounds.are_passed,
+                )
         except _Stopped:
             raise damaged(f"Page {number:,} of the PDF is damaged: its parts cannot be separated.") from None
-        except _Broken:
-            raise damaged(f"Page {number:,} of the PDF is damaged: it cannot be read.") from None
+        except PageTooLarge:
+            raise Refusal(
+                Reason.FILE_TOO_LARGE,
+                f"Page {number:,} of the PDF takes more than {_MAX_CUT_BYTES:,} bytes, which is the most.",
+                "Scan it at a lower resolution or in grey, or compress the PDF, and upload that.",
+            ) from None
+        except (_Broken, Refusal):
+            return None
+        return cut if all(map(qpdf.is_about_lengths, self._warnings)) else None
 
-    def _cut_within_bounds(self, number: int, max_bytes: int) -> bytes:
-        if self._pages_read >= _PAGES_UNTIL_REOPENED and not self._is_reconstructed:
-            self.close()
-        self._pages_read += 1
-        document = self._document or self._opened()
-        page, above = self._tree.find(document, number)
-        content = cut_page(
-            document,
-            number,
-            page,
-            above,
-            max_bytes=max_bytes,
-            is_mended=self._is_mended,
-            are_bounds_passed=self._bounds.are_passed,
-        )
-        if self._tree.pages > 1 and qpdf.is_garbled(page.objgen, self._warnings):
-            # It may have become another page.
-            raise damaged(f"The PDF is damaged: a part of page {number:,} is missing.")
-        return content
+    def _page(self, number: int) -> tuple[pikepdf.Object, list[pikepdf.Object]]:
+        if self._tree is None:
+            raise _Broken
+        return self._tree.find(self._opened(), number)
+
+    def _judge(self) -> Soundness:
+        if self._soundness is None:
+            size = self._end or self._size
+            written = WrittenReferences(self._bounded_file(), size, self._opened(), counts_all=self.is_broken)
+            self._soundness = Soundness(written)
+        return self._soundness
 
     def _opening_seconds(self) -> float:
         return qpdf.CPU_SECONDS + qpdf.MENDING_SECONDS_PER_BYTE * self._size
 
+    def _bounded_file(self) -> BinaryIO:
+        return qpdf.bounded(self._file, self._bounds, self._end)
+
     def _opened(self) -> pikepdf.Pdf:
-        try:
-            document = qpdf.opened(self._file, self._bounds)
-        except pikepdf.PasswordError:
-            raise Refusal(
-                Reason.ENCRYPTED,
-                "The PDF opens only with a password.",
-                "Save it without the password and upload that.",
-            ) from None
-        warnings = qpdf.warnings_of(document)
-        # Other warnings come each time it is opened, and are about as little as a blank in the wrong place.
-        if any(qpdf.RECONSTRUCTED in warning for warning in warnings):
-            self._is_reconstructed = True
-            if any(qpdf.PAGE_LEFT_OUT in warning for warning in warnings):
-                raise damaged("The PDF is damaged: one of its pages is missing.")
-        self._document = document
-        return document
+        """The document, opened anew if it is closed."""
+        if self._document is None:
+            try:
+                self._document = qpdf.opened(self._bounded_file())
+            except pikepdf.PasswordError:
+                raise qpdf.needs_password() from None
+            # Other warnings come each time it is opened, and are about as little as a blank in the wrong place.
+            if any(qpdf.RECONSTRUCTED in warning for warning in qpdf.warnings_of(self._document)):
+                self._is_reconstructed = True
+        return self._document
 
-    def _is_mended(self) -> bool:
-        """Whether this bounded read had to mend anything.
-
-        Raises PageTooLarge if it mended a stream to more than a page has.
-        """
-        new = qpdf.warnings_of(self._document) if self._document is not None else []
-        self._warnings += new
-        if qpdf.recovered_bytes(new) > max(self._max_bytes, _SMALL_BYTES):
-            raise PageTooLarge
-        return self._is_reconstructed or bool(self._warnings)
+    def _close_qpdf(self) -> None:
+        if self._document is not None:
+            self._document.close()
+        self._document = None
+        self._pages_read = 0
 
     @contextmanager
     def _bounded_read(self, cpu_seconds: float) -> Iterator[None]:
@@ -206,13 +324,15 @@ class PdfDocument:
             yield
         except Exception as error:  # noqa: BLE001 - what it means is decided below
             outcome = error
-        with suppress(PageTooLarge):
-            self._is_mended()
+        if self._document is not None:
+            self._warnings = qpdf.warnings_of(self._document)
         stopped, failure = self._bounds.exceeded, self._bounds.failure
+        self._pages_read += 1
         # What was read while the file seemed to end is not in it for qpdf. What was mended is not reported again, and a
         # table that was rebuilt for one page may be wrong for others.
-        if stopped or failure is not None or (self._warnings and not self._is_reconstructed):
-            self.close()
+        is_spoilt = stopped or failure is not None or bool(self._warnings) or self._pages_read >= _PAGES_UNTIL_REOPENED
+        if is_spoilt and (stopped or failure is not None or not self._is_reconstructed):
+            self._close_qpdf()
         if failure is not None:
             raise failure
         if stopped:
@@ -221,3 +341,11 @@ class PdfDocument:
             raise outcome from None
         if outcome is not None:
             raise _Broken from None
+
+
+def _dynamic_form() -> Refusal:
+    return Refusal(
+        Reason.XFA_FORM,
+        "The PDF is a dynamic XFA form, whose pages are not in the file as such: only Adobe Acrobat shows them.",
+        "Open it in Adobe Acrobat, print it to PDF and upload that.",
+    )

@@ -7,6 +7,8 @@ leave behind does not matter to it, and they begin in the state they expect.
 What of the text is laid over a page:
 - Words that stand on text of the page's own that can be seen and names its characters are left out. A page of which
   nearly nothing remains is left as it is: it can be searched already.
+- A page that was drawn to be sent becomes the picture that was sent, with its text: in the file it is broken, or too
+  large, or not seen by qpdf. A document that qpdf sees otherwise than viewers is made of such pictures alone.
 - Unseen text under a page that gets a layer, which another program put there, is taken out. A page that gets none,
   because it was not recognised or nothing was found on it, keeps it.
 """
@@ -14,22 +16,28 @@ What of the text is laid over a page:
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, BinaryIO
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf
 
-from pagekit.errors import NotRenderable
+from pagekit.errors import NotRenderable, Refusal
+from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
 from pagekit.pdf import qpdf
+from pagekit.pdf.document import PdfDocument
 from pagekit.pdf.glyphless_font import GlyphlessFont
+from pagekit.pdf.image_pdf import picture_in
 from pagekit.pdf.page_content import Cleaning, cleaned, content_streams, free_name, joined
 from pagekit.pdf.page_geometry import Matrix, pixels_to_page, quarter_turns, visible_box
 from pagekit.pdf.shown_text import SeenText, TextTooLong, text_of_page
 from pagekit.pdf.stated_widths import LettersOfFont
 from pagekit.pdf.text_layer import Rendered, text_layer
+from pagekit.prepared import PreparedPage
 
 FONT_NAME = "/Textdrop"
 OWN_TEXT = 0.9
@@ -42,12 +50,16 @@ _MAX_PARENTS = 100
 _MAX_FIELDS = 10_000
 _SIGNATURES_EXIST = 1
 _MAX_NUMBERS = 10
+_A4_POINTS = (595, 842)
+_MAX_PICTURE_BYTES = 300_000_000
 
 _UNPROTECTED = (
     "The PDF was protected by its owner against printing, copying or changes. The searchable PDF is not: its text "
     "could not be copied otherwise."
 )
 _SIGNED = "The PDF is signed. Its signatures hold for the file as it was uploaded, and not for the searchable PDF."
+_REPLACED = "in the searchable PDF as a picture of what viewers show, as in the PDF itself it is damaged or too large"
+_MISSING = "empty in the searchable PDF, as nothing can be shown of what is damaged in the PDF"
 _MENDED = "The PDF was damaged; the searchable PDF is what could be mended."
 
 
@@ -70,35 +82,131 @@ _MALFORMED = (pikepdf.PdfError, AttributeError, KeyError, TypeError, ValueError,
 _WARNED_OF = (_Became.NO_SIZE, _Became.DAMAGED, _Became.NOT_INSPECTED)
 
 
-def layered_pdf(source: BinaryIO, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -> Rendered:
+def layered_pdf(
+    source: BinaryIO, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO, drawn: Collection[int] = ()
+) -> Rendered:
     """As searchable_pdf."""
+    if not drawn:
+        return _layered(source, pages, to, None, drawn)
+    try:
+        shown = PdfDocument(source, FileLimits())
+    except Refusal as refusal:
+        raise NotRenderable(refusal.what) from None
+    try:
+        if shown.is_broken:
+            return _of_pictures(shown, pages, to)
+        return _layered(source, pages, to, shown, drawn)
+    finally:
+        shown.close()
+
+
+def _layered(
+    source: BinaryIO,
+    pages: Iterable[tuple[int, RecognisedPage | None]],
+    to: BinaryIO,
+    shown: PdfDocument | None,
+    drawn: Collection[int],
+) -> Rendered:
+    """The document itself, with those pages that were drawn replaced by their pictures."""
     became: dict[_Became, list[int]] = {outcome: [] for outcome in _Became}
+    replaced: list[int] = []
     with qpdf.opened_to_rewrite(source) as (document, bounds):
         warnings = _warnings(document)
         there = document.pages
-        bounds.allow_more(qpdf.REWRITING_SECONDS_PER_PAGE * len(there))
+        bounds.allow_more(qpdf.REWRITING_SECONDS_PER_PAGE * len(there) + qpdf.DRAWING_SECONDS * len(drawn))
         layers = _Layers(document)
+        pictures = _Pictures(document)
         for number, recognised in pages:
             if number > len(there):
                 raise NotRenderable(f"The PDF is damaged: page {number:,} cannot be found in it any more.")
+            page = there[number - 1].obj
+            if shown is not None and number in drawn:
+                with suppress(Refusal):
+                    pictures.put(page, shown.page(number))
+                    replaced.append(number)
             if recognised is not None:
-                became[layers.lay(there[number - 1].obj, recognised)].append(number)
+                became[layers.lay(page, recognised)].append(number)
             qpdf.check(bounds)
         layers.finish()
-        document.save(
-            to,
-            min_version=_OLDEST_VERSION,
-            fix_metadata_version=False,
-            preserve_pdfa=False,
-            compress_streams=False,
-            stream_decode_level=pikepdf.StreamDecodeLevel.none,
-            object_stream_mode=pikepdf.ObjectStreamMode.preserve,
-            encryption=False,
-            deterministic_id=True,
-        )
+        _save(document, to)
+    return _rendered(became, replaced, warnings)
+
+
+def _of_pictures(shown: PdfDocument, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -> Rendered:
+    """A document of nothing but pictures of the pages and their text; an empty page for each that cannot be drawn."""
+    became: dict[_Became, list[int]] = {outcome: [] for outcome in _Became}
+    replaced: list[int] = []
+    missing: list[int] = []
+    with Pdf.new() as document:
+        layers = _Layers(document)
+        pictures = _Pictures(document)
+        for number, recognised in _without_gaps(pages, shown.facts.pages):
+            page = document.add_blank_page(page_size=_A4_POINTS).obj
+            try:
+                pictures.put(page, shown.page(number))
+                replaced.append(number)
+            except Refusal:
+                missing.append(number)
+            if recognised is not None:
+                became[layers.lay(page, recognised)].append(number)
+        layers.finish()
+        _save(document, to)
+    return _rendered(became, replaced, [f"{_numbered(missing)} {_MISSING}."] if missing else [])
+
+
+def _without_gaps(
+    pages: Iterable[tuple[int, RecognisedPage | None]], count: int
+) -> Iterator[tuple[int, RecognisedPage | None]]:
+    """All pages up to `count`."""
+    last = 0
+    for number, recognised in pages:
+        yield from ((skipped, None) for skipped in range(last + 1, number))
+        yield number, recognised
+        last = number
+    yield from ((skipped, None) for skipped in range(last + 1, count + 1))
+
+
+def _save(document: Pdf, to: BinaryIO) -> None:
+    document.save(
+        to,
+        min_version=_OLDEST_VERSION,
+        fix_metadata_version=False,
+        preserve_pdfa=False,
+        compress_streams=False,
+        stream_decode_level=pikepdf.StreamDecodeLevel.none,
+        object_stream_mode=pikepdf.ObjectStreamMode.preserve,
+        encryption=False,
+        deterministic_id=True,
+    )
+
+
+def _rendered(became: dict[_Became, list[int]], replaced: list[int], warnings: list[str]) -> Rendered:
+    warnings = [*warnings, *([f"{_numbered(replaced)} {_REPLACED}."] if replaced else [])]
     warnings += [f"{_numbered(became[outcome])} {outcome}." for outcome in _WARNED_OF if became[outcome]]
     layered = len(became[_Became.LAYERED]) + len(became[_Became.NOT_INSPECTED])
     return Rendered(layered, tuple(became[_Became.OWN_TEXT]), tuple(warnings))
+
+
+class _Pictures:
+    """Puts pictures of pages in their place."""
+
+    def __init__(self, document: Pdf) -> None:
+        self._document = document
+        self._bytes = 0
+
+    def put(self, page: pikepdf.Object, picture: PreparedPage) -> None:
+        """Afterwards the page shows the picture, in its own size, and nothing else. Raises NotRenderable if there are
+        too many of them to be held."""
+        self._bytes += len(picture.content)
+        if self._bytes > _MAX_PICTURE_BYTES:
+            raise NotRenderable("The PDF is damaged, and has too many pages to be made anew of pictures.")
+        image, (width, height) = picture_in(self._document, picture.content)
+        for entry in set(page.keys()) - {"/Type", "/Parent"}:
+            del page[entry]
+        page.MediaBox = page.CropBox = Array([0, 0, Decimal(f"{width:.3f}"), Decimal(f"{height:.3f}")])
+        page.Rotate = 0
+        page.Resources = Dictionary(XObject=Dictionary(Picture=image))
+        page.Contents = self._document.make_stream(b"q %.3f 0 0 %.3f 0 0 cm /Picture Do Q" % (width, height))
 
 
 class _Layers:

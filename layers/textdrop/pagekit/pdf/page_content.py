@@ -11,8 +11,7 @@ from typing import Any
 import pikepdf
 from pikepdf import Name
 
-from pagekit.pdf import qpdf
-
+_UNPACKED_BYTES = 4 * 1024 * 1024
 _FLATE = ("/FlateDecode", "/Fl")
 _DRAWN = re.compile(rb"(/[^\s/\[\]<>(){}%]+)\s+Do\b")
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
@@ -40,11 +39,11 @@ def unpacked(stream: pikepdf.Object) -> bytes | None:
     if isinstance(packing, pikepdf.Array) and len(packing) == 1:
         packing = packing[0]
     if packing is None or (isinstance(packing, pikepdf.Array) and not len(packing)):
-        return data if len(data) <= qpdf.UNPACKED_BYTES else None
+        return data if len(data) <= _UNPACKED_BYTES else None
     if packing in _FLATE and stream.get("/DecodeParms") is None:
         unpacker = zlib.decompressobj()
         try:
-            content = unpacker.decompress(data, qpdf.UNPACKED_BYTES)
+            content = unpacker.decompress(data, _UNPACKED_BYTES)
         except zlib.error:
             return None
         return None if unpacker.unconsumed_tail else content
@@ -52,7 +51,7 @@ def unpacked(stream: pikepdf.Object) -> bytes | None:
         content = stream.read_bytes()
     except pikepdf.PdfError:
         return None
-    return content if len(content) <= qpdf.UNPACKED_BYTES else None
+    return content if len(content) <= _UNPACKED_BYTES else None
 
 
 def content_streams(page: pikepdf.Object) -> list[pikepdf.Object]:
@@ -67,7 +66,7 @@ def joined(streams: list[pikepdf.Object]) -> bytes | None:
     parts: list[bytes] = []
     for stream in streams:
         part = unpacked(stream)
-        if part is None or sum(map(len, parts)) + len(part) > qpdf.UNPACKED_BYTES:
+        if part is None or sum(map(len, parts)) + len(part) > _UNPACKED_BYTES:
             return None
         parts.append(part)
     return b"\n".join(parts)

@@ -23,7 +23,7 @@ MAX_NODES = 100_000
 MAX_DEPTH = 100
 
 _NO_END = "The PDF is damaged: its list of pages has no end."
-_NO_PAGES = "The PDF has no pages."
+NO_PAGES = "The PDF has no pages."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,11 @@ class _Run:
 class PageTree:
     """Where the pages are. It holds no object of the document it was read from, and fits any that is opened later.
 
-    `root` is the number of the topmost node, `stated` how many pages it says there are (-1: it does not say).
+    `counts_are_right`: each node that was read has as many pages as it says.
     """
 
     pages: int
-    root: tuple[int, int]
-    stated: int
+    counts_are_right: bool
     runs: tuple[_Run, ...]
 
     def find(self, document: pikepdf.Pdf, number: int) -> tuple[pikepdf.Object, list[pikepdf.Object]]:
@@ -82,10 +81,10 @@ def read_page_tree(document: pikepdf.Pdf, max_pages: int, *, trusting: bool) -> 
         tree = _Reading(max_pages, trusting=False)
         tree.read(root)
     if tree.pages == 0:
-        raise damaged(_NO_PAGES)
+        raise damaged(NO_PAGES)
     if tree.first_missing and tree.pages != _count(root):
         raise damaged(f"The PDF is damaged: page {tree.first_missing:,} is missing.")
-    return PageTree(tree.pages, root.objgen, _count(root), tuple(tree.runs))
+    return PageTree(tree.pages, tree.counts_are_right, tuple(tree.runs))
 
 
 @dataclass(slots=True)
@@ -148,13 +147,18 @@ class _Reading:
             self.runs.append(_Run(self.pages + 1, way, kid))
         self.pages += count
         if self.pages > self.max_pages:
-            allowed = "1 page" if self.max_pages == 1 else f"{self.max_pages:,} pages"
-            smaller = "of one page each" if self.max_pages == 1 else f"of at most {allowed}"
-            raise Refusal(
-                Reason.TOO_MANY_PAGES,
-                f"The PDF has more pages than a document may have here; the most is {allowed}.",
-                f"Split it into files {smaller} and upload those.",
-            )
+            raise too_many_pages(self.max_pages)
+
+
+def too_many_pages(max_pages: int) -> Refusal:
+    """The refusal of a PDF with more pages than that."""
+    allowed = "1 page" if max_pages == 1 else f"{max_pages:,} pages"
+    smaller = "of one page each" if max_pages == 1 else f"of at most {allowed}"
+    return Refusal(
+        Reason.TOO_MANY_PAGES,
+        f"The PDF has more pages than a document may have here; the most is {allowed}.",
+        f"Split it into files {smaller} and upload those, or name the pages to read in ocr-pages.",
+    )
 
 
 def _is_page(node: pikepdf.Object | None) -> bool:
@@ -172,7 +176,7 @@ def _root(document: pikepdf.Pdf) -> pikepdf.Object:
         if isinstance(above, pikepdf.Dictionary) and _kids(above) is not None:
             node = above
     if not isinstance(node, pikepdf.Dictionary) or _kids(node) is None:
-        raise damaged(_NO_PAGES)
+        raise damaged(NO_PAGES)
     return node
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,13 +18,13 @@ from typing import TYPE_CHECKING, BinaryIO
 import pikepdf
 
 from pagekit.errors import NotRenderable, Reason, Refusal
+from pagekit.pdf.whole_file import end_of_pdf
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-UNPACKED_BYTES = 4 * 1024 * 1024
-"""The most that qpdf unpacks a stream to. Objects are packed together in streams, some 100 KB of them at a time, and
-each byte of them can take 70 bytes of memory."""
+UNPACKED_BYTES = 64 * 1024 * 1024
+"""The most that qpdf unpacks a stream to."""
 
 CPU_SECONDS = 10.0
 """The most that opening a PDF may take: honest ones take well under a second."""
@@ -45,6 +44,9 @@ REWRITING_CPU_SECONDS = 30.0
 REWRITING_SECONDS_PER_BYTE = 0.1e-6
 REWRITING_SECONDS_PER_PAGE = 0.1
 
+DRAWING_SECONDS = 5.0
+"""What drawing a page may take beyond that. An honest one takes a tenth."""
+
 REWRITING_GROWTH_BYTES = 1_000_000_000
 """The most memory that the process may take on meanwhile. 5,000 pages of print take some 100 MB."""
 
@@ -54,12 +56,19 @@ cpu_clock: Callable[[], float] = time.thread_time
 RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
 """What qpdf's warnings say when it has searched the whole file for objects."""
 
-PAGE_LEFT_OUT = "; ignoring"
-"""What qpdf's warnings say of a page that it took out of the list of pages while it mended the file."""
-
-_TWO_CONTENTS = "duplicated key /Contents;"
-_GARBLED = "/QPDFFake"
-_RECOVERED_LENGTH = re.compile(r"recovered stream length: (\d+)")
+# What qpdf's warnings say of where a stream or an object ends, and of data that it could not unpack: whether the data
+# is whole is found out from the data.
+_ABOUT_LENGTHS = (
+    "expected endstream",
+    "attempting to recover stream length",
+    "recovered stream length",
+    "lacks /Length key",
+    "/Length key in stream dictionary is not an integer",
+    "stream keyword ",
+    "expected endobj",
+    "error decoding stream data",
+    "stream will be re-processed without filtering",
+)
 _BUFFER_BYTES = 16 * 1024
 _SAVE_AGAIN = "Save, print to PDF or scan the document again and upload that."
 
@@ -114,11 +123,11 @@ class _BoundedFile(io.RawIOBase):
     It has a position of its own: others may read in the same file in between.
     """
 
-    def __init__(self, file: BinaryIO, bounds: Bounds) -> None:
+    def __init__(self, file: BinaryIO, bounds: Bounds, end: int | None) -> None:
         super().__init__()
         self._file = file
         self._bounds = bounds
-        self._size = file.seek(0, io.SEEK_END)
+        self._size = file.seek(0, io.SEEK_END) if end is None else end
         self._position = 0
 
     def readable(self) -> bool:
@@ -142,7 +151,7 @@ class _BoundedFile(io.RawIOBase):
         into = memoryview(buffer).cast("B")
         try:
             self._file.seek(self._position)
-            found = self._file.read(len(into))
+            found = self._file.read(max(min(len(into), self._size - self._position), 0))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when qpdf has returned
             self._bounds.failure = error
             return 0
@@ -151,11 +160,16 @@ class _BoundedFile(io.RawIOBase):
         return len(found)
 
 
-def opened(file: BinaryIO, bounds: Bounds) -> pikepdf.Pdf:
-    """The PDF, read from `file` within the bounds, as long as it is open."""
+def bounded(file: BinaryIO, bounds: Bounds, end: int | None = None) -> BinaryIO:
+    """The file up to `end`, to be read within the bounds."""
+    # A buffer of C's: qpdf asks for the position and the next bytes a million times.
+    return io.BufferedReader(_BoundedFile(file, bounds, end), _BUFFER_BYTES)
+
+
+def opened(file: BinaryIO) -> pikepdf.Pdf:
+    """The PDF in a bounded file, which is read as long as it is open."""
     return pikepdf.open(
-        # A buffer of C's: qpdf asks for the position and the next bytes a million times.
-        io.BufferedReader(_BoundedFile(file, bounds), _BUFFER_BYTES),
+        file,
         suppress_warnings=True,
         # Inherited attributes are looked up where they are: spreading them over the pages reads all of them.
         inherit_page_attributes=False,
@@ -174,7 +188,7 @@ def opened_to_rewrite(file: BinaryIO) -> Iterator[tuple[pikepdf.Pdf, Bounds]]:
     size = file.seek(0, io.SEEK_END)
     bounds.begin(REWRITING_CPU_SECONDS + REWRITING_SECONDS_PER_BYTE * size, REWRITING_GROWTH_BYTES)
     try:
-        with opened(file, bounds) as document:
+        with opened(bounded(file, bounds, end_of_pdf(file))) as document:
             yield document, bounds
     except pikepdf.PasswordError:
         raise NotRenderable("The PDF opens only with a password.") from None
@@ -197,24 +211,30 @@ def warnings_of(document: pikepdf.Pdf) -> list[str]:
     return [str(warning) for warning in document.get_warnings()]
 
 
-def recovered_bytes(warnings: list[str]) -> int:
-    """The length of the longest stream whose own word on its length was wrong; 0 if there is none."""
-    return max((int(found[1]) for warning in warnings if (found := _RECOVERED_LENGTH.search(warning))), default=0)
-
-
-def is_garbled(reference: tuple[int, int], warnings: list[str]) -> bool:
-    """Whether the warnings say that a page's dictionary is not as it was written.
-
-    Names are missing in it; or it has two contents, because it has run into the next page, whose beginning is gone.
-    """
-    number, generation = reference
-    about_it = [warning for warning in warnings if f"object {number} {generation}," in warning]
-    return any(_GARBLED in warning or _TWO_CONTENTS in warning for warning in about_it)
+def is_about_lengths(warning: str) -> bool:
+    """Whether a warning says no more than that something ends elsewhere than it says, or cannot be unpacked."""
+    return any(words in warning for words in _ABOUT_LENGTHS)
 
 
 def damaged(what: str) -> Refusal:
     """The refusal of a damaged PDF, or of one of its pages."""
     return Refusal(Reason.DAMAGED, what, _SAVE_AGAIN)
+
+
+def needs_password() -> Refusal:
+    """The refusal of a PDF that opens with a password."""
+    return Refusal(
+        Reason.ENCRYPTED, "The PDF opens only with a password.", "Save it without the password and upload that."
+    )
+
+
+def is_protected() -> Refusal:
+    """The refusal of a PDF that is encrypted otherwise."""
+    return Refusal(
+        Reason.ENCRYPTED,
+        "The PDF is encrypted for the holders of certain certificates or by other protection software.",
+        "Save it without encryption and upload that.",
+    )
 
 
 def _resident_bytes() -> int:

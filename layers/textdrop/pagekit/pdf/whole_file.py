@@ -1,4 +1,4 @@
-"""What the bytes of a PDF show, beside what can be read in it: whether its end is there, and what it should hold."""
+"""What the bytes of a PDF show, beside what can be read in it: where it ends, and how it is encrypted."""
 
 from __future__ import annotations
 
@@ -6,43 +6,36 @@ import io
 import re
 from typing import BinaryIO
 
-from pagekit.pdf.qpdf import damaged
-
-MAX_OBJECTS = 200_000
-"""Mending takes some 25 µs an object, and each takes at least 60 bytes of an honest file."""
-
 _END_BYTES = 64 * 1024
 _MAX_END_BYTES = 4 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 _LONGEST_OBJECT_START_BYTES = 64
 _ENCRYPTION_DICTIONARY_BYTES = 64 * 1024
 _OBJECT_START = re.compile(rb"\d\s+\d+\s+obj\b")
-_COUNT = re.compile(rb"/Count\s+(\d{1,10})\b")
+_END = re.compile(rb"startxref(?:\s+\d+)?(?:\s+%%EOF)?\s?\s?")
 _ENCRYPT = re.compile(rb"/Encrypt\s*(?:(\d{1,10})\s+(\d{1,5})\s+R\b|<<)")
 _FILTER_BUT_PASSWORD = re.compile(rb"/Filter\s*/(?!Standard\b|Crypt\b|\w*Decode\b)[A-Za-z]")
 
 
-def is_cut_off(file: BinaryIO) -> bool:
-    """Whether the end is missing: the last thing written, again with each later change, is "startxref".
+def end_of_pdf(file: BinaryIO) -> int | None:
+    """Where the PDF ends, before rubbish of up to some megabytes; None if its end is missing.
 
-    Rubbish behind it does not matter, up to some megabytes.
+    The last thing written, again with each later change, is "startxref" and a number.
     """
     size = file.seek(0, io.SEEK_END)
     length = _END_BYTES
     while True:
-        end = _read(file, max(size - length, 0), length)
-        found = end.rfind(b"startxref")
-        if found >= 0:
-            return _OBJECT_START.search(end, found) is not None
+        start = max(size - length, 0)
+        end = _read(file, start, length)
+        place = end.rfind(b"startxref")
+        if place >= 0:
+            ending = _END.match(end, place)
+            if ending is None or _OBJECT_START.search(end, place):
+                return None
+            return start + ending.end()
         if length >= min(size, _MAX_END_BYTES):
-            return True
+            return None
         length *= 8
-
-
-def check_objects(content: bytes) -> None:
-    """Refusal (`damaged`) if there are more objects than mending can bear."""
-    if content.count(b" obj") > MAX_OBJECTS:
-        raise damaged(f"The PDF has more than {MAX_OBJECTS:,} objects, which no document of its size needs.")
 
 
 def is_encrypted_without_password(file: BinaryIO) -> bool:
@@ -64,17 +57,6 @@ def is_encrypted_without_password(file: BinaryIO) -> bool:
         return False
     dictionary = _read(file, start, _ENCRYPTION_DICTIONARY_BYTES).partition(b"endobj")[0]
     return _FILTER_BUT_PASSWORD.search(dictionary) is not None
-
-
-def stated_pages(file: BinaryIO, root: tuple[int, int]) -> int:
-    """How many pages the root of the page tree says there are, as it was written; -1 if it does not say or is packed.
-
-    For qpdf writes another number into it when it leaves out pages.
-    """
-    start = _end_of(file, _object_start(root))
-    text = b"" if start is None else _read(file, start, _PIECE_BYTES).partition(b"endobj")[0]
-    found = _COUNT.search(text)
-    return int(found[1]) if found else -1
 
 
 def _object_start(reference: tuple[int, int]) -> re.Pattern[bytes]:

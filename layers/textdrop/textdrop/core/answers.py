@@ -50,7 +50,9 @@ class NotReady:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """A whole result. `body` is exactly what the service sent, to be stored; it was read once and is complete."""
+    """A whole result. `body` is exactly what the service sent, to be stored; it was read once and is complete.
+    `has_words`: there is text in it."""
 
     body: bytes
+    has_words: bool = True
     trace: Trace = field(default_factory=Trace)

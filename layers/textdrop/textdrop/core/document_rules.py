@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from textdrop.core import observations as see
-from textdrop.core import problems, renderings
+from textdrop.core import page_warnings, problems, renderings
 from textdrop.core.documents import Document, DocumentState, DueKind, OperationState, Outcome, Problem, Step
 from textdrop.core.errors import SKIPPED
 from textdrop.core.policy import Policy
@@ -157,15 +157,17 @@ def forbidden(row: Document, seen: see.Forbidden, now: float, policy: Policy) ->
 
 @rule(see.PagesKnown, lambda row, seen, now, policy: row.state is _ACCEPTED)
 def pages_known(row: Document, seen: see.PagesKnown, now: float, policy: Policy) -> Document:
-    """Once its pages are known a document is recognizing, and every page is unfinished."""
+    """Once its pages are known a document is recognizing, and every page that is to be sent is unfinished."""
     return replace(
         row,
         state=_RECOGNIZING,
         source=seen.source,
-        pages=seen.pages,
-        media_type=seen.media_type,
+        file_pages=seen.facts.pages,
+        pages=len(seen.pages),
+        media_type=seen.facts.media_type,
+        attachments=seen.facts.attachments,
         options=seen.options,
-        unfinished=frozenset(range(1, seen.pages + 1)),
+        unfinished=seen.pages,
     )
 
 
@@ -196,6 +198,7 @@ def concluded(row: Document, seen: see.OperationsRead, now: float, policy: Polic
     )
     found = [operation.problem for operation in failed if operation.problem is not None]
     recognized = row.pages - len(failed)
+    row = replace(row, warned_pages=page_warnings.of(seen.operations))
     if not failed:
         return _delivering(row, Outcome.SUCCEEDED, None, recognized, now)
     if recognized:
@@ -265,6 +268,8 @@ def _delivering(
         due_at=now,
         attempts=0,
         consecutive_failures=0,
+        # A page that is finished only now is counted already: by its operation.
+        unfinished=frozenset(),
         outcome=outcome,
         problem=problem,
         pages_recognized=pages_recognized,

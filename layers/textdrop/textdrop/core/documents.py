@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from pagekit.prepared import PageWarning, Preparation
 from textdrop.core.answers import OperationDescription
 from textdrop.core.errors import Reason, Trace
 
@@ -73,6 +74,7 @@ class Source:
 
     `version_id` is "" where the bucket has no versions; then `etag` and `last_modified` name the version. Times are
     epoch seconds; `last_modified` is 0 until the object was seen. `sequencer` is S3's, as it came ("" unknown).
+    `metadata` are the entries to echo, each a name and a value, and `metadata_omitted` how many are too many for that.
     """
 
     bucket: str
@@ -83,11 +85,13 @@ class Source:
     sequencer: str = ""
     event_at: float = 0.0
     last_modified: float = 0.0
+    metadata: tuple[tuple[str, str], ...] = ()
+    metadata_omitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a document is to be recognised, and where each choice came from."""
+    """How a document is to be recognised, and where each choice came from. `pages` are written by `page_ranges`."""
 
     languages: tuple[str, ...]
     model: str
@@ -95,6 +99,8 @@ class Options:
     model_from: Literal["metadata", "parameter"] = "parameter"
     outputs: tuple[Output, ...] = ()
     outputs_from: Literal["metadata", "parameter"] = "parameter"
+    pages: str = "all"
+    pages_from: Literal["metadata", "parameter"] = "parameter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,16 @@ class Rendering:
 
 
 @dataclass(frozen=True, slots=True)
+class WarnedPages:
+    """Pages with text of their own or none that their owner should know something about: how many, and which, as in
+    "1-3, 7"."""
+
+    warning: PageWarning
+    count: int
+    pages: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """Our row for an upload. Times are epoch seconds."""
 
@@ -125,7 +141,7 @@ class Document:
     source: Source
     state: DocumentState
     accepted_at: float  # when the row was made
-    rev: int = 1  # grows with every write but the shrinking of `unfinished`; the fencing token
+    rev: int = 1  # grows with every write but that of a finished page; the fencing token
     run: int = 1  # each run has operations of its own
     holder: str = ""  # who has the lease: a token of one worker
     due_kind: DueKind | None = None  # the kind of work it is due for; None: final
@@ -135,11 +151,14 @@ class Document:
     submit_passes: int = 0  # all passes of submit
     options: Options | None = None  # None until the source was inspected
     media_type: str = ""  # by content; "" until the source was inspected
-    pages: int = 0  # 0 until the source was inspected
-    unfinished: frozenset[int] = frozenset()  # numbers of pages that are not final; shrinks beside other writes
+    file_pages: int = 0  # how many the file has; 0 until it was inspected
+    pages: int = 0  # how many are to be recognised: those that the options choose; 0 until the source was inspected
+    attachments: int = 0  # files in the upload, which are not read
+    unfinished: frozenset[int] = frozenset()  # pages not known to be final; shrinks beside other writes
     outcome: Outcome | None = None  # fixed once, before delivery begins
     problem: Problem | None = None  # why there is no text, or of a partial document why its first failed page has none
-    pages_recognized: int = 0  # how many pages have text
+    pages_recognized: int = 0  # how many have text: of the finished pages, and of all once the outcome is fixed
+    warned_pages: tuple[WarnedPages, ...] = ()  # of recognised pages; fixed with the outcome
     outcome_at: float | None = None  # when the outcome was fixed
     outcome_replaced: bool = False  # the outcome was replaced by a failure, as its delivery kept dying
     step: Step | None = None  # the delivery's step that has begun
@@ -166,6 +185,8 @@ class Operation:
     unconfirmed: int = 0  # submits that may have been accepted without our learning it
     breakdowns: int = 0  # submits that the service answered with a failure of its own
     client_request_id: str = ""  # what we called the last submit
+    prepared: Preparation | None = None  # how the page was made that was sent last
+    has_words: bool = True  # False: the service found none
     described: OperationDescription | None = None  # the service's own description, from acceptance on
     submitted_at: float | None = None  # when the acceptance was written
     deadline_at: float | None = None  # an answer without a result after this fails the page

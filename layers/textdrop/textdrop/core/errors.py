@@ -38,6 +38,7 @@ class Reason(StrEnum):
     FILE_TOO_LARGE = "file_too_large"
     IMAGE_TOO_LARGE = "image_too_large"
     TOO_MANY_PAGES = "too_many_pages"
+    XFA_FORM = "xfa_form"
     INVALID_OPTIONS = "invalid_options"
     REJECTED_BY_OCR = "rejected_by_ocr"
     FAILED_IN_OCR = "failed_in_ocr"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from textdrop.core.documents import Document, Outcome, Output
+from textdrop.core.page_ranges import MAX_FILE_PAGES
 
 OWN_FOLDER = ".textdrop/"
 TEXT, JSON, ERROR = ".txt", ".ocr.json", ".error.json"
@@ -56,7 +57,7 @@ def segments(document_id: str, run: int) -> str:
 
 
 def segment(document_id: str, run: int, first: int, last: int, suffix: str) -> str:
-    """The result of the pages from first to last, as a part of the whole."""
+    """The result of the pages from first to last, as a part of the whole; counted from 1 among the document's pages."""
     return f"{segments(document_id, run)}{first:06d}-{last:06d}{suffix}"
 
 
@@ -108,7 +109,7 @@ def tables(document: Document) -> int:
 
 def can_be_published(key: str) -> bool:
     """Whether the upload's own name can carry every suffix: it is short enough, and not within our own folder."""
-    longest = max(len(suffix) for suffix in (*SUFFIXES, table(9_999, 999)))
+    longest = max(len(suffix) for suffix in (*SUFFIXES, table(MAX_FILE_PAGES, 999)))
     return len(key.encode("utf-8", "surrogatepass")) + longest <= MAX_KEY_BYTES and not key.startswith(OWN_FOLDER)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pagekit.limits import FileFacts
+from pagekit.prepared import Preparation
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import Operation, Options, Problem, Rendering, Source, Step
 from textdrop.core.errors import Trace
@@ -59,10 +61,10 @@ class Forbidden(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class PagesKnown(DocumentSeen):
-    """The source was inspected: this is what there is to send."""
+    """The source was inspected: it is this file, and these of its pages are to be sent."""
 
-    pages: int
-    media_type: str
+    pages: frozenset[int]
+    facts: FileFacts
     options: Options
     source: Source
 
@@ -136,6 +138,7 @@ class SlotReserved(OperationSeen):
 
     holder_rev: int
     client_request_id: str
+    prepared: Preparation
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,8 @@ class Unsendable(OperationSeen):
 @dataclass(frozen=True, slots=True)
 class Recognised(OperationSeen):
     """The whole result is stored."""
+
+    has_words: bool = True
 
 
 @dataclass(frozen=True, slots=True)

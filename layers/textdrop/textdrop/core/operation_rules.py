@@ -78,7 +78,13 @@ def considered(row: Operation, seen: see.Considered, now: float, policy: Policy)
 @rule(see.SlotReserved, lambda row, seen, now, policy: row.state is _WAITING)
 def intent(row: Operation, seen: see.SlotReserved, now: float, policy: Policy) -> Operation:
     """With a slot the intent is written, and carries its holder's rev, before anything is sent."""
-    return replace(row, state=_SUBMITTING, holder_rev=seen.holder_rev, client_request_id=seen.client_request_id)
+    return replace(
+        row,
+        state=_SUBMITTING,
+        holder_rev=seen.holder_rev,
+        client_request_id=seen.client_request_id,
+        prepared=seen.prepared,
+    )
 
 
 def _is_own(row: Operation, holder_rev: int) -> bool:
@@ -147,7 +153,14 @@ def unsendable(row: Operation, seen: see.Unsendable, now: float, policy: Policy)
 @rule(see.Recognised, lambda row, seen, now, policy: row.state is _RUNNING)
 def recognised(row: Operation, seen: see.Recognised, now: float, policy: Policy) -> Operation:
     """A page whose whole result is stored is recognised."""
-    return replace(row, state=OperationState.RECOGNIZED, due_kind=None, due_at=None, finished_at=now)
+    return replace(
+        row,
+        state=OperationState.RECOGNIZED,
+        has_words=seen.has_words,
+        due_kind=None,
+        due_at=None,
+        finished_at=now,
+    )
 
 
 @rule(see.Unreadable, lambda row, seen, now, policy: row.state is _RUNNING)

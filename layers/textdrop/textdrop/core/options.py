@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from textdrop.core import page_ranges
 from textdrop.core.documents import Options, Output
 from textdrop.core.errors import InvalidOptions
 
@@ -16,7 +17,8 @@ PREFIX = "ocr-"
 LANGUAGES = "ocr-languages"
 MODEL = "ocr-model"
 OUTPUTS = "ocr-outputs"
-NAMES = (LANGUAGES, MODEL, OUTPUTS)
+PAGES = "ocr-pages"
+NAMES = (LANGUAGES, MODEL, OUTPUTS, PAGES)
 NO_OUTPUTS = "none"
 
 ANY_LANGUAGE = "*"
@@ -83,11 +85,12 @@ RUSSIAN_ENGLISH_MODELS = ("handwritten", "table")
 EXPLICIT_LANGUAGE_MODELS = (*RUSSIAN_ENGLISH_MODELS, "license-plates")
 
 
-def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: str = "") -> Options:
-    """The options of a document. The others are the stack's parameters; metadata goes before them.
+def resolve(
+    metadata: Mapping[str, str], languages: str, model: str, outputs: str = "", pages: str = page_ranges.ALL
+) -> Options:
+    """The options of a document. The others are the stack's parameters; metadata precedes them.
 
-    Languages and outputs are separated by spaces or commas. Raises InvalidOptions, which names what
-    is allowed.
+    Languages, outputs and pages are separated by spaces or commas. Raises InvalidOptions, which names what is allowed.
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
     if unknown:
@@ -103,11 +106,12 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: st
         _check_languages(codes)
         _check_together(codes, chosen_model)
         chosen_outputs = _outputs(_words(metadata.get(OUTPUTS, outputs)))
+        chosen_pages = page_ranges.canonical(_words(metadata.get(PAGES, pages)))
     except InvalidOptions as refusal:
         if any(name in metadata for name in NAMES):
             raise
-        where = "The upload names no options: correct the stack's parameters Languages and Model, then upload again."
-        raise InvalidOptions(refusal.what, f"{where} {refusal.advice}") from None
+        where = "correct the stack's parameters Languages, Model, Outputs and Pages, then upload again."
+        raise InvalidOptions(refusal.what, f"The upload names no options: {where} {refusal.advice}") from None
     return Options(
         languages=codes,
         model=chosen_model,
@@ -115,6 +119,8 @@ def resolve(metadata: Mapping[str, str], languages: str, model: str, outputs: st
         model_from="metadata" if MODEL in metadata else "parameter",
         outputs=chosen_outputs,
         outputs_from="metadata" if OUTPUTS in metadata else "parameter",
+        pages=chosen_pages,
+        pages_from="metadata" if PAGES in metadata else "parameter",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from textdrop.core.documents import Source
 from textdrop.core.events import MessageMalformed, parse, upload_body
 from textdrop.core.identity import document_id
+from textdrop.core.junk import is_junk
 from textdrop.core.policy import Policy
 
 # --- uploads without a row --------------------------------------------------------------------------------------------
@@ -76,12 +77,16 @@ def advanced(current: ReconcileRun, listed: ListingPage, found: int, now: float)
 
 
 def candidates(sources: Iterable[Source], since: float, until: float) -> dict[str, Source]:
-    """The uploads of that time, by their documents' ids.
+    """The uploads of that time, by their documents' ids, but for junk.
 
     Before `since` there was no table that could know them: they are a backfill's. After `until` their events may be on
     the way still. Versions have whole seconds, cut off, as times.
     """
-    return {document_id(source): source for source in sources if int(since) <= source.last_modified <= until}
+    return {
+        document_id(source): source
+        for source in sources
+        if int(since) <= source.last_modified <= until and not is_junk(source.key)
+    }
 
 
 def lost(uploads: Mapping[str, Source], known: Collection[str]) -> dict[str, str]:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from pagekit.page import RecognisedPage
+from pagekit.prepared import Preparation
 from textdrop import __version__
-from textdrop.core import identity, keys
+from textdrop.core import identity, keys, page_numbers, page_warnings
 from textdrop.core.documents import (
     Document,
     Operation,
@@ -24,15 +25,14 @@ RESULT_SCHEMA = "textdrop.result/1"
 ERROR_SCHEMA = "textdrop.error/1"
 NOTICE_SCHEMA = "textdrop.notice/1"
 PAGE_BREAK = "\f"
-NOTICE_RANGES_CHARACTERS = 500
 NOTICE_WARNINGS = 10
 
 
-def page_text(number: int, page: RecognisedPage | None) -> bytes:
-    """One page's part of `<key>.txt`: UTF-8, "\\n" at line ends, a form feed before each page but the first. A page
-    that failed is empty."""
+def page_text(place: int, page: RecognisedPage | None) -> bytes:
+    """The part of `<key>.txt` of the page in that place, from 1: UTF-8, "\\n" at line ends, a form feed before each
+    page but the first. A page that failed is empty."""
     text = "" if page is None else _lines(page["text"])
-    return ((PAGE_BREAK if number > 1 else "") + text).encode("utf-8", "replace")
+    return ((PAGE_BREAK if place > 1 else "") + text).encode("utf-8", "replace")
 
 
 def _lines(text: str) -> str:
@@ -67,14 +67,16 @@ def result_frame(document: Document, operations: Sequence[Operation]) -> tuple[b
 
 
 def warnings(document: Document) -> list[str]:
-    """What is missing of the outputs that were asked for, in plain words."""
-    return [warning for rendering in document.renderings for warning in rendering.warnings]
+    """What of the upload was not read, or not as it should be, and what is missing of the outputs, in plain words."""
+    return page_warnings.sentences(document) + [
+        warning for rendering in document.renderings for warning in rendering.warnings
+    ]
 
 
-def page_json(operation: Operation, page: RecognisedPage | None) -> bytes:
-    """One page's part of `<key>.ocr.json`; a page without a recognition is None."""
+def page_json(place: int, operation: Operation, page: RecognisedPage | None) -> bytes:
+    """The part of `<key>.ocr.json` of the page in that place, from 1; a page without a recognition is None."""
     line = json.dumps(_page(operation, page), ensure_ascii=False, separators=(", ", ": "))
-    return ((",\n  " if operation.page > 1 else "\n  ") + line).encode("utf-8", "replace")
+    return ((",\n  " if place > 1 else "\n  ") + line).encode("utf-8", "replace")
 
 
 class FailedPages(TypedDict):
@@ -93,7 +95,8 @@ def failures(operations: Sequence[Operation]) -> list[FailedPages]:
             reason = str(operation.problem.reason) if operation.problem else str(Reason.INTERNAL)
             by_reason.setdefault(reason, []).append(operation.page)
     return [
-        {"reason": reason, "count": len(numbers), "pages": _ranges(numbers)} for reason, numbers in by_reason.items()
+        {"reason": reason, "count": len(numbers), "pages": page_numbers.named(numbers)}
+        for reason, numbers in by_reason.items()
     ]
 
 
@@ -140,6 +143,7 @@ def notice(
         "what": document.problem.what if document.problem else None,
         "advice": document.problem.advice if document.problem else None,
         "source": _source(document),
+        **_metadata(document),
         "files": _files(document, results_bucket, published),
         "warnings": [_cut(warning) for warning in warnings(document)[:NOTICE_WARNINGS]],
         "published": published,
@@ -149,7 +153,8 @@ def notice(
             "total": document.pages,
             "recognized": document.pages_recognized,
             "failed": document.pages - document.pages_recognized,
-            "failures": [{**group, "pages": _shortened(group["pages"])} for group in failures(operations)],
+            "failures": [{**group, "pages": page_numbers.shortened(group["pages"])} for group in failures(operations)],
+            "warnings": [{**asdict(each), "warning": str(each.warning)} for each in document.warned_pages],
         },
         "duration_seconds": _duration(document),
         "at": timestamp(document.outcome_at),
@@ -203,6 +208,7 @@ def _identity(document: Document) -> dict[str, Any]:
         "run": document.run,
         "outcome": str(document.outcome),
         "source": _source(document),
+        **_metadata(document),
     }
 
 
@@ -215,7 +221,13 @@ def _source(document: Document) -> dict[str, Any]:
         "etag": source.etag or None,
         "size": source.size,
         "media_type": document.media_type or None,
+        "file_pages": document.file_pages or None,
+        "attachments": document.attachments,
     }
+
+
+def _metadata(document: Document) -> dict[str, Any]:
+    return {"metadata": dict(document.source.metadata), "metadata_omitted": document.source.metadata_omitted}
 
 
 def _options(document: Document) -> dict[str, Any] | None:
@@ -226,6 +238,7 @@ def _options(document: Document) -> dict[str, Any] | None:
         "languages": {"value": list(options.languages), "from": options.languages_from},
         "model": {"value": options.model, "from": options.model_from},
         "outputs": {"value": [str(output) for output in options.outputs], "from": options.outputs_from},
+        "pages": {"value": options.pages, "from": options.pages_from},
     }
 
 
@@ -236,6 +249,7 @@ def _page(operation: Operation, page: RecognisedPage | None) -> dict[str, Any]:
         "status": status,
         "reason": str(operation.problem.reason) if operation.problem else None,
         "problem": _problem(operation.problem),
+        "prepared": _prepared(operation.prepared),
     }
     body: Mapping[str, Any] = (
         page
@@ -252,6 +266,13 @@ def _page(operation: Operation, page: RecognisedPage | None) -> dict[str, Any]:
         }
     )
     return {**head, **body, "operation": _operation(operation)}
+
+
+def _prepared(prepared: Preparation | None) -> dict[str, Any] | None:
+    """How the page was made that was sent; None when none was."""
+    if prepared is None:
+        return None
+    return {"how": str(prepared.how), "scale": prepared.scale, "warnings": [str(each) for each in prepared.warnings]}
 
 
 def _operation(operation: Operation) -> dict[str, Any] | None:
@@ -296,27 +317,9 @@ def _duration(document: Document) -> float | None:
     return round(max(0.0, document.outcome_at - document.accepted_at), 3)
 
 
-def _ranges(numbers: Sequence[int]) -> str:
-    """[1, 2, 3, 7] → "1-3, 7"."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
-
-
-def _shortened(ranges: str) -> str:
-    """A notice is small: of a great many ranges it names the first; the files name all."""
-    if len(ranges) <= NOTICE_RANGES_CHARACTERS:
-        return ranges
-    return ranges[: ranges.rindex(", ", 0, NOTICE_RANGES_CHARACTERS)] + ", …"
-
-
 def _cut(sentence: str) -> str:
     """A notice is small; the files have all of it."""
-    most = NOTICE_RANGES_CHARACTERS
+    most = page_numbers.MAX_CHARACTERS
     return sentence if len(sentence) <= most else sentence[:most] + "…"
 
 

@@ -9,6 +9,7 @@ from textdrop.core import identity, states
 from textdrop.core.documents import Document, Resume, Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
 from textdrop.core.events import MessageMalformed, parse
+from textdrop.core.junk import is_junk
 from textdrop.core.observations import Uploaded
 from textdrop.ports import SubmitPorts
 
@@ -31,7 +32,7 @@ class Accepted:
 
 
 def accept(ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_until: float) -> Accepted:
-    """Every upload that the messages name has a row afterwards, but for those of the failed messages.
+    """Every upload that the messages name has a row afterwards, but for junk and those of the failed messages.
 
     No source is opened before all rows stand: a file that kills its worker cannot take its neighbours along.
     """
@@ -43,6 +44,8 @@ def accept(ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_u
             for asked in parse(message.body):
                 if isinstance(asked, Resume):
                     resumes.append(asked)
+                elif is_junk(asked.key):
+                    ports.journal.counted("JunkUploads")
                 else:
                     held.extend(_create(ports, asked, holder, lease_until))
         except (MessageMalformed, StoreUnavailable) as error:

@@ -77,10 +77,10 @@ def _result(ports: PollPorts, operation: Operation, asked_at: float, typical_sec
         own = error.trace.code != 0 and _overdue(operation, asked_at, typical_seconds)
         return _status(ports, operation, seen) if own or isinstance(error, _ANSWERED) else seen
     match answer:
-        case Recognition(body):
+        case Recognition(body, has_words):
             key = keys.page(operation.document_id, operation.run, operation.page)
             ports.results.put(key, body, keys.CONTENT_TYPES[keys.JSON])
-            return Recognised()
+            return Recognised(has_words)
         case NotReady():
             seen = NotDone(asked_at)
             return _status(ports, operation, seen) if _overdue(operation, asked_at, typical_seconds) else seen

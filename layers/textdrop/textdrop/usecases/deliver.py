@@ -31,7 +31,7 @@ def page_finished(ports: PollPorts, operation: Operation, deadline: float) -> No
 
     Raises StoreUnavailable.
     """
-    document = ports.documents.finish_page(operation.document_id, operation.run, operation.page)
+    document = ports.documents.finish_page(operation)
     if document is not None and not document.unfinished:
         conclude_and_deliver(ports, document, deadline, (operation,) if document.pages == 1 else ())
 

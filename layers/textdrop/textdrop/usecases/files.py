@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from pagekit.page import RecognisedPage
+from pagekit.page import RecognisedPage, enlarged
 from textdrop.core import keys, results
 from textdrop.core.documents import Document, Operation, OperationState, Outcome
 from textdrop.core.errors import TextdropError
@@ -74,12 +74,15 @@ def _time_for_segment(ports: DeliverPorts, deadline: float) -> None:
 
 
 def _segment(ports: DeliverPorts, operations: Sequence[Operation], first: int) -> tuple[int, bytes, bytes]:
-    """As many pages, from this one on, as make a segment, at least one: the last one, and all as text and as JSON."""
-    last, text, json = 0, bytearray(), bytearray()
+    """As many pages, from this place on, as make a segment, at least one: the last place, and all as text and JSON.
+
+    Places count the document's pages from 1; they are not the file's numbers where only some of it is recognised.
+    """
+    last, text, json = first - 1, bytearray(), bytearray()
     for operation, page in stored_pages(ports, operations[first - 1 : first - 1 + ports.policy.segment_pages]):
-        last = operation.page
+        last += 1
         text += results.page_text(last, page)
-        json += results.page_json(operation, page)
+        json += results.page_json(last, operation, page)
         if len(text) + len(json) >= ports.policy.segment_bytes:
             break
     return last, bytes(text), bytes(json)
@@ -115,4 +118,5 @@ def _page(ports: DeliverPorts, operation: Operation, bodies: dict[int, bytes | N
     body = bodies.pop(operation.page)
     if body is None:
         raise PageMissing(f"page {operation.page} of {operation.document_id}")
-    return ports.read_page(body)
+    page = ports.read_page(body)
+    return enlarged(page, 1 / operation.prepared.scale) if operation.prepared is not None else page

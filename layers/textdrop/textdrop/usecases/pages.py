@@ -82,7 +82,7 @@ def send_pages(
     when to go on; `Lost` when the document is no longer ours. `operations` are those there are. Raises StoreUnavailable
     when a page could not be gone on with, after all others that had begun have come to an end.
     """
-    left = [page for page in range(1, document.pages + 1) if not _settled(operations.get(page))]
+    left = [page for page in document.unfinished if not _settled(operations.get(page))]
     # Taken from the end: in order, but a page that gave trouble before waits until the others have been tried. A page
     # may have killed its worker: then one after another, from one end and from the other, so that all others get by.
     died = document.attempts > 1
@@ -121,12 +121,11 @@ def _send_while_there_are(
     """What each thread of the turn does. Raises StoreUnavailable; the others then stop too."""
     try:
         while (page := turn.take(ports.clock.now())) is not None:
-            content = partial(source.page, page)
+            prepared = partial(source.page, page)
             row = turn.operations.get(page)
-            sent = send_page(ports, submits_per_second, document, row, page, content, deadline)
-            failed = isinstance(sent, Settled) and sent.operation.final
-            if failed:
-                row_after = ports.documents.finish_page(document.id, document.run, page)
+            sent = send_page(ports, submits_per_second, document, row, page, prepared, deadline)
+            if isinstance(sent, Settled) and sent.operation.final:
+                row_after = ports.documents.finish_page(sent.operation)
                 turn.finished_last = turn.finished_last or row_after is None or not row_after.unfinished
             turn.note(page, sent, ports.policy.max_failures_in_slice)
             if (

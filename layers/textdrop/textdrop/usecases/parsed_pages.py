@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Collection, Iterator
 
 from pagekit.page import RecognisedPage
+from pagekit.prepared import How
 from textdrop.core.documents import Document, Operation
 from textdrop.ports import RenderPorts
 from textdrop.usecases.files import stored_pages
@@ -44,18 +45,27 @@ class ParsedPages:
 
         Raises NoTimeLeft when the deadline is near, PageMissing and StoreUnavailable.
         """
-        if self._operations is None:
-            self._operations = list(self._ports.documents.read_operations(self._document.id, self._document.run))
+        operations = self._read_operations()
         kept = len(self._places) - 1
-        for place, operation in enumerate(self._operations[:kept]):
+        for place, operation in enumerate(operations[:kept]):
             if wanted is None or operation.page in wanted:
                 check_deadline(self._ports, deadline)
                 yield operation.page, self._kept(place)
-        for operation, page in stored_pages(self._ports, self._operations[kept:]):
+        for operation, page in stored_pages(self._ports, operations[kept:]):
             check_deadline(self._ports, deadline)
             self._keep(page)
             if wanted is None or operation.page in wanted:
                 yield operation.page, page
+
+    def drawn(self) -> frozenset[int]:
+        """The numbers of the pages that were drawn. Raises StoreUnavailable."""
+        made = ((operation.page, operation.prepared) for operation in self._read_operations())
+        return frozenset(page for page, prepared in made if prepared is not None and prepared.how is How.DRAWN)
+
+    def _read_operations(self) -> list[Operation]:
+        if self._operations is None:
+            self._operations = self._ports.documents.read_operations(self._document.id, self._document.run)
+        return self._operations
 
     def _keep(self, page: RecognisedPage | None) -> None:
         self._file.seek(self._places[-1])

@@ -93,7 +93,7 @@ def _make(ports: RenderPorts, document: Document, pages: ParsedPages, output: Ou
         case Output.TABLES:
             return _tables(ports, document, pages, deadline)
         case Output.SEARCHABLE_PDF:
-            return _searchable_pdf(ports, document, pages.read(deadline), deadline)
+            return _searchable_pdf(ports, document, pages, deadline)
 
 
 def _markdown(ports: RenderPorts, document: Document, pages: Pages, deadline: float) -> Rendering:
@@ -113,19 +113,22 @@ def _tables(ports: RenderPorts, document: Document, pages: ParsedPages, deadline
         ports.results.put(made[-1], body, keys.CSV_CONTENT_TYPE)
         with_tables.add(page)
     if not made:
-        model = document.options.model if document.options else ""
-        return Rendering(Output.TABLES, warnings=(ports.renderers.no_tables(model),))
+        options = document.options
+        if options is None or options.outputs_from == "parameter":
+            return Rendering(Output.TABLES)  # most pages have none, which is news only to whoever asked for this one's
+        return Rendering(Output.TABLES, warnings=(ports.renderers.no_tables(options.model),))
     with tempfile.TemporaryFile() as file:
         ports.renderers.workbook(pages.read(deadline, with_tables), file)
         _put(ports, document, keys.WORKBOOK, file, deadline)
     return Rendering(Output.TABLES, files=len(made) + 1)
 
 
-def _searchable_pdf(ports: RenderPorts, document: Document, pages: Pages, deadline: float) -> Rendering:
+def _searchable_pdf(ports: RenderPorts, document: Document, pages: ParsedPages, deadline: float) -> Rendering:
     try:
         with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as file:
             _fetch(ports, document, source, deadline)
-            warnings = ports.renderers.searchable_pdf(source, document.media_type, pages, file)
+            read = pages.read(deadline)
+            warnings = ports.renderers.searchable_pdf(source, document.media_type, read, file, pages.drawn())
             _put(ports, document, keys.SEARCHABLE_PDF, file, deadline)
     except ObjectGone as error:
         raise NotRenderable("The uploaded file is no longer there.") from error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pagekit.errors import Refusal
+from pagekit.prepared import PreparedPage
 from textdrop.core import intervals, problems
 from textdrop.core.documents import Document, Operation, OperationState, Options, Problem
 from textdrop.core.errors import (
@@ -71,15 +72,16 @@ def send_page(
     document: Document,
     operation: Operation | None,
     page: int,
-    content: Callable[[], bytes],
+    prepared: Callable[[], PreparedPage],
     deadline: float,
 ) -> Sent:
     """Sends a page of a document that we hold, if it is still to be sent.
 
-    `content` gives the page's bytes, and is called only when a page is really about to be sent; it may raise
+    `prepared` gives the page as it is sent, and is called only when a page is really about to be sent; it may raise
     Refusal and ObjectGone, which fail the page, and ObjectForbidden, which for too long does. Raises StoreUnavailable.
     """
-    body: bytes | None = None
+    ready: PreparedPage | None = None
+    body = b""
     while True:
         pause = ports.pause.read()
         considered = _consider(ports, document, operation, page, pause)
@@ -88,10 +90,11 @@ def send_page(
         later = _paused(ports, pause)
         if later is not None:
             return later
-        if body is None:
+        if ready is None:
             try:
+                ready = prepared()
                 options = document.options or Options(languages=(), model="")
-                body = ports.ocr.prepare(content(), document.media_type, options.languages, options.model)
+                body = ports.ocr.prepare(ready.content, ready.media_type, options.languages, options.model)
             except Refusal as refusal:
                 return _unsendable(ports, considered, problems.of_refusal(refusal))
             except ObjectGone:
@@ -103,7 +106,7 @@ def send_page(
         slot = _reserve(ports, submits_per_second, deadline)
         if slot is None:
             return Later(ports.clock.now(), failed=False)
-        seen = SlotReserved(document.rev, ports.clock.token())
+        seen = SlotReserved(document.rev, ports.clock.token(), ready.preparation)
         intent = _put_intent(ports, considered, seen)
         if intent is None:
             return Lost()

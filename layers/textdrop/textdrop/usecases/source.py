@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from pagekit.prepared import PreparedPage
 from textdrop.ports import OpenedDocument
 
 
@@ -17,8 +18,8 @@ class PageSource:
         self._opened = opened
         self._lock = threading.Lock()
 
-    def page(self, number: int) -> bytes:
-        """The page's bytes. Raises Refusal if this page cannot be sent, ObjectGone and StoreUnavailable."""
+    def page(self, number: int) -> PreparedPage:
+        """The page as it is sent. Raises Refusal if this page cannot be sent, ObjectGone and StoreUnavailable."""
         with self._lock:
             if self._opened is None:
                 self._opened = self._open_again()

@@ -8,20 +8,22 @@ passes).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pagekit.errors import Refusal
 from pagekit.limits import FileLimits
-from textdrop.core import intervals, options, problems
+from textdrop.core import intervals, options, page_ranges, problems
 from textdrop.core import observations as see
 from textdrop.core.documents import (
     Document,
     DocumentState,
     Operation,
+    Options,
     Resume,
 )
 from textdrop.core.errors import InvalidOptions, ObjectForbidden, ObjectGone, StoreUnavailable
+from textdrop.core.metadata import with_metadata
 from textdrop.ports import OpenedDocument, SubmitPorts
 from textdrop.usecases.accept import Message, accept
 from textdrop.usecases.pages import send_pages
@@ -40,6 +42,7 @@ class SubmitSettings:
     submits_per_second: float
     limits: FileLimits
     outputs: str = ""
+    pages: str = page_ranges.ALL
 
 
 def submit(
@@ -142,7 +145,9 @@ def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Documen
 
 def _open(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> OpenedDocument:
     """The source of a document that was inspected earlier, opened again."""
-    return ports.open_document(ports.sources.head(document.source).open(), settings.limits)
+    # It was found to have few enough pages, whatever the stack's parameter has become.
+    limits = replace(settings.limits, max_pages=max(document.file_pages, settings.limits.max_pages))
+    return ports.open_document(ports.sources.head(document.source).open(), limits)
 
 
 def _look(
@@ -153,11 +158,17 @@ def _look(
     Whoever gets the file closes it.
     """
     source = document.source
+    opened: OpenedDocument | None = None
+    known: Document | None = None
     try:
         seen = ports.sources.head(source)
-        source = seen.source
-        chosen = options.resolve(seen.metadata, settings.languages, settings.model, settings.outputs)
-        opened = ports.open_document(seen.open(), settings.limits)
+        source = with_metadata(seen.source, seen.metadata)
+        chosen = options.resolve(seen.metadata, settings.languages, settings.model, settings.outputs, settings.pages)
+        opened = ports.open_document(seen.open(), _limits(settings, chosen))
+        facts = opened.facts
+        pages = page_ranges.chosen(chosen.pages, facts.pages, settings.limits.max_pages)
+        known = transition_document(ports, document, see.PagesKnown(pages, facts, chosen, source))
+        return known, opened
     except (Refusal, InvalidOptions) as refusal:
         return transition_document(ports, document, see.Refused(problems.of_refusal(refusal), source)), None
     except ObjectGone:
@@ -166,11 +177,13 @@ def _look(
         ports.journal.failed("source_forbidden", error, document=document.id)
         wait = intervals.backoff_seconds(document.consecutive_failures, ports.clock.chance(), ports.policy)
         return transition_document(ports, document, see.Forbidden(ports.clock.now() + wait)), None
-    known: Document | None = None
-    try:
-        pages, media_type = opened.facts.pages, opened.facts.media_type
-        known = transition_document(ports, document, see.PagesKnown(pages, media_type, chosen, source))
     finally:
-        if known is None:
+        if opened is not None and known is None:
             opened.close()
-    return known, opened
+
+
+def _limits(settings: SubmitSettings, chosen: Options) -> FileLimits:
+    """What the file is held against: of one that is read in part, the pages that are chosen are counted later."""
+    if chosen.pages == page_ranges.ALL:
+        return settings.limits
+    return replace(settings.limits, max_pages=page_ranges.MAX_FILE_PAGES)

@@ -133,6 +133,7 @@ def test_an_item_is_compact_and_readable() -> None:
                 "size": {"N": "0"},
                 "event_at": {"N": "0.0"},
                 "last_modified": {"N": "0.0"},
+                "metadata_omitted": {"N": "0"},
             }
         },
         "state": {"S": "accepted"},
@@ -144,7 +145,9 @@ def test_an_item_is_compact_and_readable() -> None:
         "attempts": {"N": "0"},
         "consecutive_failures": {"N": "0"},
         "submit_passes": {"N": "0"},
+        "file_pages": {"N": "0"},
         "pages": {"N": "0"},
+        "attachments": {"N": "0"},
         "pages_recognized": {"N": "0"},
         "outcome_replaced": {"BOOL": False},
     }

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagekit.page import Polygon
-from textdrop.adapters.yandex.recognition import has_pages, read_page, read_pages
+from textdrop.adapters.yandex.recognition import has_words, read_page, read_pages
 from textdrop.core.errors import OcrAnswerMalformed, OcrError
 
 NO_BOX = [[0, 0]] * 4
@@ -293,7 +293,7 @@ def test_pages_come_by_their_numbers_and_different_ones_of_one_number_are_both_k
 
 @pytest.mark.parametrize("body", [b"", b"\n \n", b"{}", b'{"result": null}', lines({"result": {"unknown": 1}})])
 def test_no_page(body: bytes) -> None:
-    assert not has_pages(body)
+    assert has_words(body) is None
     assert read_pages(body) == []
     with pytest.raises(OcrAnswerMalformed):
         read_page(body)
@@ -344,13 +344,13 @@ MESSAGES = st.one_of(
 def judged(read: Callable[[bytes], object], body: bytes) -> tuple[bool, str]:
     """Whether there are pages, or why not."""
     try:
-        return bool(read(body)), ""
+        return read(body) not in (None, []), ""
     except OcrError as error:
         return False, f"{type(error).__name__}: {error}"
 
 
 def reads_or_refuses(body: bytes) -> None:
-    assert judged(has_pages, body) == judged(read_pages, body)
+    assert judged(has_words, body) == judged(read_pages, body)
     try:
         pages = read_pages(body)
     except OcrError:
@@ -376,3 +376,27 @@ def test_any_json_whole_or_damaged_is_read_or_refused(messages: list[Any], at: i
         at %= len(body)
         reads_or_refuses(body[:at])
         reads_or_refuses(body[:at] + bytes([byte]) + body[at + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("fields", "has_any"),
+    [
+        ({}, True),
+        ({"text": " \n", "blocks": []}, False),
+        ({"text": ""}, True),
+        ({"text": "", "blocks": []}, False),
+        ({"text": "", "blocks": [], "markdown": "# a"}, True),
+        ({"text": "", "blocks": [], "tables": [{"cells": [{"text": "a"}]}]}, True),
+        ({"text": "", "blocks": [], "tables": [{"cells": [{"text": " "}]}]}, False),
+        ({"text": "", "blocks": [], "entities": [{"name": "a", "text": "a"}]}, True),
+    ],
+)
+def test_whether_there_are_words(fields: dict[str, Any], has_any: bool) -> None:
+    words = fields.pop("text", "MIND")
+    empty = annotation("MIND")
+    empty["fullText"] = words
+    if words == "" and "blocks" not in fields:
+        assert has_words(lines({"result": {"textAnnotation": empty}})) is has_any
+        return
+    assert has_words(lines({"result": {"textAnnotation": {**empty, **fields}}})) is has_any
+    assert has_words(lines({"result": {"textAnnotation": {**empty, **fields}}}, message(1))) is True

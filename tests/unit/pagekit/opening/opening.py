@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import math
 import tracemalloc
@@ -9,13 +10,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
+from pagekit.child.process import Child
 from pagekit.errors import Reason, Refusal
+from pagekit.kinds import media_type
 from pagekit.limits import FileFacts, FileLimits
-from pagekit.opening import Document, open_document
+from pagekit.opening import open_document
+from pagekit.pdf.document import PdfDocument
+from pagekit.prepared import Document, PreparedPage
 from textdrop.core.errors import StoreUnavailable
+from unit.pagekit.outputs import reading
 
 LIMITS = FileLimits()
+CHILD = Child()
+atexit.register(CHILD.close)
+FEW_PIXELS = FileLimits(max_pixels=100_000)
+"""So that pages are drawn in no time."""
+
+LARGE, SMALL = (300, 300), (60, 60)
 
 
 class FailingFile(io.BytesIO):
@@ -33,14 +46,17 @@ class FailingFile(io.BytesIO):
 
 
 def opened(content: bytes, limits: FileLimits = LIMITS) -> Document:
-    return open_document(io.BytesIO(content), limits)
+    """The document; a PDF as the child opens it, but in this process."""
+    if media_type(content) == "application/pdf" and len(content) <= limits.max_document_bytes:
+        return PdfDocument(io.BytesIO(content), limits)
+    return open_document(io.BytesIO(content), limits, CHILD)
 
 
 def inspected(content: bytes, limits: FileLimits = LIMITS) -> FileFacts:
-    """The facts of a file that can be sent; if it is one page, it is the file as it was."""
+    """The facts of a file that can be sent; an image is sent as it is."""
     document = opened(content, limits)
-    if document.facts.pages == 1:
-        assert document.page(1) == content
+    if document.facts.media_type != "application/pdf":
+        assert document.page(1).content == content
     document.close()
     return document.facts
 
@@ -58,9 +74,9 @@ def refusal_of_page(document: Document, number: int) -> Refusal:
     return caught.value
 
 
-def pages_of(document: Document, order: Iterable[int] | None = None) -> list[bytes | Reason]:
+def pages_of(document: Document, order: Iterable[int] | None = None) -> list[PreparedPage | Reason]:
     """Each page, or why it cannot be sent, when they are asked for in this order."""
-    found: dict[int, bytes | Refusal] = {}
+    found: dict[int, PreparedPage | Refusal] = {}
     for number in order or range(1, document.facts.pages + 1):
         try:
             found[number] = document.page(number)
@@ -69,6 +85,28 @@ def pages_of(document: Document, order: Iterable[int] | None = None) -> list[byt
     document.close()
     assert all(str(number) in page.what and page.advice for number, page in found.items() if isinstance(page, Refusal))
     return [page.reason if isinstance(page, Refusal) else page for _, page in sorted(found.items())]
+
+
+def prepared(content: bytes, limits: FileLimits = FEW_PIXELS) -> list[PreparedPage]:
+    """All pages of a document, none of which is refused."""
+    pages = pages_of(opened(content, limits))
+    assert not any(isinstance(page, Reason) for page in pages)
+    return [page for page in pages if isinstance(page, PreparedPage)]
+
+
+def picture_of(page: PreparedPage) -> Image.Image:
+    """What a viewer shows of a page that is sent, small and grey."""
+    if page.media_type == "application/pdf":
+        image = reading.raster_of(page.content, LARGE)
+    else:
+        with Image.open(io.BytesIO(page.content)) as opened_image:
+            image = opened_image.resize(LARGE)
+    return image.convert("L").resize(SMALL, Image.Resampling.BOX)
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """The mean of how much the pixels differ, from 0 to 255."""
+    return ImageStat.Stat(ImageChops.difference(one, other)).mean[0]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pagekit.errors import Reason, Refusal
+from pagekit.kinds import media_type
 from pagekit.limits import FileFacts, FileLimits
 from unit.pagekit import making
 from unit.pagekit.opening.opening import inspected, refusal
@@ -34,13 +35,11 @@ def zipped(*names: str, content: bytes = b"<x/>") -> bytes:
 @pytest.mark.parametrize(
     ("content", "looks_like"),
     [
-        (image("TIFF"), "a TIFF image"),
-        (image("GIF"), "a GIF image"),
-        (image("BMP"), "a BMP image"),
-        (image("WEBP"), "a WebP image"),
-        (image("JPEG2000"), "a JPEG 2000 image"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC image"),
-        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "an AVIF image"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"),
+        (b"\xff\x0a\x00", "a JPEG XL image"),
+        (b"\x97JB2\r\n\x1a\n", "a JBIG2 image"),
+        (b"8BPS\0\1", "a Photoshop image"),
+        (b"\0\0\1\0\1\0", "an icon"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "a video or a sound"),
         (zipped("word/document.xml"), "a Word document (DOCX)"),
         (zipped("xl/workbook.xml"), "an Excel workbook (XLSX)"),
@@ -67,31 +66,58 @@ def zipped(*names: str, content: bytes = b"<x/>") -> bytes:
 def test_an_unsupported_file_is_named(content: bytes, looks_like: str) -> None:
     found = refusal(content)
     assert found.reason == Reason.UNSUPPORTED_TYPE
-    assert found.what == f"The file is {looks_like}; PDF, JPEG and PNG can be recognised."
+    can = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000, HEIC and AVIF can be recognised."
+    assert found.what == f"The file is {looks_like}; {can}"
     assert found.advice
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (making.jpeg(), "image/jpeg"),
+        (making.png(), "image/png"),
+        (making.pdf(), "application/pdf"),
+        (b"x" * 1000 + making.pdf(), "application/pdf"),
+        (image("TIFF"), "image/tiff"),
+        (b"MM\0*\0\0\0\x08", "image/tiff"),
+        (b"II+\0\x08\0\0\0", "image/tiff"),
+        (b"MM\0+\0\x08\0\0", "image/tiff"),
+        (image("GIF"), "image/gif"),
+        (b"GIF89a", "image/gif"),
+        (image("BMP"), "image/bmp"),
+        (b"BM in a text", None),
+        (image("WEBP"), "image/webp"),
+        (b"RIFF\0\0\0\0WAVE", None),
+        (image("JPEG2000"), "image/jp2"),
+        (b"\xff\x4f\xff\x51\0\x2f", "image/jp2"),
+        (image("AVIF"), "image/avif"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "image/heic"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif", "image/avif"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42avif", None),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", None),
+        (b"AT&TFORM\0\0", None),
+    ],
+)
+def test_a_type_is_what_the_first_bytes_say(content: bytes, kind: str | None) -> None:
+    assert media_type(content) == kind
 
 
 def test_an_empty_file() -> None:
     assert refusal(b"").reason == Reason.EMPTY_FILE
 
 
-def test_a_file_that_is_too_large_is_told_in_numbers() -> None:
-    content = making.jpeg()
-    assert inspected(content, FileLimits(max_bytes=len(content))).pages == 1
-    found = refusal(content, FileLimits(max_bytes=len(content) - 1))
-    assert found.reason == Reason.FILE_TOO_LARGE
-    assert found.what == f"The file has {len(content):,} bytes; the most is {len(content) - 1:,}."
-
-
-def test_a_document_of_several_pages_may_be_larger_than_a_page() -> None:
+def test_a_document_may_be_larger_than_a_page_up_to_a_limit_of_its_own() -> None:
     content = making.pdf_of_pages(3)
     most = len(content)
     assert inspected(content, FileLimits(max_bytes=most - 1, max_document_bytes=most)).pages == 3
-    assert refusal(content, FileLimits(max_document_bytes=most - 1)).reason == Reason.FILE_TOO_LARGE
+    found = refusal(content, FileLimits(max_document_bytes=most - 1))
+    assert found.reason == Reason.FILE_TOO_LARGE
+    assert found.what == f"The file has {most:,} bytes; the most is {most - 1:,}."
 
 
 def test_the_type_comes_before_the_size() -> None:
-    assert refusal(image("TIFF"), FileLimits(max_bytes=5)).reason == Reason.UNSUPPORTED_TYPE
+    assert refusal(b"8BPS\0\1 and more", FileLimits(max_bytes=5)).reason == Reason.UNSUPPORTED_TYPE
 
 
 def test_the_first_bytes_win_in_a_file_that_is_two_things() -> None:
@@ -119,9 +145,10 @@ def test_whatever_the_bytes_nothing_but_a_refusal_is_raised(start: bytes, rest: 
     [
         (
             "import io\n"
-            "from pagekit.opening import open_document\n"
+            "from pagekit.child.process import Child\n"
             "from pagekit.limits import FileLimits\n"
-            "assert open_document(io.BytesIO(sys.stdin.buffer.read()), FileLimits()).facts.pages == 1\n",
+            "from pagekit.opening import open_document\n"
+            "assert open_document(io.BytesIO(sys.stdin.buffer.read()), FileLimits(), Child()).facts.pages == 1\n",
             {"PIL", "pikepdf", "lxml"},
         ),
         ("import pagekit.outputs.workbook, pagekit.outputs.markdown\n", {"xlsxwriter"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,15 +15,19 @@ from PIL import Image
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits
-from pagekit.opening import open_document
+from pagekit.pdf.document import PdfDocument
+from pagekit.prepared import How, PageWarning
 from textdrop.core.errors import StoreUnavailable
 from unit.pagekit import making
 from unit.pagekit.making import grey_picture, made
-from unit.pagekit.opening.opening import FailingFile, opened, pages_of
+from unit.pagekit.opening.opening import FailingFile, difference, opened, pages_of, picture_of, prepared
 from unit.pagekit.outputs.reading import raster
 
 LIMITS = FileLimits(max_pages=100)
 PAGES = 6
+BLANK = 20
+"""How much any page differs from one on which its picture is missing, at least."""
+
 NOISES = [random.Random(number).randbytes(3600) for number in range(1, PAGES + 1)]
 
 
@@ -104,11 +109,10 @@ SAVED = {**making.WRITTEN, "with an owner's password": {"encryption": pikepdf.En
 @pytest.mark.parametrize("make", MAKINGS)
 def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], save: dict[str, Any]) -> None:
     content = made(make, **save)
-    pages = pages_of(opened(content, LIMITS))
+    pages = [page.content for page in prepared(content, LIMITS) if page.preparation.how is How.CUT]
     assert len(pages) == PAGES
     looks = set()
     for number, page in enumerate(pages):
-        assert isinstance(page, bytes)
         with making.opened(page) as cut:
             assert len(cut.pages) == 1
             assert not cut.is_encrypted
@@ -120,14 +124,17 @@ def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], sav
     assert len(looks) == PAGES or make is inheriting or len(looks) > 1
 
 
-def test_a_page_that_is_too_large_by_itself_is_refused_alone() -> None:
+def test_a_page_that_is_too_large_by_itself_is_drawn() -> None:
     def make(document: Pdf) -> None:
         plain(document)
         document.pages[1].Resources.XObject.Scan = scan(document, 99, size=600)
 
-    found = pages_of(opened(made(make), FileLimits(max_bytes=200_000, max_pages=10)))
-    assert [isinstance(page, bytes) for page in found] == [True, False, True, True, True, True]
-    assert found[1] is Reason.FILE_TOO_LARGE
+    limits = FileLimits(max_bytes=200_000, max_pixels=40_000)
+    pages = prepared(made(make), limits)
+    assert [page.preparation.how for page in pages] == [How.CUT, How.DRAWN, *[How.CUT] * 4]
+    assert PageWarning.DAMAGED not in pages[1].preparation.warnings
+    assert len(pages[1].content) <= limits.max_bytes
+    assert difference(picture_of(pages[1]), picture_of(prepared(made(make))[1])) < BLANK / 2
 
 
 @pytest.mark.parametrize("count", [0, 1, PAGES - 1, PAGES + 1, 9])
@@ -135,7 +142,7 @@ def test_a_list_of_pages_that_lies_about_their_number_is_counted(count: int) -> 
     content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
     assert b"/Count 6" in content
     lying = content.replace(b"/Count 6", b"/Count %d" % count)
-    assert [raster(page).tobytes() for page in pages_of(opened(lying, LIMITS)) if isinstance(page, bytes)] == [
+    assert [raster(page.content).tobytes() for page in prepared(lying, LIMITS)] == [
         raster(content, number).tobytes() for number in range(PAGES)
     ]
 
@@ -149,8 +156,8 @@ def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
 
     content = made(make)
     file = FailingFile(content)
-    document = open_document(file, LIMITS)
-    expected = pages_of(opened(content, LIMITS))
+    document = PdfDocument(file, LIMITS)
+    expected = prepared(content, LIMITS)
     for number in (2, 5, 3):
         file.reads = 0
         with pytest.raises(StoreUnavailable):
@@ -159,31 +166,35 @@ def test_a_read_that_fails_is_no_damage_and_the_page_can_be_had_later() -> None:
         assert document.page(number) == expected[number - 1]
     file.reads = 0
     with pytest.raises(StoreUnavailable):
-        open_document(file, LIMITS)
+        PdfDocument(file, LIMITS)
 
 
 def test_whatever_the_bytes_pages_are_refused_or_themselves() -> None:
     """Bytes changed at random: a page that comes out is that page, of the same number, or is refused."""
     content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    limits = FileLimits(max_pixels=40_000)
+    sound = [picture_of(page) for page in prepared(content, limits)]
     chance = random.Random(7)
-    came_out = refused = 0
-    for _ in range(150):
+    became: Counter[str] = Counter()
+    for _ in range(60):
         broken = bytearray(content)
         for _ in range(chance.randrange(1, 20)):
             broken[chance.randrange(len(broken))] = chance.randrange(256)
         try:
-            document = opened(bytes(broken), LIMITS)
+            pages = pages_of(opened(bytes(broken), limits))
         except Refusal:
-            refused += 1
+            became["refused"] += 1
             continue
-        for number in range(1, document.facts.pages + 1):
-            try:
-                page = document.page(number)
-            except Refusal:
-                refused += 1
+        for number, page in enumerate(pages):
+            if isinstance(page, Reason):
+                became["page refused"] += 1
                 continue
-            came_out += 1
-            others = [noise for at, noise in enumerate(NOISES, start=1) if at != number and noise[:1500] in page]
-            assert others == [] or document.facts.pages != PAGES
-    assert came_out > 100
-    assert refused > 10
+            became[page.preparation.how] += 1
+            if page.preparation.how is How.CUT:
+                others = [noise for at, noise in enumerate(NOISES) if at != number and noise[:1500] in page.content]
+                assert others == [] or len(pages) != PAGES
+            else:
+                assert PageWarning.DAMAGED in page.preparation.warnings
+                differences = [difference(picture_of(page), each) for each in sound]
+                assert len(pages) != PAGES or min(differences) > BLANK or min(differences) == differences[number]
+    assert set(became) >= {"page refused", "cut", "drawn"}

@@ -449,7 +449,7 @@ def test_an_odd_page_gets_its_text_and_is_warned_of(change: Change, warnings: li
 def test_operators_are_unpacked_within_bounds(
     filters: Any, packed: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(qpdf, "UNPACKED_BYTES", 100)
+    monkeypatch.setattr(page_content, "_UNPACKED_BYTES", 100)
     with Pdf.new() as document:
         stream = document.make_stream(b"")
         stream.write(packed(b"x" * 100), filter=filters)

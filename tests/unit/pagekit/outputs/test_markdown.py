@@ -163,6 +163,12 @@ def test_what_is_no_list(text: str) -> None:
     assert shown(body(page(block(text)))).elements == {"p"}
 
 
+def test_some_pages_of_a_file_are_marked_by_their_numbers_in_it() -> None:
+    assert "".join(markdown([(5, page()), (9, None)])) == (
+        "<!-- page 5 -->\n\n<!-- page 9 -->\n\n**Page 9 could not be recognised.**\n"
+    )
+
+
 def running(number: int, head: str = "Annual report      {}", foot: str = "стр. {} из 9") -> RecognisedPage:
     return page(
         block(head.format(number), "header"),

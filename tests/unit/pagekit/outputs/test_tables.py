@@ -16,6 +16,7 @@ from openpyxl.utils.escape import unescape
 
 from pagekit.outputs import tables, workbook
 from pagekit.outputs.csv_files import BOM, csv_files, escaped
+from pagekit.outputs.numbers import kinds
 from pagekit.outputs.tables import Merge, grid, no_tables_note
 from pagekit.outputs.workbook import CUT, MAX_TEXT, cell_text
 from pagekit.page import RecognisedPage, Table
@@ -45,7 +46,7 @@ def book(*pages: RecognisedPage | None) -> Any:
     return openpyxl.load_workbook(io.BytesIO(workbook_of(enumerate(pages, 1))))
 
 
-def values(sheet: Any) -> list[list[str]]:
+def values(sheet: Any) -> list[list[Any]]:
     return [["" if value is None else value for value in row] for row in sheet.iter_rows(values_only=True)]
 
 
@@ -82,8 +83,15 @@ def test_a_table_without_a_place_takes_each_of_its_lines_once() -> None:
     assert body(made) == "| Чай Кофе |\n| --- |\n\nЧай"
 
 
-def test_an_empty_table_is_not_in_the_text() -> None:
-    assert body(page(tables=[table([["", ""], ["", ""]])])) == ""
+@pytest.mark.parametrize(
+    "empty",
+    [table([["", ""], [" ", "\n"]]), bare_table(rows=3, columns=2), bare_table(cell(0, 0, "", 2, 2)), bare_table()],
+)
+def test_an_empty_table_is_in_no_output_and_not_counted(empty: Table) -> None:
+    assert body(page(tables=[empty])) == ""
+    made = page(tables=[empty, LOW])
+    assert [(number, position) for number, position, _ in csv_files([(1, made)], bom=False)] == [(1, 1)]
+    assert book(made).sheetnames == ["p1 t1"]
 
 
 # Laid out
@@ -189,8 +197,10 @@ def test_what_could_be_a_formula_is_escaped(text: str, expected: str) -> None:
 
 
 CELL = st.text(st.sampled_from("ab1Я =+-@\"',;|\t\r\n\0\x1b\ud800\ufffe_x<r>/&"), max_size=12) | st.text(max_size=8)
-ROWS = st.integers(1, 4).flatmap(
-    lambda columns: st.lists(st.lists(CELL, min_size=columns, max_size=columns), min_size=1, max_size=4)
+ROWS = (
+    st.integers(1, 4)
+    .flatmap(lambda columns: st.lists(st.lists(CELL, min_size=columns, max_size=columns), min_size=1, max_size=4))
+    .filter(lambda rows: not grid(table(rows)).is_empty)
 )
 
 
@@ -209,18 +219,35 @@ def test_csv_reads_back(rows: list[list[str]]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(ROWS)
-def test_a_workbook_reads_back_as_texts(rows: list[list[str]]) -> None:
-    expected = grid(table(rows)).rows
+def test_a_workbook_reads_back_as_texts_and_numbers(rows: list[list[str]]) -> None:
+    laid_out = grid(table(rows))
+    found = kinds(laid_out)
     sheet = book(page(tables=[table(rows)]))["p1 t1"]
-    for row, texts in enumerate(expected, 1):
-        for column, text in enumerate(texts, 1):
-            read = sheet.cell(row, column)
-            assert unescape(read.value or "") == cell_text(text)
-            assert read.value is None or read.data_type in ("s", "inlineStr")
+    for row, texts in enumerate(laid_out.rows):
+        for column, text in enumerate(texts):
+            read = sheet.cell(row + 1, column + 1)
+            number = found.number(row, column, text)
+            if number is not None:
+                assert (read.data_type, read.value, read.number_format) == ("n", number.value, number.format)
+            else:
+                assert unescape(read.value or "") == cell_text(text)
+                assert read.value is None or read.data_type in ("s", "inlineStr")
+
+
+def test_a_head_is_bold_and_stays_in_sight() -> None:
+    sheet = book(page(tables=[LOW])).active
+    assert values(sheet) == [["Товар", "Цена"], ["Чай", 12.5], ["Кофе", -3]]
+    assert sheet.freeze_panes == "A2"
+    assert [[cell.font.bold for cell in row] for row in sheet.iter_rows()] == [[True] * 2, [False] * 2, [False] * 2]
+    assert book(page(tables=[table(GOODS[1:])])).active.freeze_panes is None
 
 
 @pytest.mark.parametrize(
-    "text", ["<r>x</r>", "<r><t>&</t></r>", "_x0041_", "=1", "12", "http://a.example", "<b>&amp;", "{=1}"]
+    "text",
+    [
+        *("<r>x</r>", "<r><t>&</t></r>", "_x0041_", "=1", "http://a.example", "<b>&amp;", "{=1}"),
+        *("+7 (495) 123-45-67", "+74951234567", "-2+3", "@SUM(A1)", "-1-2", "=-5", "1e5", "TRUE", "0012", "12.05.2024"),
+    ],
 )
 def test_texts_that_look_like_more_are_texts(text: str) -> None:
     read = book(page(tables=[table([[text]])])).active["A1"]
@@ -263,7 +290,7 @@ def test_a_table_longer_than_a_sheet_goes_on_in_the_next(monkeypatch: pytest.Mon
     monkeypatch.setattr(workbook, "MAX_ROWS", 3)
     rows = [[str(number)] for number in range(7)]
     found = book(page(tables=[table(rows)]))
-    assert [row[0] for sheet in found for row in values(sheet)] == [text for [text] in rows]
+    assert [row[0] for sheet in found for row in values(sheet)] == list(range(7))
     assert found.sheetnames == ["p1 t1", "p1 t1 (2)", "p1 t1 (3)"]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textdrop.adapters.aws import items
 from textdrop.adapters.aws.dynamodb import NO_ROW, SAME_REV
 from textdrop.adapters.aws.items import attribute
-from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Source
+from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, OperationState, Source
 from textdrop.core.identity import key_id
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # The document is where the index saw it: nobody took it, handed it out or finished it since.
 DUE_ENTRY_UNCHANGED = "#due_kind = :kind AND #due_at = :entry_due_at"
-# The page belongs to what the document is doing now; a retry's next run has pages of its own.
-SAME_RUN = "attribute_exists(#pk) AND #run = :run"
+# The page belongs to what the document is doing now (a retry's next run has pages of its own), and is not counted yet.
+UNFINISHED = "#run = :run AND contains(#unfinished, :page)"
 # No other holder wrote an intent, an answer or an unconfirmed submit since we read the operation.
 SAME_SUBMIT = "#state = :before_state AND #holder_rev = :before_holder_rev AND #unconfirmed = :before_unconfirmed"
 # There is such a row.
@@ -59,7 +59,9 @@ class DynamoDocuments:
         if written.applied or not (written.repeated and written.item):
             return written.applied
         stored = items.to_document(written.item)
-        return (replace(stored, unfinished=after.unfinished) if shrinks else stored) == after
+        if shrinks:
+            stored = replace(stored, unfinished=after.unfinished, pages_recognized=after.pages_recognized)
+        return stored == after
 
     def postpone(self, due: DueEntry, due_at: float) -> Document | None:
         entry = {"kind": due.kind, "entry_due_at": due.due_at}
@@ -72,14 +74,21 @@ class DynamoDocuments:
         stored = items.to_document(written.item)
         return stored if (stored.due_kind, stored.due_at) == (due.kind, due_at) else None
 
-    def finish_page(self, document_id: str, run: int, page: int) -> Document | None:
+    def finish_page(self, operation: Operation) -> Document | None:
         written = self._table.update(
-            items.document_key(document_id),
-            "DELETE #unfinished :pages",
-            SAME_RUN,
-            {"pages": attribute(frozenset({page})), "run": attribute(run)},
+            items.document_key(operation.document_id),
+            "DELETE #unfinished :pages ADD #pages_recognized :recognized",
+            UNFINISHED,
+            {
+                "pages": attribute(frozenset({operation.page})),
+                "recognized": attribute(int(operation.state is OperationState.RECOGNIZED)),
+                "run": attribute(operation.run),
+                "page": attribute(operation.page),
+            },
         )
-        return items.to_document(written.item) if written.applied else None
+        # A page that was finished before is refused, and the row comes back as it is.
+        document = items.to_document(written.item) if written.item else None
+        return document if document is not None and document.run == operation.run else None
 
     def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
         if since > until:  # which DynamoDB refuses to be asked for

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -48,6 +50,16 @@ def as_its_object() -> Iterator[None]:
         if status in _FORBIDDEN:
             raise ObjectForbidden(f"the uploaded version may not be read ({status}, {code(error)})") from error
         raise
+
+
+def metadata_value(value: str) -> str:
+    """A value of an object's metadata. What is not ASCII S3 gives as encoded words of UTF-8 (RFC 2047); what cannot be
+    decoded stays as it came."""
+    try:
+        parts = decode_header(value)
+        return str(make_header(parts)) if {charset for _, charset in parts} <= {None, "utf-8"} else value
+    except (HeaderParseError, ValueError):
+        return value
 
 
 def content(body: StreamingBody) -> bytes:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from textdrop.adapters.aws import joining, parts
 from textdrop.adapters.aws.clients import CALL_SECONDS
 from textdrop.adapters.aws.failures import as_store_unavailable, code, http_status
-from textdrop.adapters.aws.objects import as_its_object, content, which
+from textdrop.adapters.aws.objects import as_its_object, content, metadata_value, which
 from textdrop.adapters.aws.ranges import open_range
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
@@ -46,7 +46,7 @@ class S3Sources:
             size=head["ContentLength"],
             last_modified=head["LastModified"].timestamp(),
         )
-        metadata = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
+        metadata = {name.lower(): metadata_value(value) for name, value in head.get("Metadata", {}).items()}
         return SourceObject(seen, metadata, partial(open_range, self._client, seen))
 
 

@@ -147,11 +147,10 @@ class YandexOcr:
                 raise self._failure(answer.status, answer, service_error(single(answer.body)), trace)
             _require_whole(answer, trace)
             with self._parsing:
-                if not recognition.has_pages(answer.body, trace):
-                    return NotReady(trace)
+                has_words = recognition.has_words(answer.body, trace)
         except OcrOperationUnknown as error:
             return NotReady(error.trace)
-        return Recognition(answer.body, trace)
+        return NotReady(trace) if has_words is None else Recognition(answer.body, has_words, trace)
 
     def status(self, operation_id: str) -> OperationStatus:
         """The operation itself. Raises OcrOperationUnknown for a 404, and otherwise as `result` does."""

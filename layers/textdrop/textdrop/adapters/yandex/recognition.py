@@ -52,9 +52,21 @@ def read_pages(body: bytes, trace: Trace = _NO_TRACE) -> list[RecognisedPage]:
     return [page for _, page in numbered]
 
 
-def has_pages(body: bytes, trace: Trace = _NO_TRACE) -> bool:
-    """Whether `read_pages` finds any, at a fraction of its cost. Raises what it raises."""
-    return bool(_annotations(body, trace))
+def has_words(body: bytes, trace: Trace = _NO_TRACE) -> bool | None:
+    """Whether there are words on the pages that `read_pages` finds, at a fraction of its cost; None if it finds none.
+    Raises what it raises."""
+    found = _annotations(body, trace)
+    return any(_has_words(annotation) for _, annotation in found) if found else None
+
+
+def _has_words(annotation: dict[str, Any]) -> bool:
+    full_text = text(either(annotation, "fullText", "full_text"))
+    if full_text or not any(annotation.get(name) for name in ("blocks", "tables", "entities", "markdown")):
+        return bool(full_text.strip())
+    page = _page(annotation)
+    cells = [cell["text"] for table in page["tables"] for cell in table["cells"]]
+    said = [page["text"], page["markdown"] or "", *cells, *(entity["text"] for entity in page["entities"])]
+    return any(each.strip() for each in said)
 
 
 def _annotations(body: bytes, trace: Trace) -> list[tuple[int, dict[str, Any]]]:

@@ -1,0 +1,233 @@
+"""The child process: it opens files that others made, within limits of memory and processor time.
+
+It reads tasks from its standard input and answers on its standard output; what it reads of the file it asks its parent
+for. It opens nothing else, and has no credentials.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from pagekit.blank import is_blank
+from pagekit.child.messages import Message, receive, send
+from pagekit.errors import NotRenderable, Refusal
+from pagekit.limits import FileLimits, UploadType
+from pagekit.prepared import Document
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    from pagekit.page import RecognisedPage
+
+MEMORY_BYTES = 420_000_000
+"""What it may fill with data of its own: with its parent, 60 % of a function of 1,024 MB."""
+
+ADDRESS_BYTES = 1_000_000_000
+"""The address space that it may take up, with all libraries; where the system does not count data alone, the limit."""
+
+STEP_CPU_SECONDS = 10
+"""The processor time for opening a file, and for each page. Honest ones take milliseconds, drawn ones two seconds."""
+
+MENDING_SECONDS_PER_BYTE = 0.06e-6
+"""What a step may take beyond that: a file whose table of objects is rebuilt is read from end to end."""
+
+KEPT_BYTES = 200_000_000
+"""A child that has taken up more than this is replaced: what it took it does not give back."""
+
+AHEAD_PAGES = 16
+AHEAD_BYTES = 4_000_000
+AHEAD_SECONDS = 1.0
+"""So many pages are prepared beyond the one that was asked for: to open a document again costs more than a page."""
+
+_PIECE_BYTES = 1024 * 1024
+_BUFFER_BYTES = 64 * 1024
+
+
+class _ReadFailed(Exception):
+    """The parent could not read the file; it knows why."""
+
+
+class _ParentsFile(io.RawIOBase):
+    """The file, read by the parent."""
+
+    def __init__(self, pipes: _Pipes, size: int) -> None:
+        super().__init__()
+        self._pipes = pipes
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._position = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence] + offset
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        into = memoryview(buffer).cast("B")
+        length = max(min(len(into), self._size - self._position, _PIECE_BYTES), 0)
+        if not length:
+            return 0
+        message, content = self._pipes.ask({"read": [self._position, length]})
+        if "failed" in message:
+            raise _ReadFailed
+        into[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+
+class _Pipes:
+    """The way to the parent."""
+
+    def __init__(self) -> None:
+        self._input = sys.stdin.buffer
+        # Libraries may write to standard output; what they write must not come among the messages.
+        self._output = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+
+    def next_task(self) -> tuple[Message, bytes] | None:
+        return receive(self._input)
+
+    def answer(self, message: Message, content: bytes = b"") -> None:
+        send(self._output, message, content)
+
+    def ask(self, message: Message) -> tuple[Message, bytes]:
+        self.answer(message)
+        received = receive(self._input)
+        if received is None:
+            sys.exit()
+        return received
+
+
+def main() -> None:
+    """Does tasks until the parent ends, or too much memory was taken up."""
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_DATA, MEMORY_BYTES)
+    _limit(resource.RLIMIT_AS, ADDRESS_BYTES)
+    pipes = _Pipes()
+    while (received := pipes.next_task()) is not None:
+        task, content = received
+        _allow_step(task["size"])
+        file = _file(pipes, task["size"], content)
+        try:
+            if task["task"] == "pages":
+                _pages(pipes, task, file)
+            else:
+                _searchable_pdf(pipes, task, file)
+        except _ReadFailed:
+            pass
+        except MemoryError:
+            # What is left of the task may hold it all: a new child is the sure way to be rid of it.
+            os._exit(1)
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > KEPT_BYTES:
+            pipes.answer({"done": "ends"})
+            return
+        pipes.answer({"done": "stays"})
+
+
+def _limit(what: int, most: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _allow_step(size: int) -> None:
+    """The next step has its processor time; past it the system ends this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = STEP_CPU_SECONDS + int(MENDING_SECONDS_PER_BYTE * size)
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + allowed)
+
+
+def _file(pipes: _Pipes, size: int, content: bytes) -> BinaryIO:
+    if len(content) == size:
+        return io.BytesIO(content)
+    return io.BufferedReader(_ParentsFile(pipes, size), _BUFFER_BYTES)
+
+
+def _opened(media_type: UploadType, file: BinaryIO, limits: FileLimits) -> Document:
+    # Each costs memory and time to import that the other should not pay for.
+    if media_type == "application/pdf":
+        from pagekit.pdf.document import PdfDocument
+
+        return PdfDocument(file, limits)
+    from pagekit.pictures import PictureDocument
+
+    return PictureDocument(file, media_type, limits)
+
+
+def _pages(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
+    """Answers with the facts, then with pages from `first` on."""
+    first = task["first"]
+    try:
+        document = _opened(task["media_type"], file, FileLimits(**task["limits"]))
+    except Refusal as refusal:
+        pipes.answer({"refused": 0, **_told(refusal)})
+        return
+    facts = document.facts
+    pipes.answer({"facts": [facts.media_type, facts.pages, facts.attachments]})
+    began, sent_bytes = time.monotonic(), 0
+    for number in range(first, min(first + AHEAD_PAGES, facts.pages + 1)):
+        _allow_step(task["size"])
+        try:
+            page = document.page(number)
+        except Refusal as refusal:
+            pipes.answer({"refused": number, **_told(refusal)})
+        else:
+            how, blank = page.preparation, is_blank(page.content, page.media_type)
+            pipes.answer(
+                {"page": number, "media_type": page.media_type, "how": [how.how, how.scale, how.warnings, blank]},
+                page.content,
+            )
+            sent_bytes += len(page.content)
+        if sent_bytes > AHEAD_BYTES or time.monotonic() > began + AHEAD_SECONDS:
+            break
+    document.close()
+
+
+def _told(refusal: Refusal) -> Message:
+    return {"reason": refusal.reason, "what": refusal.what, "advice": refusal.advice}
+
+
+def _searchable_pdf(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
+    """Takes recognised pages one by one, then answers with the PDF in pieces."""
+    # A file of its own, not memory: it may have gigabytes.
+    import tempfile
+
+    from pagekit.outputs.searchable_pdf import searchable_pdf
+
+    with tempfile.TemporaryFile() as made:
+        try:
+            rendered = searchable_pdf(file, task["media_type"], _recognised(pipes, task), made, task["drawn"])
+        except NotRenderable as refusal:
+            pipes.answer({"not_renderable": refusal.what})
+            return
+        made.seek(0)
+        while piece := made.read(_PIECE_BYTES):
+            pipes.answer({"piece": True}, piece)
+        pipes.answer({"rendered": [rendered.layered, rendered.own_text, rendered.warnings]})
+
+
+def _recognised(pipes: _Pipes, task: Message) -> Iterator[tuple[int, RecognisedPage | None]]:
+    while True:
+        message, _ = pipes.ask({"next": True})
+        if "failed" in message:
+            raise _ReadFailed
+        if "number" not in message:
+            return
+        _allow_step(task["size"])
+        yield message["number"], message["recognised"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""A JPEG whose end marker is missing: whether its picture is whole nevertheless, as some phones write it.
+
+The decoder shows: if what follows the data changes nothing in the picture, nothing of the picture was missing. It is
+decoded twice, with different noise in place of the end. A row, or a part of one, that is missing is made of the noise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+
+from PIL import Image
+
+from pagekit.images import damaged, has_all_scans
+
+_END = b"\xff\xd9"
+_RESTART_MARKERS = tuple(bytes((0xFF, marker)) for marker in range(0xD0, 0xD8))
+_NOISE_BYTES = 64
+# What fills up a file that was cut: blocks of zeros or ones. Data does not end so, nor does its last byte matter.
+_FILLING = b"\0\xff"
+_MIN_FILLING_BYTES = 4
+
+
+def with_end(content: bytes, shrink: int) -> bytes:
+    """The JPEG with an end marker. `shrink`: the part of its pixels, 1 to 8, for which there is memory to decode them.
+
+    Raises Refusal (`damaged`) if any of the picture is missing.
+    """
+    data = content.rstrip(_FILLING)
+    if len(content) - len(data) < _MIN_FILLING_BYTES:
+        data = content[:-1] if content.endswith(b"\xff") else content
+    if has_all_scans(data) and len({_picture(data + _noise(seed), shrink) for seed in (1, 2)}) == 1:
+        return data + _END
+    raise damaged("The JPEG image is cut off: its end is missing.")
+
+
+def _noise(seed: int) -> bytes:
+    """Coded data of no meaning, with every restart marker, so that the decoder reads on at whichever it expects."""
+    chance = random.Random(seed)
+    parts = (bytes(chance.randrange(255) for _ in range(_NOISE_BYTES)) + marker for marker in _RESTART_MARKERS * 2)
+    return b"".join(parts) + _END
+
+
+def _picture(content: bytes, shrink: int) -> bytes:
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
+            if shrink > 1:
+                image.draft(None, (image.width // shrink, image.height // shrink))
+            image.load()
+            hashed = hashlib.sha256()
+            for top in range(0, image.height, 64):
+                hashed.update(image.crop((0, top, image.width, min(top + 64, image.height))).tobytes())
+            return hashed.digest()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - malformed data makes Pillow raise anything
+        raise damaged("The JPEG image is damaged: it cannot be decoded.") from None

@@ -1,0 +1,130 @@
+"""The searchable PDF of images that no PDF holds as they are: each page's picture as it was sent, with its text."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import BinaryIO
+
+import pikepdf
+from pikepdf import Pdf
+
+from pagekit.errors import NotRenderable, Refusal
+from pagekit.limits import FileLimits, UploadType
+from pagekit.page import RecognisedPage
+from pagekit.pdf.glyphless_font import GlyphlessFont
+from pagekit.pdf.image_pdf import A4_POINTS, OLDEST_VERSION, image_page, page_text, write_page
+from pagekit.pdf.text_layer import Rendered
+from pagekit.pictures import PictureDocument
+
+# Scaled to what the OCR service takes it would be grey, and ten times as many bytes.
+_MAX_BILEVEL_PIXELS = 100_000_000
+_PART_BYTES = 20_000_000
+_PART_PAGES = 100
+
+
+def pictures_pdf(
+    source: BinaryIO, media_type: UploadType, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO
+) -> Rendered:
+    """As searchable_pdf, with `pages` in ascending order. A page that cannot be read is blank, and warned of.
+
+    Memory does not grow with the pages: what has been made is put aside in temporary files, some pages each.
+    """
+    try:
+        document = PictureDocument(source, media_type, FileLimits(), FileLimits(max_pixels=_MAX_BILEVEL_PIXELS))
+    except Refusal as refused:
+        raise NotRenderable(refused.what) from None
+    warnings: list[str] = []
+    layered = 0
+    with ExitStack() as stack, Pdf.new() as whole:
+        part = _Part()
+        stack.callback(lambda: part.close())
+        for number, recognised in _all_pages(document.facts.pages, pages):
+            try:
+                has_text, warning = part.add(document.page(number).content, recognised)
+                layered += has_text
+            except (NotRenderable, Refusal):
+                part.add_blank()
+                warning = f"Page {number:,} is blank in the searchable PDF: it cannot be read."
+            warnings += [warning] if warning else []
+            if part.is_full:
+                whole.pages.extend(stack.enter_context(part.put_aside(stack)).pages)
+                part = _Part()
+        part.finish()
+        whole.pages.extend(part.document.pages)
+        _save(whole, to)
+    return Rendered(layered, (), tuple(warnings))
+
+
+class _Part:
+    """Some pages of the PDF, in memory."""
+
+    def __init__(self) -> None:
+        self.document = Pdf.new()
+        self._font = GlyphlessFont(self.document)
+        self._has_text = False
+        self._sources = ExitStack()
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self._bytes > _PART_BYTES or len(self.document.pages) >= _PART_PAGES
+
+    def add(self, picture: bytes, recognised: RecognisedPage | None) -> tuple[bool, str | None]:
+        """Adds a page. Whether it got text, and a warning about that. Raises NotRenderable."""
+        shown = image_page(picture)
+        self._sources.enter_context(shown.document)
+        self._bytes += len(picture)
+        self.document.pages.append(shown.document.pages[0])
+        layer, warning = page_text(recognised, shown.width, shown.height, self._font)
+        font = self._font if layer else None
+        write_page(self.document, self.document.pages[-1], shown.operators + layer, font)
+        self._has_text |= bool(layer)
+        return bool(layer), warning
+
+    def add_blank(self) -> None:
+        self.document.add_blank_page(page_size=A4_POINTS)
+
+    def finish(self) -> None:
+        """Afterwards the pages are whole."""
+        if self._has_text:
+            self._font.written()
+
+    def put_aside(self, files: ExitStack) -> Pdf:
+        """The same pages, in a file that `files` closes."""
+        self.finish()
+        file = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        _save(self.document, file)
+        self.close()
+        return pikepdf.open(file)
+
+    def close(self) -> None:
+        self.document.close()
+        self._sources.close()
+
+
+def _all_pages(
+    count: int, pages: Iterable[tuple[int, RecognisedPage | None]]
+) -> Iterator[tuple[int, RecognisedPage | None]]:
+    """Every page of the document, with what was recognised on it if that is given. Raises NotRenderable."""
+    given = iter(pages)
+    following = next(given, None)
+    for number in range(1, count + 1):
+        recognised = None
+        if following is not None and following[0] == number:
+            recognised = following[1]
+            following = next(given, None)
+        yield number, recognised
+    if following is not None:
+        raise NotRenderable(f"The image is damaged: page {following[0]:,} cannot be found in it any more.")
+
+
+def _save(document: Pdf, to: BinaryIO) -> None:
+    document.save(
+        to,
+        min_version=OLDEST_VERSION,
+        compress_streams=False,
+        stream_decode_level=pikepdf.StreamDecodeLevel.none,
+        deterministic_id=True,
+    )

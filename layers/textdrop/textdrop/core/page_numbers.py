@@ -1,0 +1,25 @@
+"""Page numbers as people write them: "1-3, 7"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MAX_CHARACTERS = 500
+
+
+def named(numbers: Sequence[int]) -> str:
+    """[1, 2, 3, 7] → "1-3, 7". The numbers are in order."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
+
+
+def shortened(ranges: str) -> str:
+    """A row and a notice are small: of a great many ranges they name the first; the result names all."""
+    if len(ranges) <= MAX_CHARACTERS:
+        return ranges
+    return ranges[: ranges.rindex(", ", 0, MAX_CHARACTERS)] + ", …"
