@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Collection, Iterable, Sequence
 
-from pagekit import opening
-from pagekit.limits import FileLimits, MediaType, UploadType
-from pagekit.outputs.searchable_pdf import searchable_pdf
+from pagekit.child.process import Child
+from pagekit.child.searchable_pdf import searchable_pdf
+from pagekit.limits import FileLimits, UploadType
+from pagekit.opening import open_document
 from pagekit.page import RecognisedPage
-from pagekit.pdf.text_layer import Rendered
-from pagekit.prepared import Document, How, Preparation, PreparedPage
+from pagekit.prepared import Document
 
-
-class _Prepared:
-    """A document whose pages are bytes, until all of them are prepared pages."""
-
-    def __init__(self, document: opening.Document) -> None:
-        self.facts = document.facts
-        self.close = document.close
-        self._page = document.page
-
-    def page(self, number: int) -> PreparedPage:
-        how = How.CUT if self.facts.pages > 1 else How.AS_IS
-        return PreparedPage(self._page(number), cast(MediaType, self.facts.media_type), Preparation(how))
+_CHILD = Child()
 
 
 def opened(content: bytes) -> Document:
-    return _Prepared(opening.open_document(io.BytesIO(content), FileLimits()))
+    return open_document(io.BytesIO(content), FileLimits(), _CHILD)
 
 
 def searchable(
-    content: bytes, media_type: UploadType, pages: Iterable[tuple[int, RecognisedPage | None]]
-) -> tuple[bytes, Rendered]:
+    content: bytes,
+    media_type: UploadType,
+    pages: Iterable[tuple[int, RecognisedPage | None]],
+    drawn: Collection[int],
+) -> tuple[bytes, Sequence[str]]:
+    """The searchable PDF and its warnings."""
     to = io.BytesIO()
-    rendered = searchable_pdf(io.BytesIO(content), cast(MediaType, media_type), pages, to)
-    return to.getvalue(), rendered
+    warnings = searchable_pdf(_CHILD, io.BytesIO(content), media_type, pages, to, drawn)
+    return to.getvalue(), warnings

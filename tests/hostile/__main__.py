@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,8 +52,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
         honest = _honest(Path(folder))
         alone: Alone = {}
-        for way in FUNCTIONS:
-            _run("", way, honest, honest, alone)
+        _run("", "open", honest, honest, alone)
+        _write_pages(honest, alone["open"])
+        _run("", "layer", honest, honest, alone)
         paths = dict(_written(Path(folder), only))
         done = pool.map(lambda name: list(_runs(name, paths[name], honest, alone)), paths)
         runs = [run for of_file in done for run in of_file]
@@ -67,7 +68,7 @@ def main() -> int:
     for run in wrong:
         _print(run)
     for said, count in Counter(
-        re.sub(r" [0-9a-f]{12}\b", "", outcome) for run in runs for outcome in run.outcomes
+        re.sub(r" [0-9a-f]{12}\b|\b\d+ (?=[a-z])", "", outcome) for run in runs for outcome in run.outcomes
     ).most_common(30):
         print(f"  {count:4} {said}")
     print(f"{len(paths)} files, {len(runs)} runs, {len(wrong)} out of bounds")
@@ -107,7 +108,7 @@ def _honest(folder: Path) -> list[Path]:
 def _written(folder: Path, only: re.Pattern[str]) -> Iterator[tuple[str, Path]]:
     for name, content in itertools.chain(pdf_files.files(), image_files.files()):
         if only.search(name):
-            path = folder / name.replace("/", "-")
+            path = folder / f"{name.replace('/', '-')}.file"
             path.write_bytes(content)
             yield name, path
 
@@ -117,8 +118,16 @@ def _runs(name: str, path: Path, honest: list[Path], alone: Alone) -> Iterator[R
     for way in FUNCTIONS:
         run = _run(f"{name} {way}", way, [path], honest, alone)
         yield run
-        if " pages: " not in run.outcomes[0]:
+        if not _write_pages([path], run.outcomes):
             break
+
+
+def _write_pages(files: list[Path], outcomes: Sequence[str]) -> bool:
+    """Writes beside each file, for making it searchable, which pages opening it gave; whether there were any."""
+    pages = [dict(re.findall(r"(\d+) (\w+) [0-9a-f]{12}", outcome)) for outcome in outcomes]
+    for path, prepared in zip(files, pages, strict=True):
+        path.with_suffix(".pages").write_text(json.dumps(prepared))
+    return any(pages)
 
 
 def _run(name: str, way: str, hostile: list[Path], honest: list[Path], alone: Alone) -> Run:

@@ -15,44 +15,47 @@ from pathlib import Path
 
 import pagekit_calls
 from pagekit.errors import NotRenderable, Refusal
+from pagekit.kinds import media_type
+from pagekit.prepared import How
 from unit.pagekit.outputs import drawing
 
 
-def sample(pages: int) -> list[int]:
-    return sorted({1, (pages + 1) // 2, pages})
-
-
-def open_file(content: bytes) -> str:
-    """As submit does it: the outcome of the file or of the first page, the middle one and the last."""
+def open_file(path: Path) -> str:
+    """As submit does it: what becomes of the file, or of its first page, the middle one and the last."""
     try:
-        document = pagekit_calls.opened(content)
+        document = pagekit_calls.opened(path.read_bytes())
     except Refusal as refusal:
         return f"refused: {refusal.reason}"
     became = []
-    for number in sample(document.facts.pages):
+    pages = document.facts.pages
+    for number in sorted({1, (pages + 1) // 2, pages}):
         try:
             page = document.page(number)
-            became.append(f"{page.preparation.how} {hashlib.sha256(page.content).hexdigest()[:12]}")
+            became.append(f"{number} {page.preparation.how} {_digest(page.content)}")
         except Refusal as refusal:
-            became.append(f"refused: {refusal.reason}")
+            became.append(f"{number} refused: {refusal.reason}")
     document.close()
-    return f"{document.facts.pages:,} pages: {', '.join(became)}"
+    return f"{pages} pages: {', '.join(became)}"
 
 
-def layer_file(content: bytes) -> str:
-    """As the searchable PDF is made when the sampled pages were recognised, with text on them."""
-    try:
-        document = pagekit_calls.opened(content)
-    except Refusal as refusal:
-        return f"refused: {refusal.reason}"
+def layer_file(path: Path) -> str:
+    """As the searchable PDF is made, when text was recognised on the pages that opening it gave: they stand in a file
+    beside it, each with how it was prepared."""
+    content = path.read_bytes()
+    kind = media_type(content)
+    assert kind is not None
+    prepared = {int(number): how for number, how in json.loads(path.with_suffix(".pages").read_text()).items()}
     recognised = drawing.page_of(drawing.ENGLISH)[1]
-    pages = [(number, recognised) for number in sample(document.facts.pages)]
-    document.close()
+    drawn = [number for number, how in prepared.items() if how == How.DRAWN]
     try:
-        made, rendered = pagekit_calls.searchable(content, document.facts.media_type, pages)
+        made, _ = pagekit_calls.searchable(content, kind, [(number, recognised) for number in prepared], drawn)
     except NotRenderable as refusal:
         return f"no searchable PDF: {refusal.what}"
-    return f"searchable PDF: {rendered.layered} pages with a layer {hashlib.sha256(made).hexdigest()[:12]}"
+    return f"searchable PDF: {_digest(made)}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 WAYS = {"open": open_file, "layer": layer_file}
@@ -61,7 +64,7 @@ WAYS = {"open": open_file, "layer": layer_file}
 def outcome(way: str, path: str) -> str:
     """What becomes of a file; an error that is no refusal is one outcome too, and a wrong one."""
     try:
-        return WAYS[way](Path(path).read_bytes())
+        return WAYS[way](Path(path))
     except Exception as error:  # noqa: BLE001 - none is expected, and the table names it
         place = traceback.extract_tb(error.__traceback__)[-1]
         return f"raised {type(error).__name__} in {Path(place.filename).name}:{place.lineno}"

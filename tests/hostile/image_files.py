@@ -199,8 +199,7 @@ def webps_and_jpeg_2000s() -> Files:
         ("in_a_billion_tiles", [2**31, 2**31, 0, 0, 65_536, 65_536]),
         ("of_400_megapixels", [20_000, 20_000, 0, 0, 20_000, 20_000]),
     ):
-        size = struct.pack(">II", *sizes[:2])
-        sound = sound[:header] + size + sound[header + 8 :]
+        sound = sound[:header] + struct.pack(">II", *sizes[:2]) + sound[header + 8 :]
         yield f"jp2/{name}", sound[:place] + struct.pack(">6I", *sizes) + sound[place + 24 :]
     components = place + 32
     yield "jp2/components_16384", sound[:components] + struct.pack(">H", 16_384) + sound[components + 2 :]
