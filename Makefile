@@ -9,7 +9,7 @@ SAM = .local/venv/sam/bin/sam
 UV = .local/venv/uv/bin/uv
 SIMULATION = HISTORIES=$(HISTORIES) SEED=$(SEED) WORKERS=$(WORKERS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m simulation
 
-.PHONY: help setup up down status demo test simulate mistakes crashes mutation corpus soak bench lint types imports template format build deploy requirements logs clean
+.PHONY: help setup up down status demo test simulate mistakes crashes mutation corpus hostile soak bench lint types imports template format build deploy requirements logs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
@@ -51,8 +51,11 @@ mutation: setup ## change one module in many small ways and count the changes th
 soak: setup ## for real: a local stack whose calls fail and whose processes are killed: DOCUMENTS=500 SEED=1
 	@DOCUMENTS=$(DOCUMENTS) SEED=$(SEED) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m soak
 
-corpus: setup ## fetch real PDFs and images (some 60 MB), make them searchable and check what comes out
+corpus: setup ## compare what is sent of some 1,600 public PDFs with what two viewers show: ONLY=qpdf/
 	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m corpus
+
+hostile: setup ## open hostile files, each within bounds of time and memory, beside honest ones: ONLY=jpeg/
+	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m hostile
 
 bench: setup ## measure, and print tables for docs/performance.md: ONLY="latency cost", BESIDE=../another-checkout
 	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m benchmarks

@@ -1,214 +1,211 @@
-"""One real file, rendered, and what is wrong with what came out."""
+"""One file: what would be sent of it, and its searchable PDF, beside what viewers show. Run as a process of its own."""
 
 from __future__ import annotations
 
-import io
-import time
+import json
+import sys
+import tempfile
+import warnings
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
-from PIL import Image, ImageChops, ImageOps, ImageStat
+from PIL import Image
 
-from pagekit.errors import NotRenderable
-from pagekit.limits import MediaType
-from pagekit.outputs.searchable_pdf import searchable_pdf
-from pagekit.page import RecognisedPage
-from unit.pagekit.outputs import drawing, reading
+import pagekit_calls
+from corpus.viewers import PDFIUM, PILLOW, POPPLER, Viewer, different, inked, lost, page_size
+from pagekit.errors import NotRenderable, Refusal
+from pagekit.prepared import Document, How
+from unit.pagekit.outputs import drawing
 
-MOST_PAGES = 6
-MAX_BYTES = 30_000_000
-MOST_PIXELS = 20_000_000
-_RASTER_PIXELS = 800
+# What two renderings of one page by one viewer may differ in; what a picture, scaled, may differ from another viewer's.
+_NOISE_CELLS = 2
+_SHARE_OF_INK = 0.02
 _INVISIBLE = 3
 _FORM_DEPTH = 8
-# pdfium smooths an image that it takes for a hair wider than its raster, and applies colour profiles. What is turned or
-# inverted differs by far more.
-_MEAN_DIFFERENCE = 20.0
-_TYPES: dict[str, MediaType] = {
-    ".pdf": "application/pdf",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-}
+_WORDS = ("Zebra", "quagga", "Образец", "найден")
 
 
 @dataclass
 class Finding:
-    """What became of a file: `refused` says why nothing came out; `wrong` what should not be; `otherwise` how many
-    pages pdfium shows otherwise than before, also when qpdf alone has written them."""
+    """`how` counts pages by how they were prepared, or "refused: reason"; `differences` are kind, page (0: the file)
+    and what differs."""
 
     name: str
     pages: int = 0
-    layered: int = 0
-    own_text: int = 0
-    replaced: int = 0
-    otherwise: int = 0
-    seconds: float = 0.0
-    warnings: tuple[str, ...] = ()
-    refused: str = ""
-    wrong: list[str] = field(default_factory=list)
+    how: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    differences: list[tuple[str, int, str]] = field(default_factory=list)
+    searchable: str = ""
 
 
-def check(path: Path) -> Finding | None:
-    """None for a file that is too large to be of use here, or that nothing can be compared with."""
+class _File:
+    """An upload and its viewers; pictures of what differs are kept in `pictures`."""
+
+    def __init__(self, path: Path, pictures: Path) -> None:
+        self.path = path
+        self.is_pdf = path.suffix.lower() == ".pdf"
+        self.viewers = (PDFIUM, POPPLER) if self.is_pdf else (PILLOW,)
+        self.pages = {viewer.name: viewer.pages(path) for viewer in self.viewers}
+        self.finding = Finding(f"{path.parent.name}/{path.name}")
+        self._pictures = pictures
+        self._shown: dict[tuple[str, int], Image.Image | None] = {}
+
+    def shown(self, viewer: Viewer, number: int) -> Image.Image | None:
+        if (viewer.name, number) not in self._shown:
+            self._shown[viewer.name, number] = viewer.raster(self.path, number, page_size(self.path, number))
+        return self._shown[viewer.name, number]
+
+    def differs(self, kind: str, page: int, what: str, *pictures: Image.Image | None) -> None:
+        """Keeps the difference, and the pictures side by side: what is shown, then what is sent."""
+        self.finding.differences.append((kind, page, what))
+        there = [picture for picture in pictures if picture is not None]
+        if there:
+            beside = Image.new("L", (sum(picture.width + 10 for picture in there), there[0].height), 128)
+            for place, picture in enumerate(there):
+                beside.paste(picture, (sum(before.width + 10 for before in there[:place]), 0))
+            name = f"{self.finding.name.replace('/', '-')}-{page}-{kind}-{what.split(' ')[0]}.png"
+            self._pictures.mkdir(parents=True, exist_ok=True)
+            beside.save(self._pictures / name)
+
+
+def check(path: Path, pictures: Path) -> Finding:
+    file = _File(path, pictures)
     content = path.read_bytes()
-    kind = _TYPES[path.suffix.lower()]
-    finding = Finding(f"{path.parent.name}/{path.name}")
-    if len(content) > MAX_BYTES:
+    try:
+        document = pagekit_calls.opened(content)
+    except Refusal as refusal:
+        file.finding.how[f"file refused: {refusal.reason}"] += 1
+        _check_refused(file, 0, refusal)
+        return file.finding
+    file.finding.pages = document.facts.pages
+    if document.facts.attachments:
+        file.finding.warnings["attachments"] += 1
+    for name, pages in file.pages.items():
+        if pages is not None and pages != document.facts.pages:
+            file.differs("pages", 0, f"{name} counts {pages:,} pages, and {document.facts.pages:,} are sent")
+    numbers = _sample(document.facts.pages)
+    with tempfile.TemporaryDirectory() as folder:
+        sent = {number: _check_page(file, document, number, Path(folder) / f"sent-{number}.pdf") for number in numbers}
+        recognised = {number: how for number, how in sent.items() if how is not None}
+        if recognised:
+            _check_searchable(file, content, document, recognised, Path(folder) / "searchable.pdf")
+    return file.finding
+
+
+def _sample(pages: int) -> list[int]:
+    """Up to six pages: the first three, that in the middle, the last two."""
+    return sorted({1, 2, 3, (pages + 1) // 2, pages - 1, pages} & set(range(1, pages + 1)))
+
+
+def _check_refused(file: _File, page: int, refusal: Refusal) -> None:
+    for viewer in file.viewers:
+        for number in [page] if page else _sample(file.pages[viewer.name] or 0):
+            shown = file.shown(viewer, number)
+            if shown is not None and inked(shown) > _NOISE_CELLS:
+                file.differs("refused", number, f"{viewer.name} shows it; {refusal.reason}: {refusal.what}", shown)
+                break
+
+
+def _check_page(file: _File, document: Document, number: int, place: Path) -> How | None:
+    """How the page was prepared; None if it is refused."""
+    try:
+        sent = document.page(number)
+    except Refusal as refusal:
+        file.finding.how[f"page refused: {refusal.reason}"] += 1
+        _check_refused(file, number, refusal)
         return None
-    if kind == "application/pdf":
-        pages = _pages_of_pdf(content)
-        recognised = drawing.page_of(["Zebra quagga", "Образец найден"], size=(1000, 1000), letter=30)[1]
-    else:
-        image = _opened(content, kind)
-        if image is None or image.width * image.height > MOST_PIXELS:
-            return None
-        pages = 1
-        recognised = drawing.page_of(["Zebra quagga", "Образец найден"], size=image.size, letter=12)[1]
-    finding.pages = min(pages, MOST_PAGES)
-    to = io.BytesIO()
-    started = time.process_time()
-    try:
-        pages_given = ((number, recognised) for number in range(1, finding.pages + 1))
-        made = searchable_pdf(io.BytesIO(content), kind, pages_given, to)
-    except NotRenderable as refusal:
-        finding.refused = refusal.what
-        return finding
-    finding.seconds = time.process_time() - started
-    finding.layered, finding.own_text, finding.warnings = made.layered, len(made.own_text), made.warnings
-    document = to.getvalue()
-    if kind == "application/pdf":
-        finding.wrong += _compared(content, document, recognised, finding, made.own_text)
-    else:
-        finding.wrong += _compared_with_image(content, kind, document, recognised)
-    return finding
+    file.finding.how[sent.preparation.how] += 1
+    file.finding.warnings.update(sent.preparation.warnings)
+    place.write_bytes(sent.content)
+    size = page_size(file.path, number)
+    is_picture = sent.media_type != "application/pdf"
+    as_sent = {viewer: (PILLOW if is_picture else viewer).raster(place, 1, size) for viewer in file.viewers}
+    none_shows_it = not any(file.shown(viewer, number) for viewer in file.viewers)
+    for viewer, picture in as_sent.items():
+        shown = file.shown(viewer, number)
+        if shown is not None:
+            _compare(file, number, viewer.name, shown, picture, exact=not is_picture)
+        elif none_shows_it and picture is not None and inked(picture) > _NOISE_CELLS:
+            file.differs("added", number, f"{viewer.name} shows what is sent, and none shows the page", picture)
+    return sent.preparation.how
 
 
-def _compared(
-    before: bytes, after: bytes, recognised: RecognisedPage, finding: Finding, own_text: tuple[int, ...]
-) -> Iterator[str]:
-    if len(_faults(after)) > len(_faults(before)):
-        yield f"it has faults that the file had not: {_faults(after)}"
-    ours = "".join("".join(line.split()) for line in drawing.lines_of(recognised))
-    try:
-        old, new = pypdfium2.PdfDocument(before), pypdfium2.PdfDocument(after)
-    except pypdfium2.PdfiumError:
-        # It refuses the file, which qpdf has mended, or asks for a password.
+def _compare(
+    file: _File,
+    number: int,
+    name: str,
+    shown: Image.Image,
+    sent: Image.Image | None,
+    *,
+    exact: bool = True,
+    kind: str = "",
+) -> None:
+    """Not `exact`: two programs' letters stand a little beside each other's, so only what is missing counts, and what
+    pdfium or Pillow shows elsewhere."""
+    if sent is None:
+        if inked(shown) > _NOISE_CELLS:
+            file.differs(kind or "lost", number, f"{name} does not open it", shown)
         return
-    with old, new:
-        if len(old) != len(new):
-            # pdfium counts pages as the file says, which qpdf has put right.
-            return
-        for pdf in (old, new):
-            if pdf.get_formtype():
-                pdf.init_forms()
-        for number in range(finding.pages):
-            if _raster(old, number).tobytes() != _raster(new, number).tobytes():
-                if _is_shown_otherwise_by_qpdf(before, new, number):
-                    finding.otherwise += 1
-                else:
-                    yield f"page {number + 1} looks different"
-            unseen = _unseen_text(new, number)
-            if number + 1 in own_text or not finding.layered:
-                continue
-            finding.replaced += bool(_unseen_text(old, number))
-            if Counter(unseen) - Counter(ours):
-                yield f"page {number + 1} has unseen text beside ours ({len(unseen)} letters)"
+    few = _NOISE_CELLS if exact else max(_NOISE_CELLS, _SHARE_OF_INK * inked(shown))
+    missing = lost(shown, sent)
+    more = lost(sent, shown) if name != POPPLER.name or exact else 0
+    others = different(shown, sent) if exact else 0
+    if max(missing, more, others) > few:
+        kind = kind or ("lost" if missing > few else "added" if more > few else "otherwise")
+        file.differs(kind, number, f"{name}: {missing} cells missing, {more} added, {others} different", shown, sent)
 
 
-def _faults(document: bytes) -> list[str]:
+def _check_searchable(file: _File, content: bytes, document: Document, sent: dict[int, How], place: Path) -> None:
+    """Whether the searchable PDF looks like the upload, and has the text that was recognised, unseen, and no other.
+
+    A page that shows its text already is left as it is.
+    """
+    letter = 30 if file.is_pdf else 12
+    size = (1000, 1000) if file.is_pdf else page_size(file.path, 1)
+    recognised = drawing.page_of([" ".join(_WORDS[:2]), " ".join(_WORDS[2:])], size=size, letter=letter)[1]
+    pages = [(number, recognised) for number in sent]
+    drawn = [number for number, how in sent.items() if how == How.DRAWN]
     try:
-        return reading.problems(document)
-    except Exception as error:  # noqa: BLE001 - what is malformed makes the library raise anything
-        return [str(error)]
+        made, warnings = pagekit_calls.searchable(content, document.facts.media_type, pages, drawn)
+    except NotRenderable as refusal:
+        file.finding.searchable = refusal.what
+        return
+    file.finding.searchable = "made, with a warning" if warnings else "made"
+    place.write_bytes(made)
+    ours = "".join("".join(line.split()) for line in drawing.lines_of(recognised))
+    for number in sent:
+        before = file.shown(file.viewers[0], number)
+        after = PDFIUM.raster(place, number, page_size(file.path, number))
+        if before is not None:
+            is_same = file.is_pdf and number not in drawn
+            _compare(file, number, "looks", before, after, exact=is_same, kind="searchable")
+        seen, unseen = _text(place, number)
+        if not any(word in unseen for word in _WORDS):
+            if not seen and not warnings:
+                file.differs("searchable", number, "lacks the recognised text")
+        elif Counter(unseen) - Counter(ours):
+            file.differs("searchable", number, f"has unseen text beside ours ({len(unseen)} letters)")
 
 
-def _is_shown_otherwise_by_qpdf(before: bytes, new: pypdfium2.PdfDocument, number: int) -> bool:
-    """Whether the page looks as in the file that qpdf alone makes: of a damaged file pdfium may make something else."""
-    rewritten = io.BytesIO()
-    with pikepdf.open(io.BytesIO(before), suppress_warnings=True) as pdf:
-        pdf.save(rewritten)
-    with pypdfium2.PdfDocument(rewritten.getvalue()) as pdf:
-        if pdf.get_formtype():
-            pdf.init_forms()
-        return _raster(pdf, number).tobytes() == _raster(new, number).tobytes()
+def _text(path: Path, number: int) -> tuple[str, str]:
+    """The page's letters: those that can be seen, and those that are shown in render mode 3."""
+    found: dict[bool, list[str]] = {False: [], True: []}
+    with pypdfium2.PdfDocument(path) as pdf:
+        page = pdf[number - 1]
+        text = page.get_textpage()
+        for item in page.get_objects(max_depth=_FORM_DEPTH):
+            if item.type == pdfium.FPDF_PAGEOBJ_TEXT:
+                length = pdfium.FPDFTextObj_GetText(item, text, None, 0)
+                buffer = (pdfium.FPDF_WCHAR * (length // 2))()
+                pdfium.FPDFTextObj_GetText(item, text, buffer, length)
+                is_unseen = pdfium.FPDFTextObj_GetTextRenderMode(item) == _INVISIBLE
+                found[is_unseen].append(bytes(buffer).decode("utf-16-le", "replace").rstrip("\0"))
+    return "".join("".join(found[False]).split()), "".join("".join(found[True]).split())
 
 
-def _compared_with_image(content: bytes, kind: str, document: bytes, recognised: RecognisedPage) -> Iterator[str]:
-    problems = reading.problems(document)
-    if problems:
-        yield f"it has faults: {problems}"
-    if reading.lines_by_pdfium(document) != drawing.lines_of(recognised):
-        yield "the text is not found in it"
-    image = _opened(content, kind)
-    assert image is not None
-    with reading.unpacking_without_limits(), pikepdf.open(io.BytesIO(document)) as pdf:
-        [held] = pdf.pages[0].Resources.XObject.values()
-        if kind == "image/jpeg" and held.read_raw_bytes() != content:
-            yield "the JPEG in it is another"
-        if kind == "image/png" and int(held.BitsPerComponent) <= 8 and not _same_pixels(held, content):
-            yield "the pixels in it are others"
-    on_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("L")
-    shown = reading.raster_of(document, image.size).convert("L")
-    difference = ImageStat.Stat(ImageChops.difference(on_white, shown)).mean[0]
-    if difference > _MEAN_DIFFERENCE:
-        yield f"it looks different, by {difference:.1f} of 255"
-
-
-def _same_pixels(held: Any, content: bytes) -> bool:
-    with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
-        expected = image.convert("RGBA")
-        if image.has_transparency_data:
-            # The PDF has what shows on white (decision 0016).
-            expected = Image.alpha_composite(Image.new("RGBA", image.size, "white"), expected)
-        expected = expected.convert("RGB")
-    return pikepdf.PdfImage(held).as_pil_image().convert("RGB").tobytes() == expected.tobytes()
-
-
-def _opened(content: bytes, kind: str) -> Image.Image | None:
-    """The image as it is to be shown; None if Pillow makes nothing of it. Sixteen bits become eight."""
-    try:
-        with Image.open(io.BytesIO(content), formats=("JPEG",) if kind == "image/jpeg" else ("PNG",)) as image:
-            image.load()
-            if image.mode.startswith("I"):
-                return image.convert("I").point(lambda value: value / 256).convert("L")
-            return ImageOps.exif_transpose(image).copy()
-    except (OSError, SyntaxError, ValueError):
-        return None
-
-
-def _pages_of_pdf(content: bytes) -> int:
-    try:
-        with pikepdf.open(io.BytesIO(content), suppress_warnings=True) as pdf:
-            return len(pdf.pages)
-    except (pikepdf.PdfError, pikepdf.PasswordError):
-        return 1
-
-
-def _raster(pdf: pypdfium2.PdfDocument, number: int) -> Image.Image:
-    page = pdf[number]
-    longest, shortest = max(page.get_size()), min(page.get_size())
-    if shortest < 1:
-        return Image.new("L", (1, 1))
-    image: Image.Image = page.render(scale=max(min(1, _RASTER_PIXELS / longest), 1 / shortest)).to_pil()
-    return image
-
-
-def _unseen_text(pdf: pypdfium2.PdfDocument, number: int) -> str:
-    """Letters of objects that show text in render mode 3."""
-    page = pdf[number]
-    text = page.get_textpage()
-    found = []
-    for item in page.get_objects(max_depth=_FORM_DEPTH):
-        if item.type == pdfium.FPDF_PAGEOBJ_TEXT and pdfium.FPDFTextObj_GetTextRenderMode(item) == _INVISIBLE:
-            length = pdfium.FPDFTextObj_GetText(item, text, None, 0)
-            buffer = (pdfium.FPDF_WCHAR * (length // 2))()
-            pdfium.FPDFTextObj_GetText(item, text, buffer, length)
-            found.append(bytes(buffer).decode("utf-16-le", "replace").rstrip("\0"))
-    return "".join("".join(found).split())
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    print(json.dumps(vars(check(Path(sys.argv[1]), Path(sys.argv[2])))))

@@ -15,9 +15,9 @@ import tempfile
 import venv
 from pathlib import Path
 
-SDISTS = ("ocrmypdf", "pikepdf", "pypdf")
-DEBIAN_SOURCES = ("pdf.js", "leptonlib")
-ENDINGS = (".pdf", ".jpg", ".jpeg", ".png")
+SDISTS = ("ocrmypdf", "pikepdf", "pyhanko", "pypdf", "pypdfium2")
+DEBIAN_SOURCES = ("leptonlib", "libpdfbox2-java", "okular", "pdf.js", "qpdf")
+ENDINGS = (".pdf", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".jp2", ".heic", ".avif")
 SECONDS = 600
 
 
