@@ -165,12 +165,12 @@ def test_too_many_pixels_are_scaled_to_what_fits(form: str) -> None:
 
 
 def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
-    image = Image.radial_gradient("L").resize((200, 900))
+    image = Image.effect_noise((200, 900), 15)
     limits = FileLimits(max_pixels=200 * 900 * 3 // 5)
     monkeypatch.setattr(fitting, "_BAND_PIXELS", 20_000)
     found = picture(making.encoded(image, "BMP"), limits)
     whole = image.resize(found.size, Image.Resampling.LANCZOS)
-    assert max(abs(a - b) for a, b in zip(found.tobytes(), whole.tobytes(), strict=True)) <= 1
+    assert max(abs(a - b) for a, b in zip(found.tobytes(), whole.tobytes(), strict=True)) <= 2
 
 
 def test_bilevel_becomes_grey_when_it_is_scaled_so_that_thin_lines_stay() -> None:
