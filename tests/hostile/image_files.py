@@ -13,7 +13,7 @@ import pillow_heif
 from PIL import Image
 
 from hostile.pdf_files import HUNDREDS_OF_MEGABYTES, Files, bomb
-from unit.pagekit.making import encoded, jpeg, noise, pdf_of_pages, png_chunk, png_header, png_of
+from unit.pagekit.making import encoded, jpeg, pdf_of_pages, png_chunk, png_header, png_of
 
 _TILE = 1_024
 _END = png_chunk(b"IEND")
