@@ -14,6 +14,7 @@ import pytest
 
 import pagekit.opening
 import pagekit.outputs.searchable_pdf
+from pagekit.kinds import media_type
 
 FOLDER = "KEEP_GENERATED_IN"
 _MOST_OF_A_TEST = 20
@@ -47,7 +48,7 @@ def _keep(content: bytes) -> None:
     name = re.sub(r"\W+", "-", test).strip("-")[:80]
     kept = _kept[name]
     if (
-        b"%PDF-" in content[:1024]
+        media_type(content) == "application/pdf"
         and content not in kept
         and len(kept) < _MOST_OF_A_TEST
         and len(content) < _MOST_BYTES

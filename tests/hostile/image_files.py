@@ -13,7 +13,7 @@ import pillow_heif
 from PIL import Image
 
 from hostile.pdf_files import HUNDREDS_OF_MEGABYTES, Files, bomb
-from unit.pagekit.making import encoded, jpeg, noise, pdf_of_pages, png_chunk, png_header, png_of
+from unit.pagekit.making import encoded, jpeg, pdf_of_pages, png_chunk, png_header, png_of
 
 _TILE = 1_024
 _END = png_chunk(b"IEND")
@@ -257,9 +257,7 @@ def _grid(
     kinds = [b"grid", *[item] * tiles]
     infos = [full(b"infe", struct.pack(">HH4sB", number, 0, kind, 0), 2) for number, kind in enumerate(kinds, start=1)]
     shown = [2 + place % tiles if tiles else 1 for place in range(rows * columns)]
-    links = struct.pack(">HH", 1, len(shown) & 0xFFFF) + b"".join(
-        struct.pack(">H", number) for number in shown[:65_535]
-    )
+    links = struct.pack(f">HH{len(shown)}H", 1, len(shown), *shown)
     properties = full(b"ispe", struct.pack(">II", _TILE, _TILE)) + decoder + full(b"ispe", struct.pack(">II", *size))
     associated = [struct.pack(">HBB", 1, 1, 3), *(struct.pack(">HBBB", n + 2, 2, 1, 0x82) for n in range(tiles))]
     description = struct.pack(">BBBBII", 0, 1, rows - 1, columns - 1, *size)
@@ -287,7 +285,7 @@ def _grid(
 def broken() -> Iterator[tuple[str, bytes]]:
     """Of each format a sound file cut in half, with bytes changed at random, and with its head on another's body."""
     chance = random.Random(13)
-    picture = noise(300, 200)
+    picture = Image.radial_gradient("L").convert("RGB")
     heic = io.BytesIO()
     pillow_heif.from_pillow(picture).save(heic)
     sound = {form: encoded(picture, form) for form in ("JPEG", "PNG", "TIFF", "GIF", "WEBP", "BMP", "JPEG2000", "AVIF")}
