@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 # Files up to this size are in memory anyway, and are read in full.
 _SMALL_BYTES = 10_000_000
-# qpdf keeps each object that it has read: 1 KB a page of a scan, 12 KB and more of one that was printed.
-_PAGES_UNTIL_REOPENED = 500
 # pdfium reads a broken file whole.
 _MAX_DRAWN_FILE_BYTES = 200_000_000
 _MAX_CUT_BYTES = 120_000_000
@@ -48,15 +46,9 @@ _COPIED_BYTES = 1024 * 1024
 _SEEN_OTHERWISE = frozenset({Fault.LEFT_OUT, Fault.MENDED})
 _LOW_DPI = 150
 
-_UNREADABLE = "The PDF is damaged: its parts cannot be separated."
-
 
 class _Broken(Exception):
     """Whatever a malformed object makes the library raise, it means one thing."""
-
-
-class _Stopped(Exception):
-    """Reading took more time or memory than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +74,10 @@ class PdfDocument:
         self._file = file
         self._limits = limits
         self._size = file.seek(0, io.SEEK_END)
-        self._bounds = qpdf.Bounds()
+        self._failure = qpdf.Failure()
         self._document: pikepdf.Pdf | None = None
         self._soundness: Soundness | None = None
-        self._pages_read = 0
-        # What had to be mended in this bounded read.
+        # What had to be mended in this reading.
         self._warnings: list[str] = []
         # Whether opening rebuilds the table of objects, which reads the whole file.
         self._is_reconstructed = False
@@ -143,7 +134,7 @@ class PdfDocument:
     def _read_by_qpdf(self) -> _Opened | None:
         """None if qpdf cannot say which pages there are. Raises Refusal for what no viewer opens either."""
         try:
-            with self._bounded_read(self._opening_seconds()):
+            with self._reading():
                 document = self._opened()
                 if is_dynamic_form(document):
                     raise _dynamic_form()
@@ -153,8 +144,6 @@ class PdfDocument:
                 with suppress(Refusal):
                     tree.find(document, 1)
                 return _Opened(tree, attached_files(document, tree if is_small else None))
-        except _Stopped:
-            raise damaged(_UNREADABLE) from None
         except _Broken:
             if is_encrypted_without_password(self._file):
                 raise qpdf.is_protected() from None
@@ -247,16 +236,16 @@ class PdfDocument:
     def _user_unit(self, number: int) -> float:
         """How many 72nds of an inch a unit of the page measures; 1 where that cannot be told."""
         try:
-            with self._bounded_read(qpdf.PAGE_CPU_SECONDS):
+            with self._reading():
                 unit = float(self._page(number)[0].get("/UserUnit", 1))
-        except (_Broken, _Stopped, Refusal):
+        except (_Broken, Refusal):
             return 1.0
         return unit if math.isfinite(unit) and unit > 0 else 1.0
 
     def _cut(self, number: int) -> CutPage | None:
         """The page cut out; None if qpdf cannot read it. Raises Refusal where no more can be done for it."""
         try:
-            with self._bounded_read(self._opening_seconds() if self._is_reconstructed else qpdf.PAGE_CPU_SECONDS):
+            with self._reading():
                 page, above = self._page(number)
                 cut = cut_page(
                     self._opened(),
@@ -265,10 +254,7 @@ class PdfDocument:
                     page,
                     above,
                     max_bytes=_MAX_CUT_BYTES,
-                    are_bounds_passed=self._bounds.are_passed,
                 )
-        except _Stopped:
-            raise damaged(f"Page {number:,} of the PDF is damaged: its parts cannot be separated.") from None
         except PageTooLarge:
             raise Refusal(
                 Reason.FILE_TOO_LARGE,
@@ -289,21 +275,18 @@ class PdfDocument:
     def _judge(self) -> Soundness:
         if self._soundness is None:
             size = self._end or self._size
-            written = WrittenReferences(self._bounded_file(), size, self._opened(), counts_all=self.is_broken)
+            written = WrittenReferences(self._source(), size, self._opened(), counts_all=self.is_broken)
             self._soundness = Soundness(written)
         return self._soundness
 
-    def _opening_seconds(self) -> float:
-        return qpdf.CPU_SECONDS + qpdf.MENDING_SECONDS_PER_BYTE * self._size
-
-    def _bounded_file(self) -> BinaryIO:
-        return qpdf.bounded(self._file, self._bounds, self._end)
+    def _source(self) -> BinaryIO:
+        return qpdf.source(self._file, self._failure, self._end)
 
     def _opened(self) -> pikepdf.Pdf:
         """The document, opened anew if it is closed."""
         if self._document is None:
             try:
-                self._document = qpdf.opened(self._bounded_file())
+                self._document = qpdf.opened(self._source())
             except pikepdf.PasswordError:
                 raise qpdf.needs_password() from None
             # Other warnings come each time it is opened, and are about as little as a blank in the wrong place.
@@ -315,31 +298,29 @@ class PdfDocument:
         if self._document is not None:
             self._document.close()
         self._document = None
-        self._pages_read = 0
 
     @contextmanager
-    def _bounded_read(self, cpu_seconds: float) -> Iterator[None]:
-        """The document is read within it. Raises Refusal, PageTooLarge, _Broken, _Stopped, and what the file raises."""
-        self._bounds.begin(cpu_seconds, qpdf.GROWTH_BYTES)
+    def _reading(self) -> Iterator[None]:
+        """The document is read within it. Raises Refusal, PageTooLarge, _Broken, MemoryError, and what the file
+        raises."""
+        self._failure.error = None
         self._warnings = []
         outcome: Exception | None = None
         try:
             yield
+        except MemoryError:
+            raise
         except Exception as error:  # noqa: BLE001 - what it means is decided below
             outcome = error
         if self._document is not None:
             self._warnings = qpdf.warnings_of(self._document)
-        stopped, failure = self._bounds.exceeded, self._bounds.failure
-        self._pages_read += 1
+        failure = self._failure.error
         # What was read while the file seemed to end is not in it for qpdf. What was mended is not reported again, and a
         # table that was rebuilt for one page may be wrong for others.
-        is_spoilt = stopped or failure is not None or bool(self._warnings) or self._pages_read >= _PAGES_UNTIL_REOPENED
-        if is_spoilt and (stopped or failure is not None or not self._is_reconstructed):
+        if failure is not None or (self._warnings and not self._is_reconstructed):
             self._close_qpdf()
         if failure is not None:
             raise failure
-        if stopped:
-            raise _Stopped from None
         if isinstance(outcome, Refusal | PageTooLarge):
             raise outcome from None
         if outcome is not None:
