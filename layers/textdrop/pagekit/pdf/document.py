@@ -43,6 +43,8 @@ _SMALL_BYTES = 10_000_000
 _MAX_DRAWN_FILE_BYTES = 200_000_000
 _MAX_CUT_BYTES = 120_000_000
 _COPIED_BYTES = 1024 * 1024
+# So many pages of a small document may have been lost, if it states them.
+_LOST_PAGES = 10
 _SEEN_OTHERWISE = frozenset({Fault.LEFT_OUT, Fault.MENDED})
 _LOW_DPI = 150
 
@@ -88,7 +90,7 @@ class PdfDocument:
         opened = self._read_by_qpdf()
         self._tree = opened.tree if opened is not None else None
         # Whether qpdf's view of the file as a whole cannot be trusted: then all pages are drawn.
-        self.is_broken = self._tree is None or self._is_reconstructed or self._end is None
+        self.is_broken = self._tree is None or self._is_reconstructed or self._end is None or self._may_lack_pages()
         self._is_shown_whole = False
         try:
             self.facts = self._facts(opened)
@@ -155,6 +157,11 @@ class PdfDocument:
                 raise
             return None
 
+    def _may_lack_pages(self) -> bool:
+        """Whether something was mended when the list of pages was read, which is not as long as it says."""
+        is_mended = not all(map(qpdf.is_about_lengths, self._warnings))
+        return is_mended and self._tree is not None and not self._tree.counts_are_right
+
     def _facts(self, opened: _Opened | None) -> FileFacts:
         """Of a broken file the longer list of pages counts, qpdf's or pdfium's."""
         pages = opened.tree.pages if opened is not None else 0
@@ -172,7 +179,7 @@ class PdfDocument:
                 self._is_shown_whole = shown_pages >= pages
                 pages, attachments = max(pages, shown_pages), max(attachments, shown.attachments)
                 # A few pages more were lost; many more were never there.
-                if shown.stated_pages <= 2 * pages:
+                if shown.stated_pages <= 2 * pages + _LOST_PAGES:
                     pages = max(pages, shown.stated_pages)
                 if pages > self._limits.max_pages:
                     raise too_many_pages(self._limits.max_pages)

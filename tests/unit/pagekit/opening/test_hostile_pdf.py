@@ -109,6 +109,19 @@ def test_pages_that_vanished_while_the_file_was_mended_are_missed(kids: bytes, e
     assert pages(making.with_broken_table(content)) == expected
 
 
+@pytest.mark.parametrize(
+    ("kids", "expected"),
+    [
+        (b"[10 0 R 20 x R 30 0 R]", [-1, Reason.DAMAGED, Reason.DAMAGED]),
+        (b"[10 0 R 20 0 R> 30 0 R]", [-1, -2, Reason.DAMAGED]),
+    ],
+)
+def test_pages_that_vanish_from_a_garbled_list_are_missed(kids: bytes, expected: list[int | Reason]) -> None:
+    """The table of objects is right, and nothing but the list of pages had to be mended."""
+    content = making.pdf(objects(_2=b"<< /Type /Pages /Kids " + kids + b" /Count 3 >>"))
+    assert pages(content) == expected
+
+
 def test_a_page_that_vanished_from_a_packed_list_is_missed() -> None:
     """Its count is nowhere but in what qpdf has changed."""
     plain = objects(_20=b"null")
