@@ -153,10 +153,10 @@ def test_whatever_the_bytes_nothing_but_a_refusal_is_raised(start: bytes, rest: 
         ),
         (
             "import io\n"
-            "from pagekit.opening import open_document\n"
             "from pagekit.limits import FileLimits\n"
+            "from pagekit.pdf.document import PdfDocument\n"
             "from unit.pagekit import troubled\n"
-            "document = open_document(io.BytesIO(troubled.written(troubled.objects())), FileLimits())\n"
+            "document = PdfDocument(io.BytesIO(troubled.written(troubled.objects())), FileLimits())\n"
             "assert document.page(1).media_type == 'application/pdf'\n",
             {"pagekit.pdf.drawing"},
         ),
