@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pagekit.page import RecognisedPage
 
-MEMORY_BYTES = 420_000_000
+MEMORY_BYTES = 470_000_000
 """What it may fill with data of its own: with its parent, 60 % of a function of 1,024 MB."""
 
 ADDRESS_BYTES = 1_000_000_000
