@@ -22,13 +22,9 @@ class Word:
 
 @dataclass(frozen=True)
 class Line:
-    """The words of a line, from left to right as the text runs.
-
-    `letter_height`: of its small letters without strokes, in pixels; 0 where it is not known.
-    """
+    """The words of a line, from left to right as the text runs."""
 
     words: tuple[Word, ...]
-    letter_height: float = 0.0
 
     @property
     def box(self) -> Box:

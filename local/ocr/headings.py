@@ -3,14 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from statistics import median
 
-from local.ocr.annotation import Block, Line
+from local.ocr.annotation import Block, Line, Word
 
+ASCENDERS, DESCENDERS = frozenset("bdfhijkltбёйф"), frozenset("gjpqyдруфцщ,;()")
+ASCENDER, DESCENDER = 0.37, 0.3
+"""How far letters stand out above and below the small ones, in heights of these: of usual type, and Roboto's."""
 SECTION_HEADER, TITLE = "SECTION_HEADER", "TITLE"
 TEXT_SHARE = 0.8
 """At least so many of a page's letters are its text, however the engine measures them: in a poor picture the same
 letters come out up to a quarter higher in one line than in another."""
-LARGER, LARGER_PIXELS = 1.12, 1.5
+LARGER, LARGER_PIXELS = 1.15, 2.0
 """A heading's letters are so many times as high as the text's, as 14 points over 12 are, and by more than rounding."""
 MUCH_LARGER = 1.5
 """Letters so many times as high as the median are a heading's, though they may be more than a fifth of all: a cover."""
@@ -19,10 +23,22 @@ MOST_LINES = 3
 """What has more lines is a paragraph in large letters."""
 
 
+def letter_height(line: Line) -> float:
+    """How high its small letters are, in pixels, or would be: the median of its words; 0 where all are signs. The
+    engine's own measure is now and then that of the line beside."""
+    return median([_of_word(word) for word in line.words if any(map(str.isalnum, word.text))] or [0.0])
+
+
+def _of_word(word: Word) -> float:
+    ascends = any(letter in ASCENDERS or letter.isupper() or letter.isdigit() for letter in word.text)
+    descends = not DESCENDERS.isdisjoint(word.text)
+    return (word.box[3] - word.box[1]) / (1 + ASCENDER * ascends + DESCENDER * descends)
+
+
 def least_height(blocks: Sequence[Block]) -> float:
     """How high the letters of a page's headings are at least, in pixels."""
     lines = (line for block in blocks for line in block.lines)
-    heights = sorted(line.letter_height for line in lines for word in line.words for _ in word.text)
+    heights = sorted(height for line in lines for height in [letter_height(line)] * len(_text(line)))
     if not heights:
         return 0.0
     text, middle = (heights[int(len(heights) * share)] for share in (TEXT_SHARE, 0.5))
@@ -58,10 +74,10 @@ def _parts(block: Block, least_height: float) -> Iterator[Block]:
 
 def _runs(lines: Sequence[Line], least_height: float) -> Iterator[tuple[bool, list[Line]]]:
     """Lines that follow each other and are as high as a heading's, or not; larger ones of one size only."""
-    for is_larger, group in groupby(lines, lambda line: line.letter_height >= least_height):
+    for is_larger, group in groupby(lines, lambda line: letter_height(line) >= least_height):
         run: list[Line] = []
         for line in group:
-            if is_larger and run and not 1 / SAME <= line.letter_height / run[-1].letter_height <= SAME:
+            if is_larger and run and not 1 / SAME <= letter_height(line) / letter_height(run[-1]) <= SAME:
                 yield is_larger, run
                 run = []
             run.append(line)
@@ -69,10 +85,16 @@ def _runs(lines: Sequence[Line], least_height: float) -> Iterator[tuple[bool, li
 
 
 def _are_words(lines: Sequence[Line]) -> bool:
-    """Whether it is more letters than digits and signs: a price in large letters is no heading, nor is an initial."""
-    text = "".join(word.text for line in lines for word in line.words)
-    return sum(map(str.isalpha, text)) > max(1, len(text) / 2)
+    """Whether it is more letters than digits and signs, and no sentence's rest: a price in large letters is no heading,
+    nor is an initial."""
+    text = "".join(map(_text, lines))
+    letters = [letter for letter in text if letter.isalpha()]
+    return len(letters) > max(1, len(text) / 2) and not letters[0].islower()
 
 
 def _size(block: Block) -> float:
-    return max(line.letter_height for line in block.lines)
+    return max(map(letter_height, block.lines))
+
+
+def _text(line: Line) -> str:
+    return "".join(word.text for word in line.words)

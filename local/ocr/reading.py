@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from local.ocr import headings, ruled_tables, scripts
 from local.ocr.annotation import Block, Box, Cell, Line, Page, Table, Word
-from local.ocr.words import FoundBlock, FoundLine, ReadingError, Recogniser, confidence, page_dpi, words_of
+from local.ocr.words import FoundBlock, ReadingError, Recogniser, confidence, page_dpi, words_of
 
 LATIN = ("eng",)
 # Russian alone reads mixed text with 28 % of the characters wrong.
@@ -150,10 +150,7 @@ def _scaled(block: FoundBlock, scale: int) -> FoundBlock:
         left, top, right, bottom = box
         return left // scale, top // scale, -(-right // scale), -(-bottom // scale)
 
-    return tuple(
-        FoundLine(tuple(replace(word, box=down(word.box)) for word in line.words), line.letter_height / scale)
-        for line in block
-    )
+    return tuple(tuple(replace(word, box=down(word.box)) for word in line) for line in block)
 
 
 def _with_table(
@@ -197,9 +194,8 @@ def _block(lines: FoundBlock) -> Block:
     """The block with each word's script settled."""
     settled = []
     for line in lines:
-        texts = scripts.settle_line([word.text for word in line.words])
-        words = tuple(Word(text, word.box) for text, word in zip(texts, line.words, strict=True))
-        settled.append(Line(words, line.letter_height))
+        texts = scripts.settle_line([word.text for word in line])
+        settled.append(Line(tuple(Word(text, word.box) for text, word in zip(texts, line, strict=True))))
     return Block(tuple(settled))
 
 

@@ -43,15 +43,8 @@ class FoundWord:
         return len(self.text) >= 3 and bottom - top > right - left
 
 
-@dataclass(frozen=True)
-class FoundLine:
-    """The words of a line; `letter_height` is that of its small letters without strokes, in pixels."""
-
-    words: tuple[FoundWord, ...]
-    letter_height: float
-
-
-FoundBlock = tuple[FoundLine, ...]
+FoundBlock = tuple[tuple[FoundWord, ...], ...]
+"""The words of each line of a block."""
 
 
 class Recogniser:
@@ -81,7 +74,7 @@ class Recogniser:
 
 def words_of(blocks: Iterable[FoundBlock]) -> list[FoundWord]:
     """All words, in reading order."""
-    return [word for block in blocks for line in block for word in line.words]
+    return [word for block in blocks for line in block for word in line]
 
 
 def confidence(words: Iterable[FoundWord]) -> float:
@@ -97,18 +90,17 @@ def page_dpi(page: Image.Image) -> int:
 
 
 def _blocks(iterator: tesserocr.PyResultIterator) -> list[FoundBlock]:
-    blocks: list[list[tuple[list[FoundWord], float]]] = []
+    blocks: list[list[list[FoundWord]]] = []
     for place in tesserocr.iterate_level(iterator, tesserocr.RIL.WORD):
         if place.Empty(tesserocr.RIL.WORD):
             continue
         if place.IsAtBeginningOf(tesserocr.RIL.BLOCK) or not blocks:
             blocks.append([])
         if place.IsAtBeginningOf(tesserocr.RIL.TEXTLINE) or not blocks[-1]:
-            row = place.RowAttributes()
-            blocks[-1].append(([], row["row_height"] - row["ascenders"] + row["descenders"]))
+            blocks[-1].append([])
         text = "".join(place.GetUTF8Text(tesserocr.RIL.WORD).split())
         if text:
             box: Box = place.BoundingBox(tesserocr.RIL.WORD)
-            blocks[-1][-1][0].append(FoundWord(text, box, place.Confidence(tesserocr.RIL.WORD)))
-    made = (tuple(FoundLine(tuple(words), height) for words, height in block if words) for block in blocks)
+            blocks[-1][-1].append(FoundWord(text, box, place.Confidence(tesserocr.RIL.WORD)))
+    made = (tuple(tuple(line) for line in block if line) for block in blocks)
     return [block for block in made if block]

@@ -1,6 +1,7 @@
 """The local OCR service with its real engine: documents go in over HTTP and come out read; a bad one harms no other."""
 
 import io
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,9 +35,9 @@ def blank_page() -> bytes:
     return file.getvalue()
 
 
-def recognised(service: Caller, content: bytes, mime_type: str = PNG, model: str = "page") -> requests.Response:
+def recognised(service: Caller, content: bytes, mime_type: str = PNG, **fields: Any) -> requests.Response:
     """What getRecognition answers once the operation is done."""
-    submitted = service.submit(content, mimeType=mime_type, model=model)
+    submitted = service.submit(content, mimeType=mime_type, **fields)
     assert submitted.status_code == 200
     operation_id = submitted.json()["id"]
     until = time.monotonic() + RESULT_SECONDS
@@ -46,8 +47,8 @@ def recognised(service: Caller, content: bytes, mime_type: str = PNG, model: str
     return service.result(operation_id)
 
 
-def annotation(service: Caller, content: bytes, mime_type: str = PNG, model: str = "page") -> dict[str, Any]:
-    read: dict[str, Any] = recognised(service, content, mime_type, model).json()["result"]["textAnnotation"]
+def annotation(service: Caller, content: bytes, mime_type: str = PNG, **fields: Any) -> dict[str, Any]:
+    read: dict[str, Any] = recognised(service, content, mime_type, **fields).json()["result"]["textAnnotation"]
     return read
 
 
@@ -58,12 +59,24 @@ def test_reads_the_sample_documents(running: Caller, tmp_path: Path) -> None:
         read = annotation(running, sample.path.read_bytes(), TYPES[sample.path.suffix])
         assert character_error_rate(sample.text, read["fullText"]) < 0.02, sample.path.name
         assert bool(read["blocks"]) == bool(sample.text)
+        headings = [block for block in read["blocks"] if block["layoutType"] != "LAYOUT_TYPE_TEXT"]
+        titles = [
+            line["text"] for block in headings if block["layoutType"] == "LAYOUT_TYPE_TITLE" for line in block["lines"]
+        ]
+        assert (titles, len(headings)) == (sample.text.splitlines()[:1], len(titles)), sample.path.name
 
 
 @pytest.fixture(scope="module")
 def price_list(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     [sample] = [sample for sample in write_samples(tmp_path_factory.mktemp("samples")) if sample.table]
     return sample
+
+
+def test_language_codes_decide_what_is_read(running: Caller, price_list: Sample) -> None:
+    asked = (["en"], ["ru"], ["*"])
+    texts = [annotation(running, price_list.path.read_bytes(), languageCodes=codes)["fullText"] for codes in asked]
+    assert [character_error_rate(price_list.text, text) < 0.05 for text in texts] == [False, True, True]
+    assert not re.search("[\u0400-\u04ff]", texts[0])
 
 
 def table_of(annotation: dict[str, Any]) -> list[list[str]]:

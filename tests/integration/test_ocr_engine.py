@@ -176,6 +176,18 @@ def test_a_page_that_cannot_be_read_is_empty(reader: Reader, image: Image.Image,
     assert (page.blocks, page.rotate) == ((), 0)
 
 
+def test_specks_in_the_cells_of_a_table_are_no_text(reader: Reader) -> None:
+    image = specks((1240, 877), 600, 7)
+    draw = ImageDraw.Draw(image)
+    for x in (100, 600, 1100):
+        draw.line((x, 100, x, 780), fill=0, width=3)
+    for y in range(100, 800, 85):
+        draw.line((100, y, 1100, y), fill=0, width=3)
+    page = reader.read(image, tables=True)
+    assert [(table.rows, table.columns) for table in page.tables] == [(8, 2)]
+    assert page.blocks == ()
+
+
 def test_a_picture_on_a_page_adds_no_words(reader: Reader) -> None:
     image = page_image(ENGLISH)
     image.paste(picture().resize((1000, 300)), (90, 500))

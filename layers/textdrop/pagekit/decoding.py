@@ -33,8 +33,10 @@ from pagekit.png_bands import can_be_read_in_bands, png_bands
 
 MAX_FILE_BYTES = 100_000_000
 """An image of one picture is read into memory as a whole."""
-MAX_PIXELS = 400_000_000
-"""Of what is decoded piece by piece; more takes longer than a page may."""
+MAX_PIXELS = 300_000_000
+"""Of a JPEG, PNG or TIFF; more takes longer than a page may."""
+MAX_BANDED_PNG_PIXELS = 150_000_000
+"""Of a PNG that is unpacked in bands, which takes longer."""
 MAX_DECODED_BYTES = 320_000_000
 """A file and its decoded picture, while the picture that is sent is made of it."""
 MAX_WORKING_BYTES = 425_000_000
@@ -228,6 +230,7 @@ def _decoded_png(content: bytes) -> Picture:
         return picture_of(image, header.width, header.height, is_lossy=False)
     if not can_be_read_in_bands(header):
         raise too_large(header.width, header.height, most)
+    check_pixels(header.width, header.height, MAX_BANDED_PNG_PIXELS)
     described = opened(mended_png(content, _PNG_DESCRIPTION), "image/png")
     return Picture(
         header.width,

@@ -39,8 +39,8 @@ def open_document(file: BinaryIO, limits: FileLimits, child: Child) -> Document:
     """The document in a file, judged by its content alone. What takes more than reading a header is done in the child.
 
     Raises Refusal, whatever the bytes (`empty_file`, `unsupported_type`, `file_too_large`, `image_too_large`,
-    `damaged`, `encrypted` or `too_many_pages`), and what reading the file raises, but nothing else. The type comes
-    before the size: nobody should make a file smaller only to learn that it cannot be read anyway.
+    `damaged`, `encrypted`, `xfa_form` or `too_many_pages`), and what reading the file raises, but nothing else. The
+    type comes before the size: nobody should make a file smaller only to learn that it cannot be read anyway.
     """
     size = file.seek(0, io.SEEK_END)
     if size == 0:

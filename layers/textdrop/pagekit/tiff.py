@@ -29,7 +29,8 @@ _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
 _JPEG_OFFSET, _JPEG_BYTES, _DNG_VERSION = 513, 514, 50706
 # How pixels are stored, beside the above: fill order, options of T.4 and T.6, predictor, palette, inks, extra samples,
 # sample format, JPEG's tables, and YCbCr.
-_COPIED = (266, 292, 293, 317, 320, 332, 338, 339, 347, 529, 530, 531, 532)
+_FILL_ORDER, _T4_OPTIONS = 266, 292
+_COPIED = (_FILL_ORDER, _T4_OPTIONS, 293, 317, 320, 332, 338, 339, 347, 529, 530, 531, 532)
 _REDUCED_OR_MASK = 1 | 4
 _OLD_REDUCED = 2
 _CAMERA_RAW = (32803, 34892)
@@ -45,6 +46,8 @@ _MAX_TAGS = 1_000
 _MAX_VALUES = 1_000_000
 _MAX_TAG_BYTES = 1_000_000
 _BAND_BYTES = 4_000_000
+_JPEG_END = b"\xff\xd9"
+_PADDING_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class TiffPage:
     copied: tuple[tuple[int, int, int, bytes], ...]
     orientation: int
     dpi: tuple[float, float] | None
+    is_fill_reversed: bool
+    fax_options: int
     jpeg: tuple[int, int] | None = None
 
     @property
@@ -149,6 +154,8 @@ class Tiff:
             tuple(self._copied(tags)),
             self._one(tags, _ORIENTATION, 1),
             self._dpi(tags),
+            self._one(tags, _FILL_ORDER, 1) == 2,
+            self._one(tags, _T4_OPTIONS),
             self._old_jpeg(tags) if compression == OLD_JPEG else None,
         )
         return page if page.jpeg else self._checked(page)
@@ -157,15 +164,22 @@ class Tiff:
         """The whole JPEG file that a page is in the way that was given up in 1995, or empty."""
         return self._read(*page.jpeg) if page.jpeg else b""
 
-    def extracted(self, page: TiffPage, first: int, last: int) -> io.BytesIO:
-        """The strips or rows of tiles from `first` up to `last`, counted from 0, as a TIFF of their own."""
+    def extracted(self, page: TiffPage, first: int, last: int, end: bytes = b"") -> io.BytesIO:
+        """The strips or rows of tiles from `first` up to `last`, counted from 0, as a TIFF of their own.
+
+        `end` is put behind the data of each.
+        """
         chosen = page.indices(first, last)
         out = io.BytesIO()
         out.write((b"II*\0" if self._order == "<" else b"MM\0*") + bytes(4))
         offsets: list[int] = []
         for index in chosen:
             offsets.append(out.tell())
-            out.write(self._read(page.offsets[index], page.byte_counts[index]))
+            data = self._read(page.offsets[index], page.byte_counts[index])
+            if page.compression == JPEG and _JPEG_END not in data[-_PADDING_BYTES:]:
+                # libjpeg would fill in what is missing, as libtiff lets it.
+                raise _rows_missing()
+            out.write(data + end)
             out.write(bytes(out.tell() % 2))
         height = min(page.height - first * page.unit_rows, (last - first) * page.unit_rows)
         where, counts, rows = _STRIP_OFFSETS, _STRIP_BYTES, _ROWS_PER_STRIP
@@ -184,7 +198,7 @@ class Tiff:
             tags.append(self._entry(_TILE_WIDTH, _LONG, (page.tile_width,)))
         tags.append(self._entry(rows, _LONG, (page.unit_rows,)))
         tags.append(self._entry(where, _LONG, offsets))
-        tags.append(self._entry(counts, _LONG, [page.byte_counts[index] for index in chosen]))
+        tags.append(self._entry(counts, _LONG, [page.byte_counts[index] + len(end) for index in chosen]))
         self._write_directory(out, sorted(tags))
         out.seek(0)
         return out

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from pagekit.decoding import (
     MAX_DECODED_BYTES,
@@ -17,9 +18,12 @@ from pagekit.decoding import (
     sound_jpeg,
     too_large,
 )
+from pagekit.fax_end import GROUP_3, GROUP_4, fax_ends
+from pagekit.images import damaged
 from pagekit.tiff import JPEG, UNCOMPRESSED, Tiff, TiffPage, unreadable
 
 _INVERTED = bytes(range(255, -1, -1))
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def decoded_tiff_page(tiff: Tiff, number: int) -> Picture:
@@ -73,8 +77,20 @@ class _Bands:
 
 
 def _decoded(tiff: Tiff, page: TiffPage, first: int, last: int) -> Image.Image:
+    ends = fax_ends(page.compression, page.fax_options, page.width)
+    if ends is None:
+        return _loaded(page, tiff.extracted(page, first, last))
+    if page.is_fill_reversed:
+        ends = ends[0].translate(_REVERSED), ends[1].translate(_REVERSED)
+    image, other = (_loaded(page, tiff.extracted(page, first, last, end)) for end in ends)
+    if ImageChops.difference(image, other).getbbox() is not None:
+        raise damaged("The TIFF image is damaged or cut off: rows of the picture are missing.")
+    return image
+
+
+def _loaded(page: TiffPage, extracted: io.BytesIO) -> Image.Image:
     try:
-        image = Image.open(tiff.extracted(page, first, last), formats=("TIFF",))
+        image = Image.open(extracted, formats=("TIFF",))
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - what it does not know makes Pillow raise anything
@@ -94,4 +110,5 @@ def _working_bytes(page: TiffPage, first: int, last: int) -> int:
     bytes_per_pixel = 4 if len(page.bits) > 1 or page.bits[0] > 16 else 1 if page.bits[0] <= 8 else 2
     buffer_bytes = 0 if page.compression == UNCOMPRESSED else page.unit_bytes
     data_bytes = sum(page.byte_counts[index] for index in page.indices(first, last))
-    return data_bytes + pixels * bytes_per_pixel + buffer_bytes
+    pictures = 2 if page.compression in (GROUP_3, GROUP_4) else 1
+    return data_bytes + pictures * pixels * bytes_per_pixel + buffer_bytes

@@ -1,5 +1,7 @@
 """Headings are found by the size of their letters."""
 
+import re
+
 import pytest
 
 from local.ocr import headings
@@ -9,7 +11,13 @@ TEXT = "The goods named below were received at the warehouse and examined on the
 
 
 def line(text: str, height: float) -> Line:
-    return Line(tuple(Word(word, (0, 0, 1, 1)) for word in text.split()), height)
+    """Words with the boxes of type whose small letters are so high."""
+    words = []
+    for word in text.split():
+        above = 0.37 if re.search("[A-ZА-Я0-9bdfhijkltбёйф]", word) else 0
+        below = 0.3 if re.search("[gjpqyдруфцщ,]", word) else 0
+        words.append(Word(word, (0, 0, 1, round(height * (1 + above + below)))))
+    return Line(tuple(words))
 
 
 def block(*lines: tuple[str, float]) -> Block:
@@ -40,8 +48,8 @@ def test_several_headings_in_the_largest_letters_are_section_headers() -> None:
 
 
 def test_a_heading_within_a_block_cuts_it() -> None:
-    made = layouts(block((TEXT, 16), ("Part", 20), ("two", 20), (TEXT, 16), (TEXT, 16)))
-    assert made == [("TEXT", [TEXT]), ("TITLE", ["Part", "two"]), ("TEXT", [TEXT, TEXT])]
+    made = layouts(block((TEXT, 16), ("Part", 20), ("the second", 20), (TEXT, 16), (TEXT, 16)))
+    assert made == [("TEXT", [TEXT]), ("TITLE", ["Part", "the second"]), ("TEXT", [TEXT, TEXT])]
 
 
 def test_headings_of_two_sizes_are_two() -> None:
@@ -57,12 +65,23 @@ def test_headings_of_two_sizes_are_two() -> None:
         [block((TEXT, 8), (TEXT, 8)), block(("Larger by rounding", 9))],
         [block((TEXT, 16), (TEXT, 16)), block(("1450,00", 30))],
         [block((TEXT, 16), (TEXT, 16)), block(("T", 60))],
+        [block((TEXT, 16), ("and examined.", 20), (TEXT, 16))],
         [block(*[(TEXT, 16)] * 30), block(*[("In large letters", 20)] * 4)],
         # A poor picture, in which letters of one size come out in two.
-        [block((TEXT, 10), (TEXT, 12), (TEXT, 10), (TEXT, 12.9))],
+        [block((TEXT, 10), (TEXT, 10), (TEXT, 10), (TEXT, 12.9))],
         [],
     ],
-    ids=["alone", "rounded", "rounded and small", "a price", "an initial", "a paragraph", "a poor picture", "blank"],
+    ids=[
+        "alone",
+        "rounded",
+        "rounded and small",
+        "a price",
+        "an initial",
+        "a sentence's rest",
+        "a paragraph",
+        "a poor picture",
+        "blank",
+    ],
 )
 def test_what_is_no_heading_stays_text(blocks: list[Block]) -> None:
     assert {layout for layout, _ in layouts(*blocks)} <= {"TEXT"}

@@ -84,19 +84,21 @@ def with_numbers(shift: int, *moved: int) -> bytes:
 
 
 def updated(*, startxref: int | None = None) -> bytes:
-    """The first page's picture was replaced by the second's, in an update; its place may be stated wrongly."""
+    """An update, in an object stream, gave the first page the second picture; its place may be stated wrongly."""
     before = written(objects())
-    place = len(before)
-    change = b"%d 0 obj\n%b\nendobj\n" % (FIRST + 2, picture(JPEGS[1]))
-    table = b"xref\n%d 1\n%010d 00000 n \n" % (FIRST + 2, place)
-    trailer = b"trailer\n<< /Size 9 /Root 1 0 R /Prev %d >>\n" % int(before.split()[-2])
-    where = place + len(change) if startxref is None else startxref
-    return before + change + table + trailer + b"startxref\n%d\n%%%%EOF\n" % where
+    packed = b"%d 0 %b" % (FIRST, page(FIRST).replace(b"/Scan 5", b"/Scan 8"))
+    container = b"9 0 obj\n%b\nendobj\n" % making.stream(packed, b"/Type /ObjStm /N 1 /First 4")
+    place = len(before) + len(container)
+    entries = b"\2%b\0\0\1%b\0\0\1%b\0\0" % tuple(each.to_bytes(4, "big") for each in (9, len(before), place))
+    prev = b"/Type /XRef /Size 11 /W [1 4 2] /Index [3 1 9 2] /Root 1 0 R /Prev %d" % int(before.split()[-2])
+    table = b"10 0 obj\n%b\nendobj\n" % making.stream(entries, prev)
+    return before + container + table + b"startxref\n%d\n%%%%EOF\n" % (place if startxref is None else startxref)
 
 
 def with_pictures(data: bytes, packing: bytes) -> bytes:
-    """The first page's picture is this one."""
-    return written(objects({FIRST + 2: picture(data, packing)}))
+    """The first page's picture is this one; below it the page is empty."""
+    higher = page(FIRST).replace(b"[0 0 100 50]", b"[0 -10 100 50]")
+    return written(objects({FIRST: higher, FIRST + 2: picture(data, packing)}))
 
 
 def flate() -> bytes:

@@ -31,9 +31,6 @@ MEMORY_BYTES = 420_000_000
 ADDRESS_BYTES = 1_000_000_000
 """The address space that it may take up, with all libraries; where the system does not count data alone, the limit."""
 
-STEP_CPU_SECONDS = 10
-"""The processor time for opening a file, and for each page. Honest ones take milliseconds, drawn ones two seconds."""
-
 MENDING_SECONDS_PER_BYTE = 0.06e-6
 """What a step may take beyond that: a file whose table of objects is rebuilt is read from end to end."""
 
@@ -119,7 +116,7 @@ def main() -> None:
     pipes = _Pipes()
     while (received := pipes.next_task()) is not None:
         task, content = received
-        _allow_step(task["size"])
+        _allow_step(task)
         file = _file(pipes, task["size"], content)
         try:
             if task["task"] == "pages":
@@ -142,10 +139,10 @@ def _limit(what: int, most: int) -> None:
     resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def _allow_step(size: int) -> None:
+def _allow_step(task: Message) -> None:
     """The next step has its processor time; past it the system ends this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = STEP_CPU_SECONDS + int(MENDING_SECONDS_PER_BYTE * size)
+    allowed = task["step_seconds"] + int(MENDING_SECONDS_PER_BYTE * task["size"])
     _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + allowed)
 
 
@@ -178,7 +175,7 @@ def _pages(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
     pipes.answer({"facts": [facts.media_type, facts.pages, facts.attachments]})
     began, sent_bytes = time.monotonic(), 0
     for number in range(first, min(first + AHEAD_PAGES, facts.pages + 1)):
-        _allow_step(task["size"])
+        _allow_step(task)
         try:
             page = document.page(number)
         except Refusal as refusal:
@@ -225,7 +222,7 @@ def _recognised(pipes: _Pipes, task: Message) -> Iterator[tuple[int, RecognisedP
             raise _ReadFailed
         if "number" not in message:
             return
-        _allow_step(task["size"])
+        _allow_step(task)
         yield message["number"], message["recognised"]
 
 

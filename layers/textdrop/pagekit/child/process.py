@@ -16,6 +16,9 @@ from pathlib import Path
 
 from pagekit.child.messages import Broken, Message, receive, send
 
+STEP_SECONDS = 10
+"""The processor time for opening a file, and for each page. Honest ones take milliseconds, drawn ones a second."""
+
 SILENT_SECONDS = 60.0
 """A child that says nothing for so long is killed. It is ended by its processor time long before, wherever it has half
 a processor for itself."""
@@ -40,8 +43,9 @@ class Child:
     Any thread may use it: it works on one task at a time. It has this process's path, and none of its credentials.
     """
 
-    def __init__(self, program: str = "pagekit.child") -> None:
+    def __init__(self, program: str = "pagekit.child", step_seconds: int = STEP_SECONDS) -> None:
         self._program = program
+        self._step_seconds = step_seconds
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,6 +64,7 @@ class Child:
                 return answer(message, body)
 
             is_fresh = self._process is None
+            task = {**task, "step_seconds": self._step_seconds}
             try:
                 self._run(task, content, noting)
             except ChildDied as death:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -73,15 +73,12 @@ class PageTooLarge(Exception):
     """The page by itself is larger than it may be."""
 
 
-class ReadStopped(Exception):
-    """The bounds of this bounded read are passed."""
-
-
 class Fault(Enum):
     """Why a page that could be cut is not sound."""
 
     BROKEN_DATA = 1  # some of its data is broken; the page that was cut shows what is left of it
     LEFT_OUT = 2  # something is in the file that qpdf does not see
+    MENDED = 3  # qpdf had to guess what an object of it is, or where
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +97,12 @@ def cut_page(
     above: list[pikepdf.Object],
     *,
     max_bytes: int,
-    are_bounds_passed: Callable[[], bool],
 ) -> CutPage:
     """The page cut out; the same bytes each time. `above` are the nodes over it, from the root on.
 
-    Raises Refusal (`damaged`), PageTooLarge, ReadStopped, or what pikepdf raises.
+    Raises Refusal (`damaged`), PageTooLarge, or what pikepdf raises.
     """
-    cut = _Cut(document, soundness, number, max_bytes, are_bounds_passed)
+    cut = _Cut(document, soundness, number, max_bytes)
     cut.add_page(page, above)
     cut.add_all_it_refers_to()
     return CutPage(cut.written_file(), frozenset(cut.faults))
@@ -120,7 +116,6 @@ class _Cut:
     soundness: Soundness
     number: int
     max_bytes: int
-    are_bounds_passed: Callable[[], bool]
     faults: set[Fault] = field(default_factory=set)
     parts: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
     _size: int = 0
@@ -152,7 +147,6 @@ class _Cut:
 
     def add_all_it_refers_to(self) -> None:
         while self._waiting:
-            self._check_bounds()
             reference = self._waiting.popleft()
             number, found = self._numbers[reference], self.document.get_object(reference)
             self._compare(reference)
@@ -219,7 +213,6 @@ class _Cut:
         all_of_them: list[bytes] = []
         fields: list[bytes] = []
         for annotation in annotations if isinstance(annotations, pikepdf.Array) else []:
-            self._check_bounds()
             entries = entries_of(text_of(annotation, resolved=True))
             if not entries:
                 continue
@@ -263,7 +256,6 @@ class _Cut:
         unused = [(plain_name(name), value) for kind in _DRAWING for name, value in kinds.get(kind, {}).items()]
         while contents:
             for part in contents:
-                self._check_bounds()
                 operators = self._unpacked(part) if isinstance(part, pikepdf.Stream) else b""
                 if operators is None:
                     return None
@@ -317,10 +309,6 @@ class _Cut:
         """Notices what the object refers to and qpdf leaves out."""
         if self.soundness.refers_to_what_is_left_out(reference, self.document):
             self.faults.add(Fault.LEFT_OUT)
-
-    def _check_bounds(self) -> None:
-        if self.are_bounds_passed():
-            raise ReadStopped
 
 
 def _inherited(page: pikepdf.Object, above: Iterable[pikepdf.Object], name: bytes) -> bytes:

@@ -39,23 +39,18 @@ if TYPE_CHECKING:
 
 # Files up to this size are in memory anyway, and are read in full.
 _SMALL_BYTES = 10_000_000
-# qpdf keeps each object that it has read: 1 KB a page of a scan, 12 KB and more of one that was printed.
-_PAGES_UNTIL_REOPENED = 500
 # pdfium reads a broken file whole.
 _MAX_DRAWN_FILE_BYTES = 200_000_000
 _MAX_CUT_BYTES = 120_000_000
 _COPIED_BYTES = 1024 * 1024
+# So many pages of a small document may have been lost, if it states them.
+_LOST_PAGES = 10
+_SEEN_OTHERWISE = frozenset({Fault.LEFT_OUT, Fault.MENDED})
 _LOW_DPI = 150
-
-_UNREADABLE = "The PDF is damaged: its parts cannot be separated."
 
 
 class _Broken(Exception):
     """Whatever a malformed object makes the library raise, it means one thing."""
-
-
-class _Stopped(Exception):
-    """Reading took more time or memory than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +76,10 @@ class PdfDocument:
         self._file = file
         self._limits = limits
         self._size = file.seek(0, io.SEEK_END)
-        self._bounds = qpdf.Bounds()
+        self._failure = qpdf.Failure()
         self._document: pikepdf.Pdf | None = None
         self._soundness: Soundness | None = None
-        self._pages_read = 0
-        # What had to be mended in this bounded read.
+        # What had to be mended in this reading.
         self._warnings: list[str] = []
         # Whether opening rebuilds the table of objects, which reads the whole file.
         self._is_reconstructed = False
@@ -96,7 +90,7 @@ class PdfDocument:
         opened = self._read_by_qpdf()
         self._tree = opened.tree if opened is not None else None
         # Whether qpdf's view of the file as a whole cannot be trusted: then all pages are drawn.
-        self.is_broken = self._tree is None or self._is_reconstructed or self._end is None
+        self.is_broken = self._tree is None or self._is_reconstructed or self._end is None or self._may_lack_pages()
         self._is_shown_whole = False
         try:
             self.facts = self._facts(opened)
@@ -113,13 +107,11 @@ class PdfDocument:
             raise ValueError(f"there is no page {number}: the document has {self.facts.pages}")
         is_listed = self._tree is not None and number <= self._tree.pages
         cut = self._cut(number) if is_listed else None
-        faults = cut.faults if cut is not None else frozenset({Fault.BROKEN_DATA} if is_listed else ())
-        if cut is None or self._is_shown_whole or (Fault.LEFT_OUT in faults and not self.is_broken):
-            drawing = self._drawn_from_file(number, cut)
-            is_damaged = (self.is_broken or Fault.BROKEN_DATA in faults) and not self._is_locked
+        faults = cut.faults if cut is not None else frozenset({Fault.MENDED} if is_listed else ())
+        if cut is None or self._is_shown_whole or (not self.is_broken and faults & _SEEN_OTHERWISE):
+            drawing, is_damaged = self._drawn_from_file(number, cut, faults)
         elif self.is_broken or faults or len(cut.content) > self._limits.max_bytes:
-            drawing = self._drawn_from_cut(number, cut)
-            is_damaged = self.is_broken or bool(faults)
+            drawing, is_damaged = self._drawn_from_cut(number, cut), self.is_broken or bool(faults)
         else:
             return PreparedPage(cut.content, "application/pdf", Preparation(How.CUT))
         if not drawing.shows_something and (faults or drawing.has_broken_picture):
@@ -144,7 +136,7 @@ class PdfDocument:
     def _read_by_qpdf(self) -> _Opened | None:
         """None if qpdf cannot say which pages there are. Raises Refusal for what no viewer opens either."""
         try:
-            with self._bounded_read(self._opening_seconds()):
+            with self._reading():
                 document = self._opened()
                 if is_dynamic_form(document):
                     raise _dynamic_form()
@@ -154,8 +146,6 @@ class PdfDocument:
                 with suppress(Refusal):
                     tree.find(document, 1)
                 return _Opened(tree, attached_files(document, tree if is_small else None))
-        except _Stopped:
-            raise damaged(_UNREADABLE) from None
         except _Broken:
             if is_encrypted_without_password(self._file):
                 raise qpdf.is_protected() from None
@@ -166,6 +156,11 @@ class PdfDocument:
             if refusal.reason not in (Reason.DAMAGED, Reason.ENCRYPTED):
                 raise
             return None
+
+    def _may_lack_pages(self) -> bool:
+        """Whether something was mended when the list of pages was read, which is not as long as it says."""
+        is_mended = not all(map(qpdf.is_about_lengths, self._warnings))
+        return is_mended and self._tree is not None and not self._tree.counts_are_right
 
     def _facts(self, opened: _Opened | None) -> FileFacts:
         """Of a broken file the longer list of pages counts, qpdf's or pdfium's."""
@@ -184,7 +179,7 @@ class PdfDocument:
                 self._is_shown_whole = shown_pages >= pages
                 pages, attachments = max(pages, shown_pages), max(attachments, shown.attachments)
                 # A few pages more were lost; many more were never there.
-                if shown.stated_pages <= 2 * pages:
+                if shown.stated_pages <= 2 * pages + _LOST_PAGES:
                     pages = max(pages, shown.stated_pages)
                 if pages > self._limits.max_pages:
                     raise too_many_pages(self._limits.max_pages)
@@ -192,30 +187,32 @@ class PdfDocument:
             raise damaged(NO_PAGES)
         return FileFacts("application/pdf", pages, attachments)
 
-    def _drawn_from_file(self, number: int, cut: CutPage | None) -> Drawing:
-        """The page as viewers show it, though qpdf does not see all of it; or, if nothing can be seen there, as qpdf
-        sees it, which is now and then more."""
+    def _drawn_from_file(self, number: int, cut: CutPage | None, faults: frozenset[Fault]) -> tuple[Drawing, bool]:
+        """The page as viewers show it, where qpdf sees it otherwise, and whether that is damage. Where pdfium shows
+        nothing it is what qpdf sees, which is now and then more."""
         shown, tree = self._file_as_shown(), self._tree
         has_same_pages = tree is not None and tree.pages == shown.pages
-        if not self._is_shown_whole and not (has_same_pages and tree is not None and tree.counts_are_right):
-            # pdfium may take another page for it.
-            raise damaged(f"Page {number:,} of the PDF is damaged: a part of it is missing.")
-        try:
-            drawing = shown.draw(number, self._limits, user_unit=self._user_unit(number))
-        except Refusal:
-            if cut is None or not has_same_pages:
-                raise
-            return self._drawn_from_cut(number, cut)
-        if drawing.shows_something or cut is None or not has_same_pages:
-            return drawing
-        return self._drawn_from_cut(number, cut)
+        # Else pdfium may take another page for it.
+        is_found = self._is_shown_whole or (has_same_pages and tree is not None and tree.counts_are_right)
+        drawing = None
+        if is_found:
+            with suppress(Refusal):
+                drawing = shown.draw(number, self._limits, user_unit=self._user_unit(number))
+        if cut is not None and (has_same_pages or not self.is_broken) and not (drawing and drawing.shows_something):
+            return self._drawn_from_cut(number, cut), True
+        if drawing is None:
+            raise damaged(f"Page {number:,} of the PDF is damaged: it cannot be shown.")
+        return drawing, not self._is_locked and (self.is_broken or faults != {Fault.LEFT_OUT})
 
     def _drawn_from_cut(self, number: int, cut: CutPage) -> Drawing:
         from pagekit.pdf.drawing import ShownPdf
 
+        user_unit = self._user_unit(number)
+        # What qpdf holds of a large page is needed no more, and pdfium is about to take its share.
+        self._close_qpdf()
         shown = ShownPdf(cut.content)
         try:
-            return shown.draw(1, self._limits, user_unit=self._user_unit(number))
+            return shown.draw(1, self._limits, user_unit=user_unit, is_sound=not cut.faults)
         finally:
             shown.close()
 
@@ -246,16 +243,16 @@ class PdfDocument:
     def _user_unit(self, number: int) -> float:
         """How many 72nds of an inch a unit of the page measures; 1 where that cannot be told."""
         try:
-            with self._bounded_read(qpdf.PAGE_CPU_SECONDS):
+            with self._reading():
                 unit = float(self._page(number)[0].get("/UserUnit", 1))
-        except (_Broken, _Stopped, Refusal):
+        except (_Broken, Refusal):
             return 1.0
         return unit if math.isfinite(unit) and unit > 0 else 1.0
 
     def _cut(self, number: int) -> CutPage | None:
-        """The page cut out; None if qpdf does not see it as it is. Raises Refusal where no more can be done for it."""
+        """The page cut out; None if qpdf cannot read it. Raises Refusal where no more can be done for it."""
         try:
-            with self._bounded_read(self._opening_seconds() if self._is_reconstructed else qpdf.PAGE_CPU_SECONDS):
+            with self._reading():
                 page, above = self._page(number)
                 cut = cut_page(
                     self._opened(),
@@ -264,10 +261,7 @@ class PdfDocument:
                     page,
                     above,
                     max_bytes=_MAX_CUT_BYTES,
-                    are_bounds_passed=self._bounds.are_passed,
                 )
-        except _Stopped:
-            raise damaged(f"Page {number:,} of the PDF is damaged: its parts cannot be separated.") from None
         except PageTooLarge:
             raise Refusal(
                 Reason.FILE_TOO_LARGE,
@@ -276,7 +270,9 @@ class PdfDocument:
             ) from None
         except (_Broken, Refusal):
             return None
-        return cut if all(map(qpdf.is_about_lengths, self._warnings)) else None
+        if all(map(qpdf.is_about_lengths, self._warnings)):
+            return cut
+        return CutPage(cut.content, cut.faults | {Fault.MENDED})
 
     def _page(self, number: int) -> tuple[pikepdf.Object, list[pikepdf.Object]]:
         if self._tree is None:
@@ -286,21 +282,18 @@ class PdfDocument:
     def _judge(self) -> Soundness:
         if self._soundness is None:
             size = self._end or self._size
-            written = WrittenReferences(self._bounded_file(), size, self._opened(), counts_all=self.is_broken)
+            written = WrittenReferences(self._source(), size, self._opened(), counts_all=self.is_broken)
             self._soundness = Soundness(written)
         return self._soundness
 
-    def _opening_seconds(self) -> float:
-        return qpdf.CPU_SECONDS + qpdf.MENDING_SECONDS_PER_BYTE * self._size
-
-    def _bounded_file(self) -> BinaryIO:
-        return qpdf.bounded(self._file, self._bounds, self._end)
+    def _source(self) -> BinaryIO:
+        return qpdf.source(self._file, self._failure, self._end)
 
     def _opened(self) -> pikepdf.Pdf:
         """The document, opened anew if it is closed."""
         if self._document is None:
             try:
-                self._document = qpdf.opened(self._bounded_file())
+                self._document = qpdf.opened(self._source())
             except pikepdf.PasswordError:
                 raise qpdf.needs_password() from None
             # Other warnings come each time it is opened, and are about as little as a blank in the wrong place.
@@ -312,31 +305,29 @@ class PdfDocument:
         if self._document is not None:
             self._document.close()
         self._document = None
-        self._pages_read = 0
 
     @contextmanager
-    def _bounded_read(self, cpu_seconds: float) -> Iterator[None]:
-        """The document is read within it. Raises Refusal, PageTooLarge, _Broken, _Stopped, and what the file raises."""
-        self._bounds.begin(cpu_seconds, qpdf.GROWTH_BYTES)
+    def _reading(self) -> Iterator[None]:
+        """The document is read within it. Raises Refusal, PageTooLarge, _Broken, MemoryError, and what the file
+        raises."""
+        self._failure.error = None
         self._warnings = []
         outcome: Exception | None = None
         try:
             yield
+        except MemoryError:
+            raise
         except Exception as error:  # noqa: BLE001 - what it means is decided below
             outcome = error
         if self._document is not None:
             self._warnings = qpdf.warnings_of(self._document)
-        stopped, failure = self._bounds.exceeded, self._bounds.failure
-        self._pages_read += 1
+        failure = self._failure.error
         # What was read while the file seemed to end is not in it for qpdf. What was mended is not reported again, and a
         # table that was rebuilt for one page may be wrong for others.
-        is_spoilt = stopped or failure is not None or bool(self._warnings) or self._pages_read >= _PAGES_UNTIL_REOPENED
-        if is_spoilt and (stopped or failure is not None or not self._is_reconstructed):
+        if failure is not None or (self._warnings and not self._is_reconstructed):
             self._close_qpdf()
         if failure is not None:
             raise failure
-        if stopped:
-            raise _Stopped from None
         if isinstance(outcome, Refusal | PageTooLarge):
             raise outcome from None
         if outcome is not None:

@@ -110,10 +110,9 @@ def _layered(
     """The document itself, with those pages that were drawn replaced by their pictures."""
     became: dict[_Became, list[int]] = {outcome: [] for outcome in _Became}
     replaced: list[int] = []
-    with qpdf.opened_to_rewrite(source) as (document, bounds):
+    with qpdf.opened_to_rewrite(source) as document:
         warnings = _warnings(document)
         there = document.pages
-        bounds.allow_more(qpdf.REWRITING_SECONDS_PER_PAGE * len(there) + qpdf.DRAWING_SECONDS * len(drawn))
         layers = _Layers(document)
         pictures = _Pictures(document)
         for number, recognised in pages:
@@ -126,7 +125,6 @@ def _layered(
                     replaced.append(number)
             if recognised is not None:
                 became[layers.lay(page, recognised)].append(number)
-            qpdf.check(bounds)
         layers.finish()
         _save(document, to)
     return _rendered(became, replaced, warnings)

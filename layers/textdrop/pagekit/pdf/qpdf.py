@@ -1,4 +1,4 @@
-"""qpdf, by way of pikepdf: the one way in which a PDF is opened, within limits of time and memory.
+"""qpdf, by way of pikepdf: the one way in which a PDF is opened. Its time and memory are bounded by pagekit.child.
 
 Importing this module imports pikepdf (60 ms) and sets its limits, which hold for the whole process: a few hundred
 kilobytes of a hostile file can unpack to gigabytes. An import happens once, under a lock, before the first use, which
@@ -8,11 +8,9 @@ is what pikepdf asks for.
 from __future__ import annotations
 
 import io
-import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import pikepdf
@@ -25,33 +23,6 @@ if TYPE_CHECKING:
 
 UNPACKED_BYTES = 64 * 1024 * 1024
 """The most that qpdf unpacks a stream to."""
-
-CPU_SECONDS = 10.0
-"""The most that opening a PDF may take: honest ones take well under a second."""
-
-MENDING_SECONDS_PER_BYTE = 0.06e-6
-"""What opening may take beyond that: a file whose table of objects is rebuilt is read from end to end, line by line,
-which takes about a third of this."""
-
-PAGE_CPU_SECONDS = 3.0
-"""The most that one page may take: honest ones take milliseconds."""
-
-GROWTH_BYTES = 500 * 1024 * 1024
-"""The most memory that the process may have taken on since reading began: honest files take on some 50 MB."""
-
-REWRITING_CPU_SECONDS = 30.0
-"""What writing a PDF again may take, and beyond it, for each byte and for each page. An honest one takes a tenth."""
-REWRITING_SECONDS_PER_BYTE = 0.1e-6
-REWRITING_SECONDS_PER_PAGE = 0.1
-
-DRAWING_SECONDS = 5.0
-"""What drawing a page may take beyond that. An honest one takes a tenth."""
-
-REWRITING_GROWTH_BYTES = 1_000_000_000
-"""The most memory that the process may take on meanwhile. 5,000 pages of print take some 100 MB."""
-
-cpu_clock: Callable[[], float] = time.thread_time
-"""The processor time that this thread has used, in seconds. Tests replace it, so as not to depend on a machine."""
 
 RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
 """What qpdf's warnings say when it has searched the whole file for objects."""
@@ -85,48 +56,20 @@ pikepdf.settings.set_qpdf_limits(
 )
 
 
-class Bounds:
-    """What reading a PDF for one purpose may cost. `failure` is what reading the file has raised, which qpdf keeps to
-    itself.
+@dataclass(slots=True)
+class Failure:
+    """What reading the file has raised: qpdf keeps it to itself, and goes on as if the file ended there."""
 
-    The purpose is one call, in one thread: `begin` there. Objects whose strings have no end are read to the end of the
-    file each, over and over: half a megabyte of them keeps qpdf busy for minutes, and lists of numbers take 70 times as
-    much memory as in the file. `exceeded` says that reading was stopped.
-    """
-
-    def __init__(self) -> None:
-        self.failure: Exception | None = None
-        self.exceeded = False
-        self._stops_at = 0.0
-        self._max_resident_bytes = 0
-
-    def begin(self, cpu_seconds: float, growth_bytes: int) -> None:
-        """Counts from now on, in this thread."""
-        self.failure = None
-        self.exceeded = False
-        self._stops_at = cpu_clock() + cpu_seconds
-        self._max_resident_bytes = _resident_bytes() + growth_bytes
-
-    def allow_more(self, cpu_seconds: float) -> None:
-        """As much time more."""
-        self._stops_at += cpu_seconds
-
-    def are_passed(self) -> bool:
-        """Whether to stop, now and until the next `begin`."""
-        self.exceeded = self.exceeded or cpu_clock() > self._stops_at or _resident_bytes() > self._max_resident_bytes
-        return self.exceeded or self.failure is not None
+    error: Exception | None = None
 
 
-class _BoundedFile(io.RawIOBase):
-    """A file that ends once the bounds are passed or reading it has failed: qpdf takes that for damage and goes on.
+class _Source(io.RawIOBase):
+    """A file that ends once reading it has failed. It has a position of its own: others may read in the same file."""
 
-    It has a position of its own: others may read in the same file in between.
-    """
-
-    def __init__(self, file: BinaryIO, bounds: Bounds, end: int | None) -> None:
+    def __init__(self, file: BinaryIO, failure: Failure, end: int | None) -> None:
         super().__init__()
         self._file = file
-        self._bounds = bounds
+        self._failure = failure
         self._size = file.seek(0, io.SEEK_END) if end is None else end
         self._position = 0
 
@@ -146,30 +89,30 @@ class _BoundedFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        if self._bounds.are_passed():
+        if self._failure.error is not None:
             return 0
         into = memoryview(buffer).cast("B")
         try:
             self._file.seek(self._position)
             found = self._file.read(max(min(len(into), self._size - self._position), 0))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when qpdf has returned
-            self._bounds.failure = error
+            self._failure.error = error
             return 0
         into[: len(found)] = found
         self._position += len(found)
         return len(found)
 
 
-def bounded(file: BinaryIO, bounds: Bounds, end: int | None = None) -> BinaryIO:
-    """The file up to `end`, to be read within the bounds."""
+def source(file: BinaryIO, failure: Failure, end: int | None = None) -> BinaryIO:
+    """The file up to `end`, for qpdf to read."""
     # A buffer of C's: qpdf asks for the position and the next bytes a million times.
-    return io.BufferedReader(_BoundedFile(file, bounds, end), _BUFFER_BYTES)
+    return io.BufferedReader(_Source(file, failure, end), _BUFFER_BYTES)
 
 
-def opened(file: BinaryIO) -> pikepdf.Pdf:
-    """The PDF in a bounded file, which is read as long as it is open."""
+def opened(source: BinaryIO) -> pikepdf.Pdf:
+    """The PDF in a source, which is read as long as it is open."""
     return pikepdf.open(
-        file,
+        source,
         suppress_warnings=True,
         # Inherited attributes are looked up where they are: spreading them over the pages reads all of them.
         inherit_page_attributes=False,
@@ -178,32 +121,26 @@ def opened(file: BinaryIO) -> pikepdf.Pdf:
 
 
 @contextmanager
-def opened_to_rewrite(file: BinaryIO) -> Iterator[tuple[pikepdf.Pdf, Bounds]]:
-    """The PDF, to be written again as a whole within the bounds of that. `check` the bounds while it is worked on.
+def opened_to_rewrite(file: BinaryIO) -> Iterator[pikepdf.Pdf]:
+    """The PDF, to be written again as a whole.
 
     Whatever qpdf makes of a file that fails: what reading it raised is raised. Raises NotRenderable for a PDF that
-    cannot be opened or written, or not within the bounds.
+    cannot be opened or written.
     """
-    bounds = Bounds()
-    size = file.seek(0, io.SEEK_END)
-    bounds.begin(REWRITING_CPU_SECONDS + REWRITING_SECONDS_PER_BYTE * size, REWRITING_GROWTH_BYTES)
+    failure = Failure()
     try:
-        with opened(bounded(file, bounds, end_of_pdf(file))) as document:
-            yield document, bounds
+        with opened(source(file, failure, end_of_pdf(file))) as document:
+            yield document
     except pikepdf.PasswordError:
         raise NotRenderable("The PDF opens only with a password.") from None
     except Exception as error:  # whatever qpdf made of it: what reading the file raised comes first
-        check(bounds)
+        if failure.error is not None:
+            raise failure.error from None
         if isinstance(error, pikepdf.PdfError):
             raise NotRenderable("The PDF is damaged or protected in a way that it cannot be written again.") from None
         raise
-    check(bounds)
-
-
-def check(bounds: Bounds) -> None:
-    """Raises what reading the file has raised, and NotRenderable once the bounds are passed."""
-    if bounds.are_passed():
-        raise bounds.failure or NotRenderable("The PDF takes too much time or memory to be written again.")
+    if failure.error is not None:
+        raise failure.error
 
 
 def warnings_of(document: pikepdf.Pdf) -> list[str]:
@@ -235,11 +172,3 @@ def is_protected() -> Refusal:
         "The PDF is encrypted for the holders of certain certificates or by other protection software.",
         "Save it without encryption and upload that.",
     )
-
-
-def _resident_bytes() -> int:
-    """The process's memory, 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0

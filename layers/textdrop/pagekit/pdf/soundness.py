@@ -32,6 +32,8 @@ _LINE_ENDS = b"\r\n"
 # What deflate writes at the end of what it flushes (RFC 1951, 3.2.4: a stored block of no bytes).
 _FLUSHED = b"\x00\x00\xff\xff"
 _CHECKSUM_BYTES = 4
+_END_BYTES = 32
+_PIECE_BYTES = 256 * 1024
 _SMALL_PIECE_BYTES = 256
 _INFLATED_BYTES = 1024 * 1024
 _MAX_INFLATED_BYTES = 256 * 1024 * 1024
@@ -126,25 +128,27 @@ def inflated_bytes(data: bytes) -> int:
         return 0
     unpacker = zlib.decompressobj()
     packed = _without_open_end(data)
-    count, pending = 0, packed
-    while not unpacker.eof:
-        try:
-            unpacked = len(unpacker.decompress(pending, _INFLATED_BYTES))
-        except zlib.error:
-            raise Broken(_inflated_before_error(data)) from None
-        count += unpacked
-        pending = unpacker.unconsumed_tail
-        if not unpacked and not pending:
-            break
-    if not unpacker.eof and not packed.rstrip(_LINE_ENDS).endswith(_FLUSHED):
+    count = 0
+    # In pieces, as what is left of one is copied each time.
+    for start in range(0, len(packed), _PIECE_BYTES):
+        pending: bytes | memoryview = packed[start : start + _PIECE_BYTES]
+        while pending and not unpacker.eof:
+            try:
+                count += len(unpacker.decompress(pending, _INFLATED_BYTES))
+            except zlib.error:
+                raise Broken(_inflated_before_error(data)) from None
+            pending = unpacker.unconsumed_tail
+    if not unpacker.eof and not bytes(packed[-_END_BYTES:]).rstrip(_LINE_ENDS).endswith(_FLUSHED):
         raise Broken(count)
     return count
 
 
-def _without_open_end(data: bytes) -> bytes:
-    """The data, without a checksum that does not stand behind a last block: some writers flush and never finish."""
-    end = data.rstrip(_LINE_ENDS)
-    return end[:-_CHECKSUM_BYTES] if end[:-_CHECKSUM_BYTES].endswith(_FLUSHED) else data
+def _without_open_end(data: bytes) -> memoryview:
+    """The data up to its last block, where a checksum follows on one that is not marked as the last."""
+    end = data[-_END_BYTES:].rstrip(_LINE_ENDS)
+    if end[:-_CHECKSUM_BYTES].endswith(_FLUSHED):
+        return memoryview(data)[: len(data) - min(len(data), _END_BYTES) + len(end) - _CHECKSUM_BYTES]
+    return memoryview(data)
 
 
 def _inflated_before_error(data: bytes) -> int:

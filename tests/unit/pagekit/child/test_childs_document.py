@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pagekit.child.document import SENT_WHOLE_BYTES, ChildsDocument
+from pagekit.child.process import Child
 from pagekit.child.searchable_pdf import searchable_pdf
 from pagekit.errors import NotRenderable, Reason, Refusal
 from pagekit.limits import FileLimits
@@ -105,6 +106,17 @@ def test_a_page_that_kills_the_child_is_damaged_alone(hostile: int) -> None:
         else:
             assert document.page(number).content.startswith(b"%PDF")
     assert in_child(making.pdf_of_pages(1)).facts.pages == 1
+
+
+def test_a_file_that_takes_too_long_is_damaged() -> None:
+    """Each string without an end is read to the end of the file, over and over."""
+    endless = b"".join(b"%d 0 obj\n<< /A (without end >>\n" % number for number in range(1, 20_000))
+    child = Child(step_seconds=1)
+    with pytest.raises(Refusal) as found:
+        ChildsDocument(child, io.BytesIO(b"%PDF-1.7\n" + endless + b"startxref\n9\n%%EOF\n"), "application/pdf", LIMITS)
+    child.close()
+    assert found.value.reason is Reason.DAMAGED
+    assert "time" in found.value.what
 
 
 def recognised(count: int) -> Iterator[tuple[int, RecognisedPage]]:

@@ -151,9 +151,18 @@ def test_whatever_the_bytes_nothing_but_a_refusal_is_raised(start: bytes, rest: 
             "assert open_document(io.BytesIO(sys.stdin.buffer.read()), FileLimits(), Child()).facts.pages == 1\n",
             {"PIL", "pikepdf", "lxml"},
         ),
+        (
+            "import io\n"
+            "from pagekit.limits import FileLimits\n"
+            "from pagekit.pdf.document import PdfDocument\n"
+            "from unit.pagekit import troubled\n"
+            "document = PdfDocument(io.BytesIO(troubled.written(troubled.objects())), FileLimits())\n"
+            "assert document.page(1).media_type == 'application/pdf'\n",
+            {"pagekit.pdf.drawing"},
+        ),
         ("import pagekit.outputs.workbook, pagekit.outputs.markdown\n", {"xlsxwriter"}),
     ],
-    ids=["an image", "no workbook"],
+    ids=["an image", "a sound PDF", "no workbook"],
 )
 def test_a_heavy_library_is_imported_only_where_it_is_needed(program: str, heavy: set[str]) -> None:
     done = subprocess.run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import zlib
 from typing import Literal
 
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
-from pagekit.pdf import qpdf
 from pagekit.prepared import How, PageWarning, Preparation
 from unit.pagekit import making
 from unit.pagekit.opening.opening import (
@@ -215,15 +213,3 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str], caplog: pytest.Lo
     what_becomes_of(making.with_broken_table(making.pdf()))
     what_becomes_of(making.pdf()[:900])
     assert (*capfd.readouterr(), caplog.text) == ("", "", "")
-
-
-def test_a_file_that_is_read_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each string without an end is read to the end of the file, over and over."""
-    asked = itertools.count()
-    monkeypatch.setattr(qpdf, "cpu_clock", lambda: next(asked) * 0.1)
-    endless = b"".join(b"%d 0 obj\n<< /A (without end >>\n" % number for number in range(1, 5_000))
-    content = b"%PDF-1.7\n" + endless + b"startxref\n9\n%%EOF\n"
-    found = refusal(content)
-    assert found.reason == Reason.DAMAGED
-    assert "separated" in found.what
-    assert next(asked) < 1_000

@@ -165,12 +165,12 @@ def test_too_many_pixels_are_scaled_to_what_fits(form: str) -> None:
 
 
 def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
-    image = Image.radial_gradient("L").resize((200, 900))
+    image = Image.effect_noise((200, 900), 15)
     limits = FileLimits(max_pixels=200 * 900 * 3 // 5)
     monkeypatch.setattr(fitting, "_BAND_PIXELS", 20_000)
     found = picture(making.encoded(image, "BMP"), limits)
     whole = image.resize(found.size, Image.Resampling.LANCZOS)
-    assert max(abs(a - b) for a, b in zip(found.tobytes(), whole.tobytes(), strict=True)) <= 1
+    assert max(abs(a - b) for a, b in zip(found.tobytes(), whole.tobytes(), strict=True)) <= 2
 
 
 def test_bilevel_becomes_grey_when_it_is_scaled_so_that_thin_lines_stay() -> None:
@@ -227,10 +227,7 @@ def test_a_jpeg_too_large_for_memory_is_shrunk_while_it_is_decoded(monkeypatch: 
         assert difference(found, image.resize(found.size)) < 3
 
 
-PROGRESSIVE_BLOCK_BYTES = 3 * 64 * 2
-
-
-@pytest.mark.parametrize(("progressive", "megapixels"), [(True, 145), (False, 401)])
+@pytest.mark.parametrize(("progressive", "megapixels"), [(True, 145), (False, 301)])
 def test_a_jpeg_that_cannot_be_shrunk_enough_is_refused_by_its_header(progressive: bool, megapixels: int) -> None:
     content = making.jpeg(60, 40, progressive=progressive)
     size = content.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
@@ -264,10 +261,6 @@ def test_a_png_too_large_for_memory_is_read_in_bands(mode: str, monkeypatch: pyt
     interlaced = making.encoded(image.convert("P"), "PNG")
     monkeypatch.setattr(decoding, "MAX_DECODED_BYTES", 2 * len(interlaced))
     assert refusal(interlaced, limits).reason == Reason.IMAGE_TOO_LARGE
-
-
-def box(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(data)) + kind + data
 
 
 HUGE = {
@@ -345,10 +338,11 @@ def test_damage_raises_nothing_but_a_refusal(kind: str, places: list[tuple[int, 
             assert prepared(bytes(content), FileLimits(max_pixels=1_000)).content
 
 
-@pytest.mark.parametrize("kind", ["lossy webp", "lossy avif", "lossy heic", "gif", "bmp", "tiff", "png"])
-def test_a_file_cut_in_half_is_damaged(kind: str) -> None:
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_a_file_cut_anywhere_is_damaged(kind: str) -> None:
     content = EVERY_KIND[kind]
-    assert refusal(content[: len(content) // 2]).reason == Reason.DAMAGED
+    for length in range(20, len(content) * 99 // 100, len(content) // 15):
+        assert refusal(content[:length]).reason == Reason.DAMAGED
 
 
 def test_there_is_no_page_but_the_first() -> None:

@@ -246,6 +246,32 @@ def test_a_page_whose_rows_are_missing_does_not_lose_the_others() -> None:
         opened.page(2)
 
 
+FAXES = {
+    "group 4": {"compression": "group4"},
+    "group 4, bits reversed": {"compression": "group4", "tiffinfo": {266: 2}},
+    "group 3": {"compression": "group3"},
+    "group 3 in two dimensions": {"compression": "group3", "tiffinfo": {292: 1}},
+    "run lengths": {"compression": "tiff_ccitt"},
+    "lzw": {"compression": "tiff_lzw"},
+    "deflate": {"compression": "tiff_adobe_deflate"},
+    "packbits": {"compression": "packbits"},
+    "jpeg": {"compression": "jpeg"},
+}
+
+
+@pytest.mark.parametrize("save", FAXES.values(), ids=FAXES)
+def test_a_strip_whose_data_ends_before_its_rows_is_damaged(save: dict[str, Any]) -> None:
+    image = TEXT.convert("L" if save["compression"] == "jpeg" else "1")
+    content = bytearray(tiff(image, **{**save, "tiffinfo": {**save.get("tiffinfo", {}), 278: image.height}}))
+    assert difference(picture(bytes(content)), image) < 3
+    page = tiff_module.Tiff(io.BytesIO(content), 1).page(1)
+    [whole] = page.byte_counts
+    entry = content.index(struct.pack("<HHII", 279, LONG, 1, whole))
+    for percent in (1, *range(5, 96, 5)):
+        struct.pack_into("<I", content, entry + 8, whole * percent // 100)
+        assert refusal(bytes(content)).reason == Reason.DAMAGED
+
+
 ABSURD = {
     "no width": {256: None},
     "no strips": {273: None},
@@ -300,7 +326,7 @@ def test_a_million_tags_are_not_read() -> None:
 
 def test_a_page_that_says_it_is_huge_is_refused_before_it_is_decoded() -> None:
     with less_memory_than(5_000_000):
-        for width, height in ((100_000, 4_001), (4_000_000_000, 4_000_000_000)):
+        for width, height in ((100_000, 3_001), (4_000_000_000, 4_000_000_000)):
             page = tags(grey(), {256: width, 257: height, 259: 5, 278: height})
             assert refusal(handmade(page)).reason == Reason.IMAGE_TOO_LARGE
         one_strip = tags(grey(), {256: 20_000, 257: 20_000, 258: (SHORT, [16]), 259: 5, 278: 20_000})

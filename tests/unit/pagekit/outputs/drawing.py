@@ -60,7 +60,7 @@ def page_of(
 def turned(image: Image.Image, page: RecognisedPage, degrees: int) -> tuple[Image.Image, RecognisedPage]:
     """The page lying turned clockwise, and what the service sees of it: polygons begin at the top left of the text."""
     lying = image.rotate(-degrees, expand=True)
-    moved = moved_by(page, lambda x, y: turned_point(x, y, degrees, *image.size), lying.size)
+    moved = moved_page(page, lambda x, y: turned_point(x, y, degrees, *image.size), lying.size)
     moved["rotate"] = degrees
     return lying, moved
 
@@ -77,7 +77,7 @@ def tilted(
         return middle_x + x * cosine - y * sine, middle_y + x * sine + y * cosine
 
     slanted = image.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor=255)
-    moved = moved_by(page, place, image.size)
+    moved = moved_page(page, place, image.size)
     if upright_boxes:
         for polygon in polygons_of(moved):
             polygon[:] = upright(polygon)
@@ -106,7 +106,7 @@ def _drawn(draw: ImageDraw.ImageDraw, text: str, left: float, top: float, size: 
     return Line(text=text, polygon=around(words), words=words)
 
 
-def moved_by(page: RecognisedPage, place: Place, size: tuple[int, int]) -> RecognisedPage:
+def moved_page(page: RecognisedPage, place: Place, size: tuple[int, int]) -> RecognisedPage:
     moved = deepcopy(page)
     for polygon in polygons_of(moved):
         polygon[:] = [[round(value) for value in place(x, y)] for x, y in polygon]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import math
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +15,7 @@ from pikepdf import Array, Dictionary, Name, OutlineItem, Pdf
 from pagekit.errors import NotRenderable
 from pagekit.outputs.searchable_pdf import searchable_pdf
 from pagekit.page import RecognisedPage
-from pagekit.pdf import page_content, qpdf
+from pagekit.pdf import page_content
 from textdrop.core.errors import StoreUnavailable
 from unit.pagekit import making
 from unit.pagekit.making import resaved, with_broken_table
@@ -354,7 +353,7 @@ def test_malformed_pages_do_not_lose_the_others() -> None:
         assert reading.lines_by_pdfium(document, number) == drawing.lines_of(PAGE), number
 
 
-# --- reading, writing, bounds
+# --- reading, writing
 
 
 def test_what_reading_raises_is_raised_whenever_it_happens() -> None:
@@ -377,16 +376,6 @@ def test_what_writing_raises_is_raised() -> None:
 
     with pytest.raises(OSError, match="No space left"):
         searchable_pdf(io.BytesIO(SCAN), "application/pdf", [(1, PAGE)], FullDisk())
-
-
-@pytest.mark.parametrize(
-    ("bound", "what"), [("REWRITING_CPU_SECONDS", "too much time"), ("REWRITING_GROWTH_BYTES", "")]
-)
-def test_a_pdf_that_takes_too_much(bound: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qpdf, bound, -math.inf)
-    with pytest.raises(NotRenderable) as refused:
-        making.rendered(SCAN, PAGE)
-    assert what in refused.value.what
 
 
 def place_to_sign(document: Pdf, drawn: Any) -> None:

@@ -25,7 +25,7 @@ def tiff(*images: Image.Image, **save: Any) -> bytes:
 
 def frame(page: RecognisedPage, factor: int) -> RecognisedPage:
     """The same page in a frame of so many times the pixels."""
-    return drawing.moved_by(
+    return drawing.moved_page(
         page, lambda x, y: (x * factor, y * factor), (page["width"] * factor, page["height"] * factor)
     )
 
