@@ -15,6 +15,7 @@ import sys
 import tomllib
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -119,25 +120,28 @@ def _print_figures(what: str, findings: list[Finding]) -> None:
 def _print_differences(findings: list[Finding]) -> int:
     """How many files have a difference of a kind that is not explained."""
     entries = tomllib.loads((Path(__file__).parent / "explained.toml").read_text())["explained"]
-    explained = {(entry["file"], entry["kind"]): entry for entry in entries}
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for finding in findings:
         for kind, page, what in finding["differences"]:
             found[finding["name"], kind].append(f"page {page}: {what}" if page else what)
-    causes = Counter(explained[key]["cause"] for key in found if key in explained)
-    for cause, count in causes.most_common():
+    explained = {
+        (name, kind): entry
+        for name, kind in sorted(found)
+        for entry in entries
+        if entry["kind"] == kind and fnmatch(name, entry["file"])
+    }
+    for cause, count in Counter(entry["cause"] for entry in explained.values()).most_common():
         print(f"explained: {count:4} {cause}")
-    for key in sorted(found):
-        if key in explained:
-            print(f"  {' '.join(key)}: {explained[key]['why']}")
+    for (name, kind), entry in explained.items():
+        print(f"  {kind} {name}: {entry['why']}")
     unexplained = {key: what for key, what in found.items() if key not in explained}
     for kind, count in Counter(kind for _, kind in unexplained).most_common():
         print(f"unexplained: {count:4} {kind}")
     for (name, kind), what in sorted(unexplained.items(), key=lambda item: (item[0][1], item[0][0])):
         print(f"  {kind} {name}: {'; '.join(what)}")
-    seen = {finding["name"] for finding in findings}
-    for name, kind in sorted(key for key in explained if key[0] in seen and key not in found):
-        print(f"explained.toml has {name} ({kind}), which does not differ any more")
+    for entry in entries:
+        if entry not in explained.values() and any(fnmatch(finding["name"], entry["file"]) for finding in findings):
+            print(f"explained.toml has {entry['file']} ({entry['kind']}), which does not differ any more")
     return len({name for name, _ in unexplained})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import tempfile
 import warnings
@@ -24,6 +25,8 @@ from unit.pagekit.outputs import drawing
 _NOISE_CELLS = 2
 _SHARE_OF_INK = 0.02
 _INVISIBLE = 3
+# For the viewers: pdfium takes memory without end where a form draws itself.
+_MOST_BYTES = 4_000_000_000
 _FORM_DEPTH = 8
 _WORDS = ("Zebra", "quagga", "Образец", "найден")
 
@@ -208,4 +211,5 @@ def _text(path: Path, number: int) -> tuple[str, str]:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
     print(json.dumps(vars(check(Path(sys.argv[1]), Path(sys.argv[2])))))

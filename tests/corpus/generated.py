@@ -14,6 +14,7 @@ import pytest
 
 import pagekit.opening
 import pagekit.outputs.searchable_pdf
+import pagekit.pdf.document
 from pagekit.kinds import media_type
 
 FOLDER = "KEEP_GENERATED_IN"
@@ -25,8 +26,12 @@ _kept: dict[str, list[bytes]] = defaultdict(list)
 
 def pytest_configure() -> None:
     """Before any test module imports them by name."""
-    pagekit.opening.open_document = _keeping(pagekit.opening.open_document)
-    pagekit.outputs.searchable_pdf.searchable_pdf = _keeping(pagekit.outputs.searchable_pdf.searchable_pdf)
+    for module, name in (
+        (pagekit.opening, "open_document"),
+        (pagekit.pdf.document, "PdfDocument"),
+        (pagekit.outputs.searchable_pdf, "searchable_pdf"),
+    ):
+        setattr(module, name, _keeping(getattr(module, name)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
@@ -35,10 +40,10 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 
 def _keeping(function: Callable[..., Any]) -> Callable[..., Any]:
-    def keeps(file: BinaryIO, *others: Any) -> Any:
+    def keeps(file: BinaryIO, *others: Any, **named: Any) -> Any:
         if isinstance(file, io.BytesIO):
             _keep(file.getvalue())
-        return function(file, *others)
+        return function(file, *others, **named)
 
     return keeps
 
