@@ -24,10 +24,13 @@ HEAVY = {
     "img2pdf",
     "lxml",
     "PIL",
+    "pi_heif",
     "pikepdf",
+    "pypdfium2",
     "pydantic",
     "pagekit.outputs",
     "pagekit.pdf",
+    "pagekit.pictures",
 }
 # All that may come from outside the standard library: boto3, requests and Powertools with what they need.
 EXPECTED = {

@@ -158,7 +158,7 @@ def _opened(media_type: UploadType, file: BinaryIO, limits: FileLimits) -> Docum
         from pagekit.pdf.document import PdfDocument
 
         return PdfDocument(file, limits)
-    from pagekit.pictures import PictureDocument
+    from pagekit.pictures.document import PictureDocument
 
     return PictureDocument(file, media_type, limits)
 

@@ -22,8 +22,8 @@ from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import GlyphlessFont
 from pagekit.pdf.page_geometry import Box, Matrix, pixels_to_page
 from pagekit.pdf.text_layer import Rendered, text_layer
-from pagekit.pictures import PictureDocument
-from pagekit.resolution import believable_dpi
+from pagekit.pictures.document import PictureDocument
+from pagekit.pictures.resolution import believable_dpi
 
 POINTS_PER_INCH = 72
 A4_POINTS = (595.276, 841.89)

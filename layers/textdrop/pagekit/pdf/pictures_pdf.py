@@ -16,7 +16,7 @@ from pagekit.page import RecognisedPage
 from pagekit.pdf.glyphless_font import GlyphlessFont
 from pagekit.pdf.image_pdf import A4_POINTS, OLDEST_VERSION, image_page, page_text, write_page
 from pagekit.pdf.text_layer import Rendered
-from pagekit.pictures import PictureDocument
+from pagekit.pictures.document import PictureDocument
 
 # Scaled to what the OCR service takes it would be grey, and ten times as many bytes.
 _MAX_BILEVEL_PIXELS = 100_000_000

@@ -12,7 +12,7 @@ from pagekit.errors import Refusal
 from pagekit.images import can_be_sent
 from pagekit.kinds import media_type
 from pagekit.limits import FileLimits
-from pagekit.pictures import PictureDocument
+from pagekit.pictures.document import PictureDocument
 from pagekit.prepared import PreparedPage
 
 LIMITS = FileLimits()

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from pagekit import decoding, fitting
 from pagekit.errors import Reason, Refusal
 from pagekit.kinds import media_type
 from pagekit.limits import FileFacts, FileLimits
+from pagekit.pictures import decoding, fitting
 from pagekit.prepared import How, PageWarning, Preparation
 from unit.pagekit import making
 from unit.pagekit.opening.opening import less_memory_than
@@ -297,7 +297,7 @@ def test_a_large_jpeg_2000_is_decoded_in_a_lower_resolution_of_its_own(monkeypat
 
 
 def test_a_file_of_too_many_bytes_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pagekit.pictures.MAX_FILE_BYTES", 1_000)
+    monkeypatch.setattr("pagekit.pictures.document.MAX_FILE_BYTES", 1_000)
     found = refusal(LOSSLESS["bmp"])
     assert found.reason == Reason.FILE_TOO_LARGE
     assert "the most is 1,000." in found.what

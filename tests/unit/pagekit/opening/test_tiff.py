@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from pagekit import fitting, tiff_decoding
-from pagekit import tiff as tiff_module
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileLimits
+from pagekit.pictures import fitting, tiff_decoding
+from pagekit.pictures import tiff as tiff_module
 from pagekit.prepared import How
 from unit.pagekit import making
 from unit.pagekit.opening.opening import less_memory_than
@@ -374,7 +374,7 @@ def test_one_long_strip_that_is_not_compressed_is_read_in_bands(monkeypatch: pyt
 
 
 def test_a_file_that_cannot_be_read_is_no_damage() -> None:
-    from pagekit.pictures import PictureDocument
+    from pagekit.pictures.document import PictureDocument
     from textdrop.core.errors import StoreUnavailable
     from unit.pagekit.opening.opening import FailingFile
 

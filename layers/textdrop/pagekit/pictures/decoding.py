@@ -27,9 +27,9 @@ from pagekit.images import (
     png_header,
     scan_count,
 )
-from pagekit.jpeg_end import with_end
 from pagekit.limits import UploadType
-from pagekit.png_bands import can_be_read_in_bands, png_bands
+from pagekit.pictures.jpeg_end import with_end
+from pagekit.pictures.png_bands import can_be_read_in_bands, png_bands
 
 MAX_FILE_BYTES = 100_000_000
 """An image of one picture is read into memory as a whole."""

@@ -13,10 +13,10 @@ from typing import Any
 
 from PIL import Image
 
-from pagekit.decoding import Picture
 from pagekit.limits import FileLimits, MediaType
+from pagekit.pictures.decoding import Picture
+from pagekit.pictures.resolution import believable_dpi
 from pagekit.prepared import How, PageWarning, Preparation, PreparedPage
-from pagekit.resolution import believable_dpi
 
 LOW_DPI = 150
 _BAND_PIXELS = 4_000_000

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from PIL import Image, ImageChops
 
-from pagekit.decoding import (
+from pagekit.images import damaged
+from pagekit.pictures.decoding import (
     MAX_DECODED_BYTES,
     MAX_PIXELS,
     Picture,
@@ -18,9 +19,8 @@ from pagekit.decoding import (
     sound_jpeg,
     too_large,
 )
-from pagekit.fax_end import GROUP_3, GROUP_4, fax_ends
-from pagekit.images import damaged
-from pagekit.tiff import JPEG, UNCOMPRESSED, Tiff, TiffPage, unreadable
+from pagekit.pictures.fax_end import GROUP_3, GROUP_4, fax_ends
+from pagekit.pictures.tiff import JPEG, UNCOMPRESSED, Tiff, TiffPage, unreadable
 
 _INVERTED = bytes(range(255, -1, -1))
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))

@@ -9,14 +9,14 @@ import io
 import warnings
 from typing import BinaryIO
 
-from pagekit.decoding import MAX_FILE_BYTES, decoded, sound_jpeg, sound_png
 from pagekit.errors import Reason, Refusal
-from pagekit.fitting import fitted
 from pagekit.images import can_be_sent
 from pagekit.limits import FileFacts, FileLimits, MediaType, UploadType
+from pagekit.pictures.decoding import MAX_FILE_BYTES, decoded, sound_jpeg, sound_png
+from pagekit.pictures.fitting import fitted
+from pagekit.pictures.tiff import Tiff
+from pagekit.pictures.tiff_decoding import decoded_tiff_page
 from pagekit.prepared import How, Preparation, PreparedPage
-from pagekit.tiff import Tiff
-from pagekit.tiff_decoding import decoded_tiff_page
 
 
 class PictureDocument:
