@@ -1,6 +1,7 @@
 """Reads a bitmap: which side is up, words in the scripts asked for with their boxes, headings, a ruled table. What
 cannot be read is left out."""
 
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +34,9 @@ READABLE_WORD = 50.0
 # Smaller words are read twice as large, which halves the errors, unless they are read so surely as they are. So is a
 # small page that is read badly; on a larger one letters are large enough, and specks would take minutes.
 SMALL_PIXELS, SMALL_BUT_SURE = 14, 90.0
-ENLARGED, MOST_ENLARGED_PIXELS = 2, 800_000
+ENLARGED, MOST_ENLARGED_PIXELS = 2.0, 800_000
+# Larger words are read in the size that suits the engine best: a capital I of 60 pixels and more passes for a rule.
+LARGE_PIXELS, BEST_PIXELS = 50, 36
 # A page that takes longer, a photograph or noise, is not tried in yet another turn.
 TURNING_SECONDS = 10
 # A page whose darkest and lightest point are nearer than this has nothing to read.
@@ -109,17 +112,21 @@ class _Reading:
         return self.confidence >= SURE_READING or (is_read_in_part and not self.is_on_its_side)
 
     @property
-    def is_small(self) -> bool:
-        words = words_of(self.blocks)
-        return bool(words) and median(word.height for word in words) < SMALL_PIXELS
+    def height(self) -> float:
+        """Of half of its words at most, in pixels; 0 without any."""
+        return median([word.height for word in words_of(self.blocks)] or [0])
 
 
 def _best(recogniser: Recogniser, image: Image.Image) -> _Reading:
     """The reading in the turn of which the engine is surest. A page that is read well as it lies is read once."""
     started = time.monotonic()
     best = _try(recogniser, image, 0)
-    scale = 1
-    least = SMALL_BUT_SURE if best.is_small else SURE_READING
+    scale = 1.0
+    if best.height > LARGE_PIXELS:
+        reduced = _try(recogniser, image, 0, BEST_PIXELS / best.height)
+        if reduced.confidence >= SURE_READING:
+            return reduced
+    least = SMALL_BUT_SURE if 0 < best.height < SMALL_PIXELS else SURE_READING
     if best.confidence < least and image.width * image.height <= MOST_ENLARGED_PIXELS:
         enlarged = _try(recogniser, image, 0, ENLARGED)
         if enlarged.confidence > best.confidence:
@@ -131,11 +138,11 @@ def _best(recogniser: Recogniser, image: Image.Image) -> _Reading:
     return best
 
 
-def _try(recogniser: Recogniser, image: Image.Image, turn: int, scale: int = 1) -> _Reading:
+def _try(recogniser: Recogniser, image: Image.Image, turn: int, scale: float = 1.0) -> _Reading:
     """`scale`: how many times as large the page is read; boxes stay those of the page as it is."""
     page = _turned(image, turn)
-    if scale > 1:
-        page = page.resize((page.width * scale, page.height * scale), Image.Resampling.BICUBIC)
+    if scale != 1:
+        page = page.resize((round(page.width * scale), round(page.height * scale)), Image.Resampling.BICUBIC)
     blocks = recogniser.find(page, page_dpi(page))
     return _Reading(tuple(_scaled(block, scale) for block in blocks), turn)
 
@@ -145,12 +152,12 @@ def _turned(image: Image.Image, turn: int) -> Image.Image:
     return image.transpose(UPRIGHT[turn]) if turn else image
 
 
-def _scaled(block: FoundBlock, scale: int) -> FoundBlock:
-    def down(box: Box) -> Box:
+def _scaled(block: FoundBlock, scale: float) -> FoundBlock:
+    def on_page(box: Box) -> Box:
         left, top, right, bottom = box
-        return left // scale, top // scale, -(-right // scale), -(-bottom // scale)
+        return int(left / scale), int(top / scale), math.ceil(right / scale), math.ceil(bottom / scale)
 
-    return tuple(tuple(replace(word, box=down(word.box)) for word in line) for line in block)
+    return tuple(tuple(replace(word, box=on_page(word.box)) for word in line) for line in block)
 
 
 def _with_table(

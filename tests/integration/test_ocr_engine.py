@@ -129,6 +129,16 @@ def test_reads_small_letters(reader: Reader, name: str, turn: int) -> None:
     assert_boxes_hold_the_ink(page, upright.transpose(TURNED[turn]) if turn else upright)
 
 
+@pytest.mark.parametrize("letters", [64, 112, 160])
+def test_reads_large_letters_and_takes_none_of_them_for_a_rule(reader: Reader, letters: int) -> None:
+    lines = ("First page of a letter", "Invoice number 4821", "In Italy all is well")
+    image = Image.new("L", (2480, 1200), 255)
+    font = ImageFont.truetype(font_roboto.RobotoLight, letters)
+    for row, text in enumerate(lines):
+        ImageDraw.Draw(image).text((180, 100 + 2 * row * letters), text, font=font, fill=0)
+    assert text_of(reader.read(image)).split("\n") == [*lines]
+
+
 @pytest.mark.parametrize("asked", [("en",), ("de", "fr")])
 def test_no_cyrillic_letter_is_read_where_no_language_asks_for_one(reader: Reader, asked: tuple[str, ...]) -> None:
     ordinals = page_image(f"{ENGLISH}\nThe meeting of June 10th is on July 22nd, 3rd floor.")
