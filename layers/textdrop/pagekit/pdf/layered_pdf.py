@@ -1,8 +1,8 @@
 """A PDF with recognised text laid over its pages.
 
-The pages stay what they are. Streams are copied as they are, outlines, links, forms, layers and labels are kept; a page
-gets one stream more, which draws nothing, before its own. It comes first, so that whatever state the page's operators
-leave behind does not matter to it, and they begin in the state they expect.
+The pages stay what they are. Streams are copied as they are, but packed where they were not; outlines, links, forms,
+layers and labels are kept. A page gets one stream more, which draws nothing, before its own. It comes first, so that
+whatever state the page's operators leave behind does not matter to it, and they begin in the state they expect.
 
 What of the text is laid over a page:
 - Words that stand on text of the page's own that can be seen and names its characters are left out. A page of which
@@ -170,7 +170,7 @@ def _save(document: Pdf, to: BinaryIO) -> None:
         min_version=_OLDEST_VERSION,
         fix_metadata_version=False,
         preserve_pdfa=False,
-        compress_streams=False,
+        compress_streams=True,
         stream_decode_level=pikepdf.StreamDecodeLevel.none,
         object_stream_mode=pikepdf.ObjectStreamMode.preserve,
         encryption=False,

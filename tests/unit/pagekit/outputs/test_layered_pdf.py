@@ -228,17 +228,20 @@ def test_the_structure_stays() -> None:
         assert after.Root.OCProperties.D.OFF[0].Name == "hidden"
 
 
-def test_streams_are_copied_as_they_are() -> None:
-    source = making.made(lambda document: making.add_scan(document, IMAGE), compress_streams=False)
-    document, _ = making.rendered(source, PAGE)
-    with making.opened(source) as before, making.opened(document) as after:
-        assert after.pages[0].Resources.XObject.Scan.read_raw_bytes() == (
-            before.pages[0].Resources.XObject.Scan.read_raw_bytes()
-        )
-        assert "/Filter" not in after.pages[0].Resources.XObject.Scan
+def test_packed_streams_are_copied_as_they_are_and_what_was_not_packed_takes_less() -> None:
+    packed = making.made(lambda document: making.add_scan(document, IMAGE))
+    document, _ = making.rendered(packed, PAGE)
+    with making.opened(packed) as before, making.opened(document) as after:
+        scan, copied = (each.pages[0].Resources.XObject.Scan for each in (before, after))
+        assert copied.read_raw_bytes() == scan.read_raw_bytes()
         layer, *own = after.pages[0].Contents
         assert [stream.read_raw_bytes() for stream in own] == [before.pages[0].Contents.read_raw_bytes()]
         assert layer.read_bytes().startswith(b"q\n")
+    unpacked = making.made(lambda document: making.add_scan(document, IMAGE), compress_streams=False)
+    document, _ = making.rendered(unpacked, PAGE)
+    with making.opened(document) as after:
+        assert after.pages[0].Resources.XObject.Scan.read_bytes() == IMAGE.tobytes()
+    assert len(document) < len(unpacked) / 2
 
 
 def test_the_same_document_and_text_give_the_same_bytes() -> None:
