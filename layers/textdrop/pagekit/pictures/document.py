@@ -49,6 +49,14 @@ class PictureDocument:
         """
         if not 1 <= number <= self.facts.pages:
             raise ValueError(f"there is no page {number}: the document has {self.facts.pages}")
+        try:
+            return self._page(number)
+        except Refusal as refusal:
+            if self.facts.pages == 1:
+                raise
+            raise Refusal(refusal.reason, f"Page {number:,} of the TIFF: {refusal.what}", refusal.advice) from None
+
+    def _page(self, number: int) -> PreparedPage:
         with warnings.catch_warnings():
             # Pillow's, of what is odd in a file; whether it can be read is all that matters.
             warnings.simplefilter("ignore")
