@@ -242,7 +242,7 @@ def test_a_page_whose_rows_are_missing_does_not_lose_the_others() -> None:
     short = tags(grey(), {273: [bytes(8)]})
     opened = document(handmade(grey(1), short, grey(3)))
     assert decoded(opened.page(3).content).getpixel((0, 0)) == 3
-    with pytest.raises(Refusal, match="Page 2 of the TIFF: .*rows of the picture are missing"):
+    with pytest.raises(Refusal, match=r"Page 2 of the TIFF: .*rows of the picture are missing"):
         opened.page(2)
 
 
