@@ -6,6 +6,7 @@ of a PDF in pixels of the page as the OCR service saw it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TypedDict
 
 Polygon = list[list[int]]
@@ -66,6 +67,18 @@ class RecognisedPage(TypedDict):
     tables: list[Table]
     entities: list[Entity]
     markdown: str | None
+
+
+def every_page(
+    pages: Iterable[tuple[int, RecognisedPage | None]], count: int
+) -> Iterator[tuple[int, RecognisedPage | None]]:
+    """The pages, which are in ascending order, and between them and up to `count` None for each that is not there."""
+    last = 0
+    for number, recognised in pages:
+        yield from ((missing, None) for missing in range(last + 1, number))
+        yield number, recognised
+        last = number
+    yield from ((missing, None) for missing in range(last + 1, count + 1))
 
 
 def enlarged(page: RecognisedPage, factor: float) -> RecognisedPage:

@@ -94,13 +94,7 @@ def image_pdf(
         if layered:
             font.written()
         write_page(document, page, operators, font if layered else None)
-        document.save(
-            to,
-            min_version=OLDEST_VERSION,
-            compress_streams=False,
-            stream_decode_level=pikepdf.StreamDecodeLevel.none,
-            deterministic_id=True,
-        )
+        save(document, to)
     return Rendered(layered, (), tuple(warnings))
 
 
@@ -156,6 +150,17 @@ def _sound(content: bytes, media_type: MediaType) -> bytes:
         return with_one_data_chunk(mended_png(content))
     except Refusal:
         raise NotRenderable(_UNREADABLE) from None
+
+
+def save(document: Pdf, to: BinaryIO) -> None:
+    """The document, which we have made, is in the file; the same bytes for the same contents."""
+    document.save(
+        to,
+        min_version=OLDEST_VERSION,
+        compress_streams=False,
+        stream_decode_level=pikepdf.StreamDecodeLevel.none,
+        deterministic_id=True,
+    )
 
 
 def picture_in(document: Pdf, content: bytes) -> tuple[pikepdf.Object, tuple[float, float]]:

@@ -16,7 +16,7 @@ What of the text is laid over a page:
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from decimal import Decimal
 from enum import StrEnum
@@ -27,7 +27,7 @@ from pikepdf import Array, Dictionary, Name, Pdf
 
 from pagekit.errors import NotRenderable, Refusal
 from pagekit.limits import FileLimits
-from pagekit.page import RecognisedPage
+from pagekit.page import RecognisedPage, every_page
 from pagekit.pdf import qpdf
 from pagekit.pdf.document import PdfDocument
 from pagekit.pdf.glyphless_font import GlyphlessFont
@@ -138,7 +138,7 @@ def _of_pictures(shown: PdfDocument, pages: Iterable[tuple[int, RecognisedPage |
     with Pdf.new() as document:
         layers = _Layers(document)
         pictures = _Pictures(document)
-        for number, recognised in _without_gaps(pages, shown.facts.pages):
+        for number, recognised in every_page(pages, shown.facts.pages):
             page = document.add_blank_page(page_size=_A4_POINTS).obj
             try:
                 pictures.put(page, shown.page(number))
@@ -150,18 +150,6 @@ def _of_pictures(shown: PdfDocument, pages: Iterable[tuple[int, RecognisedPage |
         layers.finish()
         _save(document, to)
     return _rendered(became, replaced, [f"{_numbered(missing)} {_MISSING}."] if missing else [])
-
-
-def _without_gaps(
-    pages: Iterable[tuple[int, RecognisedPage | None]], count: int
-) -> Iterator[tuple[int, RecognisedPage | None]]:
-    """All pages up to `count`."""
-    last = 0
-    for number, recognised in pages:
-        yield from ((skipped, None) for skipped in range(last + 1, number))
-        yield number, recognised
-        last = number
-    yield from ((skipped, None) for skipped in range(last + 1, count + 1))
 
 
 def _save(document: Pdf, to: BinaryIO) -> None:

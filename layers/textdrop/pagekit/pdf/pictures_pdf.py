@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -12,9 +12,9 @@ from pikepdf import Pdf
 
 from pagekit.errors import NotRenderable, Refusal
 from pagekit.limits import FileLimits, UploadType
-from pagekit.page import RecognisedPage
+from pagekit.page import RecognisedPage, every_page
 from pagekit.pdf.glyphless_font import GlyphlessFont
-from pagekit.pdf.image_pdf import A4_POINTS, OLDEST_VERSION, image_page, page_text, write_page
+from pagekit.pdf.image_pdf import A4_POINTS, image_page, page_text, save, write_page
 from pagekit.pdf.text_layer import Rendered
 from pagekit.pictures.document import PictureDocument
 
@@ -40,7 +40,9 @@ def pictures_pdf(
     with ExitStack() as stack, Pdf.new() as whole:
         part = _Part()
         stack.callback(lambda: part.close())
-        for number, recognised in _all_pages(document.facts.pages, pages):
+        for number, recognised in every_page(pages, document.facts.pages):
+            if number > document.facts.pages:
+                raise NotRenderable(f"The image is damaged: page {number:,} cannot be found in it any more.")
             try:
                 has_text, warning = part.add(document.page(number).content, recognised)
                 layered += has_text
@@ -53,7 +55,7 @@ def pictures_pdf(
                 part = _Part()
         part.finish()
         whole.pages.extend(part.document.pages)
-        _save(whole, to)
+        save(whole, to)
     return Rendered(layered, (), tuple(warnings))
 
 
@@ -95,36 +97,10 @@ class _Part:
         """The same pages, in a file that `files` closes."""
         self.finish()
         file = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
-        _save(self.document, file)
+        save(self.document, file)
         self.close()
         return pikepdf.open(file)
 
     def close(self) -> None:
         self.document.close()
         self._sources.close()
-
-
-def _all_pages(
-    count: int, pages: Iterable[tuple[int, RecognisedPage | None]]
-) -> Iterator[tuple[int, RecognisedPage | None]]:
-    """Every page of the document, with what was recognised on it if that is given. Raises NotRenderable."""
-    given = iter(pages)
-    following = next(given, None)
-    for number in range(1, count + 1):
-        recognised = None
-        if following is not None and following[0] == number:
-            recognised = following[1]
-            following = next(given, None)
-        yield number, recognised
-    if following is not None:
-        raise NotRenderable(f"The image is damaged: page {following[0]:,} cannot be found in it any more.")
-
-
-def _save(document: Pdf, to: BinaryIO) -> None:
-    document.save(
-        to,
-        min_version=OLDEST_VERSION,
-        compress_streams=False,
-        stream_decode_level=pikepdf.StreamDecodeLevel.none,
-        deterministic_id=True,
-    )
