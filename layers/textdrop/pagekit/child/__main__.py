@@ -21,7 +21,7 @@ from pagekit.limits import FileLimits, UploadType
 from pagekit.prepared import Document
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
     from pagekit.page import RecognisedPage
 
@@ -83,6 +83,24 @@ class _ParentsFile(io.RawIOBase):
         into[: len(content)] = content
         self._position += len(content)
         return len(content)
+
+
+class _ParentsOutput(io.RawIOBase):
+    """A file that the parent writes, from its beginning on, until it `is_over`: what is left in buffers is dropped."""
+
+    def __init__(self, pipes: _Pipes) -> None:
+        super().__init__()
+        self.is_over = False
+        self._pipes = pipes
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: ReadableBuffer, /) -> int:
+        piece = bytes(memoryview(content)[:_PIECE_BYTES])
+        if not self.is_over:
+            self._pipes.answer({"piece": True}, piece)
+        return len(piece)
 
 
 class _Pipes:
@@ -197,22 +215,20 @@ def _told(refusal: Refusal) -> Message:
 
 
 def _searchable_pdf(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
-    """Takes recognised pages one by one, then answers with the PDF in pieces."""
-    # A file of its own, not memory: it may have gigabytes.
-    import tempfile
-
+    """Takes recognised pages one by one, and answers with the PDF in pieces, then with what is to be said of it."""
     from pagekit.outputs.searchable_pdf import searchable_pdf
 
-    with tempfile.TemporaryFile() as made:
-        try:
-            rendered = searchable_pdf(file, task["media_type"], _recognised(pipes, task), made, task["drawn"])
-        except NotRenderable as refusal:
-            pipes.answer({"not_renderable": refusal.what})
-            return
-        made.seek(0)
-        while piece := made.read(_PIECE_BYTES):
-            pipes.answer({"piece": True}, piece)
-        pipes.answer({"rendered": [rendered.layered, rendered.own_text, rendered.warnings]})
+    output = _ParentsOutput(pipes)
+    to = io.BufferedWriter(output, _PIECE_BYTES)
+    try:
+        rendered = searchable_pdf(file, task["media_type"], _recognised(pipes, task), to, task["drawn"])
+        to.flush()
+    except NotRenderable as refusal:
+        pipes.answer({"not_renderable": refusal.what})
+        return
+    finally:
+        output.is_over = True
+    pipes.answer({"rendered": [rendered.layered, rendered.own_text, rendered.warnings]})
 
 
 def _recognised(pipes: _Pipes, task: Message) -> Iterator[tuple[int, RecognisedPage | None]]:
