@@ -61,6 +61,7 @@ _FLATE = (b"/FlateDecode", b"[ /FlateDecode ]")
 
 _MAX_PARTS = 50_000
 _MAX_FIELD_DEPTH = 20
+_MAX_FIELDS = 2_000
 _UNPACKED_BYTES = 32 * 1024 * 1024
 # LZW packs up to 2,500 times, and qpdf has no limit for it.
 _LZW_BYTES = 16 * 1024
@@ -223,9 +224,29 @@ class _Cut:
             if entries.get(b"/Subtype") == b"/Widget":
                 fields.append(b"%d 0 R" % number)
                 # Every field must have a name; what it is does not show.
-                kept = {**_of_its_field(annotation), **kept, b"/T": b"(%d)" % number}
+                given = _of_its_field(annotation)
+                if b"/FT" not in given and b"/FT" not in kept:
+                    given = self._of_listed_field(annotation.objgen)
+                kept = {**given, **kept, b"/T": b"(%d)" % number}
             self._add(number, kept, b"/P %d 0 R" % _PAGE)
         return b" ".join(all_of_them), b" ".join(fields)
+
+    def _of_listed_field(self, widget: tuple[int, int]) -> Entries:
+        """What a field gives to a part that does not say whose it is, but is among the field's own."""
+        form = self.document.Root.get("/AcroForm")
+        listed = form.get("/Fields") if isinstance(form, pikepdf.Dictionary) else None
+        waiting: list[tuple[Any, Entries]] = [(field, {}) for field in _some(listed)]
+        for _ in range(_MAX_FIELDS):
+            if not waiting:
+                break
+            field, given = waiting.pop()
+            if not isinstance(field, pikepdf.Dictionary):
+                continue
+            if field.objgen == widget:
+                return given
+            given = {**given, **_chosen(entries_of(text_of(field, resolved=True)), _OF_A_FIELD)}
+            waiting += [(part, given) for part in _some(field.get("/Kids"))]
+        return {}
 
     def _layers(self) -> Entries:
         """What the catalog must say for hidden layers to stay hidden."""
@@ -354,6 +375,11 @@ def _of_its_field(widget: pikepdf.Object) -> Entries:
         given = {**_chosen(entries_of(text_of(above, resolved=True)), _OF_A_FIELD), **given}
         above = above.get("/Parent")
     return given
+
+
+def _some(listed: Any) -> list[Any]:
+    """What is in an array, up to a number; nothing if it is none."""
+    return list(listed)[:_MAX_FIELDS] if isinstance(listed, pikepdf.Array) else []
 
 
 def _chosen(entries: Entries, names: Iterable[bytes]) -> Entries:

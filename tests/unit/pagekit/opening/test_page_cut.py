@@ -91,6 +91,15 @@ def stamped(document: Pdf) -> None:
     document.Root.AcroForm = Dictionary(Fields=Array(fields))
 
 
+def with_fields_that_know_nothing_of_their_parents(document: Pdf) -> None:
+    """As stamped, but what the fields are stands above them, and they do not say where."""
+    stamped(document)
+    for field in document.Root.AcroForm.Fields:
+        del field["/FT"], field["/T"]
+    above = Dictionary(FT=Name.Tx, T=pikepdf.String("f"), Kids=document.Root.AcroForm.Fields)
+    document.Root.AcroForm.Fields = Array([document.make_indirect(above)])
+
+
 def layered(document: Pdf) -> None:
     """A layer that is hidden, on each page."""
     plain(document)
@@ -101,7 +110,15 @@ def layered(document: Pdf) -> None:
         page.Contents = document.make_stream(page.Contents.read_bytes() + b" /OC /H BDC 0 0 200 300 re f EMC")
 
 
-MAKINGS = [plain, turned_and_cropped, inheriting, one_dictionary_for_all, stamped, layered]
+MAKINGS = [
+    plain,
+    turned_and_cropped,
+    inheriting,
+    one_dictionary_for_all,
+    stamped,
+    with_fields_that_know_nothing_of_their_parents,
+    layered,
+]
 SAVED = {**making.WRITTEN, "with an owner's password": {"encryption": pikepdf.Encryption(owner="owner", user="")}}
 
 
