@@ -50,6 +50,8 @@ _NOT_OF_AN_ANNOTATION = frozenset(
         *(b"/Sound", b"/Movie"),
     }
 )
+# What such annotations show is kept; as what they are they show nothing without what is left out.
+_SHOWN_AS_STAMPS = frozenset({b"/FileAttachment", b"/Sound", b"/Movie", b"/Screen", b"/RichMedia"})
 # What a field of a form gives to its parts, if they have none of their own.
 _OF_A_FIELD = (b"/FT", b"/V", b"/DA", b"/Q", b"/Ff", b"/MaxLen", b"/Opt", b"/I")
 _OF_A_FORM = (b"/NeedAppearances", b"/DA", b"/DR", b"/Q")
@@ -219,6 +221,8 @@ class _Cut:
                 continue
             self._compare(annotation.objgen)
             kept = {name: value for name, value in entries.items() if name not in _NOT_OF_AN_ANNOTATION}
+            if entries.get(b"/Subtype") in _SHOWN_AS_STAMPS and b"/AP" in entries:
+                kept[b"/Subtype"] = b"/Stamp"
             number = self._new_number()
             all_of_them.append(b"%d 0 R" % number)
             if entries.get(b"/Subtype") == b"/Widget":

@@ -27,7 +27,7 @@ from pagekit.pictures.resolution import believable_dpi
 
 POINTS_PER_INCH = 72
 A4_POINTS = (595.276, 841.89)
-MAX_SIDE_POINTS = 14_400.0
+MIN_SIDE_POINTS, MAX_SIDE_POINTS = 3.0, 14_400.0
 MAX_BYTES = 100_000_000
 
 OLDEST_VERSION = "1.5"
@@ -185,7 +185,12 @@ def _with_image(content: bytes) -> Pdf:
     """A PDF of one page with the image. Raises NotRenderable and NeedsDecoding."""
     try:
         pdf = img2pdf.convert(
-            _for_img2pdf(content), rotation=img2pdf.Rotation.none, nodate=True, engine=img2pdf.Engine.pikepdf
+            _for_img2pdf(content),
+            # The page is given its size later; img2pdf makes none that is very small or large.
+            layout_fun=lambda width, height, dpi: (*A4_POINTS, *A4_POINTS),
+            rotation=img2pdf.Rotation.none,
+            nodate=True,
+            engine=img2pdf.Engine.pikepdf,
         )
         return pikepdf.open(io.BytesIO(pdf))
     except NeedsDecoding:
@@ -237,9 +242,10 @@ def _shown(content: bytes) -> tuple[int, tuple[float, float]]:
     else:
         wide = A4_POINTS[0] if width <= height else A4_POINTS[1]
         points = wide, wide * height / width
-    shrunk = min(1.0, MAX_SIDE_POINTS / max(points))
+    # Viewers show no smaller page, and no larger one.
+    scale = min(max(1.0, MIN_SIDE_POINTS / min(points)), MAX_SIDE_POINTS / max(points))
     # Rounded as it will be written: text that is laid over it must not believe in a page that goes over its edge.
-    return orientation, (round(points[0] * shrunk, 3), round(points[1] * shrunk, 3))
+    return orientation, (round(points[0] * scale, 3), round(points[1] * scale, 3))
 
 
 def _orientation(exif: bytes) -> int:

@@ -141,6 +141,22 @@ def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], sav
     assert len(looks) == PAGES or make is inheriting or len(looks) > 1
 
 
+@pytest.mark.parametrize("kind", ["FileAttachment", "Screen"])
+def test_what_an_attachment_shows_is_kept_as_a_stamp(kind: str) -> None:
+    """Without the file that is attached, poppler shows no such annotation."""
+
+    def make(document: Pdf) -> None:
+        stamped(document)
+        for page in document.pages:
+            page.Annots[0].Subtype = Name(f"/{kind}")
+            page.Annots[0].FS = Dictionary(Type=Name.Filespec)
+
+    [first, *_] = prepared(made(make))
+    with making.opened(first.content) as cut:
+        [stamp, *_] = cut.pages[0].Annots
+        assert (str(stamp.Subtype), "/FS" in stamp, "/N" in stamp.AP) == ("/Stamp", False, True)
+
+
 def test_a_page_that_is_too_large_by_itself_is_drawn() -> None:
     def make(document: Pdf) -> None:
         plain(document)

@@ -221,6 +221,7 @@ def test_text_of_a_page_that_lies_turned(turn: int) -> None:
         ((1000, 1000), 1, (595.28, 595.28)),
         ((1000, 1000), 5000, (595.28, 595.28)),
         ((10, 1000), None, (144.0, 14400.0)),
+        ((20, 40), 1200, (3.0, 6.0)),
     ],
 )
 def test_the_size_of_the_page(size: tuple[int, int], dpi: int | None, expected: tuple[float, float]) -> None:
