@@ -284,13 +284,20 @@ class _Cut:
                 operators = self._unpacked(part) if isinstance(part, pikepdf.Stream) else b""
                 if operators is None:
                     return None
-                names |= names_in(operators, all_names)
+                names |= names_in(operators, all_names) - self._own_names(part)
             used = [self._found(value) for name, value in unused if name in names]
             unused = [(name, value) for name, value in unused if name not in names]
             if any(_is_drawn_by_procedures(font) for font in used):
                 return None
-            contents = [drawing for drawing in used if _borrows_resources(drawing)]
+            # What lacks a name in resources of its own, or has none, draws with those that it stands in; some viewers
+            # look there in any case.
+            contents = [drawing for drawing in used if _has_operators(drawing)]
         return names
+
+    def _own_names(self, part: pikepdf.Object) -> set[bytes]:
+        """The names in the resources that a form or pattern has of its own."""
+        own = self._entries(_stream_entries(part).get(b"/Resources", NULL)) if isinstance(part, pikepdf.Stream) else {}
+        return {plain_name(name) for kind in _BY_NAME if kind in own for name in self._entries(own[kind])}
 
     def _entries(self, value: bytes) -> Entries:
         """The entries of a dictionary, which may be a reference to it."""
@@ -356,12 +363,9 @@ def _stream_entries(stream: pikepdf.Object) -> Entries:
     return entries_of(stream.stream_dict.unparse(resolved=True))
 
 
-def _borrows_resources(drawing: Any) -> bool:
-    """Whether it is a form or pattern without resources of its own, which uses those of the page or form it is on."""
-    if not isinstance(drawing, pikepdf.Stream):
-        return False
-    entries = _stream_entries(drawing)
-    return b"/Resources" not in entries and entries.get(b"/Subtype") != b"/Image"
+def _has_operators(drawing: Any) -> bool:
+    """Whether it is a form or a pattern, and no picture."""
+    return isinstance(drawing, pikepdf.Stream) and drawing.get("/Subtype") != "/Image"
 
 
 def _is_drawn_by_procedures(font: Any) -> bool:

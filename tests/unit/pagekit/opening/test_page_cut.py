@@ -141,6 +141,22 @@ def test_each_page_looks_as_it_did_and_is_alone(make: Callable[[Pdf], None], sav
     assert len(looks) == PAGES or make is inheriting or len(looks) > 1
 
 
+def test_what_a_form_lacks_in_its_own_resources_is_kept_in_the_page_s() -> None:
+    """Some viewers look for it there, though PDF 1.7, 8.10.1, says that they should not; what it has itself is not."""
+
+    def make(document: Pdf) -> None:
+        page = document.add_blank_page(page_size=(200, 300))
+        fonts = {f"/F{n}": Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Courier) for n in range(4)}
+        own = Dictionary(Font=Dictionary(F1=fonts["/F1"]))
+        form = document.make_stream(b"BT /F1 9 Tf /F2 9 Tf ET", Subtype=Name.Form, BBox=[0, 0, 9, 9], Resources=own)
+        page.Resources = Dictionary(Font=Dictionary(fonts), XObject=Dictionary(X=form))
+        page.Contents = document.make_stream(b"BT /F0 9 Tf ET /X Do")
+
+    [page] = prepared(made(make))
+    with making.opened(page.content) as cut:
+        assert set(cut.pages[0].Resources.Font.keys()) == {"/F0", "/F2"}
+
+
 @pytest.mark.parametrize("kind", ["FileAttachment", "Screen"])
 def test_what_an_attachment_shows_is_kept_as_a_stamp(kind: str) -> None:
     """Without the file that is attached, poppler shows no such annotation."""
