@@ -21,7 +21,7 @@ from PIL import Image, ImageChops
 
 from pagekit.limits import FileLimits, MediaType
 from pagekit.pdf.qpdf import damaged, is_protected, needs_password
-from pagekit.pdf.soundness import Broken, inflated_bytes, is_whole_picture
+from pagekit.pdf.soundness import Broken, inflated_bytes, is_whole_picture, starts_as_picture
 
 # It says so when it was built without XFA forms, which are not drawn.
 logging.getLogger("pypdfium2").setLevel(logging.ERROR)
@@ -44,7 +44,6 @@ _MAX_NAME_BYTES = 256
 # A picture of which less than this is there shows nothing.
 _NEARLY_NOTHING = 0.05
 _OF_A_CUT_PICTURE = 0.5
-_PICTURE_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff", b"\0\0\0\x0cjP")
 _STANDARD_FONTS = ("helvetica", "arial", "times", "courier", "symbol", "zapfdingbats")
 # What the standard fonts have letters for, as pdfium brings them along.
 _STANDARD_LETTERS = "cp1252"
@@ -213,7 +212,7 @@ def _inspected(page: pypdfium2.PdfPage) -> tuple[bool, bool]:
 def _share_of_picture(picture: pypdfium2.PdfObject) -> float:
     """How much of a picture's data is there, from 0 to 1; 1 where that cannot be told."""
     filters = range(pdfium.FPDFImageObj_GetImageFilterCount(picture))
-    packing = [_text(partial(pdfium.FPDFImageObj_GetImageFilter, picture, index)) for index in filters]
+    packing = ["/" + _text(partial(pdfium.FPDFImageObj_GetImageFilter, picture, index)) for index in filters]
     size = pdfium.FPDFImageObj_GetImageDataRaw(picture, None, 0)
     buffer = (ctypes.c_ubyte * size)()
     pdfium.FPDFImageObj_GetImageDataRaw(picture, buffer, size)
@@ -223,14 +222,16 @@ def _share_of_picture(picture: pypdfium2.PdfObject) -> float:
     # At least a bit a pixel.
     needed = height.value * ((width.value + 7) // 8)
     try:
-        if packing and packing[-1] in ("DCTDecode", "DCT", "JPXDecode"):
-            whole = is_whole_picture([f"/{name}" for name in packing], data)
-            return 1.0 if whole else _OF_A_CUT_PICTURE if data.startswith(_PICTURE_STARTS) else 0.0
-        if packing in (["FlateDecode"], ["Fl"]):
+        if packing in (["/FlateDecode"], ["/Fl"]):
             return min(1.0, inflated_bytes(data) / needed) if needed else 1.0
+        if not packing or packing[-1] not in ("/DCTDecode", "/DCT", "/JPXDecode"):
+            return 1.0 if data else 0.0
+        if is_whole_picture(packing, data):
+            return 1.0
     except Broken as broken:
-        return min(broken.unpacked_bytes / max(needed, 1), 0.99)
-    return 1.0 if data else 0.0
+        if len(packing) == 1:
+            return min(broken.unpacked_bytes / max(needed, 1), 0.99)
+    return _OF_A_CUT_PICTURE if starts_as_picture(packing, data) else 0.0
 
 
 def _lacks_font(page: pypdfium2.PdfPage) -> bool:

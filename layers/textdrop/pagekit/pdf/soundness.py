@@ -37,6 +37,8 @@ _PIECE_BYTES = 256 * 1024
 _SMALL_PIECE_BYTES = 256
 _INFLATED_BYTES = 1024 * 1024
 _MAX_INFLATED_BYTES = 256 * 1024 * 1024
+_START_BYTES = 1024
+_PICTURE_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff", b"\0\0\0\x0cjP")
 
 _COMPONENTS = {
     **dict.fromkeys(("/DeviceGray", "/G", "/CalGray", "/Indexed", "/I", "/Separation"), 1),
@@ -191,6 +193,18 @@ def _unpacked(name: str, data: bytes) -> bytes:
     if not unpacker.eof:
         raise Broken
     return unpacked
+
+
+def starts_as_picture(packing: Sequence[str], data: bytes) -> bool:
+    """Whether a JPEG or JPEG 2000 picture, which may be packed once more, has its beginning."""
+    for name in packing[:-1]:
+        if name in _FLATE:
+            with suppress(zlib.error):
+                data = zlib.decompressobj().decompress(data[:_START_BYTES])
+        else:
+            with suppress(Broken):
+                data = _unpacked(name, data)
+    return data.startswith(_PICTURE_STARTS)
 
 
 def _components(space: Any) -> int:

@@ -106,7 +106,8 @@ def test_pages_are_cut_drawn_or_refused(content: bytes, expected: list[How | Pag
     assert len(pages) == len(expected)
     for page, scan, became in zip(pages, SCANS, expected, strict=True):
         if isinstance(page, Reason):
-            assert page == became
+            # By identity: the warning for damage has the same word.
+            assert page is became
             continue
         assert page.preparation.how == (CUT if became is CUT else DRAWN)
         assert page.preparation.warnings == ((DAMAGED,) if became is DAMAGED else ())
