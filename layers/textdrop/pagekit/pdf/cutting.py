@@ -282,24 +282,26 @@ class _Cut:
         names: set[bytes] = set()
         all_names = {plain_name(name) for found in kinds.values() for name in found}
         unused = [(plain_name(name), value) for kind in _DRAWING for name, value in kinds.get(kind, {}).items()]
-        while contents:
-            for part in contents:
+        # Each with the names that it has of its own, beside these resources.
+        waiting: list[tuple[Any, set[bytes]]] = [(part, set()) for part in contents]
+        while waiting:
+            for part, own_names in waiting:
                 operators = self._unpacked(part) if isinstance(part, pikepdf.Stream) else b""
                 if operators is None:
                     return None
-                names |= names_in(operators, all_names) - self._own_names(part)
+                names |= names_in(operators, all_names) - own_names
             used = [self._found(value) for name, value in unused if name in names]
             unused = [(name, value) for name, value in unused if name not in names]
             if any(_is_drawn_by_procedures(font) for font in used):
                 return None
             # What lacks a name in resources of its own, or has none, draws with those that it stands in; some viewers
             # look there in any case.
-            contents = [drawing for drawing in used if _has_operators(drawing)]
+            waiting = [(drawing, self._own_names(drawing)) for drawing in used if _has_operators(drawing)]
         return names
 
-    def _own_names(self, part: pikepdf.Object) -> set[bytes]:
+    def _own_names(self, drawing: pikepdf.Object) -> set[bytes]:
         """The names in the resources that a form or pattern has of its own."""
-        own = self._entries(_stream_entries(part).get(b"/Resources", NULL)) if isinstance(part, pikepdf.Stream) else {}
+        own = self._entries(_stream_entries(drawing).get(b"/Resources", NULL))
         return {plain_name(name) for kind in _BY_NAME if kind in own for name in self._entries(own[kind])}
 
     def _entries(self, value: bytes) -> Entries:

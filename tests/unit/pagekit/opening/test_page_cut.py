@@ -147,14 +147,17 @@ def test_what_a_form_lacks_in_its_own_resources_is_kept_in_the_page_s() -> None:
     def make(document: Pdf) -> None:
         page = document.add_blank_page(page_size=(200, 300))
         fonts = {f"/F{n}": Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Courier) for n in range(4)}
-        own = Dictionary(Font=Dictionary(F1=fonts["/F1"]))
-        form = document.make_stream(b"BT /F1 9 Tf /F2 9 Tf ET", Subtype=Name.Form, BBox=[0, 0, 9, 9], Resources=own)
+        own = Dictionary(Font=Dictionary(F1=fonts["/F1"], F3=fonts["/F3"], F4=fonts["/F3"]))
+        form = document.make_stream(
+            b"BT /F1 9 Tf /F2 9 Tf /F3 9 Tf ET", Subtype=Name.Form, BBox=[0, 0, 9, 9], Resources=own
+        )
         page.Resources = Dictionary(Font=Dictionary(fonts), XObject=Dictionary(X=form))
         page.Contents = document.make_stream(b"BT /F0 9 Tf ET /X Do")
 
     [page] = prepared(made(make))
     with making.opened(page.content) as cut:
         assert set(cut.pages[0].Resources.Font.keys()) == {"/F0", "/F2"}
+        assert set(cut.pages[0].Resources.XObject.X.Resources.Font.keys()) == {"/F1", "/F3"}
 
 
 @pytest.mark.parametrize("kind", ["FileAttachment", "Screen"])
