@@ -232,9 +232,6 @@ class _Cut:
                 if b"/FT" not in given and b"/FT" not in kept:
                     given = self._of_listed_field(annotation.objgen)
                 kept = {**given, **kept, b"/T": b"(%d)" % number}
-                if kept.get(b"/FT") == b"/Btn":
-                    # Which of its looks a button has is its own word (/AS); the field's value may be of another time.
-                    kept.pop(b"/V", None)
             self._add(number, kept, b"/P %d 0 R" % _PAGE)
         return b" ".join(all_of_them), b" ".join(fields)
 
