@@ -78,8 +78,13 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
         pages = put.upload.pages
         if _broke_off(document):
             continue
-        if put.upload.refused is not None and ended != put.upload.refused:
-            yield f"{document.id} ended as {ended}, not as {put.upload.refused}"
+        if put.upload.refused is not None:
+            if ended != put.upload.refused:
+                yield f"{document.id} ended as {ended}, not as {put.upload.refused}"
+            # A file that opens may have pages that do not; none of them is sent.
+            if any(row.sent or row.state is not OperationState.FAILED for row in operations):
+                yield f"{document.id} is refused, and has pages that were sent"
+            continue
         if [row.page for row in operations] != list(range(1, len(pages) + 1)):
             yield f"{document.id} has rows for pages {[row.page for row in operations]} of {len(pages)}"
             continue

@@ -225,6 +225,7 @@ CHANGES: dict[str, list[Change]] = {
         document(BOOK, pages_recognized=2),
         first_page(ONE, problem=problem(Reason.SUBMIT_UNCONFIRMED)),
         lambda e: e.operations[of(e, BOOK)].pop(),
+        lambda e: e.operations[of(e, DAMAGED)].append(e.operations[of(e, ONE)][0]),
     ],
     "files": [
         lambda e: e.files.pop(keys.own(of(e, ONE), keys.TEXT)),
