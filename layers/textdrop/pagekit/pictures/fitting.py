@@ -86,7 +86,8 @@ def _size_within(width: int, height: int, max_pixels: int) -> tuple[int, int]:
     """The size in the same proportions that has at most so many pixels."""
     if width * height <= max_pixels:
         return width, height
-    new_width = max(math.floor(width * math.sqrt(max_pixels / (width * height))), 1)
+    # No wider than its one row may have pixels.
+    new_width = min(max(math.floor(width * math.sqrt(max_pixels / (width * height))), 1), max_pixels)
     return new_width, min(max(round(height * new_width / width), 1), max_pixels // new_width)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pi_heif
 import pillow_heif
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
@@ -322,6 +322,7 @@ EVERY_KIND = {
 }
 
 
+@example(kind="jpeg", places=[(153, 118)], cut=0)  # a picture so wide that it would be scaled to no height
 @given(
     kind=st.sampled_from(sorted(EVERY_KIND)),
     places=st.lists(st.tuples(st.integers(0, 100_000), st.integers(0, 255)), min_size=0, max_size=4),
