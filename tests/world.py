@@ -16,32 +16,32 @@ from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
 from fakes.files import FakeDocument, KilledError
-from fakes.messages import FakeFunction, FakeNotices, FakeResumeQueue
+from fakes.messages import FakeFunction, FakeNotices, FakeQueue
 from fakes.ocr import FakeOcr
-from fakes.reconciling import FakeDeadLetters, FakeUploadListing, FakeUploadsQueue
+from fakes.reconciling import FakeDeadLetters, FakeUploadListing
 from fakes.rendering import fake_renderers
 from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_crew
+from functions.deliver.handler import resumes
 from functions.reconcile.handler import asked_age_seconds
 from functions.submit.handler import batch_failures, messages
 from pagekit.limits import FileLimits
 from textdrop.core import identity
-from textdrop.core.documents import Document, DocumentState, Operation, Resume, Source
+from textdrop.core.documents import Document, DocumentState, Operation, Source
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.events import resume_body
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.reconciling import DeadLetter, ReconcileRun
-from textdrop.ports import PollPorts, ReconcilePorts, RenderPorts, SubmitPorts
+from textdrop.ports import DeliverPorts, PollPorts, ReconcilePorts, SubmitPorts
 from textdrop.usecases.accept import Message
+from textdrop.usecases.deliver import deliver
 from textdrop.usecases.reconcile import reconcile
-from textdrop.usecases.render import render
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
 
 SUBMIT_SECONDS = 300.0
 POLL_SECONDS = 120.0
 RECONCILE_SECONDS = 900.0
-RENDER_SECONDS = 900.0
+DELIVER_SECONDS = 900.0
 
 
 class World:
@@ -68,8 +68,8 @@ class World:
         self.tick = FakeTick(self.faults)
         self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
         self.notices = FakeNotices(self.faults)
-        self.render_function = FakeFunction("render_function", self.faults)
         self.queue: list[Message] = []
+        self.deliver_queue: list[Message] = []
         self.carried: dict[str, DeadLetter] = {}
         self._messages = 0
         self.ticks_asked = 0
@@ -96,22 +96,18 @@ class World:
         self.poll_ports = PollPorts(
             clock=self.clock,
             documents=self.documents,
-            newest=self.newest,
             pause=self.pause,
             tick=self.tick,
             results=results,
             ocr=self.ocr,
-            read_page=self.ocr.read_page,
-            notices=self.notices,
-            resumes=FakeResumeQueue(self.faults, on_send=self._resumed),
-            render_function=self.render_function,
+            resumes=FakeQueue("resumes", self.faults, on_send=self.send),
+            deliveries=FakeQueue("deliveries", self.faults, on_send=self.send_delivery),
             poller=poller,
             workers=InlineWorkers(),
-            run_parallel=inline_crew,
             journal=self.journal,
             policy=self.policy,
         )
-        self.render_ports = RenderPorts(
+        self.deliver_ports = DeliverPorts(
             clock=self.clock,
             documents=self.documents,
             newest=self.newest,
@@ -120,13 +116,14 @@ class World:
             read_page=self.ocr.read_page,
             renderers=fake_renderers(),
             notices=self.notices,
+            workers=InlineWorkers(),
             run_parallel=inline_crew,
             journal=self.journal,
             policy=self.policy,
         )
         self.listing = FakeUploadListing(self.uploads, self.faults)
         self.dead_letters = FakeDeadLetters(self.clock, self.faults, on_redrive=self._redriven)
-        self.uploads_queue = FakeUploadsQueue(self.faults, on_send=self.send)
+        self.uploads_queue = FakeQueue("queue", self.faults, on_send=self.send)
         self.progress = FakeVersionedRow("progress", ReconcileRun(), self.faults)
         self.successor = FakeFunction("successor", self.faults)
         self.reconcile_ports = ReconcilePorts(
@@ -158,6 +155,11 @@ class World:
         self._messages += 1
         self.queue.append(Message(f"m{self._messages}", body))
 
+    def send_delivery(self, body: str) -> None:
+        """A message into the queue of deliver."""
+        self._messages += 1
+        self.deliver_queue.append(Message(f"m{self._messages}", body))
+
     def document_of(self, source: Source) -> Document:
         """A stand-in that carries the id of the source's document."""
         seen = source
@@ -184,16 +186,14 @@ class World:
         """One invocation of poll."""
         return tick(self.poll_ports, self.poll_settings, self.clock.now() + POLL_SECONDS)
 
-    def render(self) -> list[str]:
-        """One invocation of render for each document that was handed over; how each ended."""
-        ended = []
-        while self.render_function.asked:
-            ended.append(self.render_one(self.render_function.asked.pop(0)))
-        return ended
+    def deliver(self) -> None:
+        """One invocation of deliver for each message that its queue holds."""
+        while self.deliver_queue:
+            self.deliver_one(self.deliver_queue.pop(0))
 
-    def render_one(self, resume: Resume) -> str:
-        """One invocation of render."""
-        return render(self.render_ports, resume, self.clock.now() + RENDER_SECONDS)
+    def deliver_one(self, message: Message) -> None:
+        """One invocation of deliver, by its handler's parsing."""
+        deliver(self.deliver_ports, resumes(queue_event([message])), self.clock.now() + DELIVER_SECONDS)
 
     def reconcile(self, older_than_seconds: float | None = None, seconds: float = RECONCILE_SECONDS) -> str:
         """One invocation of reconcile, and of the successors that it asks for; how the last of them ended."""
@@ -223,9 +223,9 @@ class World:
                     self.queue.extend(message for message in batch if message.id in failed)
             with suppress(KilledError, StoreUnavailable):
                 self.poll()
-            while self.render_function.asked:
-                with suppress(KilledError, StoreUnavailable):
-                    self.render()
+            while self.deliver_queue:
+                with suppress(KilledError):
+                    self.deliver()
             if not self.queue and self.quiet():
                 return
             self.clock.advance(60.0)
@@ -271,9 +271,6 @@ class World:
     def failures(self) -> list[tuple[str, dict[str, str | int | float | None]]]:
         """The failures in the log: their events and fields."""
         return [(entry.name, dict(entry.fields)) for entry in self.journal.failures]
-
-    def _resumed(self, resume: Resume) -> None:
-        self.send(resume_body(resume))
 
     def _redriven(self, letter: DeadLetter) -> None:
         self.send(letter.body)

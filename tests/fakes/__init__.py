@@ -4,9 +4,9 @@ from fakes.buckets import FakeBucket, FakeResults, FakeSources
 from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
-from fakes.messages import FakeFunction, FakeNotices, FakeResumeQueue, Notice
+from fakes.messages import FakeFunction, FakeNotices, FakeQueue, Notice
 from fakes.ocr import FakeOcr
-from fakes.reconciling import FakeDeadLetters, FakeUploadListing, FakeUploadsQueue
+from fakes.reconciling import FakeDeadLetters, FakeUploadListing
 from fakes.running import FakeClock, FakeJournal, InlineWorkers
 
 __all__ = [
@@ -19,13 +19,12 @@ __all__ = [
     "FakeNewest",
     "FakeNotices",
     "FakeOcr",
+    "FakeQueue",
     "FakeQuota",
     "FakeResults",
-    "FakeResumeQueue",
     "FakeSources",
     "FakeTick",
     "FakeUploadListing",
-    "FakeUploadsQueue",
     "FakeVersionedRow",
     "Faults",
     "InlineWorkers",

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import schemas
 from fakes.faults import Fake, Faults, effect
-from textdrop.core.documents import Resume
-from textdrop.core.events import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,41 +45,45 @@ def _carried(text: str) -> str:
     return re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
 
 
-class FakeResumeQueue(Fake):
-    """`sent` are the messages in the queue, in order; `on_send`, if given, is called with each."""
+class FakeQueue(Fake):
+    """`sent` are the messages that it took, in order; `on_send`, if given, is called with each.
 
-    port = "resumes"
+    Each message is a call of its own: after a failure some of them are in the queue.
+    """
 
-    def __init__(self, faults: Faults | None = None, on_send: Callable[[Resume], None] | None = None) -> None:
+    used_as = ("queue", "resumes", "deliveries")
+
+    def __init__(self, port: str, faults: Faults | None = None, on_send: Callable[[str], None] | None = None) -> None:
         super().__init__(faults)
-        self.sent: list[Resume] = []
+        self.port = port
+        self.sent: list[str] = []
         self._on_send = on_send
 
-    @effect
     def send(self, bodies: Sequence[str]) -> None:
-        for resume in (asked for body in bodies for asked in parse(body) if isinstance(asked, Resume)):
-            self.sent.append(resume)
-            if self._on_send is not None:
-                self._on_send(resume)
+        for body in bodies:
+            self.send_one(body)
+
+    @effect
+    def send_one(self, body: str) -> None:
+        """One of the messages is in the queue."""
+        self.sent.append(body)
+        if self._on_send is not None:
+            self._on_send(body)
 
 
 class FakeFunction(Fake):
-    """`invoked` counts the invocations; `asked` are the documents that were handed over and not taken up yet, in order;
-    `on_invoke`, if given, is called for each."""
+    """`invoked` counts the invocations; `on_invoke`, if given, is called for each."""
 
-    used_as = ("poller", "render_function", "successor")
+    used_as = ("poller", "successor")
 
     def __init__(self, port: str, faults: Faults | None = None, on_invoke: Callable[[], None] | None = None) -> None:
         super().__init__(faults)
         self.port = port
         self.invoked = 0
-        self.asked: list[Resume] = []
         self._on_invoke = on_invoke
 
     @effect
-    def invoke(self, resume: Resume | None = None) -> None:
+    def invoke(self) -> None:
         self.invoked += 1
-        if resume is not None:
-            self.asked.append(resume)
         if self._on_invoke is not None:
             self._on_invoke()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from fakes.buckets import FakeBucket
@@ -54,31 +54,6 @@ class FakeUploadListing(Fake):
                         )
                     )
         return ListingPage(tuple(found), None)
-
-
-class FakeUploadsQueue(Fake):
-    """`sent` are the bodies in the queue, in order; `on_send`, if given, is called with each.
-
-    Each message is a call of its own: after a failure some of them are in the queue.
-    """
-
-    port = "queue"
-
-    def __init__(self, faults: Faults | None = None, on_send: Callable[[str], None] | None = None) -> None:
-        super().__init__(faults)
-        self.sent: list[str] = []
-        self._on_send = on_send
-
-    def send(self, bodies: Sequence[str]) -> None:
-        for body in bodies:
-            self.send_one(body)
-
-    @effect
-    def send_one(self, body: str) -> None:
-        """One of the messages is in the queue."""
-        self.sent.append(body)
-        if self._on_send is not None:
-            self._on_send(body)
 
 
 class FakeDeadLetters(Fake):

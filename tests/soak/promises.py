@@ -11,6 +11,7 @@ from typing import Any
 
 import pypdf
 from pypdf.errors import PyPdfError
+from textdrop.usecases.render import TRIES
 
 import schemas
 from pagekit.outputs.tables import no_tables_note
@@ -21,7 +22,6 @@ from textdrop.core import identity, keys, problems, renderings, results
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output, Rendering
 from textdrop.core.errors import Reason
 from textdrop.core.policy import Policy
-from textdrop.usecases.render import TRIES
 
 POLICY = Policy()
 ATTEMPTS_EXHAUSTED = problems.attempts_exhausted(POLICY.max_attempts)

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from functions.render import handler as render_function
 
 from fakes.faults import Faults
 from fakes.files import KilledError
 from functions.poll import handler as poll_function
 from functions.reconcile import handler as reconcile_function
-from functions.render import handler as render_function
 from functions.submit import handler as submit_function
 from template.alarm_states import MINUTE_SECONDS, Value, state
 from template.cloudformation import Template

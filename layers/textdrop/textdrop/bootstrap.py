@@ -18,7 +18,7 @@ from textdrop.adapters.aws.items import PAUSE_KEY, RECONCILE_RUN_KEY
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
-from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsUploadsQueue
+from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsQueue
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.adapters.clock import SystemClock
 from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
@@ -29,12 +29,12 @@ from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.reconciling import ReconcileRun
 from textdrop.observability import LambdaJournal
-from textdrop.ports import PollPorts, ReconcilePorts, Renderers, RenderPorts, SubmitPorts
+from textdrop.ports import DeliverPorts, PollPorts, ReconcilePorts, Renderers, SubmitPorts
 from textdrop.settings import (
+    DeliverFunctionSettings,
     OcrSettings,
     PollFunctionSettings,
     ReconcileFunctionSettings,
-    RenderFunctionSettings,
     SubmitFunctionSettings,
     read,
 )
@@ -48,10 +48,14 @@ SUBMIT_HELPERS = 7
 """More threads for documents of several pages. (Threads + helpers) × concurrent functions are the submits in flight."""
 
 POLL_THREADS = 32
-"""An ask holds one for a call or two, a delivery for some seventeen: many end at once when many began at once."""
+"""An ask holds one for some six calls: a result that is read is stored, and its document concluded."""
 
-POLL_HELPERS = 8
-RENDER_HELPERS = 8
+DELIVER_THREADS = 20
+"""All the documents of a message at once."""
+
+DELIVER_HELPERS = 16
+"""More threads for calls of one document side by side."""
+
 ASKS_PER_SECOND = 45.0
 """The service allows 50 result reads a second; the rest is for a tick that is just ending."""
 
@@ -123,24 +127,20 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
     settings = read(PollFunctionSettings, os.environ)
     table = Table(session().client("dynamodb"), settings.table_name)
     results = S3Results(session().client("s3"), settings.results_bucket)
-    functions = session().client("lambda")
+    sqs = session().client("sqs")
     ocr = _ocr(settings)
     journal = LambdaJournal()
     ports = PollPorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
-        newest=DynamoNewestUploads(table),
         pause=DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         tick=DynamoTickRow(table),
         results=results,
         ocr=ocr,
-        read_page=ocr.read_page,
-        notices=SnsNotices(session().client("sns"), settings.results_topic_arn),
-        resumes=SqsUploadsQueue(session().client("sqs"), settings.uploads_queue_url),
-        render_function=LambdaFunction(functions, settings.render_function_name),
-        poller=LambdaFunction(functions, settings.poll_function_name),
+        resumes=SqsQueue(sqs, settings.uploads_queue_url),
+        deliveries=SqsQueue(sqs, settings.deliver_queue_url),
+        poller=LambdaFunction(session().client("lambda"), settings.poll_function_name),
         workers=ThreadWorkers(POLL_THREADS, partial(journal.failed, "task_died")),
-        run_parallel=ThreadCrew(POLL_HELPERS),
         journal=journal,
         policy=Policy(),
     )
@@ -149,19 +149,20 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
 
 
 @cache
-def render() -> RenderPorts:
-    """The render function's ports. Raises SettingsError."""
-    # Nothing but this function needs what rendering is made of, so it alone pays for importing it.
+def deliver() -> DeliverPorts:
+    """The deliver function's ports. Raises SettingsError."""
+    # Nothing but this function needs what outputs are made of, so it alone pays for importing it.
     from pagekit.child.searchable_pdf import searchable_pdf
     from pagekit.outputs.csv_files import csv_files
     from pagekit.outputs.markdown import markdown
     from pagekit.outputs.tables import no_tables_note
     from pagekit.outputs.workbook import workbook
 
-    settings = read(RenderFunctionSettings, os.environ)
+    settings = read(DeliverFunctionSettings, os.environ)
     table = Table(session().client("dynamodb"), settings.table_name)
     s3 = session().client("s3")
-    return RenderPorts(
+    journal = LambdaJournal()
+    return DeliverPorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
         newest=DynamoNewestUploads(table),
@@ -176,8 +177,9 @@ def render() -> RenderPorts:
             no_tables=no_tables_note,
         ),
         notices=SnsNotices(session().client("sns"), settings.results_topic_arn),
-        run_parallel=ThreadCrew(RENDER_HELPERS),
-        journal=LambdaJournal(),
+        workers=ThreadWorkers(DELIVER_THREADS, partial(journal.failed, "task_died")),
+        run_parallel=ThreadCrew(DELIVER_HELPERS),
+        journal=journal,
         policy=Policy(),
     )
 
@@ -192,7 +194,7 @@ def reconcile() -> ReconcilePorts:
         clock=SystemClock(),
         documents=DynamoDocuments(table),
         uploads=S3UploadListing(session().client("s3"), settings.uploads_bucket),
-        queue=SqsUploadsQueue(sqs, settings.uploads_queue_url),
+        queue=SqsQueue(sqs, settings.uploads_queue_url),
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url, settings.uploads_queue_url),
         progress=DynamoVersionedRow(table, RECONCILE_RUN_KEY, ReconcileRun()),
         successor=LambdaFunction(session().client("lambda"), settings.reconcile_function_name),

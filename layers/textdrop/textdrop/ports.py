@@ -15,7 +15,7 @@ from pagekit import prepared
 from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
-from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Resume, Source
+from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Source
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.quota import Quota
@@ -230,11 +230,10 @@ class Notices(Protocol):
 
 
 class Function(Protocol):
-    """A function of the stack, as others and it itself invoke it: poll, render, reconcile."""
+    """A function of the stack, as others and it itself invoke it: poll, reconcile."""
 
-    def invoke(self, resume: Resume | None = None) -> None:
-        """It has been asked, asynchronously, to run, and to go on with that document if one is given. May be repeated:
-        all but one of a document are dropped by `rev`."""
+    def invoke(self) -> None:
+        """It has been asked, asynchronously, to run. May be repeated."""
 
 
 Pages = Iterable[tuple[int, RecognisedPage | None]]
@@ -348,8 +347,8 @@ class UploadListing(Protocol):
         """
 
 
-class UploadsQueue(Protocol):
-    """The way to submit, for uploads and for documents to go on with."""
+class Queue(Protocol):
+    """The way to submit, for uploads and for documents to go on with; and the way to deliver."""
 
     def send(self, bodies: Sequence[str]) -> None:
         """All the messages are in the queue, however many. May be repeated: all but the first are dropped, by row or
@@ -395,35 +394,31 @@ class SubmitPorts(TransitionPorts):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverPorts(TransitionPorts):
-    """What a delivery works with, in whatever function it runs."""
-
-    newest: NewestUploads
-    results: Results
-    read_page: ReadPage
-    notices: Notices
-    run_parallel: RunParallel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollPorts(DeliverPorts):
+class PollPorts(TransitionPorts):
     """What the poll function works with."""
 
     pause: VersionedRow[Pause]
     tick: TickRow
     ocr: Ocr
-    resumes: UploadsQueue
-    render_function: Function
+    results: Results
+    resumes: Queue
+    deliveries: Queue
     poller: Function
     workers: Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderPorts(DeliverPorts):
-    """What the render function works with."""
+class DeliverPorts(TransitionPorts):
+    """What the deliver function works with."""
 
+    newest: NewestUploads
     sources: Sources
+    results: Results
+    read_page: ReadPage
     renderers: Renderers
+    notices: Notices
+    workers: Workers
+    run_parallel: RunParallel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,7 +426,7 @@ class ReconcilePorts(TransitionPorts):
     """What the reconcile function works with."""
 
     uploads: UploadListing
-    queue: UploadsQueue
+    queue: Queue
     dead_letters: DeadLetters
     progress: VersionedRow[ReconcileRun]
     successor: Function

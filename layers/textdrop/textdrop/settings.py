@@ -52,15 +52,14 @@ class PollFunctionSettings(OcrSettings):
     table_name: str
     submits_per_second: float = at_least(0.1)
     uploads_queue_url: str
+    deliver_queue_url: str
     results_bucket: str
-    results_topic_arn: str
     poll_function_name: str
-    render_function_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderFunctionSettings:
-    """The environment of the render function. `csv_bom`: CSV files begin with a byte order mark."""
+class DeliverFunctionSettings:
+    """The environment of the deliver function. `csv_bom`: CSV files begin with a byte order mark."""
 
     table_name: str
     results_bucket: str

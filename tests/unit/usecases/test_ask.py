@@ -23,7 +23,7 @@ from textdrop.core.errors import (
     Trace,
 )
 from textdrop.usecases.ask import Asked, ask, is_running
-from textdrop.usecases.deliver import conclude_and_deliver, page_finished
+from textdrop.usecases.conclude import conclude, page_finished
 from world import World
 
 TYPICAL = 2.0

@@ -64,21 +64,16 @@ def taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Documen
     )
 
 
-@rule(see.Taken, lambda row, seen, now, policy: row.state is _DELIVERING and (row.due_at or 0.0) > now)
-def delivery_held(row: Document, seen: see.Taken, now: float, policy: Policy) -> None:
-    """A delivery that is not due is held by another worker."""
-
-
 @rule(
     see.Taken,
     lambda row, seen, now, policy: (
         row.state is _DELIVERING
         and row.step is Step.RENDER
-        and (row.attempts >= policy.render_attempts or now > (row.outcome_at or now) + policy.render_seconds)
+        and (row.attempts >= policy.render_attempts or row.consecutive_failures >= policy.render_failures)
     ),
 )
 def rendering_given_up(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
-    """A delivery whose rendering died too often, or takes too long, continues without the missing outputs."""
+    """A delivery whose rendering died or failed too often continues without the missing outputs."""
     missing = tuple(renderings.given_up(output, row.attempts) for output in row.to_render)
     return replace(
         row,
@@ -88,12 +83,6 @@ def rendering_given_up(row: Document, seen: see.Taken, now: float, policy: Polic
         step=Step.FILES,
         renderings=row.renderings + missing,
     )
-
-
-@rule(see.Taken, lambda row, seen, now, policy: row.state is _DELIVERING and row.step is Step.RENDER)
-def rendering_due(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
-    """A delivery that is to be rendered is handed to the render function, which counts as no attempt."""
-    return replace(row, holder=seen.holder, due_at=seen.lease_until)
 
 
 @rule(
@@ -119,7 +108,7 @@ def delivery_attempts_exhausted(row: Document, seen: see.Taken, now: float, poli
 
 @rule(see.Taken, lambda row, seen, now, policy: row.state is _DELIVERING)
 def delivery_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
-    """A delivery that is due is held by one worker; the attempt counts until it comes back."""
+    """A delivery that was handed out is held by one worker; the attempt counts until it comes back."""
     # A delivery that died continues with the step it had begun: those before it were done.
     return replace(
         row,
@@ -198,7 +187,11 @@ def concluded(row: Document, seen: see.OperationsRead, now: float, policy: Polic
     )
     found = [operation.problem for operation in failed if operation.problem is not None]
     recognized = row.pages - len(failed)
-    row = replace(row, warned_pages=page_warnings.of(seen.operations))
+    row = replace(
+        row,
+        warned_pages=page_warnings.of(seen.operations),
+        result_bytes=max((operation.result_bytes for operation in seen.operations), default=0),
+    )
     if not failed:
         return _delivering(row, Outcome.SUCCEEDED, None, recognized, now)
     if recognized:
@@ -230,17 +223,10 @@ def every_page_sent(row: Document, seen: see.OperationsRead, now: float, policy:
 # --- it is delivered ----------------------------------------------------------------------------------------------
 
 
-def _is_rendering(row: Document) -> bool:
-    return row.state is _DELIVERING and row.step is Step.RENDER
-
-
-@rule(see.RenderingTaken, lambda row, seen, now, policy: _is_rendering(row))
-def rendering_taken(row: Document, seen: see.RenderingTaken, now: float, policy: Policy) -> Document:
-    """The render function holds a document that was handed to it; the attempt counts until it comes back."""
-    return replace(row, holder=seen.holder, due_at=seen.lease_until, attempts=row.attempts + 1)
-
-
-@rule(see.Rendered, lambda row, seen, now, policy: _is_rendering(row))
+@rule(
+    see.Rendered,
+    lambda row, seen, now, policy: row.state is _DELIVERING and row.step is Step.RENDER,
+)
 def rendered(row: Document, seen: see.Rendered, now: float, policy: Policy) -> Document:
     """An output that was made, or cannot be, is written on the row before the next one is begun."""
     return replace(row, renderings=(*row.renderings, seen.rendering))

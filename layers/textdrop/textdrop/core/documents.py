@@ -51,7 +51,7 @@ class DueKind(StrEnum):
 class Step(StrEnum):
     """The steps of a delivery, in order. Each is written on the row before it begins.
 
-    RENDER is there only for a document with text that asks for outputs; it is the render function's.
+    RENDER is there only for a document with text that asks for outputs.
     """
 
     RENDER = "render"
@@ -159,6 +159,7 @@ class Document:
     problem: Problem | None = None  # why there is no text, or of a partial document why its first failed page has none
     pages_recognized: int = 0  # how many have text: of the finished pages, and of all once the outcome is fixed
     warned_pages: tuple[WarnedPages, ...] = ()  # of recognised pages; fixed with the outcome
+    result_bytes: int = 0  # of the largest stored result among its pages; fixed with the outcome
     outcome_at: float | None = None  # when the outcome was fixed
     outcome_replaced: bool = False  # the outcome was replaced by a failure, as its delivery kept dying
     step: Step | None = None  # the delivery's step that has begun
@@ -187,6 +188,7 @@ class Operation:
     client_request_id: str = ""  # what we called the last submit
     prepared: Preparation | None = None  # how the page was made that was sent last
     has_words: bool = True  # False: the service found none
+    result_bytes: int = 0  # of the stored result
     described: OperationDescription | None = None  # the service's own description, from acceptance on
     submitted_at: float | None = None  # when the acceptance was written
     deadline_at: float | None = None  # an answer without a result after this fails the page
@@ -238,7 +240,7 @@ class Newest:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """A message from poll to submit, or to render: go on with this document, if its `rev` is still this one."""
+    """A message from poll to submit, or to deliver: go on with this document, if its `rev` is still this one."""
 
     document_id: str
     rev: int

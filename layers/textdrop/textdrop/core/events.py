@@ -1,4 +1,4 @@
-"""What the uploads queue brings: S3's events, and our own resume messages.
+"""What the queues bring: S3's events, and our own messages about documents to go on with.
 
 Keys in S3's events are form-encoded ("+" is a space, the rest percent-encoded UTF-8); this is the one place that
 decodes them, once (Amazon S3 user guide, "Event message structure").
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -18,7 +18,7 @@ from textdrop.core.errors import TextdropError
 
 
 class MessageMalformed(TextdropError):
-    """A message that is neither S3's nor ours. It goes to the dead letter queue, where a person can see it."""
+    """A message that is neither S3's nor ours."""
 
 
 def parse(body: str) -> list[Source | Resume]:
@@ -92,6 +92,27 @@ def _whole(value: Any) -> int:
 def resume_body(resume: Resume) -> str:
     """The message that `parse` gives back as this resume."""
     return json.dumps({"textdrop": "resume", "document": resume.document_id, "rev": resume.rev})
+
+
+def delivery_body(resumes: Sequence[Resume]) -> str:
+    """The message that `parse_delivery` gives back as these."""
+    return json.dumps(
+        {
+            "textdrop": "deliver",
+            "documents": [{"document": resume.document_id, "rev": resume.rev} for resume in resumes],
+        }
+    )
+
+
+def parse_delivery(body: str) -> list[Resume]:
+    """The documents that a message of the deliver queue names. Raises MessageMalformed."""
+    try:
+        message = json.loads(body)
+        if message["textdrop"] != "deliver":
+            raise MessageMalformed("the message is not about deliveries")
+        return [_resume(named) for named in message["documents"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise MessageMalformed(f"the message cannot be read: {type(error).__name__}") from error
 
 
 def upload_body(source: Source) -> str:

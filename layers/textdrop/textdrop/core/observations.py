@@ -88,14 +88,6 @@ class OperationsRead(DocumentSeen):
 
 
 @dataclass(frozen=True, slots=True)
-class RenderingTaken(DocumentSeen):
-    """The render function has the document that poll handed to it, and holds it until `lease_until`."""
-
-    holder: str
-    lease_until: float
-
-
-@dataclass(frozen=True, slots=True)
 class Rendered(DocumentSeen):
     """An output has come to its end, made or not."""
 
@@ -187,9 +179,10 @@ class Unsendable(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class Recognised(OperationSeen):
-    """The whole result is stored."""
+    """The whole result is stored, which has so many bytes."""
 
     has_words: bool = True
+    result_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,7 @@ def recognised(row: Operation, seen: see.Recognised, now: float, policy: Policy)
         row,
         state=OperationState.RECOGNIZED,
         has_words=seen.has_words,
+        result_bytes=seen.result_bytes,
         due_kind=None,
         due_at=None,
         finished_at=now,

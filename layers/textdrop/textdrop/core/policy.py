@@ -22,8 +22,9 @@ class Policy:
     segment ends with `segment_pages` or `segment_bytes`, and none begins with less than `segment_seconds` left: a tick
     that is out of time waits for what its workers have begun, and nobody is asked for meanwhile.
 
-    `render_attempts`: so often the render function may die over a document before it is delivered without what could
-    not be made; `render_seconds`: so long after its outcome it is delivered without, whatever keeps it from being made.
+    `render_attempts`: so often a delivery may die over a document's outputs, `render_failures`: so often in a row it
+    may fail there, before the document is delivered without those that were not made. `delivery_seconds`: so long a
+    document is held that others share a message with: if one kills the function, the others wait no longer.
 
     `reconcile_after_seconds`: an upload this old has been heard of, or its event is lost; `max_redrives`: so often a
     dead letter goes back to the uploads queue.
@@ -60,7 +61,8 @@ class Policy:
     tick_settle_seconds: float = 2.0
     tick_stay_seconds: float = 10.0
     render_attempts: int = 2
-    render_seconds: float = 3600.0
+    render_failures: int = 20
+    delivery_seconds: float = 60.0
     reconcile_after_seconds: float = 3600.0
     max_redrives: int = 3
 

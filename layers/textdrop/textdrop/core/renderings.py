@@ -22,10 +22,11 @@ def failed(output: Output, tries: int) -> Rendering:
 
 
 def out_of_time(output: Output) -> Rendering:
-    """The render function's time was over before this output was whole."""
-    return missing(output, "It takes longer than the render function has.")
+    """A pass that began with this output was over before it was whole."""
+    return missing(output, "It takes longer than one delivery may.")
 
 
 def given_up(output: Output, attempts: int) -> Rendering:
-    """The render function never came to an end with this output, in so many passes that died."""
-    return missing(output, f"Making it broke off {attempts} times." if attempts else "It could not be made in time.")
+    """No pass came to an end with this output: so many died, or, if none did, too many failed."""
+    why = f"Making it broke off {attempts} times." if attempts else "Making it failed again and again."
+    return missing(output, why)

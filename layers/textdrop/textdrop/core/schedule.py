@@ -9,7 +9,7 @@ from math import ceil, inf
 
 from textdrop.core import intervals
 from textdrop.core.bucket import Bucket, available, full, next_at, taken
-from textdrop.core.documents import DueEntry, DueKind, Operation, OperationState
+from textdrop.core.documents import Document, DueEntry, DueKind, Operation, OperationState
 from textdrop.core.pause import BY_OPERATOR, Pause, why_paused
 
 MAX_DUE_ENTRIES = 5_000
@@ -140,6 +140,11 @@ class Schedule:
         self._end(job)
         if self.documents.get(job.entry.name) is job:
             del self.documents[job.entry.name]
+
+    def document_concluded(self, document: Document, now: float) -> None:
+        """It is on its way to deliver; its entry, which the index is about to show, need not be handed out as well."""
+        if document.due_at is not None:
+            self._handled[document.id, 0, 0] = (document.due_at, now)
 
     def ask_broke_off(self, job: Job) -> None:
         """Nothing is known of the ask: again at its time."""

@@ -29,7 +29,6 @@ LATE_IN: Mapping[type, frozenset[DocumentState] | frozenset[OperationState]] = {
     see.Uploaded: frozenset(DocumentState),
     see.Taken: frozenset(DocumentState),
     see.OperationsRead: frozenset({DocumentState.DELIVERING, DocumentState.FINAL}),
-    see.RenderingTaken: frozenset(DocumentState),
     see.Accepted: _ENDED | {OperationState.RUNNING},
     see.NotTaken: frozenset(OperationState),
     see.Rejected: frozenset(OperationState),

@@ -1,99 +1,77 @@
-"""Concludes a document whose pages are final, and delivers it: files, then published names, then the notice.
+"""Takes documents whose outcome is fixed to their end: outputs, files, published names, the notice. Nobody else does.
 
-Where outputs are asked for, poll hands the document to the render function before that, which then continues here.
+Every step can be repeated, and is written on the row before it begins; so whoever goes on after a crash knows what may
+have happened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from textdrop.core.documents import (
-    Document,
-    DocumentState,
-    Newest,
-    Operation,
-    Resume,
-    Step,
-)
+from textdrop.core.deliveries import takes_long
+from textdrop.core.documents import Document, DocumentState, Newest, Operation, Resume, Step
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.observations import DocumentSeen, NoticeAccepted, OperationsRead, StepBegins, Taken
-from textdrop.ports import DeliverPorts, PollPorts
+from textdrop.core.observations import DocumentSeen, NoticeAccepted, StepBegins, Taken
+from textdrop.ports import DeliverPorts
 from textdrop.usecases.files import write_files
+from textdrop.usecases.outputs import make_outputs
 from textdrop.usecases.publish import notify, publish
 from textdrop.usecases.time_left import NoTimeLeft
 from textdrop.usecases.transitions import NotOurs, return_later, transition_document, transition_held
 
-CONCLUDE_TRIES = 5
 
+def deliver(ports: DeliverPorts, resumes: Sequence[Resume], deadline: float) -> None:
+    """Each of these documents that is still as it was handed out is final afterwards, or comes due again.
 
-def page_finished(ports: PollPorts, operation: Operation, deadline: float) -> None:
-    """A page is final: its document no longer waits for it and, if it was the last, has been delivered or is due.
-
-    Raises StoreUnavailable.
+    `deadline` is when this invocation is ended by force.
     """
-    document = ports.documents.finish_page(operation)
-    if document is not None and not document.unfinished:
-        conclude_and_deliver(ports, document, deadline, (operation,) if document.pages == 1 else ())
+    for resume in resumes:
+        ports.workers.start(partial(_deliver, ports, resume, deadline))
+    ports.workers.wait()
 
 
-def conclude_and_deliver(
-    ports: PollPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()
-) -> None:
-    """The outcome of a recognizing document is fixed and delivered, if every page is final; else it is due as its
-    operations say, which are all of its run's, if they are at hand. Raises StoreUnavailable."""
-    row: Document | None = document
-    for _ in range(CONCLUDE_TRIES):
-        if row is None or row.state is not DocumentState.RECOGNIZING:
-            return
-        operations = operations or ports.documents.read_operations(row.id, row.run)
-        after = transition_document(ports, row, OperationsRead(tuple(operations)))
-        if after is not None:
-            if after.state is DocumentState.DELIVERING:
-                deliver(ports, after, deadline, operations)
-            return
-        row, operations = ports.documents.read(row.id), ()
-
-
-def deliver(ports: PollPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> None:
-    """Goes through the steps that are left. Never raises.
-
-    `deadline` is when this worker is ended by force; `operations` are those of the document's run, if they are at hand.
-    Every step can be repeated, and is written on the row before it begins; so whoever goes on after a crash knows what
-    may have happened.
-    """
+def _deliver(ports: DeliverPorts, resume: Resume, deadline: float) -> None:
+    """Takes one document as far as it goes. Never raises."""
     held: Document | None = None
     try:
+        document = ports.documents.read(resume.document_id)
+        if document is None or document.rev != resume.rev or document.state is not DocumentState.DELIVERING:
+            ports.journal.counted("StaleDeliveries")
+            return
+        if not takes_long(document, ports.policy):
+            deadline = min(deadline, ports.clock.now() + ports.policy.delivery_seconds)
         held = transition_document(
             ports, document, Taken(ports.clock.token(), deadline + ports.policy.lease_margin_seconds)
         )
-        if held is None or held.state is not DocumentState.DELIVERING:
-            return
-        if held.step is Step.RENDER:
-            # It comes due again with our lease, should the message be lost or come late: then it is of another rev.
-            ports.render_function.invoke(Resume(held.id, held.rev))
-        else:
-            finish(ports, held, deadline, operations)
+        if held is not None:
+            _finish(ports, held, deadline)
     except NotOurs:
         return
     except (StoreUnavailable, NoTimeLeft) as error:
-        ports.journal.failed("delivery_failed", error, document=document.id)
+        ports.journal.failed("delivery_failed", error, document=resume.document_id)
         if held is not None:
             return_later(ports, held, failed=isinstance(error, StoreUnavailable))
     except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts, five fail it
-        ports.journal.failed("delivery_died", error, document=document.id)
+        ports.journal.failed("delivery_died", error, document=resume.document_id)
 
 
-def finish(ports: DeliverPorts, document: Document, deadline: float, operations: Sequence[Operation] = ()) -> None:
-    """The steps that are left after rendering, of a document that we hold; it is final afterwards.
+def _finish(ports: DeliverPorts, document: Document, deadline: float) -> None:
+    """The steps that are left of a document that we hold; it is final afterwards.
 
-    `operations` are those of the document's run, if they are at hand. Raises NotOurs when it is no longer ours, and
-    StoreUnavailable, NoTimeLeft and PageMissing.
+    Raises NotOurs when it is no longer ours, and StoreUnavailable, NoTimeLeft and PageMissing.
     """
+    operations: Sequence[Operation] = ()
+    if document.step in (Step.RENDER, Step.FILES):
+        operations = ports.documents.read_operations(document.id, document.run)
     lease_until = deadline + ports.policy.lease_margin_seconds
     newest: Newest | None = None
     done: DocumentSeen
     while document.state is DocumentState.DELIVERING:
         match document.step:
+            case Step.RENDER:
+                document = make_outputs(ports, document, operations, deadline)
+                done = StepBegins(Step.FILES, lease_until)
             case Step.FILES:
                 write_files(ports, document, operations, deadline)
                 done = StepBegins(Step.PUBLISH, lease_until)

@@ -16,6 +16,7 @@ from textdrop.core import keys, results
 from textdrop.core.documents import Document, Operation, OperationState, Outcome
 from textdrop.core.errors import TextdropError
 from textdrop.ports import DeliverPorts
+from textdrop.usecases.side_by_side import side_by_side
 from textdrop.usecases.time_left import NoTimeLeft, check_deadline
 
 PAGES_AT_ONCE = 8
@@ -26,15 +27,14 @@ class PageMissing(TextdropError):
 
 
 def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
-    """The document's own files are there afterwards, and stay. `operations` are its run's, if they are at hand.
+    """The document's own files are there afterwards, and stay. `operations` are its run's.
 
     Raises NoTimeLeft when this has to continue later, PageMissing and StoreUnavailable.
     """
-    operations = operations or ports.documents.read_operations(document.id, document.run)
     if document.outcome not in (Outcome.SUCCEEDED, Outcome.PARTIAL):
         body = results.error_file(document, operations)
         check_deadline(ports, deadline)
-        ports.results.put(keys.own(document.id, keys.ERROR), body, keys.CONTENT_TYPES[keys.ERROR])
+        _put(ports, keys.own(document.id, keys.ERROR), keys.ERROR, body)
         return
     head, tail = results.result_frame(document, operations)
     is_long = document.pages > ports.policy.single_pass_max_pages
@@ -50,13 +50,16 @@ def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Op
         if last == document.pages:
             json += tail
         whole = first == 1 and last == document.pages
-        for suffix, body in ((keys.TEXT, text), (keys.JSON, json)):
-            own = keys.own(document.id, suffix)
-            key = own if whole else keys.segment(document.id, document.run, first, last, suffix)
-            check_deadline(ports, deadline)
-            ports.results.put(key, body, keys.CONTENT_TYPES[suffix])
         if whole:
+            check_deadline(ports, deadline)
+            put = [partial(_put, ports, keys.own(document.id, keys.TEXT), keys.TEXT, text)]
+            put.append(partial(_put, ports, keys.own(document.id, keys.JSON), keys.JSON, json))
+            side_by_side(ports.run_parallel, put)
             return
+        # In this order: a segment whose JSON is there is whole.
+        for suffix, body in ((keys.TEXT, text), (keys.JSON, json)):
+            check_deadline(ports, deadline)
+            _put(ports, keys.segment(document.id, document.run, first, last, suffix), suffix, body)
         done.append((first, last))
     _time_for_segment(ports, deadline)
     joined: list[str] = []
@@ -66,6 +69,10 @@ def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Op
         joined += segments
     check_deadline(ports, deadline)
     ports.results.delete(joined)
+
+
+def _put(ports: DeliverPorts, key: str, suffix: str, body: bytes) -> None:
+    ports.results.put(key, body, keys.CONTENT_TYPES[suffix])
 
 
 def _time_for_segment(ports: DeliverPorts, deadline: float) -> None:
@@ -95,21 +102,15 @@ def stored_pages(
     for start in range(0, len(operations), PAGES_AT_ONCE):
         some = operations[start : start + PAGES_AT_ONCE]
         bodies: dict[int, bytes | None] = {}
-        todo = [operation for operation in some if operation.state is OperationState.RECOGNIZED]
-        ports.run_parallel(partial(_fetch, ports, todo, bodies), len(todo))
+        recognised = [operation for operation in some if operation.state is OperationState.RECOGNIZED]
+        side_by_side(ports.run_parallel, [partial(_fetch, ports, operation, bodies) for operation in recognised])
         for operation in some:
             yield operation, _page(ports, operation, bodies)
 
 
-def _fetch(ports: DeliverPorts, todo: list[Operation], bodies: dict[int, bytes | None]) -> None:
-    """Fetches one after another of what is to be fetched; several threads share the list."""
-    while True:
-        try:
-            operation = todo.pop()
-        except IndexError:
-            return
-        key = keys.page(operation.document_id, operation.run, operation.page)
-        bodies[operation.page] = ports.results.get(key)
+def _fetch(ports: DeliverPorts, operation: Operation, bodies: dict[int, bytes | None]) -> None:
+    key = keys.page(operation.document_id, operation.run, operation.page)
+    bodies[operation.page] = ports.results.get(key)
 
 
 def _page(ports: DeliverPorts, operation: Operation, bodies: dict[int, bytes | None]) -> RecognisedPage | None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import marshal
 import tempfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from pagekit.page import RecognisedPage
 from pagekit.prepared import How
-from textdrop.core.documents import Document, Operation
-from textdrop.ports import RenderPorts
+from textdrop.core.documents import Operation
+from textdrop.ports import DeliverPorts
 from textdrop.usecases.files import stored_pages
 from textdrop.usecases.time_left import check_deadline
 
@@ -22,12 +22,11 @@ _FASTEST = 1
 
 
 class ParsedPages:
-    """The pages of a document's run. One `read` at a time: the one before it is over, or is not gone on with."""
+    """The pages of these operations. One `read` at a time: the one before it is over, or is not gone on with."""
 
-    def __init__(self, ports: RenderPorts, document: Document) -> None:
+    def __init__(self, ports: DeliverPorts, operations: Sequence[Operation]) -> None:
         self._ports = ports
-        self._document = document
-        self._operations: list[Operation] | None = None
+        self._operations = operations
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         # Where each parsed page begins in the file, and where the last one ends.
         self._places = [0]
@@ -45,27 +44,21 @@ class ParsedPages:
 
         Raises NoTimeLeft when the deadline is near, PageMissing and StoreUnavailable.
         """
-        operations = self._read_operations()
         kept = len(self._places) - 1
-        for place, operation in enumerate(operations[:kept]):
+        for place, operation in enumerate(self._operations[:kept]):
             if wanted is None or operation.page in wanted:
                 check_deadline(self._ports, deadline)
                 yield operation.page, self._kept(place)
-        for operation, page in stored_pages(self._ports, operations[kept:]):
+        for operation, page in stored_pages(self._ports, self._operations[kept:]):
             check_deadline(self._ports, deadline)
             self._keep(page)
             if wanted is None or operation.page in wanted:
                 yield operation.page, page
 
     def drawn(self) -> frozenset[int]:
-        """The numbers of the pages that were drawn. Raises StoreUnavailable."""
-        made = ((operation.page, operation.prepared) for operation in self._read_operations())
+        """The numbers of the pages that were drawn."""
+        made = ((operation.page, operation.prepared) for operation in self._operations)
         return frozenset(page for page, prepared in made if prepared is not None and prepared.how is How.DRAWN)
-
-    def _read_operations(self) -> list[Operation]:
-        if self._operations is None:
-            self._operations = self._ports.documents.read_operations(self._document.id, self._document.run)
-        return self._operations
 
     def _keep(self, page: RecognisedPage | None) -> None:
         self._file.seek(self._places[-1])

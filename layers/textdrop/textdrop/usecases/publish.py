@@ -10,6 +10,7 @@ from functools import partial
 from textdrop.core import identity, keys, results
 from textdrop.core.documents import Document, Newest, Operation
 from textdrop.ports import DeliverPorts
+from textdrop.usecases.side_by_side import side_by_side
 from textdrop.usecases.time_left import check_deadline
 
 
@@ -33,14 +34,13 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
         if any(rendering.files for rendering in winner.renderings) and not newest.has_outputs:
             ports.newest.expect_outputs(source)
             newest = replace(newest, has_outputs=True)
-        for suffix in shown:
-            _show(ports, winner, suffix, source.key + suffix, deadline)
         stale: tuple[str, ...] = keys.OF_OUTCOMES
         if newest.has_outputs:
             # Another document may have had any number of tables, so they are looked for.
             stale = (*keys.SUFFIXES, *_tables(ports, source.key))
-        check_deadline(ports, deadline)
-        ports.results.delete([source.key + suffix for suffix in stale if suffix not in shown])
+        hidden = [source.key + suffix for suffix in stale if suffix not in shown]
+        changes = [partial(_show, ports, winner, suffix, source.key + suffix, deadline) for suffix in shown]
+        side_by_side(ports.run_parallel, [*changes, partial(_hide, ports, hidden, deadline)])
         again = ports.newest.read(source)
         if again is None:
             return newest
@@ -62,6 +62,11 @@ def _show(ports: DeliverPorts, winner: Document, suffix: str, name: str, deadlin
         return
     check_deadline(ports, deadline)
     ports.results.copy(own, name)
+
+
+def _hide(ports: DeliverPorts, names: Sequence[str], deadline: float) -> None:
+    check_deadline(ports, deadline)
+    ports.results.delete(names)
 
 
 def _same_outcome(ports: DeliverPorts, shown: Document) -> bool:

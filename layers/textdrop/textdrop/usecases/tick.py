@@ -1,4 +1,4 @@
-"""One run of poll: asks for what is running, delivers what is done, hands out what is due for submitting.
+"""One run of poll: asks for what is running, and hands out what is due, to submit and to deliver.
 
 One tick runs at a time (the tick row's lease). It refreshes its schedule from the index of due rows again and again,
 starts what is due on its workers, and ends when nothing is due soon; submit's wake or the schedule starts the next. Out
@@ -8,19 +8,20 @@ of time with work left, it invokes its successor.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from textdrop.core import schedule
-from textdrop.core.documents import DocumentState, DueEntry, DueKind, Operation, Resume
+from textdrop.core.deliveries import GROUP_SECONDS, grouped
+from textdrop.core.documents import Document, DueEntry, DueKind, Operation, Resume
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.events import resume_body
+from textdrop.core.events import delivery_body, resume_body
 from textdrop.core.pause import why_paused
 from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedule
 from textdrop.ports import PollPorts, Tick
 from textdrop.usecases.ask import Asked, ask, is_running
-from textdrop.usecases.deliver import conclude_and_deliver, deliver, page_finished
+from textdrop.usecases.conclude import conclude, page_finished
 
 REFRESH_SECONDS = 0.5
 REFRESH_SHARE = 4.0
@@ -38,7 +39,16 @@ class PollSettings:
     asks_per_second: float
     submits_per_second: float
     step_seconds: float
-    """The most that one ask with its delivery can take; none begins with less time left."""
+    """The most that one ask can take, its result stored and its document concluded; none begins with less time left."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a worker brought: of an ask what it came to, and the document that is to be delivered now, if any."""
+
+    job: Job
+    asked: Asked | None = None
+    to_deliver: Document | None = None
 
 
 @dataclass(slots=True)
@@ -57,7 +67,9 @@ class _Run:
     pause_refresh_at: float = 0.0
     measure_at: float = 0.0
     rechecks: list[DueEntry] = field(default_factory=list)
-    done: deque[tuple[Job, Asked | None]] = field(default_factory=deque)
+    done: deque[_Done] = field(default_factory=deque)
+    to_deliver: list[Document] = field(default_factory=list)
+    deliver_at: float = 0.0  # when they are sent, all that there are by then
 
 
 def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
@@ -76,6 +88,9 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
         return _until_over(ports, settings, run)
     finally:
         ports.workers.wait()
+        _collect(ports, run)
+        _send_deliveries(ports, run)
+        ports.workers.wait()
 
 
 def _until_over(ports: PollPorts, settings: PollSettings, run: _Run) -> str:
@@ -89,6 +104,8 @@ def _until_over(ports: PollPorts, settings: PollSettings, run: _Run) -> str:
         if now >= run.refresh_at:
             _refresh(ports, run, now)
         _start_due(ports, run)
+        if now >= run.deliver_at:
+            _send_deliveries(ports, run)
         if _ended(ports, run):
             return "ended"
         ports.clock.sleep(_sleep_seconds(ports, run))
@@ -169,27 +186,23 @@ def _start_due(ports: PollPorts, run: _Run) -> None:
     """Starts what is due, as workers are free: documents, then asks."""
     documents = run.schedule.documents_to_start(ports.clock.now(), ports.policy.probe_seconds)
     while ports.workers.free() > 0 and (job := next(documents, None)) is not None:
-        if job.entry.kind is DueKind.SUBMIT:
-            _start(ports, run, job, partial(_hand_out, ports, job.entry))
-        else:
-            _start(ports, run, job, partial(_deliver_due, ports, job.entry.document_id, run.deadline))
+        _start(ports, run, job, partial(_TASKS[job.entry.kind], ports, job))
     asks = run.schedule.asks_to_start(ports.clock.now())
     while ports.workers.free() > 0 and (job := next(asks, None)) is not None:
-        typical_seconds = run.schedule.typical_seconds
-        _start(ports, run, job, partial(_ask_due, ports, job, typical_seconds, run.deadline))
+        _start(ports, run, job, partial(_ask_due, ports, job, run.schedule.typical_seconds))
 
 
-def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], Asked | None]) -> None:
+def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], _Done]) -> None:
     def work() -> None:
-        asked: Asked | None = None
+        done = _Done(job)
         try:
-            asked = task()
+            done = task()
         except StoreUnavailable as error:
             ports.journal.failed("step_failed", error, document=job.entry.document_id, page=job.entry.page)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the tick: the row is still due
             ports.journal.failed("step_died", error, document=job.entry.document_id, page=job.entry.page)
         finally:
-            run.done.append((job, asked))
+            run.done.append(done)
 
     ports.workers.start(work)
 
@@ -197,21 +210,42 @@ def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], Asked | Non
 def _collect(ports: PollPorts, run: _Run) -> None:
     """Takes in what the workers brought."""
     while run.done:
-        job, asked = run.done.popleft()
-        if job.entry.kind is not DueKind.ASK:
-            run.schedule.document_ended(job)
-        elif asked is None:
-            run.schedule.ask_broke_off(job)
+        done = run.done.popleft()
+        now = ports.clock.now()
+        if done.to_deliver is not None:
+            run.to_deliver.append(done.to_deliver)
+            if done.job.entry.kind is not DueKind.DELIVER:
+                run.schedule.document_concluded(done.to_deliver, now)
+        if done.job.entry.kind is not DueKind.ASK:
+            run.schedule.document_ended(done.job)
+        elif done.asked is None:
+            run.schedule.ask_broke_off(done.job)
         else:
-            now = ports.clock.now()
-            if asked.throttled_seconds:
-                run.schedule.ask_after = max(run.schedule.ask_after, now + asked.throttled_seconds)
-            run.schedule.asked(job, asked.operation, now)
+            if done.asked.throttled_seconds:
+                run.schedule.ask_after = max(run.schedule.ask_after, now + done.asked.throttled_seconds)
+            run.schedule.asked(done.job, done.asked.operation, now)
+
+
+def _send_deliveries(ports: PollPorts, run: _Run) -> None:
+    """Sends deliver what has been collected, as soon as a worker is free. What is lost on the way is still due."""
+    if not run.to_deliver or ports.workers.free() == 0:
+        return
+    bodies = [delivery_body(group) for group in grouped(run.to_deliver, ports.policy)]
+    run.to_deliver = []
+    run.deliver_at = ports.clock.now() + GROUP_SECONDS
+
+    def work() -> None:
+        try:
+            ports.deliveries.send(bodies)
+        except StoreUnavailable as error:
+            ports.journal.failed("deliveries_not_sent", error)
+
+    ports.workers.start(work)
 
 
 def _ended(ports: PollPorts, run: _Run) -> bool:
     """Ends when nothing runs, nothing is due soon, and a refresh that came well after the last wake showed so."""
-    if not run.schedule.is_idle() or run.done:
+    if not run.schedule.is_idle() or run.done or run.to_deliver:
         return False
     if run.refreshed_at < run.row.wake_at + ports.policy.tick_settle_seconds:
         return False
@@ -237,34 +271,53 @@ def _hand_over(ports: PollPorts, run: _Run) -> str:
 
 def _sleep_seconds(ports: PollPorts, run: _Run) -> float:
     """How long nothing will happen: until the next ask, refresh or renewal; but what workers bring is taken in soon."""
-    wait = min(run.refresh_at, run.renew_at, run.schedule.next_ask_at()) - ports.clock.now()
+    next_at = min(run.refresh_at, run.renew_at, run.schedule.next_ask_at())
+    if run.to_deliver:
+        next_at = min(next_at, run.deliver_at)
+    wait = next_at - ports.clock.now()
     return min(max(wait, 0.005), MAX_SLEEP_SECONDS if run.schedule.busy else REFRESH_SECONDS)
 
 
-def _ask_due(ports: PollPorts, job: Job, typical_seconds: float, deadline: float) -> Asked:
-    """Asks for one operation and, if that was the last of its document, delivers it."""
+def _ask_due(ports: PollPorts, job: Job, typical_seconds: float) -> _Done:
+    """Asks for one operation and, if that was the last of its document, fixes the document's outcome."""
     operation: Operation | None = job.operation or ports.documents.read_operation(*job.entry.name)
     if operation is None:
-        return Asked(None)
+        return _Done(job, Asked(None))
     # Final already: whoever made it so may have died before the document was updated.
     asked = ask(ports, operation, typical_seconds) if is_running(operation) else Asked(operation)
+    to_deliver = None
     if asked.operation is not None and asked.operation.final:
-        page_finished(ports, asked.operation, deadline)
-    return asked
+        to_deliver = page_finished(ports, asked.operation)
+    return _Done(job, asked, to_deliver)
 
 
-def _deliver_due(ports: PollPorts, document_id: str, deadline: float) -> None:
-    """Continues a document that is due for delivery, or for a recheck."""
-    document = ports.documents.read(document_id)
-    if document is not None and document.state is DocumentState.DELIVERING:
-        deliver(ports, document, deadline)
-    elif document is not None:
-        conclude_and_deliver(ports, document, deadline)
+def _recheck(ports: PollPorts, job: Job) -> _Done:
+    """Concludes a document, should nobody have done so."""
+    document = ports.documents.read(job.entry.document_id)
+    return _Done(job, to_deliver=None if document is None else conclude(ports, document))
 
 
-def _hand_out(ports: PollPorts, due: DueEntry) -> None:
-    """Sends submit a message to continue. The row's due time moves on first: a lost message is sent again then."""
-    document = ports.documents.postpone(due, ports.clock.now() + ports.policy.handed_out_seconds)
+def _hand_to_deliver(ports: PollPorts, job: Job) -> _Done:
+    return _Done(job, to_deliver=_handed_out(ports, job.entry))
+
+
+def _hand_to_submit(ports: PollPorts, job: Job) -> _Done:
+    document = _handed_out(ports, job.entry)
     if document is not None:
         ports.resumes.send([resume_body(Resume(document.id, document.rev))])
+    return _Done(job)
+
+
+def _handed_out(ports: PollPorts, due: DueEntry) -> Document | None:
+    """The document that a message is to be sent for. Its due time moves on first: a lost message is sent again then."""
+    document = ports.documents.postpone(due, ports.clock.now() + ports.policy.handed_out_seconds)
+    if document is not None:
         ports.journal.noted("handed_out", document=document.id)
+    return document
+
+
+_TASKS: Mapping[DueKind, Callable[[PollPorts, Job], _Done]] = {
+    DueKind.SUBMIT: _hand_to_submit,
+    DueKind.RECHECK: _recheck,
+    DueKind.DELIVER: _hand_to_deliver,
+}

@@ -12,6 +12,6 @@ class NoTimeLeft(TextdropError):
 
 def check_deadline(ports: DeliverPorts, deadline: float) -> None:
     """A result is touched only by a call that ends before the lease: a late one could undo a newer upload's, or what
-    this delivery has become in other max_workers. Raises NoTimeLeft."""
+    another worker has made of this delivery. Raises NoTimeLeft."""
     if ports.clock.now() + ports.results.total_seconds > deadline:
         raise NoTimeLeft("no time left to write results")

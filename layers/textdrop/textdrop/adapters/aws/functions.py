@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textdrop.adapters.aws.failures import as_store_unavailable
-from textdrop.core.documents import Resume
-from textdrop.core.events import resume_body
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-CONTINUE = '{"textdrop": "continue"}'
+CONTINUE = b'{"textdrop": "continue"}'
 
 
 class LambdaFunction:
@@ -21,7 +19,6 @@ class LambdaFunction:
         self._client = client
         self._name = name
 
-    def invoke(self, resume: Resume | None = None) -> None:
-        payload = CONTINUE if resume is None else resume_body(resume)
+    def invoke(self) -> None:
         with as_store_unavailable("lambda.Invoke"):
-            self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload.encode())
+            self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=CONTINUE)

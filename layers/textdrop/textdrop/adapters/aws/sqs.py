@@ -1,4 +1,4 @@
-"""The uploads queue, and the queue of what was given up."""
+"""The queues of uploads and of deliveries, and the queue of what was given up."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HIDDEN_SECONDS = 120
 WAIT_SECONDS = 2  # long enough to ask all of the queue's servers, short enough for the client's read timeout
 
 
-class SqsUploadsQueue:
-    """The uploads queue. One call a message: they are few, and many are sent faster than submit takes them."""
+class SqsQueue:
+    """One queue. One call a message: they are few, and many are sent faster than they are taken."""
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client

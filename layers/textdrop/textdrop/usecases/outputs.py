@@ -1,4 +1,4 @@
-"""Makes the outputs that a document asks for, one after another, then continues its delivery.
+"""Makes the outputs that a document asks for, one after another.
 
 An output that cannot be made, or fails twice, is a warning in result and notice; text and JSON are there all the same.
 """
@@ -6,74 +6,46 @@ An output that cannot be made, or fails twice, is a warning in result and notice
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from typing import BinaryIO
 
 from pagekit.errors import NotRenderable
 from textdrop.core import keys
-from textdrop.core.documents import Document, Output, Rendering, Resume, Step
+from textdrop.core.documents import Document, Operation, Output, Rendering
 from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
-from textdrop.core.observations import Rendered, RenderingTaken, StepBegins
+from textdrop.core.observations import Rendered
 from textdrop.core.renderings import failed, missing, out_of_time
-from textdrop.ports import Pages, RenderPorts
-from textdrop.usecases.deliver import finish
+from textdrop.ports import DeliverPorts, Pages
 from textdrop.usecases.parsed_pages import ParsedPages
 from textdrop.usecases.time_left import NoTimeLeft, check_deadline
-from textdrop.usecases.transitions import NotOurs, return_later, transition_document, transition_held
+from textdrop.usecases.transitions import transition_held
 
 TRIES = 2
 FETCH_BYTES = 8_000_000
 
 
-def render(ports: RenderPorts, resume: Resume, deadline: float) -> str:
-    """Renders and delivers the document, if it is still as it was handed over. Says in a word how it ended.
+def make_outputs(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> Document:
+    """Makes the outputs that are left of a document that we hold; its row afterwards, which says what became of each.
 
-    `deadline` is when this worker is ended by force. Raises StoreUnavailable when the row cannot be had; the document
-    comes due again.
+    `deadline` is when this worker is ended by force. Raises NotOurs, NoTimeLeft, StoreUnavailable and PageMissing.
     """
-    document = ports.documents.read(resume.document_id)
-    if document is None or document.rev != resume.rev:
-        return "stale"
-    lease_until = deadline + ports.policy.lease_margin_seconds
-    held = transition_document(ports, document, RenderingTaken(ports.clock.token(), lease_until))
-    if held is None:
-        return "stale"
-    try:
-        with ParsedPages(ports, held) as pages:
-            for place, output in enumerate(held.to_render):
-                held = _rendered(ports, held, pages, output, deadline, is_first=place == 0)
-        finish(ports, transition_held(ports, held, StepBegins(Step.FILES, lease_until)), deadline)
-        return "delivered"
-    except NotOurs:
-        return "stale"
-    except (StoreUnavailable, NoTimeLeft) as error:
-        ports.journal.failed("rendering_failed", error, document=held.id)
-        return_later(ports, held, failed=isinstance(error, StoreUnavailable))
-        return "later"
-    except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts
-        ports.journal.failed("rendering_died", error, document=held.id)
-        return "died"
-
-
-def _rendered(
-    ports: RenderPorts, document: Document, pages: ParsedPages, output: Output, deadline: float, *, is_first: bool
-) -> Document:
-    """The document's row, which says what became of this output.
-
-    Raises NotOurs, StoreUnavailable, and NoTimeLeft if it may be made by a pass that begins with it.
-    """
-    rendering = _tried(ports, document, pages, output, deadline, is_first)
-    ports.journal.counted("OutputsMade" if rendering.files else "OutputsMissing")
-    return transition_held(ports, document, Rendered(rendering))
+    with ParsedPages(ports, operations) as pages:
+        for place, output in enumerate(document.to_render):
+            rendering = _tried(ports, document, pages, output, deadline, is_first=place == 0)
+            ports.journal.counted("OutputsMade" if rendering.files else "OutputsMissing")
+            document = transition_held(ports, document, Rendered(rendering))
+    return document
 
 
 def _tried(
-    ports: RenderPorts, document: Document, pages: ParsedPages, output: Output, deadline: float, is_first: bool
+    ports: DeliverPorts, document: Document, pages: ParsedPages, output: Output, deadline: float, *, is_first: bool
 ) -> Rendering:
+    """What became of this output. Raises StoreUnavailable, and NoTimeLeft if a pass that begins with it may make it."""
     for _ in range(TRIES):
         try:
             return _make(ports, document, pages, output, deadline)
-        except (StoreUnavailable, NotOurs):
+        except StoreUnavailable:
             raise
         except NotRenderable as error:
             return missing(output, error.what)
@@ -86,7 +58,7 @@ def _tried(
     return failed(output, TRIES)
 
 
-def _make(ports: RenderPorts, document: Document, pages: ParsedPages, output: Output, deadline: float) -> Rendering:
+def _make(ports: DeliverPorts, document: Document, pages: ParsedPages, output: Output, deadline: float) -> Rendering:
     match output:
         case Output.MARKDOWN:
             return _markdown(ports, document, pages.read(deadline), deadline)
@@ -96,7 +68,7 @@ def _make(ports: RenderPorts, document: Document, pages: ParsedPages, output: Ou
             return _searchable_pdf(ports, document, pages, deadline)
 
 
-def _markdown(ports: RenderPorts, document: Document, pages: Pages, deadline: float) -> Rendering:
+def _markdown(ports: DeliverPorts, document: Document, pages: Pages, deadline: float) -> Rendering:
     text = "".join(ports.renderers.markdown(pages))
     check_deadline(ports, deadline)
     key = keys.own(document.id, keys.MARKDOWN)
@@ -104,7 +76,7 @@ def _markdown(ports: RenderPorts, document: Document, pages: Pages, deadline: fl
     return Rendering(Output.MARKDOWN, files=1)
 
 
-def _tables(ports: RenderPorts, document: Document, pages: ParsedPages, deadline: float) -> Rendering:
+def _tables(ports: DeliverPorts, document: Document, pages: ParsedPages, deadline: float) -> Rendering:
     with_tables: set[int] = set()
     made: list[str] = []
     for page, number, body in ports.renderers.csv_files(pages.read(deadline)):
@@ -123,7 +95,7 @@ def _tables(ports: RenderPorts, document: Document, pages: ParsedPages, deadline
     return Rendering(Output.TABLES, files=len(made) + 1)
 
 
-def _searchable_pdf(ports: RenderPorts, document: Document, pages: ParsedPages, deadline: float) -> Rendering:
+def _searchable_pdf(ports: DeliverPorts, document: Document, pages: ParsedPages, deadline: float) -> Rendering:
     try:
         with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as file:
             _fetch(ports, document, source, deadline)
@@ -133,11 +105,11 @@ def _searchable_pdf(ports: RenderPorts, document: Document, pages: ParsedPages, 
     except ObjectGone as error:
         raise NotRenderable("The uploaded file is no longer there.") from error
     except ObjectForbidden as error:
-        raise NotRenderable("The render function may not read the uploaded file.") from error
+        raise NotRenderable("The deliver function may not read the uploaded file.") from error
     return Rendering(Output.SEARCHABLE_PDF, files=1, warnings=tuple(warnings))
 
 
-def _fetch(ports: RenderPorts, document: Document, to: BinaryIO, deadline: float) -> None:
+def _fetch(ports: DeliverPorts, document: Document, to: BinaryIO, deadline: float) -> None:
     """The whole upload: a PDF that is rewritten is read here and there, which would be a request each time.
 
     Raises NoTimeLeft, ObjectGone, ObjectForbidden and StoreUnavailable.
@@ -149,7 +121,7 @@ def _fetch(ports: RenderPorts, document: Document, to: BinaryIO, deadline: float
     to.seek(0)
 
 
-def _put(ports: RenderPorts, document: Document, suffix: str, file: BinaryIO, deadline: float) -> None:
+def _put(ports: DeliverPorts, document: Document, suffix: str, file: BinaryIO, deadline: float) -> None:
     file.seek(0)
     key = keys.own(document.id, suffix)
     ports.results.put_file(key, file, keys.CONTENT_TYPES[suffix], partial(check_deadline, ports, deadline))

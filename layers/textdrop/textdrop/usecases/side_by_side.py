@@ -1,0 +1,32 @@
+"""Calls that do not need each other's answers, made at the same time as far as threads are free."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from textdrop.ports import RunParallel
+
+MAX_AT_ONCE = 8
+
+
+def side_by_side(run_parallel: RunParallel, calls: Sequence[Callable[[], None]]) -> None:
+    """Every call has ended. Raises what one of them raised; then those that had not begun are left out."""
+    todo = deque(calls)
+
+    def work() -> None:
+        while (call := _next(todo)) is not None:
+            try:
+                call()
+            except BaseException:
+                todo.clear()
+                raise
+
+    run_parallel(work, min(len(calls), MAX_AT_ONCE))
+
+
+def _next(todo: deque[Callable[[], None]]) -> Callable[[], None] | None:
+    try:
+        return todo.popleft()
+    except IndexError:
+        return None
