@@ -7,12 +7,13 @@ from typing import Literal
 
 import pytest
 
-from textdrop.core.documents import Document, DocumentState, DueKind, Newest, Outcome, Step
+from textdrop.core.documents import Document, DocumentState, DueKind, Newest, Outcome, Resume, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.identity import order
 from textdrop.core.keys import ERROR, JSON, TEXT, own
-from textdrop.usecases.deliver import conclude_and_deliver, deliver
-from world import POLL_SECONDS, World
+from textdrop.usecases.conclude import conclude
+from textdrop.usecases.deliver import deliver
+from world import DELIVER_SECONDS, World
 
 DOWN = StoreUnavailable("down")
 CALLS = ["results.put", "results.copy", "notices.publish"]
@@ -20,21 +21,17 @@ CALLS = ["results.put", "results.copy", "notices.publish"]
 
 
 class Delivering(World):
-    """An upload whose outcome is fixed, and that is now due for delivery."""
+    """An upload whose outcome is fixed, and that was handed to deliver."""
 
     def __init__(self, body: bytes = b"page", outputs: str = "none") -> None:
         super().__init__()
         uploaded = self.upload("x.png", body, {"ocr-outputs": outputs})
         self.submit()
-        if self.row(uploaded).state is DocumentState.RECOGNIZING:
-            self.clock.advance(60.0)
-            self.faults.fail("documents.write", DOWN, skip=1)  # taking it for delivery
-            self.poll()
+        self.clock.advance(60.0)
+        self.poll()
+        self.deliver_queue.clear()
         self.document = self.row(uploaded)
         assert self.document.state is DocumentState.DELIVERING
-        self.journal.failures.clear()
-        self.clock.advance(self.policy.recheck_seconds)
-        self.lease_until = self.clock.now() + POLL_SECONDS + self.policy.lease_margin_seconds
 
     @property
     def stored(self) -> Document:
@@ -46,14 +43,12 @@ class Delivering(World):
         self.documents.rows[self.document.id] = row
         return row
 
-    def deliver(self, seconds: float = POLL_SECONDS) -> bool:
-        """Whether a delivery of the row as it is stored made the document final."""
+    def delivered(self, seconds: float = DELIVER_SECONDS, rev: int = 0) -> bool:
+        """Whether a message of the row as it is stored, or of another rev, made the document final."""
         before = self.journal.counts["DocumentsFinished"]
-        deliver(self.poll_ports, self.stored, self.clock.now() + seconds)
+        resume = Resume(self.document.id, rev or self.stored.rev)
+        deliver(self.deliver_ports, [resume], self.clock.now() + seconds)
         return self.journal.counts["DocumentsFinished"] > before
-
-    def come_due(self) -> None:
-        self.clock.advance(self.policy.max_backoff_seconds)
 
     def newer(self, newer_id: str = "0" * 32, finished: bool = True) -> None:
         """A newer upload of the same key."""
@@ -78,42 +73,64 @@ def delivering() -> Delivering:
 
 
 def test_it_ends_final_once_and_is_counted(delivering: Delivering) -> None:
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert delivering.stored.state is DocumentState.FINAL
     assert delivering.journal.counts["DocumentsFinished"] == 1
-    deliver(delivering.poll_ports, delivering.document, delivering.clock.now() + POLL_SECONDS)
+    assert not delivering.delivered()
     assert len(delivering.notices_of(delivering.document)) == 1, "there is nothing left to take"
 
 
-def test_what_is_to_be_rendered_is_handed_over_and_not_final() -> None:
-    delivering = Delivering(outputs="markdown")
-    assert not delivering.deliver()
-    row = delivering.stored
-    assert (row.state, row.step) == (DocumentState.DELIVERING, Step.RENDER)
-    [asked] = delivering.render_function.asked
-    assert (asked.document_id, asked.rev) == (row.id, row.rev)
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_it_is_held_until_its_workers_time_is_over_and_a_margin(delivering: Delivering, call: str) -> None:
+@pytest.mark.parametrize(
+    ("outputs", "pages", "function_seconds", "held_seconds"),
+    [("none", 1, 900.0, 60.0), ("none", 1, 30.0, 30.0), ("none", 101, 900.0, 900.0), ("markdown", 1, 900.0, 900.0)],
+)
+def test_it_is_held_until_its_time_is_over_and_a_margin(
+    outputs: str, pages: int, function_seconds: float, held_seconds: float
+) -> None:
+    """What others may share a message with is given up soon, should one of them kill the function."""
+    delivering = Delivering(outputs=outputs)
+    delivering.store(pages=pages)
     leases: list[float | None] = []
-    delivering.faults.happen(call, lambda: leases.append(delivering.stored.due_at))
-    assert delivering.deliver()
-    assert leases == [delivering.lease_until]
+    for call in ("documents.read_operations", *CALLS):
+        delivering.faults.happen(call, lambda: leases.append(delivering.stored.due_at))
+    until = delivering.clock.now() + held_seconds + delivering.policy.lease_margin_seconds
+    delivering.delivered(function_seconds)
+    assert set(leases) == {until}
+    assert len(leases) == (2 if pages > 1 else 4), "a page without a row is not delivered"
 
 
-def test_a_delivery_that_somebody_holds_is_left_to_them(delivering: Delivering) -> None:
-    held = delivering.store(holder="other", due_at=delivering.clock.now() + 60.0)
-    assert not delivering.deliver()
+def test_a_message_of_an_earlier_rev_is_dropped_and_counted(delivering: Delivering) -> None:
+    held = delivering.store(rev=delivering.stored.rev + 1, holder="other")
+    assert not delivering.delivered(rev=held.rev - 1)
     assert delivering.stored == held
+    assert delivering.journal.counts["StaleDeliveries"] == 1
     assert delivering.failures() == []
+
+
+def test_a_message_of_a_document_that_is_gone_is_dropped(delivering: Delivering) -> None:
+    delivering.documents.rows.clear()
+    assert not delivering.delivered(rev=1)
+    assert delivering.failures() == []
+
+
+def test_every_document_of_a_message_is_delivered_whatever_becomes_of_another() -> None:
+    delivering = Delivering()
+    other = delivering.upload("y.png", b"another page")
+    delivering.submit()
+    delivering.clock.advance(60.0)
+    delivering.poll()
+    delivering.faults.fail("results.put", DOWN)
+    resumes = [Resume(each.id, delivering.row(each).rev) for each in (delivering.document, other)]
+    deliver(delivering.deliver_ports, resumes, delivering.clock.now() + DELIVER_SECONDS)
+    assert delivering.stored.state is DocumentState.DELIVERING
+    assert delivering.row(other).state is DocumentState.FINAL
 
 
 @pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.RECOGNIZING])
 def test_what_has_no_outcome_is_not_delivered(delivering: Delivering, state: DocumentState) -> None:
     """A row read long ago may have been more than it is: a retry begins anew."""
     delivering.store(state=state, outcome=None, due_kind=DueKind.SUBMIT)
-    assert not delivering.deliver()
+    assert not delivering.delivered()
     assert delivering.notices.published == []
     assert delivering.failures() == []
 
@@ -140,7 +157,7 @@ def test_a_delivery_that_is_no_longer_its_own_is_left_as_it_is(
         return DOWN if when == "before" else None
 
     delivering.faults.happen(call, taken_meanwhile, when=when)
-    assert not delivering.deliver()
+    assert not delivering.delivered()
     assert [delivering.stored] == others
     assert delivering.journal.counts["DocumentsFinished"] == 0
     assert len(delivering.failures()) == (when == "before")
@@ -153,68 +170,67 @@ def test_what_fails_is_logged_and_tried_again_after_a_backoff_without_the_steps_
     delivering: Delivering,
 ) -> None:
     delivering.faults.fail("notices.publish", DOWN)
-    assert not delivering.deliver()
+    assert not delivering.delivered()
     assert delivering.failures() == [("delivery_failed", {"document": delivering.document.id})]
     row, policy = delivering.stored, delivering.policy
     assert (row.consecutive_failures, row.attempts, row.step) == (1, 0, Step.NOTICE)
     wait = (row.due_at or 0.0) - delivering.clock.now()
     assert policy.backoff_first_seconds <= wait <= policy.max_backoff_seconds
-    delivering.come_due()
     calls = len(delivering.faults.calls)
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert [call for call in delivering.faults.calls[calls:] if call.startswith("results.")] == []
 
 
 def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
     delivering = Delivering(b"damaged")
-    assert not delivering.deliver(1.0)
+    assert not delivering.delivered(1.0)
     assert delivering.results.keys() == []
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert delivering.results.content_type("x.png.error.json") == "application/json"
 
 
 def test_names_are_not_deleted_without_the_time_for_it(delivering: Delivering) -> None:
-    delivering.faults.happen("results.copy", lambda: delivering.clock.advance(POLL_SECONDS / 2), when="after", times=2)
-    assert not delivering.deliver()
+    delivering.faults.happen("results.copy", lambda: delivering.clock.advance(30.0), when="after", times=2)
+    assert not delivering.delivered()
     assert "results.delete" not in delivering.faults.calls
 
 
 def test_names_are_not_copied_without_the_time_for_it(delivering: Delivering) -> None:
     delivering.faults.fail("results.copy", DOWN)
-    assert not delivering.deliver()
-    delivering.come_due()
+    assert not delivering.delivered()
     calls = len(delivering.faults.calls)
-    assert not delivering.deliver(1.0)
+    assert not delivering.delivered(1.0)
     assert "results.copy" not in delivering.faults.calls[calls:]
 
 
 def test_a_delivery_that_cannot_be_taken_is_logged_and_stays_due(delivering: Delivering) -> None:
     delivering.faults.fail("documents.write", DOWN)
-    assert not delivering.deliver()
+    assert not delivering.delivered()
     assert delivering.failures() == [("delivery_failed", {"document": delivering.document.id})]
     assert delivering.stored == delivering.document
 
 
 def test_a_mistake_in_it_is_logged_and_uses_up_an_attempt(delivering: Delivering) -> None:
     delivering.faults.fail("results.put", ValueError("ours"))
-    assert not delivering.deliver()
+    assert not delivering.delivered()
     assert delivering.failures() == [("delivery_died", {"document": delivering.document.id})]
     assert delivering.stored.attempts == 1
 
 
 def test_a_delivery_that_cannot_even_come_back_leaves_its_lease(delivering: Delivering) -> None:
     delivering.faults.fail("results.put", DOWN)
-    delivering.faults.fail("documents.read", DOWN, skip=1)
-    assert not delivering.deliver()
+    delivering.faults.fail("documents.read", DOWN, skip=2)  # the test's, and the first of the delivery
+    lease_until = delivering.clock.now() + delivering.policy.delivery_seconds + delivering.policy.lease_margin_seconds
+    assert not delivering.delivered()
     fields = {"document": delivering.document.id}
     assert delivering.failures() == [("delivery_failed", fields), ("return_failed", fields)]
-    assert delivering.stored.due_at == delivering.lease_until
+    assert delivering.stored.due_at == lease_until
 
 
 def test_a_failed_delivery_whose_row_is_gone_ends(delivering: Delivering) -> None:
     delivering.faults.happen("results.put", delivering.documents.rows.clear)
     delivering.faults.fail("results.put", DOWN, when="after")
-    deliver(delivering.poll_ports, delivering.document, delivering.clock.now() + POLL_SECONDS)
+    assert not delivering.delivered()
     assert delivering.failures() == [("delivery_failed", {"document": delivering.document.id})]
 
 
@@ -225,7 +241,7 @@ def test_a_failed_delivery_whose_row_is_gone_ends(delivering: Delivering) -> Non
 def test_names_that_nobody_can_have_shown_are_not_deleted(world: World, metadata: dict[str, str], names: int) -> None:
     """Of several names at once S3 takes a request that it bills."""
     deleted: list[str] = []
-    world.poll_ports.results.delete = lambda keys: deleted.extend(keys)  # type: ignore[method-assign]  # there are none
+    world.deliver_ports.results.delete = lambda keys: deleted.extend(keys)  # type: ignore[method-assign]  # there are none
     world.upload("x.png", b"page", metadata)
     world.run()
     assert len(deleted) == names
@@ -233,7 +249,7 @@ def test_names_that_nobody_can_have_shown_are_not_deleted(world: World, metadata
 
 
 def test_only_a_notice_with_failed_pages_needs_their_rows(delivering: Delivering) -> None:
-    assert delivering.deliver()
+    assert delivering.delivered()
     calls = delivering.faults.calls
     assert "documents.read_operations" not in calls[calls.index("results.copy") :]
 
@@ -247,7 +263,7 @@ def test_the_names_show_the_newest_upload_if_it_has_an_outcome(
     for name in ("x.png.txt", "x.png.ocr.json"):
         delivering.results.put(name, b"shown before")
     delivering.newer(newer_id, finished)
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert delivering.file("x.png.txt") == (b"newer" if finished else b"shown before")
     assert delivering.file("x.png.ocr.json") == (b"{}" if finished else b"shown before")
 
@@ -255,20 +271,20 @@ def test_the_names_show_the_newest_upload_if_it_has_an_outcome(
 @pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
 def test_an_upload_that_becomes_the_newest_meanwhile_gets_the_names(delivering: Delivering, newer_id: str) -> None:
     delivering.faults.happen("results.copy", lambda: delivering.newer(newer_id), when="after")
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert delivering.file("x.png.txt") == b"newer"
 
 
 def test_a_newest_upload_whose_row_is_gone_keeps_nobody_from_the_end(delivering: Delivering) -> None:
     delivering.newer()
     del delivering.documents.rows["0" * 32]
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert delivering.newest_and_published() == (False, False)
 
 
 def test_a_newest_row_that_is_gone_meanwhile_keeps_nobody_from_the_end(delivering: Delivering) -> None:
     delivering.faults.happen("results.copy", delivering.newest.rows.clear, when="after")
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert delivering.file("x.png.txt") is not None
 
 
@@ -281,7 +297,7 @@ def test_a_newest_upload_that_becomes_a_failure_meanwhile_is_shown_as_one(delive
         delivering.results.put(own(row.id, ERROR), b"{}")
 
     delivering.faults.happen("results.copy", replaced, when="after")
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert delivering.file("x.png.txt") is None
     assert delivering.file("x.png.error.json") is not None
 
@@ -289,17 +305,16 @@ def test_a_newest_upload_that_becomes_a_failure_meanwhile_is_shown_as_one(delive
 def test_a_newest_upload_whose_row_is_gone_meanwhile_stays_shown(delivering: Delivering) -> None:
     delivering.newer()
     delivering.faults.happen("results.copy", lambda: delivering.documents.rows.pop("0" * 32), when="after")
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert delivering.file("x.png.txt") == b"newer"
 
 
 @pytest.mark.parametrize("newer_id", ["0" * 32, "f" * 32])
 def test_a_notice_after_a_break_says_what_is_the_newest_by_then(delivering: Delivering, newer_id: str) -> None:
     delivering.faults.fail("notices.publish", DOWN)
-    assert not delivering.deliver()
+    assert not delivering.delivered()
     delivering.newer(newer_id)
-    delivering.come_due()
-    assert delivering.deliver()
+    assert delivering.delivered()
     assert delivering.newest_and_published() == (False, False)
 
 
@@ -322,7 +337,7 @@ def test_who_was_beaten_to_the_row_looks_again_but_not_for_ever(
     world.documents.write = lambda before, after: False if others and [others.pop()] else write(before, after)  # type: ignore[method-assign]
     reads = len(world.faults.of("documents.read_operations"))
     world.clock.advance(0.1)
-    conclude_and_deliver(world.poll_ports, world.row(document), world.clock.now() + POLL_SECONDS)
+    assert conclude(world.poll_ports, world.row(document)) is None
     assert len(world.faults.of("documents.read_operations")) - reads == tries
     row = world.row(document)
     assert row.state is DocumentState.RECOGNIZING

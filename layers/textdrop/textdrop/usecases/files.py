@@ -23,7 +23,7 @@ PAGES_AT_ONCE = 8
 
 
 class PageMissing(TextdropError):
-    """A recognised page is no longer in the results bucket."""
+    """A recognised page, or a page's row, is no longer there."""
 
 
 def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
@@ -45,6 +45,8 @@ def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Op
         if is_long:
             _time_for_segment(ports, deadline)
         last, text, json = _segment(ports, operations, first)
+        if last < first:
+            raise PageMissing(f"page in place {first} of {document.id} has no row")
         if first == 1:
             json = head + json
         if last == document.pages:

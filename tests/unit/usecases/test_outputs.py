@@ -1,7 +1,4 @@
-"""Outputs that are asked for: made by the render function before delivery goes on, or a warning; never a lost text.
-
-Render holds its document for the time of a pass, begins nothing that outlasts it, and logs what went wrong.
-"""
+"""Outputs that are asked for: made before the delivery goes on, or a warning; never a lost text."""
 
 from __future__ import annotations
 
@@ -16,12 +13,12 @@ from fakes.ocr import synthetic_text
 from fakes.rendering import fake_renderers
 from pagekit.page import RecognisedPage
 from textdrop.core import keys
-from textdrop.core.documents import Document, DocumentState, Outcome, Output, Rendering, Resume, Step
+from textdrop.core.documents import Document, DocumentState, Outcome, Output, Rendering, Step
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
-from textdrop.usecases.deliver import deliver
+from textdrop.usecases.accept import Message
 from textdrop.usecases.parsed_pages import ParsedPages
 from textdrop.usecases.time_left import NoTimeLeft
-from world import RENDER_SECONDS, World
+from world import DELIVER_SECONDS, World
 
 ALL = "searchable-pdf markdown tables"
 TEXT_ALONE = {".ocr.json", ".txt"}
@@ -35,7 +32,7 @@ def published(world: World, key: str = "x.pdf") -> set[str]:
 
 
 class HandedOver(World):
-    """A document that poll has just handed over to render, with what it asks for."""
+    """A document that poll has just handed to deliver, with what it asks for."""
 
     def __init__(self, outputs: str, body: bytes = b"page") -> None:
         super().__init__()
@@ -43,21 +40,23 @@ class HandedOver(World):
         self.submit()
         self.clock.advance(5.0)
         self.poll()
-        [self.resume] = self.render_function.asked
-        self.render_function.asked.clear()
+        [self.message] = self.deliver_queue
+        self.deliver_queue.clear()
 
     def renderers(self, **some: object) -> None:
         """Instead of the fakes."""
-        mine = replace(self.render_ports.renderers, **some)  # type: ignore[arg-type]  # its functions
-        self.render_ports = replace(self.render_ports, renderers=mine)
+        mine = replace(self.deliver_ports.renderers, **some)  # type: ignore[arg-type]  # its functions
+        self.deliver_ports = replace(self.deliver_ports, renderers=mine)
 
     def late(self, *_: object) -> list[str]:
         """All of the pass's time passes, with nothing to warn of."""
-        self.clock.advance(RENDER_SECONDS)
+        self.clock.advance(DELIVER_SECONDS)
         return []
 
-    def render_pass(self) -> str:
-        return self.render_one(self.resume)
+    def delivered(self, message: Message | None = None) -> bool:
+        """Whether the document is final once deliver has had its message, or this one."""
+        self.deliver_one(message or self.message)
+        return self.now_stored.state is DocumentState.FINAL
 
     @property
     def now_stored(self) -> Document:
@@ -120,7 +119,7 @@ def test_the_stack_chooses_outputs_for_those_who_do_not(world: World) -> None:
 
 def test_that_no_table_was_found_is_no_warning_where_the_stack_asked_for_tables(world: World) -> None:
     world.submit_settings = replace(world.submit_settings, outputs="tables")
-    world.render_ports = replace(world.render_ports, renderers=fake_renderers(has_tables=False))
+    world.deliver_ports = replace(world.deliver_ports, renderers=fake_renderers(has_tables=False))
     uploaded = world.upload("a.png", b"a")
     world.run()
     assert published(world, "a.png") == TEXT_ALONE
@@ -146,34 +145,35 @@ def test_a_warning_stands_in_notice_and_result_beside_a_file_or_without(
 ) -> None:
     world = HandedOver(outputs, body)
     if not files:
-        world.render_ports = replace(world.render_ports, renderers=fake_renderers(has_tables=False))
+        world.deliver_ports = replace(world.deliver_ports, renderers=fake_renderers(has_tables=False))
     world.run()
     assert world.now_stored.outcome is Outcome.SUCCEEDED
     assert published(world) == TEXT_ALONE | files
     assert world.notice["warnings"] == world.json("x.pdf.ocr.json")["notes"] == [warning]
     passes = 2 if body == b"mortal" else 1
-    assert world.journal.rules().count("rendering_taken") == passes
-    assert world.journal.rules().count("rendered") == passes, "what was made in the first pass is not made again"
+    rules = world.journal.rules()
+    assert rules.count("delivery_taken") + rules.count("rendering_given_up") == passes + (body == b"mortal")
+    assert rules.count("rendered") == passes, "what was made in the first pass is not made again"
 
 
 def test_a_source_that_is_gone_by_then_is_a_warning() -> None:
     world = HandedOver("searchable-pdf")
     world.uploads.forget("x.pdf", world.uploaded.source.version_id)
-    assert world.render_pass() == "delivered"
+    assert world.delivered()
     assert world.notice["warnings"] == ["There is no searchable PDF. The uploaded file is no longer there."]
 
 
 def test_a_source_that_may_not_be_read_is_a_warning() -> None:
     world = HandedOver("searchable-pdf")
     world.faults.fail("sources.head", ObjectForbidden("403"))
-    assert world.render_pass() == "delivered"
+    assert world.delivered()
     assert "may not read" in world.notice["warnings"][0]
 
 
 def test_a_failing_store_is_no_fault_of_the_rendering() -> None:
     world = HandedOver(ALL)
     world.faults.fail("results.put", DOWN)
-    assert world.render_pass() == "later"
+    assert not world.delivered()
     row = world.now_stored
     assert (row.attempts, row.consecutive_failures, row.step) == (0, 1, Step.RENDER)
     world.run()
@@ -191,7 +191,7 @@ def test_what_was_made_is_counted_by_its_files_from_the_whole_source() -> None:
         return []
 
     world.renderers(searchable_pdf=searchable_pdf)
-    assert world.render_pass() == "delivered"
+    assert world.delivered()
     assert read == [b"pages:3"]
     assert world.now_stored.renderings == (
         Rendering(Output.MARKDOWN, files=1),
@@ -203,76 +203,44 @@ def test_what_was_made_is_counted_by_its_files_from_the_whole_source() -> None:
 
 def test_what_could_not_be_made_is_logged_each_time_and_counted() -> None:
     world = HandedOver("searchable-pdf", b"clumsy")
-    assert world.render_pass() == "delivered"
+    assert world.delivered()
     assert world.failures() == [("output_failed", {"document": world.uploaded.id, "output": "searchable-pdf"})] * 2
     assert {type(entry.error) for entry in world.journal.failures} == {ValueError}
     assert (world.journal.counts["OutputsMade"], world.journal.counts["OutputsMissing"]) == (0, 1)
 
 
-@pytest.mark.parametrize(
-    ("error", "ended", "event"), [(DOWN, "later", "rendering_failed"), (ValueError("ours"), "died", "rendering_died")]
-)
-def test_a_delivery_that_goes_wrong_after_rendering_is_logged(error: Exception, ended: str, event: str) -> None:
-    world = HandedOver("markdown")
-    world.faults.fail("notices.publish", error)
-    assert world.render_pass() == ended
-    assert world.failures() == [(event, {"document": world.uploaded.id})]
-    assert world.journal.failures[0].error is error
-
-
 # --- whose it is ---
 
 
-def test_the_lease_outlasts_the_pass_by_its_margin() -> None:
+def test_outputs_that_keep_failing_hold_the_text_up_for_so_many_tries_and_no_longer() -> None:
+    """However long nobody was free to make them."""
     world = HandedOver("markdown")
-    began, due = world.clock.now(), list[float | None]()
-    world.faults.happen("results.put", lambda: due.append(world.now_stored.due_at))
-    assert world.render_pass() == "delivered"
-    assert due == [began + RENDER_SECONDS + world.policy.lease_margin_seconds]
-
-
-def test_a_document_that_is_gone_is_left(world: World) -> None:
-    assert world.render_one(Resume("gone", 1)) == "stale"
-
-
-def test_a_message_that_is_lost_or_late_does_nothing_twice() -> None:
-    world = HandedOver(ALL)
-    world.clock.advance(600.0)
-    world.poll()
-    [again] = world.render_function.asked
-    assert again.rev > world.resume.rev
-    assert world.render_pass() == "stale"
-    assert world.render() == ["delivered"]
-    assert world.render_one(again) == "stale"
-    assert world.notice["warnings"] == []
-    assert world.now_stored.state is DocumentState.FINAL
-
-
-def test_a_render_function_that_cannot_run_holds_the_text_up_for_an_hour_at_most() -> None:
-    world = HandedOver("markdown")
-    for _ in range(90):
-        world.render_function.asked.clear()
-        world.clock.advance(60.0)
+    world.clock.advance(86_400.0)
+    for failures in range(world.policy.render_failures):
+        assert world.now_stored.consecutive_failures == failures
         world.poll()
-    assert world.notice["warnings"] == ["There is no Markdown. It could not be made in time."]
-    assert world.now_stored.state is DocumentState.FINAL
-    assert world.file("x.pdf.txt") is not None
-    assert world.render_pass() == "stale"
+        world.faults.fail("results.put", DOWN)
+        world.deliver()
+        world.clock.advance(world.policy.max_backoff_seconds + 1.0)
+    world.run()
+    assert world.notice["warnings"] == ["There is no Markdown. Making it failed again and again."]
+    assert published(world) == TEXT_ALONE
 
 
 def test_who_lost_the_document_writes_nothing_more() -> None:
     world = HandedOver(ALL)
-    before = world.render_ports
+    before = world.deliver_ports
 
     def overtaken(pages: object) -> Any:
-        world.clock.advance(RENDER_SECONDS + 60.0)
-        deliver(world.poll_ports, world.now_stored, world.clock.now() + 120.0)
+        world.clock.advance(DELIVER_SECONDS + 60.0)
+        row = world.now_stored
+        world.documents.rows[row.id] = replace(row, rev=row.rev + 1, holder="other")
         yield "late"
 
     world.renderers(markdown=overtaken)
-    assert world.render_pass() in ("stale", "later")
+    assert not world.delivered()
     assert world.file("x.pdf.md") is None
-    world.render_ports = before
+    world.deliver_ports = before
     world.run()
     assert published(world) == TEXT_ALONE | RENDERED | {".tables/0001-01.csv"}
     assert len(world.notices_of(world.uploaded)) == 1
@@ -284,20 +252,20 @@ def test_who_lost_the_document_writes_nothing_more() -> None:
 def test_an_output_that_takes_too_long_is_a_warning() -> None:
     world = HandedOver("searchable-pdf")
     world.renderers(searchable_pdf=world.late)
-    assert world.render_pass() == "later", "no time for the files"
+    assert not world.delivered(), "no time for the files"
     world.run()
-    assert world.notice["warnings"] == ["There is no searchable PDF. It takes longer than the render function has."]
+    assert world.notice["warnings"] == ["There is no searchable PDF. It takes longer than one delivery may."]
     assert published(world) == TEXT_ALONE
 
 
 def test_an_output_has_the_whole_time_of_a_pass_before_it_is_given_up() -> None:
     world = HandedOver("markdown searchable-pdf")
-    markdown, pdf = world.render_ports.renderers.markdown, world.render_ports.renderers.searchable_pdf
+    markdown, pdf = world.deliver_ports.renderers.markdown, world.deliver_ports.renderers.searchable_pdf
     made: list[float] = []
 
     def slow_markdown(pages: Any) -> Any:
         yield from markdown(pages)
-        world.clock.advance(RENDER_SECONDS - 60.0)
+        world.clock.advance(DELIVER_SECONDS - 60.0)
 
     def slow_pdf(*given: Any) -> Any:
         world.clock.advance(120.0)
@@ -305,7 +273,7 @@ def test_an_output_has_the_whole_time_of_a_pass_before_it_is_given_up() -> None:
         return pdf(*given)
 
     world.renderers(markdown=slow_markdown, searchable_pdf=slow_pdf)
-    assert world.render_pass() == "later"
+    assert not world.delivered()
     row = world.now_stored
     assert (row.attempts, row.consecutive_failures) == (0, 0), "nothing is wrong with the document"
     world.run()
@@ -323,11 +291,11 @@ def test_out_of_time_no_other_page_is_given_out_and_no_markdown_stored(late_at: 
     def slow(pages: Any) -> Any:
         for number, _ in pages:
             numbers.append(number)
-            world.clock.advance(RENDER_SECONDS if number == late_at else 0.0)
+            world.clock.advance(DELIVER_SECONDS if number == late_at else 0.0)
             yield "text"
 
     world.renderers(markdown=slow)
-    assert world.render_pass() == "later"
+    assert not world.delivered()
     assert numbers == given
     assert not world.has(keys.MARKDOWN)
 
@@ -335,7 +303,7 @@ def test_out_of_time_no_other_page_is_given_out_and_no_markdown_stored(late_at: 
 def test_a_table_is_not_stored_when_making_it_took_all_the_time() -> None:
     world = HandedOver("tables")
     world.renderers(csv_files=lambda pages: [(number, 1, b"a,b") for number, _ in pages if not world.late()])
-    assert world.render_pass() == "later"
+    assert not world.delivered()
     assert not world.has(keys.table(1, 1))
 
 
@@ -349,7 +317,7 @@ def test_a_source_that_is_fetched_for_too_long_is_not_rendered() -> None:
         return []
 
     world.renderers(searchable_pdf=searchable_pdf)
-    assert world.render_pass() == "later"
+    assert not world.delivered()
     assert rendered == []
 
 
@@ -361,7 +329,7 @@ class Counted(ParsedPages):
 
     def __init__(self) -> None:
         world = HandedOver("markdown", b"pages:4,bad:2")
-        read_page = world.render_ports.read_page
+        read_page = world.deliver_ports.read_page
         self.parsed: list[bytes] = []
 
         def noted(body: bytes) -> RecognisedPage:
@@ -369,7 +337,8 @@ class Counted(ParsedPages):
             return read_page(body)
 
         self.deadline = world.clock.now() + 600.0
-        super().__init__(replace(world.render_ports, read_page=noted), world.now_stored)
+        operations = world.documents.read_operations(world.uploaded.id, 1)
+        super().__init__(replace(world.deliver_ports, read_page=noted), operations)
 
 
 @pytest.fixture
