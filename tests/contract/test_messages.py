@@ -1,4 +1,4 @@
-"""ports.Notices, ports.UploadsQueue, ports.DeadLetters, ports.Function: what is sent, and how it arrives."""
+"""ports.Notices, ports.Queue, ports.DeadLetters, ports.Function: what is sent, and how it arrives."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from fakes import (
     FakeDeadLetters,
     FakeFunction,
     FakeNotices,
-    FakeResumeQueue,
-    FakeUploadsQueue,
+    FakeQueue,
     Faults,
     Notice,
 )
 from fakes.faults import ANY
 from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.sns import SnsNotices
-from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsUploadsQueue
+from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsQueue
 from textdrop.core.documents import Resume
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.events import parse, resume_body
+from textdrop.core.events import delivery_body, parse, parse_delivery, resume_body
 from textdrop.core.reconciling import DeadLetter
-from textdrop.ports import DeadLetters, Function, Notices, UploadsQueue
+from textdrop.ports import DeadLetters, Function, Notices, Queue
 
 BODY = json.dumps({"Records": ["Счёт \U0001f600 \n"]}, ensure_ascii=False)
 LETTER = DeadLetter("m1", "body", "receipt", 1.0, 1, ("m0",), "cause")
@@ -43,13 +42,11 @@ class Ways:
     `bounce` takes what is in the uploads queue there, as the queue does after five attempts."""
 
     notices: Notices
-    queue: UploadsQueue
-    resumes: UploadsQueue
+    queue: Queue
     dead_letters: DeadLetters
     function: Function
     published: Callable[[], list[Notice]]
     bodies: Callable[[], list[str]]
-    resumed: Callable[[], list[Resume]]
     give_up: Callable[[str], object]
     bounce: Callable[[], None]
     invoked: Callable[[], int]
@@ -59,7 +56,7 @@ class Ways:
 
 def fake_ways(faults: Faults) -> Ways:
     bodies: list[str] = []
-    notices, resumes, function = FakeNotices(faults), FakeResumeQueue(faults), FakeFunction("poller", faults)
+    notices, function = FakeNotices(faults), FakeFunction("poller", faults)
     letters = FakeDeadLetters(FakeClock(), faults, lambda letter: bodies.append(letter.body))
 
     def bounce() -> None:
@@ -69,13 +66,11 @@ def fake_ways(faults: Faults) -> Ways:
 
     return Ways(
         notices,
-        FakeUploadsQueue(faults, bodies.append),
-        resumes,
+        FakeQueue("queue", faults, bodies.append),
         letters,
         function,
         published=lambda: notices.published,
         bodies=lambda: bodies,
-        resumed=lambda: resumes.sent,
         give_up=letters.put,
         bounce=bounce,
         invoked=lambda: function.invoked,
@@ -119,11 +114,6 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
         assert all(attribute["DataType"] == "String" for attribute in attributes.values())
         return Notice(message["Body"], {name: attribute["StringValue"] for name, attribute in attributes.items()})
 
-    def resumed() -> list[Resume]:
-        found = [asked for message in received(uploads) for asked in parse(message["Body"])]
-        assert all(isinstance(resume, Resume) for resume in found)
-        return [resume for resume in found if isinstance(resume, Resume)]
-
     def bounce() -> None:
         for _ in range(2):  # received once, and once more than it may be
             sqs.receive_message(QueueUrl=uploads, MaxNumberOfMessages=10, VisibilityTimeout=0)
@@ -138,13 +128,11 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
 
     return Ways(
         SnsNotices(sns, topic),
-        SqsUploadsQueue(sqs, uploads),
-        SqsUploadsQueue(sqs, uploads),
+        SqsQueue(sqs, uploads),
         SqsDeadLetters(sqs, dead, uploads),
         LambdaFunction(clients["lambda"], name),
         published=lambda: [notice(message) for message in received(notices)],
         bodies=lambda: [message["Body"] for message in received(uploads)],
-        resumed=resumed,
         give_up=lambda body: sqs.send_message(QueueUrl=dead, MessageBody=body),
         bounce=bounce,
         invoked=invoked,
@@ -203,7 +191,7 @@ def test_what_a_message_cannot_carry_is_replaced(ways: Ways) -> None:
     assert notice.attributes == {"prefix": "a\ufffd/\ufffd\ufffd/"}
 
 
-# --- the uploads queue ------------------------------------------------------------------------------------------------
+# --- the queues ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 25])
@@ -212,10 +200,12 @@ def test_all_messages_are_in_the_queue(ways: Ways, count: int) -> None:
     assert sorted(ways.bodies()) == sorted(f"{BODY}{number}" for number in range(count))
 
 
-def test_a_resume_message_is_read_by_submit(ways: Ways) -> None:
+def test_messages_to_submit_and_to_deliver_are_read_by_them(ways: Ways) -> None:
     resume = Resume("0123456789abcdef0123456789abcdef", 7)
-    ways.resumes.send([resume_body(resume)])
-    assert ways.resumed() == [resume]
+    ways.queue.send([resume_body(resume), delivery_body([resume, resume])])
+    to_submit, to_deliver = sorted(ways.bodies(), key=len)
+    assert parse(to_submit) == [resume]
+    assert parse_delivery(to_deliver) == [resume, resume]
 
 
 # --- dead letters -----------------------------------------------------------------------------------------------------
@@ -329,13 +319,12 @@ def test_a_lost_answer_may_send_twice(ways: Ways) -> None:
     [
         lambda ways: ways.notices.publish("{}", {}),
         lambda ways: ways.queue.send(["a"]),
-        lambda ways: ways.resumes.send([resume_body(Resume("1", 2))]),
         lambda ways: ways.dead_letters.receive(),
         lambda ways: ways.dead_letters.redrive(LETTER),
         lambda ways: ways.dead_letters.delete(LETTER),
         lambda ways: ways.function.invoke(),
     ],
-    ids=["publish", "send", "resume", "receive", "redrive", "delete", "invoke"],
+    ids=["publish", "send", "receive", "redrive", "delete", "invoke"],
 )
 def test_a_breakdown_is_store_unavailable(ways: Ways, call: Callable[[Ways], object]) -> None:
     ways.break_down()

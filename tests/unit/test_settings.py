@@ -11,9 +11,9 @@ import pytest
 from local import cloudformation
 from textdrop.core.errors import SettingsError
 from textdrop.settings import (
+    DeliverFunctionSettings,
     PollFunctionSettings,
     ReconcileFunctionSettings,
-    RenderFunctionSettings,
     SubmitFunctionSettings,
     read,
 )
@@ -30,11 +30,10 @@ SHARED = {
 SUBMIT = SHARED | {"LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
 POLL = SHARED | {
     "UPLOADS_QUEUE_URL": "https://queue.example",
+    "DELIVER_QUEUE_URL": "https://deliver.example",
     "RESULTS_BUCKET": "results",
-    "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
-    "RENDER_FUNCTION_NAME": "textdrop-render",
 }
-RENDER = {
+DELIVER = {
     "TABLE_NAME": "table",
     "RESULTS_BUCKET": "results",
     "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
@@ -50,7 +49,7 @@ RECONCILE = {
 FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
     "submit": (SubmitFunctionSettings, SUBMIT),
     "poll": (PollFunctionSettings, POLL),
-    "render": (RenderFunctionSettings, RENDER),
+    "deliver": (DeliverFunctionSettings, DELIVER),
     "reconcile": (ReconcileFunctionSettings, RECONCILE),
 }
 
@@ -66,8 +65,8 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
         ("submit", {"OUTPUTS": "", "FOLDER_ID": "b1gexample"}, {"submits_per_second": 10.0, "max_pages": 5000}),
         ("submit", {"SUBMITS_PER_SECOND": "0.1", "MAX_PAGES": "1"}, {"submits_per_second": 0.1, "max_pages": 1}),
         ("poll", {"FOLDER_ID": ""}, {"submits_per_second": 10.0}),
-        ("render", {"CSV_BOM": "true"}, {"csv_bom": True}),
-        ("render", {"CSV_BOM": "False"}, {"csv_bom": False}),
+        ("deliver", {"CSV_BOM": "true"}, {"csv_bom": True}),
+        ("deliver", {"CSV_BOM": "False"}, {"csv_bom": False}),
         ("reconcile", {}, {}),
     ],
 )
@@ -117,7 +116,7 @@ def test_what_is_missing_is_named_each_alone_and_all_at_once(function: str, noth
             ["ten", "0", "-1", "0.09", "nan", "inf", "1e999", "10 per second", "0x10"],
         ),
         (["submit"], "MAX_PAGES", "must be a number of at least 1", ["many", "0", "-5", "nan", "inf"]),
-        (["render"], "CSV_BOM", "must be true or false", ["yes"]),
+        (["deliver"], "CSV_BOM", "must be true or false", ["yes"]),
     ],
 )
 def test_a_wrong_value_is_named_and_not_repeated(functions: list[str], name: str, what: str, values: list[str]) -> None:
@@ -151,7 +150,7 @@ def test_the_template_gives_each_function_what_it_reads_and_nothing_else(functio
     template = cloudformation.load()
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     own = template["Resources"][f"{function.title()}Function"]["Properties"]["Environment"]["Variables"]
-    if function in ("reconcile", "render"):  # of what all have, the OCR service is none of their business
+    if function in ("reconcile", "deliver"):  # of what all have, the OCR service is none of their business
         shared = {name: value for name, value in shared.items() if name == "TABLE_NAME"}
     # Powertools reads these two kinds itself.
     given = {name for name in shared | own if name != "LOG_LEVEL" and not name.startswith("POWERTOOLS_")}

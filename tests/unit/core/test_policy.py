@@ -15,7 +15,8 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
     [
         ("workers that died are counted to five", POLICY.max_attempts == 5),
         ("a page that breaks the service is tried forty times", POLICY.max_breakdowns == 40),
-        ("rendering is given up after an hour", POLICY.render_seconds == HOUR),
+        ("outputs are given up after twenty failures", POLICY.render_failures == 20),
+        ("whoever shares a message is held for a minute", POLICY.delivery_seconds == MINUTE),
         ("a page is paid for three times at most", POLICY.max_unconfirmed == 3),
         ("a lease outlasts its worker by 5 s", POLICY.lease_margin_seconds == 5.0),
         ("a source may be forbidden for a day", POLICY.forbidden_seconds == DAY),

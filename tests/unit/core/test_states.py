@@ -107,7 +107,6 @@ WORST = replace(RUNNING, unconfirmed=9, breakdowns=99)
 
 UPLOADED = see.Uploaded("d1", SOURCE, "w1", LEASE)
 TAKEN = see.Taken("w2", LEASE)
-RENDERING_TAKEN = see.RenderingTaken("r1", NOW + 900)
 CONSIDERED = see.Considered(holder_rev=5, attempts=1, unavailable_for=0.0, deadline_seconds=3610.0)
 DYING = replace(CONSIDERED, attempts=6)
 UNAVAILABLE = replace(CONSIDERED, unavailable_for=1e6)
@@ -220,8 +219,6 @@ EXAMPLES = [
     ),
     Example("taken", replace(ACCEPTED, attempts=4), TAKEN, {**HELD, "attempts": 5, "submit_passes": 2}),
     Example("taken", replace(RECOGNIZING, attempts=5), TAKEN, {**HELD, "attempts": 6, "submit_passes": 2}),
-    Example("delivery_held", replace(DELIVERING, due_at=NOW + 1, attempts=5), TAKEN),
-    Example("delivery_held", replace(TO_RENDER, due_at=NOW + 1, attempts=5), TAKEN),
     *(
         Example(
             "rendering_given_up",
@@ -233,17 +230,23 @@ EXAMPLES = [
     ),
     Example(
         "rendering_given_up",
-        replace(TO_RENDER, outcome_at=NOW - POLICY.render_seconds - 1, renderings=(MARKDOWN,)),
+        replace(TO_RENDER, consecutive_failures=POLICY.render_failures, renderings=(MARKDOWN,)),
         TAKEN,
-        {**NOT_RENDERED, "renderings": (MARKDOWN, missing("searchable PDF. It could not be made in time."))},
+        {**NOT_RENDERED, "renderings": (MARKDOWN, missing("searchable PDF. Making it failed again and again."))},
     ),
-    Example("rendering_due", replace(TO_RENDER, attempts=1, outcome_at=NOW - POLICY.render_seconds), TAKEN, HELD),
+    Example(
+        "delivery_taken",
+        replace(TO_RENDER, attempts=1, consecutive_failures=POLICY.render_failures - 1, outcome_at=NOW - 1e6),
+        TAKEN,
+        {**HELD, "attempts": 2},
+    ),
     *(
         Example("delivery_attempts_exhausted", replace(row, attempts=count, step=Step.PUBLISH), TAKEN, DELIVERY_FAILS)
         for row in (DELIVERING, replace(TO_RENDER, renderings=(MARKDOWN,)), replace(DELIVERING, outcome=Outcome.FAILED))
         for count in TOO_MANY
     ),
     Example("delivery_taken", DELIVERING, TAKEN, {**HELD, "attempts": 1, "step": Step.FILES}),
+    Example("delivery_taken", replace(DELIVERING, due_at=NOW + 60), TAKEN, {**HELD, "attempts": 1, "step": Step.FILES}),
     Example("delivery_taken", replace(DELIVERING, attempts=5, step=Step.NOTICE), TAKEN, {**HELD, "attempts": 6}),
     Example(
         "delivery_taken",
@@ -286,7 +289,12 @@ EXAMPLES = [
         for failed, count in ((True, 8), (False, 0))
     ),
     # Its operations are read.
-    Example("concluded", RECOGNIZING, read(RECOGNIZED, SECOND), delivers(Outcome.SUCCEEDED, None, 2)),
+    Example(
+        "concluded",
+        RECOGNIZING,
+        read(replace(RECOGNIZED, result_bytes=70), replace(SECOND, result_bytes=60)),
+        delivers(Outcome.SUCCEEDED, None, 2, result_bytes=70),
+    ),
     Example("concluded", RECOGNIZING, read(FAILED, SECOND), delivers(Outcome.PARTIAL, PROBLEM, 1)),
     Example("concluded", RECOGNIZING, read(FAILED, SECOND_FAILED), delivers(Outcome.FAILED, PROBLEM.reason)),
     Example(
@@ -324,12 +332,6 @@ EXAMPLES = [
         {"due_kind": DueKind.RECHECK, "due_at": NOW + 900, **BACK},
     ),
     # It is delivered.
-    Example(
-        "rendering_taken",
-        replace(TO_RENDER, due_at=NOW + 60),
-        RENDERING_TAKEN,
-        {"holder": "r1", "due_at": NOW + 900, "attempts": 1},
-    ),
     Example(
         "rendered",
         replace(TO_RENDER, renderings=(MARKDOWN,), attempts=1),
@@ -399,8 +401,15 @@ EXAMPLES = [
     Example(
         "recognised",
         RUNNING,
-        see.Recognised(has_words=False),
-        {"state": OperationState.RECOGNIZED, "has_words": False, "due_kind": None, "due_at": None, "finished_at": NOW},
+        see.Recognised(has_words=False, result_bytes=70),
+        {
+            "state": OperationState.RECOGNIZED,
+            "has_words": False,
+            "result_bytes": 70,
+            "due_kind": None,
+            "due_at": None,
+            "finished_at": NOW,
+        },
     ),
     Example("unreadable", RUNNING, see.Unreadable(PROBLEM), fails(PROBLEM)),
     Example("failed_in_service", RUNNING, see.FailedInService(PROBLEM), fails(PROBLEM)),
@@ -427,7 +436,6 @@ EXAMPLES = [
                 [TAKEN],
             ),
             (states.LATE, [DELIVERING, FINAL], [read(), read(RECOGNIZED), read(RECOGNIZED, SECOND)]),
-            (states.LATE, [FINAL, *(replace(TO_RENDER, step=step) for step in PAST_RENDERING)], [RENDERING_TAKEN]),
             (NO_RULE, [FINAL, *(replace(TO_RENDER, step=step) for step in PAST_RENDERING)], [see.Rendered(MARKDOWN)]),
             (NO_RULE, [ACCEPTED], [see.NoticeAccepted()]),
             (states.LATE, [RUNNING, RECOGNIZED, FAILED, replace(RUNNING, holder_rev=7)], [ACCEPTANCE]),

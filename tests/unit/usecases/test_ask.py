@@ -28,7 +28,6 @@ from world import World
 
 TYPICAL = 2.0
 OVERDUE = 31.0
-DEADLINE = 9e9
 
 
 def running(world: World, age: float = 1.0, body: bytes = b"page") -> tuple[Document, Operation]:
@@ -146,9 +145,8 @@ def test_a_page_whose_document_is_gone_ends_alone(world: World) -> None:
     del world.documents.rows[document.id]
     operation = ended(world, operation)
     assert operation.final
-    page_finished(world.poll_ports, operation, DEADLINE)
-    conclude_and_deliver(world.poll_ports, document, DEADLINE)
-    assert world.notices.published == []
+    assert page_finished(world.poll_ports, operation) is None
+    assert conclude(world.poll_ports, document) is None
 
 
 @pytest.mark.parametrize("state", [DocumentState.ACCEPTED, DocumentState.DELIVERING, DocumentState.FINAL])
@@ -156,7 +154,7 @@ def test_only_what_is_recognizing_is_concluded(world: World, state: DocumentStat
     document, _ = running(world)
     row = world.documents.rows[document.id] = replace(document, state=state)
     reads = world.faults.calls.count("documents.read_operations")
-    conclude_and_deliver(world.poll_ports, row, DEADLINE)
+    assert conclude(world.poll_ports, row) is None
     assert world.faults.calls.count("documents.read_operations") == reads
 
 

@@ -16,7 +16,7 @@ from textdrop.core.errors import StoreUnavailable
 from textdrop.core.policy import Policy
 from textdrop.usecases.files import PageMissing, stored_pages, write_files
 from textdrop.usecases.time_left import NoTimeLeft
-from world import POLL_SECONDS, World
+from world import DELIVER_SECONDS, World
 
 LONG = Policy(single_pass_max_pages=3, segment_pages=2)
 
@@ -37,7 +37,6 @@ def ready(body: bytes) -> tuple[World, Document, list[Operation]]:
     document = world.upload("book.pdf", body)
     world.submit()
     world.clock.advance(60.0)
-    world.faults.fail("documents.write", StoreUnavailable("down"), skip=1)  # taking it for delivery
     world.poll()
     row = world.row(document)
     assert (row.state, row.step) == (DocumentState.DELIVERING, None)
@@ -91,14 +90,14 @@ def test_segments_that_overlap_are_not_used() -> None:
     for first, last in ((1, 2), (2, 5)):
         for suffix in (keys.TEXT, keys.JSON):
             whole(keys.segment(document.id, 1, first, last, suffix), b"%d-%d " % (first, last))
-    write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+    write_files(world.deliver_ports, document, operations, world.clock.now() + DELIVER_SECONDS)
     text = world.file(keys.own(document.id, keys.TEXT)) or b""
     assert text.startswith(b"1-2 ")
     assert b"2-5" not in text
 
 
 def test_out_of_time_a_long_document_is_gone_on_with_later_and_uses_up_no_attempt() -> None:
-    world = World(policy=replace(LONG, segment_seconds=119.0))
+    world = World(policy=replace(LONG, segment_seconds=DELIVER_SECONDS - 1.0))
     world.faults.happen("results.get", lambda: world.clock.advance(0.6), times=99)
     document = world.upload("book.pdf", b"pages:9")
     world.submit()
@@ -106,6 +105,7 @@ def test_out_of_time_a_long_document_is_gone_on_with_later_and_uses_up_no_attemp
     for _ in range(12):
         world.clock.advance(5)
         world.poll()
+        world.deliver()
         seen.append(world.row(document))
     world.run()
     assert world.row(document).outcome is Outcome.SUCCEEDED
@@ -119,13 +119,13 @@ def test_nothing_is_fetched_for_a_segment_that_has_not_its_time(body: bytes) -> 
     """What is not long needs the time of its writing alone."""
     world, document, operations = ready(body)
     is_long = document.pages > LONG.single_pass_max_pages
-    enough = world.clock.now() + (LONG.segment_seconds if is_long else world.poll_ports.results.total_seconds)
+    enough = world.clock.now() + (LONG.segment_seconds if is_long else world.deliver_ports.results.total_seconds)
     calls = len(world.faults.calls)
     with pytest.raises(NoTimeLeft):
-        write_files(world.poll_ports, document, operations, enough - 0.001)
+        write_files(world.deliver_ports, document, operations, enough - 0.001)
     assert [call for call in world.faults.calls[calls:] if call == "results.put"] == []
     assert ("results.get" in world.faults.calls[calls:]) != is_long
-    write_files(world.poll_ports, document, operations, enough)
+    write_files(world.deliver_ports, document, operations, enough)
     assert world.file(keys.own(document.id, keys.TEXT)) is not None
 
 
@@ -140,9 +140,9 @@ def test_segments_are_neither_joined_nor_deleted_without_the_time_for_it(
     call: str, skip: int, left_seconds: float, not_called: str
 ) -> None:
     world, document, operations = ready(b"pages:9")
-    world.faults.happen(call, lambda: world.clock.advance(POLL_SECONDS - left_seconds), when="after", skip=skip)
+    world.faults.happen(call, lambda: world.clock.advance(DELIVER_SECONDS - left_seconds), when="after", skip=skip)
     with pytest.raises(NoTimeLeft):
-        write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+        write_files(world.deliver_ports, document, operations, world.clock.now() + DELIVER_SECONDS)
     assert world.faults.left() == 0
     assert not_called not in world.faults.calls
     assert len(segments(world)) == 2 * 5
@@ -152,16 +152,16 @@ def test_segments_are_neither_joined_nor_deleted_without_the_time_for_it(
 @pytest.mark.parametrize("pages", [1, 2, 3])
 def test_a_segment_has_just_as_many_pages_as_make_its_size(pages: int, more: int) -> None:
     world, document, operations = ready(b"pages:9 bad:1")
-    stored = stored_pages(world.poll_ports, operations)
+    stored = stored_pages(world.deliver_ports, operations)
     sizes = [
         len(results.page_text(place, page)) + len(results.page_json(place, row, page))
         for place, (row, page) in enumerate(stored, start=1)
     ]
     limit = sum(sizes[:pages]) + more
-    object.__setattr__(world.poll_ports, "policy", replace(LONG, segment_pages=500, segment_bytes=limit))
+    object.__setattr__(world.deliver_ports, "policy", replace(LONG, segment_pages=500, segment_bytes=limit))
     world.faults.fail("results.put", StoreUnavailable("down"), when="after")
     with pytest.raises(StoreUnavailable):
-        write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+        write_files(world.deliver_ports, document, operations, world.clock.now() + DELIVER_SECONDS)
     assert segments(world) == [keys.segment(document.id, 1, 1, pages + more, keys.TEXT)]
 
 
@@ -169,7 +169,7 @@ def test_a_page_that_is_gone_is_said_to_be() -> None:
     world, document, operations = ready(b"pages:2")
     world.results.delete(keys.page(document.id, 1, 2))
     with pytest.raises(PageMissing, match=f"page 2 of {document.id}"):
-        write_files(world.poll_ports, document, operations, world.clock.now() + POLL_SECONDS)
+        write_files(world.deliver_ports, document, operations, world.clock.now() + DELIVER_SECONDS)
 
 
 def test_a_segment_ends_when_it_is_large_enough() -> None:

@@ -45,6 +45,7 @@ def life(faults: Faults) -> tuple[list[str], list[str], PrintingJournal]:
     journal = PrintingJournal(world.journal)
     world.submit_ports = replace(world.submit_ports, journal=journal)
     world.poll_ports = replace(world.poll_ports, journal=journal)
+    world.deliver_ports = replace(world.deliver_ports, journal=journal)
     escaped: list[str] = []
 
     def invoke(function: Callable[[], object]) -> bool:
@@ -66,6 +67,7 @@ def life(faults: Faults) -> tuple[list[str], list[str], PrintingJournal]:
             if not invoke(lambda batch=batch: world.submit(batch)):  # type: ignore[misc]
                 world.queue.extend(batch)
             invoke(world.poll)
+            invoke(world.deliver)
             world.clock.advance(301.0)
     return printed.getvalue().splitlines(), escaped, journal
 

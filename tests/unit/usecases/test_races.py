@@ -25,7 +25,7 @@ from textdrop.core.errors import (
 )
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
-from world import POLL_SECONDS, SUBMIT_SECONDS, World
+from world import SUBMIT_SECONDS, World
 
 REFUSED = OcrCredentialsRefused("401", Trace(status=401, code=16))
 BROKEN = OcrUnavailable("500", Trace(status=500, code=13))
@@ -183,13 +183,14 @@ def test_a_worker_stalled_past_its_lease_writes_no_file_of_an_outcome_that_was_r
     world = World(policy=Policy(max_attempts=1))
     document = world.upload("x.png", b"damaged")
     world.submit()
+    world.poll()
 
     def stall() -> None:
-        world.clock.advance(POLL_SECONDS + 30)
+        world.clock.advance(world.policy.delivery_seconds + 30)
         world.run()
 
     world.faults.happen("documents.write", stall, when="after")
-    world.poll()
+    world.deliver()
     assert reason(world, document) is Reason.INTERNAL
     assert world.json(f".textdrop/documents/{document.id}/result.error.json")["reason"] == "internal"
     assert world.json("x.png.error.json")["reason"] == "internal"

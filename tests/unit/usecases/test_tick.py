@@ -13,6 +13,7 @@ import pytest
 
 from textdrop.core import intervals
 from textdrop.core.answers import OperationDescription
+from textdrop.core.deliveries import GROUP_SECONDS
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -22,9 +23,11 @@ from textdrop.core.documents import (
     OperationState,
     Outcome,
     Problem,
+    Resume,
     Source,
 )
 from textdrop.core.errors import OcrThrottled, Reason, StoreUnavailable, Trace
+from textdrop.core.events import parse_delivery
 from textdrop.core.pause import Pause
 from textdrop.core.schedule import FORGET_SECONDS, MIN_KNOWN
 from textdrop.ports import Tick
@@ -196,7 +199,7 @@ def test_with_nothing_to_do_it_measures_so_and_ends_when_the_index_has_settled(t
 def test_it_stays_for_what_is_due_soon_and_for_nothing_later(ticking: Ticking, due_in: float, stays: bool) -> None:
     ticking.due(DueKind.SUBMIT, due_in=due_in)
     assert ticking.run_for() == "ended"
-    assert bool(ticking.of("resumes.send")) == stays
+    assert bool(ticking.of("resumes.send_one")) == stays
     assert (ticking.clock.now() - ticking.began >= due_in) == stays
 
 
@@ -334,7 +337,8 @@ def test_what_is_no_longer_there_is_passed_over(ticking: Ticking) -> None:
     ticking.documents.operations.clear()
     ticking.documents.rows.clear()
     ticking.run_for(1.0)
-    assert {"documents.read_operation", "documents.read"} <= set(ticking.faults.calls)
+    assert {"documents.read_operation", "documents.postpone"} <= set(ticking.faults.calls)
+    assert ticking.deliver_queue == []
     assert ticking.failures() == []
     assert ticking.documents.rows == {}
 
@@ -350,22 +354,25 @@ def test_a_page_that_waits_again_is_not_finished(ticking: Ticking) -> None:
     assert ticking.documents.rows[operation.document_id].unfinished == {1}
 
 
-@pytest.mark.parametrize("kind", [DueKind.ASK, DueKind.DELIVER])
-def test_a_document_that_never_heard_of_its_last_page_is_delivered(ticking: Ticking, kind: DueKind) -> None:
-    """Whoever made it final died before the document heard of it: the index still shows the page, or its guard is
-    due."""
+@pytest.mark.parametrize("kind", [DueKind.ASK, DueKind.RECHECK])
+def test_a_document_that_never_heard_of_its_last_page_is_sent_to_deliver(ticking: Ticking, kind: DueKind) -> None:
+    """Whoever made it final died before the document heard of it: the index still shows the page, or it is due for
+    a recheck."""
     [operation] = ticking.running(age=100.0)
     document = ticking.documents.rows[operation.document_id]
     if kind is DueKind.ASK:
         ticking.documents.hold_index()
     else:
-        document = ticking.documents.rows[document.id] = replace(document, due_at=ticking.began)
+        document = ticking.documents.rows[document.id] = replace(document, due_kind=kind, due_at=ticking.began)
     problem = Problem(Reason.FAILED_IN_OCR, "It failed.", "Try again.")
     failed = replace(operation, state=OperationState.FAILED, problem=problem, due_kind=None, due_at=None)
     ticking.documents.operations[(operation.document_id, 1, 1)] = failed
     ticking.run_for(1.0)
-    assert ticking.row(document).state is DocumentState.FINAL
-    assert ticking.of("notices.publish") == [0.0]
+    row = ticking.row(document)
+    assert row.state is DocumentState.DELIVERING
+    [message] = ticking.deliver_queue
+    assert parse_delivery(message.body) == [Resume(row.id, row.rev)]
+    assert ticking.of("deliveries.send_one")[0] < LOOKED_AT_ONCE
     assert ticking.ocr.asked == {}
 
 
@@ -399,7 +406,7 @@ def test_it_keeps_to_the_rates_of_asks_and_submits(endless: Ticking) -> None:
     endless.due(DueKind.SUBMIT, 3)
     endless.run_for(6.0)
     assert [round(at) for at in endless.of("ocr.result")] == [0, 1, 2, 3, 4, 5, 6]
-    assert [round(at) for at in endless.of("resumes.send")] == [0, 2, 4]
+    assert [round(at) for at in endless.of("resumes.send_one")] == [0, 2, 4]
     assert {limit for kind, _, limit, _ in endless.reads if kind is DueKind.SUBMIT} == {7}
 
 
@@ -411,6 +418,70 @@ def test_what_was_handed_out_is_put_off_until_the_message_may_be_lost(ticking: T
     assert row.due_at == ticking.began + ticking.policy.handed_out_seconds
     [note] = [entry for entry in ticking.journal.notes if entry.name == "handed_out"]
     assert note.fields == {"document": document.id}
+
+
+def due_for_delivery(world: Ticking, count: int, **changes: object) -> list[Document]:
+    """So many documents whose outcome is fixed, and that nobody has sent to deliver."""
+    made = []
+    for row in world.due(DueKind.DELIVER, count):
+        fixed = replace(row, state=DocumentState.DELIVERING, outcome=Outcome.SUCCEEDED, **changes)  # type: ignore[arg-type]
+        made.append(fixed)
+        world.documents.rows[row.id] = fixed
+    return made
+
+
+def test_what_is_due_for_delivery_is_put_off_and_sent_together(ticking: Ticking) -> None:
+    documents = due_for_delivery(ticking, 3)
+    ticking.run_for()
+    assert {ticking.row(each).due_at for each in documents} == {ticking.began + ticking.policy.handed_out_seconds}
+    [message] = ticking.deliver_queue
+    assert parse_delivery(message.body) == [Resume(each.id, each.rev) for each in documents]
+
+
+def test_what_was_sent_lately_makes_what_comes_next_wait_for_others(ticking: Ticking) -> None:
+    """Each message is an invocation, of which only a few run at once."""
+    ticking.slow_workers(2, seconds=0.05)
+    due_for_delivery(ticking, 12)
+    ticking.run_for()
+    sent = ticking.of("deliveries.send_one")
+    assert all(later - earlier >= GROUP_SECONDS for earlier, later in pairwise(sent))
+    assert len(sent) <= 4
+    assert sum(len(parse_delivery(message.body)) for message in ticking.deliver_queue) == 12
+
+
+@pytest.mark.parametrize("ended", ["handed_over", "lost"])
+def test_what_was_collected_is_sent_however_the_tick_ends(endless: Ticking, ended: str) -> None:
+    endless.running()
+    endless.slow_workers(1, seconds=8.0)
+    due_for_delivery(endless, 1)
+    if ended == "lost":
+        endless.faults.happen("tick.renew", lambda: setattr(endless.tick, "row", replace(endless.tick.row, owner="x")))
+    assert endless.run_for(6.0) == ended
+    assert len(endless.deliver_queue) == 1
+
+
+def test_what_it_concludes_is_sent_once_though_the_index_shows_it_due(ticking: Ticking) -> None:
+    """Nor is its due time put off: whoever looks next, should this tick die, hands it out."""
+    document = ticking.upload("x.png", b"page")
+    ticking.submit()
+    ticking.run_for(9.0)
+    [message] = ticking.deliver_queue
+    assert parse_delivery(message.body) == [Resume(document.id, ticking.row(document).rev)]
+    assert "documents.postpone" not in ticking.faults.calls
+    ticking.run_for()
+    assert len(ticking.deliver_queue) == 2
+
+
+def test_deliveries_that_cannot_be_sent_are_logged_and_stay_due(ticking: Ticking) -> None:
+    document = ticking.upload("x.png", b"page")
+    ticking.submit()
+    ticking.faults.fail("deliveries.send_one", DOWN)
+    ticking.run_for(9.0)
+    assert ticking.failures() == [("deliveries_not_sent", {})]
+    row = ticking.row(document)
+    assert row.due_at == row.outcome_at
+    ticking.run_for()
+    assert len(ticking.deliver_queue) == 1
 
 
 def test_while_an_operator_pauses_only_deliveries_go_on_and_the_pause_is_looked_at_every_other_second(
@@ -426,8 +497,9 @@ def test_while_an_operator_pauses_only_deliveries_go_on_and_the_pause_is_looked_
     assert first == measured == 0.0, "and once for the measure"
     for earlier, later in pairwise([first, *others]):
         assert PAUSE_REFRESH_SECONDS <= later - earlier < PAUSE_REFRESH_SECONDS + LOOKED_AT_ONCE
-    assert set(endless.of("resumes.send")) == {looked[8]}
-    assert endless.of("documents.read")[0] == 0.0
+    assert set(endless.of("resumes.send_one")) == {looked[8]}
+    assert endless.of("documents.postpone")[0] == 0.0
+    assert len(endless.deliver_queue) == 1
 
 
 def test_in_a_pause_one_tick_hands_out_one_for_each_probe(endless: Ticking) -> None:
@@ -437,7 +509,7 @@ def test_in_a_pause_one_tick_hands_out_one_for_each_probe(endless: Ticking) -> N
     endless.pause.row = Pause(rev=1, since=endless.began - 60.0, why="unknown", probe_at=endless.began + 1.0)
     probe = endless.policy.probe_seconds
     endless.run_for(1.0 + probe + 5.0)
-    first, second = endless.of("resumes.send")
+    first, second = endless.of("resumes.send_one")
     assert 1.0 <= first < 1.0 + LOOKED_AT_ONCE
     assert probe <= second - first < probe + LOOKED_AT_ONCE
 
