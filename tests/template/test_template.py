@@ -251,7 +251,7 @@ MAY: dict[str, dict[str, str]] = {
     },
 }
 """What each function's role may do with what. Nobody changes uploads or deletes rows, submit writes no results, poll
-opens no source and reads no result, deliver knows no credentials of the OCR service, and reconcile does none of this."""
+opens no source and reads no result, deliver has no key of the OCR service, and reconcile does none of this."""
 
 
 @pytest.mark.parametrize("function", MAY)
