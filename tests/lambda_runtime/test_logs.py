@@ -1,4 +1,4 @@
-"""What submit, poll and deliver print, at the level that logs most: JSON, nothing of a document, no key or credential."""
+"""What submit, poll and deliver print, at the level that logs most: JSON, no text of a document, no key or token."""
 
 from __future__ import annotations
 
