@@ -49,7 +49,7 @@ def run(documents: int, rate: int, say: Say) -> Backlog:
             for tenth in range(1, 11):
                 at.until(lambda tenth=tenth: len(at.noticed_at) * 10 >= documents * tenth, WAIT_SECONDS)  # type: ignore[misc]
                 say(f"{len(at.noticed_at)} notices after {time.monotonic() - began:.0f} s")
-            at.until(lambda: at.poll.running == 0, WAIT_SECONDS)
+            at.until(at.is_quiet, WAIT_SECONDS)
             seconds = time.monotonic() - began
         return Backlog(
             accepted_at=sorted(operation["accepted_at"] for operation in at.application.ocr.operations()),
@@ -59,7 +59,7 @@ def run(documents: int, rate: int, say: Say) -> Backlog:
             amounts=used.amounts(at),
             units=dict(at.aws.counts),
             metrics=len(used.metrics(at.log())),
-            processor={"submit": at.submit.processor_seconds(), "poll": at.poll.processor_seconds()},
+            processor={name: function.processor_seconds() for name, function in at.by_name().items()},
         )
 
 

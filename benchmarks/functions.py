@@ -1,4 +1,4 @@
-"""submit and poll as built, in AWS's own Lambda runtime, called as queue, schedule and invocations call them.
+"""submit, poll and deliver as built, in AWS's own Lambda runtime, called as queues, schedule and invocations call them.
 
 AWS is moto in this process, which counts what would be billed (`billing`). The OCR service is the local one; it answers
 a full page of 300 words for any content, after times that are lognormal around a median, and enforces its quota.
@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,6 +27,7 @@ from benchmarks.billing import BilledAws
 from contract.moto_aws import REGION
 from lambda_runtime.application import API_KEY, SERVICES, Application, batch
 from lambda_runtime.emulator import Function
+from local import cloudformation
 from local.ocr.annotation import text_annotation
 from local.ocr.server import OcrServer
 from local.ocr.service import Service
@@ -35,8 +36,6 @@ from local.ocr.table import A4_HEIGHT, A4_WIDTH, TableEngine, set_text
 
 SPREAD = 0.4
 SEED = 1
-BATCH_SIZE = 5
-SUBMIT_CONCURRENCY = 5
 SCHEDULE_SECONDS = 60.0
 IDLE_SECONDS = 1.0
 WORDS_A_PAGE = 300
@@ -77,7 +76,7 @@ class Environments:
             self.seconds += math.ceil(took * 1000) / 1000
             self.running -= 1
             self._idle.append(function)
-        if answer.timed_out or "errorType" in answer.value:
+        if answer.timed_out or "errorType" in (answer.value or {}):
             raise RuntimeError(f"a function failed: {answer.body!r}")
         return answer.value
 
@@ -115,9 +114,23 @@ def _peak_megabytes(process: int) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
+class _Queue:
+    """A queue that has a function called, as its event source in the template says."""
+
+    def __init__(self, url: str, function: str, environments: Environments) -> None:
+        properties = cloudformation.functions()[function]["Events"]
+        [source] = [event["Properties"] for event in properties.values() if event["Type"] == "SQS"]
+        self.url = url
+        self.environments = environments
+        self.batch_size: int = source["BatchSize"]
+        self.concurrency = cloudformation.default(source["ScalingConfig"]["MaximumConcurrency"]["Ref"])
+        self.sent = threading.Semaphore(0)
+        """Released for each message that may have come."""
+
+
 class Functions:
-    """`submit`, `poll` and their AWS. Nothing calls them before `called`. With `wakes` False, only the caller and the
-    schedule run ticks. `noticed_at` is when each notice was published (epoch seconds).
+    """`submit`, `poll`, `deliver` and their AWS. Nothing calls them before `called`. With `wakes` False, only the
+    caller and the schedule run ticks. `noticed_at` is when each notice was published (epoch seconds).
     """
 
     def __init__(self, folder: Path, layers: list[Path], ocr: OcrServer, clients: dict[str, Any], rate: int) -> None:
@@ -125,9 +138,7 @@ class Functions:
         self.application = Application(self.aws, clients, ocr, folder, {"api_key": API_KEY})
         self.wakes = True
         self.noticed_at: list[float] = []
-        [self._queue] = [url for url in clients["sqs"].list_queues()["QueueUrls"] if url.endswith("-uploads")]
         self._sqs = clients["sqs"]
-        self._messages = threading.Semaphore(0)
         self._ending = threading.Event()
         self._threads: list[threading.Thread] = []
         self._failures: list[Exception] = []
@@ -139,19 +150,33 @@ class Functions:
 
         self.submit = Environments(lambda: start("SubmitFunction"))
         self.poll = Environments(lambda: start("PollFunction"))
+        self.deliver = Environments(lambda: start("DeliverFunction"))
+        self._uploads = _Queue(self.application.uploads_queue_url, "submit", self.submit)
+        self._deliveries = _Queue(self.application.deliver_queue_url, "deliver", self.deliver)
+
+    def by_name(self) -> dict[str, Environments]:
+        """The functions."""
+        return {"submit": self.submit, "poll": self.poll, "deliver": self.deliver}
+
+    def is_quiet(self) -> bool:
+        """Whether no call is under way."""
+        return not any(function.running for function in self.by_name().values())
 
     def upload(self, key: str, content: bytes) -> None:
         """Puts the object, and its event into the queue. The uploader's requests are not counted, S3's event is."""
         _, body = self.application.upload(key, content)
-        self._sqs.send_message(QueueUrl=self._queue, MessageBody=body)
+        self._sqs.send_message(QueueUrl=self._uploads.url, MessageBody=body)
         self.aws.count("sqs.request")
-        self._messages.release()
+        self._uploads.sent.release()
 
     @contextmanager
     def called(self) -> Iterator[None]:
-        """Meanwhile submit is called for what is in the queue, and poll by the schedule and whenever it is invoked."""
-        for task in (self._schedule, *[self._take_messages] * SUBMIT_CONCURRENCY):
-            self._run(task)
+        """Meanwhile submit and deliver are called for what is in their queues, and poll by the schedule and whenever it
+        is invoked."""
+        self._run(self._schedule)
+        for queue in (self._uploads, self._deliveries):
+            for _ in range(queue.concurrency):
+                self._run(partial(self._take_messages, queue))
         try:
             yield
         finally:
@@ -183,18 +208,18 @@ class Functions:
         self._threads.append(threading.Thread(target=attempted, daemon=True))
         self._threads[-1].start()
 
-    def _take_messages(self) -> None:
+    def _take_messages(self, queue: _Queue) -> None:
         while not self._ending.is_set():
-            self._messages.acquire(timeout=IDLE_SECONDS)
-            answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=BATCH_SIZE)
+            queue.sent.acquire(timeout=IDLE_SECONDS)
+            answer = self._sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=queue.batch_size)
             messages = answer.get("Messages", [])
             for message in messages:
-                self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+                self._sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
             if not messages:
                 continue
             self.aws.count("sqs.request", 2)  # one to receive the batch, one to delete it
-            failed = self.submit.invoke(batch(*[message["Body"] for message in messages]))["batchItemFailures"]
-            if failed:
+            answered = queue.environments.invoke(batch(*[message["Body"] for message in messages])) or {}
+            if failed := answered.get("batchItemFailures"):
                 raise RuntimeError(f"{len(failed)} messages failed")
 
     def _schedule(self) -> None:
@@ -206,7 +231,8 @@ class Functions:
         if service == "sns":
             self.noticed_at.append(time.time())
         elif service == "sqs":
-            self._messages.release()
+            self._uploads.sent.release()
+            self._deliveries.sent.release()
         elif service == "lambda" and self.wakes and not self._ending.is_set():
             self._run(lambda: self.poll.invoke({}))
 

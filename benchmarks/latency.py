@@ -57,9 +57,9 @@ def measure(say: Say) -> list[Figure]:
             warm.append(_one(at, next(contents)))
         say(f"{UPLOADS} warm")
         for content in contents:
-            at.until(lambda: at.submit.running + at.poll.running == 0, WAIT_SECONDS)
-            at.submit.end()
-            at.poll.end()
+            at.until(at.is_quiet, WAIT_SECONDS)
+            for function in at.by_name().values():
+                function.end()
             cold.append(_one(at, content))
         say(f"{COLD_UPLOADS} cold")
     whole = [each.whole for each in warm]

@@ -1,4 +1,5 @@
-"""Peak memory of submit and poll in AWS's own Lambda runtime, beside 60 % of the size that they are deployed with.
+"""Peak memory of submit, poll and deliver in AWS's own Lambda runtime, beside 60 % of the size that each is deployed
+with.
 
 VmHWM of the function's processes, runtime and all. Two loads: five JPEGs of just under 10 MB, all different, and one
 PDF of 1,000 scans and 300 MB, each page with 300 words.
@@ -45,7 +46,7 @@ def _peaks(uploads: Mapping[str, bytes]) -> dict[str, float]:
         for key, content in uploads.items():
             at.upload(key, content)
         with at.called():
-            at.until(lambda: len(at.noticed_at) == len(uploads) and at.poll.running == 0, WAIT_SECONDS)
+            at.until(lambda: len(at.noticed_at) == len(uploads) and at.is_quiet(), WAIT_SECONDS)
         if missing := {f"{key}.txt" for key in uploads} - set(at.application.results.keys()):
             raise RuntimeError(f"no {missing}")
-        return {"submit": at.submit.peak_megabytes(), "poll": at.poll.peak_megabytes()}
+        return {name: function.peak_megabytes() for name, function in at.by_name().items()}

@@ -18,6 +18,7 @@ PRICES = {
     "SNS publishes": "sns.publish",
     "Lambda GB-s, submit": "lambda.gigabyte_second",
     "Lambda GB-s, poll": "lambda.gigabyte_second",
+    "Lambda GB-s, deliver": "lambda.gigabyte_second",
     "Lambda requests": "lambda.request",
     "log GB": "cloudwatch.log_gigabyte",
 }
@@ -30,12 +31,15 @@ LINE_BYTES = 26
 
 def amounts(at: Functions) -> dict[str, float]:
     """What has been used of each position up to now."""
-    calls = at.submit.calls + at.poll.calls
+    functions = at.by_name()
+    calls = sum(function.calls for function in functions.values())
     logged = sum(len(line.encode()) + LINE_BYTES for line in at.log()) + calls * REPORT_BYTES
     return {
         **{position: at.aws.counts[price] for position, price in PRICES.items()},
-        "Lambda GB-s, submit": at.submit.seconds * cloudformation.memory_mb("submit") / 1024,
-        "Lambda GB-s, poll": at.poll.seconds * cloudformation.memory_mb("poll") / 1024,
+        **{
+            f"Lambda GB-s, {name}": function.seconds * cloudformation.memory_mb(name) / 1024
+            for name, function in functions.items()
+        },
         "Lambda requests": calls,
         "log GB": logged / prices.GIGABYTE,
     }

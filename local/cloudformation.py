@@ -41,6 +41,11 @@ def functions() -> dict[str, dict[str, Any]]:
     return {Path(each["CodeUri"]).name: each for each in made}
 
 
+def default(parameter: str) -> Any:
+    """The default of this parameter."""
+    return load()["Parameters"][parameter]["Default"]
+
+
 def memory_mb(function: str) -> int:
     """The size of the function whose code is in this folder of `functions`."""
     return int(functions()[function]["MemorySize"])

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import deployment, stack
 
-FUNCTIONS = ("submit", "poll", "render")
+FUNCTIONS = ("submit", "poll", "deliver")
 REFRESH_SECONDS = 1.0
 HISTORY_LINES = 20
 HISTORY_SECONDS = 900
@@ -68,7 +68,7 @@ def ocr_line(line: str, at: float) -> Line:
 def shown(line: Line) -> str:
     """The line for a person to read, in local time; nothing in it moves a terminal."""
     text = "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in line.text)
-    return f"{datetime.fromtimestamp(line.at):%H:%M:%S.%f}"[:-3] + f" {line.who:<6} {text}"
+    return f"{datetime.fromtimestamp(line.at):%H:%M:%S.%f}"[:-3] + f" {line.who:<7} {text}"
 
 
 def ocr_lines(path: Path, since: float) -> Iterator[list[Line]]:

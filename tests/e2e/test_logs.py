@@ -50,9 +50,9 @@ def test_a_document_is_followed_through_all_functions_and_the_ocr_service(
             limit.cancel()
             process.kill()
     told = "".join(f"{line[13:]}\n" for line in lines)
-    assert f"submit INFO    document transition rule=upload_new document={document} state=accepted" in told
+    assert f"submit  INFO    document transition rule=upload_new document={document} state=accepted" in told
     [operation] = re.findall(rf"rule=accepted document={document} state=running page=1 .*\boperation=(\w+)", told)
-    assert f"ocr    INFO request method=POST target=submit operation={operation} status=200\n" in told
-    assert f"poll   INFO    operation transition rule=recognised document={document} state=recognized page=1" in told
-    assert f"render INFO    document transition rule=rendered document={document} state=delivering" in told
+    assert f"ocr     INFO request method=POST target=submit operation={operation} status=200\n" in told
+    assert f"poll    INFO    operation transition rule=recognised document={document} state=recognized page=1" in told
+    assert f"deliver INFO    document transition rule=rendered document={document} state=delivering" in told
     assert not any(word in told for word in ("START RequestId", "_aws", "function_arn"))

@@ -15,7 +15,8 @@ from e2e.whole_stack import WholeStack
         ("submit", "RESULTS_BUCKET", "head_object"),
         ("submit", "UPLOADS_BUCKET", "delete_object"),
         ("poll", "UPLOADS_BUCKET", "head_object"),
-        ("render", "UPLOADS_BUCKET", "delete_object"),
+        ("poll", "RESULTS_BUCKET", "head_object"),
+        ("deliver", "UPLOADS_BUCKET", "delete_object"),
         ("reconcile", "UPLOADS_BUCKET", "get_object"),
     ],
 )

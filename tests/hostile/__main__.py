@@ -27,7 +27,7 @@ from unit.pagekit.outputs import drawing
 
 MAX_SECONDS = 30.0
 MEMORY_SHARE = 0.6
-FUNCTIONS = {"open": "submit", "layer": "render"}
+FUNCTIONS = {"open": "submit", "layer": "deliver"}
 WORKERS = 2
 _TOGETHER = 5
 _WORST = 12

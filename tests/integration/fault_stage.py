@@ -147,6 +147,7 @@ class Stage:
             journal = PrintingJournal(world.journal)
             world.submit_ports = replace(world.submit_ports, journal=journal)
             world.poll_ports = replace(world.poll_ports, journal=journal)
+            world.deliver_ports = replace(world.deliver_ports, journal=journal)
             alone = {"sha256": digest(HIT)}
             whom = {} if scene.everyone or scene.target == IAM else alone
             self.fault(scene.kind, scene.target, {**whom, **scene.fields})
@@ -203,7 +204,8 @@ class Stage:
         watched = Watched()
         world = World(clock=self.clock, faults=watched)
         world.submit_ports = replace(world.submit_ports, ocr=ocr)
-        world.poll_ports = replace(world.poll_ports, ocr=ocr, read_page=ocr.read_page)
+        world.poll_ports = replace(world.poll_ports, ocr=ocr)
+        world.deliver_ports = replace(world.deliver_ports, read_page=ocr.read_page)
         early: set[str] = set()
 
         def check() -> None:
@@ -243,7 +245,7 @@ class Stage:
 
 
 def run(world: World) -> None:
-    """Lets queue, wakes and the schedule work until nothing is due. Fails when that does not come within days."""
+    """Lets queues, wakes and the schedule work until nothing is due. Fails when that does not come within days."""
     began = world.clock.now()
     while not world.quiet():
         passed = world.clock.now() - began
@@ -253,6 +255,7 @@ def run(world: World) -> None:
         else:
             world.clock.advance(60.0 if passed < MINUTELY_SECONDS else SELDOM_SECONDS)
         world.poll()
+        world.deliver()
 
 
 def digest(content: bytes) -> str:

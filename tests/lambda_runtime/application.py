@@ -46,7 +46,7 @@ def image(number: int) -> bytes:
 
 
 def batch(*bodies: str) -> dict[str, Any]:
-    """The event that the uploads queue gives submit; the messages' ids are m1, m2, …"""
+    """The event that a queue gives its function; the messages' ids are m1, m2, …"""
     return queue_event([Message(f"m{number}", body) for number, body in enumerate(bodies, start=1)])
 
 
@@ -91,7 +91,8 @@ class Application:
         make_table(clients["dynamodb"], self._name)
         self._documents = DynamoDocuments(Table(clients["dynamodb"], self._name))
         sqs, sns = clients["sqs"], clients["sns"]
-        self._uploads_url = sqs.create_queue(QueueName=f"{self._name}-uploads")["QueueUrl"]
+        self.uploads_queue_url = sqs.create_queue(QueueName=f"{self._name}-uploads")["QueueUrl"]
+        self.deliver_queue_url = sqs.create_queue(QueueName=f"{self._name}-deliver")["QueueUrl"]
         self._topic = sns.create_topic(Name=self._name)["TopicArn"]
         self._notices_url = deployment.subscribe_queue(sqs, sns, self._topic, f"{self._name}-notices")
         secret = clients["secretsmanager"].create_secret(Name=self._name, SecretString=json.dumps(credentials))
@@ -147,7 +148,8 @@ class Application:
             "IAM_BASE_URL": self.ocr.url,
             "CREDENTIALS_SECRET_ARN": self._secret,
             "POLL_FUNCTION_NAME": self._name,
-            "UPLOADS_QUEUE_URL": self._uploads_url,
+            "UPLOADS_QUEUE_URL": self.uploads_queue_url,
+            "DELIVER_QUEUE_URL": self.deliver_queue_url,
             "RESULTS_BUCKET": self.results.name,
             "RESULTS_TOPIC_ARN": self._topic,
         }
@@ -180,6 +182,16 @@ class Application:
         """Puts the object; the upload, and the body of its message in the uploads queue."""
         source = self.uploads.put(key, content)
         return source, event(source)
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """The events that the deliver queue gives deliver, one for each message sent since this was last asked."""
+        sqs, url = self._clients["sqs"], self.deliver_queue_url
+        events = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                events.append(batch(message["Body"]))
+        return events
 
     def text(self, key: str) -> str:
         """The text of an upload."""

@@ -1,4 +1,4 @@
-"""submit and poll in Lambda's own runtime, when all goes well or only a part does not."""
+"""submit, poll and deliver in Lambda's own runtime, when all goes well or only a part does not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def test_a_batch_names_exactly_the_messages_that_must_come_again(
     assert application.submits() == {sha256(page): 1 for page in pages}
 
 
-def test_a_tick_brings_results_and_notices(application: Application, built_layers: list[Path]) -> None:
+def test_a_tick_and_the_deliveries_that_it_asks_for_bring_results_and_notices(
+    application: Application, built_layers: list[Path]
+) -> None:
     pages = {"a/one.png": image(1), "б/два + 2.png": image(2)}
     uploads = {key: application.upload(key, page) for key, page in pages.items()}
     damaged, body = application.upload("c/damaged.png", image(3)[:60])
@@ -48,6 +50,10 @@ def test_a_tick_brings_results_and_notices(application: Application, built_layer
     poll = application.start("PollFunction", built_layers)
     answer = poll.invoke({"textdrop": "continue"})
     assert (answer.status, answer.value) == (200, {"ended": "ended"})
+    deliver = application.start("DeliverFunction", built_layers)
+    deliveries = application.deliveries()
+    for event in deliveries:
+        assert deliver.invoke(event).value is None
     for key, (source, _) in uploads.items():
         row = application.document(source)
         assert (row.state, row.outcome) == (DocumentState.FINAL, Outcome.SUCCEEDED)
@@ -59,5 +65,7 @@ def test_a_tick_brings_results_and_notices(application: Application, built_layer
     assert told == {"a/one.png": "succeeded", "б/два + 2.png": "succeeded", "c/damaged.png": "failed"}
 
     assert poll.invoke({"textdrop": "continue"}).value == {"ended": "ended"}
-    assert application.notices() == []
+    for event in (*deliveries, batch("no JSON")):
+        assert deliver.invoke(event).value is None
+    assert application.deliveries() == application.notices() == []
     assert application.submits() == {sha256(page): 1 for page in pages.values()}

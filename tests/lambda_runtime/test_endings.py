@@ -143,6 +143,8 @@ def test_a_tick_that_dies_is_made_up_for_once_its_lease_has_passed(
     assert poll.invoke({}).value == {"ended": "busy"}
     application.let_the_tick_lease_pass()
     assert poll.invoke({}).value == {"ended": "ended"}
+    [delivery] = application.deliveries()
+    assert application.start("DeliverFunction", built_layers).invoke(delivery).value is None
     assert application.document(source).state is DocumentState.FINAL
     assert [notice["outcome"] for notice in application.notices()] == ["succeeded"]
     assert application.submits() == {sha256(PAGE): 1}

@@ -1,4 +1,4 @@
-"""What both functions print, at the level that logs most: JSON, nothing of a document, no key, token or credential."""
+"""What submit, poll and deliver print, at the level that logs most: JSON, no text of a document, no key or token."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ def test_every_line_is_an_event_in_json_without_text_or_credentials(
     application.ocr.add_fault(kind="401", target="submit", count=2)
     assert submit.invoke(batch(application.upload(keys[2], image(3))[1])).value == failed()
     poll = application.start("PollFunction", built_layers, variables=DEBUG)
-    assert poll.invoke({}).value == {"ended": "ended"}
+    deliver = application.start("DeliverFunction", built_layers, variables=DEBUG)
+    for _ in range(2):  # a notice is refused, and the document comes due again
+        assert poll.invoke({}).value == {"ended": "ended"}
+        for event in application.deliveries():
+            assert deliver.invoke(event).value is None
     text = synthetic_text(sha256(good))
     assert application.text(keys[0]) == text + "\n"
     # One for each process, and one instead of that which was refused.
@@ -38,15 +42,16 @@ def test_every_line_is_an_event_in_json_without_text_or_credentials(
     events = [json.loads(line) for line in lines]
     metrics = [event for event in events if "_aws" in event]
     logged = [event for event in events if "_aws" not in event]
-    submitting, polling = f"{STACK}-submit", f"{STACK}-poll"
-    assert [event["service"] for event in metrics] == [submitting, submitting, polling]
+    submitting, polling, delivering = f"{STACK}-submit", f"{STACK}-poll", f"{STACK}-deliver"
+    assert [event["service"] for event in metrics] == [*[submitting] * 2, *[polling] * 2, *[delivering] * 2]
     for event in metrics:
         [directive] = event["_aws"]["CloudWatchMetrics"]
         assert (directive["Namespace"], directive["Dimensions"]) == ("textdrop", [["service"]])
-    [age] = metrics[-1]["OldestDueAge"]
+    [age] = metrics[2]["OldestDueAge"]
     assert 0 < age < 60
-    assert metrics[-1]["SubmittingPaused"] == [1.0]
-    assert {event["service"] for event in logged} == {submitting, polling}
+    assert metrics[2]["SubmittingPaused"] == [1.0]
+    assert metrics[-1]["DocumentsFinished"] == [1.0]
+    assert {event["service"] for event in logged} == {submitting, polling, delivering}
     for event in logged:
         assert {"level", "message", "timestamp", "function_request_id"} <= event.keys()
     told = {event["message"] for event in logged}

@@ -11,7 +11,6 @@ from typing import Any
 
 import pypdf
 from pypdf.errors import PyPdfError
-from textdrop.usecases.render import TRIES
 
 import schemas
 from pagekit.outputs.tables import no_tables_note
@@ -22,6 +21,7 @@ from textdrop.core import identity, keys, problems, renderings, results
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output, Rendering
 from textdrop.core.errors import Reason
 from textdrop.core.policy import Policy
+from textdrop.usecases.outputs import TRIES
 
 POLICY = Policy()
 ATTEMPTS_EXHAUSTED = problems.attempts_exhausted(POLICY.max_attempts)

@@ -21,7 +21,7 @@ from soak.events import Repeater
 from soak.evidence import Evidence, Put, Run
 from soak.kills import Killer
 from soak.ocr_faults import FAULTS
-from soak.site import TIMEOUTS, VISIBILITY_SECONDS, Site
+from soak.site import QUEUES, TIMEOUTS, VISIBILITY_SECONDS, Site
 from soak.uploads import AWS_WORDS, KEY, TEXT, Upload
 from textdrop.core.documents import Document, DocumentState
 
@@ -145,7 +145,7 @@ class _Soak:
 
     def _is_over(self, documents: dict[str, Document]) -> bool:
         final = all(row.state is DocumentState.FINAL for row in documents.values())
-        queues = ("UploadsQueueUrl", "UploadsDeadLetterQueueUrl")
+        queues = (*QUEUES, "UploadsDeadLetterQueueUrl")
         missing = {put.document for put in self.puts} - set(documents)
         return final and not missing and not self.site.due() and not any(map(self.site.messages, queues))
 
@@ -164,7 +164,7 @@ class _Soak:
             if document.due_at is None or document.due_at < now + LOOK_SECONDS:
                 continue
             # Held while an attempt is under way, and no lease lasts longer than LEASE_SECONDS. A document that was
-            # handed to render counts no attempt until that takes it, whose message may be lost.
+            # handed out counts no attempt until somebody takes it, and the message may be lost.
             if document.attempts and document.due_at <= now + LEASE_SECONDS:
                 continue
             as_it_is = (document.rev, document.due_at)
@@ -181,9 +181,9 @@ class _Soak:
         accepted, notices = site.ocr_stats()["submits"]["accepted"], len(site.bodies)
         self.repeater.send_all_again()
         until = time.monotonic() + LAST_SECONDS
-        while site.messages("UploadsQueueUrl") or site.due():
+        while any(map(site.messages, QUEUES)) or site.due():
             if time.monotonic() > until:
-                raise NotEnded("every event was sent once more, and the uploads queue is not empty")
+                raise NotEnded("every event was sent once more, and a queue is not empty")
             time.sleep(1.0)
         ocr, logs = site.ocr_stats(), site.logs()
         for name, lines in logs.items():

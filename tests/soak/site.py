@@ -19,14 +19,15 @@ from textdrop.adapters.aws.items import to_document, to_operation
 from textdrop.core import keys
 from textdrop.core.documents import Document, DueKind, Operation
 
-FUNCTIONS = ("submit", "poll", "render", "reconcile")
-TIMEOUTS = {"submit": 60, "poll": 90, "render": 90}
+FUNCTIONS = ("submit", "poll", "deliver", "reconcile")
+TIMEOUTS = {"submit": 60, "poll": 90, "deliver": 90}
 """Seconds, in place of the template's 300, 120 and 900: what a killed worker held is free again after so long, and 5 s.
 Much less would leave no time for a write to S3, which may take 34 s with all its tries and is not begun later."""
 TICK_SECONDS = 10.0
 """In place of the schedule's 60."""
 VISIBILITY_SECONDS = 90
-"""In place of the template's 1,800: when a message of a killed worker comes again."""
+"""In place of the template's 1,800 and 5,400: when a message of a killed worker comes again."""
+QUEUES = ("UploadsQueueUrl", "DeliverQueueUrl")
 
 
 @dataclass(slots=True)
@@ -44,9 +45,10 @@ class Site(WholeStack):
         with self.client("lambda") as functions:
             for name in FUNCTIONS:
                 deployment.find_layers_where_built(functions, name, layers, variables, TIMEOUTS.get(name))
-        self.account.sqs.set_queue_attributes(
-            QueueUrl=self.output("UploadsQueueUrl"), Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
-        )
+        for queue in QUEUES:
+            self.account.sqs.set_queue_attributes(
+                QueueUrl=self.output(queue), Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+            )
 
     def use_credentials(self, content: str) -> None:
         """The secret holds these; a process that knows others goes on with them as long as it lives."""

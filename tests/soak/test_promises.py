@@ -98,7 +98,7 @@ def run(
     """The uploads, each with its event twice, until all is over."""
     world = World(faults=faults)
     made = Renderers(markdown, partial(csv_files, bom=False), workbook, make_pdf, no_tables_note)
-    world.render_ports = replace(world.render_ports, renderers=made)
+    world.deliver_ports = replace(world.deliver_ports, renderers=made)
     world.ocr.table = dict(OCR)
     puts = []
     for each in UPLOADS:

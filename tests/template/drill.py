@@ -16,20 +16,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from functions.render import handler as render_function
 
+from aws_events import queue_event
 from fakes.faults import Faults
 from fakes.files import KilledError
+from functions.deliver import handler as deliver_function
 from functions.poll import handler as poll_function
 from functions.reconcile import handler as reconcile_function
 from functions.submit import handler as submit_function
 from template.alarm_states import MINUTE_SECONDS, Value, state
 from template.cloudformation import Template
 from textdrop import bootstrap, observability
-from textdrop.core.events import resume_body
 from textdrop.observability import LambdaJournal
 from textdrop.usecases.accept import Message
-from world import POLL_SECONDS, RECONCILE_SECONDS, RENDER_SECONDS, SUBMIT_SECONDS, World
+from world import DELIVER_SECONDS, POLL_SECONDS, RECONCILE_SECONDS, SUBMIT_SECONDS, World
 
 STACK = "textdrop"
 BATCH = 5
@@ -70,38 +70,39 @@ class Troubles(Faults):
 HANDLERS: dict[str, tuple[Any, float]] = {
     "PollFunction": (poll_function.handler, POLL_SECONDS),
     "SubmitFunction": (submit_function.handler, SUBMIT_SECONDS),
-    "RenderFunction": (render_function.handler, RENDER_SECONDS),
+    "DeliverFunction": (deliver_function.handler, DELIVER_SECONDS),
     "ReconcileFunction": (reconcile_function.handler, RECONCILE_SECONDS),
 }
 
 
 class Drill:
-    """`troubles` are what fails; `polls`, `submits` whether the functions are invoked at all."""
+    """`troubles` are what fails; `polls`, `submits`, `delivers` whether the functions are invoked at all."""
 
     def __init__(self, template: Template, patch: pytest.MonkeyPatch) -> None:
         self.troubles = Troubles()
         self.world = World(faults=self.troubles)
         self.world.clock.advance(-self.world.clock.now() % MINUTE_SECONDS)
-        self.polls = self.submits = self.uploads = True
+        self.polls = self.submits = self.delivers = self.uploads = True
         self.values: dict[Metric, list[Value]] = {}
         self.dead: list[Message] = []
         self._template = template
         self._patch = patch
         self._received: Counter[str] = Counter()
         self._waiting_since: dict[str, float] = {}
+        self._undelivered: dict[Message, tuple[float, float]] = {}  # since when, and until when it is hidden
         self._uploaded = 0
         queue = template.resources["UploadsQueue"]["Properties"]
         self._receives_most: int = queue["RedrivePolicy"]["maxReceiveCount"]
         journal = LambdaJournal()
         self._submit_ports = replace(self.world.submit_ports, journal=journal)
         self._poll_ports = replace(self.world.poll_ports, journal=journal)
-        self._render_ports = replace(self.world.render_ports, journal=journal)
+        self._deliver_ports = replace(self.world.deliver_ports, journal=journal)
         self._reconcile_ports = replace(self.world.reconcile_ports, journal=journal)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def minute(self) -> None:
-        """The next minute passes: an upload, the queue, the schedule, and what AWS publishes."""
+        """The next minute passes: an upload, the queues, the schedule, and what AWS publishes."""
         began = self.world.clock.now()
         if self.uploads:
             self._uploaded += 1
@@ -112,8 +113,7 @@ class Drill:
             self._work_off_the_queue()
         if self.polls:
             self._invoke("PollFunction", {})
-        while self.world.render_function.asked:
-            self._invoke("RenderFunction", json.loads(resume_body(self.world.render_function.asked.pop(0))))
+        self._deliver(began)
         self._publish_of_queues()
         self.world.clock.advance(began + MINUTE_SECONDS - self.world.clock.now())
 
@@ -153,8 +153,7 @@ class Drill:
         batches, self.world.queue = self.world.queue, []
         for start in range(0, len(batches), BATCH):
             batch = batches[start : start + BATCH]
-            records = [{"messageId": message.id, "body": message.body} for message in batch]
-            answer = self._invoke("SubmitFunction", {"Records": records})
+            answer = self._invoke("SubmitFunction", queue_event(batch))
             failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]} if answer else None
             for message in batch:
                 self._received[message.id] += 1
@@ -166,8 +165,22 @@ class Drill:
                     del self._waiting_since[message.id]
                     self.dead.append(message)
 
+    def _deliver(self, now: float) -> None:
+        self._undelivered |= dict.fromkeys(self.world.deliver_queue, (now, now))
+        self.world.deliver_queue.clear()
+        if not self.delivers:
+            return
+        hidden_seconds: int = self._template.resources["DeliverQueue"]["Properties"]["VisibilityTimeout"]
+        for message, (since, hidden_until) in list(self._undelivered.items()):
+            if hidden_until > now:
+                continue
+            if self._invoke("DeliverFunction", queue_event([message])) is None:
+                self._undelivered[message] = (since, now + hidden_seconds)
+            else:
+                del self._undelivered[message]
+
     def _invoke(self, function: str, event: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The answer, None when the function failed."""
+        """The answer, empty when there is none; None when the function failed."""
         name = self._name(function)
         variables = self._template.functions()[function]["Environment"]["Variables"]
         handler, seconds = HANDLERS[function]
@@ -179,11 +192,11 @@ class Drill:
             )
             patch.setattr(bootstrap, "submit", lambda: (self._submit_ports, self.world.submit_settings))
             patch.setattr(bootstrap, "poll", lambda: (self._poll_ports, self.world.poll_settings))
-            patch.setattr(bootstrap, "render", lambda: self._render_ports)
+            patch.setattr(bootstrap, "deliver", lambda: self._deliver_ports)
             patch.setattr(bootstrap, "reconcile", lambda: self._reconcile_ports)
             patch.setattr(bootstrap, "deadline", lambda context: now + seconds)
             try:
-                answer = handler(dict(event), Context(name))
+                answer = handler(dict(event), Context(name)) or {}
             except (Exception, KilledError):  # noqa: BLE001 - Lambda counts it, whatever it is
                 self._publish("AWS/Lambda", "Errors", {"FunctionName": name}, 1.0)
             else:
@@ -207,8 +220,10 @@ class Drill:
         now = self.world.clock.now()
         dead = {"QueueName": "UploadsDeadLetterQueue"}
         self._publish("AWS/SQS", "ApproximateNumberOfMessagesVisible", dead, float(len(self.dead)))
-        age = now - min(self._waiting_since.values(), default=now)
-        self._publish("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": "UploadsQueue"}, age)
+        undelivered_since = [since for since, _ in self._undelivered.values()]
+        for queue, sent_at in (("UploadsQueue", self._waiting_since.values()), ("DeliverQueue", undelivered_since)):
+            age = now - min(sent_at, default=now)
+            self._publish("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue}, age)
 
     def _publish(self, namespace: str, name: str, dimensions: Mapping[str, str], value: float) -> None:
         metric = (namespace, name, frozenset(dimensions.items()))

@@ -92,7 +92,13 @@ def unreadable_bucket(drill: Drill) -> Callable[[], object]:
     return drill.reconcile
 
 
-def mortal_rendering(drill: Drill) -> Callable[[], object]:
+def uninvoked_deliver(drill: Drill) -> Callable[[], object]:
+    drill.world.upload("last.png", b"last")
+    drill.uploads = drill.delivers = False
+    return lambda: setattr(drill, "delivers", True)
+
+
+def mortal_output(drill: Drill) -> Callable[[], object]:
     drill.world.upload("last.png", b"mortal", {"ocr-outputs": "searchable-pdf"})
     return lambda: None
 
@@ -116,7 +122,8 @@ CASES: list[tuple[str, Trouble, float, float]] = [
     ("OldestDueAlarm", unanswered_ask, 2 * HOUR + 15, 30),
     ("OldestDueAlarm", paused_by_operator, 2 * HOUR + 15, 60),
     ("ReconcileFailingAlarm", unreadable_bucket, 10, 30),
-    ("RenderFailingAlarm", mortal_rendering, 10, 60),
+    ("DeliverFailingAlarm", mortal_output, 10, 60),
+    ("DeliverWaitingAlarm", uninvoked_deliver, 2 * HOUR + 10, 20),
     ("SubmitsUnconfirmedAlarm", one_lost_answer, 3, 4 * HOUR + 5),
 ]
 
@@ -134,6 +141,15 @@ def test_an_alarm_fires_in_its_trouble_and_is_over_after_it(
     end()
     drill.until(alarm, "OK", ends_within)
     assert drill.values[drill.metric(alarm)], "nothing emits the metric that the alarm is on"
+
+
+def test_the_messages_of_a_delivery_that_died_again_and_again_do_not_count_as_waiting(drill: Drill) -> None:
+    end = mortal_output(drill)
+    drill.until("DeliverFailingAlarm", "ALARM", 10)
+    end()
+    for _ in range(int(2 * HOUR)):
+        drill.minute()
+        assert drill.states("DeliverWaitingAlarm") == {"OK"}
 
 
 def test_every_alarm_is_driven(template: Template) -> None:

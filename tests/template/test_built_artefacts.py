@@ -74,7 +74,7 @@ class Imported:
     foreign: dict[str, str]
 
 
-@pytest.fixture(scope="session", params=["SubmitFunction", "PollFunction", "RenderFunction", "ReconcileFunction"])
+@pytest.fixture(scope="session", params=["SubmitFunction", "PollFunction", "DeliverFunction", "ReconcileFunction"])
 def imported(
     request: pytest.FixtureRequest, template: Template, built_layers: list[Path], layers_python: Path
 ) -> Imported:

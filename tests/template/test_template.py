@@ -12,8 +12,14 @@ import pytest
 
 from template.cloudformation import ROOT, Template
 from textdrop.adapters.aws.items import RECONCILE_RUN_KEY
+from textdrop.core.policy import Policy
 
-FOURTEEN_DAYS = 14 * 24 * 3600
+DAY_SECONDS = 24 * 3600
+KEPT_SECONDS = {"DeliverQueue": DAY_SECONDS}
+"""Of queues that keep their messages for less than the most that there is: what else expires is lost."""
+
+CONCURRENT_EXECUTIONS = 10
+"""Of a new account (Lambda's quotas: "new AWS accounts have reduced concurrency")."""
 
 
 def short(value: Any) -> str:
@@ -47,7 +53,7 @@ TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "A
 PRIVATE = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 ENCRYPTED = [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
 EVERY: dict[str, dict[str, Any]] = {
-    "AWS::SQS::Queue": {"MessageRetentionPeriod": FOURTEEN_DAYS, "SqsManagedSseEnabled": True},
+    "AWS::SQS::Queue": {"SqsManagedSseEnabled": True},
     "AWS::S3::Bucket": {
         "PublicAccessBlockConfiguration": dict.fromkeys(PRIVATE, True),
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
@@ -113,17 +119,36 @@ def test_a_queue_hides_a_message_long_enough_and_is_repeated_in_part_by_a_bounde
     for function, event in sources:
         queue = template.resources[event["Queue"]["Fn::GetAtt"][0]]["Properties"]
         assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
-        assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert event["BatchSize"] == 1 or event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert "FilterCriteria" not in event  # it deletes what does not match
         bound = template.parameters[event["ScalingConfig"]["MaximumConcurrency"]["Ref"]]
         assert bound["MinValue"] >= 2  # less is refused
 
 
+def test_all_functions_at_once_fit_into_a_new_account(template: Template) -> None:
+    """By queues as many as their parameters say, one tick, one run of reconcile, and one that a person invokes."""
+    by_queues = [
+        template.parameters[event["ScalingConfig"]["MaximumConcurrency"]["Ref"]]["Default"]
+        for _, event in events(template, "SQS")
+    ]
+    by_schedules = [function for function, _ in events(template, "Schedule")]
+    assert len(by_queues) + len(by_schedules) == len(template.functions())
+    assert sum(by_queues) + len(by_schedules) + 1 <= CONCURRENT_EXECUTIONS
+
+
+def test_messages_are_kept_as_long_as_they_are_needed(template: Template) -> None:
+    kept = {name: queue["MessageRetentionPeriod"] for name, queue in template.of_type("AWS::SQS::Queue").items()}
+    assert kept == dict.fromkeys(kept, 14 * DAY_SECONDS) | KEPT_SECONDS
+    # What expires has been sent again before, by the table.
+    assert min(KEPT_SECONDS.values()) > Policy().handed_out_seconds
+
+
 def test_each_queue_has_a_dead_letter_queue_and_each_of_those_an_alarm(template: Template) -> None:
-    queues = template.of_type("AWS::SQS::Queue")
-    redrives = {name: queue["RedrivePolicy"] for name, queue in queues.items() if "RedrivePolicy" in queue}
+    queues = set(template.of_type("AWS::SQS::Queue")) - {"DeliverQueue"}  # whose messages the table brings back
+    properties = {name: template.resources[name]["Properties"] for name in queues}
+    redrives = {name: queue["RedrivePolicy"] for name, queue in properties.items() if "RedrivePolicy" in queue}
     given_up_to = {short(redrive["deadLetterTargetArn"]).removesuffix(".Arn") for redrive in redrives.values()}
-    assert set(queues) == set(redrives) | given_up_to
+    assert queues == set(redrives) | given_up_to
     assert all(redrive["maxReceiveCount"] >= 5 for redrive in redrives.values())  # throttled pollers lose messages
     watched = {
         short(dimension["Value"])
@@ -179,44 +204,42 @@ def test_functions_on_a_schedule_are_those_two(template: Template) -> None:
 
 # ---- Functions and what they may do
 
-LOG, PUBLISH, INVOKE = "logs:CreateLogStream logs:PutLogEvents", "sns:Publish", "lambda:InvokeFunction"
+LOG, INVOKE = "logs:CreateLogStream logs:PutLogEvents", "lambda:InvokeFunction"
 FUNCTION = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-"
 SECRET = {"CredentialsSecret.Id or CredentialsSecretArn": "secretsmanager:GetSecretValue"}
 READ_UPLOADS = {
     "${UploadsBucket.Arn}/*": "s3:GetObject s3:GetObjectVersion",
     "UploadsBucket.Arn": "s3:ListBucket s3:ListBucketVersions",
 }
-KEEP_RESULTS = {
-    "${ResultsBucket.Arn}/*": "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject",
-    "ResultsBucket.Arn": "s3:ListBucket",
-}
+# As in AWS's managed policy for it, AWSLambdaSQSQueueExecutionRole.
+RECEIVE = "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage"
 MAY: dict[str, dict[str, str]] = {
     "Submit": {
         **READ_UPLOADS,
         **SECRET,
         "SubmitLogGroup.Arn": LOG,
-        # As in AWS's managed policy for it, AWSLambdaSQSQueueExecutionRole.
-        "UploadsQueue.Arn": "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage",
+        "UploadsQueue.Arn": RECEIVE,
         "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         f"{FUNCTION}poll": INVOKE,
     },
     "Poll": {
-        **KEEP_RESULTS,
         **SECRET,
         "PollLogGroup.Arn": LOG,
         "UploadsQueue.Arn": "sqs:SendMessage",
+        "DeliverQueue.Arn": "sqs:SendMessage",
+        "${ResultsBucket.Arn}/*": "s3:PutObject",
         "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         "${Table.Arn}/index/due": "dynamodb:Query",
-        "ResultsTopic": PUBLISH,
         f"{FUNCTION}poll": INVOKE,
-        f"{FUNCTION}render": INVOKE,
     },
-    "Render": {
+    "Deliver": {
         **READ_UPLOADS,
-        **KEEP_RESULTS,
-        "RenderLogGroup.Arn": LOG,
+        "DeliverLogGroup.Arn": LOG,
+        "DeliverQueue.Arn": RECEIVE,
+        "${ResultsBucket.Arn}/*": "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject",
+        "ResultsBucket.Arn": "s3:ListBucket",
         "Table.Arn": "dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem",
-        "ResultsTopic": PUBLISH,
+        "ResultsTopic": "sns:Publish",
     },
     "Reconcile": {
         "ReconcileLogGroup.Arn": LOG,
@@ -228,7 +251,7 @@ MAY: dict[str, dict[str, str]] = {
     },
 }
 """What each function's role may do with what. Nobody changes uploads or deletes rows, submit writes no results, poll
-opens no source, and reconcile does neither."""
+opens no source and reads no result, deliver has no key of the OCR service, and reconcile does none of this."""
 
 
 @pytest.mark.parametrize("function", MAY)
@@ -320,9 +343,10 @@ def test_outputs_say_all_that_a_user_carries_on_with(template: Template) -> None
         "TableName",
         "UploadsQueueUrl",
         "UploadsDeadLetterQueueUrl",
+        "DeliverQueueUrl",
         "SubmitFunctionName",
         "PollFunctionName",
-        "RenderFunctionName",
+        "DeliverFunctionName",
         "ReconcileFunctionName",
     } <= set(template.outputs)
     for name, output in template.outputs.items():

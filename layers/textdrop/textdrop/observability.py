@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+import warnings
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 logger = Logger()
 metrics = Metrics(namespace="textdrop")
+# An invocation may have nothing to count; Powertools' warning of it would be a line that is not JSON.
+warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 _counting = threading.Lock()
 _TAKEN = {*vars(logging.makeLogRecord({})), "message", "asctime", "level", "location", "timestamp", "service"}

@@ -155,6 +155,9 @@ def numbers() -> str:
     base, each_page = POLICY.deadline_base_seconds, POLICY.deadline_page_seconds
     meanings = {
         "workers died too often": f"{POLICY.max_attempts} times, without an orderly return in between",
+        "rendering died or failed too often": (
+            f"died {POLICY.render_attempts} times, or failed {POLICY.render_failures} times in a row"
+        ),
         "too many unconfirmed submits": f"{POLICY.max_unconfirmed} of a page",
         "again and again": f"{POLICY.max_breakdowns} times",
         "may not be read for too long": f"{POLICY.forbidden_seconds / hours:.0f} hours from the upload's acceptance",

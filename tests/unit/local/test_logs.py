@@ -41,7 +41,7 @@ def local_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_an_event_is_its_time_level_and_name_and_the_fields_that_matter() -> None:
     line = logs.function_line("poll", GIVEN_AT, json.dumps(LOGGED) + "\n")
     assert line.at == WRITTEN_AT
-    said = "03:35:07.463 poll   INFO    document transition rule=concluded document=a4c04d646254 attempts=0"
+    said = "03:35:07.463 poll    INFO    document transition rule=concluded document=a4c04d646254 attempts=0"
     assert logs.shown(line) == said
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fakes.ocr import Failure
+from textdrop.core import keys
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState
 from textdrop.core.errors import (
     OcrAnswerLost,
@@ -47,6 +48,13 @@ def ended(world: World, operation: Operation) -> Operation:
     after = asked(world, operation).operation
     assert after is not None
     return after
+
+
+def test_a_recognised_page_tells_how_large_its_stored_result_is() -> None:
+    world = World()
+    document, operation = running(world)
+    after = ended(world, operation)
+    assert after.result_bytes == len(world.file(keys.page(document.id, 1, 1)) or b"")
 
 
 def test_an_operation_is_asked_for_its_status_only_when_it_is_overdue() -> None:

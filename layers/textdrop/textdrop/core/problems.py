@@ -31,7 +31,7 @@ def delivery_attempts_exhausted(attempts: int) -> Problem:
     return Problem(
         Reason.INTERNAL,
         f"Writing the result broke off {attempts} times. The pages as received are kept in the results bucket.",
-        "Raise the poll function's memory or timeout, then upload the file again.",
+        "Raise the deliver function's memory or timeout, then upload the file again.",
     )
 
 

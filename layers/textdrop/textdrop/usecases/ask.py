@@ -80,7 +80,7 @@ def _result(ports: PollPorts, operation: Operation, asked_at: float, typical_sec
         case Recognition(body, has_words):
             key = keys.page(operation.document_id, operation.run, operation.page)
             ports.results.put(key, body, keys.CONTENT_TYPES[keys.JSON])
-            return Recognised(has_words)
+            return Recognised(has_words, len(body))
         case NotReady():
             seen = NotDone(asked_at)
             return _status(ports, operation, seen) if _overdue(operation, asked_at, typical_seconds) else seen
