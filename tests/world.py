@@ -70,6 +70,7 @@ class World:
         self.notices = FakeNotices(self.faults)
         self.queue: list[Message] = []
         self.deliver_queue: list[Message] = []
+        self.deliveries = FakeQueue("deliveries", self.faults, on_send=self.send_delivery)
         self.carried: dict[str, DeadLetter] = {}
         self._messages = 0
         self.ticks_asked = 0
@@ -101,7 +102,7 @@ class World:
             results=results,
             ocr=self.ocr,
             resumes=FakeQueue("resumes", self.faults, on_send=self.send),
-            deliveries=FakeQueue("deliveries", self.faults, on_send=self.send_delivery),
+            deliveries=self.deliveries,
             poller=poller,
             workers=InlineWorkers(),
             journal=self.journal,

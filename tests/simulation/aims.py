@@ -26,13 +26,13 @@ def _answers(*names: str) -> tuple[int, ...]:
 
 
 PAGE, THREE_PAGES = CONTENTS.index("page"), CONTENTS.index("pages:3")
-MORTAL = CONTENTS.index("mortal")
+MORTAL, HEAVY, BULKY = (CONTENTS.index(name) for name in ("mortal", "heavy", "bulky"))
 NO_OUTPUT, EVERY_OUTPUT = OUTPUTS.index(""), OUTPUTS.index("markdown tables searchable-pdf")
 DAMAGED, NINE_PAGES = CONTENTS.index("damaged"), CONTENTS.index("pages:9")
 SENT, LOST = EVENTS.index("sent"), EVENTS.index("lost")
 UNREADABLE = tuple(ODD_MESSAGES.index(message) for message in UNREADABLE_MESSAGES)
 SECONDS_7, SECONDS_25, SECONDS_130 = (WAITS_SECONDS.index(each) for each in (7.0, 25.0, 130.0))
-SECONDS_320, SECONDS_7200 = (WAITS_SECONDS.index(each) for each in (320.0, 7200.0))
+SECONDS_320, SECONDS_1300, SECONDS_7200 = (WAITS_SECONDS.index(each) for each in (320.0, 1300.0, 7200.0))
 SHORT, LONG = (0, 1, 2), (WAITS_SECONDS.index(320.0), WAITS_SECONDS.index(1300.0))
 SECONDS_500 = RECOGNITIONS_SECONDS.index(500.0)
 OUT_OF_TIME = (1, RECONCILE_RUN_SECONDS.index(10.0))
@@ -49,7 +49,7 @@ OF_RECONCILE = (
     *("dead_letters.", "progress.", "successor."),
 )
 OF_LONG_DOCUMENTS = ("results.complete", "results.under", "results.upload_part", "documents.finish_page")
-OF_RENDERING = ("render_function.invoke", "newest.expect_outputs")
+OF_RENDERING = ("newest.expect_outputs",)
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
 Step = tuple[str, tuple[int, ...]]
@@ -65,6 +65,11 @@ class Aim:
     kind: str
     picks: tuple[int, ...] = (0,)
 
+
+DELIVER: Step = ("deliver", (0, 0))
+"""The oldest message of deliver comes, once."""
+HANDED_OUT = Aim(("deliveries.send_one",), ("after",), "hold", (0,))
+"""What is aimed at next is of deliver, as the tick is held that has just sent a message."""
 
 LEADING_TO = {
     "quota.write": Aim(("ocr.submit",), ("before",), "ocr", THROTTLED),
@@ -155,7 +160,7 @@ def unasked(chance: random.Random) -> Plan:
 
 def dying(chance: random.Random) -> Plan:
     """Whoever delivers a document dies of it."""
-    again: list[Step] = [("poll", ()), ("wait", (SECONDS_130,))]
+    again: list[Step] = [("poll", ()), DELIVER, ("wait", (SECONDS_130,))]
     return Plan(
         [("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
         [Aim(("results.copy", "results.delete", "newest."), ("before", "after"), "kill")] * 2,
@@ -170,8 +175,8 @@ def overtaken(chance: random.Random) -> Plan:
     return Plan(
         [
             *(("upload", (PAGE, 0, 0, SENT, NO_OUTPUT)), ("submit", (4,)), ("wait", (SECONDS_7,)), ("poll", ())),
-            *(("upload", (newer, 0, 0, SENT, NO_OUTPUT)), ("submit", (4,)), ("wait", (SECONDS_25,)), ("poll", ())),
-            *(("poll", ()), ("continue", (0, 1)), ("poll", ())),
+            *(DELIVER, ("upload", (newer, 0, 0, SENT, NO_OUTPUT)), ("submit", (4,)), ("wait", (SECONDS_25,))),
+            *(("poll", ()), DELIVER, ("continue", (0, 1)), ("poll", ()), DELIVER),
         ],
         [held],
         alone=True,
@@ -180,30 +185,38 @@ def overtaken(chance: random.Random) -> Plan:
 
 def rendered(chance: random.Random) -> Plan:
     """A document that asks for every output, and something wrong while they are made or delivered."""
+    wrong = _wrong_in_deliver(chance, chance.choice((0, 1, 2, 3)))
+    return Plan(_rendered_steps(chance), [HANDED_OUT, *wrong])
+
+
+def _wrong_in_deliver(chance: random.Random, number: int) -> list[Aim]:
     kinds = ("kill", "kill", "hold", "store")
-    calls = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.", "render_function.")
-    wrong = [
+    calls = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.")
+    return [
         Aim((chance.choice(calls),), (chance.choice(("before", "after")),), chance.choice(kinds), (*SHORT, *LONG))
-        for _ in range(chance.choice((0, 1, 2, 3)))
+        for _ in range(number)
     ]
-    lead = Aim(("render_function.invoke",), ("after",), "hold", (0,))
-    return Plan(_rendered_steps(chance), [lead, *wrong])
 
 
 def _rendered_steps(chance: random.Random, content: int | None = None) -> list[Step]:
     content = chance.choice((PAGE, PAGE, THREE_PAGES, MORTAL)) if content is None else content
     steps: list[Step] = []
     for wait in (SECONDS_130, SECONDS_7, SECONDS_320, SECONDS_130):
-        steps += [("upload", (content, 0, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), ("render", ())]
-        steps += [
-            ("continue", (0, 1)),
-            ("render", ()),
-            ("wait", (wait,)),
-            ("poll", ()),
-            ("render", ()),
-            ("continue", (0, 1)),
-        ]
+        steps += [("upload", (content, 0, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), DELIVER]
+        steps += [("continue", (0, 1)), DELIVER, ("wait", (wait,)), ("poll", ()), DELIVER, ("continue", (0, 1))]
     return steps[: chance.choice((10, 20, 40))]
+
+
+def together(chance: random.Random) -> Plan:
+    """Several documents of one message, some of which kill whoever delivers them; and something wrong beside."""
+    contents = [chance.choice((PAGE, PAGE, HEAVY, BULKY, DAMAGED)) for _ in range(chance.choice((2, 3, 5, 8)))]
+    steps: list[Step] = [("upload", (content, chance.randrange(2), 0, SENT, NO_OUTPUT)) for content in contents]
+    steps += [("submit", (4,)), ("submit", (4,)), ("wait", (SECONDS_7,)), ("poll", ())]
+    wrong = _wrong_in_deliver(chance, chance.choice((0, 0, 1, 2)))
+    for wait in (SECONDS_130, SECONDS_130, SECONDS_1300):
+        steps += [("continue", (0, 1)), *[("deliver", ())] * len(contents), ("continue", (0, 1))]
+        steps += [("wait", (wait,)), ("poll", ())]
+    return Plan(steps, [HANDED_OUT, *wrong], alone=chance.random() < 0.5)
 
 
 def given_up(chance: random.Random) -> Plan:
@@ -249,14 +262,8 @@ def swept(chance: random.Random, call: str) -> Plan:
     steps: list[Step] = []
     for wait in (SECONDS_130, SECONDS_320, SECONDS_7, SECONDS_320, SECONDS_130):
         steps += [("upload", (content, 0, seconds, SENT)), ("submit", (4,)), ("poll", ())]
-        steps += [
-            ("continue", (0, 1)),
-            ("wait", (wait,)),
-            ("poll", ()),
-            ("submit", (4,)),
-            ("poll", ()),
-            ("continue", (0, 1)),
-        ]
+        steps += [("continue", (0, 1)), DELIVER, ("wait", (wait,)), ("poll", ()), ("submit", (4,)), ("poll", ())]
+        steps += [DELIVER, ("continue", (0, 1)), DELIVER]
     leads = LEADING_TO.get(call)
     return Plan(steps, [aim for each in wrong for aim in ((leads, each) if leads else (each,))], alone=True)
 
@@ -269,6 +276,7 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.025, dying),
     (0.04, given_up),
     (0.06, rendered),
+    (0.08, together),
     (0.03, overtaken),
 )
 """Each with its share of the histories that are not a sweep."""

@@ -99,12 +99,8 @@ class Chance:
                 "submit",
                 "submit",
                 "wait",
-                "poll",
-                "deliver",
-                "deliver",
-                "continue",
-                "deliver",
-                "continue",
+                *("poll", "deliver", "deliver"),
+                *("continue", "poll", "deliver", "continue"),
             ):
                 yield self._act(name, *([self._random.choice(SHORT_PICKS)] if name == "wait" else []))
         for _ in range(self._random.randrange(3, 14)):
@@ -114,13 +110,12 @@ class Chance:
             if self._random.random() < (0.8 if held and self._taken_over else 0.4 if held else 0.2):
                 # A lease passes and others take over, as the schedule and the queue would let them.
                 yield self._act("wait", self._random.choice((2, 3, 3, 5, 5, 6)))
-                for name in ("poll", "submit", "render", "poll")[: self._random.randrange(1, 5)]:
+                for name in ("poll", "submit", "deliver", "poll")[: self._random.randrange(1, 5)]:
                     yield self._act(name)
                 continue
-            often = (
-                ["submit", "poll"] * 6 + ["continue"] * (10 if held else 0) + ["render"] * (6 if view.asked() else 0)
-            )
-            seldom = ["upload", "upload", "repeat", "repeat", "deliver", "deliver", "index", "configure"]
+            often = ["submit", "poll"] * 6 + ["continue"] * (10 if held else 0)
+            often += ["deliver"] * (8 if view.to_deliver() else 0)
+            seldom = ["upload", "upload", "repeat", "repeat", "redeliver", "index", "configure"]
             seldom += ["reconcile", "message"]
             rarely = ["forget"] if self._random.random() < 0.3 else []
             yield self._act(self._random.choice(often + seldom + rarely))

@@ -13,12 +13,14 @@ from world import RECONCILE_SECONDS
 CONTENTS = (
     *("page", "page", "page", "page", "pages:3", "pages:3", "pages:4,bad:2"),
     *("pages:4,deadly:2", "broken", "damaged", "killer", "pages:9"),
-    *("mortal", "unrenderable", "clumsy"),
+    *("mortal", "unrenderable", "clumsy", "heavy", "bulky", "bulky"),
 )
+"""A `mortal` one kills whoever renders it, the two behind that cannot be rendered. The result of a `heavy` one kills
+whoever reads it, and those of two `bulky` ones whoever reads both."""
 RECOGNITIONS_SECONDS = (0.0, 0.5, 4.0, 4.0, 20.0, 20.0, 20.0, 500.0)
 OPTIONS = (("ru en", "page"), ("ru en", "page"), ("en", "table"), ("*", "markdown"))
 OUTPUTS = ("", "", "", "", "markdown tables searchable-pdf", "searchable-pdf", "tables", "markdown")
-"""What an upload asks for. A `mortal` one kills whoever renders it, the two behind that cannot be rendered."""
+"""What an upload asks for."""
 EVENTS = ("sent", "lost", "sent", "sent", "with another", "beside nonsense", *("sent",) * 10)
 """How an upload's event comes: not at all, in one message with another's, or with a record that cannot be read."""
 RECONCILE_RUN_SECONDS = (RECONCILE_SECONDS, RECONCILE_SECONDS, 130.0, 10.0)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fakes.files import KilledError
+from textdrop.core.documents import Resume
 
 THREADS = 8
 
@@ -18,7 +19,9 @@ THREADS = 8
 @dataclass(eq=False)
 class Invocation:
     """One run of a function, on a machine whose clock is off by `skew` seconds, with the rate that was configured when
-    it began. `dead`: nothing of it does anything more. `calls` counts its calls."""
+    it began. `dead`: nothing of it does anything more. `calls` counts its calls, `troubles` those that failed or at
+    which it was killed or held. `heavy` are the documents with a result that needs much memory which it has read,
+    `handed_out` those that it has to send deliver."""
 
     number: int
     skew: float = 0.0
@@ -26,6 +29,9 @@ class Invocation:
     dead: bool = False
     calls: int = 0
     sleeps: int = 0
+    troubles: int = 0
+    heavy: set[str] = field(default_factory=set)
+    handed_out: set[Resume] = field(default_factory=set)
     tasks: list[Fibre] = field(default_factory=list)
 
     def working(self) -> list[Fibre]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from aws_events import event, event_record
-from fakes.ocr import Failure
+from fakes.files import KilledError
+from fakes.ocr import Failure, synthetic_text
 from pagekit.limits import FileLimits
+from pagekit.page import RecognisedPage
 from simulation.choices import (
     CONTENTS,
     EVENTS,
@@ -25,28 +27,38 @@ from simulation.choices import (
     RECONCILE_RUN_SECONDS,
     records,
 )
-from simulation.deliveries import Deliveries, told_of
 from simulation.fibres import Invocation
 from simulation.mishaps import Mishaps, skew_of
 from simulation.script import SKEW_SECONDS, WAITS_SECONDS, Act, Author
 from simulation.stack import Stack, Upload
-from textdrop.core.documents import Document, DocumentState, Operation
+from simulation.uploads_queue import UploadsQueue, told_of
+from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Resume
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.events import delivery_body, parse_delivery
 from textdrop.usecases.accept import Message
-from textdrop.usecases.deliver import deliver
 from textdrop.usecases.submit import SubmitSettings
-from world import POLL_SECONDS
 
 DAY_SECONDS = 86_400.0
 DAYS_MOST = 10
 RUNS_MOST = 200
 
 
+@dataclass(slots=True)
+class Take:
+    """A delivery that an invocation took: the row before and after, and how it ended: "final", "returned" or, if the
+    worker died or lost it to another, not at all."""
+
+    before: Document
+    row: Document
+    by: Invocation
+    ended: str = ""
+
+
 class History(Mishaps):
     """One history: it acts, and is asked by every fake, before and after each effect, what goes wrong there.
 
-    `heard` has the documents whose event was sent in a form that can be read; `given_up_at` says when documents went on
-    without what was not rendered.
+    `heard` has the documents whose event was sent in a form that can be read; `takes` are the deliveries of each
+    document, in order.
     """
 
     def __init__(
@@ -64,13 +76,16 @@ class History(Mishaps):
         self.uploads: list[Upload] = []
         self.uploads_of: dict[str, list[Upload]] = {}
         self.heard: set[str] = set()
-        self.given_up_at: dict[str, float] = {}
+        self.takes: dict[str, list[Take]] = {}
         self.seen: list[Message] = []
         self.lost: list[Message] = []
+        self.delivered: list[Message] = []
+        self._heavy: dict[str, Upload] = {}
+        self._rows: dict[str, Document] = {}
         self.rate = self.stack.submits_per_second
         self._peaceful = random.Random(f"the peace of {seed}")
-        self.world = self.stack.world(self, self.clock, self.hub, self._moved)
-        self.deliveries = Deliveries(self.world, self.stack.receives_most)
+        self.world = self.stack.world(self, self.clock, self.hub, self._moved, self._read_page)
+        self.queue = UploadsQueue(self.world, self.stack.receives_most)
 
     def run(self) -> None:
         """The history, then peace until everything is at its end."""
@@ -95,8 +110,35 @@ class History(Mishaps):
     def held(self) -> int:
         return len(self.hub.held())
 
-    def asked(self) -> int:
-        return len(self.world.render_function.asked)
+    def to_deliver(self) -> int:
+        return len(self.world.deliver_queue)
+
+    def after(self, call: str) -> None:
+        if call in ("documents.write", "documents.postpone"):
+            self._follow_deliveries()
+        super().after(call)
+
+    def _follow_deliveries(self) -> None:
+        """Takes in what a write made of a row that is, or was, to be delivered."""
+        me = self.hub.current
+        for row in self.world.documents.rows.values():
+            before = self._rows.get(row.id)
+            if row is before or me is None:
+                continue
+            self._rows[row.id] = row
+            takes = self.takes.setdefault(row.id, [])
+            was_delivering = before is not None and before.state is DocumentState.DELIVERING
+            if row.state is DocumentState.DELIVERING and not was_delivering:
+                me.invocation.handed_out.add(Resume(row.id, row.rev))
+            elif was_delivering and before is not None:
+                if row.rev == before.rev and row.due_at != before.due_at:
+                    me.invocation.handed_out.add(Resume(row.id, row.rev))
+                elif row.holder != before.holder and row.state is DocumentState.DELIVERING:
+                    takes.append(Take(before, row, me.invocation))
+                elif row.state is DocumentState.FINAL:
+                    takes[-1].ended = "final"
+                elif row.attempts == 0 and before.attempts > 0:
+                    takes[-1].ended = "returned"
 
     def _act(self, act: Act) -> None:
         pick = act.picks
@@ -106,12 +148,11 @@ class History(Mishaps):
             case "submit":
                 self._submit(act.number, pick[0], pick[1:])
             case "poll":
-                self._note(f"{act.number} poll runs")
-                self._invoke(act.number, skew_of(pick[0]), self.world.poll)
+                self._poll(act.number, skew_of(pick[0]))
             case "deliver":
                 self._deliver(act)
-            case "render":
-                self._render(act)
+            case "redeliver":
+                self._redeliver(act)
             case "reconcile":
                 self._reconcile(act.number, pick)
             case "message":
@@ -150,6 +191,8 @@ class History(Mishaps):
         upload = Upload(world.document_of(source), source, name, body)
         if not self.stack.versioned:
             self._gone(earlier.document.id for earlier in self.uploads_of.get(source.key, []))
+        if name in ("heavy", "bulky"):
+            self._heavy[synthetic_text(body)] = upload
         self.uploads.append(upload)
         self.uploads_of.setdefault(source.key, []).append(upload)
         told = self._tell_of(upload, EVENTS[fate % len(EVENTS)])
@@ -175,7 +218,7 @@ class History(Mishaps):
         return f"event {message.id}, {how}"
 
     def _submit(self, number: int, count: int, picks: tuple[int, ...]) -> None:
-        batch = self.deliveries.take(picks[: 1 + count % 5])
+        batch = self.queue.take(picks[: 1 + count % 5])
         self.seen.extend(batch)
         self._note(f"{number} submit runs with {', '.join(message.id for message in batch) or 'nothing'}")
 
@@ -184,9 +227,17 @@ class History(Mishaps):
             try:
                 failed = self.world.submit(batch)
             finally:
-                self.deliveries.end(batch, failed)
+                self.queue.end(batch, failed)
 
         self._invoke(number, skew_of(count // 5), body)
+
+    def _poll(self, number: int, skew: float) -> None:
+        def body() -> None:
+            self.world.poll()
+            self._watch("poll ended")
+
+        self._note(f"{number} poll runs")
+        self._invoke(number, skew, body)
 
     def _reconcile(self, number: int, picks: tuple[int, ...]) -> None:
         by_hand = picks[0] % 4 == 0
@@ -196,29 +247,43 @@ class History(Mishaps):
         self._invoke(number, skew_of(picks[2]), lambda: self.world.reconcile_once(asked, seconds))
 
     def _deliver(self, act: Act) -> None:
-        """What a tick does that took over, or read an old due entry: the row may be held."""
-        rows = self.world.documents.rows.values()
-        due = [row for row in rows if row.state is DocumentState.DELIVERING]
-        if due:
-            row = due[act.picks[0] % len(due)]
-            self._note(f"{act.number} delivery of {row.id[:6]}")
-            deadline = self.clock.true + POLL_SECONDS
-            self._invoke(act.number, skew_of(act.picks[1]), lambda: deliver(self.world.poll_ports, row, deadline))
-
-    def _render(self, act: Act) -> None:
-        """An invocation of render that poll asked for: it comes, or comes and will come again, or is lost."""
-        asked = self.world.render_function.asked
-        if not asked:
+        """An invocation of deliver with a message of its queue: it comes, or comes and will come again, or is lost."""
+        queue = self.world.deliver_queue
+        if not queue:
             return
         which, fate, skew = act.picks[:3]
-        resume = asked[which % len(asked)]
+        message = queue[which % len(queue)]
         how = ("once", "once", "once", "and comes again", "not at all")[fate % 5]
         if how != "and comes again":
-            asked.remove(resume)
-        self.counts[f"rendering asked for comes {how}"] += 1
-        self._note(f"{act.number} render of {resume.document_id[:6]} at rev {resume.rev} comes {how}")
+            queue.remove(message)
+        self.counts[f"message of deliver comes {how}"] += 1
+        self._note(f"{act.number} deliver with {message.id} ({_named(message)}) comes {how}")
+        self.delivered.append(message)
         if how != "not at all":
-            self._invoke(act.number, skew_of(skew), lambda: self.world.render_one(resume))
+            self._invoke(act.number, skew_of(skew), lambda: self.world.deliver_one(message))
+
+    def _redeliver(self, act: Act) -> None:
+        """A message that came before comes again, however late; or one of a row as it is, of which a worker past its
+        lease may still be at work: a tick hands such a row out without a write that this worker would meet."""
+        rows = self.world.documents.rows.values()
+        due = [row for row in rows if row.due_kind is DueKind.DELIVER and (row.due_at or 0.0) <= self.clock.true]
+        bodies = [message.body for message in self.delivered]
+        bodies += [delivery_body([Resume(row.id, row.rev)]) for row in due]
+        if bodies:
+            message = Message("", bodies[act.picks[0] % len(bodies)])
+            self.counts["message of deliver comes late"] += 1
+            self._note(f"{act.number} deliver with {_named(message)} again")
+            self._invoke(act.number, skew_of(act.picks[1]), lambda: self.world.deliver_one(message))
+
+    def _read_page(self, body: bytes) -> RecognisedPage:
+        """A page as deliver reads it, which kills an invocation that has too little memory for it."""
+        page = self.world.ocr.read_page(body)
+        upload, me = self._heavy.get(page["text"]), self.hub.current
+        if upload is not None and me is not None:
+            me.invocation.heavy.add(upload.document.id)
+            if upload.name == "heavy" or len(me.invocation.heavy) > 1:
+                raise KilledError
+        return page
 
     def _submit_pass(self, act: Act) -> None:
         held = self.hub.held()
@@ -226,6 +291,7 @@ class History(Mishaps):
             fibre = held[act.picks[0] % len(held)]
             dies = act.picks[1] % 6 == 0
             fibre.invocation.dead = fibre.invocation.dead or dies
+            fibre.invocation.troubles += dies
             self.marked["kill"] += dies
             self.counts["kill while held" if dies else "went on"] += 1
             fate = "dies" if dies else "goes on"
@@ -290,11 +356,11 @@ class History(Mishaps):
         while self.clock.true < until:
             while world.queue:
                 self._submit(0, self._peaceful.randrange(1 << 16), (self._peaceful.randrange(1 << 16),) * 5)
-            self._invoke(0, skew_of(self._peaceful.randrange(1 << 16)), world.poll)
-            while world.render_function.asked:
-                resume = world.render_function.asked.pop(0)
+            self._poll(0, skew_of(self._peaceful.randrange(1 << 16)))
+            while world.deliver_queue:
+                message = world.deliver_queue.pop(0)
                 skew = skew_of(self._peaceful.randrange(1 << 16))
-                self._invoke(0, skew, partial(world.render_one, resume))
+                self._invoke(0, skew, partial(world.deliver_one, message))
             if world.quiet():
                 return
             due = min((row.due_at for row in world.rows() if row.due_at is not None), default=0.0)
@@ -312,8 +378,6 @@ class History(Mishaps):
 
     def _moved(self, rule: str, row: Document | Operation) -> None:
         self.counts[f"transition {rule}"] += 1
-        if rule == "rendering_given_up" and isinstance(row, Document):
-            self.given_up_at[row.id] = self.clock.true
         if self._tell is not None:
             page = f" page {row.page}" if isinstance(row, Operation) else ""
             name = row.id if isinstance(row, Document) else row.document_id
@@ -322,5 +386,6 @@ class History(Mishaps):
             self._tell(f"{self._when()}    {number}: {name[:6]}{page} {rule} → {row.state}")
 
 
-def _do(_: object) -> None:
-    """Drops what a function returns."""
+def _named(message: Message) -> str:
+    """The documents of a message of deliver, and their revs."""
+    return ", ".join(f"{resume.document_id[:6]} at rev {resume.rev}" for resume in parse_delivery(message.body))

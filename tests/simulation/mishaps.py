@@ -17,6 +17,7 @@ HELD_MOST = 6
 WRITING = ("results.put", "results.copy", "results.complete", "results.delete")
 # A thread that reads a source holds it for its document's other threads, who could not be let go on before it.
 READING = ("sources.head", "sources.read")
+TROUBLES = ("kill", "hold", "store", "forbidden")
 UNAVAILABLE = ("OcrUnreachable", "OcrUnavailable", "OcrAnswerLost", "OcrAnswerMalformed", "OcrAnswerTooLarge")
 
 
@@ -90,6 +91,7 @@ class Mishaps(Faults):
         mishap = self._author.mishap(invocation.number, nth or invocation.calls, call, when)
         if mishap is not None:
             self.marked[mishap.kind] += 1
+            invocation.troubles += mishap.kind in TROUBLES
             self.counts[f"{mishap.kind} {call} {when}" if mishap.kind != "ocr" else f"{mishap.kind} {call}"] += 1
             if self._tell is not None:
                 self._tell(f"{self._when()}    {invocation.number}: {_told(mishap)}")

@@ -20,9 +20,9 @@ import world
 from fakes.buckets import FakeResults
 from fakes.control import FakeQuota, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
-from fakes.messages import FakeNotices
+from fakes.messages import FakeNotices, FakeQueue
 from fakes.ocr import FakeOcr
-from fakes.reconciling import FakeDeadLetters, FakeUploadsQueue
+from fakes.reconciling import FakeDeadLetters
 from simulation.trial import Broken, by_chance
 from textdrop.core import events, reconciling, results, states
 from textdrop.core.document_rules import DOCUMENT_RULES
@@ -32,7 +32,7 @@ from textdrop.core.observations import NotDone, NotTaken
 from textdrop.core.operation_rules import OPERATION_RULES
 from textdrop.core.pause import Exchange
 from textdrop.core.rules import Rule
-from textdrop.usecases import ask, deliver, files, publish, render, send
+from textdrop.usecases import ask, deliver, files, outputs, publish, send
 
 HISTORIES_MOST = 5_000
 
@@ -117,7 +117,7 @@ def with_policy(owner: object, name: str, **changes: float) -> Planted:
 def no_deadline() -> Iterator[None]:
     """Within it nothing checks whether there is time left to write a file."""
     with ExitStack() as planted:
-        for module in (files, publish, render):
+        for module in (files, publish, outputs):
             planted.enter_context(around(module, "check_deadline", lambda right, ports, deadline: None))
         yield
 
@@ -195,7 +195,6 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
         "rendered", then=lambda right, row, seen, *rest: right(replace(row, renderings=()), seen, *rest)
     ),
     "a document is rendered for ever, whoever dies of it": lambda: rule("rendering_given_up", when=never),
-    "no lease: a delivery is taken though it is held": lambda: rule("delivery_held", when=never),
     "a lease that ends long before its holder does": lambda: around(states, "decide_document", short_lease),
     "the late end of a pass writes over another's row": lambda: around(FakeDocuments, "write", write_over),
     "a page's row is written whatever it has become": lambda: around(
@@ -264,7 +263,7 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
     ),
     "a file is written though the lease may end meanwhile": no_deadline,
     "reconcile writes its cursor before it sends what it found": lambda: only_after(
-        (FakeUploadsQueue, "send"), (FakeVersionedRow, "write")
+        (FakeQueue, "send"), (FakeVersionedRow, "write")
     ),
     "reconcile takes uploads from before the table": lambda: around(
         reconciling, "candidates", lambda right, sources, since, until: right(sources, 0.0, until)

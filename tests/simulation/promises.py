@@ -7,20 +7,22 @@ from itertools import groupby
 from typing import Any
 
 from fakes.ocr import synthetic_text
-from simulation.deliveries import told_of
-from simulation.history import History
+from simulation.history import History, Take
 from simulation.script import SKEW_SECONDS
 from simulation.stack import KEPT_SECONDS, POLICY, Upload
+from simulation.uploads_queue import told_of
 from textdrop.core import identity, keys
-from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output, Step
 from textdrop.core.errors import Reason
+from textdrop.core.events import parse_delivery
 
 DIED = ("pass_died", "delivery_died", "step_died")
 MARGIN_SECONDS = 1.0
 WRITES = tuple(f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation"))
 KILLERS = ("killer", "pages:4,deadly:2")
-UNRENDERED = {"mortal": "broke off", "unrenderable": "cannot be rewritten", "clumsy": "failed 2 times"}
-GOOD = ("page", "pages:3", "pages:9", *UNRENDERED)
+DEADLY = ("mortal", "heavy")
+UNRENDERED = {"unrenderable": "cannot be rewritten", "clumsy": "failed 2 times"}
+GOOD = ("page", "pages:3", "pages:9", "mortal", "bulky", *UNRENDERED)
 REASONS = {
     "damaged": Reason.DAMAGED,
     "pages:4,bad:2": Reason.DAMAGED,
@@ -37,6 +39,10 @@ def watch(history: History, call: str) -> None:
         check_counts(history)
     if call == "progress.write":
         check_pass(history)
+    if call == "deliveries.send_one":
+        check_message(history, history.world.deliveries.sent[-1])
+    if call == "poll ended":
+        check_sent(history)
     if call == "notices.publish":
         check_notice(history, json.loads(history.world.notices.published[-1].body))
 
@@ -68,6 +74,27 @@ def check_notice(history: History, notice: dict[str, Any]) -> None:
     assert notice["warnings"] == [warning for made in row.renderings for warning in made.warnings], f"G5: {notice}"
 
 
+def check_message(history: History, body: str) -> None:
+    """G6: nobody shares a message with a document that takes long, or that the last worker died of."""
+    named = parse_delivery(body)
+    rows = history.world.documents.rows
+    together = [rows[resume.document_id] for resume in named if rows[resume.document_id].rev == resume.rev]
+    if len(named) > 1:
+        history.counts["message of deliver names several"] += 1
+        for row in together:
+            assert row.attempts == 0, f"G6: {row} beside others"
+            assert not row.to_render, f"G6: {row} beside others"
+            assert row.pages <= POLICY.single_pass_max_pages, f"G6: {row} beside others"
+
+
+def check_sent(history: History) -> None:
+    """G1: a tick of which no call failed has sent all that it collected, when it ends."""
+    me = history.hub.current
+    if me is not None and not me.invocation.troubles:
+        sent = {resume for body in history.world.deliveries.sent for resume in parse_delivery(body)}
+        assert me.invocation.handed_out <= sent, f"G1: {me.invocation.handed_out - sent} are not sent"
+
+
 def check_pass(history: History) -> None:
     """G1: once reconcile has been through the bucket, each upload of its time that is there has a row or a message."""
     row = history.world.progress.row
@@ -77,7 +104,7 @@ def check_pass(history: History) -> None:
         rows = history.world.documents.rows
         missing = {document for document in asked if document not in rows and not history.marked[document]}
         if missing:
-            missing -= history.deliveries.documents()
+            missing -= history.queue.documents()
         assert not missing, f"G1: a look through the whole bucket left out {missing}"
 
 
@@ -89,7 +116,7 @@ def check(history: History) -> None:
     missing = uploaded - set(rows)
     # Who deletes or writes over an upload that no event told of leaves nothing to be found.
     unheard = {document for document in missing if history.marked[document] and document not in history.heard}
-    assert missing - unheard <= history.deliveries.documents(), "G1: one document an upload"
+    assert missing - unheard <= history.queue.documents(), "G1: one document an upload"
     check_letters(history)
     for upload in history.uploads:
         if upload.document.id in missing:
@@ -97,6 +124,7 @@ def check(history: History) -> None:
         row = rows[upload.document.id]
         operations = operations_of(history, row)
         assert (row.state, row.due_at, row.attempts) == (DocumentState.FINAL, None, 0), f"G1: {row}"
+        check_takes(history, upload, row)
         check_outcome(history, upload, row, operations)
         check_text(history, upload, row, operations)
         check_outputs(history, upload, row)
@@ -116,7 +144,7 @@ def check(history: History) -> None:
 
 def check_letters(history: History) -> None:
     """G1: what is left among the dead letters went back as often as it may, and stays where it can be seen."""
-    assert not history.deliveries.out, f"G1: {history.deliveries.out} neither deleted nor back"
+    assert not history.queue.out, f"G1: {history.queue.out} neither deleted nor back"
     for letter in history.world.dead_letters.letters:
         assert letter.redriven == POLICY.max_redrives, f"G1: {letter} stays"
         assert len(letter.former_ids) == letter.redriven, f"G1: {letter} does not tell where it was"
@@ -131,6 +159,29 @@ def check_again(history: History, paid: int, told: int) -> None:
     assert now == (paid, told), f"G2: {now} instead of {(paid, told)} after every message came again"
 
 
+def check_takes(history: History, upload: Upload, row: Document) -> None:
+    """G6: a delivery ends unless something happened to its worker, or its own document kills whoever delivers it; what
+    other documents do to it, it shares once, as it goes alone from then on. It is given up when the policy says so."""
+    died = 0
+    for take in history.takes.get(row.id, []):
+        before = take.before
+        if take.row.outcome_replaced and not before.outcome_replaced:
+            assert died >= POLICY.max_attempts, f"G6: {take.row} after {died} deaths"
+            died = 0
+        elif gave_up_outputs(take):
+            failed = before.consecutive_failures >= POLICY.render_failures
+            assert died >= POLICY.render_attempts or failed, f"G6: {take.row} after {died} deaths"
+            died = 0
+        killed = take.by.dead and (upload.name in DEADLY or before.attempts == 0)
+        assert take.ended == "final" or take.by.troubles or (killed and not take.ended), f"G6: {take}"
+        died = 0 if take.ended else died + 1
+
+
+def gave_up_outputs(take: Take) -> bool:
+    """Whether a delivery went on without the outputs that were not made."""
+    return take.before.step is Step.RENDER and take.row.step is Step.FILES and not take.row.outcome_replaced
+
+
 def check_outcome(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
     """G1, G6: the outcome is one that what happened can explain."""
     assert row.outcome is not None, f"G1: {row}"
@@ -142,7 +193,12 @@ def check_outcome(history: History, upload: Upload, row: Document, operations: l
     expected = possible_reasons(history, upload)
     failed = [operation for operation in operations if operation.state is OperationState.FAILED]
     problems = [operation.problem for operation in failed] if row.pages and row.pages > row.pages_recognized else []
-    for problem in [row.problem, *problems]:
+    if row.outcome_replaced:
+        # Its deaths are explained, each by itself.
+        assert row.problem.reason is Reason.INTERNAL, f"G6: {row}"
+    else:
+        problems.append(row.problem)
+    for problem in problems:
         assert problem is not None, f"G6: {row}"
         if problem.reason in expected:
             continue
@@ -224,17 +280,28 @@ def check_outputs(history: History, upload: Upload, row: Document) -> None:
     ended = [rendering.output for rendering in row.renderings]
     assert len(set(ended)) == len(ended), f"G1: {row.renderings}"
     assert set(ended) <= set(asked), f"G1: {row.renderings} for {asked}"
-    troubles = sum(history.marked[kind] for kind in ("kill", "hold", "store"))
     for rendering in row.renderings:
         assert bool(rendering.files) != bool(rendering.warnings), f"G1: {rendering}"
         for warning in rendering.warnings:
-            explained = troubles > 0 or history.marked[row.id] > 0 or history.marked["forbidden"] > 0
-            waited = history.given_up_at.get(row.id, 0.0) - (row.outcome_at or 0.0)
-            explained |= "in time" in warning and waited > POLICY.render_seconds - MARGIN_SECONDS
-            explained |= rendering.output is Output.SEARCHABLE_PDF and UNRENDERED.get(upload.name, "-") in warning
-            assert explained, f"G6: {warning} for {upload.name}"
+            own = UNRENDERED.get(upload.name, "-") if rendering.output is Output.SEARCHABLE_PDF else "-"
+            assert own in warning or is_explained(history, row, warning), f"G6: {warning} for {upload.name}"
     searchable = own_files(history, row).get(keys.SEARCHABLE_PDF)
     assert searchable is None or searchable.startswith(upload.body + b" with "), f"G3: not of {row}"
+
+
+def is_explained(history: History, row: Document, warning: str) -> bool:
+    """Whether what happened to a document's deliveries explains why an output is missing. That none came is nothing
+    that could."""
+    takes = history.takes[row.id]
+    match warning.partition(". ")[2]:
+        case "The uploaded file is no longer there.":
+            return history.marked[row.id] > 0
+        case "The deliver function may not read the uploaded file.":
+            return history.marked["forbidden"] > 0
+        case "It takes longer than one delivery may.":
+            return any(take.by.troubles for take in takes)
+        case _:
+            return any(gave_up_outputs(take) for take in takes)
 
 
 def check_names(history: History, row: Document) -> None:

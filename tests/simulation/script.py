@@ -53,8 +53,8 @@ class View(Protocol):
     def held(self) -> int:
         """How many workers are held and could go on."""
 
-    def asked(self) -> int:
-        """How many documents were handed over to render, and not taken up."""
+    def to_deliver(self) -> int:
+        """How many messages wait for deliver."""
 
 
 class Author(Protocol):

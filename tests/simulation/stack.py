@@ -11,6 +11,7 @@ from fakes.running import FakeClock, FakeJournal
 from simulation.fibres import FibreWorkers, Hub
 from textdrop.core.documents import Document, Operation, Source
 from textdrop.core.policy import Policy
+from textdrop.ports import ReadPage
 from world import World
 
 KEPT_SECONDS = 1500.0
@@ -26,7 +27,8 @@ POLICY = Policy(
     single_pass_max_pages=3,
     segment_pages=2,
     max_redrives=2,
-    render_seconds=2000.0,
+    render_failures=2,
+    delivery_seconds=40.0,
 )
 SLEEPS_IN_TURN = 40
 BEFORE_THE_TABLE_SECONDS = 5.0
@@ -124,7 +126,12 @@ class Stack:
         )
 
     def world(
-        self, faults: Faults, clock: HistoryClock, hub: Hub, on_moved: Callable[[str, Document | Operation], None]
+        self,
+        faults: Faults,
+        clock: HistoryClock,
+        hub: Hub,
+        on_moved: Callable[[str, Document | Operation], None],
+        read_page: ReadPage,
     ) -> World:
         """A new one, with nothing in it but perhaps an object that was there before the table."""
         world = World(faults=faults, clock=clock, policy=POLICY, versioned=self.versioned)
@@ -134,10 +141,14 @@ class Stack:
         world.submit_ports = replace(
             world.submit_ports, workers=workers, run_parallel=workers.run_parallel, journal=world.journal
         )
-        world.poll_ports = replace(
-            world.poll_ports, workers=workers, run_parallel=workers.run_parallel, journal=world.journal
+        world.poll_ports = replace(world.poll_ports, workers=workers, journal=world.journal)
+        world.deliver_ports = replace(
+            world.deliver_ports,
+            workers=workers,
+            run_parallel=workers.run_parallel,
+            journal=world.journal,
+            read_page=read_page,
         )
-        world.render_ports = replace(world.render_ports, run_parallel=workers.run_parallel, journal=world.journal)
         world.reconcile_ports = replace(world.reconcile_ports, journal=world.journal)
         world.submit_settings = replace(world.submit_settings, submits_per_second=self.submits_per_second)
         world.poll_settings = replace(world.poll_settings, submits_per_second=self.submits_per_second)

@@ -197,3 +197,15 @@ def test_a_lost_page_is_never_passed_over() -> None:
         assert row.problem is not None
         assert (row.outcome, str(row.problem.reason)) == (Outcome.FAILED, "internal")
         assert world.file("book.pdf.txt") is None
+
+
+def test_a_document_of_few_pages_with_more_text_than_a_segment_has_comes_to_its_end() -> None:
+    """Its delivery has less time in all than is asked for before another segment of a long one."""
+    world = World(policy=Policy(segment_bytes=100))
+    assert world.policy.delivery_seconds <= world.policy.segment_seconds
+    world.faults.happen("results.get", lambda: world.clock.advance(0.1), times=99)
+    document = world.upload("book.pdf", b"pages:3")
+    world.run(minutes=10)
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert "results.complete" in world.faults.calls
+    assert segments(world) == []

@@ -63,7 +63,8 @@ def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Op
             check_deadline(ports, deadline)
             _put(ports, keys.segment(document.id, document.run, first, last, suffix), suffix, body)
         done.append((first, last))
-    _time_for_segment(ports, deadline)
+    if is_long:
+        _time_for_segment(ports, deadline)
     joined: list[str] = []
     for suffix in (keys.TEXT, keys.JSON):
         segments = [keys.segment(document.id, document.run, first, last, suffix) for first, last in done]

@@ -12,7 +12,7 @@ from textdrop.usecases.accept import Message
 from world import World
 
 
-class Deliveries:
+class UploadsQueue:
     """`out` are the messages that workers have: hidden in the queue until they are deleted or come back."""
 
     def __init__(self, world: World, receives_most: int) -> None:
