@@ -92,3 +92,12 @@ def test_every_read_is_consistent_but_of_the_index_and_of_what_is_known(
                 (consistent if json.loads(asked).get("ConsistentRead") else eventual).add(name)
     assert eventual == {"due", "known"}
     assert consistent == {name for name in CALLS if name.startswith("read")}
+
+
+@pytest.mark.parametrize("rows", ["aws"], indirect=True)
+def test_what_is_due_since_later_than_until_is_not_asked_for(rows: Rows, table_client: tuple[Transport, Any]) -> None:
+    """DynamoDB refuses a BETWEEN whose bounds are the wrong way round; moto answers it."""
+    transport, _ = table_client
+    transport.requests.clear()
+    assert rows.documents.due(DueKind.ASK, 1.0, 1, since=2.0) == []
+    assert transport.requests == []
