@@ -6,9 +6,11 @@ import io
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from contract.moto_aws import Transport
 from contract.store import Store
 from fakes import FakeBucket, FakeClock, FakeResults
 from textdrop.adapters.aws import joining
@@ -236,6 +238,34 @@ def test_a_write_out_of_time_leaves_all_as_it_was(
             write(store.results, "whole", check_deadline)
         assert store.results.get("whole") == b"old"
     assert store.bucket.unfinished_uploads() == 0
+
+
+@pytest.mark.parametrize("make_store", ["aws"], indirect=True)
+@pytest.mark.parametrize(
+    ("write", "writes"),
+    [
+        (put_file(3), ["PUT"]),
+        (put_file(8 * MEBIBYTE), ["POST", "PUT", "POST"]),
+        (lambda results, to, check: results.join(["1"], to, check), ["PUT"]),
+        (lambda results, to, check: results.join(["2", "1", "2"], to, check), ["POST", "PUT", "PUT", "POST"]),
+    ],
+    ids=["small file", "large file", "copy", "join"],
+)
+def test_each_call_that_writes_is_made_right_after_a_look_at_the_time(
+    store: Store,
+    s3_client: tuple[Transport, Any],
+    write: Callable[[Results, str, Callable[[], None]], None],
+    writes: list[str],
+) -> None:
+    store.results.put("1", content(6 * MEBIBYTE, 1), "application/json")
+    store.results.put("2", b"2", "application/json")
+    requests = s3_client[0].requests
+    requests.clear()
+    looked_before = list[int]()
+    write(store.results, "whole", lambda: looked_before.append(len(requests)))
+    writing = [number for number, request in enumerate(requests) if request.method in ("PUT", "POST")]
+    assert [requests[number].method for number in writing] == writes
+    assert looked_before == writing
 
 
 def test_a_join_of_what_is_not_there_is_store_unavailable(store: Store) -> None:

@@ -264,6 +264,10 @@ def test_finishing_a_page_of_another_run_or_no_row_is_none(rows: Rows) -> None:
     assert rows.documents.finish_page(an_operation(document_id="0" * 32, state=OperationState.FAILED)) is None
     assert rows.documents.read("0" * 32) is None
     assert rows.documents.read(document.id) == document
+    again = the_next(document, run=2)
+    assert rows.documents.write(document, again)
+    assert rows.documents.finish_page(an_operation(run=1, state=OperationState.RECOGNIZED)) is None
+    assert rows.documents.read(document.id) == again
 
 
 def test_of_pages_that_finish_together_none_is_forgotten_and_one_is_last(rows: Rows) -> None:
@@ -446,3 +450,16 @@ def test_what_a_rival_wrote_first_is_not_mine_though_my_answer_was_lost(rows: Ro
     assert not rows.documents.write_operation(None, an_operation(client_request_id="mine"))
     rows.lose_answer()
     assert not rows.documents.write_operation(an_operation(unconfirmed=1), an_operation(state=OperationState.FAILED))
+
+
+@pytest.mark.parametrize(("kind", "due_at"), [(DueKind.SUBMIT, NOW + 800), (DueKind.DELIVER, NOW + 900)])
+def test_what_a_rival_put_off_or_changed_first_is_not_handed_out_by_me(
+    rows: Rows, kind: DueKind, due_at: float
+) -> None:
+    document = a_document(due_at=NOW)
+    rows.documents.create(document)
+    rivals = the_next(document, due_kind=kind, due_at=due_at)
+    rows.documents.write(document, rivals)
+    rows.lose_answer()
+    assert rows.documents.postpone(DueEntry(DueKind.SUBMIT, NOW, document.id), NOW + 900) is None
+    assert rows.documents.read(document.id) == rivals

@@ -150,19 +150,20 @@ def test_segments_are_neither_joined_nor_deleted_without_the_time_for_it(
 
 @pytest.mark.parametrize("more", [0, 1])
 @pytest.mark.parametrize("pages", [1, 2, 3])
-def test_a_segment_has_just_as_many_pages_as_make_its_size(pages: int, more: int) -> None:
+def test_a_segment_has_just_as_many_pages_as_make_its_size_and_all_of_them(pages: int, more: int) -> None:
     world, document, operations = ready(b"pages:9 bad:1")
-    stored = stored_pages(world.deliver_ports, operations)
-    sizes = [
-        len(results.page_text(place, page)) + len(results.page_json(place, row, page))
-        for place, (row, page) in enumerate(stored, start=1)
-    ]
-    limit = sum(sizes[:pages]) + more
+    stored = list(enumerate(stored_pages(world.deliver_ports, operations), start=1))
+    texts = [results.page_text(place, page) for place, (_, page) in stored]
+    jsons = [results.page_json(place, row, page) for place, (row, page) in stored]
+    limit = sum(map(len, texts[:pages] + jsons[:pages])) + more
     object.__setattr__(world.deliver_ports, "policy", replace(LONG, segment_pages=500, segment_bytes=limit))
-    world.faults.fail("results.put", StoreUnavailable("down"), when="after")
+    world.faults.fail("results.put", StoreUnavailable("down"), when="after", skip=1)
     with pytest.raises(StoreUnavailable):
         write_files(world.deliver_ports, document, operations, world.clock.now() + DELIVER_SECONDS)
-    assert segments(world) == [keys.segment(document.id, 1, 1, pages + more, keys.TEXT)]
+    text, json = (keys.segment(document.id, 1, 1, pages + more, suffix) for suffix in (keys.TEXT, keys.JSON))
+    assert sorted(segments(world)) == sorted([text, json])
+    assert world.file(text) == b"".join(texts[: pages + more])
+    assert (world.file(json) or b"").endswith(b"[" + b"".join(jsons[: pages + more]))
 
 
 def test_a_page_that_is_gone_is_said_to_be() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -11,6 +12,7 @@ import pytest
 
 from fakes.files import FakeDocument, KilledError
 from pagekit.limits import FileLimits
+from pagekit.prepared import PreparedPage
 from textdrop.adapters.threads import ThreadCrew
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
@@ -326,7 +328,7 @@ class TimeSlice:
     """A document of some pages that we hold; how the sending of a page ends is as `ends` says, else it is taken.
 
     `meanwhile` says what the other hands do, or whatever else happens, while a page is being sent. `tried` are the
-    pages, in order.
+    pages, in order, each with the row it was tried with.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, page_count: int = 3, attempts: int = 1) -> None:
@@ -338,6 +340,7 @@ class TimeSlice:
         self.ends: dict[int, Sent | Exception] = {}
         self.meanwhile: dict[int, Callable[[], None]] = {}
         self.tried: list[int] = []
+        self.rows: list[object] = []
         monkeypatch.setattr(pages, "send_page", self._send_page)
 
     def send(
@@ -351,6 +354,7 @@ class TimeSlice:
         page = arguments[4]
         assert isinstance(page, int)
         self.tried.append(page)
+        self.rows.append(arguments[3])
         if page in self.meanwhile:
             self.meanwhile.pop(page)()
         end = self.ends.get(page, Settled(running(page)))
@@ -385,8 +389,10 @@ def test_the_more_trouble_a_page_gave_the_later_it_is_sent(
     """From the other end after a death, but the trouble counts first."""
     time_slice = TimeSlice(monkeypatch, 6, attempts)
     troubled = [row(1, breakdowns=1, unconfirmed=1), row(2, unconfirmed=1), row(3, breakdowns=1), row(5)]
-    time_slice.send({operation.page: operation for operation in troubled})
+    operations = {operation.page: operation for operation in troubled}
+    time_slice.send(operations)
     assert time_slice.tried == order
+    assert time_slice.rows == [operations.get(page) for page in order]
 
 
 def test_a_document_that_is_gone_has_no_operations(time_slice: TimeSlice) -> None:
@@ -452,3 +458,20 @@ def test_poll_is_woken_for_what_was_sent_alone(time_slice: TimeSlice) -> None:
     time_slice.send({})
     assert time_slice.world.faults.calls.count("tick.wake") == 1
     assert woken == [0], "not for the page that could not be sent"
+
+
+def test_a_file_is_opened_once_and_by_one_thread_at_a_time() -> None:
+    held: list[bool] = []
+
+    class Opened(FakeDocument):
+        def page(self, number: int) -> PreparedPage:
+            held.append(source._lock.locked())
+            return super().page(number)
+
+    def open_again() -> OpenedDocument:
+        held.append(source._lock.locked())
+        return Opened(io.BytesIO(b"pages:2"), FileLimits(max_pages=2))
+
+    with PageSource(open_again) as source:
+        assert [source.page(number).content for number in (1, 2)] == [b"pages:2 #1", b"pages:2 #2"]
+    assert held == [True] * 3

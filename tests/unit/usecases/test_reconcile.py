@@ -110,6 +110,16 @@ def test_events_have_an_hour_to_come(world: World) -> None:
     assert len(world.queue) == 1
 
 
+def test_what_was_uploaded_before_there_was_a_table_is_left_to_a_backfill(world: World) -> None:
+    world.upload_unheard("old.png", b"1")
+    world.clock.advance(1)
+    world.documents.made_at = world.clock.now()
+    world.upload_unheard("new.png", b"2")
+    later(world)
+    world.reconcile()
+    assert sent_keys(world) == {"new.png"}
+
+
 # --- any number -------------------------------------------------------------------------------------------------------
 
 
@@ -142,6 +152,7 @@ def test_ten_thousand_objects_are_looked_through_in_parts(world: World) -> None:
         10
     ] * 3
     assert (world.progress.row.listed, world.progress.row.found) == (10_000, 6)
+    assert found(world) == [6]
 
 
 @pytest.mark.parametrize(("seconds", "ended"), [(PART_SECONDS, "ended"), (PART_SECONDS - 1.0, "handed_over")])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pagekit.prepared import How, Preparation, PreparedPage
-from textdrop.core.answers import OperationDescription
+from textdrop.core.answers import OperationDescription, Submitted
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -42,6 +42,7 @@ DESCRIBED = OperationDescription("o1", "OCR async recognition")
 SLOTS = 10.0
 PAGE = PreparedPage(b"page", "image/png", Preparation(How.AS_IS))
 REV = 3
+PAGES = 7
 
 
 def throttle(retry_after: float | None = None) -> OcrThrottled:
@@ -49,7 +50,7 @@ def throttle(retry_after: float | None = None) -> OcrThrottled:
 
 
 class Page(World):
-    """A document of one page that a worker holds, and its page on the way."""
+    """A document that a worker holds, and the last of its pages on the way."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,8 +64,8 @@ class Page(World):
             due_kind=DueKind.SUBMIT,
             due_at=self.now + 305.0,
             attempts=1,
-            pages=1,
-            media_type="image/png",
+            pages=PAGES,
+            media_type="application/pdf",
             options=Options(("ru",), "page"),
             unfinished=frozenset({1}),
         )
@@ -127,11 +128,28 @@ def test_a_page_that_is_taken_runs_under_the_services_id_and_counts(page: Page) 
     assert operation == page.stored
     assert (operation.state, operation.holder_rev) == (OperationState.RUNNING, REV)
     assert operation.trace.status == 200
-    assert operation.deadline_at == page.now + page.policy.deadline_seconds(1)
+    assert operation.deadline_at == page.now + page.policy.deadline_seconds(PAGES)
     assert page.journal.counts["PagesSubmitted"] == 1
     [accepted] = page.ocr.accepted
     assert (accepted.content, accepted.languages, accepted.model) == (b"page", ("ru",), "page")
     assert page.noted() == page.failures() == []
+
+
+def test_a_page_is_sent_as_what_was_made_of_it(page: Page) -> None:
+    """Of a PDF, a page may have been drawn."""
+    drawn = PreparedPage(b"picture", "image/png", Preparation(How.DRAWN))
+    bodies: list[bytes] = []
+    submit = page.ocr.submit
+
+    def noted(body: bytes, client_request_id: str) -> Submitted:
+        bodies.append(body)
+        return submit(body, client_request_id)
+
+    page.ocr.submit = noted  # type: ignore[method-assign]  # as it was, but noted
+    sent = page.send_it(prepared=lambda: drawn)
+    assert isinstance(sent, Settled)
+    assert sent.operation.prepared == drawn.preparation
+    assert bodies == [page.ocr.prepare(drawn.content, drawn.media_type, ("ru",), "page")]
 
 
 @pytest.mark.parametrize("state", [OperationState.RUNNING, OperationState.FAILED, OperationState.RECOGNIZED])
@@ -178,6 +196,17 @@ def test_a_page_that_fails_before_it_is_sent_counts_no_unknown(page: Page) -> No
     row = page.store(holder_rev=2, unconfirmed=page.policy.max_unconfirmed)
     assert page.settled(row).state is OperationState.FAILED
     assert page.journal.counts["SubmitsUnconfirmed"] == 0
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(0.0, OperationState.RUNNING), (1.0, OperationState.FAILED)])
+def test_a_page_fails_when_the_service_was_away_for_longer_than_its_document_may_take(
+    page: Page, seconds: float, state: OperationState
+) -> None:
+    began = page.now
+    page.clock.advance(page.policy.deadline_seconds(PAGES) + seconds)
+    page.deadline = page.now + 300.0
+    page.pause.row = Pause(rev=1, failures=1, unavailable_since=began - 60.0, unavailable_at=page.now)
+    assert page.settled().state is state
 
 
 def test_a_source_that_may_not_be_read_fails_its_page_only_when_that_lasts(page: Page) -> None:
@@ -256,6 +285,12 @@ def test_a_slot_is_used_if_it_leaves_the_post_its_time(page: Page, free_in: floa
     assert (page.stored is not None) == used
 
 
+def test_a_slot_is_as_long_as_the_lowered_rate_makes_it(page: Page) -> None:
+    page.quota.row = Quota(factor=0.5, factor_at=page.now)
+    page.settled()
+    assert page.quota.reserved == [(page.now, 1, 2 / SLOTS)]
+
+
 def test_a_slot_as_far_ahead_as_slots_may_be_is_taken_at_once(page: Page) -> None:
     page.quota.row = Quota(next_free_at=page.now + page.policy.slot_ahead_seconds)
     sleeps = page.slept()
@@ -263,12 +298,15 @@ def test_a_slot_as_far_ahead_as_slots_may_be_is_taken_at_once(page: Page) -> Non
     assert sleeps == [page.policy.slot_ahead_seconds]
 
 
-def test_the_slot_after_a_late_one_lies_as_far_ahead_as_that_was_late(page: Page) -> None:
+@pytest.mark.parametrize(("held", "starts_in"), [(0.125, 0.25), (3.0, 4.0)])
+def test_the_slot_after_a_late_one_lies_as_far_ahead_as_that_was_late_but_no_further_than_slots_may(
+    page: Page, held: float, starts_in: float
+) -> None:
     began = page.now
-    page.hold_at_the_intent(0.125)
+    page.hold_at_the_intent(held)
     page.settled()
-    assert [start - began for start, *_ in page.quota.reserved] == [0.0, 0.25]
-    assert page.now == began + 0.25
+    assert [start - began for start, *_ in page.quota.reserved] == [0.0, starts_in]
+    assert page.now == began + starts_in
 
 
 @pytest.mark.parametrize(
@@ -297,7 +335,10 @@ def test_a_throttle_slows_all_down_is_counted_and_the_page_is_tried_again(page: 
     page.pause.row = Pause(rev=1, failures=2, unavailable_since=page.now - 9.0, unavailable_at=page.now - 1.0)
     began = page.now
     page.faults.fail("ocr.submit", throttle(7.0))
-    assert page.settled().unconfirmed == 0
+    once = iter([PAGE])
+    sent = page.send_it(prepared=lambda: next(once))
+    assert isinstance(sent, Settled)
+    assert sent.operation.unconfirmed == 0
     assert page.journal.counts["SubmitsThrottled"] == 1
     assert (page.quota.row.throttles, page.quota.row.throttled_until) == (1, began + 7.0)
     assert page.now >= began + 7.0
@@ -348,6 +389,13 @@ def test_a_refused_page_fails_with_the_services_words_and_counts_towards_a_pause
     assert problem.reason is Reason.REJECTED_BY_OCR
     assert page.pause.row.refusals == 1
     assert page.failures() == []
+
+
+def test_what_others_count_at_the_same_time_is_counted_too(page: Page) -> None:
+    page.faults.fail("ocr.submit", OcrRejected("400", Trace(status=400, code=3)))
+    page.faults.happen("pause.write", lambda: setattr(page.pause, "row", Pause(rev=1, refusals=1)))
+    page.settled()
+    assert page.pause.row.refusals == 2
 
 
 @pytest.mark.parametrize(

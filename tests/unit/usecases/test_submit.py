@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import BinaryIO
@@ -33,6 +34,26 @@ def left_behind(world: World, key: str = "x.png") -> Document:
 def resume(world: World, document: Document) -> None:
     """A message to go on with it, as poll sends it."""
     world.send(resume_body(Resume(document.id, world.row(document).rev)))
+
+
+# --- what is accepted ---
+
+
+def test_every_upload_that_a_message_names_is_accepted(world: World) -> None:
+    documents = [world.upload(f"{number}.png", b"%d" % number) for number in range(3)]
+    records = [record for message in world.queue for record in json.loads(message.body)["Records"]]
+    world.queue.clear()
+    world.send(json.dumps({"Records": records}))
+    assert world.submit() == []
+    assert world.documents.rows.keys() == {document.id for document in documents}
+
+
+def test_an_upload_without_versions_that_is_gone_is_accepted_and_keeps_nobody_from_it() -> None:
+    world = World(versioned=False)
+    gone, there = world.upload("gone.png", b"1"), world.upload("there.png", b"2")
+    world.uploads.delete("gone.png")
+    world.run()
+    assert (world.row(gone).outcome, world.row(there).outcome) == (Outcome.SKIPPED, Outcome.SUCCEEDED)
 
 
 # --- whom it holds ---
@@ -120,12 +141,13 @@ def test_a_mistake_in_a_pass_is_logged_and_uses_up_an_attempt(world: World, docu
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
-def test_a_message_that_cannot_be_stored_is_logged_and_comes_again(world: World) -> None:
-    world.upload("x.png", b"page")
-    [message] = world.queue
+def test_a_message_that_cannot_be_stored_is_logged_and_comes_again_and_all_others_are_accepted(world: World) -> None:
+    _, *others = [world.upload(f"{number}.png", b"%d" % number) for number in range(10)]
+    messages = list(world.queue)
     world.faults.fail("documents.create", DOWN)
-    assert world.submit() == [message.id]
-    assert world.failures() == [("message_failed", {"message_id": message.id})]
+    assert world.submit() == [messages[0].id]
+    assert world.failures() == [("message_failed", {"message_id": messages[0].id})]
+    assert world.documents.rows.keys() == {document.id for document in others}
 
 
 @pytest.mark.parametrize(("error", "event"), [(DOWN, "pass_failed"), (ObjectForbidden("403"), "source_forbidden")])

@@ -99,7 +99,7 @@ def send_pages(
     if turn.finished_last:
         # The last one was ours to conclude by, and those before it may have become final beside us.
         return tuple(ports.documents.read_operations(document.id, document.run))
-    return tuple(turn.operations[page] for page in sorted(turn.operations))
+    return tuple(turn.operations.values())
 
 
 def _settled(operation: Operation | None) -> bool:

@@ -305,11 +305,11 @@ def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
         max(wanted_seconds, ports.policy.throttle_pause_seconds),
         ports.policy.max_throttle_seconds,
     )
-    for _ in range(WRITE_TRIES):
-        quota = ports.quota.read()
-        after = throttled(quota, ports.clock.now(), seconds)
-        if after is None or ports.quota.write(quota, after):
-            return
+    quota = ports.quota.read()
+    after = throttled(quota, ports.clock.now(), seconds)
+    if after is not None:
+        # Not written: another has reported a throttle meanwhile, which slows down all as well.
+        ports.quota.write(quota, after)
 
 
 def _observe(ports: SubmitPorts, exchange: Exchange, answered_at: float) -> Pause:

@@ -1,12 +1,16 @@
-"""Values of an object's metadata, as S3's answers carry them."""
+"""What S3's answers carry: values of an object's metadata, and its content."""
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from botocore.exceptions import IncompleteReadError
+from botocore.response import StreamingBody
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textdrop.adapters.aws.objects import metadata_value
+from textdrop.adapters.aws.objects import content, metadata_value
 
 
 @pytest.mark.parametrize(
@@ -43,3 +47,15 @@ def test_what_cannot_be_read_stays_as_it_came(carried: str) -> None:
 @given(st.text(st.characters(max_codepoint=255)) | st.text("=?utf-8QB_ \t\n0D9"))
 def test_any_value_is_a_text(carried: str) -> None:
     assert isinstance(metadata_value(carried), str)
+
+
+@pytest.mark.parametrize("size", [5, 6])
+def test_a_content_is_read_whole_or_not_at_all_and_its_connection_is_closed(size: int) -> None:
+    connection = io.BytesIO(b"whole")
+    body = StreamingBody(connection, size)
+    if size == len(b"whole"):
+        assert content(body) == b"whole"
+    else:
+        with pytest.raises(IncompleteReadError):
+            content(body)
+    assert connection.closed

@@ -1,7 +1,8 @@
-"""All ports over the table: a call that fails with all its tries raises StoreUnavailable."""
+"""All calls of the ports over the table: read consistently wherever that can be, and StoreUnavailable if they fail."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -71,3 +72,32 @@ def test_a_breakdown_is_store_unavailable(rows: Rows, call: Callable[[Rows], obj
     rows.break_down()
     with pytest.raises(StoreUnavailable):
         call(rows)
+
+
+@pytest.mark.parametrize("rows", ["aws"], indirect=True)
+def test_every_read_is_consistent_but_of_the_index_and_of_what_is_known(
+    rows: Rows, table_client: tuple[Transport, Any]
+) -> None:
+    """moto always reads consistently: what counts is what is asked for. An index cannot; and an upload that is not
+    known yet is sent to submit once more, which makes no second row."""
+    transport, _ = table_client
+    consistent, eventual = set[str](), set[str]()
+    for name, call in CALLS.items():
+        transport.requests.clear()
+        call(rows)
+        for request in transport.requests:
+            target: Any = request.headers["X-Amz-Target"]
+            asked: Any = request.body
+            if target.endswith((b"GetItem", b"Query")):
+                (consistent if json.loads(asked).get("ConsistentRead") else eventual).add(name)
+    assert eventual == {"due", "known"}
+    assert consistent == {name for name in CALLS if name.startswith("read")}
+
+
+@pytest.mark.parametrize("rows", ["aws"], indirect=True)
+def test_what_is_due_since_later_than_until_is_not_asked_for(rows: Rows, table_client: tuple[Transport, Any]) -> None:
+    """DynamoDB refuses a BETWEEN whose bounds are the wrong way round; moto answers it."""
+    transport, _ = table_client
+    transport.requests.clear()
+    assert rows.documents.due(DueKind.ASK, 1.0, 1, since=2.0) == []
+    assert transport.requests == []
