@@ -1,0 +1,123 @@
+"""Threads in virtual time, and what is counted of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.virtual_time import most_in_a_second
+from benchmarks.virtual_time_account import Account, Setting
+from benchmarks.virtual_time_threads import Invocation, Scheduler, VirtualCrew, VirtualLock, VirtualWorkers
+
+
+def test_threads_run_side_by_side() -> None:
+    scheduler = Scheduler(100.0)
+    seen: list[tuple[str, float]] = []
+
+    def thread(name: str, *waits: float) -> None:
+        for seconds in waits:
+            scheduler.sleep(seconds)
+            seen.append((name, scheduler.now))
+
+    scheduler.start(lambda: thread("a", 1.0, 1.0, 2.0), Invocation())
+    scheduler.start(lambda: thread("b", 1.5, 0.5, 0.5), Invocation())
+    scheduler.call_at(102.25, lambda: seen.append(("action", scheduler.now)))
+    scheduler.run()
+    # At 102 a waits since 101, b since 101.5: who asked first goes first.
+    assert seen == [("a", 101), ("b", 101.5), ("a", 102), ("b", 102), ("action", 102.25), ("b", 102.5), ("a", 104)]
+
+
+def test_workers_and_helpers_are_limited() -> None:
+    scheduler = Scheduler(0.0)
+    ended: list[float] = []
+
+    def work() -> None:
+        scheduler.sleep(1.0)
+        ended.append(scheduler.now)
+
+    def share() -> None:
+        while len(begun) < 6:
+            begun.append(scheduler.now)
+            scheduler.sleep(1.0)
+
+    begun: list[float] = []
+
+    def function() -> None:
+        workers = VirtualWorkers(scheduler, 2, ended.append)  # type: ignore[arg-type]  # nothing fails
+        for _ in range(3):
+            workers.start(work)
+        assert workers.free() == 0
+        workers.wait()
+        assert (scheduler.now, workers.free()) == (2.0, 2)
+        VirtualCrew(scheduler, 2)(share, 5)
+        assert scheduler.now == 4.0
+
+    scheduler.start(function, Invocation())
+    scheduler.run()
+    assert ended == [1.0, 1.0, 2.0]
+    assert begun == [2.0, 2.0, 2.0, 3.0, 3.0, 3.0]
+
+
+def test_a_lock_is_held_while_its_holder_waits() -> None:
+    scheduler = Scheduler(0.0)
+    lock = VirtualLock(scheduler)
+    seen: list[float] = []
+
+    def thread() -> None:
+        with lock:
+            scheduler.sleep(1.0)
+            seen.append(scheduler.now)
+
+    for _ in range(3):
+        scheduler.start(thread, Invocation())
+    scheduler.run()
+    assert seen == [1.0, 2.0, 3.0]
+
+
+def test_what_was_ended_by_force_does_nothing_more() -> None:
+    scheduler = Scheduler(0.0)
+    invocation = Invocation()
+    seen: list[float] = []
+
+    def thread() -> None:
+        for _ in range(5):
+            scheduler.sleep(1.0)
+            seen.append(scheduler.now)
+
+    def end() -> None:
+        invocation.dead = True
+
+    scheduler.start(thread, invocation)
+    scheduler.call_at(2.5, end)
+    scheduler.run()
+    assert seen == [1.0, 2.0]
+
+
+def test_what_a_thread_raises_ends_the_run() -> None:
+    scheduler = Scheduler(0.0)
+
+    def thread() -> None:
+        scheduler.sleep(1.0)
+        raise ValueError("a mistake")
+
+    scheduler.start(thread, Invocation())
+    with pytest.raises(ValueError, match="a mistake"):
+        scheduler.run()
+
+
+def test_a_seed_gives_the_same_times() -> None:
+    def notices(seed: int) -> list[float]:
+        account = Account(Setting(seed=seed))
+
+        def user(account: Account) -> None:
+            for number in range(12):
+                account.put(f"{number}.png", b"%d" % number, {"ocr-outputs": "markdown"} if number % 2 else {})
+
+        account.serve(user)
+        return [upload.noticed_at for upload in account.uploads_made.values()]
+
+    assert notices(1) == notices(1) != notices(2)
+
+
+def test_the_most_in_a_second() -> None:
+    assert most_in_a_second([]) == 0
+    assert most_in_a_second([0.0, 0.5, 0.999, 1.0, 1.25, 5.0]) == 4
