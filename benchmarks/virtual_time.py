@@ -28,6 +28,7 @@ FAILING_AFTER_SECONDS = (1, 2, 5, 20, 60, 300, 1200)
 FAILING_OF_EACH = 10
 BULK = 300
 LIVE_AT_LEAST = 60
+FAST = Setting(parameters={"SubmitsPerSecond": 50, "SubmitConcurrency": 20})
 PROCESSOR_SECONDS = 0.0012 / 0.58
 """Of each call: signing, TLS and parsing on a whole core, by the share of one that 1,024 MB have."""
 
@@ -72,24 +73,23 @@ def one_at_a_time(accounts: list[Account]) -> list[Figure]:
 
 def backlogs(accounts: list[Account]) -> list[Figure]:
     """One-page documents uploaded at once. With the slow recognition ticks hand over while all reads are used."""
-    fast = Setting(submits_per_second=50.0, submit_concurrency=20)
-    faster = Setting(submits_per_second=200.0, reads_per_second=200.0, submit_concurrency=80)
+    faster = Setting(parameters={"SubmitsPerSecond": 200, "SubmitConcurrency": 80}, reads_per_second=200.0)
     slow = _account(accounts, Setting())
     slow_over = _backlog(slow, 500, "500 at 10 a second", 3)
     submits = [at for call, at in slow.latencies.begun if call == "ocr.submit"]
     return [
         at_least("500 at 10 a second: use of the quota", use_percent(submits, 10), 99.9, "%", 2),
         slow_over,
-        _backlog(_account(accounts, fast), 2000, "2,000 at 50 a second", 10),
+        _backlog(_account(accounts, FAST), 2000, "2,000 at 50 a second", 10),
         _backlog(_account(accounts, faster), 2000, "2,000 at 200 a second", 10),
-        _backlog(_account(accounts, replace(fast, recognition_seconds=60.0)), 2000, "2,000 at 50 a second, 60 s each"),
+        _backlog(_account(accounts, replace(FAST, recognition_seconds=60.0)), 2000, "2,000 at 50 a second, 60 s each"),
     ]
 
 
 def with_processor(accounts: list[Account]) -> list[Figure]:
     """The backlog at 50 a second once more, where each call takes its processor time."""
-    setting = Setting(submits_per_second=50.0, submit_concurrency=20, processor_seconds=PROCESSOR_SECONDS)
-    return [_backlog(_account(accounts, setting), 2000, "2,000 at 50 a second with 0.58 of a core a function")]
+    account = _account(accounts, replace(FAST, processor_seconds=PROCESSOR_SECONDS))
+    return [_backlog(account, 2000, "2,000 at 50 a second with 0.58 of a core a function")]
 
 
 def failures(accounts: list[Account]) -> list[Figure]:

@@ -1,7 +1,7 @@
 """textdrop in an AWS account, with the OCR service, in virtual time: the use cases on the fakes of tests/.
 
 How long everything takes is `MILLISECONDS`, and how AWS calls the functions is below it; both are assumptions, said
-where they stand. What function is called by what, with which limits, is `Account.__init__` alone.
+where they stand. What function is called by what is `Account.__init__` alone; its limits are the template's.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import math
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, BinaryIO
@@ -31,6 +31,7 @@ from benchmarks.virtual_time_threads import (
 from fakes.faults import Faults
 from fakes.files import FakeDocument
 from fakes.messages import FakeFunction
+from local import cloudformation
 from pagekit.limits import FileLimits
 from textdrop import bootstrap
 from textdrop.adapters.aws.clients import CALL_SECONDS
@@ -114,10 +115,10 @@ FIRST_POLLERS, MORE_POLLERS_A_SECOND = 5, 5.0
 """A queue's messages are taken by five pollers at once, and by up to 300 more each minute while messages are left."""
 
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 300.0
-"""A call that finds no free concurrency is made again, each time after twice as long."""
+"""A call that finds no free concurrency is made again, each time after twice as long. Documented of asynchronous calls;
+of a queue's messages is only known that Lambda backs off."""
 
 SCHEDULE_SECONDS = 60.0
-VISIBILITY_SECONDS = 1800.0
 
 
 class Latencies(Faults):
@@ -176,11 +177,15 @@ Handler = Callable[[Any, float], object]
 
 @dataclass(frozen=True)
 class Function:
-    """`new_process` makes what one execution environment has: ports of its own, and the handler that uses them."""
+    """`new_process` makes what one execution environment has: ports of its own, and the handler that uses them.
+
+    `max_age_seconds`: an asynchronous call that could not be made for so long is dropped.
+    """
 
     name: str
-    timeout_seconds: float
     new_process: Callable[[], Handler]
+    timeout_seconds: float
+    max_age_seconds: float = math.inf
 
 
 class Lambda:
@@ -217,12 +222,12 @@ class Lambda:
             self._scheduler.call_at(started_at, lambda: self._begin(function, function.new_process(), asked, ended))
         return True
 
-    def invoke_later(self, function: Function, asked: object, max_age_seconds: float) -> None:
-        """An asynchronous call. It is dropped when it could not be made for so long."""
+    def invoke_later(self, function: Function, asked: object = None) -> None:
+        """An asynchronous call."""
         asked_at = self._scheduler.now
 
         def attempt(wait_seconds: float) -> None:
-            if self._scheduler.now > asked_at + max_age_seconds:
+            if self._scheduler.now > asked_at + function.max_age_seconds:
                 self.ended[function.name, "dropped"] += 1
             elif not self.invoke(function, asked, lambda _: None):
                 longer = min(2 * wait_seconds, MAX_RETRY_SECONDS)
@@ -268,6 +273,7 @@ class Queue:
         function: Function,
         batch_size: int,
         max_concurrency: int,
+        visibility_seconds: float,
     ) -> None:
         self._scheduler = scheduler
         self._latencies = latencies
@@ -275,6 +281,7 @@ class Queue:
         self._function = function
         self._batch_size = batch_size
         self._max_concurrency = max_concurrency
+        self._visibility_seconds = visibility_seconds
         self._waiting: deque[Message] = deque()
         self._made = 0
         self._taken = 0
@@ -297,7 +304,7 @@ class Queue:
             count = min(self._batch_size, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(count)]
             at = self._scheduler.now + self._latencies.seconds("a message to its function")
-            visible_at = self._scheduler.now + VISIBILITY_SECONDS
+            visible_at = self._scheduler.now + self._visibility_seconds
             self._scheduler.call_at(at, partial(self._invoke, batch, visible_at, FIRST_RETRY_SECONDS))
         if not self._waiting:
             self._left_since = None
@@ -334,12 +341,14 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How the stack, the account and the OCR service are in one run. `making_seconds`: what a searchable PDF takes."""
+    """How the stack, the account and the OCR service are in one run.
+
+    `parameters` of the template that have not their defaults. `making_seconds`: what a searchable PDF takes.
+    """
 
     seed: int = 1
-    submits_per_second: float = 10.0
+    parameters: Mapping[str, int] = field(default_factory=dict)
     reads_per_second: float = 50.0
-    submit_concurrency: int = 5
     account_concurrency: int = 1000
     recognition_seconds: float = 3.0
     recognition_spread: float = 0.4
@@ -383,8 +392,8 @@ class Account(World):
         self.latencies.at_effect = {"ocr.submit": self._accepted, "notices.publish": self._noticed}
         self.ocr.submit_total_seconds = Timeouts().submit_total_seconds
         self.ocr.ask_total_seconds = Timeouts().ask_total_seconds
-        limits = FileLimits(max_pages=5000)
-        rate = setting.submits_per_second
+        limits = FileLimits(max_pages=self._parameter("MaxPages"))
+        rate = float(self._parameter("SubmitsPerSecond"))
         self.submit_settings = replace(self.submit_settings, submits_per_second=rate, limits=limits)
         # The rest of the service's reads is for a tick that is just ending.
         asks_per_second = bootstrap.ASKS_PER_SECOND * setting.reads_per_second / 50.0
@@ -393,19 +402,36 @@ class Account(World):
 
         # What is called by what.
         self.functions = Lambda(self.scheduler, self.latencies, setting.account_concurrency)
-        submit_function = Function("submit", 300.0, self._submit)
-        poll_function = Function("poll", 120.0, self._poll)
-        render_function = Function("render", 900.0, self._render)
-        self._submits = Queue(
-            self.scheduler, self.latencies, self.functions, submit_function, 5, setting.submit_concurrency
-        )
-        self._call_poll = partial(self.functions.invoke_later, poll_function, None, 60.0)
+        self._submits = self._queue("UploadsQueue", self._function("submit", self._new_submit))
+        self._poll = self._function("poll", self._new_poll)
+        self._render = self._function("render", self._new_render)
         self.render_function = FakeFunction("render_function", self.faults, on_invoke=self._render_asked)
-        self._call_render = partial(self.functions.invoke_later, render_function, max_age_seconds=300.0)
+
+    def _parameter(self, name: str) -> int:
+        return self.setting.parameters.get(name, int(_template()["Parameters"][name]["Default"]))
+
+    def _function(self, name: str, new_process: Callable[[], Handler]) -> Function:
+        properties = _properties(name)
+        max_age_seconds = properties.get("EventInvokeConfig", {}).get("MaximumEventAgeInSeconds", math.inf)
+        return Function(name, new_process, properties["Timeout"], max_age_seconds)
+
+    def _queue(self, name: str, function: Function) -> Queue:
+        """The queue of this name in the template, whose messages that function takes."""
+        events = _properties(function.name)["Events"].values()
+        [mapping] = [event["Properties"] for event in events if event["Type"] == "SQS"]
+        return Queue(
+            self.scheduler,
+            self.latencies,
+            self.functions,
+            function,
+            mapping["BatchSize"],
+            self._parameter(mapping["ScalingConfig"]["MaximumConcurrency"]["Ref"]),
+            _template()["Resources"][name]["Properties"]["VisibilityTimeout"],
+        )
 
     # --- what a process of each function has (as `bootstrap`) ---------------------------------------------------------
 
-    def _submit(self) -> Handler:
+    def _new_submit(self) -> Handler:
         ports = replace(
             self.submit_ports,
             open_document=_open,
@@ -419,7 +445,7 @@ class Account(World):
 
         return handler
 
-    def _poll(self) -> Handler:
+    def _new_poll(self) -> Handler:
         ports = replace(
             self.poll_ports,
             render_function=self.render_function,
@@ -428,7 +454,7 @@ class Account(World):
         )
         return lambda _, deadline: tick(ports, self.poll_settings, deadline)
 
-    def _render(self) -> Handler:
+    def _new_render(self) -> Handler:
         ports = replace(
             self.render_ports,
             renderers=replace(self.render_ports.renderers, searchable_pdf=self._searchable_pdf),
@@ -437,10 +463,10 @@ class Account(World):
         return lambda asked, deadline: render(ports, asked, deadline)
 
     def _tick_asked(self) -> None:
-        self._call_poll()
+        self.functions.invoke_later(self._poll)
 
     def _render_asked(self) -> None:
-        self._call_render(self.render_function.asked.pop())
+        self.functions.invoke_later(self._render, self.render_function.asked.pop())
 
     def _searchable_pdf(
         self, upload: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, drawn: Collection[int]
@@ -492,7 +518,7 @@ class Account(World):
 
     def _schedule(self) -> None:
         if self._users or any(upload.noticed_at == 0.0 for upload in self.uploads_made.values()):
-            self._call_poll()
+            self.functions.invoke_later(self._poll)
             self.scheduler.call_at(self.scheduler.now + SCHEDULE_SECONDS, self._schedule)
 
     def _accepted(self) -> None:
@@ -513,6 +539,16 @@ class Account(World):
         upload.noticed_at = upload.noticed_at or self.scheduler.now
         if document_id in self._waiting:
             self.scheduler.wake(self._waiting.pop(document_id))
+
+
+@cache
+def _template() -> dict[str, Any]:
+    return cloudformation.load()
+
+
+def _properties(function: str) -> dict[str, Any]:
+    properties: dict[str, Any] = _template()["Resources"][f"{function.capitalize()}Function"]["Properties"]
+    return properties
 
 
 def _open(upload: BinaryIO, limits: FileLimits) -> FakeDocument:

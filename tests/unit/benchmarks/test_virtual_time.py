@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from benchmarks.virtual_time import most_in_a_second
-from benchmarks.virtual_time_account import Account, Setting
+from benchmarks.virtual_time_account import Account, Function, Lambda, Latencies, Queue, Setting
 from benchmarks.virtual_time_threads import Invocation, Scheduler, VirtualCrew, VirtualLock, VirtualWorkers
 
 
@@ -42,7 +44,7 @@ def test_workers_and_helpers_are_limited() -> None:
     begun: list[float] = []
 
     def function() -> None:
-        workers = VirtualWorkers(scheduler, 2, ended.append)  # type: ignore[arg-type]  # nothing fails
+        workers = VirtualWorkers(scheduler, 2, lambda error: None)
         for _ in range(3):
             workers.start(work)
         assert workers.free() == 0
@@ -121,3 +123,57 @@ def test_a_seed_gives_the_same_times() -> None:
 def test_the_most_in_a_second() -> None:
     assert most_in_a_second([]) == 0
     assert most_in_a_second([0.0, 0.5, 0.999, 1.0, 1.25, 5.0]) == 4
+
+
+class Calls:
+    """Calls of one function, each of which takes ten seconds, or hangs. `began` is when, with what."""
+
+    def __init__(self, concurrency: int) -> None:
+        self.scheduler = Scheduler(0.0)
+        self.latencies = Latencies(self.scheduler, random.Random(1), 0.0)
+        self.functions = Lambda(self.scheduler, self.latencies, concurrency)
+        self.function = Function("function", lambda: self._handle, 30.0, max_age_seconds=20.0)
+        self.hangs: set[object] = set()
+        self.began: list[tuple[object, int]] = []
+
+    def queue(self, batch_size: int, max_concurrency: int) -> Queue:
+        return Queue(self.scheduler, self.latencies, self.functions, self.function, batch_size, max_concurrency, 100.0)
+
+    def _handle(self, asked: object, deadline: float) -> None:
+        if isinstance(asked, list):
+            asked = "".join(message.body for message in asked)
+        self.began.append((asked, round(self.scheduler.now)))
+        if asked in self.hangs:
+            self.hangs.remove(asked)
+            self.scheduler.sleep(1000.0)
+        self.scheduler.sleep(10.0)
+
+
+def test_a_queue_has_so_many_batches_in_work() -> None:
+    calls = Calls(concurrency=10)
+    queue = calls.queue(batch_size=2, max_concurrency=2)
+    for body in "abcdefg":
+        queue.send(body)
+    calls.scheduler.run()
+    assert calls.began == [("a", 1), ("b", 1), ("cd", 11), ("ef", 11), ("g", 21)]
+    assert (calls.functions.cold_starts["function"], calls.functions.ended) == (2, {("function", "ran"): 5})
+
+
+def test_what_was_ended_by_force_is_received_again() -> None:
+    calls = Calls(concurrency=10)
+    calls.hangs = {"a"}
+    calls.queue(batch_size=1, max_concurrency=5).send("a")
+    calls.scheduler.run()
+    assert calls.began == [("a", 1), ("a", 101)]
+    assert calls.functions.ended == {("function", "ended by force"): 1, ("function", "ran"): 1}
+
+
+def test_an_account_without_concurrency_makes_calls_again_or_drops_them() -> None:
+    calls = Calls(concurrency=1)
+    for name in "abc":
+        calls.functions.invoke_later(calls.function, name)
+    calls.scheduler.run()
+    # Those that wait ask again after 1, 3, 7 and 15 s; the last finds another running then, and is too old after 31 s.
+    assert [at for _, at in calls.began] == [1, 15]
+    ended = {how: count for (_, how), count in calls.functions.ended.items()}
+    assert ended == {"throttled": 9, "ran": 2, "dropped": 1}
