@@ -47,11 +47,11 @@ def measure(say: Say, names: Collection[str] = ()) -> list[Figure]:
 def one_at_a_time(accounts: list[Account]) -> list[Figure]:
     """Each upload some seconds after the notice of the one before it; less its recognition, as `latency` has it."""
     account = _account(accounts, Setting())
-    chance = random.Random(account.setting.seed)
+    gaps = random.Random(f"gaps {account.setting.seed}")
 
     def user(account: Account) -> None:
         for number in range(ONE_AT_A_TIME):
-            account.clock.sleep(MAX_GAP_SECONDS * chance.random())
+            account.clock.sleep(MAX_GAP_SECONDS * gaps.random())
             account.wait_for(_upload(account, "one", number))
 
     account.serve(user)
@@ -101,7 +101,7 @@ def failures(accounts: list[Account]) -> list[Figure]:
         failing: dict[str, int] = {}
 
         def user(account: Account, failing: dict[str, int] = failing) -> None:
-            chance = random.Random(account.setting.seed)
+            chance = random.Random(f"failures {account.setting.seed}")
             for number in range(20):
                 account.wait_for(_upload(account, "before", number))
             for number in range(FAILING_OF_EACH):

@@ -71,15 +71,19 @@ class Scheduler:
         self.current: Thread | None = None
         self._due: list[tuple[float, int, Thread | Callable[[], None]]] = []
         self._asked = itertools.count()
+        self._begun: set[Thread] = set()
         self._failure: BaseException | None = None
         self._main = threading.Lock()
         self._main.acquire()
 
     def run(self) -> None:
-        """Lets everything happen until nothing is due any more. Raises what a thread or an action raised."""
+        """Lets everything happen until nothing is due any more. Raises what a thread or an action raised, and
+        RuntimeError if a thread would wait for ever."""
         self._hand_on(self._main)
         if self._failure is not None:
             raise self._failure
+        if not all(thread.invocation.dead for thread in self._begun):
+            raise RuntimeError("a thread waits for what never comes")
 
     def call_at(self, at: float, action: Callable[[], None]) -> None:
         """The action, which must not wait, is done at that time."""
@@ -98,10 +102,12 @@ class Scheduler:
                 thread.invocation.dead = True
             except BaseException as error:  # noqa: BLE001 - whatever it is, `run` raises it
                 self._failure = self._failure or error
+            self._begun.remove(thread)
             _Carrier.idle.append(carrier)
             return self._next()
 
         carrier.carried = carried
+        self._begun.add(thread)
         self.wake(thread)
 
     def me(self) -> Thread:
