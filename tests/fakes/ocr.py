@@ -60,7 +60,8 @@ class FakeOcr(Fake):
     """`table`: content → its page or failure. A recognition takes `seconds`, by the clock.
 
     `accepted` are the submits that were billed, in order, whether or not their answer arrived: a fault `after`
-    `ocr.submit` loses an answer, one `before` it is a refusal. `asked` counts asks by operation.
+    `ocr.submit` loses an answer, one `before` it is a refusal. `asked` counts asks by operation, `asked_at` is when the
+    last was. Without `error_in_result` only the status tells that a recognition failed: its result is never ready.
     """
 
     port = "ocr"
@@ -83,6 +84,8 @@ class FakeOcr(Fake):
         self.ask_total_seconds = ask_total_seconds
         self.accepted: list[Accepted] = []
         self.asked: Counter[str] = Counter()
+        self.asked_at: dict[str, float] = {}
+        self.error_in_result = True
         self._clock = clock
 
     @property
@@ -109,21 +112,21 @@ class FakeOcr(Fake):
 
     @effect
     def result(self, operation_id: str) -> Recognition | NotReady:
-        self.asked[operation_id] += 1
         trace = Trace(status=200)
-        accepted = self._find(operation_id)
+        accepted = self._asked_for(operation_id)
         if accepted is None or self._clock.now() < accepted.ready_at:
             return NotReady(replace(trace, status=404, code=5))
         outcome = self._outcome(accepted)
         if isinstance(outcome, Failure):
+            if not self.error_in_result:
+                return NotReady(replace(trace, status=404, code=5))
             kind = OcrRejected if outcome.code == INVALID_ARGUMENT else OcrUnavailable
             raise kind(f"the recognition failed ({outcome.code})", Trace(code=outcome.code, message=outcome.message))
         return Recognition(json.dumps(outcome, ensure_ascii=False).encode(), bool(outcome["text"].strip()), trace)
 
     @effect
     def status(self, operation_id: str) -> OperationStatus:
-        self.asked[operation_id] += 1
-        accepted = self._find(operation_id)
+        accepted = self._asked_for(operation_id)
         if accepted is None:
             raise OcrOperationUnknown("no such operation", Trace(status=404, code=5))
         outcome = self._outcome(accepted)
@@ -140,7 +143,9 @@ class FakeOcr(Fake):
             raise OcrAnswerMalformed("not a page")
         return cast(RecognisedPage, found)
 
-    def _find(self, operation_id: str) -> Accepted | None:
+    def _asked_for(self, operation_id: str) -> Accepted | None:
+        self.asked[operation_id] += 1
+        self.asked_at[operation_id] = self._clock.now()
         for accepted in self.accepted:
             if accepted.operation_id == operation_id:
                 return accepted if self._clock.now() < accepted.ready_at + self.kept_seconds else None
