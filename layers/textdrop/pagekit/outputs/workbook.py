@@ -109,12 +109,13 @@ class _Writer:
 
     @staticmethod
     def _set_widths(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
-        """Each column as wide as its longest line, within limits."""
+        """Each column that has text as wide as its longest line, within limits."""
         widths: dict[int, int] = {}
         for row in rows:
             for column, text in enumerate(row):
-                longest = max(map(len, text.split("\n")))
-                widths[column] = max(widths.get(column, 0), longest)
+                if text:
+                    longest = max(map(len, text.split("\n")))
+                    widths[column] = max(widths.get(column, 0), longest)
         for column, longest in widths.items():
             sheet.set_column(column, column, min(max(longest + 1, _WIDTHS[0]), _WIDTHS[1]))
 
