@@ -11,8 +11,9 @@ from pagekit.outputs.page_bounds import bounded
 from pagekit.outputs.plain_text import plain
 from pagekit.page import Cell, RecognisedPage, Table
 
-MAX_COLUMNS = 16_384
-"""As many as a sheet has; a wider table is laid out without its empty places."""
+MAX_COLUMNS = 1_000
+"""A wider table is laid out without its empty places, in rows of so many cells. A sheet may have 16,384 columns, but
+writing each row of it takes time for the widest; and no page has room for a thousand."""
 MAX_PLACES = 10_000
 MAX_PLACES_FOR_A_CELL = 10
 """A table of more places than MAX_PLACES, and than ten times its cells, is laid out without its empty ones: counts are
