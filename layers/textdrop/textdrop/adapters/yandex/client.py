@@ -128,7 +128,7 @@ class YandexOcr:
         raise OcrAnswerLost(f"a submit was answered without a usable id ({answer.ending.value})", trace)
 
     def result(self, operation_id: str) -> Recognition | NotReady:
-        """The result of an operation, whole and readable. Every 404 is NotReady: the caller knows how old it is.
+        """The result of an operation, whole and readable. OcrOperationUnknown is NotReady: the caller knows its age.
 
         Raises OcrAnswerTooLarge over `max_answer_bytes` or a bound of what `recognition` reads: never again. All else
         may be asked for again later: OcrAnswerMalformed where it cannot be understood, OcrAnswerLost where it did not
