@@ -23,6 +23,8 @@ _ROTATIONS = {"ANGLE_90": 90, "ANGLE_180": 180, "ANGLE_270": 270}
 _LAYOUTS = frozenset(
     ["text", "header", "section_header", "footer", "footnote", "picture", "caption", "title", "list", "unknown"]
 )
+_COORDINATES = {str(pixels): pixels for pixels in range(10_000)}
+"""Nearly all of a page, in the service's spelling."""
 _ANNOTATION_FIELDS = ("fullText", "full_text", "blocks", "tables", "entities", "width", "height")
 
 
@@ -199,7 +201,11 @@ def _cell(cell: dict[str, Any]) -> Cell:
 
 def _points(shape: dict[str, Any]) -> Polygon:
     box = mapping(either(shape, "boundingBox", "bounding_box"))
-    return [[integer(point.get("x")), integer(point.get("y"))] for point in objects(box.get("vertices"))]
+    try:
+        # Half of the time of reading a page would go into its coordinates.
+        return [[_COORDINATES[point["x"]], _COORDINATES[point["y"]]] for point in box["vertices"]]
+    except (KeyError, TypeError):
+        return [[integer(point.get("x")), integer(point.get("y"))] for point in objects(box.get("vertices"))]
 
 
 def _text_polygon(shape: dict[str, Any]) -> Polygon:
