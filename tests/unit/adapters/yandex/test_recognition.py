@@ -376,7 +376,7 @@ def test_values_are_counted_before_they_are_parsed(monkeypatch: pytest.MonkeyPat
 
 
 def test_escapes_are_counted_before_they_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(values, "MAX_ESCAPES", 1_000)
+    monkeypatch.setattr(values, "MAX_BACKSLASHES", 1_250)
     escapes = [rb"\n", rb"\\", rb"\"", rb"\u0436"] * 250
     assert not is_too_large(b'{"fullText": "%b"}' % b"a".join(escapes))
     assert is_too_large(b'{"fullText": "%b\\t"}' % b"a".join(escapes))

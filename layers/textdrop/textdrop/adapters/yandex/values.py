@@ -16,8 +16,8 @@ from textdrop.core.errors import OcrAnswerMalformed, OcrAnswerTooLarge, OcrError
 MAX_COUNTS = {b"{": 360_000, b"[": 150_000, b",": 700_000}
 """Objects, lists and commas of a body that is read; see docs/decisions/0023. 10 MB of real words
 have at most nine tenths of it."""
-MAX_ESCAPES = 700_000
-"""In strings. The decoder takes each of them, and what is between them, for a string of its own."""
+MAX_BACKSLASHES = 700_000
+"""The decoder takes each escape in a string, and what is between two of them, for a string of its own."""
 MAX_DEPTH = 64
 """Objects and lists within each other; a real result has 13."""
 MAX_DOCUMENTS = 100
@@ -145,11 +145,12 @@ def _after_blanks(text: str, at: int) -> int:
 
 def _require_bounded(body: bytes, trace: Trace) -> None:
     """Raises OcrAnswerTooLarge. What stands in strings does not count."""
+    if body.count(b"\\") > MAX_BACKSLASHES:
+        raise OcrAnswerTooLarge(f"the OCR service's answer holds too many escapes ({len(body)} bytes)", trace)
     # Of nearly all strings only the quotes are left, and go at once.
-    unescaped, escapes = _ESCAPE.subn(b"", body)
-    marked = unescaped.translate(None, _UNMARKED).replace(b'""', b"")
+    marked = _ESCAPE.sub(b"", body).translate(None, _UNMARKED).replace(b'""', b"")
     marks = b"".join(marked.split(b'"')[::2])
-    if escapes > MAX_ESCAPES or any(marks.count(mark) > most for mark, most in MAX_COUNTS.items()):
+    if any(marks.count(mark) > most for mark, most in MAX_COUNTS.items()):
         raise OcrAnswerTooLarge(f"the OCR service's answer holds too many values ({len(body)} bytes)", trace)
     brackets = marks.translate(_AS_LISTS, b",")
     for _ in range(MAX_DEPTH):
