@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO
 from unittest.mock import patch
 
-from aws_events import event
+from aws_events import event, queue_event
 from benchmarks.virtual_time_threads import (
     Invocation,
     Scheduler,
@@ -30,7 +30,7 @@ from benchmarks.virtual_time_threads import (
 )
 from fakes.faults import Faults
 from fakes.files import FakeDocument
-from fakes.messages import FakeFunction
+from functions.deliver.handler import resumes
 from local import cloudformation
 from pagekit.limits import FileLimits
 from textdrop import bootstrap
@@ -40,7 +40,7 @@ from textdrop.core.policy import DAY_SECONDS
 from textdrop.ports import Pages
 from textdrop.usecases import source
 from textdrop.usecases.accept import Message
-from textdrop.usecases.render import render
+from textdrop.usecases.deliver import deliver
 from textdrop.usecases.submit import submit
 from textdrop.usecases.tick import PollSettings, tick
 from world import World
@@ -52,6 +52,7 @@ GET, PUT, COPY, DELETE, LIST = 20.0, 30.0, 35.0, 15.0, 25.0
 SEND, PUBLISH, INVOKE, ASK, SUBMIT = 10.0, 20.0, 25.0, 75.0, 200.0
 
 MILLISECONDS: Mapping[str, float] = {
+    "deliveries.send_one": SEND,
     "documents.create": WRITE,
     "documents.due": QUERY,
     "documents.finish_page": WRITE,
@@ -74,7 +75,6 @@ MILLISECONDS: Mapping[str, float] = {
     "quota.read": READ,
     "quota.reserve": WRITE,
     "quota.write": WRITE,
-    "render_function.invoke": INVOKE,
     "results.complete": COPY,
     "results.copy": COPY,
     "results.delete": DELETE,
@@ -82,7 +82,7 @@ MILLISECONDS: Mapping[str, float] = {
     "results.list_keys": LIST,
     "results.put": PUT,
     "results.upload_part": COPY,
-    "resumes.send": SEND,
+    "resumes.send_one": SEND,
     "sources.head": GET,
     "sources.read": GET,
     "tick.end": WRITE,
@@ -401,8 +401,7 @@ class Account(World):
         self.functions = Lambda(self.scheduler, self.latencies, setting.account_concurrency)
         self._submits = self._queue("UploadsQueue", self._function("submit", self._new_submit))
         self._poll = self._function("poll", self._new_poll)
-        self._render = self._function("render", self._new_render)
-        self.render_function = FakeFunction("render_function", self.faults, on_invoke=self._render_asked)
+        self._deliveries = self._queue("DeliverQueue", self._function("deliver", self._new_deliver))
 
     def _parameter(self, name: str) -> int:
         return self.setting.parameters.get(name, int(_template()["Parameters"][name]["Default"]))
@@ -445,31 +444,27 @@ class Account(World):
     def _new_poll(self) -> Handler:
         ports = replace(
             self.poll_ports,
-            render_function=self.render_function,
             workers=VirtualWorkers(self.scheduler, bootstrap.POLL_THREADS, _raise),
-            run_parallel=VirtualCrew(self.scheduler, bootstrap.POLL_HELPERS),
         )
         return lambda _, deadline: tick(ports, self.poll_settings, deadline)
 
-    def _new_render(self) -> Handler:
+    def _new_deliver(self) -> Handler:
         ports = replace(
-            self.render_ports,
-            renderers=replace(self.render_ports.renderers, searchable_pdf=self._searchable_pdf),
-            run_parallel=VirtualCrew(self.scheduler, bootstrap.RENDER_HELPERS),
+            self.deliver_ports,
+            renderers=replace(self.deliver_ports.renderers, searchable_pdf=self._searchable_pdf),
+            workers=VirtualWorkers(self.scheduler, bootstrap.DELIVER_THREADS, _raise),
+            run_parallel=VirtualCrew(self.scheduler, bootstrap.DELIVER_HELPERS),
         )
-        return lambda asked, deadline: render(ports, asked, deadline)
+        return lambda batch, deadline: deliver(ports, resumes(queue_event(batch)), deadline)
 
     def _tick_asked(self) -> None:
         self.functions.invoke_later(self._poll)
-
-    def _render_asked(self) -> None:
-        self.functions.invoke_later(self._render, self.render_function.asked.pop())
 
     def _searchable_pdf(
         self, upload: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, drawn: Collection[int]
     ) -> Sequence[str]:
         self.scheduler.sleep(self.setting.making_seconds)
-        return self.render_ports.renderers.searchable_pdf(upload, media_type, pages, to, drawn)
+        return self.deliver_ports.renderers.searchable_pdf(upload, media_type, pages, to, drawn)
 
     # --- what users do ------------------------------------------------------------------------------------------------
 
@@ -504,6 +499,9 @@ class Account(World):
 
     def send(self, body: str) -> None:
         self._submits.send(body)
+
+    def send_delivery(self, body: str) -> None:
+        self._deliveries.send(body)
 
     def times(self, document_id: str, page: int = 1) -> Times:
         """Of a page that is final."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from local.ocr.protocol import (
     DEADLINE_EXCEEDED,
+    FAILED_PRECONDITION,
     HTTP_OF_GRPC,
     IAM,
     INTERNAL,
@@ -112,6 +113,13 @@ def _error_behind(parameters: Parameters, answer: Answer, _wait: Wait) -> Answer
     return replace(answer, body=answer.body + error.body + b"\n")
 
 
+def _empty_words(parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
+    """In another page behind those there are, at three bytes a word."""
+    words = ",".join(["{}"] * parameters["words"])
+    page = f'{{"result":{{"textAnnotation":{{"blocks":[{{"lines":[{{"words":[{words}]}}]}}]}},"page":"1"}}}}\n'
+    return replace(answer, body=answer.body + page.encode())
+
+
 def _rewritten(answer: Answer, change: Callable[[Any], Any]) -> Answer:
     """With another JSON document; a body that holds none, because another fault has been at it, stays as it is."""
     try:
@@ -180,6 +188,8 @@ KINDS: dict[str, Kind] = {
     # The connection is cut without an answer: before anything is done; after the submit was accepted.
     "lost_request": Kind(_SUBMIT_FIRST, before=lambda *_: Answer(0, b"", cut=True)),
     "lost_answer": Kind(_SUBMIT_FIRST, after=lambda _, answer, _wait: replace(answer, cut=True)),
+    # For a result that is not ready, in place of the 404 (as one client of the service has met it).
+    "400": Kind((RESULT, STATUS), _BODY, before=partial(_refuse, FAILED_PRECONDITION, "operation is not done", 400)),
     "401": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, UNAUTHENTICATED, "The token is invalid", 401)),
     "403": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, PERMISSION_DENIED, "Permission denied", 403)),
     # An operation unknown, expired or foreign, or a wrong address.
@@ -217,6 +227,12 @@ KINDS: dict[str, Kind] = {
         _RESULT_FIRST,
         {"bytes": Value("a whole number from 0 to 100000000", lambda value: is_whole(value, 100_000_000), 11_000_000)},
         after=lambda given, answer, _: _rewritten(answer, lambda told: {**told, "unknownField": "x" * given["bytes"]}),
+    ),
+    # Within the limit of bytes, over that of values.
+    "empty_words": Kind(
+        (RESULT,),
+        {"words": Value("a whole number from 0 to 3000000", lambda value: is_whole(value, 3_000_000), 500_000)},
+        after=_empty_words,
     ),
     # An error behind the page, under the status 200.
     "error_in_stream": Kind((RESULT,), _FAILED, after=_error_behind),

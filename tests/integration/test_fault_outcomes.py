@@ -123,7 +123,7 @@ def at_submit() -> Iterator[Any]:
         yield from met(SUBMIT, "failing_operation", FAILED_THERE, FAILED_THERE, code=code)
     # Its result is refused as an answer that was lost, as one that is not ready, as over a quota: once it is overdue,
     # the status tells.
-    for code in (4, 5, 8):
+    for code in (4, 5, 8, 9):
         yield from met(SUBMIT, "failing_operation", TOLD_BY_STATUS, TOLD_BY_STATUS, code=code)
     yield from met(SUBMIT, "failing_operation", TOLD_BY_STATUS, TOLD_BY_STATUS, in_result=False)
 
@@ -139,20 +139,22 @@ def at_result() -> Iterator[Any]:
     # A breakdown is an answer: the status may say more.
     yield from met(RESULT, "5xx", ASKED_STATUS_AND_AGAIN, EXPIRED)
     yield from met(RESULT, "error_in_stream", ASKED_STATUS_AND_AGAIN, EXPIRED_THERE)
-    # The key is refused for everything, a 403 or 404 is about this operation (decision 0003).
+    # The key is refused for everything, a 400, 403 or 404 is about this operation (decision 0003).
     yield from met(RESULT, "401", ASKED_STATUS_AND_AGAIN, EXPIRED)
     yield from met(RESULT, "403", ASKED_STATUS_AND_AGAIN, NEVER_DONE)
+    yield from met(RESULT, "400", ASKED_AGAIN, NEVER_DONE)
     yield from met(RESULT, "404", ASKED_AGAIN, NEVER_DONE)
     # An answer that is no result, whole or readable: until the deadline it may become one.
     yield from met(RESULT, "truncated_body", ASKED_AGAIN, NEVER_DONE)
     yield from met(RESULT, "large_body", TOO_LARGE, TOO_LARGE)
+    yield from met(RESULT, "empty_words", TOO_LARGE, TOO_LARGE)
 
 
 def at_status() -> Iterator[Any]:
     """Of a recognition that failed, which the status alone tells: else the status decides nothing."""
     beside = {"kind": "failing_operation", "in_result": False}
     yield from met(STATUS, "slow_answer", TOLD_BY_STATUS, TOLD_BY_STATUS, beside=beside)
-    for kind in ("lost_answer", "401", "403", "404", "429", "5xx", "truncated_body"):
+    for kind in ("lost_answer", "400", "401", "403", "404", "429", "5xx", "truncated_body"):
         yield from met(STATUS, kind, TOLD_BY_STATUS, NEVER_DONE, beside=beside)
     yield from met(STATUS, "large_body", TOLD_BY_STATUS, NEVER_DONE, beside=beside, bytes=200_000)
 
@@ -216,6 +218,7 @@ def check_neighbour(seen: Seen, ending: Ending) -> None:
         ({"kind": "failing_operation"}, Reason.FAILED_IN_OCR),
         ({"kind": "slow_recognition", "seconds": None}, Reason.DEADLINE_EXCEEDED),
         ({"kind": "large_body"}, Reason.INTERNAL),
+        ({"kind": "empty_words"}, Reason.INTERNAL),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else None,
 )

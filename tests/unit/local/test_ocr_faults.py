@@ -31,6 +31,7 @@ WRONG: list[tuple[str, str, tuple[object, ...]]] = [
     *((kind, "code", (*NO_NUMBERS, 0, 17, 3.0)) for kind in ("reject", "failing_operation", "error_in_stream")),
     *((kind, "message", (None, 1, ["x"], "\ud800")) for kind in ("reject", "failing_operation", "error_in_stream")),
     ("large_body", "bytes", (*NO_NUMBERS, 1.5, 10**12)),
+    ("empty_words", "words", (*NO_NUMBERS, 1.5, 10**12)),
 ]
 """A kind, a field, and values that would break the service once the fault strikes."""
 

@@ -146,11 +146,12 @@ class OcrRejected(OcrError):
 
 
 class OcrOperationUnknown(OcrError):
-    """404 for an operation's status or result: not ready yet, expired, or never known. The caller knows its age."""
+    """404, or code 9, for an operation's status or result: not ready yet, expired, or never known. The caller knows its
+    age."""
 
 
 class OcrAnswerTooLarge(OcrError):
-    """An answer over the limit we read up to."""
+    """An answer of more bytes, values or levels than we read."""
 
 
 class OcrAnswerMalformed(OcrError):

@@ -106,11 +106,12 @@ def failed_in_service(trace: Trace) -> Problem:
 
 
 def result_too_large(trace: Trace) -> Problem:
-    """The result is larger than we read."""
+    """The result has more bytes, values or levels than we read."""
     return Problem(
         Reason.INTERNAL,
         "The OCR service's result for the page is too large to be read.",
-        "Split the page, or make its image smaller, and upload it again.",
+        "Split the page into several with less text on each and upload those. If there is little text on it, give the "
+        "operation's id to the service's support.",
         trace,
     )
 

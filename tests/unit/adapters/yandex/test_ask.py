@@ -75,6 +75,8 @@ def test_a_result_is_kept_exactly_as_it_came(service: ScriptedService, client: Y
         answer(404, {"code": 5, "message": "operation data is not ready fd8", "details": []}),
         answer(410),
         answer(400, streamed(5, 400)),
+        answer(400, streamed(9, 400)),
+        answer(400, {"code": 9, "message": "m"}),
         answer(204),
         answer(200, body=b" \r\n\n"),
         answer(200, body=b"", zipped=True),
@@ -106,7 +108,7 @@ def test_the_trace_has_the_ids_of_the_exchange_and_the_service_s_words(
     [
         ("result", answer(200, body=b"[1]"), OcrAnswerMalformed),
         ("result", answer(200, body=b'{"error": "without a code"}'), OcrAnswerMalformed),
-        ("result", answer(200, body=b"[" * 90_000), OcrAnswerMalformed),
+        ("result", answer(200, body=b"[" * 90_000), OcrAnswerTooLarge),
         ("result", answer(302, headers={"location": "/elsewhere"}), OcrAnswerMalformed),
         ("result", answer(103), OcrAnswerMalformed),
         ("result", raw(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n" + LINE), OcrAnswerLost),
@@ -119,6 +121,7 @@ def test_the_trace_has_the_ids_of_the_exchange_and_the_service_s_words(
         ("result", answer(200, body=b'{"code": 7, "message": "m"}'), OcrCredentialsRefused),
         ("status", answer(410), OcrOperationUnknown),
         ("status", answer(200, {"error": {"grpcCode": 5, "httpCode": 404}}), OcrOperationUnknown),
+        ("status", answer(400, {"code": 9, "message": "m"}), OcrOperationUnknown),
         ("status", answer(400, {"code": 3, "message": "m"}), OcrRejected),
         ("status", answer(302, headers={"location": "/"}), OcrAnswerMalformed),
         ("status", answer(200, {}), OcrAnswerMalformed),
@@ -152,6 +155,13 @@ def test_a_result_over_the_limit(service: ScriptedService, client: YandexOcr, pl
     service.plays(play)
     with pytest.raises(OcrAnswerTooLarge):
         client.result("fd8")
+
+
+def test_an_error_of_more_than_a_few_words_is_not_read(service: ScriptedService, make_client: MakeClient) -> None:
+    service.plays(answer(400, {"code": 9, "message": "m" * 100_000}))
+    with pytest.raises(OcrRejected) as refused:
+        make_client(max_answer_bytes=1_000_000).result("fd8")
+    assert (refused.value.trace.status, refused.value.trace.code) == (400, 0)
 
 
 def test_no_more_is_received_than_any_answer_has(service: ScriptedService, client: YandexOcr) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagekit.page import Polygon
-from textdrop.adapters.yandex.recognition import has_words, read_page, read_pages
+from textdrop.adapters.yandex import values
+from textdrop.adapters.yandex.recognition import MAX_PAGES, has_words, read_page, read_pages
+from textdrop.adapters.yandex.values import MAX_COUNTS, MAX_DEPTH, MAX_DOCUMENTS
 from textdrop.core.errors import OcrAnswerMalformed, OcrError
 
 NO_BOX = [[0, 0]] * 4
-DEEP = 900 if sys.version_info < (3, 12) else 5_000
-"""So many levels json reads, and what goes through them afterwards does not."""
 
 
 def box(*points: tuple[int, int]) -> dict[str, Any]:
@@ -176,12 +176,16 @@ def test_text_of_another_type_is_no_blank_page(fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("item", [None, 5, "x", []])
-def test_items_of_another_type_are_read_as_empty(item: Any) -> None:
-    page = read_page(lines(message(blocks=[{"lines": [item, {"words": [item]}]}], entities=[item])))
+def test_items_of_another_type_are_left_out(item: Any) -> None:
+    fields: dict[str, Any] = {name: [item] for name in ("blocks", "tables", "entities")}
+    assert read_page(lines(message(**fields))) == read_page(lines(message(blocks=[], tables=[], entities=[])))
+    word = {"text": "kept", "boundingBox": {"vertices": [item]}}
+    in_lines = {"lines": [item, {"words": [item, word, item]}, {"alternatives": [item, {"text": "best"}]}]}
+    page = read_page(lines(message(blocks=[in_lines], tables=[{"cells": [item, {"text": "cell"}]}])))
     (block,) = page["blocks"]
-    assert [line["text"] for line in block["lines"]] == ["", ""]
-    assert [line["words"] for line in block["lines"]] == [[], [{"text": "", "polygon": NO_BOX}]]
-    assert page["entities"] == [{"name": "", "text": ""}]
+    assert [line["text"] for line in block["lines"]] == ["kept", "best"]
+    assert [line["words"] for line in block["lines"]] == [[{"text": "kept", "polygon": NO_BOX}], []]
+    assert [cell["text"] for cell in page["tables"][0]["cells"]] == ["cell"]
 
 
 ABSURD = ["1e400", "-1e400", "NaN", "Infinity", "9" * 5000, f'"{"9" * 5000}"', "4294967296", '"nan"', "true"]
@@ -196,9 +200,27 @@ def test_a_number_in_any_spelling(number: str, read: int) -> None:
     assert read_page(body)["width"] == read
 
 
-def test_text_can_always_be_written_as_utf8() -> None:
-    body = json.dumps(message(text="a\ud800b 😀")).encode() + b' {"result": {"\\udfff": 1}}'
-    assert read_page(body)["text"] == "a\ufffdb 😀"
+@pytest.mark.parametrize(
+    ("escaped", "text"),
+    [
+        (r"\ud83d\ude00", "😀"),
+        (r"\ud83d\uDE00\uD83D\ude00", "😀😀"),
+        (r"a\ud800b", "a\ufffdb"),
+        (r"\udfff", "\ufffd"),
+        (r"\ud83d\ud83d\ude00\ude00", "\ufffd😀\ufffd"),
+        (r"\\ud83d", r"\ud83d"),
+        (r"\\\ud83d\\", "\\\ufffd\\"),
+        (r"\ud83d\\ude00", "\ufffd\\ude00"),
+        (r"\n\ud83d\\\ude00", "\n\ufffd\\\ufffd"),
+    ],
+)
+def test_a_lone_surrogate_is_replaced(escaped: str, text: str) -> None:
+    body = json.dumps(message(text="TEXT")).replace('"TEXT"', f'"{escaped}"').encode()
+    assert read_page(body)["text"] == text
+    assert read_page(body + b' {"result": {"\\udfff": 1}}')["text"] == text
+
+
+def test_bytes_that_are_no_utf8_are_replaced() -> None:
     broken = lines(message(text="Ж")).replace("Ж".encode(), b"\xd0")
     assert read_page(broken)["text"] == "\ufffd"
 
@@ -312,9 +334,7 @@ def test_no_page(body: bytes) -> None:
         lines({"result": {"textAnnotation": "text"}}),
         lines({"result": {"textAnnotation": [annotation()]}}),
         lines({**ONE, "error": {"message": "no code"}}),
-        b"[" * 1_000_000,
-        b'{"result":' * 1_000_000,
-        b'{"a":' * DEEP + b'"\\ud800"' + b"}" * DEEP,
+        b"[" * MAX_DEPTH,
         json.dumps(ONE).encode("utf-16"),
     ],
 )
@@ -322,6 +342,107 @@ def test_a_body_that_is_not_whole_or_not_a_result(body: bytes) -> None:
     with pytest.raises(OcrAnswerMalformed) as raised:
         read_pages(body)
     assert "MIND" not in repr(raised.value)
+
+
+# --- bounds -------------------------------------------------------------------------------------------------------
+
+
+def with_words(*words: bytes) -> bytes:
+    return b'{"result": {"textAnnotation": {"blocks": [{"lines": [{"words": [%b]}]}]}}}' % b",".join(words)
+
+
+def nested(levels: int) -> bytes:
+    """Two objects and lists within each other, with brackets in strings that would hide it."""
+    lists = levels - 2
+    return b'{"result": {"unknown": %b0%b}}' % (b'["]", ' * lists, b', "["]' * lists)
+
+
+def is_too_large(body: bytes) -> bool:
+    """Whether the body is over a bound, for whoever reads it; else it can be read."""
+    refused = judged(has_words, body)[1]
+    assert refused == judged(read_pages, body)[1]
+    assert refused.startswith("OcrAnswerTooLarge") or not refused
+    return bool(refused)
+
+
+@pytest.mark.parametrize(("mark", "value"), [(b"{", b"{}"), (b"[", b"[]"), (b",", b"0")])
+def test_values_are_counted_before_they_are_parsed(monkeypatch: pytest.MonkeyPatch, mark: bytes, value: bytes) -> None:
+    monkeypatch.setitem(MAX_COUNTS, mark, 1_000)
+    words = [value] * (1_000 - with_words().count(mark) + (mark == b","))
+    assert not is_too_large(with_words(*words))
+    assert is_too_large(with_words(*words, value))
+    assert is_too_large(with_words(*words, value) + b"no JSON")
+    assert is_too_large(with_words(*words) + b"\n" + with_words(value, value))
+
+
+def test_escapes_are_counted_before_they_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "MAX_BACKSLASHES", 1_250)
+    escapes = [rb"\n", rb"\\", rb"\"", rb"\u0436"] * 250
+    assert not is_too_large(b'{"fullText": "%b"}' % b"a".join(escapes))
+    assert is_too_large(b'{"fullText": "%b\\t"}' % b"a".join(escapes))
+
+
+@pytest.mark.parametrize("text", ["{", "[", ",", '"{', '\\"[', "\\\\{", "{\\", '\\",{"'])
+def test_what_stands_in_text_is_not_counted(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    for mark in MAX_COUNTS:
+        monkeypatch.setitem(MAX_COUNTS, mark, lines(ONE).count(mark))
+    assert read_page(lines(message(text=text * 1_000)))["text"] == text * 1_000
+
+
+def test_a_full_page_of_ten_megabytes_is_within_the_bounds() -> None:
+    box = vendor_box(1001, 2001, 1101, 2101)
+    word = {
+        "boundingBox": box,
+        "text": "letters",
+        "entityIndex": "-1",
+        "textSegments": [{"startIndex": "0", "length": "7"}],
+    }
+    hundred = [{**line("letters", 1001, 2001, 1101, 2101), "words": [word] * 10}] * 10
+    page = json.dumps(annotation(blocks=[{"lines": hundred * 10}]), separators=(",", ":")).encode()
+    pages = 10_000_000 / len(page)
+    assert pages * len(hundred) * 100 > 40_000
+    assert all(pages * page.count(mark) < most for mark, most in MAX_COUNTS.items())
+
+
+def test_levels_are_counted_before_they_are_parsed() -> None:
+    assert not is_too_large(nested(MAX_DEPTH))
+    assert is_too_large(nested(MAX_DEPTH + 1))
+    assert is_too_large(nested(MAX_DEPTH + 1) + b"no JSON")
+    assert is_too_large(b"[" * 100_000)
+    assert is_too_large(b'{"result":' * 100_000)
+
+
+def test_more_pages_or_values_than_a_result_has_are_not_read() -> None:
+    pages = [message(number) for number in range(MAX_PAGES + 1)]
+    assert not is_too_large(lines(*pages[1:]))
+    assert is_too_large(lines(*pages))
+    assert is_too_large(lines(pages))
+    assert not is_too_large(b"{}" * MAX_DOCUMENTS)
+    assert is_too_large(b"{}" * (MAX_DOCUMENTS + 1))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b'"blocks": [{"lines": [{"words": [%b]}]}]' % b",".join([b"{}"] * 3_600),
+        b'"blocks": [{"lines": [{"words": [%b]}]}]' % b",".join([b'{"text":"ab"}'] * 3_600),
+        b'"blocks": [{"lines": [{"words": [%b]}]}]' % b",".join([b"0"] * 7_000),
+        b'"tables": [{"cells": [%b]}]' % b",".join([b'{"text":"ab"}'] * 3_600),
+        b'"blocks": [%b]' % b",".join([b"{}"] * 3_600),
+        b'"blocks": [{"languages": [%b]}]' % b",".join([b"1000"] * 7_000),
+        b'"fullText": "%b"' % (rb"\naa" * 7_000),
+    ],
+    ids=["words without text", "words", "words that are none", "cells", "blocks", "languages", "escapes"],
+)
+def test_memory_is_bounded(fields: bytes) -> None:
+    """At a hundredth of the bounds a hundredth of the memory: 250 MB for 10 MB of bytes."""
+    body = b'{"result": {"textAnnotation": {%b}}}' % fields
+    tracemalloc.start()
+    try:
+        read_page(body)
+        assert tracemalloc.get_traced_memory()[1] < 2_500_000
+    finally:
+        tracemalloc.stop()
 
 
 # --- whatever the bytes -------------------------------------------------------------------------------------------

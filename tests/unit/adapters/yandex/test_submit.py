@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from textdrop.adapters.yandex.client import OPERATION_BYTES, YandexOcr
+from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
+from textdrop.adapters.yandex.values import SINGLE_BYTES
 from textdrop.core.answers import OperationDescription
 from textdrop.core.errors import (
     OcrAnswerLost,
@@ -171,9 +172,9 @@ def _closing(play: Play) -> Play:
         answer(200, [OPERATION]),
         answer(200, body=json.dumps(OPERATION).encode() * 2),
         answer(200, body=b"[" * 50_000),
-        answer(200, {**OPERATION, "description": "x" * OPERATION_BYTES}),
-        answer(200, body=b" " * (OPERATION_BYTES + 1), chunked=True),
-        answer(200, {**OPERATION, "description": "x" * OPERATION_BYTES}, zipped=True),
+        answer(200, {**OPERATION, "description": "x" * SINGLE_BYTES}),
+        answer(200, body=b" " * (SINGLE_BYTES + 1), chunked=True),
+        answer(200, {**OPERATION, "description": "x" * SINGLE_BYTES}, zipped=True),
         answer(200, body=b"not gzip", headers={"content-encoding": "gzip"}),
         answer(200, OPERATION, headers={"content-encoding": "br"}),
         raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10\r\n0123"),

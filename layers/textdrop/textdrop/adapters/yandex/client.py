@@ -20,7 +20,7 @@ from textdrop.adapters.yandex.connection import trust
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.failures import ServiceError, failure, retry_after_seconds, service_error
 from textdrop.adapters.yandex.transport import Answer, Ending, Transport, service_url
-from textdrop.adapters.yandex.values import mapping, single
+from textdrop.adapters.yandex.values import SINGLE_BYTES, mapping, single
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
 from textdrop.core.errors import (
     OcrAnswerLost,
@@ -33,9 +33,6 @@ from textdrop.core.errors import (
     StoreUnavailable,
     Trace,
 )
-
-OPERATION_BYTES = 100_000
-"""The most read of an answer that is an Operation; real ones have under a thousand bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,7 @@ class YandexOcr:
             body=body,
             total_seconds=self.submit_total_seconds,
             client_request_id=client_request_id,
-            max_bytes=OPERATION_BYTES,
+            max_bytes=SINGLE_BYTES,
         )
         value = single(answer.body)
         error = service_error(value)
@@ -131,10 +128,11 @@ class YandexOcr:
         raise OcrAnswerLost(f"a submit was answered without a usable id ({answer.ending.value})", trace)
 
     def result(self, operation_id: str) -> Recognition | NotReady:
-        """The result of an operation, whole and readable. Every 404 is NotReady: the caller knows how old it is.
+        """The result of an operation, whole and readable. OcrOperationUnknown is NotReady: the caller knows its age.
 
-        Raises OcrAnswerTooLarge over `max_answer_bytes`, OcrAnswerMalformed where it cannot be understood,
-        OcrAnswerLost where it did not come whole, and what `failures.failure` has for an ask; ask again later.
+        Raises OcrAnswerTooLarge over `max_answer_bytes` or a bound of what `recognition` reads: never again. All else
+        may be asked for again later: OcrAnswerMalformed where it cannot be understood, OcrAnswerLost where it did not
+        come whole, and what `failures.failure` has for an ask.
         """
         answer, trace = self._exchange(
             "GET",
@@ -158,7 +156,7 @@ class YandexOcr:
             "GET",
             f"{self._operations}/operations/{quote(operation_id, safe='')}",
             total_seconds=self.ask_total_seconds,
-            max_bytes=OPERATION_BYTES,
+            max_bytes=SINGLE_BYTES,
         )
         value = single(answer.body)
         error = service_error(value)
@@ -173,7 +171,7 @@ class YandexOcr:
         return status
 
     def read_page(self, body: bytes) -> RecognisedPage:
-        """The page in the stored body of a Recognition. Raises OcrAnswerMalformed."""
+        """The page in the stored body of a Recognition. Raises OcrAnswerMalformed and OcrAnswerTooLarge for others."""
         with self._parsing:
             return recognition.read_page(body)
 

@@ -30,7 +30,7 @@ MAX_RETRY_AFTER_SECONDS = 3600.0
 
 # google.rpc.Code, and the status under which the service's gateway sends each.
 CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, PERMISSION_DENIED = 1, 2, 4, 5, 7
-RESOURCE_EXHAUSTED, ABORTED, UNAUTHENTICATED = 8, 10, 16
+RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, UNAUTHENTICATED = 8, 9, 10, 16
 _STATUS_OF_CODE = {
     CANCELLED: 499,
     UNKNOWN: 500,
@@ -40,7 +40,7 @@ _STATUS_OF_CODE = {
     6: 409,
     PERMISSION_DENIED: 403,
     RESOURCE_EXHAUSTED: 429,
-    9: 400,
+    FAILED_PRECONDITION: 400,
     ABORTED: 409,
     11: 400,
     12: 501,
@@ -96,12 +96,15 @@ def failure(
     | other 5xx with / without the service's body| Unavailable / Lost    | Unavailable / Lost    |
     | 425, or code 10                            | OcrUnavailable        | OcrUnavailable        |
     | 404, 410, or code 5                        | see below             | OcrOperationUnknown   |
+    | code 9                                     | OcrRejected           | OcrOperationUnknown   |
     | other 4xx                                  | OcrRejected           | OcrRejected           |
     | anything else: a redirect, 1xx             | OcrAnswerLost         | OcrAnswerMalformed    |
 
     408: gateways in front of a service also send it while the request is still being worked on, so it says nothing.
     404, 405 and 410 on a submit: with the service's own body it refuses this request; without, the base URL is not
     the OCR service's, which is no fault of the document: OcrUnavailable, and all wait until the setting is corrected.
+    Code 9 on an ask: the operation is in no state to be read, so it says as much as a 404. A client of the service met
+    it, with the status 400, for a result that was not ready. To a status the same: it tells of no failure either way.
     """
     code = error.code if error else 0
     trace = replace(trace, code=code, message=error.message if error else "")
@@ -118,7 +121,7 @@ def failure(
         return OcrUnavailable(f"the OCR service failed ({said})", trace)
     if status == 425 or code == ABORTED:
         return OcrUnavailable(f"the OCR service did not begin ({said})", trace)
-    if not submitting and (status in (404, 410) or code == NOT_FOUND):
+    if not submitting and (status in (404, 410) or code in (NOT_FOUND, FAILED_PRECONDITION)):
         return OcrOperationUnknown(f"the OCR service does not know the operation ({said})", trace)
     if submitting and error is None and status in (404, 405, 410):
         return OcrUnavailable(f"nothing recognises text at this address: check the base URL ({said})", trace)

@@ -12,7 +12,7 @@ from textdrop.adapters.yandex.authorized_key import AuthorizedKey, signed_token
 from textdrop.adapters.yandex.connection import trust
 from textdrop.adapters.yandex.failures import failure, retry_after_seconds, service_error
 from textdrop.adapters.yandex.transport import Answer, Transport, service_url
-from textdrop.adapters.yandex.values import either, mapping, single
+from textdrop.adapters.yandex.values import SINGLE_BYTES, either, mapping, single
 from textdrop.core.errors import (
     OcrAnswerLost,
     OcrCredentialsMissing,
@@ -33,7 +33,6 @@ RENEW_SECONDS = 3600.0
 
 _MIN_SECONDS = 10.0
 _PART_OF_LIFE = 0.9
-_ANSWER_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def token(url: str, key: AuthorizedKey, *, deadline: float, now: float) -> Token
             {"content-type": "application/json", "accept-encoding": "identity"},
             json.dumps({"jwt": jwt}).encode(),
             deadline=min(deadline, time.monotonic() + TOTAL_SECONDS),
-            max_bytes=_ANSWER_BYTES,
+            max_bytes=SINGLE_BYTES,
         )
     except (OcrAnswerLost, OcrUnreachable) as error:
         kind = type(error.__cause__).__name__

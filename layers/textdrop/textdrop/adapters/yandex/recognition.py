@@ -10,14 +10,21 @@ from typing import Any
 
 from pagekit.page import Block, Cell, Entity, Line, Polygon, RecognisedPage, Table, Word
 from textdrop.adapters.yandex.failures import failure, service_error
-from textdrop.adapters.yandex.values import documents, either, integer, items, mapping, text
-from textdrop.core.errors import OcrAnswerMalformed, Trace
+from textdrop.adapters.yandex.values import documents, either, integer, items, mapping, objects, text
+from textdrop.core.errors import OcrAnswerMalformed, OcrAnswerTooLarge, Trace
+
+MAX_PAGES = 10
+"""In one result. A request is for one page."""
 
 _NO_TRACE = Trace()
+_NO_BOX: Polygon = [[0, 0] for _ in range(4)]
+"""All zeros, and the same one wherever there is none: a result may have very many words and cells without a box."""
 _ROTATIONS = {"ANGLE_90": 90, "ANGLE_180": 180, "ANGLE_270": 270}
 _LAYOUTS = frozenset(
     ["text", "header", "section_header", "footer", "footnote", "picture", "caption", "title", "list", "unknown"]
 )
+_COORDINATES = {str(pixels): pixels for pixels in range(10_000)}
+"""Nearly all of a page, in the service's spelling."""
 _ANNOTATION_FIELDS = ("fullText", "full_text", "blocks", "tables", "entities", "width", "height")
 
 
@@ -26,22 +33,20 @@ def read_page(body: bytes, trace: Trace = _NO_TRACE) -> RecognisedPage:
 
     Should the service answer with several pages all the same, they are put one below the other as one page, so that
     no text is lost: texts joined by a line end, points moved down by the heights of the pages before.
-    Raises OcrAnswerMalformed when there is none, or one is missing.
+    Raises OcrAnswerMalformed when there is none, or one is missing, and OcrAnswerTooLarge.
     """
     pages = read_pages(body, trace)
     if not pages:
         raise OcrAnswerMalformed("the OCR service's result holds no page", trace)
-    whole = pages[0]
-    for page in pages[1:]:
-        whole = _stacked(whole, page)
-    return whole
+    return pages[0] if len(pages) == 1 else _stacked(pages)
 
 
 def read_pages(body: bytes, trace: Trace = _NO_TRACE) -> list[RecognisedPage]:
     """The pages in a result, by their numbers; none when it is empty or names none: it is not ready.
 
-    A page sent twice alike counts once. Raises OcrAnswerMalformed when the body is cut short, cannot be understood or
-    leaves out a page between others; where the service says in it that it failed, the error for what it says.
+    A page sent twice alike counts once. Raises OcrAnswerTooLarge over the bounds of `values`, or MAX_PAGES;
+    OcrAnswerMalformed when the body is cut short, cannot be understood or leaves out a page between others; where the
+    service says in it that it failed, the error for what it says.
     """
     numbered: list[tuple[int, RecognisedPage]] = []
     for number, annotation in _annotations(body, trace):
@@ -77,6 +82,8 @@ def _annotations(body: bytes, trace: Trace) -> list[tuple[int, dict[str, Any]]]:
             annotation = _numbered_annotation(message, trace)
             if annotation is not None:
                 found.append(annotation)
+            if len(found) > MAX_PAGES:
+                raise OcrAnswerTooLarge("the OCR service's result holds too many pages", trace)
     numbers = sorted({number for number, _ in found})
     if numbers and numbers[-1] - numbers[0] + 1 != len(numbers):
         raise OcrAnswerMalformed("the OCR service's result leaves out a page", trace)
@@ -118,8 +125,8 @@ def _has_text_or_none(annotation: dict[str, Any]) -> bool:
 
 
 def _page(annotation: dict[str, Any]) -> RecognisedPage:
-    blocks = [_block(mapping(block)) for block in items(annotation.get("blocks"))]
-    tables = [_table(mapping(table)) for table in items(annotation.get("tables"))]
+    blocks = [_block(block) for block in objects(annotation.get("blocks"))]
+    tables = [_table(table) for table in objects(annotation.get("tables"))]
     markdown = text(annotation.get("markdown"))
     full_text = text(either(annotation, "fullText", "full_text"))
     return RecognisedPage(
@@ -131,14 +138,14 @@ def _page(annotation: dict[str, Any]) -> RecognisedPage:
         tables=tables,
         entities=[
             Entity(name=text(entity.get("name")), text=text(entity.get("text")))
-            for entity in map(mapping, items(annotation.get("entities")))
+            for entity in objects(annotation.get("entities"))
         ],
         markdown=markdown if markdown.strip() else None,
     )
 
 
 def _block(block: dict[str, Any]) -> Block:
-    lines = [_line(mapping(line)) for line in items(block.get("lines"))]
+    lines = [_line(line) for line in objects(block.get("lines"))]
     layout = text(either(block, "layoutType", "layout_type")).removeprefix("LAYOUT_TYPE_").lower()
     return Block(
         type=layout if layout in _LAYOUTS else "unknown",
@@ -154,7 +161,7 @@ def _language(language: Any) -> str:
 
 def _line(line: dict[str, Any]) -> Line:
     best = _best_alternative(line)
-    words = [_word(mapping(word)) for word in items(line.get("words")) or items(best.get("words"))]
+    words = [_word(word) for word in objects(line.get("words")) or objects(best.get("words"))]
     said = text(line.get("text")) or text(best.get("text")) or " ".join(word["text"] for word in words)
     return Line(text=said, polygon=_text_polygon(line), words=words)
 
@@ -165,12 +172,12 @@ def _word(word: dict[str, Any]) -> Word:
 
 
 def _best_alternative(said: dict[str, Any]) -> dict[str, Any]:
-    return mapping(next(iter(items(said.get("alternatives"))), None))
+    return next(iter(objects(said.get("alternatives"))), {})
 
 
 def _table(table: dict[str, Any]) -> Table:
     """A table. Counts that are missing are those of its cells."""
-    cells = [_cell(mapping(cell)) for cell in items(table.get("cells"))]
+    cells = [_cell(cell) for cell in objects(table.get("cells"))]
     rows = max(integer(either(table, "rowCount", "row_count")), 0)
     columns = max(integer(either(table, "columnCount", "column_count")), 0)
     return Table(
@@ -194,7 +201,11 @@ def _cell(cell: dict[str, Any]) -> Cell:
 
 def _points(shape: dict[str, Any]) -> Polygon:
     box = mapping(either(shape, "boundingBox", "bounding_box"))
-    return [[integer(point.get("x")), integer(point.get("y"))] for point in map(mapping, items(box.get("vertices")))]
+    try:
+        # Half of the time of reading a page would go into its coordinates.
+        return [[_COORDINATES[point["x"]], _COORDINATES[point["y"]]] for point in box["vertices"]]
+    except (KeyError, TypeError):
+        return [[integer(point.get("x")), integer(point.get("y"))] for point in objects(box.get("vertices"))]
 
 
 def _text_polygon(shape: dict[str, Any]) -> Polygon:
@@ -215,28 +226,32 @@ def _text_polygon(shape: dict[str, Any]) -> Polygon:
 def _rectangle(points: Polygon) -> Polygon:
     """The upright rectangle around points that begin anywhere; all zeros when there are none."""
     if not points:
-        return [[0, 0] for _ in range(4)]
+        return _NO_BOX
     left, right = min(x for x, _ in points), max(x for x, _ in points)
     top, bottom = min(y for _, y in points), max(y for _, y in points)
     return [[left, top], [right, top], [right, bottom], [left, bottom]]
 
 
-def _stacked(upper: RecognisedPage, lower: RecognisedPage) -> RecognisedPage:
-    down = upper["height"]
-    lines = [line for block in lower["blocks"] for line in block["lines"]]
-    words = [word for line in lines for word in line["words"]]
-    cells = [cell for table in lower["tables"] for cell in table["cells"]]
-    for part in (*lower["blocks"], *lines, *words, *lower["tables"], *cells):
-        for point in part["polygon"]:
-            point[1] += down
-    markdowns = [page["markdown"] for page in (upper, lower) if page["markdown"] is not None]
+def _stacked(pages: list[RecognisedPage]) -> RecognisedPage:
+    down = 0
+    for page in pages:
+        lines = [line for block in page["blocks"] for line in block["lines"]]
+        words = [word for line in lines for word in line["words"]]
+        cells = [cell for table in page["tables"] for cell in table["cells"]]
+        for part in (*page["blocks"], *lines, *words, *page["tables"], *cells):
+            if part["polygon"] is not _NO_BOX:
+                for point in part["polygon"]:
+                    point[1] += down
+        down += page["height"]
+    markdowns = [page["markdown"] for page in pages if page["markdown"] is not None]
+    *upper, last = (page["text"] for page in pages)
     return RecognisedPage(
-        width=max(upper["width"], lower["width"]),
-        height=upper["height"] + lower["height"],
-        rotate=upper["rotate"],
-        text=upper["text"].removesuffix("\n") + "\n" + lower["text"],
-        blocks=upper["blocks"] + lower["blocks"],
-        tables=upper["tables"] + lower["tables"],
-        entities=upper["entities"] + lower["entities"],
+        width=max(page["width"] for page in pages),
+        height=down,
+        rotate=pages[0]["rotate"],
+        text="".join(text.removesuffix("\n") + "\n" for text in upper) + last,
+        blocks=[block for page in pages for block in page["blocks"]],
+        tables=[table for page in pages for table in page["tables"]],
+        entities=[entity for page in pages for entity in page["entities"]],
         markdown="\n\n".join(markdowns) if markdowns else None,
     )

@@ -1,4 +1,4 @@
-"""Values out of JSON that somebody else wrote: whatever comes, a plain value or OcrAnswerMalformed.
+"""Values out of JSON that somebody else wrote: whatever comes, a plain value, OcrAnswerTooLarge or OcrAnswerMalformed.
 
 proto3 JSON writes 64-bit integers as strings and leaves out what is zero or empty, so a value that is missing, null,
 absurd or of another type is read as the empty one.
@@ -11,42 +11,68 @@ import math
 import re
 from typing import Any
 
-from textdrop.core.errors import OcrAnswerMalformed, Trace
+from textdrop.core.errors import OcrAnswerMalformed, OcrAnswerTooLarge, OcrError, Trace
+
+MAX_COUNTS = {b"{": 360_000, b"[": 150_000, b",": 700_000}
+"""Objects, lists and commas of a body that is read; see docs/decisions/0023. 10 MB of real words
+have at most nine tenths of it."""
+MAX_BACKSLASHES = 700_000
+"""The decoder takes each escape in a string, and what is between two of them, for a string of its own."""
+MAX_DEPTH = 64
+"""Objects and lists within each other; a real result has 13."""
+MAX_DOCUMENTS = 100
+"""JSON values of a body; a real result has one for a page."""
+SINGLE_BYTES = 100_000
+"""The most read of a body of one small value: an operation, an error, a token; real ones have under a few thousand."""
 
 _LARGEST_INTEGER = 2**31 - 1
 _NO_TRACE = Trace()
 _BLANK = re.compile(r"[ \t\r\n]*")
 _INTEGER = re.compile(r"-?[0-9]{1,10}")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_UNMARKED = bytes(set(range(256)) - set(b'"{}[],'))
+_AS_LISTS = bytes.maketrans(b"{}", b"[]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+# A pair of them or a lone one, and before it the backslashes that stand for themselves.
+_SURROGATES = re.compile(
+    r"(?<!\\)((?:\\\\)*+)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+_LONE_CHARACTERS = len(r"\udfff")
 
 
 def documents(body: bytes, trace: Trace = _NO_TRACE) -> list[Any]:
     """The JSON values that stand in `body` one after another, with or without line ends between them.
 
     None of them holds NaN, an infinity, an integer over 64 bits or text that cannot be encoded as UTF-8; bytes that
-    are no UTF-8 are replaced. Raises OcrAnswerMalformed when anything else is in the body, or a value is cut short.
+    are no UTF-8 are replaced. Raises OcrAnswerTooLarge, before anything is parsed, for a body whose values would take
+    too much memory or nest too deeply; OcrAnswerMalformed when anything else is in the body, or a value is cut short.
     """
+    _require_bounded(body, trace)
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
+    if _SURROGATE_ESCAPE.search(text):
+        text = _SURROGATES.sub(_encodable, text)
     found: list[Any] = []
     try:
         at = _after_blanks(text, 0)
         while at < len(text):
+            if len(found) == MAX_DOCUMENTS:
+                raise OcrAnswerTooLarge("the OCR service's answer holds too many values", trace)
             value, at = _DECODER.raw_decode(text, at)
             found.append(value)
             at = _after_blanks(text, at)
-        return _encodable(found) if _SURROGATE_ESCAPE.search(text) else found
-    except (ValueError, RecursionError) as error:
-        kind = "nested too deeply" if isinstance(error, RecursionError) else "not JSON, or cut short"
+    except ValueError:
         # `from None`: the decoder's error holds the body, which is document text.
-        raise OcrAnswerMalformed(f"the OCR service's answer is {kind} ({len(body)} bytes)", trace) from None
+        raise OcrAnswerMalformed(
+            f"the OCR service's answer is not JSON, or cut short ({len(body)} bytes)", trace
+        ) from None
+    return found
 
 
 def single(body: bytes) -> Any:
-    """The one JSON value of a body; None where there is not exactly one."""
+    """The one small JSON value of a body; None where there is not exactly one, or it is over SINGLE_BYTES."""
     try:
-        values = documents(body)
-    except OcrAnswerMalformed:
+        values = documents(body) if len(body) <= SINGLE_BYTES else []
+    except OcrError:
         return None
     return values[0] if len(values) == 1 else None
 
@@ -89,6 +115,11 @@ def items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list. What else is in it holds nothing that could be read."""
+    return [item for item in items(value) if isinstance(item, dict)]
+
+
 def either(record: dict[str, Any], *names: str) -> Any:
     """The first of these fields that is there and not null: one field has a name in each generation of the service."""
     for name in names:
@@ -112,15 +143,26 @@ def _after_blanks(text: str, at: int) -> int:
     return blanks.end() if blanks else at
 
 
-def _encodable(value: Any) -> Any:
-    match value:
-        case str():
-            return _LONE_SURROGATE.sub("\ufffd", value)
-        case list():
-            return [_encodable(item) for item in value]
-        case dict():
-            return {_encodable(name): _encodable(item) for name, item in value.items()}
-    return value
+def _require_bounded(body: bytes, trace: Trace) -> None:
+    """Raises OcrAnswerTooLarge. What stands in strings does not count."""
+    if body.count(b"\\") > MAX_BACKSLASHES:
+        raise OcrAnswerTooLarge(f"the OCR service's answer holds too many escapes ({len(body)} bytes)", trace)
+    # Of nearly all strings only the quotes are left, and go at once.
+    marked = _ESCAPE.sub(b"", body).translate(None, _UNMARKED).replace(b'""', b"")
+    marks = b"".join(marked.split(b'"')[::2])
+    if any(marks.count(mark) > most for mark, most in MAX_COUNTS.items()):
+        raise OcrAnswerTooLarge(f"the OCR service's answer holds too many values ({len(body)} bytes)", trace)
+    brackets = marks.translate(_AS_LISTS, b",")
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+    # What was cut short leaves its open brackets, and is for the decoder to refuse.
+    if b"[]" in brackets or brackets.count(b"[") > MAX_DEPTH:
+        raise OcrAnswerTooLarge(f"the OCR service's answer is nested too deeply ({len(body)} bytes)", trace)
+
+
+def _encodable(found: re.Match[str]) -> str:
+    backslashes, escapes = found.groups()
+    return f"{backslashes}\\ufffd" if len(escapes) == _LONE_CHARACTERS else found[0]
 
 
 def _finite(digits: str) -> float | None:
