@@ -14,8 +14,8 @@ from typing import Any
 from textdrop.core.errors import OcrAnswerMalformed, OcrAnswerTooLarge, OcrError, Trace
 
 MAX_COUNTS = {b"{": 360_000, b"[": 150_000, b",": 700_000}
-"""Objects, lists and commas of a body that is read; see docs/decisions/0023. A page of 10 MB has
-330,000, 100,000 and 560,000."""
+"""Objects, lists and commas of a body that is read; see docs/decisions/0023. A page of 10 MB has 330,000,
+100,000 and 560,000."""
 MAX_BACKSLASHES = 700_000
 """The decoder takes each escape in a string, and what is between two of them, for a string of its own."""
 MAX_DEPTH = 64
