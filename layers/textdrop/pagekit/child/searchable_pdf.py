@@ -10,6 +10,7 @@ from pagekit.child.document import SENT_WHOLE_BYTES
 from pagekit.child.messages import Message
 from pagekit.child.process import Child, ChildDied, Reply
 from pagekit.errors import NotRenderable
+from pagekit.outputs.page_bounds import bounded
 from pagekit.page import RecognisedPage
 
 
@@ -21,9 +22,10 @@ def searchable_pdf(
     to: BinaryIO,
     drawn: Collection[int] = (),
 ) -> Sequence[str]:
-    """As `pagekit.outputs.searchable_pdf`, in the child. Returns its warnings."""
+    """As `pagekit.outputs.searchable_pdf`, in the child. Returns its warnings. Raises NotRenderable at a page that is
+    out of bounds."""
     size = source.seek(0, io.SEEK_END)
-    waiting = iter(pages)
+    waiting = bounded(pages)
     warnings: Sequence[str] = ()
     failure: Exception | None = None
 
@@ -36,7 +38,7 @@ def searchable_pdf(
                 return {}, source.read(length)
             if "next" in message:
                 following = next(waiting, None)
-                return ({} if following is None else {"number": following[0], "recognised": following[1]}), b""
+                return ({} if following is None else {"number": following[0], "recognised": _laid(following[1])}), b""
             if "piece" in message:
                 to.write(content)
         except Exception as error:  # noqa: BLE001 - raised when the child has come to its end
@@ -58,3 +60,8 @@ def searchable_pdf(
     if failure is not None:
         raise failure
     return warnings
+
+
+def _laid(page: RecognisedPage | None) -> RecognisedPage | None:
+    """What of a page is laid over it."""
+    return None if page is None else {**page, "text": "", "tables": [], "entities": [], "markdown": None}

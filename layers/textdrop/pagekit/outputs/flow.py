@@ -104,13 +104,15 @@ class _Lines:
             if " ".join(text for text, _ in words) != line.text:
                 parts.append(line.text)
                 continue
-            right: int | None = None
+            together: list[str] = []
+            right = 0
             for text, box in words:
-                if right is None or box.left - right > _APART * line.box.height:
-                    parts.append(text)
-                else:
-                    parts[-1] += f" {text}"
+                if together and box.left - right > _APART * line.box.height:
+                    parts.append(" ".join(together))
+                    together = []
+                together.append(text)
                 right = box.right
+            parts.append(" ".join(together))
         return parts
 
 
@@ -141,10 +143,11 @@ class _Piece:
 
 
 def _columns(blocks: Iterable[Sequence[TextLine]]) -> list[tuple[int, int]]:
-    """Left and right edge of the page's columns, as its blocks of several lines show them."""
+    """Left and right edge of the page's columns, as its blocks of several lines show them; by their right edges."""
     known = ([line.box for line in lines if line.box.is_known] for lines in blocks)
     telling = [boxes for boxes in known if len(boxes) >= _TELLING_LINES]
-    return [(min(box.left for box in boxes), max(box.right for box in boxes)) for boxes in telling]
+    edges = ((min(box.left for box in boxes), max(box.right for box in boxes)) for boxes in telling)
+    return sorted(edges, key=lambda edge: edge[1])
 
 
 def _right_edge(columns: Iterable[tuple[int, int]], lines: Sequence[TextLine]) -> int:
@@ -187,8 +190,9 @@ def _with_tables(
             pieces.append((part, part.lines[0].box.top))
     for lines, laid_out in waiting:
         if lines not in placed:
-            below = (at for at, (_, top) in enumerate(pieces) if top >= lines.box.top and lines.box.is_known)
-            pieces.insert(next(below, len(pieces)), (laid_out, lines.box.top))
+            top = lines.box.top
+            below = (at for at, (_, other) in enumerate(pieces) if other >= top) if lines.box.is_known else iter(())
+            pieces.insert(next(below, len(pieces)), (laid_out, top))
     return (piece for piece, _ in pieces)
 
 

@@ -22,8 +22,8 @@ from pagekit.outputs.plain_text import SOFT_HYPHEN, one_line
 _HYPHENS = ("-", "\N{HYPHEN}", "\N{NON-BREAKING HYPHEN}")
 _CUTS = (SOFT_HYPHEN, "\N{NOT SIGN}")
 _WORD = re.compile(r"[^\W_]+(?:[-\u2010\u2011][^\W_]+)*")
-_HEAD = re.compile(r"[^\W_]+(?:[-\u2010\u2011][^\W_]+)*\Z")
-_LAST_PART = re.compile(r"[^\W_]+\Z")
+# A cut word is judged by so many of its last characters: words have fewer, and a whole page of hyphens is one word.
+_LONGEST_HEAD = 100
 _NOT_HYPHEN_MINUS = re.compile("[\u2010\u2011]")
 _CYRILLIC = re.compile("[\u0400-\u052f]")
 
@@ -41,29 +41,35 @@ def ends_cut(line: str) -> bool:
 
 def joined(lines: Sequence[str], words: frozenset[str]) -> str:
     """The lines as one text; `words` is the page's vocabulary. Soft hyphens within it are gone."""
-    text = ""
-    for line in lines:
-        text = _appended(text, line, words) if text else line
-    return one_line(text.replace(SOFT_HYPHEN, ""))
+    parts: list[str] = []
+    end = ""
+    for line in filter(None, lines):
+        if parts:
+            joint = _joint(end, line, words)
+            parts[-1] = parts[-1][:-1]
+            parts.append(joint)
+            end = end[:-1] + joint
+        parts.append(line)
+        end = (end + line)[-_LONGEST_HEAD - 1 :]
+    return one_line("".join(parts).replace(SOFT_HYPHEN, ""))
 
 
-def _appended(text: str, line: str, words: frozenset[str]) -> str:
-    if not line:
-        return text
-    if text.endswith(_CUTS) and line[0].isalpha() and text[-2:-1].isalpha():
-        return text[:-1] + line
-    if not text.endswith(_HYPHENS):
-        return f"{text} {line}"
-    head, tail = _HEAD.search(text[:-1]), _WORD.match(line)
+def _joint(end: str, line: str, words: frozenset[str]) -> str:
+    """What stands for the last character of `end`, in which the text ends so far, when the line comes after it."""
+    if end.endswith(_CUTS) and line[0].isalpha() and end[-2:-1].isalpha():
+        return ""
+    if not end.endswith(_HYPHENS):
+        return f"{end[-1]} "
+    # The last word: a word turned round is one.
+    head, tail = _WORD.match(end[-2::-1]), _WORD.match(line)
     if head is None or tail is None:
-        return f"{text} {line}"
-    return (text if _keeps_hyphen(head[0], tail[0], words) else text[:-1]) + line
+        return f"{end[-1]} "
+    return end[-1] if _keeps_hyphen(head[0][::-1], tail[0], words) else ""
 
 
 def _keeps_hyphen(head: str, tail: str, words: frozenset[str]) -> bool:
     """Whether the word is written with a hyphen: `head` stood before it at the line's end, `tail` begins the next."""
-    last = _LAST_PART.search(head)
-    before = last[0] if last else head
+    before = _NOT_HYPHEN_MINUS.sub("-", head).rpartition("-")[2]
     if not tail[0].islower() or len(before) == 1 or len(tail) == 1:
         return True
     if any(letter.isdigit() or letter.isupper() for letter in before[1:]) or before[0].isdigit():

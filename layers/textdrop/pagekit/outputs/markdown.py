@@ -10,6 +10,7 @@ from pagekit.outputs.furniture import Furniture
 from pagekit.outputs.hyphens import joined
 from pagekit.outputs.lists import Kind
 from pagekit.outputs.markdown_text import escaped, escaped_block
+from pagekit.outputs.page_bounds import bounded
 from pagekit.outputs.plain_text import one_line
 from pagekit.outputs.service_markdown import harmless
 from pagekit.outputs.tables import Grid
@@ -24,10 +25,10 @@ def markdown(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Iterator[str
 
     Each page begins with a comment, `<!-- page 2 -->`; a page that failed says so under it. Where the service gives
     Markdown, that is the page, made harmless; else it is made from the page's blocks and tables. Text from a page is
-    never taken for syntax, HTML or a link. "\\n" at line ends.
+    never taken for syntax, HTML or a link. "\\n" at line ends. Raises NotRenderable at a page that is out of bounds.
     """
     furniture = Furniture()
-    for place, (number, page) in enumerate(pages):
+    for place, (number, page) in enumerate(bounded(pages)):
         yield ("\n" if place else "") + _page(number, page, furniture) + "\n"
 
 

@@ -9,7 +9,7 @@ be read in two ways, and one whose units differ.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -34,7 +34,7 @@ _FORMS = {
 }
 _DASHES = re.compile("[-−–—]+")
 _DAY_OF_MONTH = re.compile(r"(?:[12]?[1-9]|[123]0|31)\.(?:0[1-9]|1[012])")
-_ITEM = re.compile(r"([0-9]+)(?:\.([1-9][0-9]*))?")
+_ITEM = re.compile(r"([0-9]{1,9})(?:\.([1-9][0-9]{0,8}))?")
 
 
 class Number(NamedTuple):
@@ -110,11 +110,14 @@ def _marks(rows: Sequence[Sequence[str]]) -> dict[int, str]:
     return marks
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+def _columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The texts of each column; dashes are none."""
-    for column in range(max(map(len, rows), default=0)):
-        texts = (row[column] for row in rows if column < len(row))
-        yield [text for text in texts if text and not _DASHES.fullmatch(text)]
+    columns: list[list[str]] = [[] for _ in range(max(map(len, rows), default=0))]
+    for row in rows:
+        for column, text in enumerate(row):
+            if text and not _DASHES.fullmatch(text):
+                columns[column].append(text)
+    return columns
 
 
 def _possible(texts: Sequence[str]) -> dict[str, list[float]]:

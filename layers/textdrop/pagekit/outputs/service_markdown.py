@@ -45,7 +45,7 @@ def _fenced(lines: list[str]) -> list[str]:
     for line in lines:
         if fence:
             written.append(line)
-            if re.fullmatch(rf" {{0,3}}{fence}{fence[0]}*[ \t]*", line):
+            if _closes(line, fence):
                 fence = ""
             continue
         found = _FENCE.match(line)
@@ -53,3 +53,9 @@ def _fenced(lines: list[str]) -> list[str]:
             fence = found[1] or found[2]
         written.append(line if found else _OTHER_FENCE.sub(r"\1\\", line))
     return [*written, fence] if fence else written
+
+
+def _closes(line: str, fence: str) -> bool:
+    """Whether the line is at most three spaces, at least the fence, and white space."""
+    found = line.rstrip(" \t").lstrip(" ")
+    return found.startswith(fence) and not found.strip(fence[0]) and not line.startswith(" " * 4)

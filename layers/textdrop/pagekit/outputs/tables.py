@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
+from pagekit.outputs.page_bounds import bounded
 from pagekit.outputs.plain_text import plain
 from pagekit.page import Cell, RecognisedPage, Table
 
-MAX_COLUMNS = 16_384
-"""As many as a sheet has; a wider table is laid out without its empty places."""
-MAX_PLACES = 100_000
-"""A table said to have more places than this is laid out without empty ones: a few cells must not make a gigabyte."""
+MAX_COLUMNS = 1_000
+"""A wider table is laid out without its empty places, in rows of so many cells. A sheet may have 16,384 columns, but
+writing each row of it takes time for the widest; and no page has room for a thousand."""
+MAX_PLACES = 10_000
+MAX_PLACES_FOR_A_CELL = 10
+"""A table of more places than MAX_PLACES, and than ten times its cells, is laid out without its empty ones: counts are
+what the service claims, and a few cells must not make a gigabyte."""
 
 
 class Merge(NamedTuple):
@@ -51,8 +55,9 @@ class NumberedTable(NamedTuple):
 
 
 def numbered_tables(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Iterator[NumberedTable]:
-    """The tables of a document in order, one page at a time; empty ones are left out and not counted."""
-    for number, page in pages:
+    """The tables of a document in order, one page at a time; empty ones are left out and not counted. Raises
+    NotRenderable at a page that is out of bounds."""
+    for number, page in bounded(pages):
         grids = [grid(table) for table in page["tables"]] if page is not None else []
         for position, laid_out in enumerate((found for found in grids if not found.is_empty), 1):
             yield NumberedTable(number, position, laid_out)
@@ -71,14 +76,17 @@ def grid(table: Table) -> Grid:
     cells = sorted(table["cells"], key=lambda cell: (cell["row"], cell["column"]))
     rows = max([table["rows"], *(cell["row"] + 1 for cell in cells)])
     columns = max([table["columns"], *(cell["column"] + 1 for cell in cells)])
-    if columns > MAX_COLUMNS or rows * columns > MAX_PLACES:
-        return Grid(_side_by_side(cells), ())
-    if columns == 0:
-        return Grid([], ())
-    places = [[""] * columns for _ in range(rows)]
+    texts: dict[tuple[int, int], list[str]] = {}
     for cell in cells:
-        row = places[cell["row"]]
-        row[cell["column"]] = "\n".join(filter(None, [row[cell["column"]], _text(cell)]))
+        if text := _text(cell):
+            texts.setdefault((cell["row"], cell["column"]), []).append(text)
+    if not texts:
+        return Grid([], ())
+    if columns > MAX_COLUMNS or rows * columns > max(MAX_PLACES, MAX_PLACES_FOR_A_CELL * len(cells)):
+        return Grid(_side_by_side(cells), ())
+    places = [[""] * columns for _ in range(rows)]
+    for (row, column), found in texts.items():
+        places[row][column] = "\n".join(found)
     return Grid(places, tuple(_merges(cells, places)))
 
 

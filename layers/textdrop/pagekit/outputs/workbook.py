@@ -20,6 +20,8 @@ file open until the end, and nobody leafs through more."""
 MAX_ROWS = 1_048_576
 MAX_TEXT = 32_767
 CUT = "… [cut]"
+MAX_NUMBER_FORMATS = 200
+"""Excel opens no more of its own in one workbook; numbers of further ones stay texts, which look as on the page."""
 # The same tables make the same bytes.
 _CREATED = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _SIGNS = ("=", "+", "-", "@")
@@ -49,6 +51,7 @@ class _Writer:
     def __init__(self, book: xlsxwriter.Workbook) -> None:
         self._book = book
         self._formats: dict[tuple[tuple[str, object], ...], Any] = {}
+        self._number_formats: set[str] = set()
         self._more: Any = None
         self._mores = 0
         self._next_row = 0
@@ -93,13 +96,18 @@ class _Writer:
             sheet.merge.append([merge.row + top, merge.column, merge.last_row + top, merge.last_column])
 
     def _write_cell(self, sheet: Any, row: int, column: int, text: str, number: Number | None, is_head: bool) -> None:
-        if number is not None:
+        if number is not None and self._takes(number.format):
             sheet.write_number(row, column, number.value, self._format(num_format=number.format))
             return
         # Excel must go on taking what looks like a formula for a text when it is edited.
         quoted = text.lstrip().startswith(_SIGNS)
         style = self._format(text_wrap="\n" in text, quote_prefix=quoted, bold=is_head)
         sheet.write_string(row, column, cell_text(text), style)
+
+    def _takes(self, number_format: str) -> bool:
+        if len(self._number_formats) < MAX_NUMBER_FORMATS:
+            self._number_formats.add(number_format)
+        return number_format in self._number_formats
 
     def _format(self, **properties: object) -> Any:
         key = tuple(properties.items())
@@ -109,12 +117,13 @@ class _Writer:
 
     @staticmethod
     def _set_widths(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
-        """Each column as wide as its longest line, within limits."""
+        """Each column that has text as wide as its longest line, within limits."""
         widths: dict[int, int] = {}
         for row in rows:
             for column, text in enumerate(row):
-                longest = max(map(len, text.split("\n")))
-                widths[column] = max(widths.get(column, 0), longest)
+                if text:
+                    longest = max(map(len, text.split("\n")))
+                    widths[column] = max(widths.get(column, 0), longest)
         for column, longest in widths.items():
             sheet.set_column(column, column, min(max(longest + 1, _WIDTHS[0]), _WIDTHS[1]))
 

@@ -44,7 +44,7 @@ OWN_TEXT = 0.9
 """A page that shows this much of its recognised letters as text of its own is left as it is."""
 
 _OLDEST_VERSION = "1.4"
-_BAND_PIXELS = 32
+_BAND_PIXELS, _MAX_BANDS = 32, 1_000
 _MAX_FONTS_KEPT = 500
 _MAX_PARENTS = 100
 _MAX_FIELDS = 10_000
@@ -260,15 +260,17 @@ def _places_of(seen: Iterable[SeenText], to_pixels: Matrix, height: int) -> Call
     """Says whether there is text that can be seen at a place, in pixels. The rectangles around texts are kept by bands
     of the page, so that only a few need to be compared for each place."""
     bands: dict[int, list[tuple[float, float, float, float]]] = {}
+    # Bands are higher on a page that is said to be millions of pixels high.
+    band_pixels = max(_BAND_PIXELS, height // _MAX_BANDS)
     for text in seen:
         corners = [to_pixels.applied(x, y) for x, y in text]
         left, right = min(x for x, _ in corners), max(x for x, _ in corners)
         top, bottom = min(y for _, y in corners), max(y for _, y in corners)
-        first, last = int(max(top, 0)) // _BAND_PIXELS, int(min(bottom, height)) // _BAND_PIXELS
+        first, last = int(max(top, 0)) // band_pixels, int(min(bottom, height)) // band_pixels
         for band in range(first, last + 1):
             bands.setdefault(band, []).append((left, top, right, bottom))
     return lambda x, y: any(
-        left <= x <= right and top <= y <= bottom for left, top, right, bottom in bands.get(int(y) // _BAND_PIXELS, ())
+        left <= x <= right and top <= y <= bottom for left, top, right, bottom in bands.get(int(y) // band_pixels, ())
     )
 
 
