@@ -24,6 +24,7 @@ from pagekit.outputs.workbook import workbook
 from pagekit.page import RecognisedPage, Table
 from pagekit.pdf.layered_pdf import _places_of
 from pagekit.pdf.page_geometry import IDENTITY
+from pagekit.pdf.text_lines import placed_lines
 from unit.pagekit.outputs.set_page import bare_table, block, cell, page
 
 FAR = 2**31 - 1
@@ -243,6 +244,15 @@ def test_a_table_of_many_cells_has_its_empty_places() -> None:
 def test_rows_are_cut_where_a_table_is_wider_than_any_page() -> None:
     made = grid(bare_table(*(cell(0, column, "a") for column in range(MAX_COLUMNS + 1))))
     assert list(map(len, made.rows)) == [MAX_COLUMNS, 1]
+
+
+def test_words_without_places_of_a_line_longer_than_any_take_the_room_of_one() -> None:
+    for count, stretches in ((2_000, 2_000), (4_000, 1)):
+        lines = block(" ".join(["a\u05e9"] * count))
+        lines["lines"][0]["words"] = []
+        [placed] = placed_lines(page(lines))
+        assert len(placed.stretches) == stretches
+        assert " ".join(stretch.text for stretch in placed.stretches) == " ".join(["\u05e9a"] * count)
 
 
 def test_a_page_of_millions_of_pixels_has_a_bounded_number_of_bands() -> None:
