@@ -33,6 +33,7 @@ POLL = SHARED | {
     "RESULTS_BUCKET": "results",
     "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
     "RENDER_FUNCTION_NAME": "textdrop-render",
+    "READS_PER_SECOND": "50",
 }
 RENDER = {
     "TABLE_NAME": "table",
@@ -65,7 +66,7 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
         ("submit", {"PAGES": "1-3,7"}, {"submits_per_second": 10.0, "max_pages": 5000}),
         ("submit", {"OUTPUTS": "", "FOLDER_ID": "b1gexample"}, {"submits_per_second": 10.0, "max_pages": 5000}),
         ("submit", {"SUBMITS_PER_SECOND": "0.1", "MAX_PAGES": "1"}, {"submits_per_second": 0.1, "max_pages": 1}),
-        ("poll", {"FOLDER_ID": ""}, {"submits_per_second": 10.0}),
+        ("poll", {"FOLDER_ID": ""}, {"submits_per_second": 10.0, "reads_per_second": 50}),
         ("render", {"CSV_BOM": "true"}, {"csv_bom": True}),
         ("render", {"CSV_BOM": "False"}, {"csv_bom": False}),
         ("reconcile", {}, {}),

@@ -228,8 +228,8 @@ def test_it_does_not_end_by_what_it_saw_before_a_look_that_failed() -> None:
     assert {name for name, _ in ticking.failures()} == {"refresh_failed"}
 
 
-def test_out_of_time_its_successor_starts_when_its_workers_are_done(endless: Ticking) -> None:
-    endless.slow_workers(8, seconds=19.0)
+def test_out_of_time_it_renews_its_lease_and_its_successor_starts_when_its_workers_are_done(endless: Ticking) -> None:
+    workers = endless.slow_workers(8, seconds=19.0)
     endless.submitted(8)
     endless.tick.row = replace(endless.tick.row, typical_seconds=3.5)
     asked = endless.ticks_asked
@@ -237,7 +237,8 @@ def test_out_of_time_its_successor_starts_when_its_workers_are_done(endless: Tic
     assert endless.ticks_asked == asked + 1
     [handed_over] = endless.of("tick.hand_over")
     assert POLL_SECONDS - STEP <= handed_over < POLL_SECONDS
-    assert max(endless.of("ocr.result")) <= handed_over
+    assert max(workers.begun) + 19.0 <= endless.began + handed_over
+    assert POLL_SECONDS - STEP <= endless.of("tick.renew")[-1] < POLL_SECONDS - STEP + 0.1
     row, lease = endless.tick.row, endless.policy.tick_lease_seconds
     assert (row.state, row.lease_until, row.typical_seconds) == ("starting", endless.clock.now() + lease, 3.5)
 
@@ -252,8 +253,8 @@ def test_overtaken_it_ends_when_its_workers_are_done_and_starts_nobody(
     endless.faults.happen(call, lambda: setattr(endless.tick, "row", replace(endless.tick.row, owner="another")))
     assert endless.run_for() == "lost"
     assert endless.ticks_asked == asked
+    assert workers.begun
     assert workers.held == []
-    assert len(endless.of("ocr.result")) == len(workers.begun) > 0
     assert seconds <= endless.clock.now() - endless.began < seconds + 8.0
 
 
@@ -278,7 +279,32 @@ def test_whoever_is_free_again_is_given_work_at_once(ticking: Ticking) -> None:
     ticking.slow_workers(1, seconds=0.01)
     ticking.running(8, age=100.0)
     ticking.run_for(2.0)
-    assert ticking.of("ocr.result")[7] < 8 * 0.03
+    assert ticking.of("documents.read_operation")[7] < 8 * 0.03
+
+
+def test_a_worker_that_begins_late_asks_for_nothing(ticking: Ticking) -> None:
+    """It would begin in another second than it was counted in."""
+    workers = ticking.slow_workers(8, seconds=0.06)
+    ticking.running(3, age=100.0)
+    ticking.run_for(5.0)
+    assert len(workers.begun) == 2 * 3, "each was read, and was to be asked for"
+    assert ticking.of("ocr.result") == ticking.of("ocr.status") == []
+
+
+def test_in_a_ticks_first_second_nothing_is_asked_for_whatever_it_took_to_take_the_row(ticking: Ticking) -> None:
+    """The tick before may have asked until then."""
+    ticking.running(3, age=100.0)
+    ticking.faults.happen("tick.take", lambda: ticking.clock.advance(3.0))
+    ticking.run_for(5.0)
+    assert 4.0 <= ticking.of("ocr.result")[0] < 4.2
+
+
+def test_it_asks_for_nothing_when_its_lease_is_no_longer_sure(endless: Ticking) -> None:
+    endless.running(3, age=100.0)
+    endless.faults.fail("tick.renew", DOWN, times=1_000)
+    endless.run_for()
+    sure = endless.policy.tick_lease_seconds - endless.policy.lease_margin_seconds
+    assert sure - 5.0 < endless.of("ocr.result")[-1] < sure
 
 
 def test_what_is_still_worked_on_is_not_begun_again(ticking: Ticking) -> None:
@@ -394,11 +420,12 @@ def test_what_a_recognition_took_is_learnt_from_its_row_and_handed_on(ticking: T
 
 
 def test_it_keeps_to_the_rates_of_asks_and_submits(endless: Ticking) -> None:
-    endless.poll_settings = replace(endless.poll_settings, asks_per_second=1.0, submits_per_second=0.5)
+    endless.poll_settings = replace(endless.poll_settings, reads_per_second=1, submits_per_second=0.5)
     endless.running(5, age=100.0)
     endless.due(DueKind.SUBMIT, 3)
     endless.run_for(6.0)
-    assert [round(at) for at in endless.of("ocr.result")] == [0, 1, 2, 3, 4, 5, 6]
+    assert [round(at) for at in endless.of("ocr.result")] == [1, 2, 3, 4, 5]
+    assert [round(at) for at in endless.of("ocr.status")] == [1, 2, 3, 4, 5]
     assert [round(at) for at in endless.of("resumes.send")] == [0, 2, 4]
     assert {limit for kind, _, limit, _ in endless.reads if kind is DueKind.SUBMIT} == {7}
 

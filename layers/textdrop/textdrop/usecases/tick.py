@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from textdrop.core import schedule
-from textdrop.core.documents import DocumentState, DueEntry, DueKind, Operation, Resume
+from textdrop.core.documents import DocumentState, DueEntry, DueKind, Resume
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import resume_body
 from textdrop.core.pause import why_paused
-from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedule
+from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedule, Step
+from textdrop.core.window import LATE_SECONDS
 from textdrop.ports import PollPorts, Tick
-from textdrop.usecases.ask import Asked, ask, is_running
+from textdrop.usecases.ask import Asked, ask_result, ask_status
 from textdrop.usecases.deliver import conclude_and_deliver, deliver, page_finished
 
 REFRESH_SECONDS = 0.5
@@ -33,9 +34,9 @@ MAX_SLEEP_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class PollSettings:
-    """Rates per second: asks as the service allows results to be read, submits as the stack's parameter says."""
+    """Rates per second, by the stack's parameters. Results and statuses may each be read so often."""
 
-    asks_per_second: float
+    reads_per_second: int
     submits_per_second: float
     step_seconds: float
     """The most that one ask with its delivery can take; none begins with less time left."""
@@ -70,7 +71,10 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
     row = ports.tick.take(owner, now, now + ports.policy.tick_lease_seconds)
     if row is None:
         return "busy"
-    jobs = schedule.new(row.typical_seconds, settings.asks_per_second, settings.submits_per_second, now)
+    # The tick before may have asked until the row was taken, which may be long after it was asked for.
+    taken_at = ports.clock.now()
+    jobs = schedule.new(row.typical_seconds, settings.reads_per_second, settings.submits_per_second, taken_at)
+    jobs.asks_until = row.lease_until - ports.policy.lease_margin_seconds
     run = _Run(owner, row, deadline, jobs, renew_at=now + ports.policy.tick_renew_seconds)
     try:
         return _until_over(ports, settings, run)
@@ -106,6 +110,7 @@ def _renew(ports: PollPorts, run: _Run) -> bool:
     if row is None:
         return False
     run.row = row
+    run.schedule.asks_until = row.lease_until - ports.policy.lease_margin_seconds
     run.renew_at = now + ports.policy.tick_renew_seconds
     return True
 
@@ -173,10 +178,8 @@ def _start_due(ports: PollPorts, run: _Run) -> None:
             _start(ports, run, job, partial(_hand_out, ports, job.entry))
         else:
             _start(ports, run, job, partial(_deliver_due, ports, job.entry.document_id, run.deadline))
-    asks = run.schedule.asks_to_start(ports.clock.now())
-    while ports.workers.free() > 0 and (job := next(asks, None)) is not None:
-        typical_seconds = run.schedule.typical_seconds
-        _start(ports, run, job, partial(_ask_due, ports, job, typical_seconds, run.deadline))
+    while ports.workers.free() > 0 and (job := run.schedule.ask_to_start(ports.clock.now())) is not None:
+        _start(ports, run, job, partial(_ask_due, ports, job, run.deadline))
 
 
 def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], Asked | None]) -> None:
@@ -198,15 +201,14 @@ def _collect(ports: PollPorts, run: _Run) -> None:
     """Takes in what the workers brought."""
     while run.done:
         job, asked = run.done.popleft()
-        if job.entry.kind is not DueKind.ASK:
+        now = ports.clock.now()
+        if job.step is Step.DOCUMENT:
             run.schedule.document_ended(job)
         elif asked is None:
-            run.schedule.ask_broke_off(job)
+            run.schedule.ask_broke_off(job, now)
         else:
-            now = ports.clock.now()
-            if asked.throttled_seconds:
-                run.schedule.ask_after = max(run.schedule.ask_after, now + asked.throttled_seconds)
-            run.schedule.asked(job, asked.operation, now)
+            run.schedule.throttle(job, now + asked.throttled_seconds)
+            run.schedule.asked(job, asked.operation, now, may_have_failed=asked.may_have_failed)
 
 
 def _ended(ports: PollPorts, run: _Run) -> bool:
@@ -226,7 +228,10 @@ def _ended(ports: PollPorts, run: _Run) -> bool:
 
 
 def _hand_over(ports: PollPorts, run: _Run) -> str:
-    """Out of time: the successor starts at once if there is work left."""
+    """Out of time: the successor starts at once if there is work left. Nothing is asked any more, and nobody else asks
+    while the workers end what they began."""
+    if not _renew(ports, run):
+        return "lost"
     ports.workers.wait()
     now = ports.clock.now()
     if ports.tick.hand_over(run.owner, now + ports.policy.tick_lease_seconds, run.schedule.typical_seconds):
@@ -241,13 +246,19 @@ def _sleep_seconds(ports: PollPorts, run: _Run) -> float:
     return min(max(wait, 0.005), MAX_SLEEP_SECONDS if run.schedule.busy else REFRESH_SECONDS)
 
 
-def _ask_due(ports: PollPorts, job: Job, typical_seconds: float, deadline: float) -> Asked:
-    """Asks for one operation and, if that was the last of its document, delivers it."""
-    operation: Operation | None = job.operation or ports.documents.read_operation(*job.entry.name)
+def _ask_due(ports: PollPorts, job: Job, deadline: float) -> Asked | None:
+    """Reads or asks for one operation and, if that was the last of its document, delivers it. None: it comes too late
+    for the time it was counted at."""
+    operation = job.operation
     if operation is None:
-        return Asked(None)
-    # Final already: whoever made it so may have died before the document was updated.
-    asked = ask(ports, operation, typical_seconds) if is_running(operation) else Asked(operation)
+        asked = Asked(ports.documents.read_operation(*job.entry.name))
+    elif ports.clock.now() > job.asked_at + LATE_SECONDS:
+        return None
+    elif job.step is Step.STATUS:
+        asked = ask_status(ports, operation)
+    else:
+        asked = ask_result(ports, operation, job.may_give_up)
+    # What was read may be final: whoever made it so may have died before the document was updated.
     if asked.operation is not None and asked.operation.final:
         page_finished(ports, asked.operation, deadline)
     return asked
