@@ -216,13 +216,13 @@ def test_after_an_error_the_status_is_asked_for_soon_but_not_again_at_once() -> 
 def test_a_page_is_given_up_only_after_its_status_was_asked_for_since_its_deadline() -> None:
     schedule = running(age=DEADLINE + 1.0)
     [job] = started(schedule)
-    assert not job.may_give_up
+    assert not job.status_asked
     schedule.asked(job, operation(job), NOW)
     [status] = started(schedule)
     assert status.step is Step.STATUS
     schedule.asked(status, operation(status), NOW)
     assert started(schedule) == [job]
-    assert job.may_give_up
+    assert job.status_asked
 
 
 @pytest.mark.parametrize("ends_first", [Step.RESULT, Step.STATUS])

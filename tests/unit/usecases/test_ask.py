@@ -37,8 +37,8 @@ def running(world: World, age: float = 1.0, body: bytes = b"page") -> tuple[Docu
     return world.row(document), world.operation(document)
 
 
-def asked(world: World, operation: Operation, *, may_give_up: bool = True) -> Asked:
-    return ask_result(world.poll_ports, operation, may_give_up)
+def asked(world: World, operation: Operation, *, status_asked: bool = True) -> Asked:
+    return ask_result(world.poll_ports, operation, status_asked)
 
 
 def ended(came_to: Asked) -> Operation:
@@ -81,17 +81,17 @@ def test_an_error_is_logged_and_says_of_the_page_what_it_can(
     assert (ended(asked(world, operation)).state is OperationState.FAILED) == runs_deadline
 
 
-@pytest.mark.parametrize("may_give_up", [False, True])
-def test_a_page_after_its_deadline_is_given_up_only_when_it_may_be(may_give_up: bool) -> None:
+@pytest.mark.parametrize("status_asked", [False, True])
+def test_a_page_after_its_deadline_is_given_up_only_when_it_may_be(status_asked: bool) -> None:
     world = World(recognition_seconds=100_000.0)
     _, operation = running(world, 2 * world.policy.deadline_seconds(1))
-    assert ended(asked(world, operation, may_give_up=may_give_up)).final == may_give_up
+    assert ended(asked(world, operation, status_asked=status_asked)).final == status_asked
 
 
 def test_a_result_over_the_limit_fails_its_page_with_the_exchange(world: World) -> None:
     _, operation = running(world)
     world.faults.fail("ocr.result", OcrAnswerTooLarge("too large", Trace(status=200, request_id="r")))
-    problem = ended(asked(world, operation, may_give_up=False)).problem
+    problem = ended(asked(world, operation, status_asked=False)).problem
     assert problem is not None
     assert (problem.reason, problem.trace.request_id) == (Reason.INTERNAL, "r")
     assert world.journal.failures == []

@@ -195,7 +195,7 @@ def test_pages_that_finish_while_others_are_sent_conclude_the_document(late: boo
 
     def finish_the_others() -> None:
         for page in (1, 2):
-            asked = ask_result(world.poll_ports, world.operation(document, page), may_give_up=False)
+            asked = ask_result(world.poll_ports, world.operation(document, page), status_asked=False)
             assert asked.operation is not None
             page_finished(world.poll_ports, asked.operation, 9e9)
 
@@ -213,12 +213,12 @@ def test_the_row_counts_its_recognised_pages_as_they_come(world: World) -> None:
     world.clock.advance(60.0)
     for page, counted in ((3, 1), (3, 1), (1, 2)):
         operation = world.operation(document, page)
-        operation = ask_result(world.poll_ports, operation, may_give_up=False).operation or operation
+        operation = ask_result(world.poll_ports, operation, status_asked=False).operation or operation
         page_finished(world.poll_ports, operation, 9e9)
         row = world.row(document)
         assert (row.state, row.pages_recognized) == (DocumentState.RECOGNIZING, counted)
     # Whoever recognised the last page died before it was counted.
-    assert ask_result(world.poll_ports, world.operation(document, 4), may_give_up=False).operation is not None
+    assert ask_result(world.poll_ports, world.operation(document, 4), status_asked=False).operation is not None
     conclude_and_deliver(world.poll_ports, world.row(document), 9e9)
     page_finished(world.poll_ports, world.operation(document, 4), 9e9)
     assert (world.row(document).outcome, world.row(document).pages_recognized) == (Outcome.PARTIAL, 3)

@@ -47,7 +47,7 @@ class Job:
     operation: Operation | None = None  # as it was last read
     not_ready_at: float = 0.0  # when it was last asked for without a result
     asked_at: float = 0.0  # when the last ask began
-    may_give_up: bool = False  # its status was asked for after its deadline
+    status_asked: bool = False  # its status was asked for after its deadline
 
 
 @dataclass(slots=True)
@@ -249,7 +249,7 @@ class Schedule:
             first_at = submitted_at + intervals.first_status_seconds(self.typical_seconds)
             status = Job(job.entry, first_at, Step.STATUS, operation=operation)
             self.statuses.wait(status)
-        if may_have_failed or (_is_over(operation, now) and not job.may_give_up):
+        if may_have_failed or (_is_over(operation, now) and not job.status_asked):
             soon = max(now, status.asked_at + intervals.MIN_STATUS_SECONDS)
             if soon < status.start_at:
                 status.start_at = soon
@@ -258,8 +258,8 @@ class Schedule:
     def _status_said_running(self, status: Job, operation: Operation, now: float) -> None:
         self.statuses.wait(status)
         job = self.results.jobs[status.entry.name]
-        if _is_over(operation, now) and not job.may_give_up:
-            job.may_give_up, job.start_at = True, now
+        if _is_over(operation, now) and not job.status_asked:
+            job.status_asked, job.start_at = True, now
             self.results.wait(job)
 
     def _forget(self, job: Job, operation: Operation | None, now: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from textdrop.core import keys, problems
-from textdrop.core.answers import NotReady, Recognition
+from textdrop.core.answers import Recognition
 from textdrop.core.documents import Operation
 from textdrop.core.errors import (
     OcrAnswerLost,
@@ -45,27 +45,28 @@ class Asked:
     throttled_seconds: float = 0.0
 
 
-def ask_result(ports: PollPorts, operation: Operation, may_give_up: bool) -> Asked:
-    """Asks once for the result, which is stored before its row says so. Unless it `may_give_up`, a page without one
-    stays running, however old it is. Raises StoreUnavailable; the row is then as it was."""
+def ask_result(ports: PollPorts, operation: Operation, status_asked: bool) -> Asked:
+    """Asks once for the result, which is stored before its row says so. Unless `status_asked`, whether its operation
+    failed, a page without one stays running. Raises StoreUnavailable; the row is then as it was."""
     asked_at = ports.clock.now()
     seen: OperationSeen
     may_have_failed, throttled_seconds = False, 0.0
     try:
         answer = ports.ocr.result(_id(operation))
     except OcrThrottled as error:
+        seen = AskFailed(asked_at, status_asked)
         # A recognition that used up some resource of the service ends in the very code of a quota.
-        seen, may_have_failed, throttled_seconds = AskFailed(asked_at), True, _throttled_seconds(ports, error)
+        may_have_failed = True
+        throttled_seconds = _throttled_seconds(ports, error)
     except OcrAnswerTooLarge as error:
         seen = Unreadable(problems.result_too_large(error.trace))
     except OcrError as error:
-        seen = _unanswered(ports, operation, error, asked_at)
+        _log_failed(ports, "ask_failed", operation, error)
+        seen = (NotDone if _is_answer(error) else AskFailed)(asked_at, status_asked)
         # A 499 or 504 in the service's own words may be the operation's, which was cancelled or took too long.
         may_have_failed = error.trace.code != 0 or isinstance(error, _ANSWERED)
     else:
-        seen = _result(ports, operation, answer, asked_at)
-    if isinstance(seen, NotDone | AskFailed) and not may_give_up:
-        return Asked(operation, may_have_failed, throttled_seconds)
+        seen = _kept(ports, operation, answer) if isinstance(answer, Recognition) else NotDone(asked_at, status_asked)
     return Asked(transition_operation(ports, operation, seen), may_have_failed, throttled_seconds)
 
 
@@ -77,7 +78,7 @@ def ask_status(ports: PollPorts, operation: Operation) -> Asked:
         return Asked(operation, throttled_seconds=_throttled_seconds(ports, error))
     except OcrError as error:
         # Whether a key may read operations is not documented: the result alone is enough.
-        ports.journal.failed("status_failed", error, document=operation.document_id, page=operation.page)
+        _log_failed(ports, "status_failed", operation, error)
         return Asked(operation)
     if not status.error_code:
         return Asked(operation)
@@ -89,12 +90,8 @@ def _id(operation: Operation) -> str:
     return operation.described.id if operation.described else ""
 
 
-def _result(
-    ports: PollPorts, operation: Operation, answer: Recognition | NotReady, asked_at: float
-) -> Recognised | NotDone:
-    """What the service answered, as an observation; a whole result has been stored."""
-    if isinstance(answer, NotReady):
-        return NotDone(asked_at)
+def _kept(ports: PollPorts, operation: Operation, answer: Recognition) -> Recognised:
+    """A whole result has been stored."""
     key = keys.page(operation.document_id, operation.run, operation.page)
     ports.results.put(key, answer.body, keys.CONTENT_TYPES[keys.JSON])
     return Recognised(answer.has_words)
@@ -106,14 +103,17 @@ def _throttled_seconds(ports: PollPorts, error: OcrThrottled) -> float:
     return min(seconds, ports.policy.max_throttle_seconds)
 
 
-def _unanswered(ports: PollPorts, operation: Operation, error: OcrError, asked_at: float) -> OperationSeen:
-    """What an error to an ask says of the page: an answer about this page runs its deadline, no answer does not."""
-    ports.journal.failed("ask_failed", error, document=operation.document_id, page=operation.page)
+def _is_answer(error: OcrError) -> bool:
+    """Whether an error to an ask is an answer about its page, which runs the page's deadline; no answer does not."""
     match error:
         case OcrUnreachable() | OcrUnavailable() | OcrAnswerLost() | OcrCredentialsMissing():
-            return AskFailed(asked_at)
+            return False
         case OcrCredentialsRefused() if error.trace.status == UNAUTHENTICATED:
             # The key is wrong for everything; the results stay in the service for three days.
-            return AskFailed(asked_at)
+            return False
         case _:
-            return NotDone(asked_at)
+            return True
+
+
+def _log_failed(ports: PollPorts, event: str, operation: Operation, error: OcrError) -> None:
+    ports.journal.failed(event, error, document=operation.document_id, page=operation.page)

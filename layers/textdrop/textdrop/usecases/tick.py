@@ -257,7 +257,7 @@ def _ask_due(ports: PollPorts, job: Job, deadline: float) -> Asked | None:
     elif job.step is Step.STATUS:
         asked = ask_status(ports, operation)
     else:
-        asked = ask_result(ports, operation, job.may_give_up)
+        asked = ask_result(ports, operation, job.status_asked)
     # What was read may be final: whoever made it so may have died before the document was updated.
     if asked.operation is not None and asked.operation.final:
         page_finished(ports, asked.operation, deadline)
