@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 
+from fakes.ocr import Failure
 from textdrop.core import intervals
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
@@ -24,7 +25,7 @@ from textdrop.core.documents import (
     Problem,
     Source,
 )
-from textdrop.core.errors import OcrThrottled, Reason, StoreUnavailable, Trace
+from textdrop.core.errors import OcrOperationUnknown, OcrThrottled, Reason, StoreUnavailable, Trace
 from textdrop.core.pause import Pause
 from textdrop.core.schedule import FORGET_SECONDS, MIN_KNOWN
 from textdrop.ports import Tick
@@ -233,12 +234,12 @@ def test_out_of_time_it_renews_its_lease_and_its_successor_starts_when_its_worke
     endless.submitted(8)
     endless.tick.row = replace(endless.tick.row, typical_seconds=3.5)
     asked = endless.ticks_asked
-    assert endless.run_for() == "handed_over"
+    assert endless.run_for(97.5) == "handed_over"
     assert endless.ticks_asked == asked + 1
     [handed_over] = endless.of("tick.hand_over")
-    assert POLL_SECONDS - STEP <= handed_over < POLL_SECONDS
+    assert 97.5 <= handed_over < 97.5 + STEP
     assert max(workers.begun) + 19.0 <= endless.began + handed_over
-    assert POLL_SECONDS - STEP <= endless.of("tick.renew")[-1] < POLL_SECONDS - STEP + 0.1
+    assert 97.5 <= endless.of("tick.renew")[-1] < 97.6
     row, lease = endless.tick.row, endless.policy.tick_lease_seconds
     assert (row.state, row.lease_until, row.typical_seconds) == ("starting", endless.clock.now() + lease, 3.5)
 
@@ -297,6 +298,32 @@ def test_in_a_ticks_first_second_nothing_is_asked_for_whatever_it_took_to_take_t
     ticking.faults.happen("tick.take", lambda: ticking.clock.advance(3.0))
     ticking.run_for(5.0)
     assert 4.0 <= ticking.of("ocr.result")[0] < 4.2
+
+
+@pytest.mark.parametrize("call", ["ocr.result", "ocr.status"])
+def test_no_more_than_the_quota_is_asked_for_in_any_second_by_a_tick_and_its_successor(
+    endless: Ticking, call: str
+) -> None:
+    endless.poll_settings = replace(endless.poll_settings, reads_per_second=3)
+    endless.running(12, age=5.0)
+    for _ in range(3):
+        assert endless.run_for(5.0) == "handed_over"
+    times = endless.of(call)
+    assert len(times) > 20
+    assert all(after - first >= 1.0 for first, after in zip(times, times[3:], strict=False))
+
+
+def test_a_page_that_failed_long_ago_is_told_so_before_it_is_given_up(ticking: Ticking) -> None:
+    """Nobody had asked for it until its deadline was over, and the result does not tell."""
+    document = ticking.upload("x.png", b"page")
+    ticking.ocr.table[b"page"] = Failure(13, "out of order")
+    ticking.submit()
+    ticking.clock.advance(2 * ticking.policy.deadline_seconds(1))
+    ticking.faults.fail("ocr.result", OcrOperationUnknown("404", Trace(status=404, code=5)), times=9)
+    ticking.run_for()
+    problem = ticking.row(document).problem
+    assert problem is not None
+    assert problem.reason is Reason.FAILED_IN_OCR
 
 
 def test_it_asks_for_nothing_when_its_lease_is_no_longer_sure(endless: Ticking) -> None:
