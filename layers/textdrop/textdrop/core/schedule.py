@@ -20,7 +20,10 @@ FORGET_SECONDS = 10.0
 """So long the index may lag behind the rows."""
 
 READ_AHEAD_SECONDS = 1.0
-"""So long before an operation is asked for its row is read, and so long after it could not be, it is read again."""
+"""So long before an operation is asked for its row is read."""
+
+AGAIN_SECONDS = 1.0
+"""So soon a row is read or an operation asked for again, when the worker broke off."""
 
 Name = tuple[str, int, int]
 """A row: document id, run, page (0, 0 for the document's own)."""
@@ -105,7 +108,7 @@ class Schedule:
     # --- what the index and the pause show ------------------------------------------------------------------------
 
     def add_asks(self, entries: Sequence[DueEntry], now: float) -> None:
-        """The running operations that are not known yet are asked for when most recognitions have ended."""
+        """The running operations that are not known yet are read, and asked for when they may be ready."""
         for entry in entries:
             if entry.name not in self.results.jobs and not self._was_handled(entry, now):
                 first_at = entry.due_at + intervals.first_ask_seconds(self.typical_seconds, self._load())
@@ -208,12 +211,13 @@ class Schedule:
             del self.documents[job.entry.name]
 
     def ask_broke_off(self, job: Job, now: float) -> None:
-        """Nothing is known of the ask: again at its time."""
+        """Nothing is known of the ask: again soon."""
         self._end(job)
         if job.step is Step.READ:
-            job.start_at = max(job.start_at, now + 2 * READ_AHEAD_SECONDS)
+            job.start_at = now + AGAIN_SECONDS + READ_AHEAD_SECONDS
             heapq.heappush(self._unread, (job.start_at, job.entry.name))
         elif self._is_known(job):
+            job.start_at = min(job.start_at, now + AGAIN_SECONDS)
             self._line(job).wait(job)
 
     def throttle(self, job: Job, until: float) -> None:
@@ -249,7 +253,7 @@ class Schedule:
             first_at = submitted_at + intervals.first_status_seconds(self.typical_seconds)
             status = Job(job.entry, first_at, Step.STATUS, operation=operation)
             self.statuses.wait(status)
-        if may_have_failed or (_is_over(operation, now) and not job.status_asked):
+        if may_have_failed or (_is_past_deadline(operation, now) and not job.status_asked):
             soon = max(now, status.asked_at + intervals.MIN_STATUS_SECONDS)
             if soon < status.start_at:
                 status.start_at = soon
@@ -258,7 +262,7 @@ class Schedule:
     def _status_said_running(self, status: Job, operation: Operation, now: float) -> None:
         self.statuses.wait(status)
         job = self.results.jobs[status.entry.name]
-        if _is_over(operation, now) and not job.status_asked:
+        if _is_past_deadline(operation, now) and not job.status_asked:
             job.status_asked, job.start_at = True, now
             self.results.wait(job)
 
@@ -317,7 +321,7 @@ def _age(job: Job, now: float) -> float:
     return now - job.entry.due_at
 
 
-def _is_over(operation: Operation, now: float) -> bool:
+def _is_past_deadline(operation: Operation, now: float) -> bool:
     return operation.deadline_at is not None and now >= operation.deadline_at
 
 
