@@ -32,7 +32,7 @@ from textdrop.core.observations import NotDone, NotTaken
 from textdrop.core.operation_rules import OPERATION_RULES
 from textdrop.core.pause import Exchange
 from textdrop.core.rules import Rule
-from textdrop.core.schedule import Schedule
+from textdrop.core.schedule import Schedule, Step
 from textdrop.core.window import SPAN_SECONDS
 from textdrop.usecases import ask, deliver, files, publish, render, send
 
@@ -186,11 +186,8 @@ def empty_window(right: Wrong, per_second: int, now: float) -> Any:
     return right(per_second, now - 2 * SPAN_SECONDS)
 
 
-def uncounted_status(right: Wrong, self: Any, now: float) -> Any:
-    job = right(self, now)
-    if job is not None:
-        self.statuses.window.begun.appendleft(0.0)  # the last one, which was just counted, falls out
-    return job
+def uncounted_status(right: Wrong, self: Any, job: Any, at: float) -> None:
+    right(self, job, at - 2 * SPAN_SECONDS if job.step is Step.STATUS else at)
 
 
 def uncounted(right: Wrong, letter: Any, policy: Any) -> Any:
@@ -255,7 +252,7 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
         FakeQuota, "reserve", lambda right, self, slots, seconds, *rest: right(self, slots, seconds / 2, *rest)
     ),
     "a tick begins as if nobody had asked in the second before": lambda: around(window, "full", empty_window),
-    "asks for statuses are not counted": lambda: around(Schedule, "_status_to_ask", uncounted_status),
+    "asks for statuses are not counted": lambda: around(Schedule, "began", uncounted_status),
     "a pause runs the deadline of unavailability": lambda: around(
         send, "unavailable_seconds", unavailable_until_probed
     ),

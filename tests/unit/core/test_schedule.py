@@ -45,6 +45,7 @@ def started(schedule: Schedule, after: float = 0.0) -> list[Job]:
     """The asks that begin so long from now. Rows are read at once."""
     jobs = []
     while (job := schedule.ask_to_start(NOW + after)) is not None:
+        schedule.began(job, NOW + after)
         if job.step is Step.READ:
             schedule.asked(job, operation(job), NOW + after)
         else:
@@ -282,6 +283,7 @@ class Crowd:
                     self.late[name] = now - ready_at[name]
                 schedule.asked(job, operation(job, OperationState.RECOGNIZED if done else OperationState.RUNNING), now)
             while (begun := schedule.ask_to_start(now)) is not None:
+                schedule.began(begun, now)
                 self.asked[begun.step].append(now)
                 heapq.heappush(busy, (now + 0.1, sum(map(len, self.asked.values())), begun))
             now += 0.01

@@ -283,13 +283,27 @@ def test_whoever_is_free_again_is_given_work_at_once(ticking: Ticking) -> None:
     assert ticking.of("documents.read_operation")[7] < 8 * 0.03
 
 
-def test_a_worker_that_begins_late_asks_for_nothing(ticking: Ticking) -> None:
-    """It would begin in another second than it was counted in."""
-    workers = ticking.slow_workers(8, seconds=0.06)
-    ticking.running(3, age=100.0)
-    ticking.run_for(5.0)
-    assert len(workers.begun) >= 2 * 3, "each was read, and was to be asked for"
-    assert ticking.of("ocr.result") == ticking.of("ocr.status") == []
+def test_an_ask_that_begins_late_counts_from_when_it_began(endless: Ticking) -> None:
+    endless.slow_workers(8, seconds=0.7)
+    endless.poll_settings = replace(endless.poll_settings, reads_per_second=3)
+    endless.running(12, age=5.0)
+    endless.run_for(20.0)
+    times = endless.of("ocr.result")
+    assert len(times) > 10
+    assert all(after - first >= 1.0 for first, after in zip(times, times[3:], strict=False))
+
+
+@pytest.mark.parametrize("how", ["handed_over", "lost"])
+def test_when_it_ends_nothing_begins_any_more(endless: Ticking, how: str) -> None:
+    """Though its workers were told to."""
+    workers = endless.slow_workers(8, seconds=3.0)
+    endless.running(12, age=5.0)
+    if how == "lost":
+        endless.faults.happen("tick.renew", lambda: setattr(endless.tick, "row", Tick()), skip=3)
+    assert endless.run_for(22.0) == how
+    ended = endless.of("tick.renew")[-1]
+    assert max(workers.begun) - endless.began > ended - 3.0, "some were to begin"
+    assert max(endless.of("ocr.result")) <= ended
 
 
 def test_in_a_ticks_first_second_nothing_is_asked_for_whatever_it_took_to_take_the_row(ticking: Ticking) -> None:

@@ -49,6 +49,7 @@ class Job:
     is_busy: bool = False  # a worker has it
     operation: Operation | None = None  # as it was last read
     not_ready_at: float = 0.0  # when it was last asked for without a result
+    is_reserved: bool = False  # it is to be asked for, which has not begun
     asked_at: float = 0.0  # when the last ask began
     status_asked: bool = False  # its status was asked for after its deadline
 
@@ -78,11 +79,13 @@ class Line:
         return inf
 
     def take(self, now: float) -> Job | None:
-        """The one that begins now, counted."""
+        """The one that is to begin now. It counts from now on until a while after it has begun."""
         if self.next_at() > now:
             return None
-        window.begin(self.window, now)
-        return self.jobs[heapq.heappop(self._waiting)[1]]
+        window.reserve(self.window)
+        job = self.jobs[heapq.heappop(self._waiting)[1]]
+        job.is_reserved = True
+        return job
 
 
 @dataclass(slots=True)
@@ -166,7 +169,7 @@ class Schedule:
 
     def ask_to_start(self, now: float) -> Job | None:
         """What begins now for an operation: a result or a status is asked for, that of the longest due, within their
-        quotas; or a row is read, so that nothing else is between the count of a request and its beginning."""
+        quotas; or a row is read. Whoever takes one has to tell when it began, and when it has ended."""
         job = self._result_to_ask(now) or self._status_to_ask(now) if now < self.asks_until else None
         job = job or self._row_to_read(now)
         if job is not None:
@@ -177,13 +180,13 @@ class Schedule:
         job = self.results.take(now)
         if job is not None:
             wait = intervals.next_ask_seconds(_age(job, now), self.typical_seconds, self._not_ready, self._rate)
-            job.asked_at, job.start_at = now, now + wait
+            job.start_at = now + wait
         return job
 
     def _status_to_ask(self, now: float) -> Job | None:
         job = self.statuses.take(now)
         if job is not None:
-            job.asked_at, job.start_at = now, now + intervals.next_status_seconds(_age(job, now))
+            job.start_at = now + intervals.next_status_seconds(_age(job, now))
         return job
 
     def _row_to_read(self, now: float) -> Job | None:
@@ -210,8 +213,15 @@ class Schedule:
         if self.documents.get(job.entry.name) is job:
             del self.documents[job.entry.name]
 
+    def began(self, job: Job, at: float) -> None:
+        """The request has begun."""
+        if job.is_reserved:
+            job.is_reserved, job.asked_at = False, at
+            window.begin(self._line(job).window, at)
+
     def ask_broke_off(self, job: Job, now: float) -> None:
         """Nothing is known of the ask: again soon."""
+        self.began(job, now)
         self._end(job)
         if job.step is Step.READ:
             job.start_at = now + AGAIN_SECONDS + READ_AHEAD_SECONDS
@@ -230,6 +240,7 @@ class Schedule:
 
         `may_have_failed`: the service answered with an error, so that the status is worth an ask soon.
         """
+        self.began(job, now)
         self._end(job)
         if not self._is_known(job):
             return  # the other ask has ended it meanwhile

@@ -18,7 +18,6 @@ from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import resume_body
 from textdrop.core.pause import why_paused
 from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedule, Step
-from textdrop.core.window import LATE_SECONDS
 from textdrop.ports import PollPorts, Tick
 from textdrop.usecases.ask import Asked, ask_result, ask_status
 from textdrop.usecases.deliver import conclude_and_deliver, deliver, page_finished
@@ -44,7 +43,8 @@ class PollSettings:
 
 @dataclass(slots=True)
 class _Run:
-    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`."""
+    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`: when an ask
+    begins, and what a job came to."""
 
     owner: str
     row: Tick
@@ -58,7 +58,7 @@ class _Run:
     pause_refresh_at: float = 0.0
     measure_at: float = 0.0
     rechecks: list[DueEntry] = field(default_factory=list)
-    done: deque[tuple[Job, Asked | None]] = field(default_factory=deque)
+    done: deque[tuple[Job, float | Asked | None]] = field(default_factory=deque)
 
 
 def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
@@ -79,6 +79,7 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
     try:
         return _until_over(ports, settings, run)
     finally:
+        run.schedule.asks_until = 0.0
         ports.workers.wait()
 
 
@@ -179,7 +180,7 @@ def _start_due(ports: PollPorts, run: _Run) -> None:
         else:
             _start(ports, run, job, partial(_deliver_due, ports, job.entry.document_id, run.deadline))
     while ports.workers.free() > 0 and (job := run.schedule.ask_to_start(ports.clock.now())) is not None:
-        _start(ports, run, job, partial(_ask_due, ports, job, run.deadline))
+        _start(ports, run, job, partial(_ask_due, ports, run, job))
 
 
 def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], Asked | None]) -> None:
@@ -202,7 +203,9 @@ def _collect(ports: PollPorts, run: _Run) -> None:
     while run.done:
         job, asked = run.done.popleft()
         now = ports.clock.now()
-        if job.step is Step.DOCUMENT:
+        if isinstance(asked, float):
+            run.schedule.began(job, asked)
+        elif job.step is Step.DOCUMENT:
             run.schedule.document_ended(job)
         elif asked is None:
             run.schedule.ask_broke_off(job, now)
@@ -232,6 +235,7 @@ def _hand_over(ports: PollPorts, run: _Run) -> str:
     while the workers end what they began."""
     if not _renew(ports, run):
         return "lost"
+    run.schedule.asks_until = 0.0
     ports.workers.wait()
     now = ports.clock.now()
     if ports.tick.hand_over(run.owner, now + ports.policy.tick_lease_seconds, run.schedule.typical_seconds):
@@ -246,21 +250,24 @@ def _sleep_seconds(ports: PollPorts, run: _Run) -> float:
     return min(max(wait, 0.005), MAX_SLEEP_SECONDS if run.schedule.busy else REFRESH_SECONDS)
 
 
-def _ask_due(ports: PollPorts, job: Job, deadline: float) -> Asked | None:
-    """Reads or asks for one operation and, if that was the last of its document, delivers it. None: it comes too late
-    for the time it was counted at."""
+def _ask_due(ports: PollPorts, run: _Run, job: Job) -> Asked | None:
+    """Reads or asks for one operation and, if that was the last of its document, delivers it. None: the tick asks for
+    nothing any more."""
     operation = job.operation
     if operation is None:
         asked = Asked(ports.documents.read_operation(*job.entry.name))
-    elif ports.clock.now() > job.asked_at + LATE_SECONDS:
-        return None
-    elif job.step is Step.STATUS:
-        asked = ask_status(ports, operation)
     else:
-        asked = ask_result(ports, operation, job.status_asked)
+        now = ports.clock.now()
+        if now >= run.schedule.asks_until:
+            return None
+        run.done.append((job, now))
+        if job.step is Step.STATUS:
+            asked = ask_status(ports, operation)
+        else:
+            asked = ask_result(ports, operation, job.status_asked)
     # What was read may be final: whoever made it so may have died before the document was updated.
     if asked.operation is not None and asked.operation.final:
-        page_finished(ports, asked.operation, deadline)
+        page_finished(ports, asked.operation, run.deadline)
     return asked
 
 
