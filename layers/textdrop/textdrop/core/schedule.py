@@ -220,7 +220,7 @@ class Schedule:
             window.begin(self._line(job).window, at)
 
     def ask_broke_off(self, job: Job, now: float) -> None:
-        """Nothing is known of the ask: again soon."""
+        """Nothing is known of the ask, nor whether it began: again soon."""
         self.began(job, now)
         self._end(job)
         if job.step is Step.READ:
@@ -240,7 +240,6 @@ class Schedule:
 
         `may_have_failed`: the service answered with an error, so that the status is worth an ask soon.
         """
-        self.began(job, now)
         self._end(job)
         if not self._is_known(job):
             return  # the other ask has ended it meanwhile
