@@ -73,7 +73,7 @@ def one_at_a_time(accounts: list[Account]) -> list[Figure]:
 
 def backlogs(accounts: list[Account]) -> list[Figure]:
     """One-page documents uploaded at once. With the slow recognition ticks hand over while all reads are used."""
-    faster = Setting(parameters={"SubmitsPerSecond": 200, "SubmitConcurrency": 80}, reads_per_second=200.0)
+    faster = Setting(parameters={"SubmitsPerSecond": 200, "SubmitConcurrency": 80}, reads_per_second=200)
     slow = _account(accounts, Setting())
     slow_over = _backlog(slow, 500, "500 at 10 a second", 3)
     submits = [at for call, at in slow.latencies.begun if call == "ocr.submit"]

@@ -345,7 +345,7 @@ class Setting:
 
     seed: int = 1
     parameters: Mapping[str, int] = field(default_factory=dict)
-    reads_per_second: float = 50.0
+    reads_per_second: int = 50
     account_concurrency: int = 1000
     recognition_seconds: float = 3.0
     recognition_spread: float = 0.4
@@ -392,10 +392,8 @@ class Account(World):
         limits = FileLimits(max_pages=self._parameter("MaxPages"))
         rate = float(self._parameter("SubmitsPerSecond"))
         self.submit_settings = replace(self.submit_settings, submits_per_second=rate, limits=limits)
-        # The rest of the service's reads is for a tick that is just ending.
-        asks_per_second = bootstrap.ASKS_PER_SECOND * setting.reads_per_second / 50.0
         step_seconds = Timeouts().ask_total_seconds + CALL_SECONDS + bootstrap.STEP_SPARE_SECONDS
-        self.poll_settings = PollSettings(asks_per_second, rate, step_seconds)
+        self.poll_settings = PollSettings(setting.reads_per_second, rate, step_seconds)
 
         # What is called by what.
         self.functions = Lambda(self.scheduler, self.latencies, setting.account_concurrency)

@@ -139,7 +139,7 @@ class World:
             policy=self.policy,
         )
         self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9))
-        self.poll_settings = PollSettings(asks_per_second=45.0, submits_per_second=10.0, step_seconds=20.0)
+        self.poll_settings = PollSettings(reads_per_second=50, submits_per_second=10.0, step_seconds=20.0)
 
     def upload(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> Document:
         """Puts an object, with its event in the queue. The document as it would be accepted, to look it up by."""

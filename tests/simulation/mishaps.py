@@ -26,6 +26,7 @@ class Mishaps(Faults):
 
     `counts` is what was met. `marked` counts, by kind, what may explain an outcome, and documents whose upload is gone.
     `posts` are the submits as they left; `answers` are those to submits: when, and whether the service was there.
+    `asks` says when those for results and for statuses left.
     """
 
     world: World
@@ -45,6 +46,7 @@ class Mishaps(Faults):
         self.marked: Counter[str] = Counter()
         self.posts: list[Post] = []
         self.answers: list[tuple[float, bool]] = []
+        self.asks: dict[str, list[float]] = {"ocr.result": [], "ocr.status": []}
         self.peace = False
         self.threads = threads
         self._author = author
@@ -59,6 +61,8 @@ class Mishaps(Faults):
             me.invocation.calls += 1
             if call == "ocr.submit":
                 self.posts.append(Post(self.clock.true, 1.0 / me.invocation.submits_per_second))
+            if call in self.asks:
+                self.asks[call].append(self.clock.true)
         if not self.peace:
             self._go_wrong(call, "before")
 

@@ -24,7 +24,7 @@ from fakes.messages import FakeNotices, FakeQueue
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters
 from simulation.trial import Broken, by_chance
-from textdrop.core import events, reconciling, results, states
+from textdrop.core import events, reconciling, results, states, window
 from textdrop.core.document_rules import DOCUMENT_RULES
 from textdrop.core.errors import OcrError
 from textdrop.core.keys import TABLES
@@ -32,6 +32,8 @@ from textdrop.core.observations import NotDone, NotTaken
 from textdrop.core.operation_rules import OPERATION_RULES
 from textdrop.core.pause import Exchange
 from textdrop.core.rules import Rule
+from textdrop.core.schedule import Schedule, Step
+from textdrop.core.window import SPAN_SECONDS
 from textdrop.usecases import ask, deliver, files, outputs, publish, send
 
 HISTORIES_MOST = 5_000
@@ -180,6 +182,14 @@ def unavailable_until_probed(right: Wrong, pause: Any, accepted_at: float) -> fl
     return float(pause.probe_at + 1000.0 - max(pause.unavailable_since, accepted_at))
 
 
+def empty_window(right: Wrong, per_second: int, now: float) -> Any:
+    return right(per_second, now - 2 * SPAN_SECONDS)
+
+
+def uncounted_status(right: Wrong, self: Any, job: Any, at: float) -> None:
+    right(self, job, at - 2 * SPAN_SECONDS if job.step is Step.STATUS else at)
+
+
 def uncounted(right: Wrong, letter: Any, policy: Any) -> Any:
     again = right(letter, policy)
     return again and replace(again, redriven=letter.redriven)
@@ -240,12 +250,14 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
     "slots are reserved half as far apart": lambda: around(
         FakeQuota, "reserve", lambda right, self, slots, seconds, *rest: right(self, slots, seconds / 2, *rest)
     ),
+    "a tick begins as if nobody had asked in the second before": lambda: around(window, "full", empty_window),
+    "asks for statuses are not counted": lambda: around(Schedule, "began", uncounted_status),
     "a pause runs the deadline of unavailability": lambda: around(
         send, "unavailable_seconds", unavailable_until_probed
     ),
     "an acceptance does not end unavailability": lambda: around(send, "observed", stays_unavailable),
     "an ask without an answer runs the page's deadline": lambda: patch.object(
-        ask, "AskFailed", lambda asked_at: NotDone(asked_at + 1000.0)
+        ask, "AskFailed", lambda asked_at, *rest: NotDone(asked_at + 1000.0, *rest)
     ),
     "an orderly return uses up an attempt": lambda: rule(
         "returned", then=lambda right, row, *rest: replace(right(row, *rest), attempts=row.attempts)

@@ -140,6 +140,7 @@ def check(history: History) -> None:
     unconfirmed = sum(operation.unconfirmed for operation in history.world.documents.operations.values())
     assert unconfirmed <= lost, f"G2: {unconfirmed} unknown, {lost} crashes and lost answers"
     check_quota(history)
+    check_asks(history)
 
 
 def check_letters(history: History) -> None:
@@ -369,6 +370,16 @@ def check_quota(history: History) -> None:
     for at, posts in groupby(history.posts, key=lambda post: post.at):
         filled_until = max(filled_until, at) + sum(post.interval_seconds for post in posts)
         assert filled_until - at <= most + 1e-6, f"G4: {filled_until - at:.3f} s of submits at {at}"
+
+
+def check_asks(history: History) -> None:
+    """G4: in no second are there more asks for results than the quota, nor for statuses; but for a clock that was set
+    meanwhile."""
+    seconds = 1.0 - (2 * SKEW_SECONDS if history.marked["clock"] else 0.0)
+    quota = history.stack.reads_per_second
+    for call, times in history.asks.items():
+        for first, after in zip(times, times[quota:], strict=False):
+            assert after - first >= seconds - 1e-6, f"G4: more than {quota} {call} in {after - first:.3f} s at {first}"
 
 
 def operations_of(history: History, row: Document) -> list[Operation]:

@@ -107,6 +107,7 @@ class Stack:
     threads: bool
     keys: tuple[str, ...]
     submits_per_second: float
+    reads_per_second: int
     listed_most: int
     receives_most: int
     older: bool
@@ -120,6 +121,7 @@ class Stack:
             threads=setting.random() < 0.5,
             keys=("a.png",) if setting.random() < 0.5 else ("a.png", setting.choice(ODD_KEYS)),
             submits_per_second=setting.choice((1.0, 4.0, 10.0)),
+            reads_per_second=3 + seed % 3,
             listed_most=setting.choice((1, 2, 1_000)),
             receives_most=setting.choice((2, 2, 5)),
             older=setting.random() < 0.3,
@@ -151,7 +153,11 @@ class Stack:
         )
         world.reconcile_ports = replace(world.reconcile_ports, journal=world.journal)
         world.submit_settings = replace(world.submit_settings, submits_per_second=self.submits_per_second)
-        world.poll_settings = replace(world.poll_settings, submits_per_second=self.submits_per_second)
+        world.poll_settings = replace(
+            world.poll_settings,
+            reads_per_second=self.reads_per_second,
+            submits_per_second=self.submits_per_second,
+        )
         world.listing.most = self.listed_most
         if self.older:
             world.uploads.put(self.keys[0], b"page that nobody asked for")

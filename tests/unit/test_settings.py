@@ -32,6 +32,7 @@ POLL = SHARED | {
     "UPLOADS_QUEUE_URL": "https://queue.example",
     "DELIVER_QUEUE_URL": "https://deliver.example",
     "RESULTS_BUCKET": "results",
+    "READS_PER_SECOND": "50",
 }
 DELIVER = {
     "TABLE_NAME": "table",
@@ -64,7 +65,7 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
         ("submit", {"PAGES": "1-3,7"}, {"submits_per_second": 10.0, "max_pages": 5000}),
         ("submit", {"OUTPUTS": "", "FOLDER_ID": "b1gexample"}, {"submits_per_second": 10.0, "max_pages": 5000}),
         ("submit", {"SUBMITS_PER_SECOND": "0.1", "MAX_PAGES": "1"}, {"submits_per_second": 0.1, "max_pages": 1}),
-        ("poll", {"FOLDER_ID": ""}, {"submits_per_second": 10.0}),
+        ("poll", {"FOLDER_ID": ""}, {"submits_per_second": 10.0, "reads_per_second": 50}),
         ("deliver", {"CSV_BOM": "true"}, {"csv_bom": True}),
         ("deliver", {"CSV_BOM": "False"}, {"csv_bom": False}),
         ("reconcile", {}, {}),

@@ -56,9 +56,6 @@ DELIVER_THREADS = 20
 DELIVER_HELPERS = 16
 """More threads for calls of one document side by side."""
 
-ASKS_PER_SECOND = 45.0
-"""The service allows 50 result reads a second; the rest is for a tick that is just ending."""
-
 STEP_SPARE_SECONDS = 5.0
 
 
@@ -145,7 +142,7 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
         policy=Policy(),
     )
     step_seconds = ocr.ask_total_seconds + results.total_seconds + STEP_SPARE_SECONDS
-    return ports, PollSettings(ASKS_PER_SECOND, settings.submits_per_second, step_seconds), ocr
+    return ports, PollSettings(settings.reads_per_second, settings.submits_per_second, step_seconds), ocr
 
 
 @cache

@@ -51,6 +51,7 @@ class PollFunctionSettings(OcrSettings):
 
     table_name: str
     submits_per_second: float = at_least(0.1)
+    reads_per_second: int = at_least(1)
     uploads_queue_url: str
     deliver_queue_url: str
     results_bucket: str

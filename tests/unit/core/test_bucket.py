@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textdrop.core.bucket import available, full, next_at, taken
+from textdrop.core.bucket import available, full, taken
 
 NOW = 1_800_000_000.0
 
@@ -31,11 +31,3 @@ def test_in_no_stretch_of_time_is_more_taken_than_the_capacity_and_the_rate(
         for at, count in took[first:]:
             within += count
             assert within <= capacity + (at - start) * per_second + 1e-3
-
-
-def test_it_says_when_the_next_token_is_there() -> None:
-    bucket = taken(full(4.0, 2.0, now=10.0), 2, now=10.0)
-    assert next_at(bucket) == 10.25
-    assert available(bucket, 10.24) == 0
-    assert available(bucket, 10.25) == 1
-    assert next_at(full(4.0, 2.0, now=10.0)) == 10.0

@@ -116,8 +116,8 @@ RESULTS = [
     see.Recognised(),
     see.Unreadable(PROBLEM),
     see.FailedInService(PROBLEM),
-    see.NotDone(NOW),
-    see.AskFailed(NOW),
+    see.NotDone(NOW, True),
+    see.AskFailed(NOW, True),
 ]
 
 
@@ -413,13 +413,21 @@ EXAMPLES = [
     ),
     Example("unreadable", RUNNING, see.Unreadable(PROBLEM), fails(PROBLEM)),
     Example("failed_in_service", RUNNING, see.FailedInService(PROBLEM), fails(PROBLEM)),
-    Example("expired", FORGOTTEN, see.NotDone(NOW), fails(Reason.RESULT_EXPIRED)),
-    Example("expired", replace(FORGOTTEN, submitted_at=1.0), see.NotDone(NOW), fails(Reason.RESULT_EXPIRED)),
-    Example("deadline_exceeded", OVERDUE, see.NotDone(NOW - 1), fails(Reason.DEADLINE_EXCEEDED)),
-    Example("not_done", RUNNING, see.NotDone(NOW)),
-    Example("not_done", OVERDUE, see.NotDone(NOW - 2)),
-    Example("ask_failed_expired", FORGOTTEN, see.AskFailed(NOW), fails(Reason.RESULT_EXPIRED)),
-    Example("ask_failed", OVERDUE, see.AskFailed(NOW)),
+    Example("expired", FORGOTTEN, see.NotDone(NOW, True), fails(Reason.RESULT_EXPIRED)),
+    Example(
+        "expired",
+        replace(FORGOTTEN, submitted_at=1.0),
+        see.NotDone(NOW, True),
+        fails(Reason.RESULT_EXPIRED),
+    ),
+    Example("deadline_exceeded", OVERDUE, see.NotDone(NOW - 1, True), fails(Reason.DEADLINE_EXCEEDED)),
+    Example("not_done", RUNNING, see.NotDone(NOW, True)),
+    Example("not_done", OVERDUE, see.NotDone(NOW - 2, True)),
+    Example("not_done", FORGOTTEN, see.NotDone(NOW, False)),
+    Example("not_done", OVERDUE, see.NotDone(NOW, False)),
+    Example("ask_failed", FORGOTTEN, see.AskFailed(NOW, False)),
+    Example("ask_failed_expired", FORGOTTEN, see.AskFailed(NOW, True), fails(Reason.RESULT_EXPIRED)),
+    Example("ask_failed", OVERDUE, see.AskFailed(NOW, True)),
     # What comes too late, or cannot happen.
     *(
         Example(rule, row, seen)

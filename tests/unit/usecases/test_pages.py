@@ -30,7 +30,7 @@ from textdrop.core.events import resume_body
 from textdrop.core.quota import Quota
 from textdrop.ports import OpenedDocument, RunParallel
 from textdrop.usecases import pages
-from textdrop.usecases.ask import ask
+from textdrop.usecases.ask import ask_result
 from textdrop.usecases.conclude import conclude, page_finished
 from textdrop.usecases.pages import send_pages
 from textdrop.usecases.send import Later, Lost, Sent, Settled
@@ -197,7 +197,7 @@ def test_pages_that_finish_while_others_are_sent_conclude_the_document(late: boo
 
     def finish_the_others() -> None:
         for page in (1, 2):
-            asked = ask(world.poll_ports, world.operation(document, page), 1.0)
+            asked = ask_result(world.poll_ports, world.operation(document, page), status_asked=False)
             assert asked.operation is not None
             page_finished(world.poll_ports, asked.operation)
 
@@ -215,12 +215,12 @@ def test_the_row_counts_its_recognised_pages_as_they_come(world: World) -> None:
     world.clock.advance(60.0)
     for page, counted in ((3, 1), (3, 1), (1, 2)):
         operation = world.operation(document, page)
-        operation = ask(world.poll_ports, operation, 1.0).operation or operation
+        operation = ask_result(world.poll_ports, operation, status_asked=False).operation or operation
         page_finished(world.poll_ports, operation)
         row = world.row(document)
         assert (row.state, row.pages_recognized) == (DocumentState.RECOGNIZING, counted)
     # Whoever recognised the last page died before it was counted.
-    assert ask(world.poll_ports, world.operation(document, 4), 1.0).operation is not None
+    assert ask_result(world.poll_ports, world.operation(document, 4), status_asked=False).operation is not None
     conclude(world.poll_ports, world.row(document))
     page_finished(world.poll_ports, world.operation(document, 4))
     assert (world.row(document).outcome, world.row(document).pages_recognized) == (Outcome.PARTIAL, 3)

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 
+from fakes.ocr import Failure
 from textdrop.core import intervals
 from textdrop.core.answers import OperationDescription
 from textdrop.core.deliveries import GROUP_SECONDS
@@ -26,7 +27,7 @@ from textdrop.core.documents import (
     Resume,
     Source,
 )
-from textdrop.core.errors import OcrThrottled, Reason, StoreUnavailable, Trace
+from textdrop.core.errors import OcrOperationUnknown, OcrThrottled, Reason, StoreUnavailable, Trace
 from textdrop.core.events import parse_delivery
 from textdrop.core.pause import Pause
 from textdrop.core.schedule import FORGET_SECONDS, MIN_KNOWN
@@ -231,16 +232,17 @@ def test_it_does_not_end_by_what_it_saw_before_a_look_that_failed() -> None:
     assert {name for name, _ in ticking.failures()} == {"refresh_failed"}
 
 
-def test_out_of_time_its_successor_starts_when_its_workers_are_done(endless: Ticking) -> None:
-    endless.slow_workers(8, seconds=19.0)
+def test_out_of_time_it_renews_its_lease_and_its_successor_starts_when_its_workers_are_done(endless: Ticking) -> None:
+    workers = endless.slow_workers(8, seconds=19.0)
     endless.submitted(8)
     endless.tick.row = replace(endless.tick.row, typical_seconds=3.5)
     asked = endless.ticks_asked
-    assert endless.run_for() == "handed_over"
+    assert endless.run_for(97.5) == "handed_over"
     assert endless.ticks_asked == asked + 1
     [handed_over] = endless.of("tick.hand_over")
-    assert POLL_SECONDS - STEP <= handed_over < POLL_SECONDS
-    assert max(endless.of("ocr.result")) <= handed_over
+    assert 97.5 <= handed_over < 97.5 + STEP
+    assert max(workers.begun) + 19.0 <= endless.began + handed_over
+    assert 97.5 <= endless.of("tick.renew")[-1] < 97.6
     row, lease = endless.tick.row, endless.policy.tick_lease_seconds
     assert (row.state, row.lease_until, row.typical_seconds) == ("starting", endless.clock.now() + lease, 3.5)
 
@@ -255,8 +257,8 @@ def test_overtaken_it_ends_when_its_workers_are_done_and_starts_nobody(
     endless.faults.happen(call, lambda: setattr(endless.tick, "row", replace(endless.tick.row, owner="another")))
     assert endless.run_for() == "lost"
     assert endless.ticks_asked == asked
+    assert workers.begun
     assert workers.held == []
-    assert len(endless.of("ocr.result")) == len(workers.begun) > 0
     assert seconds <= endless.clock.now() - endless.began < seconds + 8.0
 
 
@@ -281,7 +283,72 @@ def test_whoever_is_free_again_is_given_work_at_once(ticking: Ticking) -> None:
     ticking.slow_workers(1, seconds=0.01)
     ticking.running(8, age=100.0)
     ticking.run_for(2.0)
-    assert ticking.of("ocr.result")[7] < 8 * 0.03
+    assert ticking.of("documents.read_operation")[7] < 8 * 0.03
+
+
+def test_an_ask_that_begins_late_counts_from_when_it_began(endless: Ticking) -> None:
+    endless.slow_workers(8, seconds=0.7)
+    endless.poll_settings = replace(endless.poll_settings, reads_per_second=3)
+    endless.running(12, age=5.0)
+    endless.run_for(20.0)
+    times = endless.of("ocr.result")
+    assert len(times) > 10
+    assert all(after - first >= 1.0 for first, after in zip(times, times[3:], strict=False))
+
+
+@pytest.mark.parametrize("how", ["handed_over", "lost"])
+def test_when_it_ends_nothing_begins_any_more(endless: Ticking, how: str) -> None:
+    """Though its workers were told to."""
+    workers = endless.slow_workers(8, seconds=3.0)
+    endless.running(12, age=5.0)
+    if how == "lost":
+        endless.faults.happen("tick.renew", lambda: setattr(endless.tick, "row", Tick()), skip=3)
+    assert endless.run_for(22.0) == how
+    ended = endless.of("tick.renew")[-1]
+    assert max(workers.begun) - endless.began > ended - 3.0, "some were to begin"
+    assert max(endless.of("ocr.result")) <= ended
+
+
+def test_in_a_ticks_first_second_nothing_is_asked_for_whatever_it_took_to_take_the_row(ticking: Ticking) -> None:
+    """The tick before may have asked until then."""
+    ticking.running(3, age=100.0)
+    ticking.faults.happen("tick.take", lambda: ticking.clock.advance(3.0))
+    ticking.run_for(5.0)
+    assert 4.0 <= ticking.of("ocr.result")[0] < 4.2
+
+
+@pytest.mark.parametrize("call", ["ocr.result", "ocr.status"])
+def test_no_more_than_the_quota_is_asked_for_in_any_second_by_a_tick_and_its_successor(
+    endless: Ticking, call: str
+) -> None:
+    endless.poll_settings = replace(endless.poll_settings, reads_per_second=3)
+    endless.running(12, age=5.0)
+    for _ in range(3):
+        assert endless.run_for(5.0) == "handed_over"
+    times = endless.of(call)
+    assert len(times) > 20
+    assert all(after - first >= 1.0 for first, after in zip(times, times[3:], strict=False))
+
+
+def test_a_page_that_failed_long_ago_is_told_so_before_it_is_given_up(ticking: Ticking) -> None:
+    """Nobody had asked for it until its deadline was over, and the result does not tell."""
+    document = ticking.upload("x.png", b"page")
+    ticking.ocr.table[b"page"] = Failure(13, "out of order")
+    ticking.submit()
+    ticking.clock.advance(2 * ticking.policy.deadline_seconds(1))
+    ticking.faults.fail("ocr.result", OcrOperationUnknown("404", Trace(status=404, code=5)), times=9)
+    ticking.run_for()
+    problem = ticking.row(document).problem
+    assert problem is not None
+    assert problem.reason is Reason.FAILED_IN_OCR
+
+
+def test_it_asks_for_nothing_when_its_lease_is_no_longer_sure(endless: Ticking) -> None:
+    endless.running(3, age=100.0)
+    endless.faults.fail("tick.renew", DOWN, times=1_000)
+    endless.run_for()
+    sure = endless.policy.tick_lease_seconds - endless.policy.lease_margin_seconds
+    assert sure - 5.0 < endless.of("ocr.result")[-1] < sure
 
 
 def test_what_is_still_worked_on_is_not_begun_again(ticking: Ticking) -> None:
@@ -401,11 +468,12 @@ def test_what_a_recognition_took_is_learnt_from_its_row_and_handed_on(ticking: T
 
 
 def test_it_keeps_to_the_rates_of_asks_and_submits(endless: Ticking) -> None:
-    endless.poll_settings = replace(endless.poll_settings, asks_per_second=1.0, submits_per_second=0.5)
+    endless.poll_settings = replace(endless.poll_settings, reads_per_second=1, submits_per_second=0.5)
     endless.running(5, age=100.0)
     endless.due(DueKind.SUBMIT, 3)
     endless.run_for(6.0)
-    assert [round(at) for at in endless.of("ocr.result")] == [0, 1, 2, 3, 4, 5, 6]
+    assert [round(at) for at in endless.of("ocr.result")] == [1, 2, 3, 4, 5]
+    assert [round(at) for at in endless.of("ocr.status")] == [1, 2, 3, 4, 5]
     assert [round(at) for at in endless.of("resumes.send_one")] == [0, 2, 4]
     assert {limit for kind, _, limit, _ in endless.reads if kind is DueKind.SUBMIT} == {7}
 

@@ -241,6 +241,6 @@ def test_a_crowd_is_asked_for_at_the_pace_and_no_faster() -> None:
     began = world.clock.now()
     world.run()
     assert {world.row(document).outcome for document in documents} == {Outcome.SUCCEEDED}
-    pace = world.poll_settings.asks_per_second
+    pace = world.poll_settings.reads_per_second
     first = [at for at in world.faults.of("ocr.result") if at < began + 5.0]
-    assert pace * 5.0 * 0.9 < len(first) <= pace * 5.2
+    assert pace * 4.0 * 0.9 < len(first) <= pace * 4.0

@@ -1,4 +1,4 @@
-"""A token bucket kept in one process: the quota of asks, and the pace of handing out."""
+"""A token bucket kept in one process: the pace of handing out."""
 
 from __future__ import annotations
 
@@ -28,11 +28,6 @@ def available(bucket: Bucket, now: float) -> int:
 def taken(bucket: Bucket, count: int, now: float) -> Bucket:
     """The bucket after `count` tokens were taken; below zero means that nobody may take one for a while."""
     return replace(bucket, tokens=_tokens(bucket, now) - count, at=max(now, bucket.at))
-
-
-def next_at(bucket: Bucket) -> float:
-    """From when on there is a token, if none is taken meanwhile."""
-    return bucket.at + max(0.0, 1.0 - bucket.tokens) / bucket.per_second
 
 
 def _tokens(bucket: Bucket, now: float) -> float:

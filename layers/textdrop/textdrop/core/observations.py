@@ -201,13 +201,17 @@ class FailedInService(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class NotDone(OperationSeen):
-    """An ask that began at `asked_at` brought an answer of the service, and no result."""
+    """An ask that began at `asked_at` brought an answer of the service, and no result. `status_asked`: since the page's
+    deadline its status was asked for before, and told of no failure."""
 
     asked_at: float
+    status_asked: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AskFailed(OperationSeen):
-    """An ask that began at `asked_at` brought no answer of the service: no deadline is held against the page."""
+    """An ask that began at `asked_at` brought no answer of the service: no deadline is held against the page.
+    `status_asked` as in NotDone."""
 
     asked_at: float
+    status_asked: bool

@@ -176,12 +176,13 @@ def failed_in_service(row: Operation, seen: see.FailedInService, now: float, pol
     return _failed(row, seen.problem, now)
 
 
-def _is_forgotten(row: Operation, asked_at: float, policy: Policy) -> bool:
-    """Whether the service no longer had the result when it was asked for."""
-    return row.state is _RUNNING and asked_at >= (row.submitted_at or 0.0) + policy.result_kept_seconds
+def _is_forgotten(row: Operation, seen: see.NotDone | see.AskFailed, policy: Policy) -> bool:
+    """Whether the service no longer had the result when it was asked for, and does not say that it failed."""
+    forgotten_at = (row.submitted_at or 0.0) + policy.result_kept_seconds
+    return row.state is _RUNNING and seen.asked_at >= forgotten_at and seen.status_asked
 
 
-@rule(see.NotDone, lambda row, seen, now, policy: _is_forgotten(row, seen.asked_at, policy))
+@rule(see.NotDone, lambda row, seen, now, policy: _is_forgotten(row, seen, policy))
 def expired(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> Operation:
     """A page asked for after the service deleted its result has expired."""
     return _failed(row, problems.result_expired(row), now)
@@ -190,11 +191,11 @@ def expired(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> Op
 @rule(
     see.NotDone,
     lambda row, seen, now, policy: (
-        row.state is _RUNNING and row.deadline_at is not None and seen.asked_at >= row.deadline_at
+        row.state is _RUNNING and row.deadline_at is not None and seen.asked_at >= row.deadline_at and seen.status_asked
     ),
 )
 def deadline_exceeded(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> Operation:
-    """A page that was asked for after its deadline, and is still not done, fails."""
+    """A page that was asked for after its deadline, is not done, and did not fail by its status, fails."""
     return _failed(row, problems.deadline_exceeded(row, now), now)
 
 
@@ -203,7 +204,7 @@ def not_done(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> N
     """A page that is not done stays running; nothing is written."""
 
 
-@rule(see.AskFailed, lambda row, seen, now, policy: _is_forgotten(row, seen.asked_at, policy))
+@rule(see.AskFailed, lambda row, seen, now, policy: _is_forgotten(row, seen, policy))
 def ask_failed_expired(row: Operation, seen: see.AskFailed, now: float, policy: Policy) -> Operation:
     """A page that could not be asked for until the service deleted its result has expired."""
     return _failed(row, problems.result_expired(row), now)

@@ -5,63 +5,118 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from math import ceil, inf
 
-from textdrop.core import intervals
-from textdrop.core.bucket import Bucket, available, full, next_at, taken
+from textdrop.core import bucket, intervals, window
+from textdrop.core.bucket import Bucket
 from textdrop.core.documents import Document, DueEntry, DueKind, Operation, OperationState
 from textdrop.core.pause import BY_OPERATOR, Pause, why_paused
+from textdrop.core.window import Window
 
 MAX_DUE_ENTRIES = 5_000
 MIN_KNOWN = 50
 FORGET_SECONDS = 10.0
 """So long the index may lag behind the rows."""
 
-BUCKET_SECONDS = 0.2
+READ_AHEAD_SECONDS = 1.0
+"""So long before an operation is asked for its row is read."""
+
+AGAIN_SECONDS = 1.0
+"""So soon a row is read or an operation asked for again, when the worker broke off."""
 
 Name = tuple[str, int, int]
 """A row: document id, run, page (0, 0 for the document's own)."""
 
 
+class Step(Enum):
+    """What a worker does for a job."""
+
+    DOCUMENT = "document"
+    READ = "read"
+    RESULT = "result"
+    STATUS = "status"
+
+
 @dataclass(slots=True, eq=False)
 class Job:
-    """A row that the tick works on: an operation to ask for, or a document to deliver, recheck or hand out."""
+    """What the tick works on: a document to deliver, recheck or hand out, or an operation, of which the row is read,
+    then the result is asked for; its status is a job of its own."""
 
     entry: DueEntry
     start_at: float  # when it is to be worked on next
+    step: Step = Step.DOCUMENT
     is_busy: bool = False  # a worker has it
-    operation: Operation | None = None  # as it was last asked for without a result
-    not_ready_at: float = 0.0  # when that was
+    operation: Operation | None = None  # as it was last read
+    not_ready_at: float = 0.0  # when it was last asked for without a result
+    is_reserved: bool = False  # it is to be asked for, which has not begun
+    asked_at: float = 0.0  # when the last ask began
+    status_asked: bool = False  # its status was asked for after its deadline
+
+
+@dataclass(slots=True)
+class Line:
+    """The asks of one kind, in the order in which they are due, and the quota that they have."""
+
+    window: Window
+    jobs: dict[Name, Job] = field(default_factory=dict)
+    after: float = 0.0  # a throttle: none begins before
+    _waiting: list[tuple[float, Name]] = field(default_factory=list)
+
+    def wait(self, job: Job) -> None:
+        """It is asked for when its time has come."""
+        self.jobs[job.entry.name] = job
+        heapq.heappush(self._waiting, (job.start_at, job.entry.name))
+
+    def next_at(self) -> float:
+        """When the next may begin; never is infinity."""
+        while self._waiting:
+            at, name = self._waiting[0]
+            job = self.jobs.get(name)
+            if job is not None and not job.is_busy and job.start_at == at:
+                return max(at, self.after, window.next_at(self.window))
+            heapq.heappop(self._waiting)  # it is over, or has another time
+        return inf
+
+    def take(self, now: float) -> Job | None:
+        """The one that is to begin now. It counts from now on until a while after it has begun."""
+        if self.next_at() > now:
+            return None
+        window.reserve(self.window)
+        job = self.jobs[heapq.heappop(self._waiting)[1]]
+        job.is_reserved = True
+        return job
 
 
 @dataclass(slots=True)
 class Schedule:
-    """All jobs of one tick. Asks that no worker has are in a heap, as there may be thousands, looked at many times a
-    second. Documents are in the order in which they may start: deliveries and rechecks, then those for submit."""
+    """All jobs of one tick. Documents are in the order in which they may start: deliveries and rechecks, then those for
+    submit. Each operation that runs is one of `results`, at first `_unread`."""
 
     typical_seconds: float  # what recognitions lately take
-    ask_quota: Bucket
+    reads_per_second: int
+    results: Line
+    statuses: Line
     submit_quota: Bucket
-    asks: dict[Name, Job] = field(default_factory=dict)
     documents: dict[Name, Job] = field(default_factory=dict)
-    ask_after: float = 0.0  # a throttle: nothing is asked before
+    asks_until: float = inf  # the lease is not sure for longer: nothing is asked from then on
     submit_after: float = 0.0  # a pause: nothing is handed out before
     is_paused: bool = False
     due_soon: bool = True  # whether the last refresh of the index showed a document that is due soon
     busy: int = 0  # how many jobs workers have
-    _asked: int = 0  # how many operations were asked for and are not ready
-    _waiting: list[tuple[float, Name]] = field(default_factory=list)
+    _not_ready: int = 0  # how many operations were asked for and are not ready
+    _unread: list[tuple[float, Name]] = field(default_factory=list)
     _handled: dict[Name, tuple[float, float]] = field(default_factory=dict)
 
     # --- what the index and the pause show ------------------------------------------------------------------------
 
     def add_asks(self, entries: Sequence[DueEntry], now: float) -> None:
-        """The running operations that are not known yet are asked for when most recognitions have ended."""
+        """The running operations that are not known yet are read, and asked for when they may be ready."""
         for entry in entries:
-            if entry.name not in self.asks and not self._was_handled(entry, now):
-                first_at = entry.due_at + intervals.first_ask_seconds(self.typical_seconds)
-                job = self.asks[entry.name] = Job(entry, max(now, first_at))
-                heapq.heappush(self._waiting, (job.start_at, job.entry.name))
+            if entry.name not in self.results.jobs and not self._was_handled(entry, now):
+                first_at = entry.due_at + intervals.first_ask_seconds(self.typical_seconds, self._load())
+                self.results.jobs[entry.name] = Job(entry, first_at, Step.READ)
+                heapq.heappush(self._unread, (first_at, entry.name))
 
     def replace_documents(self, entries: Sequence[DueEntry], soon: float, now: float) -> None:
         """These are the documents that are due, in order; those that workers have stay theirs."""
@@ -87,7 +142,7 @@ class Schedule:
 
     def knows_many(self) -> bool:
         """Whether most running operations are known, so that reading those of late is enough."""
-        return len(self.asks) >= MIN_KNOWN
+        return len(self.results.jobs) >= MIN_KNOWN
 
     def max_submit_entries(self) -> int:
         """How many entries are enough: one more than could have been handed out lately and still be in the index."""
@@ -100,38 +155,55 @@ class Schedule:
         for job in list(self.documents.values()):
             is_submit = job.entry.kind is DueKind.SUBMIT
             may_start = self._may_start_at(job.entry.kind, job.start_at) <= now
-            if is_submit and (not may_start or available(self.submit_quota, now) < 1):
+            if is_submit and (not may_start or bucket.available(self.submit_quota, now) < 1):
                 return  # so are all behind it: these come last, by their due times
             if job.is_busy or not may_start:
                 continue
             if is_submit:
-                self.submit_quota = taken(self.submit_quota, 1, now)
+                self.submit_quota = bucket.taken(self.submit_quota, 1, now)
                 if self.is_paused:
                     self.submit_after = now + probe_seconds
             self._handled[job.entry.name] = (job.entry.due_at, now)
             self._start(job)
             yield job
 
-    def asks_to_start(self, now: float) -> Iterator[Job]:
-        """The operations to ask for now, the longest due first, within the quota; one by one."""
-        while now >= self.ask_after and self._waiting and self._waiting[0][0] <= now:
-            if available(self.ask_quota, now) < 1:
-                return
-            _, name = heapq.heappop(self._waiting)
-            job = self.asks[name]
-            self.ask_quota = taken(self.ask_quota, 1, now)
-            age = now - (job.operation.submitted_at or now) if job.operation else 0.0
-            job.start_at = now + intervals.next_ask_seconds(
-                age, self.typical_seconds, self._asked, self.ask_quota.per_second
-            )
+    def ask_to_start(self, now: float) -> Job | None:
+        """What begins now for an operation: a result or a status is asked for, that of the longest due, within their
+        quotas; or a row is read. Whoever takes one has to tell when it began, and when it has ended."""
+        job = self._result_to_ask(now) or self._status_to_ask(now) if now < self.asks_until else None
+        job = job or self._row_to_read(now)
+        if job is not None:
             self._start(job)
-            yield job
+        return job
+
+    def _result_to_ask(self, now: float) -> Job | None:
+        job = self.results.take(now)
+        if job is not None:
+            wait = intervals.next_ask_seconds(_age(job, now), self.typical_seconds, self._not_ready, self._rate)
+            job.start_at = now + wait
+        return job
+
+    def _status_to_ask(self, now: float) -> Job | None:
+        job = self.statuses.take(now)
+        if job is not None:
+            job.start_at = now + intervals.next_status_seconds(_age(job, now))
+        return job
+
+    def _row_to_read(self, now: float) -> Job | None:
+        if self._next_read_at() > now:
+            return None
+        return self.results.jobs[heapq.heappop(self._unread)[1]]
+
+    def _next_read_at(self) -> float:
+        """A row is read a second before its operation is asked for; no more of them than can be asked for in one."""
+        read = len(self.results.jobs) - len(self._unread) - self._not_ready
+        if not self._unread or read >= self.reads_per_second:
+            return inf
+        return self._unread[0][0] - READ_AHEAD_SECONDS
 
     def next_ask_at(self) -> float:
         """When the next ask may start; never is infinity."""
-        if not self._waiting:
-            return inf
-        return max(self._waiting[0][0], self.ask_after, next_at(self.ask_quota))
+        return min(self.results.next_at(), self.statuses.next_at(), self._next_read_at())
 
     # --- what has ended -------------------------------------------------------------------------------------------
 
@@ -146,35 +218,102 @@ class Schedule:
         if document.due_at is not None:
             self._handled[document.id, 0, 0] = (document.due_at, now)
 
-    def ask_broke_off(self, job: Job) -> None:
-        """Nothing is known of the ask: again at its time."""
-        self._end(job)
-        heapq.heappush(self._waiting, (job.start_at, job.entry.name))
+    def began(self, job: Job, at: float) -> None:
+        """The request has begun."""
+        if job.is_reserved:
+            job.is_reserved, job.asked_at = False, at
+            window.begin(self._line(job).window, at)
 
-    def asked(self, job: Job, operation: Operation | None, now: float) -> None:
-        """An ask has ended, with the row as it is now (None: it is gone, or another worker's)."""
+    def ask_broke_off(self, job: Job, now: float) -> None:
+        """Nothing is known of the ask, nor whether it began: again soon."""
+        self.began(job, now)
         self._end(job)
-        if operation is not None and operation.state is OperationState.RUNNING:
-            self._asked += job.operation is None
-            job.operation, job.not_ready_at = operation, now
-            heapq.heappush(self._waiting, (job.start_at, job.entry.name))
-            return
-        del self.asks[job.entry.name]
-        self._asked -= job.operation is not None
+        if job.step is Step.READ:
+            job.start_at = now + AGAIN_SECONDS + READ_AHEAD_SECONDS
+            heapq.heappush(self._unread, (job.start_at, job.entry.name))
+        elif self._is_known(job):
+            job.start_at = min(job.start_at, now + AGAIN_SECONDS)
+            self._line(job).wait(job)
+
+    def throttle(self, job: Job, until: float) -> None:
+        """Nothing of the kind is asked for before."""
+        line = self._line(job)
+        line.after = max(line.after, until)
+
+    def asked(self, job: Job, operation: Operation | None, now: float, *, may_have_failed: bool = False) -> None:
+        """A row was read or an ask has ended, with the row as it is now (None: it is gone, or another worker's).
+
+        `may_have_failed`: the service answered with an error, so that the status is worth an ask soon.
+        """
+        self._end(job)
+        if not self._is_known(job):
+            return  # the other ask has ended it meanwhile
+        if operation is None or operation.state is not OperationState.RUNNING:
+            self._forget(job, operation, now)
+        elif job.step is Step.STATUS:
+            self._status_said_running(job, operation, now)
+        else:
+            if job.step is Step.RESULT:
+                self._said_not_ready(job, operation, now, may_have_failed)
+            job.step, job.operation = Step.RESULT, operation
+            self.results.wait(job)
+
+    def _said_not_ready(self, job: Job, operation: Operation, now: float, may_have_failed: bool) -> None:
+        """From now on its status is asked for as well: soon, if it may have failed or is about to be given up."""
+        self._not_ready += not job.not_ready_at
+        job.not_ready_at = job.asked_at
+        name, submitted_at = job.entry.name, operation.submitted_at or now
+        status = self.statuses.jobs.get(name)
+        if status is None:
+            first_at = submitted_at + intervals.first_status_seconds(self.typical_seconds)
+            status = Job(job.entry, first_at, Step.STATUS, operation=operation)
+            self.statuses.wait(status)
+        if may_have_failed or (_is_past_deadline(operation, now) and not job.status_asked):
+            soon = max(now, status.asked_at + intervals.MIN_STATUS_SECONDS)
+            if soon < status.start_at:
+                status.start_at = soon
+                self.statuses.wait(status)
+
+    def _status_said_running(self, status: Job, operation: Operation, now: float) -> None:
+        self.statuses.wait(status)
+        job = self.results.jobs[status.entry.name]
+        if _is_past_deadline(operation, now) and not job.status_asked:
+            job.status_asked, job.start_at = True, now
+            self.results.wait(job)
+
+    def _forget(self, job: Job, operation: Operation | None, now: float) -> None:
+        name = job.entry.name
+        known = self.results.jobs.pop(name)
+        self.statuses.jobs.pop(name, None)
+        self._not_ready -= bool(known.not_ready_at)
         if operation is None or operation.submitted_at is None:
             return
-        self._handled[job.entry.name] = (operation.submitted_at, now)
+        self._handled[name] = (operation.submitted_at, now)
         # One that hung until its deadline, or expired, says nothing of how long a recognition takes.
-        if operation.state is OperationState.RECOGNIZED:
-            # It ended at some time since it was last asked for. To take the end of that for it would make the next
-            # first ask later, and what that finds later still.
-            since = max(operation.submitted_at, job.not_ready_at)
-            taken_seconds = ((operation.finished_at or now) + since) / 2 - operation.submitted_at
+        if job.step is Step.RESULT and operation.state is OperationState.RECOGNIZED:
+            # It ended at some time between the last two asks. To take the end of that for it would make the next first
+            # ask later, and what that finds later still.
+            earliest = max(0.0, job.not_ready_at - operation.submitted_at)
+            taken_seconds = (earliest + job.asked_at - operation.submitted_at) / 2
             self.typical_seconds = intervals.typical_after(self.typical_seconds, taken_seconds)
+
+    def _line(self, job: Job) -> Line:
+        return self.statuses if job.step is Step.STATUS else self.results
+
+    def _is_known(self, job: Job) -> bool:
+        return self._line(job).jobs.get(job.entry.name) is job
+
+    @property
+    def _rate(self) -> float:
+        return self.results.window.limit / self.results.window.seconds
+
+    def _load(self) -> float:
+        """How many run for each that the quota lets be asked for in the time that a recognition takes."""
+        return len(self.results.jobs) / (self._rate * self.typical_seconds)
 
     def is_idle(self) -> bool:
         """Nothing runs, and nothing is due soon."""
-        return not (self.asks or self.busy or self.due_soon)
+        return not (self.results.jobs or self.busy or self.due_soon)
 
     def _may_start_at(self, kind: DueKind, due_at: float) -> float:
         return max(due_at, self.submit_after) if kind is DueKind.SUBMIT else due_at
@@ -193,10 +332,21 @@ class Schedule:
         self.busy -= 1
 
 
-def new(typical_seconds: float, asks_per_second: float, submits_per_second: float, now: float) -> Schedule:
-    """A schedule without jobs. `typical_seconds` is what the last tick has learnt; 0: nothing."""
+def _age(job: Job, now: float) -> float:
+    return now - job.entry.due_at
+
+
+def _is_past_deadline(operation: Operation, now: float) -> bool:
+    return operation.deadline_at is not None and now >= operation.deadline_at
+
+
+def new(typical_seconds: float, reads_per_second: int, submits_per_second: float, now: float) -> Schedule:
+    """A schedule without jobs, of a tick that took over at `now`: what the one before asked for in the last second is
+    not known. `typical_seconds` is what that has learnt; 0: nothing."""
     return Schedule(
         typical_seconds=typical_seconds or intervals.FIRST_TYPICAL_SECONDS,
-        ask_quota=full(asks_per_second, max(1.0, asks_per_second * BUCKET_SECONDS), now),
-        submit_quota=full(submits_per_second, max(1.0, submits_per_second), now),
+        reads_per_second=reads_per_second,
+        results=Line(window.full(reads_per_second, now)),
+        statuses=Line(window.full(reads_per_second, now)),
+        submit_quota=bucket.full(submits_per_second, max(1.0, submits_per_second), now),
     )

@@ -14,13 +14,13 @@ from functools import partial
 
 from textdrop.core import schedule
 from textdrop.core.deliveries import GROUP_SECONDS, grouped
-from textdrop.core.documents import Document, DueEntry, DueKind, Operation, Resume
+from textdrop.core.documents import Document, DueEntry, DueKind, Resume
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import delivery_body, resume_body
 from textdrop.core.pause import why_paused
-from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedule
+from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedule, Step
 from textdrop.ports import PollPorts, Tick
-from textdrop.usecases.ask import Asked, ask, is_running
+from textdrop.usecases.ask import Asked, ask_result, ask_status
 from textdrop.usecases.conclude import conclude, page_finished
 
 REFRESH_SECONDS = 0.5
@@ -34,9 +34,9 @@ MAX_SLEEP_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class PollSettings:
-    """Rates per second: asks as the service allows results to be read, submits as the stack's parameter says."""
+    """Rates per second, by the stack's parameters. Results and statuses may each be read so often."""
 
-    asks_per_second: float
+    reads_per_second: int
     submits_per_second: float
     step_seconds: float
     """The most that one ask can take, its result stored and its document concluded; none begins with less time left."""
@@ -53,7 +53,8 @@ class _Done:
 
 @dataclass(slots=True)
 class _Run:
-    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`."""
+    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`: when an ask
+    begins, and what a job came to."""
 
     owner: str
     row: Tick
@@ -67,6 +68,7 @@ class _Run:
     pause_refresh_at: float = 0.0
     measure_at: float = 0.0
     rechecks: list[DueEntry] = field(default_factory=list)
+    began: deque[tuple[Job, float]] = field(default_factory=deque)
     done: deque[_Done] = field(default_factory=deque)
     to_deliver: list[Document] = field(default_factory=list)
     deliver_at: float = 0.0  # when they are sent, all that there are by then
@@ -82,11 +84,15 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
     row = ports.tick.take(owner, now, now + ports.policy.tick_lease_seconds)
     if row is None:
         return "busy"
-    jobs = schedule.new(row.typical_seconds, settings.asks_per_second, settings.submits_per_second, now)
+    # The tick before may have asked until the row was taken, which may be long after it was asked for.
+    taken_at = ports.clock.now()
+    jobs = schedule.new(row.typical_seconds, settings.reads_per_second, settings.submits_per_second, taken_at)
+    jobs.asks_until = row.lease_until - ports.policy.lease_margin_seconds
     run = _Run(owner, row, deadline, jobs, renew_at=now + ports.policy.tick_renew_seconds)
     try:
         return _until_over(ports, settings, run)
     finally:
+        run.schedule.asks_until = 0.0
         ports.workers.wait()
         _collect(ports, run)
         _send_deliveries(ports, run)
@@ -123,6 +129,7 @@ def _renew(ports: PollPorts, run: _Run) -> bool:
     if row is None:
         return False
     run.row = row
+    run.schedule.asks_until = row.lease_until - ports.policy.lease_margin_seconds
     run.renew_at = now + ports.policy.tick_renew_seconds
     return True
 
@@ -187,9 +194,8 @@ def _start_due(ports: PollPorts, run: _Run) -> None:
     documents = run.schedule.documents_to_start(ports.clock.now(), ports.policy.probe_seconds)
     while ports.workers.free() > 0 and (job := next(documents, None)) is not None:
         _start(ports, run, job, partial(_TASKS[job.entry.kind], ports, job))
-    asks = run.schedule.asks_to_start(ports.clock.now())
-    while ports.workers.free() > 0 and (job := next(asks, None)) is not None:
-        _start(ports, run, job, partial(_ask_due, ports, job, run.schedule.typical_seconds))
+    while ports.workers.free() > 0 and (job := run.schedule.ask_to_start(ports.clock.now())) is not None:
+        _start(ports, run, job, partial(_ask_due, ports, run, job))
 
 
 def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], _Done]) -> None:
@@ -208,7 +214,9 @@ def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], _Done]) -> 
 
 
 def _collect(ports: PollPorts, run: _Run) -> None:
-    """Takes in what the workers brought."""
+    """Takes in what the workers brought: of an ask, when it began comes before what it came to."""
+    while run.began:
+        run.schedule.began(*run.began.popleft())
     while run.done:
         done = run.done.popleft()
         now = ports.clock.now()
@@ -216,14 +224,13 @@ def _collect(ports: PollPorts, run: _Run) -> None:
             run.to_deliver.append(done.to_deliver)
             if done.job.entry.kind is not DueKind.DELIVER:
                 run.schedule.document_concluded(done.to_deliver, now)
-        if done.job.entry.kind is not DueKind.ASK:
+        if done.job.step is Step.DOCUMENT:
             run.schedule.document_ended(done.job)
         elif done.asked is None:
-            run.schedule.ask_broke_off(done.job)
+            run.schedule.ask_broke_off(done.job, now)
         else:
-            if done.asked.throttled_seconds:
-                run.schedule.ask_after = max(run.schedule.ask_after, now + done.asked.throttled_seconds)
-            run.schedule.asked(done.job, done.asked.operation, now)
+            run.schedule.throttle(done.job, now + done.asked.throttled_seconds)
+            run.schedule.asked(done.job, done.asked.operation, now, may_have_failed=done.asked.may_have_failed)
 
 
 def _send_deliveries(ports: PollPorts, run: _Run) -> None:
@@ -260,7 +267,11 @@ def _ended(ports: PollPorts, run: _Run) -> bool:
 
 
 def _hand_over(ports: PollPorts, run: _Run) -> str:
-    """Out of time: the successor starts at once if there is work left."""
+    """Out of time: the successor starts at once if there is work left. Nothing is asked any more, and nobody else asks
+    while the workers end what they began."""
+    if not _renew(ports, run):
+        return "lost"
+    run.schedule.asks_until = 0.0
     ports.workers.wait()
     now = ports.clock.now()
     if ports.tick.hand_over(run.owner, now + ports.policy.tick_lease_seconds, run.schedule.typical_seconds):
@@ -278,13 +289,22 @@ def _sleep_seconds(ports: PollPorts, run: _Run) -> float:
     return min(max(wait, 0.005), MAX_SLEEP_SECONDS if run.schedule.busy else REFRESH_SECONDS)
 
 
-def _ask_due(ports: PollPorts, job: Job, typical_seconds: float) -> _Done:
-    """Asks for one operation and, if that was the last of its document, fixes the document's outcome."""
-    operation: Operation | None = job.operation or ports.documents.read_operation(*job.entry.name)
+def _ask_due(ports: PollPorts, run: _Run, job: Job) -> _Done:
+    """Reads or asks for one operation and, if that was the last of its document, fixes the document's outcome. Nothing
+    is asked when the tick asks no more."""
+    operation = job.operation
     if operation is None:
-        return _Done(job, Asked(None))
-    # Final already: whoever made it so may have died before the document was updated.
-    asked = ask(ports, operation, typical_seconds) if is_running(operation) else Asked(operation)
+        asked = Asked(ports.documents.read_operation(*job.entry.name))
+    else:
+        now = ports.clock.now()
+        if now >= run.schedule.asks_until:
+            return _Done(job)
+        run.began.append((job, now))
+        if job.step is Step.STATUS:
+            asked = ask_status(ports, operation)
+        else:
+            asked = ask_result(ports, operation, job.status_asked)
+    # What was read may be final: whoever made it so may have died before the document was updated.
     to_deliver = None
     if asked.operation is not None and asked.operation.final:
         to_deliver = page_finished(ports, asked.operation)
