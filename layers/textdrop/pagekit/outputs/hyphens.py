@@ -45,8 +45,10 @@ def joined(lines: Sequence[str], words: frozenset[str]) -> str:
     end = ""
     for line in filter(None, lines):
         if parts:
+            joint = _joint(end, line, words)
             parts[-1] = parts[-1][:-1]
-            parts.append(_joint(end, line, words))
+            parts.append(joint)
+            end = end[:-1] + joint
         parts.append(line)
         end = (end + line)[-_LONGEST_HEAD - 1 :]
     return one_line("".join(parts).replace(SOFT_HYPHEN, ""))
