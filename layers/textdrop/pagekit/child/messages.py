@@ -9,7 +9,7 @@ from typing import IO, Any
 Message = Mapping[str, Any]
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
-"""A page that is as large as `pagekit.outputs.page_bounds` lets it be takes up to 26 MB."""
+"""A page that is as large as `pagekit.outputs.page_bounds` lets it be takes up to 24 MB."""
 
 MAX_CONTENT_BYTES = 64 * 1024 * 1024
 

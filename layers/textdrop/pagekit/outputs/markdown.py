@@ -110,4 +110,4 @@ def _row(texts: list[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    return escaped(joined([one_line(line) for line in text.split("\n")], frozenset()))
+    return escaped(joined([one_line(line) for line in text.split("\n")], frozenset())) if text else ""

@@ -32,6 +32,8 @@ _STEEPEST = 0.5
 _MIN_SLOPE = 0.01
 _MIN_WORDS, _MIN_LINES = 3, 3
 _LEVEL = 0.9999
+# A longer line without words of its own is taken for one word with blanks in it: no line has so many letters.
+_LONGEST_SPREAD = 10_000
 
 
 Corners = Sequence[Sequence[float]]
@@ -131,7 +133,7 @@ def _evenly_spread(text: str, polygon: Corners, direction: tuple[float, float]) 
     """Words of the text, each with its share of a line's polygon."""
     dx, dy = direction
     span = _span(polygon, direction)
-    words = text.split()
+    words = text.split() if len(text) <= _LONGEST_SPREAD else [" ".join(text.split())]
     letter = (span.end - span.start) / max(sum(map(len, words)) + len(words) - 1, 1)
     spread, start = [], span.start
     for word in words:

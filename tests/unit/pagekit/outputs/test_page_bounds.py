@@ -24,6 +24,7 @@ from pagekit.outputs.workbook import workbook
 from pagekit.page import RecognisedPage, Table
 from pagekit.pdf.layered_pdf import _places_of
 from pagekit.pdf.page_geometry import IDENTITY
+from pagekit.pdf.text_lines import placed_lines
 from unit.pagekit.outputs.set_page import bare_table, block, cell, page
 
 FAR = 2**31 - 1
@@ -34,13 +35,15 @@ LARGE: RecognisedPage = page(
 )
 
 
-def steps(work: Callable[[], object]) -> int:
-    """How many calls are made, those of built-in functions and every next value of a generator among them."""
+def steps(work: Callable[[], object], named: str = "") -> int:
+    """How many calls are made, those of built-in functions and every next value of a generator among them; or how many
+    of the built-in functions of that name."""
     count = 0
 
-    def called(_frame: FrameType, event: str, _: Any) -> None:
+    def called(_frame: FrameType, event: str, what: Any) -> None:
         nonlocal count
-        count += event in ("call", "c_call")
+        if event in ("call", "c_call"):
+            count += not named or (event == "c_call" and what.__name__ == named)
 
     sys.setprofile(called)
     try:
@@ -192,6 +195,11 @@ def test_four_times_the_page_takes_four_times_the_steps(output: str, shape: Call
     assert steps(lambda: OUTPUTS[output](large)) < 5 * steps(lambda: OUTPUTS[output](small))
 
 
+def test_texts_of_one_place_are_joined_at_once() -> None:
+    [cells] = cells_in_one_place(100)["tables"]
+    assert steps(lambda: grid(cells), "join") == 1
+
+
 def test_what_is_looked_at_to_join_two_lines_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at: list[int] = []
     joint = hyphens._joint
@@ -236,6 +244,15 @@ def test_a_table_of_many_cells_has_its_empty_places() -> None:
 def test_rows_are_cut_where_a_table_is_wider_than_any_page() -> None:
     made = grid(bare_table(*(cell(0, column, "a") for column in range(MAX_COLUMNS + 1))))
     assert list(map(len, made.rows)) == [MAX_COLUMNS, 1]
+
+
+def test_words_without_places_of_a_line_longer_than_any_take_the_room_of_one() -> None:
+    for count, stretches in ((2_000, 2_000), (4_000, 1)):
+        lines = block(" ".join(["\u05e9\u05dc"] * count))
+        lines["lines"][0]["words"] = []
+        [placed] = placed_lines(page(lines))
+        assert len(placed.stretches) == stretches
+        assert " ".join(stretch.text for stretch in placed.stretches) == " ".join(["\u05dc\u05e9"] * count)
 
 
 def test_a_page_of_millions_of_pixels_has_a_bounded_number_of_bands() -> None:

@@ -267,11 +267,8 @@ def test_numbers_of_more_formats_than_a_workbook_takes_are_texts(monkeypatch: py
 
 
 def test_columns_without_text_have_no_width_of_their_own() -> None:
-    sheet = book(page(tables=[bare_table(cell(0, 0, "a"), cell(0, 999, "b" * 20))])).active
-    assert {name: column.width for name, column in sheet.column_dimensions.items()} == {
-        "A": 8.7109375,
-        "ALL": 21.7109375,
-    }
+    sheet = book(page(tables=[bare_table(cell(0, 0, "a" * 20), cell(0, 999, "b" * 20))])).active
+    assert list(sheet.column_dimensions) == ["A", "ALL"]
 
 
 @pytest.mark.parametrize("character", ["a", "😀"])
