@@ -2,7 +2,8 @@
 
 What was recognised comes from a service that may be wrong. A page of more than this would take minutes or hundreds of
 megabytes; within it every output takes seconds at most. No real page comes near: a dense newspaper page has some 10,000
-words in 3,000 lines, with 80,000 letters, which are given as words, as lines and as the whole text.
+words in 3,000 lines, with 80,000 letters, which are given as words, as lines and as the whole text. An output is then
+refused, rather than made without the page; text and JSON have all of it.
 """
 
 from __future__ import annotations
