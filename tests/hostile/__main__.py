@@ -2,7 +2,8 @@
 
 Each has to come to one outcome within 30 s of processor time and 60 % of the function's memory, as the template has
 it; the honest ones have to come out as they do alone, and the process has to live. Those accepted ones that held the
-most memory are then opened at once. Exits 1 if one did not keep its bounds.
+most memory are then opened at once. Of each absurd result of the OCR service every output is made, or refused, within
+20 s and 400 MiB. Exits 1 if one did not keep its bounds.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hostile import image_files, pdf_files
+from hostile import image_files, pdf_files, result_pages
 from hostile.measured import Measured, measured
 from local.cloudformation import memory_mb
 from unit.pagekit.making import encoded, scans
@@ -29,6 +30,10 @@ MAX_SECONDS = 30.0
 MEMORY_SHARE = 0.6
 FUNCTIONS = {"open": "submit", "layer": "deliver"}
 WORKERS = 2
+MAX_OUTPUT_SECONDS = 20.0
+MAX_OUTPUT_BYTES = 400 * 2**20
+"""For reading a page's result and making one output of it. A real page takes a second and 80 MiB, most of it for
+imports; functions have minutes and 1,024 MB, and hold a few pages at a time."""
 _TOGETHER = 5
 _WORST = 12
 
@@ -55,10 +60,13 @@ def main() -> int:
         _run("", "open", honest, honest, alone)
         _write_pages(honest, alone["open"])
         _run("", "layer", honest, honest, alone)
-        paths = dict(_written(Path(folder), only))
+        paths = dict(_written(Path(folder), only, itertools.chain(pdf_files.files(), image_files.files())))
+        stored = dict(_written(Path(folder), only, result_pages.files()))
         done = pool.map(lambda name: list(_runs(name, paths[name], honest, alone)), paths)
         runs = [run for of_file in done for run in of_file]
         runs += _together(runs, paths, honest, alone)
+        made = list(itertools.product(stored.items(), result_pages.OUTPUTS))
+        runs += pool.map(lambda each: _made(each[0][0], each[0][1], each[1]), made)
     for title, key in (("processor time", _seconds), ("memory", _peak_bytes)):
         print(f"The most {title}:")
         for run in sorted(runs, key=key, reverse=True)[:_WORST]:
@@ -71,7 +79,7 @@ def main() -> int:
         re.sub(r" [0-9a-f]{12}\b|\b\d+ (?=[a-z])", "", outcome) for run in runs for outcome in run.outcomes
     ).most_common(30):
         print(f"  {count:4} {said}")
-    print(f"{len(paths)} files, {len(runs)} runs, {len(wrong)} out of bounds")
+    print(f"{len(paths)} files, {len(stored)} results, {len(runs)} runs, {len(wrong)} out of bounds")
     return 1 if wrong or not runs else 0
 
 
@@ -105,8 +113,8 @@ def _honest(folder: Path) -> list[Path]:
     return found
 
 
-def _written(folder: Path, only: re.Pattern[str]) -> Iterator[tuple[str, Path]]:
-    for name, content in itertools.chain(pdf_files.files(), image_files.files()):
+def _written(folder: Path, only: re.Pattern[str], files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, Path]]:
+    for name, content in files:
         if only.search(name):
             path = folder / f"{name.replace('/', '-')}.file"
             path.write_bytes(content)
@@ -128,6 +136,24 @@ def _write_pages(files: list[Path], outcomes: Sequence[str]) -> bool:
     for path, prepared in zip(files, pages, strict=True):
         path.with_suffix(".pages").write_text(json.dumps(prepared))
     return any(pages)
+
+
+def _made(name: str, path: Path, output: str) -> Run:
+    """One output of a stored result."""
+    command = [sys.executable, "-m", "hostile.result_pages", output, str(path)]
+    done = measured(command, max_bytes=2 * MAX_OUTPUT_BYTES, max_seconds=2 * MAX_OUTPUT_SECONDS)
+    said = [json.loads(line)["outcomes"] for line in done.out.splitlines() if line.startswith('{"outcomes"')]
+    [outcome] = said[0] if len(said) == 1 else [done.out.strip()[-80:] or "no outcome"]
+    wrong = [done.ended] if done.ended else []
+    if not wrong and (done.code or len(said) != 1 or outcome.startswith("raised")):
+        wrong.append(f"the process ended with {done.code}, without an output or a refusal")
+    if done.seconds > MAX_OUTPUT_SECONDS:
+        wrong.append(f"more than {MAX_OUTPUT_SECONDS:g} s")
+    if done.peak_bytes > MAX_OUTPUT_BYTES:
+        wrong.append("more than the memory of an output")
+    if done.left:
+        wrong.append(f"{done.left} processes left")
+    return Run(f"{name} {output}", path.stat().st_size, done, (outcome,), tuple(wrong))
 
 
 def _run(name: str, way: str, hostile: list[Path], honest: list[Path], alone: Alone) -> Run:
