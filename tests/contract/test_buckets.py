@@ -14,6 +14,7 @@ from contract.moto_aws import Transport
 from contract.store import Store
 from fakes import FakeBucket, FakeClock, FakeResults
 from textdrop.adapters.aws import joining
+from textdrop.adapters.aws.clients import CALL_SECONDS
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
 from textdrop.ports import Results, SourceObject
@@ -367,3 +368,8 @@ def test_a_breakdown_of_results_is_store_unavailable(store: Store, call: Callabl
 def test_the_bucket_is_named_and_calls_are_bounded(store: Store) -> None:
     assert store.results.bucket == store.bucket.name
     assert 0 < store.results.total_seconds < 60
+
+
+@pytest.mark.parametrize("make_store", ["aws"], indirect=True)
+def test_a_call_has_the_time_of_all_its_tries(store: Store) -> None:
+    assert store.results.total_seconds == CALL_SECONDS
