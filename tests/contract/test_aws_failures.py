@@ -131,6 +131,21 @@ def test_names_are_deleted_in_requests_of_a_thousand(transport: Transport, s3: A
     assert [body.count(b"<Key>") for body in bodies] == [1000, 1000, 1]
 
 
+@pytest.mark.parametrize(
+    ("names", "methods"),
+    [(["a"], ["DELETE"]), (["\x00", "a", "\x1f", "\ufffe", "\uffff", "b"], ["POST", *["DELETE"] * 4])],
+    ids=["one", "odd"],
+)
+def test_one_name_and_those_that_xml_cannot_carry_are_deleted_by_themselves(
+    transport: Transport, s3: Any, names: list[str], methods: list[str]
+) -> None:
+    transport.requests.clear()
+    for method in methods:
+        transport.answer(*((200, "<DeleteResult/>") if method == "POST" else (204, "")))
+    S3Results(s3, "results").delete(names)
+    assert [request.method for request in transport.requests] == methods
+
+
 def test_an_answer_that_is_not_of_aws_is_store_unavailable(transport: Transport) -> None:
     notices = SnsNotices(transport.client("sns", NO_REPEATS), "arn:aws:sns:eu-central-1:123456789012:results")
     transport.answer(200, "<html>proxy")

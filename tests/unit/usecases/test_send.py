@@ -340,6 +340,7 @@ def test_a_throttle_slows_all_down_is_counted_and_the_page_is_tried_again(page: 
     assert isinstance(sent, Settled)
     assert sent.operation.unconfirmed == 0
     assert page.journal.counts["SubmitsThrottled"] == 1
+    assert page.failures() == []
     assert (page.quota.row.throttles, page.quota.row.throttled_until) == (1, began + 7.0)
     assert page.now >= began + 7.0
     assert len(page.ocr.accepted) == 1
@@ -389,6 +390,13 @@ def test_a_refused_page_fails_with_the_services_words_and_counts_towards_a_pause
     assert problem.reason is Reason.REJECTED_BY_OCR
     assert page.pause.row.refusals == 1
     assert page.failures() == []
+
+
+def test_a_failure_that_is_written_down_late_is_of_when_it_was_seen(page: Page) -> None:
+    page.faults.fail("ocr.submit", OcrAnswerLost("reset"))
+    page.faults.happen("documents.write_operation", lambda: page.clock.advance(4_000.0), skip=1)
+    page.send_it()
+    assert (page.pause.row.failures, page.pause.row.unavailable_since) == (1, None)
 
 
 def test_what_others_count_at_the_same_time_is_counted_too(page: Page) -> None:

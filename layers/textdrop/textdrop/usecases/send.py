@@ -300,13 +300,9 @@ def _settled(ports: SubmitPorts, intent: Operation) -> Settled | Lost:
 
 
 def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
-    wanted_seconds = ports.policy.throttle_pause_seconds if retry_after_seconds is None else retry_after_seconds
-    seconds = min(
-        max(wanted_seconds, ports.policy.throttle_pause_seconds),
-        ports.policy.max_throttle_seconds,
-    )
+    least, most = ports.policy.throttle_pause_seconds, ports.policy.max_throttle_seconds
     quota = ports.quota.read()
-    after = throttled(quota, ports.clock.now(), seconds)
+    after = throttled(quota, ports.clock.now(), min(max(retry_after_seconds or 0.0, least), most))
     if after is not None:
         # Not written: another has reported a throttle meanwhile, which slows down all as well.
         ports.quota.write(quota, after)
