@@ -101,6 +101,16 @@ def test_what_is_known_already_is_not_requested_again() -> None:
     assert bucket.sent == len(LARGE)
 
 
+def test_what_is_read_again_and_again_is_requested_once() -> None:
+    bucket = Bucket(LARGE * 3)
+    file = opened(bucket)
+    for place in range(0, len(bucket.content), BLOCK_BYTES):
+        for start in (0, place):
+            file.seek(start)
+            assert file.read(100) == bucket.content[start : start + 100]
+    assert [asked["Range"].startswith("bytes=0-") for asked in bucket.asked].count(True) == 1
+
+
 def test_pages_that_stand_behind_their_pictures_are_read_in_few_requests() -> None:
     """Each is read before its picture, so that reading leaps ahead and comes back."""
     bucket = Bucket(LARGE)
@@ -170,13 +180,28 @@ def test_an_object_of_another_size_than_was_seen_is_never_read(size: int) -> Non
     ids=["of another range", "as long as the whole"],
 )
 def test_a_part_that_was_not_asked_for_is_never_read(whole: bool, content_range: str) -> None:
+    connection = io.BytesIO(LARGE)
+
     class Mistaken(Bucket):
         def get_object(self, **asked: Any) -> dict[str, Any]:
             answer = super().get_object(**({} if whole else asked))
-            return {**answer, "ContentRange": content_range}
+            return {**answer, "ContentRange": content_range, "Body": StreamingBody(connection, len(LARGE))}
 
     with pytest.raises(StoreUnavailable, match="expected"):
         opened(Mistaken(LARGE)).read(100)
+    assert connection.closed
+
+
+@pytest.mark.parametrize("there", [100, 5_000_100])
+def test_a_whole_that_ends_before_or_within_the_range_is_never_read(there: int) -> None:
+    class Short(Bucket):
+        def get_object(self, **asked: Any) -> dict[str, Any]:
+            return {**super().get_object(**asked), "Body": StreamingBody(io.BytesIO(LARGE[:there]), there)}
+
+    file = opened(Short(LARGE, knows_ranges=False))
+    file.seek(5_000_000)
+    with pytest.raises(StoreUnavailable, match="expected"):
+        file.read(1_000)
 
 
 def test_memory_is_bounded_however_much_is_read() -> None:

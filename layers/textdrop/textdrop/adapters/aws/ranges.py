@@ -143,10 +143,7 @@ def _part(body: StreamingBody, start: int, end: int) -> bytes:
     """The bytes from `start` up to `end` of a body; what comes behind is left unread, and its connection closed."""
     with closing(body):
         left = start
-        while left:
-            skipped = len(body.read(min(left, BLOCK_BYTES)))
-            if not skipped:
-                raise StoreUnavailable(f"s3.GetObject: the answer ended {left} bytes before the range")
+        while left and (skipped := len(body.read(min(left, BLOCK_BYTES)))):
             left -= skipped
         found = body.read(end - start)
     if len(found) != end - start:
