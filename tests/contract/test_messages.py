@@ -233,7 +233,7 @@ def test_a_message_that_was_never_redriven_has_no_history(ways: Ways) -> None:
     ways.give_up(BODY)
     [letter] = received(ways)
     assert (letter.body, letter.redriven, letter.former_ids, letter.cause) == (BODY, 0, (), "")
-    assert letter.first_sent_at > 1_600_000_000
+    assert 1_600_000_000 < letter.first_sent_at < 10_000_000_000
 
 
 def test_a_redriven_letter_comes_again_with_its_body_and_history(ways: Ways) -> None:
