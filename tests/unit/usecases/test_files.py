@@ -133,6 +133,7 @@ def test_nothing_is_fetched_for_a_segment_that_has_not_its_time(body: bytes) -> 
     ("call", "skip", "left_seconds", "not_called"),
     [
         ("results.put", 9, LONG.segment_seconds - 1.0, "results.upload_part"),
+        ("results.upload_part", 0, 1.0, "results.complete"),
         ("results.complete", 1, 1.0, "results.delete"),
     ],
 )
