@@ -386,16 +386,3 @@ def test_files_of_other_uploads_beside_the_tables_stay(world: World) -> None:
     world.run()
     assert published(world, "x.pdf.tables/0001-01.csv") == TEXT_ALONE | {".tables.xlsx", ".tables/0001-01.csv"}
     assert world.file("x.pdf.tables/0001-01.csv") is None
-
-
-def test_pages_are_in_their_places_however_they_were_read_before() -> None:
-    handed = HandedOver("markdown", b"pages:9 bad:4", "3-7")
-    ports, deadline = handed.render_ports, handed.clock.now() + RENDER_SECONDS
-    with ParsedPages(ports, handed.now_stored) as pages:
-        every = list(pages.read(deadline))
-    assert [number for number, page in every if page is None] == [4]
-    with ParsedPages(ports, handed.now_stored) as pages:
-        assert list(islice(pages.read(deadline, {3, 5}), 2)) == [every[0], every[2]]
-        assert list(islice(pages.read(deadline), 1)) == every[:1]
-        assert list(pages.read(deadline, {4, 7})) == [every[1], every[4]]
-        assert list(pages.read(deadline)) == every
