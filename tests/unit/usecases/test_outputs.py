@@ -104,6 +104,7 @@ def test_a_searchable_pdf_is_made_knowing_which_pages_were_drawn(world: World) -
     assert (world.file("scan.pdf.searchable.pdf") or b"").endswith(b", drawn: 2")
     result: Any = world.json("scan.pdf.ocr.json")
     assert [page["prepared"]["how"] for page in result["pages"]] == ["cut", "drawn", "cut"]
+    assert world.faults.calls.count("results.copy") == 2, "text and JSON: one call may not copy a large PDF in its time"
 
 
 def test_the_stack_chooses_outputs_for_those_who_do_not(world: World) -> None:
