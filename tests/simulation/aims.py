@@ -17,6 +17,7 @@ from simulation.choices import (
     UNREADABLE_MESSAGES,
 )
 from simulation.script import NOT_ACCEPTED, OCR_ANSWERS, WAITS_SECONDS
+from simulation.stack import POLICY
 
 
 def _answers(*names: str) -> tuple[int, ...]:
@@ -48,7 +49,7 @@ OF_RECONCILE = (
     *("documents.kept_since", "documents.known", "uploads.", "queue."),
     *("dead_letters.", "progress.", "successor."),
 )
-OF_LONG_DOCUMENTS = ("results.complete", "results.under", "results.upload_part", "documents.finish_page")
+OF_LONG_DOCUMENTS = ("results.complete", "results.list_keys", "results.upload_part", "documents.finish_page")
 OF_RENDERING = ("newest.expect_outputs",)
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
@@ -74,7 +75,7 @@ HANDED_OUT = Aim(("deliveries.send_one",), ("after",), "hold", (0,))
 LEADING_TO = {
     "quota.write": Aim(("ocr.submit",), ("before",), "ocr", THROTTLED),
     "pause.write": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
-    "resumes.send": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
+    "resumes.send_one": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
     "documents.postpone": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
     "ocr.status": Aim(("ocr.result",), ("before",), "ocr", REJECTED),
 }
@@ -186,7 +187,9 @@ def overtaken(chance: random.Random) -> Plan:
 def rendered(chance: random.Random) -> Plan:
     """A document that asks for every output, and something wrong while they are made or delivered."""
     wrong = _wrong_in_deliver(chance, chance.choice((0, 1, 2, 3)))
-    return Plan(_rendered_steps(chance), [HANDED_OUT, *wrong])
+    if chance.random() < 0.2:
+        wrong = [Aim(("results.get", "results.put", "sources."), ("before", "after"), "store")] * POLICY.render_failures
+    return Plan(_rendered_steps(chance)[: chance.choice((10, 20, 40))], [HANDED_OUT, *wrong])
 
 
 def _wrong_in_deliver(chance: random.Random, number: int) -> list[Aim]:
@@ -201,10 +204,10 @@ def _wrong_in_deliver(chance: random.Random, number: int) -> list[Aim]:
 def _rendered_steps(chance: random.Random, content: int | None = None) -> list[Step]:
     content = chance.choice((PAGE, PAGE, THREE_PAGES, MORTAL)) if content is None else content
     steps: list[Step] = []
-    for wait in (SECONDS_130, SECONDS_7, SECONDS_320, SECONDS_130):
-        steps += [("upload", (content, 0, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), DELIVER]
+    for number, wait in enumerate((SECONDS_130, SECONDS_7, SECONDS_320, SECONDS_130)):
+        steps += [("upload", (content, number, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), DELIVER]
         steps += [("continue", (0, 1)), DELIVER, ("wait", (wait,)), ("poll", ()), DELIVER, ("continue", (0, 1))]
-    return steps[: chance.choice((10, 20, 40))]
+    return steps
 
 
 def together(chance: random.Random) -> Plan:
@@ -276,7 +279,7 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.025, dying),
     (0.04, given_up),
     (0.06, rendered),
-    (0.08, together),
+    (0.12, together),
     (0.03, overtaken),
 )
 """Each with its share of the histories that are not a sweep."""
@@ -286,7 +289,7 @@ SWEPT_EVERY = 10
 def plan(seed: int, chance: random.Random) -> Plan | None:
     """What the history of a seed aims at, if at anything. Each call has its turn to be swept."""
     if seed % SWEPT_EVERY == 0:
-        calls = every_call()
+        calls = [*every_call(), *OF_RENDERING]  # of those one round meets less
         return swept(chance, calls[seed // SWEPT_EVERY % len(calls)])
     share = chance.random()
     for least, make in PLANS:

@@ -32,7 +32,7 @@ from simulation.mishaps import Mishaps, skew_of
 from simulation.script import SKEW_SECONDS, WAITS_SECONDS, Act, Author
 from simulation.stack import Stack, Upload
 from simulation.uploads_queue import UploadsQueue, told_of
-from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Resume
+from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Resume, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import delivery_body, parse_delivery
 from textdrop.usecases.accept import Message
@@ -45,13 +45,20 @@ RUNS_MOST = 200
 
 @dataclass(slots=True)
 class Take:
-    """A delivery that an invocation took: the row before and after, and how it ended: "final", "returned" or, if the
-    worker died or lost it to another, not at all."""
+    """A delivery that an invocation took, and when: the row before and after, and how it ended: "final", "returned" or,
+    if the worker died or lost it to another, not at all. `lease_until` is when others may take it."""
 
     before: Document
     row: Document
     by: Invocation
+    at: float
+    lease_until: float
     ended: str = ""
+
+    @property
+    def gave_up_outputs(self) -> bool:
+        """Whether it went on without the outputs that were not made."""
+        return self.before.step is Step.RENDER and self.row.step is Step.FILES and not self.row.outcome_replaced
 
 
 class History(Mishaps):
@@ -130,15 +137,17 @@ class History(Mishaps):
             was_delivering = before is not None and before.state is DocumentState.DELIVERING
             if row.state is DocumentState.DELIVERING and not was_delivering:
                 me.invocation.handed_out.add(Resume(row.id, row.rev))
-            elif was_delivering and before is not None:
-                if row.rev == before.rev and row.due_at != before.due_at:
+            elif was_delivering and before is not None and row.due_at != before.due_at:
+                if row.rev == before.rev:
                     me.invocation.handed_out.add(Resume(row.id, row.rev))
                 elif row.holder != before.holder and row.state is DocumentState.DELIVERING:
-                    takes.append(Take(before, row, me.invocation))
+                    takes.append(Take(before, row, me.invocation, self.clock.true, row.due_at or 0.0))
                 elif row.state is DocumentState.FINAL:
                     takes[-1].ended = "final"
                 elif row.attempts == 0 and before.attempts > 0:
                     takes[-1].ended = "returned"
+                else:
+                    takes[-1].lease_until = row.due_at or 0.0
 
     def _act(self, act: Act) -> None:
         pick = act.picks
