@@ -184,6 +184,22 @@ def overtaken(chance: random.Random) -> Plan:
     )
 
 
+def too_late(chance: random.Random) -> Plan:
+    """A worker is held while it publishes an upload, past its lease; another ends that, and a newer one of the same key
+    is published; then the first goes on, and dies before it would see that."""
+    stopped = Aim(("newest.read",), ("before",), "hold", (0,))
+    upload: list[Step] = [("upload", (PAGE, 0, 0, SENT, NO_OUTPUT)), ("submit", (4,)), ("wait", (SECONDS_7,))]
+    on: list[Step] = [("poll", ()), DELIVER, ("continue", (1, 1))]
+    return Plan(
+        [*upload, ("poll", ()), DELIVER, *on, *upload, *on, ("continue", (0, 1))],
+        [
+            Aim(("newest.update_if_newer",), ("after",), "hold", LONG),
+            *(stopped, stopped, Aim(("newest.read",), ("before",), "kill")),
+        ],
+        alone=True,
+    )
+
+
 def rendered(chance: random.Random) -> Plan:
     """A document that asks for every output, and something wrong while they are made or delivered."""
     wrong = _wrong_in_deliver(chance, chance.choice((0, 1, 2, 3)))
@@ -281,6 +297,7 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.06, rendered),
     (0.12, together),
     (0.03, overtaken),
+    (0.02, too_late),
 )
 """Each with its share of the histories that are not a sweep."""
 SWEPT_EVERY = 10

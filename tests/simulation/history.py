@@ -30,13 +30,15 @@ from simulation.choices import (
 from simulation.fibres import Invocation
 from simulation.mishaps import Mishaps, skew_of
 from simulation.script import SKEW_SECONDS, WAITS_SECONDS, Act, Author
-from simulation.stack import Stack, Upload
+from simulation.stack import POLICY, Stack, Upload
 from simulation.uploads_queue import UploadsQueue, told_of
+from textdrop.core.deliveries import takes_long
 from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Resume, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import delivery_body, parse_delivery
 from textdrop.usecases.accept import Message
 from textdrop.usecases.submit import SubmitSettings
+from world import DELIVER_SECONDS
 
 DAY_SECONDS = 86_400.0
 DAYS_MOST = 10
@@ -46,14 +48,19 @@ RUNS_MOST = 200
 @dataclass(slots=True)
 class Take:
     """A delivery that an invocation took, and when: the row before and after, and how it ended: "final", "returned" or,
-    if the worker died or lost it to another, not at all. `lease_until` is when others may take it."""
+    if the worker died or lost it to another, not at all."""
 
     before: Document
     row: Document
     by: Invocation
     at: float
-    lease_until: float
     ended: str = ""
+
+    @property
+    def works_until(self) -> float:
+        """Until when its worker may be at work, by the clock of its machine."""
+        until = self.by.began_at + DELIVER_SECONDS
+        return until if takes_long(self.before, POLICY) else min(until, self.at + POLICY.delivery_seconds)
 
     @property
     def gave_up_outputs(self) -> bool:
@@ -141,13 +148,11 @@ class History(Mishaps):
                 if row.rev == before.rev:
                     me.invocation.handed_out.add(Resume(row.id, row.rev))
                 elif row.holder != before.holder and row.state is DocumentState.DELIVERING:
-                    takes.append(Take(before, row, me.invocation, self.clock.true, row.due_at or 0.0))
+                    takes.append(Take(before, row, me.invocation, self.clock.true))
                 elif row.state is DocumentState.FINAL:
                     takes[-1].ended = "final"
                 elif row.attempts == 0 and before.attempts > 0:
                     takes[-1].ended = "returned"
-                else:
-                    takes[-1].lease_until = row.due_at or 0.0
 
     def _act(self, act: Act) -> None:
         pick = act.picks
@@ -343,7 +348,7 @@ class History(Mishaps):
             except StoreUnavailable:
                 self.counts["invocation failed"] += 1
 
-        self.hub.invoke(Invocation(number, skew, self.rate), body)
+        self.hub.invoke(Invocation(number, self.clock.true, skew, self.rate), body)
 
     def _settle(self) -> None:
         """Nothing goes wrong any more: everything comes to its end, and the daily reconcile finds what was lost."""

@@ -164,10 +164,10 @@ def check_again(history: History, paid: int, told: int) -> None:
 def check_takes(history: History, upload: Upload, row: Document) -> None:
     """G6: a delivery ends unless something happened to its worker, or its own document kills whoever delivers it; what
     other documents do to it, it shares once, as it goes alone from then on. It is given up when the policy says so."""
-    died, lease_until = 0, 0.0
+    died, works_until = 0, 0.0
     for take in history.takes.get(row.id, []):
         before = take.before
-        assert take.at >= lease_until - SKEW_SECONDS, f"G3: {take} while another may write"
+        assert take.at >= works_until - SKEW_SECONDS, f"G3: {take} while another may write"
         if take.row.outcome_replaced and not before.outcome_replaced:
             assert died >= POLICY.max_attempts, f"G6: {take.row} after {died} deaths"
             assert before.step is not Step.RENDER, f"G6: {take.row} has no text for its outputs' sake"
@@ -179,7 +179,7 @@ def check_takes(history: History, upload: Upload, row: Document) -> None:
         deadly = upload.name == "heavy" or (upload.name == "mortal" and before.step is Step.RENDER)
         killed = take.by.dead and (deadly or before.attempts == 0)
         assert take.ended == "final" or take.by.troubles or (killed and not take.ended), f"G6: {take}"
-        died, lease_until = (0, 0.0) if take.ended else (died + 1, take.lease_until)
+        died, works_until = (0, 0.0) if take.ended else (died + 1, take.works_until)
 
 
 def check_outcome(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
