@@ -284,7 +284,8 @@ def swept(chance: random.Random, call: str) -> Plan:
         steps += [("continue", (0, 1)), DELIVER, ("wait", (wait,)), ("poll", ()), ("submit", (4,)), ("poll", ())]
         steps += [DELIVER, ("continue", (0, 1)), DELIVER]
     leads = LEADING_TO.get(call)
-    return Plan(steps, [aim for each in wrong for aim in ((leads, each) if leads else (each,))], alone=True)
+    aims = [aim for each in wrong for aim in ((leads, each) if leads else (each,))]
+    return Plan(steps * 2 if leads else steps, aims, alone=True)
 
 
 PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (

@@ -58,9 +58,9 @@ class Take:
 
     @property
     def works_until(self) -> float:
-        """Until when its worker may be at work, by the clock of its machine."""
-        until = self.by.began_at + DELIVER_SECONDS
-        return until if takes_long(self.before, POLICY) else min(until, self.at + POLICY.delivery_seconds)
+        """Until when at least its worker may be at work, by the clock of its machine."""
+        seconds = DELIVER_SECONDS if takes_long(self.before, POLICY) else POLICY.delivery_seconds
+        return self.by.began_at + seconds
 
     @property
     def gave_up_outputs(self) -> bool:
