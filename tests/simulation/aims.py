@@ -50,6 +50,8 @@ OF_RECONCILE = (
     *("dead_letters.", "progress.", "successor."),
 )
 OF_LONG_DOCUMENTS = ("results.complete", "results.list_keys", "results.upload_part", "documents.finish_page")
+OF_DELIVER = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.")
+OF_DELIVER_ALONE = ("results.get", "results.copy", "results.delete", "newest.", "notices.")
 OF_RENDERING = ("newest.expect_outputs",)
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
@@ -69,6 +71,8 @@ class Aim:
 
 DELIVER: Step = ("deliver", (0, 0))
 """The oldest message of deliver comes, once."""
+DELIVER_NEWEST: Step = ("deliver", (27_719, 0))
+"""The newest message of deliver comes, once: all numbers up to 12 divide 27,720."""
 HANDED_OUT = Aim(("deliveries.send_one",), ("after",), "hold", (0,))
 """What is aimed at next is of deliver, as the tick is held that has just sent a message."""
 
@@ -202,15 +206,14 @@ def too_late(chance: random.Random) -> Plan:
 
 def rendered(chance: random.Random) -> Plan:
     """A document that asks for every output, and something wrong while they are made or delivered."""
-    wrong = _wrong_in_deliver(chance, chance.choice((0, 1, 2, 3)))
+    wrong = _wrong(chance, OF_DELIVER, chance.choice((0, 1, 2, 3)))
     if chance.random() < 0.2:
         wrong = [Aim(("results.get", "results.put", "sources."), ("before", "after"), "store")] * POLICY.render_failures
     return Plan(_rendered_steps(chance)[: chance.choice((10, 20, 40))], [HANDED_OUT, *wrong])
 
 
-def _wrong_in_deliver(chance: random.Random, number: int) -> list[Aim]:
+def _wrong(chance: random.Random, calls: tuple[str, ...], number: int) -> list[Aim]:
     kinds = ("kill", "kill", "hold", "store")
-    calls = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.")
     return [
         Aim((chance.choice(calls),), (chance.choice(("before", "after")),), chance.choice(kinds), (*SHORT, *LONG))
         for _ in range(number)
@@ -227,15 +230,16 @@ def _rendered_steps(chance: random.Random, content: int | None = None) -> list[S
 
 
 def together(chance: random.Random) -> Plan:
-    """Several documents of one message, some of which kill whoever delivers them; and something wrong beside."""
+    """Several documents of one message, some of which kill whoever delivers them; and perhaps something wrong beside."""
     contents = [chance.choice((PAGE, PAGE, HEAVY, BULKY, DAMAGED)) for _ in range(chance.choice((2, 3, 5, 8)))]
     steps: list[Step] = [("upload", (content, chance.randrange(2), 0, SENT, NO_OUTPUT)) for content in contents]
     steps += [("submit", (4,)), ("submit", (4,)), ("wait", (SECONDS_7,)), ("poll", ())]
-    wrong = _wrong_in_deliver(chance, chance.choice((0, 0, 1, 2)))
+    # What that tick has sent, one by one, does not come in time: the next one sends all together.
+    steps += [("wait", (SECONDS_25,)), ("poll", ()), DELIVER_NEWEST, ("continue", (0, 1))]
     for wait in (SECONDS_130, SECONDS_130, SECONDS_1300):
-        steps += [("continue", (0, 1)), *[("deliver", ())] * len(contents), ("continue", (0, 1))]
-        steps += [("wait", (wait,)), ("poll", ())]
-    return Plan(steps, [HANDED_OUT, *wrong], alone=chance.random() < 0.5)
+        steps += [*[("deliver", ())] * len(contents), ("continue", (0, 1)), ("wait", (wait,)), ("poll", ())]
+    wrong = _wrong(chance, OF_DELIVER_ALONE, chance.choice((0, 0, 1, 2)))
+    return Plan(steps, wrong, alone=chance.random() < 0.5)
 
 
 def given_up(chance: random.Random) -> Plan:
