@@ -17,6 +17,7 @@ from simulation.choices import (
     UNREADABLE_MESSAGES,
 )
 from simulation.script import NOT_ACCEPTED, OCR_ANSWERS, WAITS_SECONDS
+from simulation.stack import POLICY
 
 
 def _answers(*names: str) -> tuple[int, ...]:
@@ -48,7 +49,9 @@ OF_RECONCILE = (
     *("documents.kept_since", "documents.known", "uploads.", "queue."),
     *("dead_letters.", "progress.", "successor."),
 )
-OF_LONG_DOCUMENTS = ("results.complete", "results.under", "results.upload_part", "documents.finish_page")
+OF_LONG_DOCUMENTS = ("results.complete", "results.list_keys", "results.upload_part", "documents.finish_page")
+OF_DELIVER = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.")
+OF_DELIVER_ALONE = ("results.get", "results.copy", "results.delete", "newest.", "notices.")
 OF_RENDERING = ("newest.expect_outputs",)
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
@@ -68,13 +71,15 @@ class Aim:
 
 DELIVER: Step = ("deliver", (0, 0))
 """The oldest message of deliver comes, once."""
+DELIVER_NEWEST: Step = ("deliver", (27_719, 0))
+"""The newest message of deliver comes, once: all numbers up to 12 divide 27,720."""
 HANDED_OUT = Aim(("deliveries.send_one",), ("after",), "hold", (0,))
 """What is aimed at next is of deliver, as the tick is held that has just sent a message."""
 
 LEADING_TO = {
     "quota.write": Aim(("ocr.submit",), ("before",), "ocr", THROTTLED),
     "pause.write": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
-    "resumes.send": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
+    "resumes.send_one": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
     "documents.postpone": Aim(("ocr.submit",), ("before",), "ocr", UNREACHABLE),
     "ocr.status": Aim(("ocr.result",), ("before",), "ocr", REJECTED),
 }
@@ -183,15 +188,32 @@ def overtaken(chance: random.Random) -> Plan:
     )
 
 
+def too_late(chance: random.Random) -> Plan:
+    """A worker is held while it publishes an upload, past its lease; another ends that, and a newer one of the same key
+    is published; then the first goes on, and dies before it would see that."""
+    stopped = Aim(("newest.read",), ("before",), "hold", (0,))
+    upload: list[Step] = [("upload", (PAGE, 0, 0, SENT, NO_OUTPUT)), ("submit", (4,)), ("wait", (SECONDS_7,))]
+    on: list[Step] = [("poll", ()), DELIVER, ("continue", (1, 1))]
+    return Plan(
+        [*upload, ("poll", ()), DELIVER, *on, *upload, *on, ("continue", (0, 1))],
+        [
+            Aim(("newest.update_if_newer",), ("after",), "hold", LONG),
+            *(stopped, stopped, Aim(("newest.read",), ("before",), "kill")),
+        ],
+        alone=True,
+    )
+
+
 def rendered(chance: random.Random) -> Plan:
     """A document that asks for every output, and something wrong while they are made or delivered."""
-    wrong = _wrong_in_deliver(chance, chance.choice((0, 1, 2, 3)))
-    return Plan(_rendered_steps(chance), [HANDED_OUT, *wrong])
+    wrong = _wrong(chance, OF_DELIVER, chance.choice((0, 1, 2, 3)))
+    if chance.random() < 0.2:
+        wrong = [Aim(("results.get", "results.put", "sources."), ("before", "after"), "store")] * POLICY.render_failures
+    return Plan(_rendered_steps(chance)[: chance.choice((10, 20, 40))], [HANDED_OUT, *wrong])
 
 
-def _wrong_in_deliver(chance: random.Random, number: int) -> list[Aim]:
+def _wrong(chance: random.Random, calls: tuple[str, ...], number: int) -> list[Aim]:
     kinds = ("kill", "kill", "hold", "store")
-    calls = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.")
     return [
         Aim((chance.choice(calls),), (chance.choice(("before", "after")),), chance.choice(kinds), (*SHORT, *LONG))
         for _ in range(number)
@@ -201,22 +223,23 @@ def _wrong_in_deliver(chance: random.Random, number: int) -> list[Aim]:
 def _rendered_steps(chance: random.Random, content: int | None = None) -> list[Step]:
     content = chance.choice((PAGE, PAGE, THREE_PAGES, MORTAL)) if content is None else content
     steps: list[Step] = []
-    for wait in (SECONDS_130, SECONDS_7, SECONDS_320, SECONDS_130):
-        steps += [("upload", (content, 0, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), DELIVER]
+    for number, wait in enumerate((SECONDS_130, SECONDS_7, SECONDS_320, SECONDS_130)):
+        steps += [("upload", (content, number, 0, SENT, EVERY_OUTPUT)), ("submit", (4,)), ("poll", ()), DELIVER]
         steps += [("continue", (0, 1)), DELIVER, ("wait", (wait,)), ("poll", ()), DELIVER, ("continue", (0, 1))]
-    return steps[: chance.choice((10, 20, 40))]
+    return steps
 
 
 def together(chance: random.Random) -> Plan:
-    """Several documents of one message, some of which kill whoever delivers them; and something wrong beside."""
+    """Several documents of one message, some of which kill whoever delivers them; and perhaps something wrong beside."""
     contents = [chance.choice((PAGE, PAGE, HEAVY, BULKY, DAMAGED)) for _ in range(chance.choice((2, 3, 5, 8)))]
     steps: list[Step] = [("upload", (content, chance.randrange(2), 0, SENT, NO_OUTPUT)) for content in contents]
     steps += [("submit", (4,)), ("submit", (4,)), ("wait", (SECONDS_7,)), ("poll", ())]
-    wrong = _wrong_in_deliver(chance, chance.choice((0, 0, 1, 2)))
+    # What that tick has sent, one by one, does not come in time: the next one sends all together.
+    steps += [("wait", (SECONDS_25,)), ("poll", ()), DELIVER_NEWEST, ("continue", (0, 1))]
     for wait in (SECONDS_130, SECONDS_130, SECONDS_1300):
-        steps += [("continue", (0, 1)), *[("deliver", ())] * len(contents), ("continue", (0, 1))]
-        steps += [("wait", (wait,)), ("poll", ())]
-    return Plan(steps, [HANDED_OUT, *wrong], alone=chance.random() < 0.5)
+        steps += [*[("deliver", ())] * len(contents), ("continue", (0, 1)), ("wait", (wait,)), ("poll", ())]
+    wrong = _wrong(chance, OF_DELIVER_ALONE, chance.choice((0, 0, 1, 2)))
+    return Plan(steps, wrong, alone=chance.random() < 0.5)
 
 
 def given_up(chance: random.Random) -> Plan:
@@ -265,7 +288,8 @@ def swept(chance: random.Random, call: str) -> Plan:
         steps += [("continue", (0, 1)), DELIVER, ("wait", (wait,)), ("poll", ()), ("submit", (4,)), ("poll", ())]
         steps += [DELIVER, ("continue", (0, 1)), DELIVER]
     leads = LEADING_TO.get(call)
-    return Plan(steps, [aim for each in wrong for aim in ((leads, each) if leads else (each,))], alone=True)
+    aims = [aim for each in wrong for aim in ((leads, each) if leads else (each,))]
+    return Plan(steps * 2 if leads else steps, aims, alone=True)
 
 
 PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
@@ -276,8 +300,9 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.025, dying),
     (0.04, given_up),
     (0.06, rendered),
-    (0.08, together),
+    (0.12, together),
     (0.03, overtaken),
+    (0.02, too_late),
 )
 """Each with its share of the histories that are not a sweep."""
 SWEPT_EVERY = 10
@@ -286,7 +311,7 @@ SWEPT_EVERY = 10
 def plan(seed: int, chance: random.Random) -> Plan | None:
     """What the history of a seed aims at, if at anything. Each call has its turn to be swept."""
     if seed % SWEPT_EVERY == 0:
-        calls = every_call()
+        calls = [*every_call(), *OF_RENDERING]  # of those one round meets less
         return swept(chance, calls[seed // SWEPT_EVERY % len(calls)])
     share = chance.random()
     for least, make in PLANS:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fakes.faults import every_call
 from simulation.history import History
+from simulation.stack import POLICY
 from textdrop.core import states
 
 UNREACHABLE = {
@@ -55,6 +56,9 @@ def of(history: History) -> Counter[str]:
         counts[f"outcome {row.outcome}" + (f": {row.problem.reason}" if row.problem else "")] += 1
         for rendering in row.renderings:
             counts[f"rendering {rendering.output} " + ("made" if rendering.files else "missing")] += 1
+    for take in (take for takes in history.takes.values() for take in takes if take.gave_up_outputs):
+        failed = take.before.consecutive_failures >= POLICY.render_failures
+        counts["rendering given up after " + ("failures" if failed else "deaths")] += 1
     counts["message redriven"] += len(history.world.dead_letters.redriven)
     counts["message kept as dead letter"] += len(history.world.dead_letters.letters)
     counts["message of reconcile"] += len(history.world.uploads_queue.sent)

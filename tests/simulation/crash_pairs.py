@@ -11,6 +11,7 @@ from fakes.files import KilledError
 from textdrop.core.documents import DocumentState, Outcome
 from world import World
 
+OUTPUTS = ("", "markdown tables searchable-pdf")
 Crash = tuple[int, str]
 """At which call, and whether before or after its effect."""
 
@@ -35,30 +36,30 @@ class Crashes(Faults):
             raise KilledError
 
 
-def way(*crashes: Crash) -> tuple[World, Crashes]:
-    """From the upload of one page to its notice."""
+def way(outputs: str, *crashes: Crash) -> tuple[World, Crashes]:
+    """From the upload of one page, which asks for these outputs, to its notice."""
     faults = Crashes(*crashes)
     world = World(faults=faults)
-    world.upload("good.png", b"page")
+    world.upload("good.png", b"page", {"ocr-outputs": outputs} if outputs else None)
     world.run()
     return world, faults
 
 
-def pairs(step: int = 1) -> Iterator[tuple[Crash, Crash]]:
+def pairs(outputs: str, step: int = 1) -> Iterator[tuple[Crash, Crash]]:
     """Every `step`th pair; the second call is counted in the way that the first crash leads to."""
     number = 0
-    for first_call in range(1, len(way()[1].calls) + 1):
+    for first_call in range(1, len(way(outputs)[1].calls) + 1):
         for first in ((first_call, "before"), (first_call, "after")):
-            for second_call in range(first_call + 1, len(way(first)[1].calls) + 1):
+            for second_call in range(first_call + 1, len(way(outputs, first)[1].calls) + 1):
                 for second in ((second_call, "before"), (second_call, "after")):
                     number += 1
                     if number % step == 0:
                         yield first, second
 
 
-def check(*crashes: Crash) -> None:
+def check(outputs: str, *crashes: Crash) -> None:
     """The promises hold after these crashes."""
-    world, _ = way(*crashes)
+    world, _ = way(outputs, *crashes)
     [row] = world.documents.rows.values()
     assert (row.state, row.due_at, row.outcome) == (DocumentState.FINAL, None, Outcome.SUCCEEDED), (crashes, row)
     unconfirmed = sum(operation.unconfirmed for operation in world.documents.operations.values())
@@ -66,15 +67,19 @@ def check(*crashes: Crash) -> None:
     assert unconfirmed <= len(crashes), (crashes, unconfirmed)
     assert world.file("good.png.txt"), crashes
     assert world.file("good.png.error.json") is None, crashes
+    missing = [rendering.output for rendering in row.renderings if not rendering.files]
+    assert not row.to_render, crashes
+    assert not missing or len(crashes) >= world.policy.render_attempts, (crashes, missing)
     assert {notice["id"] for notice in world.notices_of(row)} == {f"{row.id}:1:succeeded"}, crashes
 
 
 def main(say: Callable[[str], object] = print) -> int:
     """0: all of them."""
     began, number = time.monotonic(), 0
-    for pair in pairs():
-        check(*pair)
-        number += 1
+    for outputs in OUTPUTS:
+        for pair in pairs(outputs):
+            check(outputs, *pair)
+            number += 1
     say(f"{number:,} pairs of crashes, every promise kept, in {time.monotonic() - began:.0f} s")
     return 0
 

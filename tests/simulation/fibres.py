@@ -18,12 +18,16 @@ THREADS = 8
 
 @dataclass(eq=False)
 class Invocation:
-    """One run of a function, on a machine whose clock is off by `skew` seconds, with the rate that was configured when
-    it began. `dead`: nothing of it does anything more. `calls` counts its calls, `troubles` those that failed or at
-    which it was killed or held. `heavy` are the documents with a result that needs much memory which it has read,
-    `handed_out` those that it has to send deliver."""
+    """One run of a function, begun at `began_at`, on a machine whose clock is off by `skew` seconds, with the rate that
+    was configured then.
+
+    `dead`: nothing of it does anything more. `calls` counts its calls, `troubles` those that failed or at which it was
+    killed or held. `heavy` are the documents with a result that needs much memory which it has read, `handed_out` those
+    that it has to send deliver.
+    """
 
     number: int
+    began_at: float
     skew: float = 0.0
     submits_per_second: float = 0.0
     dead: bool = False

@@ -30,13 +30,15 @@ from simulation.choices import (
 from simulation.fibres import Invocation
 from simulation.mishaps import Mishaps, skew_of
 from simulation.script import SKEW_SECONDS, WAITS_SECONDS, Act, Author
-from simulation.stack import Stack, Upload
+from simulation.stack import POLICY, Stack, Upload
 from simulation.uploads_queue import UploadsQueue, told_of
-from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Resume
+from textdrop.core.deliveries import takes_long
+from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Resume, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import delivery_body, parse_delivery
 from textdrop.usecases.accept import Message
 from textdrop.usecases.submit import SubmitSettings
+from world import DELIVER_SECONDS
 
 DAY_SECONDS = 86_400.0
 DAYS_MOST = 10
@@ -45,13 +47,25 @@ RUNS_MOST = 200
 
 @dataclass(slots=True)
 class Take:
-    """A delivery that an invocation took: the row before and after, and how it ended: "final", "returned" or, if the
-    worker died or lost it to another, not at all."""
+    """A delivery that an invocation took, and when: the row before and after, and how it ended: "final", "returned" or,
+    if the worker died or lost it to another, not at all."""
 
     before: Document
     row: Document
     by: Invocation
+    at: float
     ended: str = ""
+
+    @property
+    def works_until(self) -> float:
+        """Until when at least its worker may be at work, by the clock of its machine."""
+        seconds = DELIVER_SECONDS if takes_long(self.before, POLICY) else POLICY.delivery_seconds
+        return self.by.began_at + seconds
+
+    @property
+    def gave_up_outputs(self) -> bool:
+        """Whether it went on without the outputs that were not made."""
+        return self.before.step is Step.RENDER and self.row.step is Step.FILES and not self.row.outcome_replaced
 
 
 class History(Mishaps):
@@ -130,11 +144,11 @@ class History(Mishaps):
             was_delivering = before is not None and before.state is DocumentState.DELIVERING
             if row.state is DocumentState.DELIVERING and not was_delivering:
                 me.invocation.handed_out.add(Resume(row.id, row.rev))
-            elif was_delivering and before is not None:
-                if row.rev == before.rev and row.due_at != before.due_at:
+            elif was_delivering and before is not None and row.due_at != before.due_at:
+                if row.rev == before.rev:
                     me.invocation.handed_out.add(Resume(row.id, row.rev))
                 elif row.holder != before.holder and row.state is DocumentState.DELIVERING:
-                    takes.append(Take(before, row, me.invocation))
+                    takes.append(Take(before, row, me.invocation, self.clock.true))
                 elif row.state is DocumentState.FINAL:
                     takes[-1].ended = "final"
                 elif row.attempts == 0 and before.attempts > 0:
@@ -334,7 +348,7 @@ class History(Mishaps):
             except StoreUnavailable:
                 self.counts["invocation failed"] += 1
 
-        self.hub.invoke(Invocation(number, skew, self.rate), body)
+        self.hub.invoke(Invocation(number, self.clock.true, skew, self.rate), body)
 
     def _settle(self) -> None:
         """Nothing goes wrong any more: everything comes to its end, and the daily reconcile finds what was lost."""

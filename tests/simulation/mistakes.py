@@ -24,7 +24,7 @@ from fakes.messages import FakeNotices, FakeQueue
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters
 from simulation.trial import Broken, by_chance
-from textdrop.core import events, reconciling, results, states, window
+from textdrop.core import deliveries, events, reconciling, results, states, window
 from textdrop.core.document_rules import DOCUMENT_RULES
 from textdrop.core.errors import OcrError
 from textdrop.core.keys import TABLES
@@ -34,7 +34,7 @@ from textdrop.core.pause import Exchange
 from textdrop.core.rules import Rule
 from textdrop.core.schedule import Schedule, Step
 from textdrop.core.window import SPAN_SECONDS
-from textdrop.usecases import ask, deliver, files, outputs, publish, send
+from textdrop.usecases import ask, deliver, files, outputs, publish, send, tick
 
 HISTORIES_MOST = 5_000
 
@@ -190,6 +190,18 @@ def uncounted_status(right: Wrong, self: Any, job: Any, at: float) -> None:
     right(self, job, at - 2 * SPAN_SECONDS if job.step is Step.STATUS else at)
 
 
+def at_any_rev(right: Wrong, ports: Any, resume: Any, deadline: float) -> None:
+    row = ports.documents.rows.get(resume.document_id)
+    right(ports, resume if row is None else replace(resume, rev=row.rev), deadline)
+
+
+def ends_unsent(right: Wrong, ports: Any, run: Any) -> bool:
+    kept, run.to_deliver = run.to_deliver, []
+    ended = bool(right(ports, run))
+    run.to_deliver = [] if ended else kept
+    return ended
+
+
 def uncounted(right: Wrong, letter: Any, policy: Any) -> Any:
     again = right(letter, policy)
     return again and replace(again, redriven=letter.redriven)
@@ -205,6 +217,17 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
         "rendered", then=lambda right, row, seen, *rest: right(replace(row, renderings=()), seen, *rest)
     ),
     "a document is rendered for ever, whoever dies of it": lambda: rule("rendering_given_up", when=never),
+    "deliver takes a document whatever rev its message has": lambda: around(deliver, "_deliver", at_any_rev),
+    "a document whose delivery died goes with others": lambda: around(
+        deliveries, "goes_alone", lambda right, document, *rest: right(replace(document, attempts=0), *rest)
+    ),
+    "a tick ends with documents that it has not sent": lambda: around(tick, "_ended", ends_unsent),
+    "the attempts of a delivery are not counted": lambda: rule(
+        "delivery_taken", then=lambda right, row, *rest: replace(right(row, *rest), attempts=row.attempts)
+    ),
+    "an outcome is replaced that was told": lambda: rule(
+        "delivery_attempts_exhausted", when=lambda right, row, *rest: right(replace(row, step=None), *rest)
+    ),
     "a lease that ends long before its holder does": lambda: around(states, "decide_document", short_lease),
     "the late end of a pass writes over another's row": lambda: around(FakeDocuments, "write", write_over),
     "a page's row is written whatever it has become": lambda: around(

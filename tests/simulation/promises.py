@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from fakes.ocr import synthetic_text
-from simulation.history import History, Take
+from simulation.history import History
 from simulation.script import SKEW_SECONDS
 from simulation.stack import KEPT_SECONDS, POLICY, Upload
 from simulation.uploads_queue import told_of
@@ -20,7 +20,6 @@ DIED = ("pass_died", "delivery_died", "step_died")
 MARGIN_SECONDS = 1.0
 WRITES = tuple(f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation"))
 KILLERS = ("killer", "pages:4,deadly:2")
-DEADLY = ("mortal", "heavy")
 UNRENDERED = {"unrenderable": "cannot be rewritten", "clumsy": "failed 2 times"}
 GOOD = ("page", "pages:3", "pages:9", "mortal", "bulky", *UNRENDERED)
 REASONS = {
@@ -80,7 +79,9 @@ def check_message(history: History, body: str) -> None:
     rows = history.world.documents.rows
     together = [rows[resume.document_id] for resume in named if rows[resume.document_id].rev == resume.rev]
     if len(named) > 1:
-        history.counts["message of deliver names several"] += 1
+        kills = {upload.document.id for upload in history.uploads if upload.name in ("heavy", "bulky")}
+        killers = any(resume.document_id in kills for resume in named)
+        history.counts["message of deliver names several" + (", killers among them" if killers else "")] += 1
         for row in together:
             assert row.attempts == 0, f"G6: {row} beside others"
             assert not row.to_render, f"G6: {row} beside others"
@@ -163,24 +164,22 @@ def check_again(history: History, paid: int, told: int) -> None:
 def check_takes(history: History, upload: Upload, row: Document) -> None:
     """G6: a delivery ends unless something happened to its worker, or its own document kills whoever delivers it; what
     other documents do to it, it shares once, as it goes alone from then on. It is given up when the policy says so."""
-    died = 0
+    died, works_until = 0, 0.0
     for take in history.takes.get(row.id, []):
         before = take.before
+        assert take.at >= works_until - SKEW_SECONDS, f"G3: {take} while another may write"
         if take.row.outcome_replaced and not before.outcome_replaced:
             assert died >= POLICY.max_attempts, f"G6: {take.row} after {died} deaths"
+            assert before.step is not Step.RENDER, f"G6: {take.row} has no text for its outputs' sake"
             died = 0
-        elif gave_up_outputs(take):
+        elif take.gave_up_outputs:
             failed = before.consecutive_failures >= POLICY.render_failures
             assert died >= POLICY.render_attempts or failed, f"G6: {take.row} after {died} deaths"
             died = 0
-        killed = take.by.dead and (upload.name in DEADLY or before.attempts == 0)
+        deadly = upload.name == "heavy" or (upload.name == "mortal" and before.step is Step.RENDER)
+        killed = take.by.dead and (deadly or before.attempts == 0)
         assert take.ended == "final" or take.by.troubles or (killed and not take.ended), f"G6: {take}"
-        died = 0 if take.ended else died + 1
-
-
-def gave_up_outputs(take: Take) -> bool:
-    """Whether a delivery went on without the outputs that were not made."""
-    return take.before.step is Step.RENDER and take.row.step is Step.FILES and not take.row.outcome_replaced
+        died, works_until = (0, 0.0) if take.ended else (died + 1, take.works_until)
 
 
 def check_outcome(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
@@ -302,7 +301,7 @@ def is_explained(history: History, row: Document, warning: str) -> bool:
         case "It takes longer than one delivery may.":
             return any(take.by.troubles for take in takes)
         case _:
-            return any(gave_up_outputs(take) for take in takes)
+            return any(take.gave_up_outputs for take in takes)
 
 
 def check_names(history: History, row: Document) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import dropwhile
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fakes.files import KilledError
 from simulation import crash_pairs
 from textdrop.core.documents import DocumentState, Outcome
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.events import parse_delivery
 from textdrop.core.policy import Policy
 from world import World
 
@@ -33,6 +35,11 @@ class Nth(Faults):
     def after(self, call: str) -> None:
         super().after(call)
         self._fire(call, "after")
+
+    def answer_lost(self, call: str) -> bool:
+        lost = self.when == "lost" and self.counted == self.nth and not self.fired
+        self.fired = self.fired or (call if lost else "")
+        return lost
 
     def _fire(self, call: str, when: str) -> None:
         if when == self.when and self.counted == self.nth and not self.fired:
@@ -75,6 +82,17 @@ def rendered_way(faults: Faults) -> World:
     return world
 
 
+def together_way(faults: Faults) -> World:
+    """Two good uploads and one that is refused, delivered by one message. What goes wrong, goes wrong from there on."""
+    world = World(faults=faults)
+    for key, body in (("a.png", b"page"), ("b.png", b"page of another"), ("c.png", b"damaged")):
+        world.upload(key, body)
+    world.submit()
+    world.clock.advance(30.0)
+    world.run()
+    return world
+
+
 def calls_of(way: Callable[[Faults], World]) -> Iterator[tuple[int, str]]:
     faults = Faults()
     way(faults)
@@ -84,6 +102,8 @@ def calls_of(way: Callable[[Faults], World]) -> Iterator[tuple[int, str]]:
 CALLS = list(calls_of(one_way))
 LONG_CALLS = list(calls_of(long_way))
 RENDERED_CALLS = list(calls_of(rendered_way))
+LOST_CALLS = [(nth, call) for nth, call in RENDERED_CALLS if not call.startswith("ocr.")]
+TOGETHER_CALLS = list(dropwhile(lambda each: each[1] != "deliveries.send_one", calls_of(together_way)))[1:]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -145,8 +165,38 @@ def test_the_promises_hold_for_rendered_documents_whatever_call_fails(
     if call.startswith("ocr.") and error is unavailable:
         error = killed
     faults = Nth(nth, error, when)
-    world = rendered_way(faults)
+    check_rendered(rendered_way(faults))
     assert faults.fired == call
+
+
+@pytest.mark.parametrize(("nth", "call"), LOST_CALLS, ids=[f"{nth}-{call}" for nth, call in LOST_CALLS])
+def test_the_promises_hold_for_rendered_documents_whatever_answer_is_lost(nth: int, call: str) -> None:
+    faults = Nth(nth, unavailable, "lost")
+    check_rendered(rendered_way(faults))
+    assert faults.fired == call
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("error", [killed, unavailable])
+@pytest.mark.parametrize(("nth", "call"), TOGETHER_CALLS, ids=[f"{nth}-{call}" for nth, call in TOGETHER_CALLS])
+def test_the_promises_hold_for_documents_of_one_message_whatever_call_fails(
+    nth: int, call: str, error: Callable[[], BaseException], when: str
+) -> None:
+    faults = Nth(nth, error, when)
+    world = together_way(faults)
+    assert faults.fired == call
+    assert len(parse_delivery(world.deliveries.sent[0])) == 3
+    assert {row.source.key: (row.outcome, row.due_at) for row in world.documents.rows.values()} == {
+        "a.png": (Outcome.SUCCEEDED, None),
+        "b.png": (Outcome.SUCCEEDED, None),
+        "c.png": (Outcome.FAILED, None),
+    }
+    assert (world.file("a.png.txt") or b"") != world.file("b.png.txt")
+    assert world.json("c.png.error.json")["reason"] == "damaged"
+    check_notices(world)
+
+
+def check_rendered(world: World) -> None:
     rows = world.documents.rows.values()
     assert {(row.state, row.due_at, row.outcome) for row in rows} == {(DocumentState.FINAL, None, Outcome.SUCCEEDED)}
     suffixes = {name.removeprefix("book.pdf") for name in world.results.keys() if name.startswith("book.pdf")}  # noqa: SIM118
@@ -164,7 +214,8 @@ def check_notices(world: World) -> None:
 
 def test_the_promises_hold_after_a_sample_of_the_pairs_of_crashes() -> None:
     """All of them: `make crashes`."""
-    sample = list(crash_pairs.pairs(step=97))
-    assert len(sample) > 50
-    for pair in sample:
-        crash_pairs.check(*pair)
+    for outputs in crash_pairs.OUTPUTS:
+        sample = list(crash_pairs.pairs(outputs, step=97))
+        assert len(sample) > 50
+        for pair in sample:
+            crash_pairs.check(outputs, *pair)

@@ -35,6 +35,7 @@ def test_the_promises_hold_in_every_history() -> None:
     if HISTORIES >= 2000:
         assert {rule.id for rule in states.RULES} - reached == coverage.UNREACHABLE.keys()
         assert not coverage.unmet(counts), "a call that never failed, died or was held there"
+        assert counts["message of deliver names several, killers among them"] >= HISTORIES // 20
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,8 @@ def test_the_promises_hold_in_every_history() -> None:
         "an orderly return uses up an attempt",
         "final before the notice was accepted",
         "a dead letter goes back without being counted",
+        "deliver takes a document whatever rev its message has",
+        "a document whose delivery died goes with others",
     ],
 )
 def test_a_planted_mistake_is_found(name: str) -> None:
