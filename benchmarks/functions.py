@@ -152,7 +152,8 @@ class Functions:
         self.poll = Environments(lambda: start("PollFunction"))
         self.deliver = Environments(lambda: start("DeliverFunction"))
         self._uploads = _Queue(self.application.uploads_queue_url, "submit", self.submit)
-        self._deliveries = _Queue(self.application.deliver_queue_url, "deliver", self.deliver)
+        urls = (self.application.deliver_queue_url, self.application.deliver_alone_queue_url)
+        self._deliveries = {url: _Queue(url, "deliver", self.deliver) for url in urls}
 
     def by_name(self) -> dict[str, Environments]:
         """The functions."""
@@ -174,7 +175,7 @@ class Functions:
         """Meanwhile submit and deliver are called for what is in their queues, and poll by the schedule and whenever it
         is invoked."""
         self._run(self._schedule)
-        for queue in (self._uploads, self._deliveries):
+        for queue in (self._uploads, *self._deliveries.values()):
             for _ in range(queue.concurrency):
                 self._run(partial(self._take_messages, queue))
         try:
@@ -232,7 +233,8 @@ class Functions:
             self.noticed_at.append(time.time())
         elif service == "sqs":
             self._uploads.sent.release()
-            self._deliveries.sent.release()
+            for queue in self._deliveries.values():
+                queue.sent.release()
         elif service == "lambda" and self.wakes and not self._ending.is_set():
             self._run(lambda: self.poll.invoke({}))
 

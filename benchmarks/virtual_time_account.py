@@ -53,6 +53,7 @@ SEND, PUBLISH, INVOKE, ASK, SUBMIT = 10.0, 20.0, 25.0, 75.0, 200.0
 
 MILLISECONDS: Mapping[str, float] = {
     "deliveries.send_one": SEND,
+    "deliveries_alone.send_one": SEND,
     "documents.create": WRITE,
     "documents.due": QUERY,
     "documents.finish_page": WRITE,
@@ -399,7 +400,9 @@ class Account(World):
         self.functions = Lambda(self.scheduler, self.latencies, setting.account_concurrency)
         self._submits = self._queue("UploadsQueue", self._function("submit", self._new_submit))
         self._poll = self._function("poll", self._new_poll)
-        self._deliveries = self._queue("DeliverQueue", self._function("deliver", self._new_deliver))
+        deliver = self._function("deliver", self._new_deliver)
+        self.deliveries.on_send = self._queue("DeliverQueue", deliver).send
+        self.deliveries_alone.on_send = self._queue("DeliverAloneQueue", deliver).send
 
     def _parameter(self, name: str) -> int:
         return self.setting.parameters.get(name, int(_template()["Parameters"][name]["Default"]))
@@ -411,8 +414,8 @@ class Account(World):
 
     def _queue(self, name: str, function: Function) -> Queue:
         """The queue of this name in the template, whose messages that function takes."""
-        events = _properties(function.name)["Events"].values()
-        [mapping] = [event["Properties"] for event in events if event["Type"] == "SQS"]
+        events = [event["Properties"] for event in _properties(function.name)["Events"].values()]
+        [mapping] = [event for event in events if event.get("Queue") == {"Fn::GetAtt": [name, "Arn"]}]
         return Queue(
             self.scheduler,
             self.latencies,
@@ -497,9 +500,6 @@ class Account(World):
 
     def send(self, body: str) -> None:
         self._submits.send(body)
-
-    def send_delivery(self, body: str) -> None:
-        self._deliveries.send(body)
 
     def times(self, document_id: str, page: int = 1) -> Times:
         """Of a page that is final."""

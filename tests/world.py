@@ -71,6 +71,7 @@ class World:
         self.queue: list[Message] = []
         self.deliver_queue: list[Message] = []
         self.deliveries = FakeQueue("deliveries", self.faults, on_send=self.send_delivery)
+        self.deliveries_alone = FakeQueue("deliveries_alone", self.faults, on_send=self.send_delivery)
         self.carried: dict[str, DeadLetter] = {}
         self._messages = 0
         self.ticks_asked = 0
@@ -103,6 +104,7 @@ class World:
             ocr=self.ocr,
             resumes=FakeQueue("resumes", self.faults, on_send=self.send),
             deliveries=self.deliveries,
+            deliveries_alone=self.deliveries_alone,
             poller=poller,
             workers=InlineWorkers(),
             journal=self.journal,

@@ -51,13 +51,13 @@ class FakeQueue(Fake):
     Each message is a call of its own: after a failure some of them are in the queue.
     """
 
-    used_as = ("queue", "resumes", "deliveries")
+    used_as = ("queue", "resumes", "deliveries", "deliveries_alone")
 
     def __init__(self, port: str, faults: Faults | None = None, on_send: Callable[[str], None] | None = None) -> None:
         super().__init__(faults)
         self.port = port
         self.sent: list[str] = []
-        self._on_send = on_send
+        self.on_send = on_send
 
     def send(self, bodies: Sequence[str]) -> None:
         for body in bodies:
@@ -67,8 +67,8 @@ class FakeQueue(Fake):
     def send_one(self, body: str) -> None:
         """One of the messages is in the queue."""
         self.sent.append(body)
-        if self._on_send is not None:
-            self._on_send(body)
+        if self.on_send is not None:
+            self.on_send(body)
 
 
 class FakeFunction(Fake):

@@ -93,6 +93,7 @@ class Application:
         sqs, sns = clients["sqs"], clients["sns"]
         self.uploads_queue_url = sqs.create_queue(QueueName=f"{self._name}-uploads")["QueueUrl"]
         self.deliver_queue_url = sqs.create_queue(QueueName=f"{self._name}-deliver")["QueueUrl"]
+        self.deliver_alone_queue_url = sqs.create_queue(QueueName=f"{self._name}-deliver-alone")["QueueUrl"]
         self._topic = sns.create_topic(Name=self._name)["TopicArn"]
         self._notices_url = deployment.subscribe_queue(sqs, sns, self._topic, f"{self._name}-notices")
         secret = clients["secretsmanager"].create_secret(Name=self._name, SecretString=json.dumps(credentials))
@@ -150,6 +151,7 @@ class Application:
             "POLL_FUNCTION_NAME": self._name,
             "UPLOADS_QUEUE_URL": self.uploads_queue_url,
             "DELIVER_QUEUE_URL": self.deliver_queue_url,
+            "DELIVER_ALONE_QUEUE_URL": self.deliver_alone_queue_url,
             "RESULTS_BUCKET": self.results.name,
             "RESULTS_TOPIC_ARN": self._topic,
         }
@@ -184,13 +186,13 @@ class Application:
         return source, event(source)
 
     def deliveries(self) -> list[dict[str, Any]]:
-        """The events that the deliver queue gives deliver, one for each message sent since this was last asked."""
-        sqs, url = self._clients["sqs"], self.deliver_queue_url
-        events = []
-        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                events.append(batch(message["Body"]))
+        """The events that its queues give deliver, one for each message sent since this was last asked."""
+        sqs, events = self._clients["sqs"], []
+        for url in (self.deliver_queue_url, self.deliver_alone_queue_url):
+            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                    events.append(batch(message["Body"]))
         return events
 
     def text(self, key: str) -> str:

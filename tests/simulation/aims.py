@@ -73,7 +73,7 @@ DELIVER: Step = ("deliver", (0, 0))
 """The oldest message of deliver comes, once."""
 DELIVER_NEWEST: Step = ("deliver", (27_719, 0))
 """The newest message of deliver comes, once: all numbers up to 12 divide 27,720."""
-HANDED_OUT = Aim(("deliveries.send_one",), ("after",), "hold", (0,))
+HANDED_OUT = Aim(("deliveries.send_one", "deliveries_alone.send_one"), ("after",), "hold", (0,))
 """What is aimed at next is of deliver, as the tick is held that has just sent a message."""
 
 LEADING_TO = {

@@ -40,6 +40,8 @@ def watch(history: History, call: str) -> None:
         check_pass(history)
     if call == "deliveries.send_one":
         check_message(history, history.world.deliveries.sent[-1])
+    if call == "deliveries_alone.send_one":
+        assert len(parse_delivery(history.world.deliveries_alone.sent[-1])) == 1, "G6: together with others"
     if call == "poll ended":
         check_sent(history)
     if call == "notices.publish":

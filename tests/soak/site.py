@@ -27,7 +27,7 @@ TICK_SECONDS = 10.0
 """In place of the schedule's 60."""
 VISIBILITY_SECONDS = 90
 """In place of the template's 1,800 and 5,400: when a message of a killed worker comes again."""
-QUEUES = ("UploadsQueueUrl", "DeliverQueueUrl")
+QUEUES = ("UploadsQueueUrl", "DeliverQueueUrl", "DeliverAloneQueueUrl")
 
 
 @dataclass(slots=True)

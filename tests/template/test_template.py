@@ -15,7 +15,7 @@ from textdrop.adapters.aws.items import RECONCILE_RUN_KEY
 from textdrop.core.policy import Policy
 
 DAY_SECONDS = 24 * 3600
-KEPT_SECONDS = {"DeliverQueue": DAY_SECONDS}
+KEPT_SECONDS = {"DeliverQueue": DAY_SECONDS, "DeliverAloneQueue": DAY_SECONDS}
 """Of queues that keep their messages for less than the most that there is: what else expires is lost."""
 
 CONCURRENT_EXECUTIONS = 10
@@ -132,7 +132,7 @@ def test_all_functions_at_once_fit_into_a_new_account(template: Template) -> Non
         for _, event in events(template, "SQS")
     ]
     by_schedules = [function for function, _ in events(template, "Schedule")]
-    assert len(by_queues) + len(by_schedules) == len(template.functions())
+    assert len(by_queues) + len(by_schedules) == len(template.functions()) + 1, "deliver has two queues"
     assert sum(by_queues) + len(by_schedules) + 1 <= CONCURRENT_EXECUTIONS
 
 
@@ -144,7 +144,7 @@ def test_messages_are_kept_as_long_as_they_are_needed(template: Template) -> Non
 
 
 def test_each_queue_has_a_dead_letter_queue_and_each_of_those_an_alarm(template: Template) -> None:
-    queues = set(template.of_type("AWS::SQS::Queue")) - {"DeliverQueue"}  # whose messages the table brings back
+    queues = set(template.of_type("AWS::SQS::Queue")) - set(KEPT_SECONDS)  # whose messages the table brings back
     properties = {name: template.resources[name]["Properties"] for name in queues}
     redrives = {name: queue["RedrivePolicy"] for name, queue in properties.items() if "RedrivePolicy" in queue}
     given_up_to = {short(redrive["deadLetterTargetArn"]).removesuffix(".Arn") for redrive in redrives.values()}
@@ -227,6 +227,7 @@ MAY: dict[str, dict[str, str]] = {
         "PollLogGroup.Arn": LOG,
         "UploadsQueue.Arn": "sqs:SendMessage",
         "DeliverQueue.Arn": "sqs:SendMessage",
+        "DeliverAloneQueue.Arn": "sqs:SendMessage",
         "${ResultsBucket.Arn}/*": "s3:PutObject",
         "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         "${Table.Arn}/index/due": "dynamodb:Query",
@@ -236,6 +237,7 @@ MAY: dict[str, dict[str, str]] = {
         **READ_UPLOADS,
         "DeliverLogGroup.Arn": LOG,
         "DeliverQueue.Arn": RECEIVE,
+        "DeliverAloneQueue.Arn": RECEIVE,
         "${ResultsBucket.Arn}/*": "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject",
         "ResultsBucket.Arn": "s3:ListBucket",
         "Table.Arn": "dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem",
@@ -344,6 +346,7 @@ def test_outputs_say_all_that_a_user_carries_on_with(template: Template) -> None
         "UploadsQueueUrl",
         "UploadsDeadLetterQueueUrl",
         "DeliverQueueUrl",
+        "DeliverAloneQueueUrl",
         "SubmitFunctionName",
         "PollFunctionName",
         "DeliverFunctionName",

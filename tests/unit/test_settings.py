@@ -31,6 +31,7 @@ SUBMIT = SHARED | {"LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
 POLL = SHARED | {
     "UPLOADS_QUEUE_URL": "https://queue.example",
     "DELIVER_QUEUE_URL": "https://deliver.example",
+    "DELIVER_ALONE_QUEUE_URL": "https://alone.example",
     "RESULTS_BUCKET": "results",
     "READS_PER_SECOND": "50",
 }

@@ -53,7 +53,7 @@ POLL_THREADS = 32
 DELIVER_THREADS = 20
 """All the documents of a message at once."""
 
-DELIVER_HELPERS = 16
+DELIVER_HELPERS = 24
 """More threads for calls of one document side by side."""
 
 STEP_SPARE_SECONDS = 5.0
@@ -136,6 +136,7 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
         ocr=ocr,
         resumes=SqsQueue(sqs, settings.uploads_queue_url),
         deliveries=SqsQueue(sqs, settings.deliver_queue_url),
+        deliveries_alone=SqsQueue(sqs, settings.deliver_alone_queue_url),
         poller=LambdaFunction(session().client("lambda"), settings.poll_function_name),
         workers=ThreadWorkers(POLL_THREADS, partial(journal.failed, "task_died")),
         journal=journal,

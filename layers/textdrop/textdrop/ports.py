@@ -403,6 +403,7 @@ class PollPorts(TransitionPorts):
     results: Results
     resumes: Queue
     deliveries: Queue
+    deliveries_alone: Queue
     poller: Function
     workers: Workers
 

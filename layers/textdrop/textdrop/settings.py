@@ -54,6 +54,7 @@ class PollFunctionSettings(OcrSettings):
     reads_per_second: int = at_least(1)
     uploads_queue_url: str
     deliver_queue_url: str
+    deliver_alone_queue_url: str
     results_bucket: str
     poll_function_name: str
 

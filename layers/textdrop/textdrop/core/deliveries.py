@@ -1,8 +1,12 @@
-"""Which documents go to deliver together. Each message is one invocation, which works on all documents it names."""
+"""Which documents go to deliver together. Each message is one invocation, which works on all documents it names.
+
+There are two queues, as what takes long, or kills, must not have to be waited for by what is quick.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textdrop.core.documents import Document, Resume
 from textdrop.core.policy import Policy
@@ -14,18 +18,27 @@ MAX_BYTES_TOGETHER = 10_000_000
 """Of stored results a message, by the largest of each document: they take many times as much memory when they are read.
 A document with more has a message of its own."""
 
-GROUP_SECONDS = 0.2
-"""So long documents are collected when others have just been sent: five messages a second, of half a second's work
-each, keep three functions busy."""
+GROUP_SECONDS = 0.25
+"""So long documents are collected when others have just been sent: four messages a second, of some 0.4 s of work each,
+keep two functions busy."""
 
 
-def grouped(documents: Sequence[Document], policy: Policy) -> list[tuple[Resume, ...]]:
-    """The documents of each message."""
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The documents of each message, to the queue of those that go together and to that of those that go alone."""
+
+    together: tuple[tuple[Resume, ...], ...]
+    alone: tuple[tuple[Resume, ...], ...]
+
+
+def messages(documents: Sequence[Document], policy: Policy) -> Messages:
+    """What is sent of documents that are to be delivered."""
+    alone: list[Document] = []
     groups: list[list[Document]] = [[]]
     together_bytes = 0
     for document in documents:
         if goes_alone(document, policy):
-            groups.insert(0, [document])
+            alone.append(document)
             continue
         result_bytes = document.pages * document.result_bytes
         if len(groups[-1]) == MAX_TOGETHER or together_bytes + result_bytes > MAX_BYTES_TOGETHER:
@@ -33,7 +46,11 @@ def grouped(documents: Sequence[Document], policy: Policy) -> list[tuple[Resume,
             together_bytes = 0
         groups[-1].append(document)
         together_bytes += result_bytes
-    return [tuple(Resume(document.id, document.rev) for document in group) for group in groups if group]
+    return Messages(tuple(map(_resumes, filter(None, groups))), tuple(_resumes([document]) for document in alone))
+
+
+def _resumes(documents: Sequence[Document]) -> tuple[Resume, ...]:
+    return tuple(Resume(document.id, document.rev) for document in documents)
 
 
 def goes_alone(document: Document, policy: Policy) -> bool:

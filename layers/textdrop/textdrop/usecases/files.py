@@ -19,7 +19,7 @@ from textdrop.ports import DeliverPorts
 from textdrop.usecases.side_by_side import side_by_side
 from textdrop.usecases.time_left import NoTimeLeft, check_deadline
 
-PAGES_AT_ONCE = 8
+PAGES_AT_ONCE = 16
 
 
 class PageMissing(TextdropError):

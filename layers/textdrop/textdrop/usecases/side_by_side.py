@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from textdrop.ports import RunParallel
 
-MAX_AT_ONCE = 8
+MAX_AT_ONCE = 16
 
 
 def side_by_side(run_parallel: RunParallel, calls: Sequence[Callable[[], None]]) -> None:

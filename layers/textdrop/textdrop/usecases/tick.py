@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from textdrop.core import schedule
-from textdrop.core.deliveries import GROUP_SECONDS, grouped
+from textdrop.core.deliveries import GROUP_SECONDS, messages
 from textdrop.core.documents import Document, DueEntry, DueKind, Resume
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import delivery_body, resume_body
@@ -29,7 +29,7 @@ FULL_REFRESH_SECONDS = 20.0
 RECHECK_REFRESH_SECONDS = 20.0
 PAUSE_REFRESH_SECONDS = 2.0
 MEASURE_SECONDS = 60.0
-MAX_SLEEP_SECONDS = 0.05
+MAX_SLEEP_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,7 @@ def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
     if submits and now >= run.pause_refresh_at:
         run.schedule.apply_pause(ports.pause.read())
         run.pause_refresh_at = now + PAUSE_REFRESH_SECONDS
+    _collect(ports, run)  # what was concluded before the index was read need not be handed out
     run.schedule.replace_documents([*deliveries, *run.rechecks, *submits], soon, now)
     run.refreshed_at = now
     if now >= run.measure_at:
@@ -237,15 +238,16 @@ def _send_deliveries(ports: PollPorts, run: _Run) -> None:
     """Sends deliver what has been collected, as soon as a worker is free. What is lost on the way is still due."""
     if not run.to_deliver or ports.workers.free() == 0:
         return
-    bodies = [delivery_body(group) for group in grouped(run.to_deliver, ports.policy)]
+    to_send = messages(run.to_deliver, ports.policy)
     run.to_deliver = []
     run.deliver_at = ports.clock.now() + GROUP_SECONDS
 
     def work() -> None:
-        try:
-            ports.deliveries.send(bodies)
-        except StoreUnavailable as error:
-            ports.journal.failed("deliveries_not_sent", error)
+        for queue, groups in ((ports.deliveries, to_send.together), (ports.deliveries_alone, to_send.alone)):
+            try:
+                queue.send([delivery_body(group) for group in groups])
+            except StoreUnavailable as error:
+                ports.journal.failed("deliveries_not_sent", error)
 
     ports.workers.start(work)
 
@@ -318,7 +320,11 @@ def _recheck(ports: PollPorts, job: Job) -> _Done:
 
 
 def _hand_to_deliver(ports: PollPorts, job: Job) -> _Done:
-    return _Done(job, to_deliver=_handed_out(ports, job.entry))
+    document = _handed_out(ports, job.entry)
+    if document is not None and document.outcome_at is not None:
+        # Its due time only says when it was last handed out.
+        ports.journal.measured("OldestDueAge", ports.clock.now() - document.outcome_at)
+    return _Done(job, to_deliver=document)
 
 
 def _hand_to_submit(ports: PollPorts, job: Job) -> _Done:
