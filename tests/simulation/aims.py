@@ -230,7 +230,7 @@ def _rendered_steps(chance: random.Random, content: int | None = None) -> list[S
 
 
 def together(chance: random.Random) -> Plan:
-    """Several documents of one message, some of which kill whoever delivers them; and perhaps something wrong beside."""
+    """Several documents of one message, some of which kill whoever delivers them; perhaps more goes wrong."""
     contents = [chance.choice((PAGE, PAGE, HEAVY, BULKY, DAMAGED)) for _ in range(chance.choice((2, 3, 5, 8)))]
     steps: list[Step] = [("upload", (content, chance.randrange(2), 0, SENT, NO_OUTPUT)) for content in contents]
     steps += [("submit", (4,)), ("submit", (4,)), ("wait", (SECONDS_7,)), ("poll", ())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import dropwhile
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -83,12 +83,14 @@ def rendered_way(faults: Faults) -> World:
 
 
 def together_way(faults: Faults) -> World:
-    """Two good uploads and one that is refused, delivered by one message. What goes wrong, goes wrong from there on."""
+    """Three uploads, delivered by one message, as those before it are lost."""
     world = World(faults=faults)
-    for key, body in (("a.png", b"page"), ("b.png", b"page of another"), ("c.png", b"damaged")):
-        world.upload(key, body)
+    for key in ("a.png", "b.png", "c.png"):
+        world.upload(key, b"page of " + key.encode())
     world.submit()
-    world.clock.advance(30.0)
+    world.poll()
+    world.deliver_queue.clear()
+    world.clock.advance(60.0)
     world.run()
     return world
 
@@ -103,7 +105,7 @@ CALLS = list(calls_of(one_way))
 LONG_CALLS = list(calls_of(long_way))
 RENDERED_CALLS = list(calls_of(rendered_way))
 LOST_CALLS = [(nth, call) for nth, call in RENDERED_CALLS if not call.startswith("ocr.")]
-TOGETHER_CALLS = list(dropwhile(lambda each: each[1] != "deliveries.send_one", calls_of(together_way)))[1:]
+TOGETHER_CALLS = list(takewhile(lambda each: each[1] != "deliveries.send_one", reversed(list(calls_of(together_way)))))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -185,14 +187,10 @@ def test_the_promises_hold_for_documents_of_one_message_whatever_call_fails(
     faults = Nth(nth, error, when)
     world = together_way(faults)
     assert faults.fired == call
-    assert len(parse_delivery(world.deliveries.sent[0])) == 3
-    assert {row.source.key: (row.outcome, row.due_at) for row in world.documents.rows.values()} == {
-        "a.png": (Outcome.SUCCEEDED, None),
-        "b.png": (Outcome.SUCCEEDED, None),
-        "c.png": (Outcome.FAILED, None),
-    }
-    assert (world.file("a.png.txt") or b"") != world.file("b.png.txt")
-    assert world.json("c.png.error.json")["reason"] == "damaged"
+    assert max(len(parse_delivery(body)) for body in world.deliveries.sent) == 3
+    rows = list(world.documents.rows.values())
+    assert [(row.outcome, row.due_at) for row in rows] == [(Outcome.SUCCEEDED, None)] * 3
+    assert len({world.file(row.source.key + ".txt") for row in rows} - {None}) == 3
     check_notices(world)
 
 

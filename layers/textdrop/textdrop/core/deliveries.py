@@ -59,5 +59,9 @@ def goes_alone(document: Document, policy: Policy) -> bool:
 
 
 def takes_long(document: Document, policy: Policy) -> bool:
-    """Whether its delivery may use all the time that the function has: for outputs, or for many pages."""
-    return bool(document.to_render) or document.pages > policy.single_pass_max_pages
+    """Whether its delivery may use all the time that the function has: for outputs, many pages, or much to read."""
+    return (
+        bool(document.to_render)
+        or document.pages > policy.single_pass_max_pages
+        or document.pages * document.result_bytes > MAX_BYTES_TOGETHER
+    )
