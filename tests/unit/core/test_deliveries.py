@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from textdrop.core.deliveries import MAX_BYTES_TOGETHER, MAX_TOGETHER, goes_alone, grouped, takes_long
-from textdrop.core.documents import Document, DocumentState, Options, Outcome, Output, Source
+from textdrop.core.deliveries import MAX_BYTES_TOGETHER, MAX_TOGETHER, goes_alone, messages, takes_long
+from textdrop.core.documents import Document, DocumentState, Options, Outcome, Output, Resume, Source
 from textdrop.core.policy import Policy
 
 POLICY = Policy()
@@ -18,7 +18,7 @@ SMALL = Document(
 
 
 def sizes(documents: list[Document]) -> list[int]:
-    return [len(group) for group in grouped(documents, POLICY)]
+    return [len(group) for group in messages(documents, POLICY).together]
 
 
 def test_small_ones_go_together_up_to_a_number_and_a_size() -> None:
@@ -26,7 +26,7 @@ def test_small_ones_go_together_up_to_a_number_and_a_size() -> None:
     assert sizes([SMALL] * (2 * MAX_TOGETHER + 1)) == [MAX_TOGETHER, MAX_TOGETHER, 1]
     half = replace(SMALL, pages=2, result_bytes=MAX_BYTES_TOGETHER // 4)
     assert sizes([half, half, SMALL, half]) == [3, 1]
-    [[resume]] = grouped([SMALL], POLICY)
+    [[resume]] = messages([SMALL], POLICY).together
     assert (resume.document_id, resume.rev) == ("small", 3)
 
 
@@ -43,5 +43,7 @@ def test_small_ones_go_together_up_to_a_number_and_a_size() -> None:
 def test_one_goes_alone_whose_worker_died_or_that_takes_long(document: Document, long: bool) -> None:
     assert goes_alone(document, POLICY)
     assert takes_long(document, POLICY) == long
-    assert sizes([SMALL, document, SMALL]) == [1, 2]
+    sent = messages([SMALL, document, SMALL], POLICY)
+    assert sent.together == ((Resume("small", 3), Resume("small", 3)),)
+    assert sent.alone == ((Resume(document.id, document.rev),),)
     assert not goes_alone(replace(SMALL, result_bytes=MAX_BYTES_TOGETHER), POLICY)
