@@ -76,6 +76,7 @@ def submit() -> tuple[SubmitPorts, SubmitSettings]:
     ports, settings, ocr = _submit()
     # A connection kept from an earlier invocation may be dead; a POST on it would be an answer lost.
     ocr.new_connections()
+    ocr.connect_ahead()
     return ports, settings
 
 

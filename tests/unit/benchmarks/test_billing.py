@@ -62,7 +62,7 @@ def test_an_idle_stack_is_priced_by_its_template() -> None:
     template = cloudformation.load()
     alarms = [row for row in template["Resources"].values() if row["Type"] == "AWS::CloudWatch::Alarm"]
     assert idle.month(template) == pytest.approx(
-        {"alarms": 0.10 * len(alarms), "secret": 0.40, "queues' receives": 2 * 5 * 3 * 60 * 730 * 0.4e-6}
+        {"alarms": 0.10 * len(alarms), "secret": 0.40, "queues' receives": 3 * 5 * 3 * 60 * 730 * 0.4e-6}
     )
     assert idle.runs_a_month(template, "PollFunction") == 730 * 60
     template["Resources"]["Another"] = {"Type": "AWS::EC2::NatGateway"}

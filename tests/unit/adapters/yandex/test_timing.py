@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -365,3 +366,48 @@ def test_a_lost_submit_is_not_sent_again_on_a_kept_connection(service: ScriptedS
     with pytest.raises(OcrAnswerLost):
         client.submit(b"{}", "r")
     assert [sent.connection_number for sent in service.exchanges] == [1, 1]
+
+
+class InlineThread:
+    """Does what a thread would, in its caller."""
+
+    def __init__(self, target: Callable[..., None], args: tuple[object, ...] = (), **_: object) -> None:
+        self.start = lambda: target(*args)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is made ahead is there when the call returns."""
+    monkeypatch.setattr("textdrop.adapters.yandex.transport.threading", SimpleNamespace(Thread=InlineThread))
+
+
+@pytest.mark.parametrize("server", ["service", "tls_service"])
+def test_a_connection_that_was_made_ahead_is_used(
+    server: str, request: pytest.FixtureRequest, make_client: MakeClient, at_once: None
+) -> None:
+    service: ScriptedService = request.getfixturevalue(server)
+    client = make_client(base_url=service.base_url)
+    service.plays(GOOD, GOOD)
+    for _ in range(2):
+        client.new_connections()
+        client.connect_ahead()
+        client.connect_ahead()
+        client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [1, 2]
+
+
+def test_a_connection_that_was_made_ahead_and_is_gone_is_not_used(
+    service: ScriptedService, client: YandexOcr, at_once: None
+) -> None:
+    service.plays(GOOD)
+    client.connect_ahead()
+    service.hang_up()
+    client.submit(b"{}", "r")
+    assert [sent.connection_number for sent in service.exchanges] == [2]
+
+
+def test_a_connection_that_cannot_be_made_ahead_is_told_by_the_submit(make_client: MakeClient, at_once: None) -> None:
+    client = make_client(base_url="http://127.0.0.1:9")
+    client.connect_ahead()
+    with pytest.raises(OcrUnreachable):
+        client.submit(b"{}", "r")

@@ -175,6 +175,11 @@ class YandexOcr:
         with self._parsing:
             return recognition.read_page(body)
 
+    def connect_ahead(self) -> None:
+        """Call where a submit is likely: its connection is made meanwhile, which takes two ways to the service and
+        back."""
+        self._transport.connect_ahead(self._ocr)
+
     def new_connections(self) -> None:
         """Call at the start of each invocation: a connection that was open while the process was frozen may be dead,
         and a submit lost on it would count as unconfirmed."""

@@ -15,6 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -67,22 +68,26 @@ class _TlsSocket(_Socket, ssl.SSLSocket):
 
 
 class _HttpConnection(HTTPConnection):
-    _last_request = -math.inf
+    _last_used = -math.inf
 
     @property
     def is_connected(self) -> bool:
-        """Whether urllib3 may use the connection again: nothing came on it either, nor its end."""
-        return time.monotonic() - self._last_request < _IDLE_SECONDS and super().is_connected
+        """Whether urllib3 may use the connection (again): nothing came on it either, nor its end."""
+        return time.monotonic() - self._last_used < _IDLE_SECONDS and super().is_connected
+
+    def connect(self) -> None:
+        super().connect()
+        self._last_used = time.monotonic()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        self._last_request = time.monotonic()
+        self._last_used = time.monotonic()
         try:
             super().request(*args, **kwargs)
         except OSError:
             if not current.sent:
                 raise
             # The service may have answered, and closed, before it read all of a body that is too large for it.
-            self._last_request = -math.inf
+            self._last_used = -math.inf
 
     def _new_conn(self) -> socket.socket:
         """Each address of the host gets an equal share of what time is left, so that one that does not answer does not
@@ -113,6 +118,7 @@ class _HttpsConnection(_HttpConnection, HTTPSConnection):
         """All here: urllib3 would change the context, which is not safe while other threads connect with it."""
         self.sock = self._new_conn()
         self.is_verified = True
+        self._last_used = time.monotonic()
 
     def _secured(self, plain: socket.socket) -> socket.socket:
         context = self.ssl_context or trust()
@@ -139,6 +145,16 @@ class Adapter(HTTPAdapter):
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **pool_kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+    def connect(self, url: str, seconds: float) -> None:
+        """There is a connection for the next request to that host. Raises OSError and what urllib3 raises."""
+        # Of urllib3's pool, which offers nothing else for it.
+        pool: Any = self.get_connection_with_tls_context(requests.Request("GET", url).prepare(), verify=True)
+        connection = pool._get_conn()
+        if not connection.is_connected:
+            connection.timeout = seconds
+            connection.connect()
+        pool._put_conn(connection)
 
 
 def trust() -> ssl.SSLContext:

@@ -8,8 +8,11 @@ be distinguished from the service's. Nothing is ever sent twice.
 from __future__ import annotations
 
 import ssl
+import threading
+import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
@@ -84,6 +87,16 @@ class Transport:
         with response:
             content, ending = _body(response.raw, max_bytes)
         return Answer(response.status_code, response.headers, content, ending)
+
+    def connect_ahead(self, url: str) -> None:
+        """A connection to that host is made in a thread of its own, and used by the next exchange that begins after it
+        is there. Should it fail, exchanges make their own, and tell why they cannot."""
+        threading.Thread(target=self._connect, args=(url,), daemon=True).start()
+
+    def _connect(self, url: str) -> None:
+        current.begin(deadline=time.monotonic() + self._connect_seconds, read_seconds=self._read_seconds, max_bytes=0)
+        with suppress(OSError, HTTPError):
+            self._adapter.connect(url, self._connect_seconds)
 
     def new_connections(self) -> None:
         """From now on every exchange begins on a connection made from now on."""
