@@ -396,12 +396,12 @@ def test_a_connection_that_was_made_ahead_is_used(
     assert [sent.connection_number for sent in service.exchanges] == [1, 2]
 
 
-def test_a_connection_that_was_made_ahead_and_is_gone_is_not_used(
-    service: ScriptedService, client: YandexOcr, at_once: None
+def test_a_connection_that_was_made_long_ahead_is_not_used(
+    service: ScriptedService, client: YandexOcr, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.plays(GOOD)
     client.connect_ahead()
-    service.hang_up()
+    idle_for_long(client, service, monkeypatch)
     client.submit(b"{}", "r")
     assert [sent.connection_number for sent in service.exchanges] == [2]
 

@@ -73,7 +73,11 @@ class _HttpConnection(HTTPConnection):
     @property
     def is_connected(self) -> bool:
         """Whether urllib3 may use the connection (again): nothing came on it either, nor its end."""
-        return time.monotonic() - self._last_used < _IDLE_SECONDS and super().is_connected
+        is_fresh = time.monotonic() - self._last_used < _IDLE_SECONDS
+        return is_fresh and (super().is_connected or self._is_open_though_readable())
+
+    def _is_open_though_readable(self) -> bool:
+        return False
 
     def connect(self) -> None:
         super().connect()
@@ -119,6 +123,19 @@ class _HttpsConnection(_HttpConnection, HTTPSConnection):
         self.sock = self._new_conn()
         self.is_verified = True
         self._last_used = time.monotonic()
+
+    def _is_open_though_readable(self) -> bool:
+        """TLS 1.3 sends its session tickets after the handshake: a connection that was made ahead has them to read."""
+        if not isinstance(self.sock, _TlsSocket):
+            return False
+        self.sock.settimeout(0.0)
+        try:
+            self.sock.read(1)
+        except ssl.SSLWantReadError:
+            return True  # nothing came but what is TLS's own
+        except OSError:
+            return False
+        return False
 
     def _secured(self, plain: socket.socket) -> socket.socket:
         context = self.ssl_context or trust()
