@@ -77,7 +77,9 @@ def backlogs(accounts: list[Account]) -> list[Figure]:
     slow = _account(accounts, Setting())
     slow_over = _backlog(slow, 500, "500 at 10 a second", 3)
     submits = [at for call, at in slow.latencies.begun if call == "ocr.submit"]
+    ran = ", ".join(f"{name} {2 * seconds:.0f}" for name, seconds in sorted(slow.functions.seconds.items()))
     return [
+        Figure("500 at 10 a second: seconds of functions, for 1,000", ran),
         at_least("500 at 10 a second: use of the quota", use_percent(submits, 10), 99.9, "%", 2),
         slow_over,
         _backlog(_account(accounts, FAST), 2000, "2,000 at 50 a second", 10),

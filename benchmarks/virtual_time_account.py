@@ -201,11 +201,12 @@ class Lambda:
     """Execution environments, one for each call that runs, kept for the calls to come; so many calls at once.
 
     `ended` counts what came of the calls of each function: "ran", "throttled" (and made again), "dropped" (an
-    asynchronous call that waited too long) and "ended by force".
+    asynchronous call that waited too long) and "ended by force"; `seconds`, how long those of each function ran.
     """
 
     def __init__(self, scheduler: Scheduler, latencies: Latencies, concurrency: int) -> None:
         self.ended: Counter[tuple[str, str]] = Counter()
+        self.seconds: dict[str, float] = {}
         self._scheduler = scheduler
         self._latencies = latencies
         self._concurrency = concurrency
@@ -243,7 +244,8 @@ class Lambda:
 
     def _begin(self, function: Function, handler: Handler, asked: object, ended: Callable[[bool], None]) -> None:
         invocation = Invocation()
-        deadline = self._scheduler.now + function.timeout_seconds
+        began_at = self._scheduler.now
+        deadline = began_at + function.timeout_seconds
         has_ended = False
 
         def over(by_itself: bool) -> None:
@@ -253,6 +255,8 @@ class Lambda:
                 invocation.dead = not by_itself
                 self.ended[function.name, "ran" if by_itself else "ended by force"] += 1
                 self._running -= 1
+                ran_seconds = self._scheduler.now - began_at
+                self.seconds[function.name] = self.seconds.get(function.name, 0.0) + ran_seconds
                 ended(by_itself)
 
         def body() -> None:
