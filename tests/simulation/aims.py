@@ -52,7 +52,7 @@ OF_RECONCILE = (
 OF_LONG_DOCUMENTS = ("results.complete", "results.list_keys", "results.upload_part", "documents.finish_page")
 OF_DELIVER = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.")
 OF_DELIVER_ALONE = ("results.get", "results.copy", "results.delete", "newest.", "notices.")
-OF_RENDERING = ("newest.expect_outputs",)
+OF_RENDERING = ("newest.expect_outputs", "deliveries_alone.send_one")
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
 Step = tuple[str, tuple[int, ...]]
@@ -311,7 +311,7 @@ SWEPT_EVERY = 10
 def plan(seed: int, chance: random.Random) -> Plan | None:
     """What the history of a seed aims at, if at anything. Each call has its turn to be swept."""
     if seed % SWEPT_EVERY == 0:
-        calls = [*every_call(), *OF_RENDERING]  # of those one round meets less
+        calls = [*every_call(), *OF_RENDERING, "successor.invoke"]  # of those one round meets less
         return swept(chance, calls[seed // SWEPT_EVERY % len(calls)])
     share = chance.random()
     for least, make in PLANS:

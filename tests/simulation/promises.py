@@ -94,7 +94,8 @@ def check_sent(history: History) -> None:
     """G1: a tick of which no call failed has sent all that it collected, when it ends."""
     me = history.hub.current
     if me is not None and not me.invocation.troubles:
-        sent = {resume for body in history.world.deliveries.sent for resume in parse_delivery(body)}
+        bodies = [*history.world.deliveries.sent, *history.world.deliveries_alone.sent]
+        sent = {resume for body in bodies for resume in parse_delivery(body)}
         assert me.invocation.handed_out <= sent, f"G1: {me.invocation.handed_out - sent} are not sent"
 
 

@@ -149,6 +149,7 @@ def test_an_item_is_compact_and_readable() -> None:
         "pages": {"N": "0"},
         "attachments": {"N": "0"},
         "pages_recognized": {"N": "0"},
+        "result_bytes": {"N": "0"},
         "outcome_replaced": {"BOOL": False},
     }
 
