@@ -37,7 +37,7 @@ SMALL_PIXELS, SMALL_BUT_SURE = 14, 90.0
 ENLARGED, MOST_ENLARGED_PIXELS = 2.0, 800_000
 # Larger words are read in the size that suits the engine best: a capital I of 60 pixels and more passes for a rule.
 LARGE_PIXELS, BEST_PIXELS = 50, 36
-# A page that takes longer, a photograph or noise, is not tried in yet another turn.
+# A page that takes more processor time, a photograph or noise, is not tried in yet another turn.
 TURNING_SECONDS = 10
 # A page whose darkest and lightest point are nearer than this has nothing to read.
 LEAST_CONTRAST = 16
@@ -119,7 +119,7 @@ class _Reading:
 
 def _best(recogniser: Recogniser, image: Image.Image) -> _Reading:
     """The reading in the turn of which the engine is surest. A page that is read well as it lies is read once."""
-    started = time.monotonic()
+    started = time.thread_time()
     best = _try(recogniser, image, 0)
     scale = 1.0
     if best.height > LARGE_PIXELS:
@@ -132,7 +132,7 @@ def _best(recogniser: Recogniser, image: Image.Image) -> _Reading:
         if enlarged.confidence > best.confidence:
             best, scale = enlarged, ENLARGED
     for turn in ON_ITS_SIDE_FIRST if best.is_on_its_side else ON_ITS_HEAD_FIRST:
-        if best.confidence >= SURE_READING or time.monotonic() > started + TURNING_SECONDS:
+        if best.confidence >= SURE_READING or time.thread_time() > started + TURNING_SECONDS:
             break
         best = max(best, _try(recogniser, image, turn, scale), key=lambda reading: reading.confidence)
     return best
