@@ -117,9 +117,9 @@ def _peak_megabytes(process: int) -> float:
 class _Queue:
     """A queue that has a function called, as its event source in the template says."""
 
-    def __init__(self, url: str, function: str, environments: Environments) -> None:
-        properties = cloudformation.functions()[function]["Events"]
-        [source] = [event["Properties"] for event in properties.values() if event["Type"] == "SQS"]
+    def __init__(self, url: str, name: str, function: str, environments: Environments) -> None:
+        events = [event["Properties"] for event in cloudformation.functions()[function]["Events"].values()]
+        [source] = [event for event in events if event.get("Queue") == {"Fn::GetAtt": [name, "Arn"]}]
         self.url = url
         self.environments = environments
         self.batch_size: int = source["BatchSize"]
@@ -151,9 +151,11 @@ class Functions:
         self.submit = Environments(lambda: start("SubmitFunction"))
         self.poll = Environments(lambda: start("PollFunction"))
         self.deliver = Environments(lambda: start("DeliverFunction"))
-        self._uploads = _Queue(self.application.uploads_queue_url, "submit", self.submit)
-        urls = (self.application.deliver_queue_url, self.application.deliver_alone_queue_url)
-        self._deliveries = {url: _Queue(url, "deliver", self.deliver) for url in urls}
+        self._uploads = _Queue(self.application.uploads_queue_url, "UploadsQueue", "submit", self.submit)
+        self._deliveries = (
+            _Queue(self.application.deliver_queue_url, "DeliverQueue", "deliver", self.deliver),
+            _Queue(self.application.deliver_alone_queue_url, "DeliverAloneQueue", "deliver", self.deliver),
+        )
 
     def by_name(self) -> dict[str, Environments]:
         """The functions."""
@@ -175,7 +177,7 @@ class Functions:
         """Meanwhile submit and deliver are called for what is in their queues, and poll by the schedule and whenever it
         is invoked."""
         self._run(self._schedule)
-        for queue in (self._uploads, *self._deliveries.values()):
+        for queue in (self._uploads, *self._deliveries):
             for _ in range(queue.concurrency):
                 self._run(partial(self._take_messages, queue))
         try:
@@ -233,7 +235,7 @@ class Functions:
             self.noticed_at.append(time.time())
         elif service == "sqs":
             self._uploads.sent.release()
-            for queue in self._deliveries.values():
+            for queue in self._deliveries:
                 queue.sent.release()
         elif service == "lambda" and self.wakes and not self._ending.is_set():
             self._run(lambda: self.poll.invoke({}))
