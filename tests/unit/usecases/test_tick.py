@@ -506,6 +506,16 @@ def test_what_is_due_for_delivery_is_put_off_and_sent_together(ticking: Ticking)
     assert parse_delivery(message.body) == [Resume(each.id, each.rev) for each in documents]
 
 
+def test_one_that_goes_alone_is_sent_to_the_other_queue(ticking: Ticking) -> None:
+    """Where those in the first need not wait for it."""
+    [quick] = due_for_delivery(ticking, 1)
+    [died] = due_for_delivery(ticking, 1, attempts=1)
+    ticking.run_for()
+    for queue, document in ((ticking.deliveries, quick), (ticking.deliveries_alone, died)):
+        [body] = queue.sent
+        assert parse_delivery(body) == [Resume(document.id, document.rev)]
+
+
 def test_what_was_sent_lately_makes_what_comes_next_wait_for_others(ticking: Ticking) -> None:
     """Each message is an invocation, of which only a few run at once."""
     ticking.slow_workers(2, seconds=0.05)
