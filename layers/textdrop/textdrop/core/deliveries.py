@@ -25,7 +25,7 @@ keep two functions busy."""
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The documents of each message, to the queue of those that go together and to that of those that go alone."""
+    """The documents of each message: `together` to the one queue, and those that each have a message of their own."""
 
     together: tuple[tuple[Resume, ...], ...]
     alone: tuple[tuple[Resume, ...], ...]
