@@ -400,6 +400,7 @@ class Account(World):
         super().__init__(clock=VirtualClock(self.scheduler, setting.seed), faults=self.latencies)
         self.latencies.at_effect = {"ocr.submit": self._accepted, "notices.publish": self._noticed}
         self.ocr.submit_total_seconds = Timeouts().submit_total_seconds
+        self.ocr.submit_bytes_per_second = Timeouts().submit_bytes_per_second
         self.ocr.ask_total_seconds = Timeouts().ask_total_seconds
         limits = FileLimits(max_pages=self._parameter("MaxPages"))
         rate = float(self._parameter("SubmitsPerSecond"))

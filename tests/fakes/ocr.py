@@ -74,6 +74,7 @@ class FakeOcr(Fake):
         seconds: float = 0.0,
         kept_seconds: float = 3 * 86_400.0,
         submit_total_seconds: float = 5.0,
+        submit_bytes_per_second: float = 2.0**17,
         ask_total_seconds: float = 5.0,
     ) -> None:
         super().__init__(faults)
@@ -81,6 +82,7 @@ class FakeOcr(Fake):
         self.seconds = seconds
         self.kept_seconds = kept_seconds
         self.submit_total_seconds = submit_total_seconds
+        self.submit_bytes_per_second = submit_bytes_per_second
         self.ask_total_seconds = ask_total_seconds
         self.accepted: list[Accepted] = []
         self.asked: Counter[str] = Counter()
@@ -96,6 +98,9 @@ class FakeOcr(Fake):
     def prepare(self, content: bytes, media_type: str, languages: Sequence[str], model: str) -> bytes:
         settings = {"mimeType": media_type, "languageCodes": list(languages), "model": model}
         return json.dumps({"content": base64.b64encode(content).decode(), **settings}).encode()
+
+    def submit_seconds(self, body_bytes: int) -> float:
+        return self.submit_total_seconds + body_bytes / self.submit_bytes_per_second
 
     @effect
     def submit(self, body: bytes, client_request_id: str) -> Submitted:

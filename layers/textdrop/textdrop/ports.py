@@ -262,17 +262,21 @@ class Renderers:
     no_tables: Callable[[str], str]
 
 
+MAX_BODY_BYTES = 14_000_000
+"""No body of a submit is larger: that is a page of 10,000,000 bytes in base64, and some settings."""
+
+
 class Ocr(Protocol):
     """The OCR service. Methods raise `OcrError`s, never StoreUnavailable. Safe to call from several threads."""
-
-    submit_total_seconds: float
-    """The most that one submit can take, all in all."""
 
     ask_total_seconds: float
     """The most that one ask can take, all in all."""
 
     def prepare(self, content: bytes, media_type: str, languages: Sequence[str], model: str) -> bytes:
         """The body of a submit, made before a slot is reserved."""
+
+    def submit_seconds(self, body_bytes: int) -> float:
+        """The most that one submit of a body of so many bytes can take, all in all: more for a larger one."""
 
     def submit(self, body: bytes, client_request_id: str) -> Submitted:
         """Sends the page once. Every call may cost money."""

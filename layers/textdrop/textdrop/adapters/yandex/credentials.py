@@ -16,6 +16,7 @@ from textdrop.adapters.yandex.authorized_key import AuthorizedKey, authorized_ke
 from textdrop.core.errors import (
     OcrCredentialsMissing,
     OcrError,
+    OcrSecretUnreadable,
     OcrThrottled,
     OcrUnreachable,
     StoreUnavailable,
@@ -75,7 +76,8 @@ class Credentials:
         """The header's value, by `deadline` (monotonic seconds), but that reading the secret takes its own time.
 
         Raises OcrCredentialsMissing, which says what to do: there are none, or IAM refuses the key. StoreUnavailable:
-        the secret could not be read. OcrThrottled, OcrUnreachable: there is no token, or not by the deadline.
+        the secret could not be read. OcrSecretUnreadable: not by the deadline, as another thread is still at it.
+        OcrThrottled, OcrUnreachable: there is no token, or not by the deadline.
         """
         with self._locked(deadline):
             if self._error is not None and self._monotonic() < self._error_until:
@@ -156,10 +158,11 @@ class Credentials:
 
     @contextmanager
     def _locked(self, deadline: float) -> Iterator[None]:
-        """One thread at a time. Raises OcrUnreachable when the others are not done by `deadline`."""
+        """One thread at a time. Raises OcrSecretUnreadable when the others are not done by `deadline`."""
         left = min(max(deadline - time.monotonic(), 0.0), threading.TIMEOUT_MAX)
         if not self._lock.acquire(timeout=left):
-            raise OcrUnreachable("another thread is still getting the credentials, so nothing was sent")
+            # An exchange with IAM is over sooner, and all who wait share its failure.
+            raise OcrSecretUnreadable("another thread is still reading the credentials, so nothing was sent")
         try:
             yield
         finally:
