@@ -163,7 +163,28 @@ def test_a_secret_is_read_as_it_is_now(transport: Transport) -> None:
     assert read_secret(client, arn) == ""
 
 
-def test_a_secret_that_cannot_be_read_is_store_unavailable(transport: Transport) -> None:
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "AccessDeniedException"),  # by a policy, or by that of its key
+        (400, "DecryptionFailure"),
+        (400, "ThrottlingException"),
+        (500, "InternalServiceError"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_store_unavailable(transport: Transport, status: int, code: str) -> None:
+    transport.answer(status, f'{{"__type": "{code}", "Message": "{SECRET}"}}')
+    with pytest.raises(StoreUnavailable) as raised:
+        read_secret(transport.client("secretsmanager", NO_REPEATS), "arn")
+    assert str(raised.value) == f"secretsmanager.GetSecretValue: {code}"
+
+
+def test_a_secret_that_was_deleted_or_never_was_is_store_unavailable(transport: Transport) -> None:
     client = transport.client("secretsmanager", NO_REPEATS)
+    arn = client.create_secret(Name="deleted", SecretString="{}")["ARN"]
+    client.delete_secret(SecretId=arn)
+    with pytest.raises(StoreUnavailable, match=r"secretsmanager\.GetSecretValue: InvalidRequestException"):
+        read_secret(client, arn)
+    client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
     with pytest.raises(StoreUnavailable, match=r"secretsmanager\.GetSecretValue: ResourceNotFoundException"):
-        read_secret(client, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none")
+        read_secret(client, arn)

@@ -42,9 +42,10 @@ UNREACHABLE, UNAVAILABLE, THROTTLED = (
     _answers("503"),
     _answers("429", "429 with Retry-After"),
 )
-NOT_TAKEN = _answers("no connection", "503", "429", "429 with Retry-After", "401", "403", "no key")
+UNREADABLE_SECRET = _answers("no secret")
+NOT_TAKEN = _answers("no connection", "503", "429", "429 with Retry-After", "401", "403", "no key", "no secret")
 REJECTED, LOST_ON_THE_WAY = _answers("400"), _answers("timeout", "a proxy's page")
-UNASKED = _answers("no connection", "429", "429 with Retry-After", "401", "no key", "timeout")
+UNASKED = _answers("no connection", "429", "429 with Retry-After", "401", "no key", "no secret", "timeout")
 OF_RECONCILE = (
     *("documents.kept_since", "documents.known", "uploads.", "queue."),
     *("dead_letters.", "progress.", "successor."),
@@ -152,6 +153,15 @@ def breaking(chance: random.Random) -> Plan:
     return Plan(
         [("upload", (chance.choice((PAGE, THREE_PAGES)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
         [Aim(("ocr.submit",), ("before",), "ocr", UNAVAILABLE)] * chance.choice((2, 3, 4)),
+    )
+
+
+def unread(chance: random.Random) -> Plan:
+    """The secret cannot be read for longer than a document may take; then it can."""
+    again = [("wait", (chance.choice((SECONDS_320, SECONDS_1300, SECONDS_7200)),)), ("poll", ()), ("submit", ())]
+    return Plan(
+        [("upload", (chance.choice((PAGE, THREE_PAGES)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
+        [Aim(("ocr.submit",), ("before",), "ocr", UNREADABLE_SECRET)] * chance.choice((2, 3, 4)),
     )
 
 
@@ -296,6 +306,7 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.15, taken_over),
     (0.025, left_to_another),
     (0.03, breaking),
+    (0.02, unread),
     (0.025, unasked),
     (0.025, dying),
     (0.04, given_up),

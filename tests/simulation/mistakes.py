@@ -26,7 +26,7 @@ from fakes.reconciling import FakeDeadLetters
 from simulation.trial import Broken, by_chance
 from textdrop.core import deliveries, events, reconciling, results, states, window
 from textdrop.core.document_rules import DOCUMENT_RULES
-from textdrop.core.errors import OcrError
+from textdrop.core.errors import OcrError, OcrSecretUnreadable
 from textdrop.core.keys import TABLES
 from textdrop.core.observations import NotDone, NotTaken
 from textdrop.core.operation_rules import OPERATION_RULES
@@ -182,6 +182,11 @@ def unavailable_until_probed(right: Wrong, pause: Any, accepted_at: float) -> fl
     return float(pause.probe_at + 1000.0 - max(pause.unavailable_since, accepted_at))
 
 
+def unreadable_is_unreachable(right: Wrong, rev: int, error: OcrError) -> Any:
+    exchange, seen = right(rev, error)
+    return Exchange.NOT_SENT if isinstance(error, OcrSecretUnreadable) else exchange, seen
+
+
 def empty_window(right: Wrong, per_second: int, now: float) -> Any:
     return right(per_second, now - 2 * SPAN_SECONDS)
 
@@ -278,6 +283,7 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
     "a pause runs the deadline of unavailability": lambda: around(
         send, "unavailable_seconds", unavailable_until_probed
     ),
+    "a secret that cannot be read counts as no connection": lambda: around(send, "_refused", unreadable_is_unreachable),
     "an acceptance does not end unavailability": lambda: around(send, "observed", stays_unavailable),
     "an ask without an answer runs the page's deadline": lambda: patch.object(
         ask, "AskFailed", lambda asked_at, *rest: NotDone(asked_at + 1000.0, *rest)
