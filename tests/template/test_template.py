@@ -306,7 +306,7 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
 @pytest.mark.parametrize(
     ("name", "value", "taken"),
     [
-        ("OcrBaseUrl", "https://ocr.api.yandexcloud.kz", True),
+        ("OcrBaseUrl", "https://ocr.example.com:8443", True),
         ("OcrBaseUrl", "http://127.0.0.1:4568", True),
         ("OcrBaseUrl", "http://ocr.api.cloud.yandex.net", False),
         ("OcrBaseUrl", "http://127.0.0.1.example.com:80", False),
@@ -320,6 +320,14 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
         ("NotificationEmail", "a.person@example.com", True),
         ("NotificationEmail", "nobody", False),
         ("CredentialsSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ocr/key-AbCdEf", True),
+        (
+            "CredentialsSecretArn",
+            "arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b+c@d.e-0aZ9xY",
+            True,
+        ),
+        ("CredentialsSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ocr/key", False),
+        ("CredentialsSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ocr/key-", False),
+        ("CredentialsSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AbCdEf", False),
         ("CredentialsSecretArn", "ocr/key", False),
         ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:alarms", True),
         ("FolderId", "b1gvmob95yysaplct532", True),

@@ -15,6 +15,7 @@ from pagekit.limits import FileLimits
 from textdrop.core.documents import Document, DocumentState, DueKind, Outcome, Resume
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from textdrop.core.events import resume_body
+from textdrop.ports import MAX_BODY_BYTES
 from world import SUBMIT_SECONDS, World
 
 DOWN = StoreUnavailable("down")
@@ -103,6 +104,23 @@ def test_what_killed_a_worker_is_worked_on_alone(world: World) -> None:
     world.submit_ports = replace(world.submit_ports, workers=Workers())
     world.submit()
     assert steps == ["start", "wait", "start", "wait", "start", "wait"]
+
+
+@pytest.mark.parametrize(("spare_seconds", "is_sent"), [(0.0, False), (1.0, True)])
+def test_what_killed_a_worker_is_gone_on_with_if_the_largest_page_could_still_be_sent(
+    world: World, spare_seconds: float, is_sent: bool
+) -> None:
+    class Workers(InlineWorkers):
+        def wait(self) -> None:
+            world.clock.advance(SUBMIT_SECONDS - world.ocr.submit_seconds(MAX_BODY_BYTES) - spare_seconds)
+
+    suspect = left_behind(world)
+    resume(world, suspect)
+    world.submit_ports = replace(world.submit_ports, workers=Workers())
+    before = world.row(suspect)
+    world.submit()
+    assert bool(world.ocr.accepted) == is_sent
+    assert (world.row(suspect) == before) == (not is_sent)
 
 
 def test_poll_is_woken_for_a_document_that_was_given_up_when_it_was_taken(world: World) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from textdrop.adapters.yandex import iam
 from textdrop.adapters.yandex.authorized_key import AuthorizedKey, authorized_key
+from textdrop.adapters.yandex.failures import SCOPE
 from textdrop.core.errors import (
     OcrCredentialsMissing,
     OcrError,
@@ -24,7 +25,7 @@ from textdrop.core.errors import (
 
 _WHAT_TO_DO = (
     'put {"api_key": "..."} into it, with an API key of a service account that has the role ai.vision.user, '
-    "or the file of the account's authorized key, as downloaded"
+    f"with the scope {SCOPE}, or the file of the account's authorized key, as downloaded"
 )
 _KEPT_SECONDS = 60.0
 """A token that is still good, and could not be renewed, is used for so long before the next try."""
