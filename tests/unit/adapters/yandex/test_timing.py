@@ -180,6 +180,12 @@ def test_a_page_that_was_not_sent_whole_was_not_accepted(
     assert len(service.exchanges) == 1
 
 
+def test_what_the_kernel_has_yet_to_send_is_not_sent(service: ScriptedService, make_client: MakeClient) -> None:
+    """It would take all of a page of this size, and say so, while the service reads none of it."""
+    service.plays(silence(reading=False))
+    took_at_most_its_total(lambda: make_client(timeouts=QUICK).submit(b"x" * 1_500_000, "r"), OcrUnreachable)
+
+
 @pytest.mark.parametrize("server", ["service", "tls_service"])
 def test_a_page_that_was_sent_whole_may_have_been_accepted(
     server: str, request: pytest.FixtureRequest, make_client: MakeClient
