@@ -3,8 +3,8 @@
 Alarms, secrets, schedules and event sources come from template.yaml itself; a type of resource that this does not know
 is an error. What a tick takes that finds nothing is counted on the real function (`functions`). A month has 730 hours.
 Stated, not counted: the dashboard is one of the first three of its account, which are free; an SQS event source keeps
-five long polls of 20 s open; reconcile's daily run takes 2 s in an empty bucket; the table's key is asked for every five
-minutes; a gigabyte of storage is not there.
+five long polls of 20 s open; reconcile's daily run takes 2 s in an empty bucket; the table's key is asked for every
+five minutes; a gigabyte of storage is not there.
 """
 
 from __future__ import annotations

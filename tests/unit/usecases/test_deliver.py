@@ -78,6 +78,7 @@ def delivering() -> Delivering:
 
 
 def test_it_ends_final_once_and_is_counted(delivering: Delivering) -> None:
+    delivering.store(accepted_at=delivering.document.accepted_at + 30.0)
     assert delivering.delivered()
     assert delivering.stored.state is DocumentState.FINAL
     took_seconds = delivering.clock.now() - delivering.document.source.event_at

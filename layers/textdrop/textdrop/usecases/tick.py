@@ -171,9 +171,9 @@ def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
     if measures or now >= run.recheck_refresh_at:
         run.rechecks = ports.documents.due(DueKind.RECHECK, until, MAX_DUE_ENTRIES)
         run.recheck_refresh_at = now + RECHECK_REFRESH_SECONDS
-    max_submits = run.schedule.max_submit_entries()
-    submits = ports.documents.due(DueKind.SUBMIT, until, MAX_DUE_ENTRIES if measures else max_submits)
-    to_submit = _until(submits[:max_submits], soon)
+    max_submits = MAX_DUE_ENTRIES if measures else run.schedule.max_submit_entries()
+    submits = ports.documents.due(DueKind.SUBMIT, until, max_submits)
+    to_submit = _until(submits, soon)
     if to_submit and now >= run.pause_refresh_at:
         run.schedule.apply_pause(ports.pause.read())
         run.pause_refresh_at = now + PAUSE_REFRESH_SECONDS
