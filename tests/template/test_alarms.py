@@ -174,17 +174,17 @@ def test_an_idle_stack_has_one_metric_of_its_own(drill: Drill) -> None:
 
 
 def test_a_stack_at_work_has_eight_more(drill: Drill) -> None:
-    drill.delivers = False
-    resume = paused_by_operator(drill)
-    for _ in range(3):
-        drill.minute()
-    resume()
-    drill.delivers = True
+    for delivers, trouble in ((False, lambda _: lambda: None), (True, paused_by_operator)):
+        drill.delivers = delivers
+        end = trouble(drill)
+        for _ in range(3):
+            drill.minute()
+        end()
     for _ in range(20):
         drill.minute()
     own = {name for namespace, name, _ in drill.values if namespace == "textdrop"}
     assert own == {
-        *("OldestDueAge", "SubmittingPaused"),
+        *("OldestDueAge", "SubmittingPaused", "StaleDeliveries"),  # of every stack, and of these troubles
         *("Messages", "PagesSubmitted"),
         *("DocumentsToSubmit", "DocumentsInService", "DocumentsToDeliver", "PagesRunning", "Asks"),
         "UploadToNotice",

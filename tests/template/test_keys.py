@@ -8,6 +8,7 @@ name of the caller, which `kms:ViaService` tells from asking KMS itself.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,6 +114,30 @@ def test_the_example_of_a_key_policy_lets_in_who_sends_and_leaves_the_rest_to_th
     assert (account["Effect"], account["Action"], account["Resource"]) == ("Allow", "kms:*", "*")
     assert set(services["Principal"]["Service"]) == senders(template) | {"events.amazonaws.com"}
     assert (services["Effect"], set(services["Action"]), services["Resource"]) == ("Allow", WRITES, "*")
+
+
+@pytest.mark.parametrize(
+    ("under_the_key", "reads", "writes"),
+    [
+        ("uploads", "s3:GetObjectVersion", ""),
+        ("results bucket", "s3:PutObject", "s3:PutObject"),
+        ("table", "dynamodb:GetItem", ""),
+        ("secret (`CredentialsSecretArn`)", "secretsmanager:GetSecretValue", ""),
+    ],
+)
+def test_the_page_says_which_roles_other_keys_must_let_in(
+    template: Template, under_the_key: str, reads: str, writes: str
+) -> None:
+    def may(action: str) -> set[str]:
+        of = {role: [listed(each["Action"]) for _, each in statements(template, role)] for role in ROLES}
+        return {f"{role}Arn" for role, actions in of.items() if any(action in each for each in actions)}
+
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    [row] = [line for line in text.splitlines() if line.startswith(f"| {under_the_key} |")]
+    _, _, decrypt, generate, _ = row.split("|")
+    named = {f"{role}Arn" for role in ROLES} if decrypt == " all four " else set(re.findall(r"`(\w+)`", decrypt))
+    assert named == may(reads)
+    assert set(re.findall(r"`(\w+)`", generate)) == may(writes)
 
 
 @pytest.mark.parametrize("role", ROLES)
