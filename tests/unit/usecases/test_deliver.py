@@ -88,6 +88,13 @@ def test_it_ends_final_once_and_is_counted(delivering: Delivering) -> None:
     assert len(delivering.notices_of(delivering.document)) == 1, "there is nothing left to take"
 
 
+def test_a_clock_behind_that_of_the_bucket_measures_no_time_below_zero(delivering: Delivering) -> None:
+    source = replace(delivering.document.source, event_at=delivering.clock.now() + 60.0)
+    delivering.store(source=source)
+    assert delivering.delivered()
+    assert delivering.journal.values["UploadToNotice"] == [0.0]
+
+
 @pytest.mark.parametrize(
     ("outputs", "pages", "function_seconds", "held_seconds"),
     [("none", 1, 900.0, 60.0), ("none", 1, 30.0, 30.0), ("none", 101, 900.0, 900.0), ("markdown", 1, 900.0, 900.0)],

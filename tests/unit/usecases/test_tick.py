@@ -620,9 +620,11 @@ def test_it_counts_what_is_in_flight_of_each_kind_and_leaves_what_is_due_later_a
 
 def test_it_counts_running_pages_all_of_them_and_as_many_documents_as_it_reads(ticking: Ticking) -> None:
     ticking.running(MIN_KNOWN + 1)
+    ticking.due(DueKind.RECHECK, 2, due_in=900.0)
     ticking.due(DueKind.SUBMIT, MAX_DUE_ENTRIES + 1, due_in=900.0)
     assert ticking.run_for(70.0) == "handed_over"
     assert ticking.journal.values["PagesRunning"] == [MIN_KNOWN + 1] * 2
+    assert ticking.journal.values["DocumentsInService"] == [2] * 2
     assert ticking.journal.values["DocumentsToSubmit"] == [MAX_DUE_ENTRIES] * 2
 
 

@@ -173,12 +173,11 @@ def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
         run.recheck_refresh_at = now + RECHECK_REFRESH_SECONDS
     max_submits = MAX_DUE_ENTRIES if measures else run.schedule.max_submit_entries()
     submits = ports.documents.due(DueKind.SUBMIT, until, max_submits)
-    to_submit = _until(submits, soon)
-    if to_submit and now >= run.pause_refresh_at:
+    if submits and now >= run.pause_refresh_at:
         run.schedule.apply_pause(ports.pause.read())
         run.pause_refresh_at = now + PAUSE_REFRESH_SECONDS
     _collect(ports, run)  # what was concluded before the index was read need not be handed out
-    run.schedule.replace_documents([*_until(deliveries, soon), *_until(run.rechecks, soon), *to_submit], soon, now)
+    run.schedule.replace_documents([*deliveries, *run.rechecks, *submits], soon, now)
     run.refreshed_at = now
     if measures:
         _measure(ports, run, now, (asks, deliveries, run.rechecks, submits))
@@ -194,10 +193,6 @@ def _asks_since(run: _Run, now: float) -> float:
         run.full_refresh_at = now + FULL_REFRESH_SECONDS
         return 0.0
     return run.refreshed_at - FORGET_SECONDS
-
-
-def _until(entries: Sequence[DueEntry], due_at: float) -> list[DueEntry]:
-    return [entry for entry in entries if entry.due_at <= due_at]
 
 
 def _measure(ports: PollPorts, run: _Run, now: float, found: Iterable[Sequence[DueEntry]]) -> None:
