@@ -622,7 +622,9 @@ def test_it_counts_running_pages_all_of_them_and_as_many_documents_as_it_reads(t
     ticking.running(MIN_KNOWN + 1)
     ticking.due(DueKind.RECHECK, 2, due_in=900.0)
     ticking.due(DueKind.SUBMIT, MAX_DUE_ENTRIES + 1, due_in=900.0)
-    assert ticking.run_for(70.0) == "handed_over"
+    # So refreshes are 14 s apart, and not at the very time of which another would have been.
+    ticking.faults.happen("documents.due", lambda: ticking.clock.advance(0.7), times=100)
+    assert ticking.run_for(90.0) == "handed_over"
     assert ticking.journal.values["PagesRunning"] == [MIN_KNOWN + 1] * 2
     assert ticking.journal.values["DocumentsInService"] == [2] * 2
     assert ticking.journal.values["DocumentsToSubmit"] == [MAX_DUE_ENTRIES] * 2
