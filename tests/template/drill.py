@@ -84,6 +84,7 @@ class Drill:
         self.world.clock.advance(-self.world.clock.now() % MINUTE_SECONDS)
         self.polls = self.submits = self.delivers = self.uploads = True
         self.values: dict[Metric, list[Value]] = {}
+        self.logged: list[tuple[str, str]] = []  # what a function logged, by its log group
         self.dead: list[Message] = []
         self._template = template
         self._patch = patch
@@ -186,7 +187,7 @@ class Drill:
         handler, seconds = HANDLERS[function]
         now = self.world.clock.now()
         printed, answer = io.StringIO(), None
-        with self._patch.context() as patch, redirect_stdout(printed), _quiet_log():
+        with self._patch.context() as patch, redirect_stdout(printed), _own_log() as logged:
             patch.setattr(
                 observability.metrics.provider, "service", self._resolved(variables["POWERTOOLS_SERVICE_NAME"])
             )
@@ -201,6 +202,7 @@ class Drill:
                 self._publish("AWS/Lambda", "Errors", {"FunctionName": name}, 1.0)
             else:
                 self._publish("AWS/Lambda", "Errors", {"FunctionName": name}, 0.0)
+        self.logged.append((f"/aws/lambda/{name}", logged.getvalue()))
         for line in printed.getvalue().splitlines():
             self._take_in(json.loads(line))
         return answer
@@ -218,8 +220,8 @@ class Drill:
 
     def _publish_of_queues(self) -> None:
         now = self.world.clock.now()
-        dead = {"QueueName": "UploadsDeadLetterQueue"}
-        self._publish("AWS/SQS", "ApproximateNumberOfMessagesVisible", dead, float(len(self.dead)))
+        for queue, count in (("UploadsDeadLetterQueue", len(self.dead)), ("UploadsQueue", len(self.world.queue))):
+            self._publish("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue}, float(count))
         undelivered_since = [since for since, _ in self._undelivered.values()]
         for queue, sent_at in (("UploadsQueue", self._waiting_since.values()), ("DeliverQueue", undelivered_since)):
             age = now - min(sent_at, default=now)
@@ -249,12 +251,13 @@ class Drill:
 
 
 @contextmanager
-def _quiet_log() -> Iterator[None]:
-    """What is logged goes nowhere, and what a handler adds to each line is taken off again."""
+def _own_log() -> Iterator[io.StringIO]:
+    """What is logged goes here, and what a handler adds to each line is taken off again."""
     [handler] = [found for found in observability.logger.handlers if isinstance(found, logging.StreamHandler)]
-    before = handler.setStream(io.StringIO())
+    logged = io.StringIO()
+    before = handler.setStream(logged)
     try:
-        yield
+        yield logged
     finally:
         if before is not None:
             handler.setStream(before)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from template.alarm_states import Value, state
-from template.cloudformation import Template
+from template.cloudformation import ROOT, Template
 from template.drill import Drill
 from textdrop.core.errors import OcrAnswerLost, OcrCredentialsRefused, OcrUnreachable, StoreUnavailable, Trace
 from textdrop.core.pause import Pause
@@ -171,6 +171,25 @@ def test_an_idle_stack_has_one_metric_of_its_own(drill: Drill) -> None:
     drill.minute()
     own = [name for namespace, name, _ in drill.values if namespace == "textdrop"]
     assert own == ["OldestDueAge"]
+
+
+def test_a_stack_at_work_has_eight_more(drill: Drill) -> None:
+    for delivers, trouble in ((False, lambda _: lambda: None), (True, paused_by_operator)):
+        drill.delivers = delivers
+        end = trouble(drill)
+        for _ in range(3):
+            drill.minute()
+        end()
+    for _ in range(20):
+        drill.minute()
+    own = {name for namespace, name, _ in drill.values if namespace == "textdrop"}
+    assert own == {
+        *("OldestDueAge", "SubmittingPaused", "StaleDeliveries"),  # of every stack, and of these troubles
+        *("Messages", "PagesSubmitted"),
+        *("DocumentsToSubmit", "DocumentsInService", "DocumentsToDeliver", "PagesRunning", "Asks"),
+        "UploadToNotice",
+    }
+    assert "metrics of a stack at work, eight," in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_alarms_say_what_to_do(template: Template) -> None:

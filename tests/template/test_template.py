@@ -51,28 +51,55 @@ def events(template: Template, kind: str) -> Iterator[tuple[dict[str, Any], dict
 TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 PRIVATE = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-ENCRYPTED = [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+NOTHING = {"Ref": "AWS::NoValue"}
+
+
+def either(condition: str, value: Any, otherwise: Any) -> dict[str, Any]:
+    """A choice, as the template has it."""
+    return {"Fn::If": [condition, value, otherwise]}
+
+
+STORAGE_KEY, MESSAGES_KEY = {"Ref": "StorageKmsKeyArn"}, {"Ref": "MessagesKmsKeyArn"}
+SSE_KMS = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": STORAGE_KEY}
+ENCRYPTED = either(
+    "HasStorageKey",
+    {"ServerSideEncryptionByDefault": SSE_KMS, "BucketKeyEnabled": True},
+    {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}},
+)
+TOLD = [
+    either("HasAlarmTopic", {"Ref": "AlarmTopicArn"}, NOTHING),
+    either("HasAlarmEmail", {"Ref": "AlarmTopic"}, NOTHING),
+]
 EVERY: dict[str, dict[str, Any]] = {
-    "AWS::SQS::Queue": {"SqsManagedSseEnabled": True},
+    "AWS::SQS::Queue": {
+        "SqsManagedSseEnabled": either("HasMessagesKey", NOTHING, True),
+        "KmsMasterKeyId": either("HasMessagesKey", MESSAGES_KEY, NOTHING),
+    },
     "AWS::S3::Bucket": {
         "PublicAccessBlockConfiguration": dict.fromkeys(PRIVATE, True),
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
-        "BucketEncryption": {"ServerSideEncryptionConfiguration": ENCRYPTED},
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": [ENCRYPTED]},
         "VersioningConfiguration": {"Status": "Enabled"},
     },
     "AWS::DynamoDB::Table": {
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
-        "SSESpecification": {"SSEEnabled": True},
+        "SSESpecification": either(
+            "HasStorageKey",
+            {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": STORAGE_KEY},
+            {"SSEEnabled": True},
+        ),
         "BillingMode": "PAY_PER_REQUEST",
         "TimeToLiveSpecification": None,
     },
-    "AWS::SNS::Topic": {"KmsMasterKeyId": "alias/aws/sns"},
+    "AWS::SecretsManager::Secret": {"KmsKeyId": either("HasStorageKey", STORAGE_KEY, NOTHING)},
     # Functions that wake each other are not stopped as a loop.
     "AWS::Serverless::Function": {"RecursiveLoop": "Allow"},
-    "AWS::IAM::Role": {"ManagedPolicyArns": None, "AssumeRolePolicyDocument": {"Statement": [TRUST]}},
-    "AWS::CloudWatch::Alarm": {
-        "AlarmActions": {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+    "AWS::IAM::Role": {
+        "ManagedPolicyArns": None,
+        "AssumeRolePolicyDocument": {"Statement": [TRUST]},
+        "PermissionsBoundary": either("HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}, NOTHING),
     },
+    "AWS::CloudWatch::Alarm": {"AlarmActions": TOLD, "OKActions": TOLD},
 }
 """Properties by type; None: it is not there."""
 
@@ -108,6 +135,48 @@ def test_buckets_and_queues_refuse_what_is_not_tls(template: Template) -> None:
     queues = {("sqs:*", f"{name}.Arn") for name in template.of_type("AWS::SQS::Queue")}
     buckets = {("s3:*", f"{name}.Arn", f"${{{name}.Arn}}/*") for name in template.of_type("AWS::S3::Bucket")}
     assert denied == queues | buckets
+
+
+def test_each_topic_has_a_key_that_whoever_publishes_may_use(template: Template) -> None:
+    """The account's own key for topics is no use to CloudWatch."""
+    keys = {name: topic["KmsMasterKeyId"] for name, topic in template.of_type("AWS::SNS::Topic").items()}
+    assert keys == {
+        "ResultsTopic": either("HasMessagesKey", MESSAGES_KEY, "alias/aws/sns"),
+        "AlarmTopic": either("HasMessagesKey", MESSAGES_KEY, NOTHING),
+    }
+
+
+def test_alarms_of_this_account_alone_are_mailed_and_only_if_somebody_is_named(template: Template) -> None:
+    made = {name for name, resource in template.resources.items() if resource.get("Condition") == "HasAlarmEmail"}
+    assert made == {"AlarmTopic", "AlarmTopicPolicy", "AlarmEmailSubscription"}
+    subscription = template.resources["AlarmEmailSubscription"]["Properties"]
+    topic = {"Ref": "AlarmTopic"}
+    assert subscription == {"TopicArn": topic, "Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}
+    policy = template.resources["AlarmTopicPolicy"]["Properties"]
+    assert policy["Topics"] == [topic]
+    denied, allowed = policy["PolicyDocument"]["Statement"]
+    publish = {"Action": "sns:Publish", "Resource": topic}
+    assert denied == {"Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", **publish, "Condition": TLS_ONLY}
+    assert allowed.pop("Condition") == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        "ArnLike": {
+            "aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"}
+        },
+    }
+    assert allowed == {
+        "Sid": "AlarmsOfThisAccount",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        **publish,
+    }
+
+
+def test_no_role_is_made_but_those_that_the_template_has_with_their_boundary(template: Template) -> None:
+    """SAM makes a role for a function without one, and for some events and deployments."""
+    for function in template.functions().values():
+        assert "Role" in function
+        assert "DeploymentPreference" not in function
+        assert {event["Type"] for event in function["Events"].values()} <= {"SQS", "Schedule"}
 
 
 # ---- Queues and events
@@ -263,6 +332,8 @@ def test_a_function_may_do_what_it_must_and_no_more(template: Template, function
     conditions = []
     for policy in template.resources[f"{function}Role"]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
+            if statement.get("Fn::If", [""])[0] in ("HasStorageKey", "HasMessagesKey"):
+                continue  # test_keys.py
             for resource in listed(statement["Resource"]):
                 found[short(resource)] += listed(statement["Action"])
             if "Condition" in statement:
@@ -330,6 +401,15 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
         ("CredentialsSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AbCdEf", False),
         ("CredentialsSecretArn", "ocr/key", False),
         ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:alarms", True),
+        ("AlarmEmail", "on.call@example.com", True),
+        ("AlarmEmail", "on call", False),
+        ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:policy/team/boundary", True),
+        ("PermissionsBoundaryArn", "arn:aws:iam::aws:policy/PowerUserAccess", True),
+        ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/boundary", False),
+        ("StorageKmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef", True),
+        ("StorageKmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:alias/textdrop", False),
+        ("MessagesKmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:key/6b1f3c9e-0000-4000-8000-0123456789ab", True),
+        ("MessagesKmsKeyArn", "alias/aws/sqs", False),
         ("FolderId", "b1gvmob95yysaplct532", True),
         ("FolderId", "b1g; x", False),
     ],
@@ -359,6 +439,10 @@ def test_outputs_say_all_that_a_user_carries_on_with(template: Template) -> None
         "PollFunctionName",
         "DeliverFunctionName",
         "ReconcileFunctionName",
+        "SubmitRoleArn",
+        "PollRoleArn",
+        "DeliverRoleArn",
+        "ReconcileRoleArn",
     } <= set(template.outputs)
     for name, output in template.outputs.items():
         assert output["Description"].endswith("."), name

@@ -45,10 +45,15 @@ class Delivering(World):
 
     def delivered(self, seconds: float = DELIVER_SECONDS, rev: int = 0) -> bool:
         """Whether a message of the row as it is stored, or of another rev, made the document final."""
-        before = self.journal.counts["DocumentsFinished"]
+        before = self.finished
         resume = Resume(self.document.id, rev or self.stored.rev)
         deliver(self.deliver_ports, [resume], self.clock.now() + seconds)
-        return self.journal.counts["DocumentsFinished"] > before
+        return self.finished > before
+
+    @property
+    def finished(self) -> int:
+        """How many documents became final."""
+        return len(self.journal.values.get("UploadToNotice", []))
 
     def newer(self, newer_id: str = "0" * 32, finished: bool = True) -> None:
         """A newer upload of the same key."""
@@ -73,11 +78,21 @@ def delivering() -> Delivering:
 
 
 def test_it_ends_final_once_and_is_counted(delivering: Delivering) -> None:
+    delivering.store(accepted_at=delivering.document.accepted_at + 30.0)
     assert delivering.delivered()
     assert delivering.stored.state is DocumentState.FINAL
-    assert delivering.journal.counts["DocumentsFinished"] == 1
+    took_seconds = delivering.clock.now() - delivering.document.source.event_at
+    assert took_seconds >= 60.0
+    assert delivering.journal.values["UploadToNotice"] == [took_seconds]
     assert not delivering.delivered()
     assert len(delivering.notices_of(delivering.document)) == 1, "there is nothing left to take"
+
+
+def test_a_clock_behind_that_of_the_bucket_measures_no_time_below_zero(delivering: Delivering) -> None:
+    source = replace(delivering.document.source, event_at=delivering.clock.now() + 60.0)
+    delivering.store(source=source)
+    assert delivering.delivered()
+    assert delivering.journal.values["UploadToNotice"] == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +174,7 @@ def test_a_delivery_that_is_no_longer_its_own_is_left_as_it_is(
     delivering.faults.happen(call, taken_meanwhile, when=when)
     assert not delivering.delivered()
     assert [delivering.stored] == others
-    assert delivering.journal.counts["DocumentsFinished"] == 0
+    assert delivering.finished == 0
     assert len(delivering.failures()) == (when == "before")
 
 
