@@ -118,7 +118,7 @@ class World:
             results=results,
             read_page=self.ocr.read_page,
             renderers=fake_renderers(),
-            notices=self.notices,
+            notices=[self.notices],
             workers=InlineWorkers(),
             run_parallel=inline_crew,
             journal=self.journal,

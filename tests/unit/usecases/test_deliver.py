@@ -189,10 +189,15 @@ def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
     assert delivering.results.content_type("x.png.error.json") == "application/json"
 
 
-def test_names_are_not_deleted_without_the_time_for_it(delivering: Delivering) -> None:
-    delivering.faults.happen("results.copy", lambda: delivering.clock.advance(30.0), when="after", times=2)
+@pytest.mark.parametrize(("call", "times", "seconds"), [("results.copy", 2, 30.0), ("results.exists", 1, 60.0)])
+def test_names_are_not_deleted_without_the_time_for_it(
+    delivering: Delivering, call: str, times: int, seconds: float
+) -> None:
+    delivering.results.put("x.png.error.json", b"{}")
+    delivering.faults.happen(call, lambda: delivering.clock.advance(seconds), when="after", times=times)
     assert not delivering.delivered()
     assert "results.delete" not in delivering.faults.calls
+    assert ("results.exists" in delivering.faults.calls) == (call == "results.exists")
 
 
 def test_names_are_not_copied_without_the_time_for_it(delivering: Delivering) -> None:
@@ -238,14 +243,27 @@ def test_a_failed_delivery_whose_row_is_gone_ends(delivering: Delivering) -> Non
 
 
 @pytest.mark.parametrize(("metadata", "names"), [({}, 1), ({"ocr-outputs": "markdown"}, 3)])
-def test_names_that_nobody_can_have_shown_are_not_deleted(world: World, metadata: dict[str, str], names: int) -> None:
-    """Of several names at once S3 takes a request that it bills."""
-    deleted: list[str] = []
-    world.deliver_ports.results.delete = lambda keys: deleted.extend(keys)  # type: ignore[method-assign]  # there are none
+def test_names_that_nobody_can_have_shown_are_not_looked_for_nor_deleted(
+    world: World, metadata: dict[str, str], names: int
+) -> None:
+    """S3 bills each look, and keeps a marker of each name that is deleted, whether or not it was there."""
     world.upload("x.png", b"page", metadata)
     world.run()
-    assert len(deleted) == names
-    assert deleted[0] == "x.png.error.json"
+    assert world.faults.calls.count("results.exists") == names
+    assert "results.delete" not in world.faults.calls
+    assert all(version.body is not None for versions in world.results.versions.values() for version in versions)
+
+
+def test_names_of_the_other_outcome_are_deleted_once(world: World) -> None:
+    for body in (b"page", b"damaged", b"damaged"):
+        world.upload("x.png", body)
+        world.run()
+    there = {name: [version.body is None for version in made] for name, made in world.results.versions.items()}
+    assert {name: there[name] for name in ("x.png.txt", "x.png.ocr.json")} == {
+        "x.png.txt": [False, True],
+        "x.png.ocr.json": [False, True],
+    }
+    assert there["x.png.error.json"] == [False, False]
 
 
 def test_only_a_notice_with_failed_pages_needs_their_rows(delivering: Delivering) -> None:
