@@ -216,8 +216,8 @@ class FakeResults(Fake):
 
     @effect
     def list_keys(self, prefix: str) -> list[str]:
-        there = [key for key in self._store.keys() if key.startswith(self.prefix + prefix)]
-        return [key.removeprefix(self.prefix) for key in there]
+        there = self._store.keys()
+        return [key.removeprefix(self.prefix) for key in there if key.startswith(self.prefix + prefix)]
 
     @effect
     def exists(self, key: str) -> bool:

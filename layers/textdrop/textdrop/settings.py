@@ -37,6 +37,10 @@ class SubmitFunctionSettings(OcrSettings):
     """The environment of the submit function."""
 
     table_name: str
+    source_bucket: str
+    source_prefix: str = ""
+    results_bucket: str
+    results_prefix: str = ""
     submits_per_second: float = at_least(0.1)
     languages: str
     model: str
@@ -44,10 +48,6 @@ class SubmitFunctionSettings(OcrSettings):
     pages: str = "all"
     max_pages: int = at_least(1)
     poll_function_name: str
-    source_bucket: str
-    source_prefix: str = ""
-    results_bucket: str
-    results_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +55,13 @@ class PollFunctionSettings(OcrSettings):
     """The environment of the poll function."""
 
     table_name: str
+    source_bucket: str
+    source_prefix: str = ""
     submits_per_second: float = at_least(0.1)
     reads_per_second: int = at_least(1)
     uploads_queue_url: str
     deliver_queue_url: str
     deliver_alone_queue_url: str
-    source_bucket: str
-    source_prefix: str = ""
     results_bucket: str
     results_prefix: str = ""
     poll_function_name: str

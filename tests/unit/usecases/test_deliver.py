@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
 import pytest
 
+from fakes.files import KilledError
+from fakes.messages import FakeNotices
 from textdrop.core.documents import Document, DocumentState, DueKind, Newest, Outcome, Resume, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.identity import order
@@ -179,6 +182,37 @@ def test_what_fails_is_logged_and_tried_again_after_a_backoff_without_the_steps_
     calls = len(delivering.faults.calls)
     assert delivering.delivered()
     assert [call for call in delivering.faults.calls[calls:] if call.startswith("results.")] == []
+
+
+@pytest.mark.parametrize("error", [DOWN, KilledError()], ids=["down", "killed"])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_document_is_final_once_topic_and_bus_have_its_notice(
+    delivering: Delivering, error: BaseException, when: Literal["before", "after"], which: int
+) -> None:
+    bus = FakeNotices(delivering.faults)
+    delivering.deliver_ports = replace(delivering.deliver_ports, notices=[delivering.notices, bus])
+    delivering.faults.fail("notices.publish", error, when=when, skip=which)
+    with suppress(KilledError):
+        assert not delivering.delivered()
+    assert delivering.stored.state is DocumentState.DELIVERING
+    assert delivering.delivered()
+    bodies = [{notice.body for notice in place.published} for place in (delivering.notices, bus)]
+    assert len(bodies[0]) == 1
+    assert bodies[0] == bodies[1]
+
+
+def test_results_and_names_are_below_the_prefix() -> None:
+    world = World(results_prefix="ocr/2026/")
+    document, long = world.upload("a/x.png", b"page"), world.upload("k" * 1000, b"page")
+    world.run()
+    assert all(name.startswith("ocr/2026/") for name in world.results.keys())  # noqa: SIM118 - no dict
+    [notice], [of_long] = world.notices_of(document), world.notices_of(long)
+    assert notice["files"]["text"] == {"bucket": "results", "key": "ocr/2026/a/x.png.txt"}
+    assert of_long["files"]["text"]["key"] == f"ocr/2026/.textdrop/documents/{long.id}/result.txt"
+    assert (notice["published"], of_long["published"]) == (True, False)
+    assert world.file("ocr/2026/a/x.png.txt") is not None
+    assert world.file(of_long["files"]["text"]["key"]) is not None
 
 
 def test_an_error_file_is_not_written_without_the_time_for_it() -> None:

@@ -91,7 +91,8 @@ def _same_outcome(ports: DeliverPorts, shown: Document) -> bool:
 def notify(ports: DeliverPorts, document: Document, newest: Newest | None, operations: Sequence[Operation]) -> None:
     """The topic, and the event bus if there is one, have accepted the document's notice.
 
-    `newest` is the key's newest upload as last seen; None: not seen. `operations` are those of the document's run, if they are at hand. Raises StoreUnavailable.
+    `newest` is the key's newest upload as last seen; None: not seen. `operations` are those of the document's run, if
+    they are at hand. Raises StoreUnavailable.
     """
     newest = newest or ports.newest.read(document.source)
     is_newest = newest is None or newest.document_id == document.id
