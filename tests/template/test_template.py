@@ -256,6 +256,12 @@ def test_the_prefix_of_a_whole_bucket_is_none(template: Template) -> None:
         assert holds(at_top, {"ResultsPrefix": prefix}) == whole
 
 
+def test_a_deployment_fails_without_the_bus_that_it_names(template: Template) -> None:
+    """EventBridge takes events for a bus that does not exist, but no rule."""
+    [rule] = [rule for rule in template.of_type("AWS::Events::Rule").values() if "Targets" not in rule]
+    assert (rule["EventBusName"], rule["State"]) == ({"Ref": "EventBusName"}, "DISABLED")
+
+
 def test_a_stale_tick_is_dropped(template: Template) -> None:
     stale = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
     poll = template.functions()["PollFunction"]
@@ -411,8 +417,9 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
         ("ResultsBucketName", "archive.example-1", True),
         ("ResultsBucketName", "arn:aws:s3:::archive", False),
         ("ResultsPrefix", "/", True),
-        ("ResultsPrefix", "ocr/2026 (a)/", False),
-        ("ResultsPrefix", "ocr/2026_(a)/", True),
+        ("ResultsPrefix", "ocr/2026 (a)/", True),
+        ("ResultsPrefix", " ocr/", False),
+        ("ResultsPrefix", "o" * 255 + "/", False),
         ("ResultsPrefix", "ocr", False),
         ("ResultsPrefix", "/ocr/", False),
         ("ResultsPrefix", "ocr//", False),

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
+from textdrop.adapters.aws.eventbridge import DETAIL_TYPE, SOURCE
 from textdrop.core import page_numbers, problems, renderings, results
 from textdrop.core.documents import (
     Document,
@@ -114,6 +115,8 @@ OUTPUTS = replace(
         renderings.missing(Output.SEARCHABLE_PDF, "The uploaded file is no longer there."),
     ),
 )
+FAILED_IN_CONTRACTS = replace(FAILED, source=replace(FAILED.source, key="contracts/blurred.jpg"))
+BUS_SAMPLE = "eventbridge-notice.json"
 SAMPLES = {
     "notice-succeeded.json": SUCCEEDED,
     "notice-partial.json": PARTIAL,
@@ -149,6 +152,26 @@ def sample(document: Document) -> str:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_samples_are_what_is_sent(name: str) -> None:
     assert (EVENTS / name).read_text("utf-8") == sample(SAMPLES[name])
+
+
+def bus_event() -> str:
+    """The sample of what a rule on an EventBridge bus gives its targets (EventBridge user guide, "Event structure")."""
+    event = {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": DETAIL_TYPE,
+        "source": SOURCE,
+        "account": "123456789012",
+        "time": "2026-03-14T09:26:59Z",
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": json.loads(sample(FAILED_IN_CONTRACTS)),
+    }
+    return json.dumps(event, ensure_ascii=False, indent=2) + "\n"
+
+
+def test_the_sample_of_an_event_has_a_notice_as_its_detail() -> None:
+    assert (EVENTS / BUS_SAMPLE).read_text("utf-8") == bus_event()
 
 
 @pytest.mark.parametrize("published", [True, False])
@@ -237,3 +260,4 @@ def test_no_attribute_is_empty(key: str, outcome: Outcome, reason: Reason | None
 if __name__ == "__main__":
     for sample_name, sample_document in SAMPLES.items():
         (EVENTS / sample_name).write_text(sample(sample_document), "utf-8")
+    (EVENTS / BUS_SAMPLE).write_text(bus_event(), "utf-8")
