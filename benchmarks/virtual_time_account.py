@@ -79,6 +79,7 @@ MILLISECONDS: Mapping[str, float] = {
     "results.complete": COPY,
     "results.copy": COPY,
     "results.delete": DELETE,
+    "results.exists": GET,
     "results.get": GET,
     "results.list_keys": LIST,
     "results.put": PUT,

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from local import credentials, deployment, processes, servers
@@ -105,17 +106,19 @@ def up(
     real_credentials: Mapping[str, Any] | None,
     say: Callable[[str], None],
     ocr_options: Sequence[str] = (),
+    chosen: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
 
     With `real_credentials`, the credentials secret's content, it is deployed against the real OCR service, else against
-    the local one with the engine ("tesseract" or "table") and `ocr_options`, more of its command line.
+    the local one with the engine ("tesseract" or "table") and `ocr_options`, more of its command line. `chosen`: the
+    template's parameters that are not at their defaults.
     """
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
         start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
-        parameters = deployment.defaults() | {"Architecture": deployment.architecture()}
+        parameters = deployment.defaults() | {"Architecture": deployment.architecture()} | dict(chosen)
         if real_credentials is None:
             base = f"http://127.0.0.1:{record.ocr_port}"
             parameters |= {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}

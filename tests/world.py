@@ -55,6 +55,7 @@ class World:
         faults: Faults | None = None,
         clock: FakeClock | None = None,
         policy: Policy | None = None,
+        results_prefix: str = "",
     ) -> None:
         self.clock = FakeClock() if clock is None else clock
         self.faults = Faults(self.clock.now) if faults is None else faults
@@ -77,7 +78,7 @@ class World:
         self.ticks_asked = 0
         poller = FakeFunction("poller", self.faults, on_invoke=self._tick_asked)
         sources = FakeSources([self.uploads], self.faults)
-        results = FakeResults(self.results, self.faults)
+        results = FakeResults(self.results, self.faults, prefix=results_prefix)
         quota = FakeQuota(self.faults)
         self.quota = quota
         self.submit_ports = SubmitPorts(
@@ -118,7 +119,7 @@ class World:
             results=results,
             read_page=self.ocr.read_page,
             renderers=fake_renderers(),
-            notices=self.notices,
+            notices=[self.notices],
             workers=InlineWorkers(),
             run_parallel=inline_crew,
             journal=self.journal,
@@ -266,7 +267,7 @@ class World:
         parsed: dict[str, object] = json.loads(body)
         return parsed
 
-    def notices_of(self, document: Document) -> list[dict[str, object]]:
+    def notices_of(self, document: Document) -> list[dict[str, Any]]:
         """The notices about a document, as sent."""
         bodies = [json.loads(notice.body) for notice in self.notices.published]
         return [body for body in bodies if body["document"] == document.id]

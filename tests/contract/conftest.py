@@ -110,6 +110,7 @@ def make_store(request: pytest.FixtureRequest) -> Iterator[Callable[[bool], Stor
                 FakeSources([bucket], faults),
                 FakeResults(bucket, faults),
                 FakeUploadListing(bucket, faults),
+                lambda prefix: FakeResults(bucket, faults, prefix=prefix),
                 pass_time=lambda: clock.advance(1.0),
                 lose_answer=faults.lose_answer,
                 break_down=lambda: faults.fail(ANY, StoreUnavailable("broken")),
@@ -125,8 +126,9 @@ def make_store(request: pytest.FixtureRequest) -> Iterator[Callable[[bool], Stor
         return Store(
             bucket,
             S3Sources(client),
-            S3Results(client, bucket.name),
+            S3Results(client, bucket.name, ""),
             S3UploadListing(client, bucket.name),
+            lambda prefix: S3Results(client, bucket.name, prefix),
             pass_time=lambda: None,
             lose_answer=transport.lose_answer,
             break_down=transport.break_down,

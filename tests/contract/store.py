@@ -18,6 +18,8 @@ class Store:
     sources: ports.Sources
     results: ports.Results
     uploads: ports.UploadListing
+    below: Callable[[str], ports.Results]
+    """The results below a prefix of the bucket."""
     pass_time: Callable[[], None]
     lose_answer: Callable[[], None]
     break_down: Callable[[], None]

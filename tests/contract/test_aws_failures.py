@@ -102,23 +102,23 @@ def test_a_version_that_cannot_be_read(transport: Transport, s3: Any, status: in
 def test_a_content_that_is_cut_is_store_unavailable(transport: Transport, s3: Any) -> None:
     transport.answer(200, "short", {"ETag": '"e"', "Content-Length": "10"})
     with pytest.raises(StoreUnavailable, match=r"s3\.GetObject: IncompleteReadError"):
-        S3Results(s3, "results").get("scan.pdf.txt")
+        S3Results(s3, "results", "").get("scan.pdf.txt")
 
 
 def test_a_result_is_none_only_where_the_bucket_says_so(transport: Transport, s3: Any) -> None:
     transport.answer(404, "<Error><Code>NoSuchKey</Code></Error>")
-    assert S3Results(s3, "results").get("scan.pdf.txt") is None
+    assert S3Results(s3, "results", "").get("scan.pdf.txt") is None
     for status, code in ((404, "NoSuchBucket"), (403, "AccessDenied"), (503, "SlowDown")):
         transport.answer(status, f"<Error><Code>{code}</Code></Error>")
         with pytest.raises(StoreUnavailable, match=code):
-            S3Results(s3, "results").get("scan.pdf.txt")
+            S3Results(s3, "results", "").get("scan.pdf.txt")
 
 
 def test_a_deletion_that_is_refused_in_part_is_store_unavailable(transport: Transport, s3: Any) -> None:
     error = f"<Error><Key>{SECRET}</Key><Code>AccessDenied</Code><Message>{SECRET}</Message></Error>"
     transport.answer(200, f"<DeleteResult>{error}</DeleteResult>")
     with pytest.raises(StoreUnavailable, match=r"s3\.DeleteObjects: AccessDenied") as raised:
-        S3Results(s3, "results").delete(["a.txt", "b.txt"])
+        S3Results(s3, "results", "").delete(["a.txt", "b.txt"])
     assert SECRET not in str(raised.value)
 
 
@@ -126,7 +126,7 @@ def test_names_are_deleted_in_requests_of_a_thousand(transport: Transport, s3: A
     # S3 refuses more; moto takes them.
     transport.requests.clear()
     transport.answer(200, "<DeleteResult/>", times=3)
-    S3Results(s3, "results").delete([f"{number}.txt" for number in range(2_001)])
+    S3Results(s3, "results", "").delete([f"{number}.txt" for number in range(2_001)])
     bodies: list[Any] = [request.body for request in transport.requests]
     assert [body.count(b"<Key>") for body in bodies] == [1000, 1000, 1]
 
@@ -142,7 +142,7 @@ def test_one_name_and_those_that_xml_cannot_carry_are_deleted_by_themselves(
     transport.requests.clear()
     for method in methods:
         transport.answer(*((200, "<DeleteResult/>") if method == "POST" else (204, "")))
-    S3Results(s3, "results").delete(names)
+    S3Results(s3, "results", "").delete(names)
     assert [request.method for request in transport.requests] == methods
 
 

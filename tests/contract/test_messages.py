@@ -23,6 +23,7 @@ from fakes import (
     Notice,
 )
 from fakes.faults import ANY
+from textdrop.adapters.aws.eventbridge import DETAIL_TYPE, SOURCE, EventBridgeNotices
 from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsQueue
@@ -38,14 +39,16 @@ LETTER = DeadLetter("m1", "body", "receipt", 1.0, 1, ("m0",), "cause")
 
 @dataclass(frozen=True)
 class Ways:
-    """The ports, and what has arrived at the other end of each. `give_up` puts a message among the dead letters, and
-    `bounce` takes what is in the uploads queue there, as the queue does after five attempts."""
+    """The ports, and what has arrived at the other end of each, of events their details. `give_up` puts a message among
+    the dead letters, and `bounce` takes what is in the uploads queue there, as the queue does after five attempts."""
 
     notices: Notices
+    bus: Notices
     queue: Queue
     dead_letters: DeadLetters
     function: Function
     published: Callable[[], list[Notice]]
+    on_bus: Callable[[], list[str]]
     bodies: Callable[[], list[str]]
     give_up: Callable[[str], object]
     bounce: Callable[[], None]
@@ -56,7 +59,7 @@ class Ways:
 
 def fake_ways(faults: Faults) -> Ways:
     bodies: list[str] = []
-    notices, function = FakeNotices(faults), FakeFunction("poller", faults)
+    notices, bus, function = FakeNotices(faults), FakeNotices(faults), FakeFunction("poller", faults)
     letters = FakeDeadLetters(FakeClock(), faults, lambda letter: bodies.append(letter.body))
 
     def bounce() -> None:
@@ -66,10 +69,12 @@ def fake_ways(faults: Faults) -> Ways:
 
     return Ways(
         notices,
+        bus,
         FakeQueue("queue", faults, bodies.append),
         letters,
         function,
         published=lambda: notices.published,
+        on_bus=lambda: [notice.body for notice in bus.published],
         bodies=lambda: bodies,
         give_up=letters.put,
         bounce=bounce,
@@ -83,7 +88,7 @@ def fake_ways(faults: Faults) -> Ways:
 def clients(aws: None) -> tuple[Transport, dict[str, Any]]:
     """The clients, which take longer to make than a test, and their transport."""
     transport = Transport()
-    return transport, {service: transport.client(service) for service in ("sns", "sqs", "lambda", "iam")}
+    return transport, {service: transport.client(service) for service in ("sns", "sqs", "lambda", "iam", "events")}
 
 
 def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
@@ -100,6 +105,7 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
     given_up = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1})
     uploads, _ = make_queue("uploads", RedrivePolicy=given_up)
     make_function(clients, name)
+    clients["events"].create_event_bus(Name=name)
     transport.requests.clear()
 
     def received(url: str) -> list[Any]:
@@ -126,12 +132,23 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
             assert request.body == b'{"textdrop": "continue"}'
         return len(asked)
 
+    def on_bus() -> list[str]:
+        # moto brings events to no queue, so what was put is what counts.
+        asked = [request.body for request in transport.requests if "Entries" in str(request.body)]
+        put = [json.loads(body) for body in asked if isinstance(body, bytes | str)]
+        entries = [entry for request in put for entry in request["Entries"]]
+        for entry in entries:
+            assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == (name, SOURCE, DETAIL_TYPE)
+        return [entry["Detail"] for entry in entries]
+
     return Ways(
         SnsNotices(sns, topic),
+        EventBridgeNotices(clients["events"], name),
         SqsQueue(sqs, uploads),
         SqsDeadLetters(sqs, dead, uploads),
         LambdaFunction(clients["lambda"], name),
         published=lambda: [notice(message) for message in received(notices)],
+        on_bus=on_bus,
         bodies=lambda: [message["Body"] for message in received(uploads)],
         give_up=lambda body: sqs.send_message(QueueUrl=dead, MessageBody=body),
         bounce=bounce,
@@ -189,6 +206,22 @@ def test_what_a_message_cannot_carry_is_replaced(ways: Ways) -> None:
     [notice] = ways.published()
     assert json.loads(notice.body) == {"key": "a\x01\ufffd\n"}
     assert notice.attributes == {"prefix": "a\ufffd/\ufffd\ufffd/"}
+
+
+def test_an_event_on_the_bus_has_the_notice_as_its_detail(ways: Ways) -> None:
+    body = json.dumps({"schema": "textdrop.notice/1", "key": "Счёт \U0001f600"}, ensure_ascii=False)
+    ways.bus.publish(body, {"outcome": "succeeded", "reason": ""})
+    ways.bus.publish(json.dumps({"key": "a\x01\ud800\n"}, ensure_ascii=False), {})
+    assert [json.loads(detail) for detail in ways.on_bus()] == [json.loads(body), {"key": "a\x01\ufffd\n"}]
+
+
+def test_an_event_that_the_bus_did_not_take_is_store_unavailable(clients: tuple[Transport, dict[str, Any]]) -> None:
+    """PutEvents then answers 200."""
+    transport, made = clients
+    answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}]}
+    transport.answer(200, json.dumps(answer))
+    with pytest.raises(StoreUnavailable, match=r"^events\.PutEvents: ThrottlingException$"):
+        EventBridgeNotices(made["events"], "default").publish("{}", {})
 
 
 # --- the queues ------------------------------------------------------------------------------------------------
@@ -306,10 +339,13 @@ def test_a_lost_answer_may_send_twice(ways: Ways) -> None:
     ways.lose_answer()
     ways.notices.publish("{}", {})
     ways.lose_answer()
+    ways.bus.publish("{}", {})
+    ways.lose_answer()
     ways.queue.send(["a"])
     ways.lose_answer()
     ways.function.invoke()
     assert ways.published() == [Notice("{}", {})] * 2
+    assert ways.on_bus() == ["{}", "{}"]
     assert ways.bodies() == ["a", "a"]
     assert ways.invoked() == 2
 
@@ -318,13 +354,14 @@ def test_a_lost_answer_may_send_twice(ways: Ways) -> None:
     "call",
     [
         lambda ways: ways.notices.publish("{}", {}),
+        lambda ways: ways.bus.publish("{}", {}),
         lambda ways: ways.queue.send(["a"]),
         lambda ways: ways.dead_letters.receive(),
         lambda ways: ways.dead_letters.redrive(LETTER),
         lambda ways: ways.dead_letters.delete(LETTER),
         lambda ways: ways.function.invoke(),
     ],
-    ids=["publish", "send", "receive", "redrive", "delete", "invoke"],
+    ids=["publish", "event", "send", "receive", "redrive", "delete", "invoke"],
 )
 def test_a_breakdown_is_store_unavailable(ways: Ways, call: Callable[[Ways], object]) -> None:
     ways.break_down()

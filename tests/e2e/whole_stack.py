@@ -181,15 +181,19 @@ class WholeStack:
 
 
 @contextmanager
-def running(state: Path, engine: str, ocr_options: Sequence[str] = ()) -> Iterator[tuple[Mapping[str, str], Account]]:
-    """A stack in a folder of its own, gone afterwards: its variables and their account. Another run on this checkout
-    waits for its end; another stack that runs stays as it is."""
+def running(
+    state: Path, engine: str, ocr_options: Sequence[str] = (), **chosen: str
+) -> Iterator[tuple[Mapping[str, str], Account]]:
+    """A stack in a folder of its own, with these parameters, gone afterwards: its variables and their account. Another
+    run on this checkout waits for its end; another stack that runs stays as it is."""
     state.mkdir(parents=True, exist_ok=True)
     with (state / "tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stack.down(state)  # what a killed run has left
         try:
-            env = stack.up(state, engine=engine, real_credentials=None, say=print, ocr_options=ocr_options)
+            env = stack.up(
+                state, engine=engine, real_credentials=None, say=print, ocr_options=ocr_options, chosen=chosen
+            )
             with account.connected(env) as connected:
                 yield env, connected
         finally:

@@ -152,7 +152,9 @@ class Application:
             "UPLOADS_QUEUE_URL": self.uploads_queue_url,
             "DELIVER_QUEUE_URL": self.deliver_queue_url,
             "DELIVER_ALONE_QUEUE_URL": self.deliver_alone_queue_url,
+            "SOURCE_BUCKET": self.uploads.name,
             "RESULTS_BUCKET": self.results.name,
+            "RESULTS_PREFIX": "",
             "RESULTS_TOPIC_ARN": self._topic,
         }
         named = template.function_globals["Environment"]["Variables"] | function["Environment"]["Variables"]

@@ -52,7 +52,7 @@ OF_RECONCILE = (
 )
 OF_LONG_DOCUMENTS = ("results.complete", "results.list_keys", "results.upload_part", "documents.finish_page")
 OF_DELIVER = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.")
-OF_DELIVER_ALONE = ("results.get", "results.copy", "results.delete", "newest.", "notices.")
+OF_DELIVER_ALONE = ("results.get", "results.copy", "results.exists", "results.delete", "newest.", "notices.")
 OF_RENDERING = ("newest.expect_outputs", "deliveries_alone.send_one")
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
@@ -178,7 +178,7 @@ def dying(chance: random.Random) -> Plan:
     again: list[Step] = [("poll", ()), DELIVER, ("wait", (SECONDS_130,))]
     return Plan(
         [("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
-        [Aim(("results.copy", "results.delete", "newest."), ("before", "after"), "kill")] * 2,
+        [Aim(("results.copy", "results.exists", "newest."), ("before", "after"), "kill")] * 2,
     )
 
 

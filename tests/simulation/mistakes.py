@@ -154,8 +154,8 @@ def shorter(row: Any, seen: Any) -> Any:
 
 
 def notice_first(right: Wrong, ports: Any, document: Any, *rest: Any) -> None:
-    body = results.notice(document, [], ports.results.bucket, True, True)
-    ports.notices.publish(body, results.notice_attributes(document))
+    body = results.notice(document, [], ports.results.bucket, ports.results.prefix, True, True)
+    ports.notices[0].publish(body, results.notice_attributes(document))
     right(ports, document, *rest)
 
 
@@ -271,9 +271,8 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
         "publish",
         lambda right, ports, *rest: right(replace(ports, newest=ReadOnce(ports.newest)), *rest),
     ),
-    "an older error stays beside a newer text": lambda: around(
-        FakeResults, "delete", lambda right, self, names: right(self, names[:1])
-    ),
+    "an older error stays beside a newer text": lambda: around(FakeResults, "exists", lambda right, self, key: False),
+    "a name that was never there is deleted": lambda: around(FakeResults, "exists", lambda right, self, key: True),
     "a slot is used however late": lambda: with_policy(send, "_at_slot", slot_late_seconds=float("inf")),
     "slots are reserved half as far apart": lambda: around(
         FakeQuota, "reserve", lambda right, self, slots, seconds, *rest: right(self, slots, seconds / 2, *rest)

@@ -29,6 +29,10 @@ def short(value: Any) -> str:
             return f"{name}.{attribute}"
         case {"Fn::If": [_, one, other]}:
             return f"{short(one)} or {short(other)}"
+        case {"Fn::Sub": [text, names]}:
+            for name, named in names.items():
+                text = text.replace(f"${{{name}}}", f"<{short(named)}>")
+            return str(text)
         case {"Fn::Sub": text} | {"Ref": text}:
             return str(text)
     return str(value)
@@ -247,7 +251,84 @@ def test_every_way_to_create_an_object_is_heard_and_results_are_not(template: Te
     buckets = template.of_type("AWS::S3::Bucket").items()
     assert [name for name, bucket in buckets if "NotificationConfiguration" in bucket] == ["UploadsBucket"]
     for function in template.functions().values():
-        assert function["Environment"]["Variables"].get("RESULTS_BUCKET") in (None, {"Ref": "ResultsBucket"})
+        variables = function["Environment"]["Variables"]
+        assert variables.get("RESULTS_BUCKET") in (None, RESULTS_BUCKET)
+        assert variables.get("RESULTS_PREFIX") in (None, RESULTS_PREFIX)
+
+
+def test_the_results_bucket_does_not_grow_in_silence_and_every_upload_stays(template: Template) -> None:
+    buckets = template.of_type("AWS::S3::Bucket")
+    rules = {name: bucket["LifecycleConfiguration"]["Rules"] for name, bucket in buckets.items()}
+    [replaced] = [rule for rule in rules["ResultsBucket"] if "NoncurrentVersionExpiration" in rule]
+    assert replaced["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "NoncurrentDays"}}
+    assert (replaced["Status"], replaced["ExpiredObjectDeleteMarker"]) == ("Enabled", True)
+    kinds = {kind for rule in rules["UploadsBucket"] for kind in rule}
+    assert kinds == {"Id", "Status", "AbortIncompleteMultipartUpload"}
+    assert not {"ExpirationInDays", "ExpirationDate"} & {kind for rule in rules["ResultsBucket"] for kind in rule}
+
+
+def holds(expression: Any, parameters: dict[str, str]) -> bool:
+    """A condition of a rule, as CloudFormation takes it."""
+
+    def text(value: Any) -> str:
+        return parameters[value["Ref"]] if isinstance(value, dict) else str(value)
+
+    match expression:
+        case {"Fn::Equals": [one, other]}:
+            return text(one) == text(other)
+        case {"Fn::Not": [condition]}:
+            return not holds(condition, parameters)
+        case {"Fn::And": conditions}:
+            return all(holds(condition, parameters) for condition in conditions)
+        case {"Fn::Or": conditions}:
+            return any(holds(condition, parameters) for condition in conditions)
+    raise ValueError(f"no condition of a rule: {expression}")
+
+
+@pytest.mark.parametrize(
+    ("source", "source_prefix", "results", "results_prefix", "broken"),
+    [
+        ("", "", "", "", None),
+        ("", "", "", "ocr/", None),
+        ("", "in/", "", "", None),
+        ("", "", "archive", "ocr/", None),
+        ("", "", "archive", "/", None),
+        ("", "", "archive", "", "ResultsPrefixOfAnExistingBucket"),
+        ("scans", "", "archive", "ocr/", None),
+        ("archive", "in/", "archive", "ocr/", None),
+        ("archive", "", "archive", "ocr/", "ResultsApartFromSource"),
+        ("archive", "ocr/", "archive", "ocr/", "ResultsApartFromSource"),
+        ("archive", "in/", "archive", "/", "ResultsApartFromSource"),
+    ],
+)
+def test_buckets_and_prefixes_that_do_not_fit_are_refused_before_anything_is_deployed(
+    template: Template, source: str, source_prefix: str, results: str, results_prefix: str, broken: str | None
+) -> None:
+    parameters = {
+        "SourceBucketName": source,
+        "SourcePrefix": source_prefix,
+        "ResultsBucketName": results,
+        "ResultsPrefix": results_prefix,
+    }
+    found = [
+        name
+        for name, rule in template.body["Rules"].items()
+        if holds(rule["RuleCondition"], parameters)
+        and not all(holds(assertion["Assert"], parameters) for assertion in rule["Assertions"])
+    ]
+    assert found == ([broken] if broken else [])
+
+
+def test_the_prefix_of_a_whole_bucket_is_none(template: Template) -> None:
+    at_top = template.body["Conditions"]["ResultsAtTop"]
+    for prefix, whole in (("", True), ("/", True), ("ocr/", False)):
+        assert holds(at_top, {"ResultsPrefix": prefix}) == whole
+
+
+def test_a_deployment_fails_without_the_bus_that_it_names(template: Template) -> None:
+    """EventBridge takes events for a bus that does not exist, but no rule."""
+    [rule] = [rule for rule in template.of_type("AWS::Events::Rule").values() if "Targets" not in rule]
+    assert (rule["EventBusName"], rule["State"]) == ({"Ref": "EventBusName"}, "DISABLED")
 
 
 def test_a_stale_tick_is_dropped(template: Template) -> None:
@@ -275,6 +356,10 @@ def test_functions_on_a_schedule_are_those_two(template: Template) -> None:
 
 LOG, INVOKE = "logs:CreateLogStream logs:PutLogEvents", "lambda:InvokeFunction"
 FUNCTION = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-"
+RESULTS_BUCKET = {"Fn::If": ["MakeResultsBucket", {"Ref": "ResultsBucket"}, {"Ref": "ResultsBucketName"}]}
+RESULTS_PREFIX = {"Fn::If": ["ResultsAtTop", "", {"Ref": "ResultsPrefix"}]}
+RESULTS = "arn:${AWS::Partition}:s3:::<ResultsBucket or ResultsBucketName>"
+BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
 SECRET = {"CredentialsSecret.Id or CredentialsSecretArn": "secretsmanager:GetSecretValue"}
 READ_UPLOADS = {
     "${UploadsBucket.Arn}/*": "s3:GetObject s3:GetObjectVersion",
@@ -297,7 +382,7 @@ MAY: dict[str, dict[str, str]] = {
         "UploadsQueue.Arn": "sqs:SendMessage",
         "DeliverQueue.Arn": "sqs:SendMessage",
         "DeliverAloneQueue.Arn": "sqs:SendMessage",
-        "${ResultsBucket.Arn}/*": "s3:PutObject",
+        f"{RESULTS}/< or ResultsPrefix>*": "s3:PutObject",
         "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         "${Table.Arn}/index/due": "dynamodb:Query",
         f"{FUNCTION}poll": INVOKE,
@@ -307,10 +392,11 @@ MAY: dict[str, dict[str, str]] = {
         "DeliverLogGroup.Arn": LOG,
         "DeliverQueue.Arn": RECEIVE,
         "DeliverAloneQueue.Arn": RECEIVE,
-        "${ResultsBucket.Arn}/*": "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject",
-        "ResultsBucket.Arn": "s3:ListBucket",
+        f"{RESULTS}/< or ResultsPrefix>*": "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject",
+        RESULTS: "s3:ListBucket",
         "Table.Arn": "dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem",
         "ResultsTopic": "sns:Publish",
+        BUS: "events:PutEvents",
     },
     "Reconcile": {
         "ReconcileLogGroup.Arn": LOG,
@@ -332,8 +418,12 @@ def test_a_function_may_do_what_it_must_and_no_more(template: Template, function
     conditions = []
     for policy in template.resources[f"{function}Role"]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
-            if statement.get("Fn::If", [""])[0] in ("HasStorageKey", "HasMessagesKey"):
-                continue  # test_keys.py
+            if "Fn::If" in statement:
+                condition, statement, otherwise = statement["Fn::If"]
+                if condition in ("HasStorageKey", "HasMessagesKey"):
+                    continue  # test_keys.py
+                assert (condition, otherwise) == ("HasEventBus", {"Ref": "AWS::NoValue"})
+                assert statement["Resource"] == {"Fn::Sub": BUS}
             for resource in listed(statement["Resource"]):
                 found[short(resource)] += listed(statement["Action"])
             if "Condition" in statement:
@@ -412,6 +502,18 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
         ("MessagesKmsKeyArn", "alias/aws/sqs", False),
         ("FolderId", "b1gvmob95yysaplct532", True),
         ("FolderId", "b1g; x", False),
+        ("ResultsBucketName", "archive.example-1", True),
+        ("ResultsBucketName", "arn:aws:s3:::archive", False),
+        ("ResultsPrefix", "/", True),
+        ("ResultsPrefix", "ocr/2026 (a)/", True),
+        ("ResultsPrefix", " ocr/", False),
+        ("ResultsPrefix", "o" * 255 + "/", False),
+        ("ResultsPrefix", "ocr", False),
+        ("ResultsPrefix", "/ocr/", False),
+        ("ResultsPrefix", "ocr//", False),
+        *(("ResultsPrefix", f"o{character}/", False) for character in '*?$"\\я\n'),
+        ("EventBusName", "default", True),
+        ("EventBusName", "arn:aws:events:eu-central-1:123456789012:event-bus/mine", False),
     ],
 )
 def test_parameters_take_and_refuse(template: Template, name: str, value: str, taken: bool) -> None:

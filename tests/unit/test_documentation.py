@@ -7,9 +7,11 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import pytest
+from moto.events.models import EventPattern
 from moto.sns.utils import FilterPolicyMatcher
 
 import schemas
@@ -82,7 +84,7 @@ def test_examples_agree_with_their_schemas() -> None:
 
 
 def test_filter_policies_are_policies_over_what_there_is() -> None:
-    section = RESULTS.split("### Attributes and filter policies")[1].split("## Reasons")[0]
+    section = RESULTS.split("### Attributes and filter policies")[1].split("\n### ")[0]
     policies = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL)]
     assert len(policies) > 3
     known: dict[str, set[str]] = {"outcome": set(Outcome), "reason": set(Reason), "model": set(MODELS)}
@@ -91,6 +93,32 @@ def test_filter_policies_are_policies_over_what_there_is() -> None:
         FilterPolicyMatcher(policy, "MessageBody").matches({}, notice)  # raises for what SNS does not know
         for attribute, values in policy.items():
             assert attribute in ("prefix", "pages", "metadata") or set(values) <= known[attribute]
+
+
+def test_the_rule_on_a_bus_takes_what_it_says_and_nothing_else() -> None:
+    rule = EventPattern.load(json.dumps(example("docs/results.md", "rule")))
+    event: Any = json.loads((TOP / "events" / "eventbridge-notice.json").read_text("utf-8"))
+    assert rule.matches_event(event)
+    detail = event["detail"]
+    elsewhere = {**detail["source"], "key": "scans/blurred.jpg"}
+    others: list[Any] = [
+        {**event, "detail": {**detail, **other}} for other in ({"outcome": "succeeded"}, {"source": elsewhere})
+    ]
+    others += [{**event, field: "another"} for field in ("source", "detail-type")]
+    assert [rule.matches_event(other) for other in others] == [False] * 4
+
+
+def test_the_lifecycle_of_a_bucket_of_ones_own_is_that_of_the_stacks() -> None:
+    template = cloudformation.load()
+    stacks: dict[str, object] = {}
+    for rule in template["Resources"]["ResultsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]:
+        stacks |= {kind: value for kind, value in rule.items() if kind != "Id"}
+    days = template["Parameters"]["NoncurrentDays"]["Default"]
+    # The API has this one within another, and asks for a filter.
+    stacks |= {"Expiration": {"ExpiredObjectDeleteMarker": stacks.pop("ExpiredObjectDeleteMarker")}}
+    stacks |= {"NoncurrentVersionExpiration": {"NoncurrentDays": days}}
+    [shown] = example("docs/results.md", "lifecycle")["Rules"]
+    assert {kind: value for kind, value in shown.items() if kind not in ("ID", "Filter")} == stacks
 
 
 def test_the_lines_that_check_a_file_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.reconciling import ReconcileRun
 from textdrop.observability import LambdaJournal
-from textdrop.ports import DeliverPorts, PollPorts, ReconcilePorts, Renderers, SubmitPorts
+from textdrop.ports import DeliverPorts, Notices, PollPorts, ReconcilePorts, Renderers, SubmitPorts
 from textdrop.settings import (
     DeliverFunctionSettings,
     OcrSettings,
@@ -124,7 +124,7 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
 def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
     settings = read(PollFunctionSettings, os.environ)
     table = Table(session().client("dynamodb"), settings.table_name)
-    results = S3Results(session().client("s3"), settings.results_bucket)
+    results = S3Results(session().client("s3"), settings.results_bucket, settings.results_prefix)
     sqs = session().client("sqs")
     ocr = _ocr(settings)
     journal = LambdaJournal()
@@ -166,7 +166,7 @@ def deliver() -> DeliverPorts:
         documents=DynamoDocuments(table),
         newest=DynamoNewestUploads(table),
         sources=S3Sources(s3),
-        results=S3Results(s3, settings.results_bucket),
+        results=S3Results(s3, settings.results_bucket, settings.results_prefix),
         read_page=read_page,
         renderers=Renderers(
             markdown=markdown,
@@ -175,7 +175,7 @@ def deliver() -> DeliverPorts:
             searchable_pdf=partial(searchable_pdf, Child()),
             no_tables=no_tables_note,
         ),
-        notices=SnsNotices(session().client("sns"), settings.results_topic_arn),
+        notices=_notices(settings),
         workers=ThreadWorkers(DELIVER_THREADS, partial(journal.failed, "task_died")),
         run_parallel=ThreadCrew(DELIVER_HELPERS),
         journal=journal,
@@ -200,6 +200,16 @@ def reconcile() -> ReconcilePorts:
         journal=LambdaJournal(),
         policy=Policy(),
     )
+
+
+def _notices(settings: DeliverFunctionSettings) -> list[Notices]:
+    topic = SnsNotices(session().client("sns"), settings.results_topic_arn)
+    if not settings.event_bus_name:
+        return [topic]
+    # Only where a bus is named is its client made, which a cold start would pay for.
+    from textdrop.adapters.aws.eventbridge import EventBridgeNotices
+
+    return [topic, EventBridgeNotices(session().client("events"), settings.event_bus_name)]
 
 
 def _ocr(settings: OcrSettings) -> YandexOcr:

@@ -186,9 +186,10 @@ class Sources(Protocol):
 
 
 class Results(Protocol):
-    """The results bucket."""
+    """The results bucket, or the part of it whose keys begin with `prefix`: the keys here are what follows it."""
 
     bucket: str
+    prefix: str
     total_seconds: float
     """The most that one call can take, all in all."""
 
@@ -218,15 +219,18 @@ class Results(Protocol):
     def list_keys(self, prefix: str) -> list[str]:
         """The keys that begin with the prefix, in the order of their UTF-8 bytes."""
 
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object now."""
+
     def delete(self, keys: Sequence[str]) -> None:
-        """None of them exists afterwards. May be repeated."""
+        """None of them exists afterwards. May be repeated. What is not there leaves a delete marker in S3."""
 
 
 class Notices(Protocol):
-    """The results topic."""
+    """Where notices are sent: the results topic, an event bus."""
 
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
-        """The topic has accepted the notice. May be repeated: notices are at least once."""
+        """It has accepted the notice. May be repeated: notices are at least once. A bus leaves out the attributes."""
 
 
 class Function(Protocol):
@@ -421,7 +425,7 @@ class DeliverPorts(TransitionPorts):
     results: Results
     read_page: ReadPage
     renderers: Renderers
-    notices: Notices
+    notices: Sequence[Notices]
     workers: Workers
     run_parallel: RunParallel
 
