@@ -12,6 +12,7 @@ import pytest
 
 from template.cloudformation import ROOT, Template
 from textdrop.adapters.aws.items import RECONCILE_RUN_KEY
+from textdrop.core.intervals import message_retry_seconds
 from textdrop.core.policy import Policy
 
 DAY_SECONDS = 24 * 3600
@@ -149,7 +150,6 @@ def test_each_queue_has_a_dead_letter_queue_and_each_of_those_an_alarm(template:
     redrives = {name: queue["RedrivePolicy"] for name, queue in properties.items() if "RedrivePolicy" in queue}
     given_up_to = {short(redrive["deadLetterTargetArn"]).removesuffix(".Arn") for redrive in redrives.values()}
     assert queues == set(redrives) | given_up_to
-    assert all(redrive["maxReceiveCount"] >= 5 for redrive in redrives.values())  # throttled pollers lose messages
     watched = {
         short(dimension["Value"])
         for alarm in template.of_type("AWS::CloudWatch::Alarm").values()
@@ -157,6 +157,16 @@ def test_each_queue_has_a_dead_letter_queue_and_each_of_those_an_alarm(template:
         for dimension in alarm["Dimensions"]
     }
     assert watched == {f"{name}.QueueName" for name in given_up_to}
+
+
+def test_a_message_is_given_up_after_an_outage_of_hours_and_is_hidden_no_longer_than_its_queue_does(
+    template: Template,
+) -> None:
+    queue, policy = template.resources["UploadsQueue"]["Properties"], Policy()
+    receives = range(1, queue["RedrivePolicy"]["maxReceiveCount"])
+    assert receives.stop >= 5  # throttled pollers lose messages
+    assert sum(message_retry_seconds(each, policy) for each in receives) >= 2.5 * 3600
+    assert policy.max_message_retry_seconds == queue["VisibilityTimeout"]
 
 
 def test_s3_alone_may_send_from_outside_and_for_this_account_alone(template: Template) -> None:
@@ -218,7 +228,7 @@ MAY: dict[str, dict[str, str]] = {
         **READ_UPLOADS,
         **SECRET,
         "SubmitLogGroup.Arn": LOG,
-        "UploadsQueue.Arn": RECEIVE,
+        "UploadsQueue.Arn": f"sqs:ChangeMessageVisibility {RECEIVE}",
         "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         f"{FUNCTION}poll": INVOKE,
     },

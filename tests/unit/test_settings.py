@@ -27,7 +27,12 @@ SHARED = {
     "SUBMITS_PER_SECOND": "10",
     "POLL_FUNCTION_NAME": "textdrop-poll",
 }
-SUBMIT = SHARED | {"LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
+SUBMIT = SHARED | {
+    "LANGUAGES": "ru en",
+    "MODEL": "page",
+    "MAX_PAGES": "5000",
+    "UPLOADS_QUEUE_URL": "https://queue.example",
+}
 POLL = SHARED | {
     "UPLOADS_QUEUE_URL": "https://queue.example",
     "DELIVER_QUEUE_URL": "https://deliver.example",
