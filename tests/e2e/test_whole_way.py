@@ -13,6 +13,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
+from documentation import command
 from e2e.whole_stack import WholeStack
 from local.accuracy import character_error_rate
 from local.samples import Sample
@@ -151,8 +152,7 @@ def test_the_demo_shows_the_way_on_a_running_stack_and_leaves_it(
 
 
 def test_the_commands_of_the_readme_work_as_printed(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = readme.split("<!-- runs on the local stack -->\n```sh\n")[1].split("```")[0].splitlines()
+    block = command("README.md", "local").splitlines()
     assert (block[:2], block[-1]) == (["make up", ". .local/env"], "make down")
     shown = whole.shell(f"cd '{ROOT}'\n" + "\n".join(block[2:-1]))
     assert samples[ENGLISH].text.splitlines()[0] in shown
