@@ -21,7 +21,7 @@ def example(page: str, name: str) -> Any:
 
 
 def commands() -> list[tuple[str, str, str]]:
-    """Every block of shell commands: its page, the name from `<!-- command: name -->` before it ("" without), and it."""
+    """The blocks of shell commands: the page, the name in `<!-- command: name -->` before it ("": none), the block."""
     block = re.compile(
         rf"(?:^ *<!-- command: ([^>\n]+) -->\n)?^ *```(?:{SHELLS})\n(.*?)^ *```$", re.DOTALL | re.MULTILINE
     )

@@ -137,7 +137,7 @@ def test_commands_stand_in_blocks() -> None:
 
 
 def run_in(folder: Path, script: str) -> str:
-    """What the commands print. make prints what it would run: its targets take from minutes to hours, and CI has them."""
+    """What the commands print. make only says what it would run: its targets take from minutes to hours."""
     environment = {"PATH": os.environ["PATH"], "MAKEFLAGS": "n"}
     shell = ["sh", "-eu", "-c", script]
     done = subprocess.run(shell, cwd=folder, env=environment, capture_output=True, text=True, check=False)
