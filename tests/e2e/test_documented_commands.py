@@ -195,7 +195,7 @@ def test_a_command_that_starts_something_asks_once_even_if_no_answer_comes(
 def test_a_queue_of_ones_own_gets_the_notices_that_its_policy_asks_for(
     shell: Shell, samples: Mapping[str, Sample]
 ) -> None:
-    shell.run(command("docs/results.md", "subscribe"))
+    subscription = json.loads(shell.run(command("docs/results.md", "subscribe")))["SubscriptionArn"]
     queue = json.loads(shell.run("aws sqs get-queue-url --queue-name textdrop-failures"))["QueueUrl"]
     try:
         for key, name in (("fine.png", LETTER), ("subscribed/damaged.pdf", DAMAGED)):
@@ -203,7 +203,9 @@ def test_a_queue_of_ones_own_gets_the_notices_that_its_policy_asks_for(
             shell.whole.notice(key)
         [message] = json.loads(shell.run(f"queue='{queue}'\n{command('docs/results.md', 'receive')}"))["Messages"]
     finally:
-        shell.whole.account.sqs.delete_queue(QueueUrl=queue)
+        shell.run(
+            f"aws sns unsubscribe --subscription-arn '{subscription}'\naws sqs delete-queue --queue-url '{queue}'"
+        )
     body = json.loads(message["Body"])
     assert (body["source"]["key"], body["outcome"]) == ("subscribed/damaged.pdf", "failed")
     assert message["MessageAttributes"]["outcome"]["StringValue"] == "failed"

@@ -184,6 +184,21 @@ def test_a_repeated_event_pays_and_sends_nothing(whole: WholeStack, samples: Map
     assert [notice.body["id"] for notice in whole.notices if notice.body["source"]["key"] == key] == [body["id"]]
 
 
+def test_submit_may_have_a_message_that_failed_come_again_sooner(
+    whole: WholeStack, samples: Mapping[str, Sample]
+) -> None:
+    sqs, queue = whole.account.sqs, whole.output("UploadsQueueUrl")
+    message = sqs.send_message(QueueUrl=queue, MessageBody="neither S3's nor ours")["MessageId"]
+    try:
+        whole.wait(lambda: any(message in line for line in whole.logged("submit")), 60, "submit has read no message")
+        # The emulator may keep a process's last lines until its next invocation: one comes.
+        whole.upload("behind it.png", samples[BLANK].path.read_bytes())
+        whole.notice("behind it.png")
+        assert [line for line in whole.logged("submit") if "hide_failed" in line] == []
+    finally:
+        sqs.purge_queue(QueueUrl=queue)
+
+
 @pytest.mark.usefixtures("uploaded")
 def test_logs_name_documents_but_no_text_key_or_credential(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
     document = whole.notice(FOLDER + RUSSIAN).body["document"]

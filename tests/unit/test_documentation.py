@@ -126,7 +126,7 @@ def test_every_block_of_commands_has_a_name_and_a_test_that_runs_it() -> None:
     blocks = [(page, name) for page, name, _ in commands()]
     assert len(blocks) == len(re.findall(rf"^ *```(?:{SHELLS})", text, re.MULTILINE))
     tests = "\n".join(path.read_text("utf-8") for path in (TOP / "tests").rglob("test_*.py"))
-    run = set(re.findall(r'\bcommand\("([^"]+)", "([^"]+)"\)', tests))
+    run = set(re.findall(r"""\bcommand\(["']([^"']+)["'], ["']([^"']+)["']\)""", tests))
     assert sorted(blocks) == sorted(run), "each once"
 
 
