@@ -191,6 +191,16 @@ def test_every_way_to_create_an_object_is_heard_and_results_are_not(template: Te
         assert function["Environment"]["Variables"].get("RESULTS_BUCKET") in (None, {"Ref": "ResultsBucket"})
 
 
+def test_pages_may_upload_only_if_their_origins_are_named(template: Template) -> None:
+    given = template.resources["UploadsBucket"]["Properties"]["CorsConfiguration"]
+    condition, {"CorsRules": [rule]}, otherwise = given["Fn::If"]
+    named = {"Fn::Join": ["", {"Ref": "UploadOrigins"}]}
+    assert template.body["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [named, ""]}]}
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == ({"Ref": "UploadOrigins"}, ["POST"])
+    assert "AllowedHeaders" not in rule
+    assert otherwise == {"Ref": "AWS::NoValue"}
+
+
 def test_a_stale_tick_is_dropped(template: Template) -> None:
     stale = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
     poll = template.functions()["PollFunction"]
@@ -332,6 +342,13 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
         ("CredentialsSecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ocr/key-AbCdEf", True),
         ("CredentialsSecretArn", "ocr/key", False),
         ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:alarms", True),
+        # Of a list, the pattern is for each value.
+        ("UploadOrigins", "https://app.example.com", True),
+        ("UploadOrigins", "https://*.example.com:8443", True),
+        ("UploadOrigins", "http://localhost:8000", True),
+        ("UploadOrigins", "http://app.example.com", False),
+        ("UploadOrigins", "https://app.example.com/", False),
+        ("UploadOrigins", "*", False),
         ("FolderId", "b1gvmob95yysaplct532", True),
         ("FolderId", "b1g; x", False),
     ],
