@@ -193,7 +193,8 @@ def test_every_way_to_create_an_object_is_heard_and_results_are_not(template: Te
 
 def test_pages_may_upload_only_if_their_origins_are_named(template: Template) -> None:
     given = template.resources["UploadsBucket"]["Properties"]["CorsConfiguration"]
-    condition, {"CorsRules": [rule]}, otherwise = given["Fn::If"]
+    condition, with_origins, otherwise = given["Fn::If"]
+    [rule] = with_origins["CorsRules"]
     named = {"Fn::Join": ["", {"Ref": "UploadOrigins"}]}
     assert template.body["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [named, ""]}]}
     assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == ({"Ref": "UploadOrigins"}, ["POST"])
