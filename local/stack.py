@@ -28,6 +28,8 @@ DEFAULT_STATE = ROOT / ".local"
 EMULATOR_PORT = 4566
 OCR_PORT = 4568
 PORT_TRIES = 3
+PAGE_ORIGIN = "http://localhost:8000"
+"""The origin of a page that `python -m http.server` gives, to try uploads from a browser."""
 NEEDED_BYTES = 2_500_000_000
 """A running stack takes up to 2.3 GB: the AWS emulator unpacks the layers for each process of a function."""
 SERVERS = ("aws", "ocr")
@@ -118,7 +120,8 @@ def up(
     with _alone(folder):
         record = folder.read()
         start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
-        parameters = deployment.defaults() | {"Architecture": deployment.architecture()} | dict(chosen)
+        parameters = deployment.defaults() | {"Architecture": deployment.architecture(), "UploadOrigins": PAGE_ORIGIN}
+        parameters |= dict(chosen)
         if real_credentials is None:
             base = f"http://127.0.0.1:{record.ocr_port}"
             parameters |= {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}

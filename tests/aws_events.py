@@ -57,10 +57,10 @@ def queue_event(batch: Sequence[Message]) -> dict[str, Any]:
         "Records": [
             {
                 "messageId": message.id,
-                "receiptHandle": f"receipt-{message.id}",
+                "receiptHandle": message.receipt,
                 "body": message.body,
                 "attributes": {
-                    "ApproximateReceiveCount": "1",
+                    "ApproximateReceiveCount": str(message.receives),
                     "SentTimestamp": "1700000000000",
                     "SenderId": "AIDAEXAMPLEEXAMPLE12",
                     "ApproximateFirstReceiveTimestamp": "1700000000025",

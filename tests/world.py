@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from aws_events import event, queue_event
@@ -16,7 +17,7 @@ from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
 from fakes.files import FakeDocument, KilledError
-from fakes.messages import FakeFunction, FakeNotices, FakeQueue
+from fakes.messages import FakeFunction, FakeNotices, FakeQueue, FakeReceivedMessages
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters, FakeUploadListing
 from fakes.rendering import fake_renderers
@@ -70,6 +71,7 @@ class World:
         self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
         self.notices = FakeNotices(self.faults)
         self.queue: list[Message] = []
+        self.received = FakeReceivedMessages(self.clock, self.faults)
         self.deliver_queue: list[Message] = []
         self.deliveries = FakeQueue("deliveries", self.faults, on_send=self.send_delivery)
         self.deliveries_alone = FakeQueue("deliveries_alone", self.faults, on_send=self.send_delivery)
@@ -90,6 +92,7 @@ class World:
             sources=sources,
             ocr=self.ocr,
             open_document=FakeDocument,
+            received=self.received,
             poller=poller,
             workers=InlineWorkers(),
             run_parallel=inline_crew,
@@ -173,14 +176,25 @@ class World:
             seen = Source(source.bucket, source.key, etag=stored.etag, last_modified=stored.last_modified)
         return Document(identity.document_id(seen), source, DocumentState.ACCEPTED, 0.0)
 
+    def visible(self) -> list[Message]:
+        """What of the queue can be received now: what failed before is hidden for a while."""
+        now = self.clock.now()
+        return [message for message in self.queue if self.received.hidden_until.get(message.receipt, 0.0) <= now]
+
+    def receive(self, message: Message) -> Message:
+        """The message, which is no longer in the queue, as it was received."""
+        self.queue.remove(message)
+        receives = message.receives + 1
+        return replace(message, receipt=f"receipt {receives} of {message.id}", receives=receives)
+
     def give_up(self, message: Message) -> DeadLetter:
         """The queue moves a message, which came back too often, to the dead letters, with what it carries."""
         return self.dead_letters.put(message.body, self.carried.get(message.id))
 
     def submit(self, batch: Iterable[Message] | None = None) -> list[str]:
-        """One invocation of submit with these messages, or with all that the queue holds, by its handler's parsing."""
+        """One invocation of submit with these messages, or with all that can be received, by its handler's parsing."""
         if batch is None:
-            batch, self.queue = self.queue, []
+            batch = [self.receive(message) for message in self.visible()]
         received = messages(queue_event(list(batch)))
         deadline = self.clock.now() + SUBMIT_SECONDS
         answer = batch_failures(submit(self.submit_ports, self.submit_settings, received, deadline))
@@ -216,8 +230,8 @@ class World:
     def run(self, minutes: int = 600) -> None:
         """Lets queue, wakes and the schedule work until every document is final. Fails when that does not come."""
         for _ in range(minutes):
-            while self.queue:
-                batch, self.queue = self.queue[:5], self.queue[5:]
+            while visible := self.visible():
+                batch = [self.receive(message) for message in visible[:5]]
                 try:
                     failed = self.submit(batch)
                 except (KilledError, StoreUnavailable):

@@ -47,7 +47,9 @@ def image(number: int) -> bytes:
 
 def batch(*bodies: str) -> dict[str, Any]:
     """The event that a queue gives its function; the messages' ids are m1, m2, …"""
-    return queue_event([Message(f"m{number}", body) for number, body in enumerate(bodies, start=1)])
+    return queue_event(
+        [Message(f"m{number}", body, f"receipt {number}", 3) for number, body in enumerate(bodies, start=1)]
+    )
 
 
 def failed(*message_ids: str) -> dict[str, Any]:

@@ -263,7 +263,8 @@ def given_up(chance: random.Random) -> Plan:
 
 def _given_up_steps(chance: random.Random, run: tuple[int, ...]) -> list[Step]:
     """With these picks of the runs of reconcile."""
-    rounds: list[Step] = [("submit", (4,)), ("submit", (4,)), ("reconcile", run), ("continue", (0, 1))]
+    submit: list[Step] = [("submit", (4,)), ("wait", (SECONDS_7,))]  # so long what fails is hidden
+    rounds: list[Step] = [*submit, *submit, ("reconcile", run), ("continue", (0, 1))]
     return [
         ("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, LOST)),
         ("message", (chance.choice(UNREADABLE),)),
@@ -287,7 +288,7 @@ def swept(chance: random.Random, call: str) -> Plan:
         # A key is marked once: what comes before that has to go wrong first.
         wrong.sort(key=lambda aim: (aim.when != ("before",), aim.kind == "hold"))
         return Plan(_rendered_steps(chance, PAGE) * 2, wrong, alone=True)
-    if call.startswith(OF_RECONCILE):
+    if call.startswith((*OF_RECONCILE, "received.")):
         run = OUT_OF_TIME if call == "successor.invoke" else ()
         return Plan([step for _ in range(3) for step in _given_up_steps(chance, run)], wrong, alone=True)
     content = NINE_PAGES if call in OF_LONG_DOCUMENTS else chance.choice((PAGE, PAGE, THREE_PAGES, DAMAGED))

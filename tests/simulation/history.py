@@ -368,7 +368,7 @@ class History(Mishaps):
         world = self.world
         until = self.clock.true + DAY_SECONDS
         while self.clock.true < until:
-            while world.queue:
+            while world.visible():
                 self._submit(0, self._peaceful.randrange(1 << 16), (self._peaceful.randrange(1 << 16),) * 5)
             self._poll(0, skew_of(self._peaceful.randrange(1 << 16)))
             while world.deliver_queue:
@@ -377,7 +377,8 @@ class History(Mishaps):
                 self._invoke(0, skew, partial(world.deliver_one, message))
             if world.quiet():
                 return
-            due = min((row.due_at for row in world.rows() if row.due_at is not None), default=0.0)
+            hidden = [world.received.hidden_until.get(message.receipt, 0.0) for message in world.queue]
+            due = min([*hidden, *(row.due_at for row in world.rows() if row.due_at is not None)], default=0.0)
             self.clock.advance(max(60.0, due - self.clock.true))
         raise AssertionError("G1: not quiet after a day")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
@@ -88,7 +87,6 @@ class Drill:
         self.dead: list[Message] = []
         self._template = template
         self._patch = patch
-        self._received: Counter[str] = Counter()
         self._waiting_since: dict[str, float] = {}
         self._undelivered: dict[Message, tuple[float, float]] = {}  # since when, and until when it is hidden
         self._uploaded = 0
@@ -151,16 +149,15 @@ class Drill:
     # --- functions ----------------------------------------------------------------------------------------------------
 
     def _work_off_the_queue(self) -> None:
-        batches, self.world.queue = self.world.queue, []
+        batches = [self.world.receive(message) for message in self.world.visible()]
         for start in range(0, len(batches), BATCH):
             batch = batches[start : start + BATCH]
             answer = self._invoke("SubmitFunction", queue_event(batch))
             failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]} if answer else None
             for message in batch:
-                self._received[message.id] += 1
                 if failed is not None and message.id not in failed:
                     del self._waiting_since[message.id]
-                elif self._received[message.id] < self._receives_most:
+                elif message.receives < self._receives_most:
                     self.world.queue.append(message)
                 else:
                     del self._waiting_since[message.id]

@@ -110,7 +110,7 @@ NO_INDEX = failing("documents.due", lambda: StoreUnavailable("dynamodb.Query: 50
 
 CASES: list[tuple[str, Trouble, float, float]] = [
     # The alarm, the trouble, after how many minutes it fires at the latest, and is over at the latest.
-    ("UploadsDeadLetterAlarm", unreadable_messages, 10, 20),
+    ("UploadsDeadLetterAlarm", unreadable_messages, 3 * HOUR, 20),
     ("UploadsWaitingAlarm", uninvoked_submit, DAY + 10, 20),
     ("SubmittingPausedAlarm", REFUSED, 3, 10),
     ("SubmittingPausedAlarm", paused_by_operator, 3, 10),

@@ -12,6 +12,7 @@ import pytest
 
 from template.cloudformation import ROOT, Template
 from textdrop.adapters.aws.items import RECONCILE_RUN_KEY
+from textdrop.core.intervals import message_retry_seconds
 from textdrop.core.policy import Policy
 
 DAY_SECONDS = 24 * 3600
@@ -222,7 +223,6 @@ def test_each_queue_has_a_dead_letter_queue_and_each_of_those_an_alarm(template:
     redrives = {name: queue["RedrivePolicy"] for name, queue in properties.items() if "RedrivePolicy" in queue}
     given_up_to = {short(redrive["deadLetterTargetArn"]).removesuffix(".Arn") for redrive in redrives.values()}
     assert queues == set(redrives) | given_up_to
-    assert all(redrive["maxReceiveCount"] >= 5 for redrive in redrives.values())  # throttled pollers lose messages
     watched = {
         short(dimension["Value"])
         for alarm in template.of_type("AWS::CloudWatch::Alarm").values()
@@ -230,6 +230,16 @@ def test_each_queue_has_a_dead_letter_queue_and_each_of_those_an_alarm(template:
         for dimension in alarm["Dimensions"]
     }
     assert watched == {f"{name}.QueueName" for name in given_up_to}
+
+
+def test_a_message_is_given_up_after_an_outage_of_hours_and_is_hidden_no_longer_than_its_queue_does(
+    template: Template,
+) -> None:
+    queue, policy = template.resources["UploadsQueue"]["Properties"], Policy()
+    receives = range(1, queue["RedrivePolicy"]["maxReceiveCount"])
+    assert receives.stop >= 5  # throttled pollers lose messages
+    assert sum(message_retry_seconds(each, policy) for each in receives) >= 2.5 * 3600
+    assert policy.max_message_retry_seconds == queue["VisibilityTimeout"]
 
 
 def test_s3_alone_may_send_from_outside_and_for_this_account_alone(template: Template) -> None:
@@ -331,6 +341,17 @@ def test_a_deployment_fails_without_the_bus_that_it_names(template: Template) ->
     assert (rule["EventBusName"], rule["State"]) == ({"Ref": "EventBusName"}, "DISABLED")
 
 
+def test_pages_may_upload_only_if_their_origins_are_named(template: Template) -> None:
+    given = template.resources["UploadsBucket"]["Properties"]["CorsConfiguration"]
+    condition, with_origins, otherwise = given["Fn::If"]
+    [rule] = with_origins["CorsRules"]
+    named = {"Fn::Join": ["", {"Ref": "UploadOrigins"}]}
+    assert template.body["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [named, ""]}]}
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == ({"Ref": "UploadOrigins"}, ["POST"])
+    assert "AllowedHeaders" not in rule
+    assert otherwise == {"Ref": "AWS::NoValue"}
+
+
 def test_a_stale_tick_is_dropped(template: Template) -> None:
     stale = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
     poll = template.functions()["PollFunction"]
@@ -372,7 +393,7 @@ MAY: dict[str, dict[str, str]] = {
         **READ_UPLOADS,
         **SECRET,
         "SubmitLogGroup.Arn": LOG,
-        "UploadsQueue.Arn": RECEIVE,
+        "UploadsQueue.Arn": f"sqs:ChangeMessageVisibility {RECEIVE}",
         "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         f"{FUNCTION}poll": INVOKE,
     },
@@ -500,6 +521,13 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
         ("StorageKmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:alias/textdrop", False),
         ("MessagesKmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:key/6b1f3c9e-0000-4000-8000-0123456789ab", True),
         ("MessagesKmsKeyArn", "alias/aws/sqs", False),
+        # Of a list, the pattern is for each value.
+        ("UploadOrigins", "https://app.example.com", True),
+        ("UploadOrigins", "https://*.example.com:8443", True),
+        ("UploadOrigins", "http://localhost:8000", True),
+        ("UploadOrigins", "http://app.example.com", False),
+        ("UploadOrigins", "https://app.example.com/", False),
+        ("UploadOrigins", "*", False),
         ("FolderId", "b1gvmob95yysaplct532", True),
         ("FolderId", "b1g; x", False),
         ("ResultsBucketName", "archive.example-1", True),

@@ -28,7 +28,16 @@ SHARED = {
     "POLL_FUNCTION_NAME": "textdrop-poll",
 }
 BUCKETS = {"SOURCE_BUCKET": "uploads", "RESULTS_BUCKET": "results"}
-SUBMIT = SHARED | BUCKETS | {"LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
+SUBMIT = (
+    SHARED
+    | BUCKETS
+    | {
+        "LANGUAGES": "ru en",
+        "MODEL": "page",
+        "MAX_PAGES": "5000",
+        "UPLOADS_QUEUE_URL": "https://queue.example",
+    }
+)
 POLL = (
     SHARED
     | BUCKETS

@@ -102,6 +102,7 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         sources=S3Sources(session().client("s3")),
         ocr=ocr,
         open_document=partial(open_document, child=Child()),
+        received=SqsQueue(session().client("sqs"), settings.uploads_queue_url),
         poller=LambdaFunction(session().client("lambda"), settings.poll_function_name),
         workers=ThreadWorkers(SUBMIT_THREADS, partial(journal.failed, "task_died")),
         run_parallel=ThreadCrew(SUBMIT_HELPERS),

@@ -363,6 +363,13 @@ class Queue(Protocol):
         `rev`. After a failure some of them may be."""
 
 
+class ReceivedMessages(Protocol):
+    """The messages of the uploads queue that submit has received, by their receipt handles."""
+
+    def hide(self, receipt: str, seconds: float) -> None:
+        """The message comes again so many whole seconds from now, unless it is deleted. May be repeated."""
+
+
 class DeadLetters(Protocol):
     """The messages that submit gave back too often."""
 
@@ -396,6 +403,7 @@ class SubmitPorts(TransitionPorts):
     sources: Sources
     ocr: Ocr
     open_document: OpenDocument
+    received: ReceivedMessages
     poller: Function
     workers: Workers
     run_parallel: RunParallel

@@ -47,6 +47,7 @@ class SubmitFunctionSettings(OcrSettings):
     outputs: str = ""
     pages: str = "all"
     max_pages: int = at_least(1)
+    uploads_queue_url: str
     poll_function_name: str
 
 

@@ -168,6 +168,32 @@ def test_a_message_that_cannot_be_stored_is_logged_and_comes_again_and_all_other
     assert world.documents.rows.keys() == {document.id for document in others}
 
 
+@pytest.mark.usefixtures("document")
+def test_a_message_that_failed_comes_again_after_a_minute_and_after_twice_the_time_whenever_it_fails_again(
+    world: World,
+) -> None:
+    for seconds in (60.0, 120.0, 240.0):
+        [waiting] = world.visible()
+        message = world.receive(waiting)
+        world.faults.fail("documents.create", DOWN)
+        assert world.submit([message]) == [message.id]
+        world.queue.append(message)
+        world.clock.advance(seconds - 1.0)
+        assert world.visible() == []
+        world.clock.advance(1.0)
+
+
+def test_that_a_message_cannot_be_hidden_is_logged_and_no_more(world: World) -> None:
+    world.upload("failed.png", b"failed")
+    accepted = world.upload("accepted.png", b"accepted")
+    [failed, _] = world.queue
+    world.faults.fail("documents.create", DOWN)
+    world.faults.fail("received.hide", DOWN)
+    assert world.submit() == [failed.id]
+    assert world.failures() == [(event, {"message_id": failed.id}) for event in ("message_failed", "hide_failed")]
+    assert world.row(accepted).state is DocumentState.RECOGNIZING
+
+
 @pytest.mark.parametrize(("error", "event"), [(DOWN, "pass_failed"), (ObjectForbidden("403"), "source_forbidden")])
 def test_a_failed_pass_is_logged_and_tried_again_after_a_backoff(
     world: World, document: Document, error: Exception, event: str

@@ -16,10 +16,12 @@ from textdrop.ports import SubmitPorts
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the uploads queue."""
+    """One message of the uploads queue. `receipt` is its receipt handle, of the last of so many `receives`."""
 
     id: str
     body: str
+    receipt: str = ""
+    receives: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Accepted:
 
     held: tuple[Document, ...]
     resumes: tuple[Resume, ...]
-    failed: tuple[str, ...]
+    failed: tuple[Message, ...]
 
 
 def accept(ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_until: float) -> Accepted:
@@ -38,7 +40,7 @@ def accept(ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_u
     """
     held: list[Document] = []
     resumes: list[Resume] = []
-    failed: list[str] = []
+    failed: list[Message] = []
     for message in messages:
         try:
             for asked in parse(message.body):
@@ -50,7 +52,7 @@ def accept(ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_u
                     held.extend(_create(ports, asked, holder, lease_until))
         except (MessageMalformed, StoreUnavailable) as error:
             ports.journal.failed("message_failed", error, message_id=message.id)
-            failed.append(message.id)
+            failed.append(message)
     return Accepted(tuple(held), tuple(resumes), tuple(failed))
 
 

@@ -58,6 +58,8 @@ def submit(
     holder = ports.clock.token()
     lease_until = deadline + ports.policy.lease_margin_seconds
     accepted = accept(ports, messages, holder, lease_until)
+    for message in accepted.failed:
+        ports.workers.start(partial(_hide, ports, message))
     for document in accepted.held:
         ports.workers.start(partial(_pass, ports, settings, document, deadline))
     resumed = [document for resume in accepted.resumes for document in _resumed(ports, resume)]
@@ -72,7 +74,15 @@ def submit(
         if document.attempts > 0 and ports.clock.now() < last_start:
             _take_and_start(ports, settings, document, holder, deadline)
             ports.workers.wait()
-    return list(accepted.failed)
+    return [message.id for message in accepted.failed]
+
+
+def _hide(ports: SubmitPorts, message: Message) -> None:
+    """Has a failed message come again before its visibility timeout is over; if that fails, it comes then."""
+    try:
+        ports.received.hide(message.receipt, intervals.message_retry_seconds(message.receives, ports.policy))
+    except StoreUnavailable as error:
+        ports.journal.failed("hide_failed", error, message_id=message.id)
 
 
 def _resumed(ports: SubmitPorts, resume: Resume) -> list[Document]:
