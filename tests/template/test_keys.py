@@ -38,6 +38,7 @@ NOT_NEEDED = {
     "s3:DeleteObject",
     "s3:ListBucket",
     "s3:ListBucketVersions",
+    "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
 }
