@@ -114,6 +114,15 @@ def test_a_result_is_none_only_where_the_bucket_says_so(transport: Transport, s3
             S3Results(s3, "results", "").get("scan.pdf.txt")
 
 
+def test_a_name_that_may_not_be_looked_for_is_not_taken_for_missing(transport: Transport, s3: Any) -> None:
+    transport.answer(404, "")
+    assert not S3Results(s3, "results", "").exists("scan.pdf.txt")
+    for status in (403, 503):
+        transport.answer(status, "")
+        with pytest.raises(StoreUnavailable, match=rf"s3\.HeadObject: {status}"):
+            S3Results(s3, "results", "").exists("scan.pdf.txt")
+
+
 def test_a_deletion_that_is_refused_in_part_is_store_unavailable(transport: Transport, s3: Any) -> None:
     error = f"<Error><Key>{SECRET}</Key><Code>AccessDenied</Code><Message>{SECRET}</Message></Error>"
     transport.answer(200, f"<DeleteResult>{error}</DeleteResult>")
