@@ -30,7 +30,7 @@ from textdrop.core.documents import Document, DocumentState, Operation, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
-from textdrop.core.reconciling import DeadLetter, ReconcileRun
+from textdrop.core.reconciling import DeadLetter, ReconcileRun, SourceBucket
 from textdrop.ports import DeliverPorts, PollPorts, ReconcilePorts, SubmitPorts
 from textdrop.usecases.accept import Message
 from textdrop.usecases.deliver import deliver
@@ -132,6 +132,7 @@ class World:
         self.reconcile_ports = ReconcilePorts(
             clock=self.clock,
             documents=self.documents,
+            source=SourceBucket(self.uploads.name, "", own=True, stack="stack/1"),
             uploads=self.listing,
             queue=self.uploads_queue,
             dead_letters=self.dead_letters,
@@ -140,7 +141,7 @@ class World:
             journal=self.journal,
             policy=self.policy,
         )
-        self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9))
+        self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9), self.uploads.name)
         self.poll_settings = PollSettings(reads_per_second=50, submits_per_second=10.0, step_seconds=20.0)
 
     def upload(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> Document:

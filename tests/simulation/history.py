@@ -334,7 +334,9 @@ class History(Mishaps):
         self.rate = (1.0, 4.0, 10.0)[rate % 3]
         pages = (9, 9, 2)[most % 3]
         self.marked["fewer pages"] += pages == 2
-        settings = SubmitSettings(languages, model, self.rate, FileLimits(max_pages=pages))
+        settings = SubmitSettings(
+            languages, model, self.rate, FileLimits(max_pages=pages), self.world.uploads.name
+        )
         self.world.submit_settings = settings
         self.world.poll_settings = replace(self.world.poll_settings, submits_per_second=self.rate)
         self._note(f"{act.number} {self.rate:g} submits a second, at most {pages} pages, {model} in {languages}")

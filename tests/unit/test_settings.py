@@ -27,8 +27,9 @@ SHARED = {
     "SUBMITS_PER_SECOND": "10",
     "POLL_FUNCTION_NAME": "textdrop-poll",
 }
-SUBMIT = SHARED | {"LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
-POLL = SHARED | {
+SOURCE = {"SOURCE_BUCKET": "uploads", "OWN_SOURCE_BUCKET": "true", "STACK_ID": "arn:aws:cloudformation:stack/textdrop/1"}
+SUBMIT = SHARED | {"SOURCE_BUCKET": "uploads", "LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
+POLL = SHARED | SOURCE | {
     "UPLOADS_QUEUE_URL": "https://queue.example",
     "DELIVER_QUEUE_URL": "https://deliver.example",
     "DELIVER_ALONE_QUEUE_URL": "https://alone.example",
@@ -41,9 +42,8 @@ DELIVER = {
     "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
     "CSV_BOM": "false",
 }
-RECONCILE = {
+RECONCILE = SOURCE | {
     "TABLE_NAME": "table",
-    "UPLOADS_BUCKET": "uploads",
     "UPLOADS_QUEUE_URL": "https://queue.example",
     "DEAD_LETTER_QUEUE_URL": "https://dead.example",
     "RECONCILE_FUNCTION_NAME": "textdrop-reconcile",
@@ -70,6 +70,7 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
         ("deliver", {"CSV_BOM": "true"}, {"csv_bom": True}),
         ("deliver", {"CSV_BOM": "False"}, {"csv_bom": False}),
         ("reconcile", {}, {}),
+        ("reconcile", {"SOURCE_PREFIX": "in box/", "OWN_SOURCE_BUCKET": "false"}, {"own_source_bucket": False}),
     ],
 )
 def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
@@ -77,9 +78,11 @@ def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
 ) -> None:
     kind, variables = FUNCTIONS[function]
     environment = variables | more
-    optional = {name: "" for name in ("outputs", "folder_id") if name in kind.__dataclass_fields__}
+    optional = {name: "" for name in ("outputs", "folder_id", "source_prefix") if name in kind.__dataclass_fields__}
     optional |= {"pages": "all"} if "pages" in kind.__dataclass_fields__ else {}
     texts = {name.lower(): value for name, value in environment.items()}
+    if "OWN_SOURCE_BUCKET" in variables:
+        not_texts = {"own_source_bucket": True} | not_texts
     assert asdict(read(kind, {name: f" {value}\n" for name, value in environment.items()})) == (
         optional | texts | not_texts
     )
