@@ -18,6 +18,7 @@ class Store:
     sources: ports.Sources
     results: ports.Results
     uploads: ports.UploadListing
+    uploads_under: Callable[[str], ports.UploadListing]
     pass_time: Callable[[], None]
     lose_answer: Callable[[], None]
     break_down: Callable[[], None]
