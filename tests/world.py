@@ -146,7 +146,7 @@ class World:
         self.poll_settings = PollSettings(reads_per_second=50, submits_per_second=10.0, step_seconds=20.0)
 
     def deploy(self, source: SourceBucket) -> None:
-        """The stack is updated, or another one deployed on what is here: uploads come from this bucket, and poll runs."""
+        """The stack is updated, or another one deployed on what is here: uploads come from here, and poll has run."""
         self.submit_settings = replace(self.submit_settings, source_bucket=source.name, source_prefix=source.prefix)
         self.reconcile_ports = replace(self.reconcile_ports, source=source)
         self.listing.prefix = source.prefix

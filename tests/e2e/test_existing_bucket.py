@@ -1,9 +1,10 @@
-"""A bucket that was there before, with what is in it, and the table of a former stack: only what comes is read and paid."""
+"""A bucket that was there before, and the table that a former stack has left: what comes is read, and nothing else."""
 
 import json
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ NEW_KEYS = [PREFIX + "plain.png", PREFIX + "Счёт № 7+8 (100%).png", PREFIX
 OUTSIDE_KEYS = ["new.png", "in box/2025/new.png", "in box/2026"]
 
 
-def deployed(whole: WholeStack, name: str, **parameters: str) -> WholeStack:
-    """One more stack of the same template and parameters but these, in the same account and with the same OCR service."""
+@contextmanager
+def deployed(whole: WholeStack, name: str, **parameters: str) -> Iterator[WholeStack]:
+    """One more stack of the same template, with these parameters and else the first one's, in the same account. It is
+    deleted afterwards; its buckets and table stay."""
     with whole.client("cloudformation") as stacks:
         first = stacks.describe_stacks(StackName=deployment.STACK)["Stacks"][0]["Parameters"]
         given = {one["ParameterKey"]: one["ParameterValue"] for one in first} | parameters
@@ -37,30 +40,27 @@ def deployed(whole: WholeStack, name: str, **parameters: str) -> WholeStack:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
-        stacks.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    endpoint, certificate = whole.env["AWS_ENDPOINT_URL"], Path(whole.env["AWS_CA_BUNDLE"])
-    outputs = deployment.finish(endpoint, certificate, {"api_key": servers.OCR_API_KEY}, name)
-    env = dict(whole.env) | {
-        "UPLOADS_BUCKET": outputs["UploadsBucketName"],
-        "RESULTS_BUCKET": outputs["ResultsBucketName"],
-        "NOTICES_QUEUE_URL": outputs["NoticesQueueUrl"],
-        "TABLE_NAME": outputs["TableName"],
-    }
-    with account.connected(env) as connected:
-        return WholeStack(env, STATE, connected, outputs=outputs)
+        try:
+            stacks.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+            endpoint, certificate = whole.env["AWS_ENDPOINT_URL"], Path(whole.env["AWS_CA_BUNDLE"])
+            outputs = deployment.finish(endpoint, certificate, {"api_key": servers.OCR_API_KEY}, name)
+            env = dict(whole.env) | {
+                "UPLOADS_BUCKET": outputs["UploadsBucketName"],
+                "RESULTS_BUCKET": outputs["ResultsBucketName"],
+                "NOTICES_QUEUE_URL": outputs["NoticesQueueUrl"],
+                "TABLE_NAME": outputs["TableName"],
+            }
+            with account.connected(env) as connected:
+                yield WholeStack(env, STATE, connected, outputs=outputs)
+        finally:
+            stacks.delete_stack(StackName=name)
+            stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
 def template_body(stacks: Any) -> str:
     """The template of the first stack, as sam has packaged it."""
     body = stacks.get_template(StackName=deployment.STACK, TemplateStage="Original")["TemplateBody"]
     return body if isinstance(body, str) else json.dumps(body)
-
-
-def delete(whole: WholeStack, name: str) -> None:
-    """The stack is deleted; its buckets and table stay."""
-    with whole.client("cloudformation") as stacks:
-        stacks.delete_stack(StackName=name)
-        stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
 def fill(whole: WholeStack, page: bytes) -> None:
@@ -91,22 +91,16 @@ def accepted(whole: WholeStack) -> int:
 def adopting(whole: WholeStack, samples: Mapping[str, Sample]) -> Iterator[WholeStack]:
     """A stack on the existing bucket's prefix, with the table that another one has left, before anything new came."""
     page = samples[BLANK].path.read_bytes()
-    former = deployed(whole, FORMER)
-    former.upload("before.png", page)
-    document = former.notice("before.png").body["document"]
-    former.wait(lambda: former.state(document) == "final", 10, "the row is not final")
-    delete(whole, FORMER)
+    with deployed(whole, FORMER) as former:
+        former.upload("before.png", page)
+        document, table = former.notice("before.png").body["document"], former.account.table_name
+        former.wait(lambda: former.state(document) == "final", 10, "the row is not final")
     fill(whole, page)
     whole.shell(f"cd '{STATE / 'tmp'}'\n" + command("README.md", "existing bucket").replace("my-archive", BUCKET))
-    adopted = deployed(
-        whole, ADOPTING, SourceBucketName=BUCKET, SourcePrefix=PREFIX, TableName=former.account.table_name
-    )
-    try:
-        assert (adopted.account.uploads_bucket, adopted.account.table_name) == (BUCKET, former.account.table_name)
+    with deployed(whole, ADOPTING, SourceBucketName=BUCKET, SourcePrefix=PREFIX, TableName=table) as adopted:
+        assert (adopted.account.uploads_bucket, adopted.account.table_name) == (BUCKET, table)
         assert rows(adopted) == {document: "final"}
         yield adopted
-    finally:
-        delete(whole, ADOPTING)
 
 
 def since(stack: WholeStack) -> float:

@@ -124,7 +124,7 @@ def test_what_is_made_only_if_no_existing_one_is_named(template: Template) -> No
 
 
 def test_whatever_names_the_bucket_or_the_table_names_an_existing_one_too(template: Template) -> None:
-    """A reference to a resource that is not made is refused, so each stands in the branch of a choice in which it is."""
+    """What is not made cannot be referred to: each reference stands in the branch in which it is made."""
     for name, made_if in (("UploadsBucket", "MakeUploadsBucket"), ("Table", "MakeTable")):
         others = {other: body for other, body in template.resources.items() if body.get("Condition") != made_if}
         used_in = [others, template.outputs, template.function_globals]
@@ -222,9 +222,10 @@ def test_s3_or_the_rule_alone_may_send_from_outside_and_for_this_account_alone(t
 
 def test_every_way_to_create_an_object_is_heard_and_results_are_not(template: Template) -> None:
     uploads = template.resources["UploadsBucket"]
-    by_rule, by_s3 = {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}, {
-        "QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["UploadsQueue", "Arn"]}}]
-    }
+    by_rule, by_s3 = (
+        {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+        {"QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["UploadsQueue", "Arn"]}}]},
+    )
     assert uploads["Properties"]["NotificationConfiguration"] == {"Fn::If": ["UploadsByRule", by_rule, by_s3]}
     buckets = template.of_type("AWS::S3::Bucket").items()
     assert [name for name, bucket in buckets if "NotificationConfiguration" in bucket] == ["UploadsBucket"]

@@ -27,15 +27,23 @@ SHARED = {
     "SUBMITS_PER_SECOND": "10",
     "POLL_FUNCTION_NAME": "textdrop-poll",
 }
-SOURCE = {"SOURCE_BUCKET": "uploads", "OWN_SOURCE_BUCKET": "true", "STACK_ID": "arn:aws:cloudformation:stack/textdrop/1"}
-SUBMIT = SHARED | {"SOURCE_BUCKET": "uploads", "LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
-POLL = SHARED | SOURCE | {
-    "UPLOADS_QUEUE_URL": "https://queue.example",
-    "DELIVER_QUEUE_URL": "https://deliver.example",
-    "DELIVER_ALONE_QUEUE_URL": "https://alone.example",
-    "RESULTS_BUCKET": "results",
-    "READS_PER_SECOND": "50",
+SOURCE = {
+    "SOURCE_BUCKET": "uploads",
+    "OWN_SOURCE_BUCKET": "true",
+    "STACK_ID": "arn:aws:cloudformation:stack/textdrop/1",
 }
+SUBMIT = SHARED | {"SOURCE_BUCKET": "uploads", "LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
+POLL = (
+    SHARED
+    | SOURCE
+    | {
+        "UPLOADS_QUEUE_URL": "https://queue.example",
+        "DELIVER_QUEUE_URL": "https://deliver.example",
+        "DELIVER_ALONE_QUEUE_URL": "https://alone.example",
+        "RESULTS_BUCKET": "results",
+        "READS_PER_SECOND": "50",
+    }
+)
 DELIVER = {
     "TABLE_NAME": "table",
     "RESULTS_BUCKET": "results",

@@ -157,8 +157,8 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
 
 @cache
 def _record_source() -> None:
-    """Since when uploads are taken from here is in the table: within a minute of a deployment, as poll is scheduled, and
-    once a process, as nothing else changes it."""
+    """The table says since when uploads are taken from here: within a minute of a deployment, as poll is scheduled.
+    Once a process, as its environment does not change."""
     settings = read(PollFunctionSettings, os.environ)
     table = Table(session().client("dynamodb"), settings.table_name)
     record_source(_reconcile_run(table), _source(settings), SystemClock().now())
@@ -222,9 +222,7 @@ def reconcile() -> ReconcilePorts:
 
 
 def _source(settings: PollFunctionSettings | ReconcileFunctionSettings) -> SourceBucket:
-    return SourceBucket(
-        settings.source_bucket, settings.source_prefix, settings.own_source_bucket, settings.stack_id
-    )
+    return SourceBucket(settings.source_bucket, settings.source_prefix, settings.own_source_bucket, settings.stack_id)
 
 
 def _reconcile_run(table: Table) -> DynamoVersionedRow[ReconcileRun]:

@@ -49,7 +49,7 @@ class SubmitFunctionSettings(OcrSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollFunctionSettings(OcrSettings):
-    """The environment of the poll function. `own_source_bucket`: the stack made the bucket. `stack_id` is no other's."""
+    """The environment of the poll function. `own_source_bucket`: the stack made it. `stack_id` is no other stack's."""
 
     table_name: str
     source_bucket: str

@@ -271,7 +271,10 @@ RESUMES: list[dict[str, object]] = [
         *(message({**put(), "s3": {**put()["s3"], "bucket": bucket}}) for bucket in BUCKETS),
         *(json.dumps(created(**changed)) for changed in OBJECTS_CREATED),
         *(json.dumps(CREATED | {"detail": {**CREATED["detail"], "bucket": bucket}}) for bucket in BUCKETS),
-        *(json.dumps({name: CREATED[name] for name in CREATED if name != gone}) for gone in ("detail", "time", "source")),
+        *(
+            json.dumps({name: CREATED[name] for name in CREATED if name != gone})
+            for gone in ("detail", "time", "source")
+        ),
         json.dumps({name: CREATED[name] for name in CREATED if name != "detail-type"}),
         json.dumps(CREATED | {"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification"}),
         json.dumps(CREATED | {"time": "yesterday"}),

@@ -112,6 +112,12 @@ def test_a_source_that_is_new_begins_with_its_first_look_from_the_beginning(
     assert (first.mark, first.older_than_seconds, first.since) == (Cursor(), POLICY.reconcile_after_seconds, since)
 
 
+def test_what_came_in_the_second_of_the_deployment_is_not_taken() -> None:
+    row = configured(ReconcileRun(), EXISTING, NOW + 0.7)
+    uploads = [replace(VERSIONED, key=f"{after}.png", last_modified=NOW + after) for after in (0, 1)]
+    assert [found.key for found in candidates(uploads, row.since, NOW + 9).values()] == ["1.png"]
+
+
 def test_a_source_that_was_left_and_comes_back_begins_anew() -> None:
     row = recorded(EXISTING, 1.0)
     for at, source in enumerate((replace(EXISTING, prefix="other/"), EXISTING)):

@@ -13,7 +13,7 @@ from textdrop.core.documents import Outcome, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import parse
 from textdrop.core.reconciling import DeadLetter, SourceBucket
-from textdrop.usecases.reconcile import PART_SECONDS, REDRIVE_SECONDS, record_source
+from textdrop.usecases.reconcile import PART_SECONDS, RECORD_TRIES, REDRIVE_SECONDS, record_source
 from textdrop.usecases.redrive import MAX_FAILURES, redrive
 from world import RECONCILE_SECONDS, World
 
@@ -129,9 +129,7 @@ EXISTING = SourceBucket("uploads", "scans/", own=False, stack="stack/2")
 
 
 @pytest.mark.parametrize("age", [None, 0.0], ids=["daily", "by hand"])
-def test_what_an_existing_bucket_held_before_or_holds_elsewhere_is_never_taken(
-    world: World, age: float | None
-) -> None:
+def test_what_an_existing_bucket_held_before_or_holds_elsewhere_is_never_taken(world: World, age: float | None) -> None:
     """Though the table is older: it is one that a former stack has left."""
     former = world.upload("scans/former.png", b"1")
     world.run()
@@ -200,6 +198,13 @@ def test_who_meets_another_that_says_since_when_keeps_to_what_it_said(world: Wor
     assert world.progress.row == row
 
 
+def test_who_never_gets_to_say_since_when_is_given_up(world: World) -> None:
+    world.progress.write = lambda before, after: False  # type: ignore[method-assign]  # another was first
+    with pytest.raises(StoreUnavailable, match="written by others"):
+        record_source(world.progress, EXISTING, 0.0)
+    assert world.faults.calls.count("progress.read") == RECORD_TRIES
+
+
 def test_an_old_run_that_goes_on_after_a_deployment_is_overtaken(world: World) -> None:
     world.upload_unheard("scans/a.png", b"1")
     later(world)
@@ -216,9 +221,7 @@ def test_an_old_run_that_goes_on_after_a_deployment_is_overtaken(world: World) -
 @pytest.mark.parametrize(
     "other", [Source("another", "scans/a.png", "v1", "e", 1), Source("uploads", "a.png", "v1", "e", 1)]
 )
-def test_uploads_of_others_are_counted_and_dropped(
-    world: World, shape: Callable[[Source], str], other: Source
-) -> None:
+def test_uploads_of_others_are_counted_and_dropped(world: World, shape: Callable[[Source], str], other: Source) -> None:
     world.deploy(EXISTING)
     ours = world.upload("scans/a.png", b"1")
     world.send(shape(replace(other, event_at=world.clock.now())))
@@ -370,6 +373,7 @@ def test_dead_letters_get_their_share_of_a_run_and_leave_the_bucket_its_part(
 def test_who_is_overtaken_leaves_the_rest_of_the_letters_to_the_other_run() -> None:
     world = slow(seconds=10.0)
     put_letters(world, 50)
+    world.deploy(world.reconcile_ports.source)
     world.progress.write = lambda before, after: False  # type: ignore[method-assign]  # another was first
     assert world.reconcile_once({}, RECONCILE_SECONDS) == "overtaken"
     assert 0 < len(world.dead_letters.redriven) < 50

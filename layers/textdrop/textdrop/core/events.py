@@ -1,8 +1,8 @@
 """What the queues bring: events of S3 in either of their shapes, and our own messages about documents to go on with.
 
-S3 sends `Records` in which keys are form-encoded ("+" is a space, the rest percent-encoded UTF-8); this is the one place
-that decodes them, once (Amazon S3 user guide, "Event message structure"). Through EventBridge come events of one object
-each, whose keys are as they are ("EventBridge event message structure").
+S3 sends `Records` in which keys are form-encoded ("+" is a space, the rest percent-encoded UTF-8); this is the one
+place that decodes them, once (Amazon S3 user guide, "Event message structure"). Through EventBridge come events of one
+object each, whose keys are as they are ("EventBridge event message structure").
 """
 
 from __future__ import annotations

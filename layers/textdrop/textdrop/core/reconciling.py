@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import ceil
 
 from textdrop.core.documents import Source
 from textdrop.core.events import MessageMalformed, parse, upload_body
@@ -76,15 +77,14 @@ def configured(stored: ReconcileRun, source: SourceBucket, now: float) -> Reconc
     """The stored row if it is of this source, else the one to write, with which the source begins.
 
     What came before it was configured, or while another one was, has no rows and must not be paid for: so `since` is
-    now. Only a bucket that the stack made, and meets here for the first time, has nothing from before. (Rows of former
-    versions name no bucket: such stacks had their own, and took all that came.)
+    now (the next whole second, as versions have none finer). Only a bucket that the stack made, and meets here for the
+    first time, has nothing from before. (Rows of former versions name no bucket: such stacks had their own, and took
+    all that came.)
     """
     if (stored.bucket, stored.prefix, stored.stack) == (source.name, source.prefix, source.stack):
         return stored
-    since = 0.0 if source.own and stored.bucket != source.name else now
-    return ReconcileRun(
-        rev=stored.rev + 1, bucket=source.name, prefix=source.prefix, stack=source.stack, since=since
-    )
+    since = 0.0 if source.own and stored.bucket != source.name else float(ceil(now))
+    return ReconcileRun(rev=stored.rev + 1, bucket=source.name, prefix=source.prefix, stack=source.stack, since=since)
 
 
 def begun(stored: ReconcileRun, older_than_seconds: float | None, now: float, policy: Policy) -> ReconcileRun:
@@ -92,9 +92,7 @@ def begun(stored: ReconcileRun, older_than_seconds: float | None, now: float, po
     if stored.began_at > 0.0 and stored.ended_at == 0.0 and older_than_seconds is None:
         return stored
     age = policy.reconcile_after_seconds if older_than_seconds is None else older_than_seconds
-    return replace(
-        stored, key="", version_id="", older_than_seconds=age, began_at=now, ended_at=0.0, listed=0, found=0
-    )
+    return replace(stored, key="", version_id="", older_than_seconds=age, began_at=now, ended_at=0.0, listed=0, found=0)
 
 
 def advanced(current: ReconcileRun, listed: ListingPage, found: int, now: float) -> ReconcileRun:
@@ -114,8 +112,8 @@ def advanced(current: ReconcileRun, listed: ListingPage, found: int, now: float)
 def candidates(sources: Iterable[Source], since: float, until: float) -> dict[str, Source]:
     """The uploads of that time, by their documents' ids, but for junk.
 
-    Before `since` there was no table that could know them, or they were not this stack's: they are a backfill's. After `until` their events may be on
-    the way still. Versions have whole seconds, cut off, as times.
+    Before `since` there was no table that could know them, or they were not this stack's: they are a backfill's. After
+    `until` their events may be on the way still. Versions have whole seconds, cut off, as times.
     """
     return {
         document_id(source): source

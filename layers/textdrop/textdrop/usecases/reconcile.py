@@ -8,12 +8,15 @@ the same work twice at worst, until one of them finds that the other has written
 from __future__ import annotations
 
 from textdrop.core import reconciling
+from textdrop.core.errors import StoreUnavailable
 from textdrop.core.reconciling import ListingPage, ReconcileRun, SourceBucket
 from textdrop.ports import ReconcilePorts, VersionedRow
 from textdrop.usecases.redrive import redrive
 
 REDRIVE_SECONDS = 300.0
 """The most of one run that dead letters get."""
+
+RECORD_TRIES = 3
 
 PART_SECONDS = 120.0
 """No part of the listing begins with less time left, but the first: so every run gets on."""
@@ -37,13 +40,15 @@ def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float 
 def record_source(progress: VersionedRow[ReconcileRun], source: SourceBucket, now: float) -> ReconcileRun:
     """The row that says since when uploads of this source are taken, which is there afterwards.
 
-    Whoever of the stack's functions comes first after a deployment writes it. Raises StoreUnavailable.
+    Whoever of the stack's functions comes first after a deployment writes it. Raises StoreUnavailable, also when others
+    write the row again and again meanwhile.
     """
-    while True:
+    for _ in range(RECORD_TRIES):
         stored = progress.read()
         row = reconciling.configured(stored, source, now)
         if row is stored or progress.write(stored, row):
             return row
+    raise StoreUnavailable("reconcile's row was written by others")
 
 
 def _look_through(ports: ReconcilePorts, deadline: float, older_than_seconds: float | None) -> str:
