@@ -127,12 +127,13 @@ def find_layers_where_built(
     layers: Sequence[Path],
     variables: Mapping[str, str],
     timeout_seconds: int | None = None,
+    stack: str = STACK,
 ) -> None:
     """From now on the function's processes find their layers in these folders, and have these variables beside its own.
 
     The emulator unpacks layers again for each process that starts, which takes it more time than all else.
     """
-    function = f"{STACK}-{name}"
+    function = f"{stack}-{name}"
     known = functions.get_function_configuration(FunctionName=function)
     changed = known["Environment"]["Variables"] | dict(variables)
     changed |= {"PYTHONPATH": ":".join(map(str, layers)), "PYTHONDONTWRITEBYTECODE": "1"}

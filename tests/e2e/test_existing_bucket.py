@@ -1,6 +1,7 @@
 """A bucket that was there before, and the table that a former stack has left: what comes is read, and nothing else."""
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +15,14 @@ from aws_events import event, event_bridge_event
 from documentation import command
 from e2e.conftest import STATE
 from e2e.whole_stack import WholeStack
+from lambda_runtime import emulator
 from local import deployment, servers
 from local.demo import account
 from local.samples import Sample
 from textdrop.core.documents import Source
 
 BLANK = "blank page.png"
+FUNCTIONS = ("submit", "poll", "deliver", "reconcile")
 FORMER, ADOPTING = "former", "adopting"
 BUCKET, PREFIX = "archive-of-ours", "in box/2026/"
 UNDER, BESIDE_KEYS = 1_200, [f"elsewhere/{number:03d}.png" for number in range(500)]
@@ -51,7 +54,13 @@ def deployed(whole: WholeStack, name: str, **parameters: str) -> Iterator[WholeS
                 "TABLE_NAME": outputs["TableName"],
             }
             with account.connected(env) as connected:
-                yield WholeStack(env, STATE, connected, outputs=outputs)
+                stack = WholeStack(env, STATE, connected, outputs=outputs)
+                stack.until_idle()  # S3's test: a function that starts must not be changed
+                layers = emulator.layers(STATE / "build")
+                with whole.client("lambda") as functions:
+                    for function in FUNCTIONS:
+                        deployment.find_layers_where_built(functions, function, layers, {}, stack=name)
+                yield stack
         finally:
             stacks.delete_stack(StackName=name)
             stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
@@ -65,7 +74,7 @@ def template_body(stacks: Any) -> str:
 
 def fill(whole: WholeStack, page: bytes) -> None:
     """The bucket with what is in it, and a notification of its own, which has nothing to do with any stack."""
-    s3 = whole.account.s3
+    s3: Any = whole.account.s3
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": servers.REGION})
     _, own_queue = deployment.make_queue(whole.account.sqs, "of-our-own", "s3.amazonaws.com")
     own = {"QueueArn": own_queue, "Events": ["s3:ObjectRemoved:*"], "Id": "ours"}
@@ -127,7 +136,9 @@ def test_what_comes_under_the_prefix_is_read_and_nothing_else_is_touched_or_bill
     assert since(adopting) >= deployed_at
     assert len(documents) == len(adopting.notices) == len(NEW_KEYS)
     assert accepted(whole) - before == len(NEW_KEYS)
-    assert f'"listed":{UNDER + len(NEW_KEYS)}' in "".join(adopting.logged("reconcile", ADOPTING))
+    [listed, _] = re.findall(r'"listed":(\d+),"found":0', "".join(adopting.logged("reconcile", ADOPTING)))
+    # The emulator lists an object without versions again where a page of the listing begins; S3 does not.
+    assert int(listed) in (UNDER + len(NEW_KEYS), UNDER + len(NEW_KEYS) + 1)
     there = {key for key in adopting.keys_below("") if not key.startswith(".textdrop/")}
     assert there == {key + suffix for key in NEW_KEYS for suffix in (".txt", ".ocr.json")}
 

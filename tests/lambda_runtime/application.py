@@ -144,6 +144,9 @@ class Application:
         """The variables that the template gives a function, with the values that they have here."""
         here = {
             "TABLE_NAME": self._name,
+            "SOURCE_BUCKET": self.uploads.name,
+            "OWN_SOURCE_BUCKET": "true",
+            "STACK_ID": self._name,
             "OCR_BASE_URL": self.ocr.url,
             "OPERATION_BASE_URL": self.ocr.url,
             "IAM_BASE_URL": self.ocr.url,
