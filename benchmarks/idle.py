@@ -25,6 +25,7 @@ MONTH_SECONDS = prices.MONTH_HOURS * 3600
 FREE_WHILE_IDLE = {
     "AWS::CloudWatch::Dashboard",
     "AWS::DynamoDB::Table",
+    "AWS::Events::Rule",
     "AWS::IAM::Role",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
@@ -45,7 +46,7 @@ def month(template: Mapping[str, Any]) -> dict[str, float]:
     """
     found = dict.fromkeys(("alarms", "secret", "queues' receives"), 0.0)
     for name, resource in template["Resources"].items():
-        if "Condition" in resource and not _holds(template["Conditions"][resource["Condition"]], template):
+        if "Condition" in resource and not _holds({"Condition": resource["Condition"]}, template):
             continue
         properties = resource.get("Properties", {})
         match resource["Type"]:
@@ -64,6 +65,10 @@ def month(template: Mapping[str, Any]) -> dict[str, float]:
 
 def _holds(condition: Any, template: Mapping[str, Any]) -> bool:
     [(name, arguments)] = condition.items()
+    if name == "Condition":
+        return _holds(template["Conditions"][arguments], template)
+    if name == "Fn::Or":
+        return any(_holds(one, template) for one in arguments)
     if name == "Fn::Not":
         return not _holds(arguments[0], template)
     if name != "Fn::Equals":

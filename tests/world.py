@@ -31,11 +31,11 @@ from textdrop.core.documents import Document, DocumentState, Operation, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
-from textdrop.core.reconciling import DeadLetter, ReconcileRun
+from textdrop.core.reconciling import DeadLetter, ReconcileRun, SourceBucket
 from textdrop.ports import DeliverPorts, PollPorts, ReconcilePorts, SubmitPorts
 from textdrop.usecases.accept import Message
 from textdrop.usecases.deliver import deliver
-from textdrop.usecases.reconcile import reconcile
+from textdrop.usecases.reconcile import reconcile, record_source
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
 
@@ -136,6 +136,7 @@ class World:
         self.reconcile_ports = ReconcilePorts(
             clock=self.clock,
             documents=self.documents,
+            source=SourceBucket(self.uploads.name, "", own=True, stack="stack/1"),
             uploads=self.listing,
             queue=self.uploads_queue,
             dead_letters=self.dead_letters,
@@ -144,8 +145,15 @@ class World:
             journal=self.journal,
             policy=self.policy,
         )
-        self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9))
+        self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9), self.uploads.name)
         self.poll_settings = PollSettings(reads_per_second=50, submits_per_second=10.0, step_seconds=20.0)
+
+    def deploy(self, source: SourceBucket) -> None:
+        """The stack is updated, or another one deployed on what is here: uploads come from here, and poll has run."""
+        self.submit_settings = replace(self.submit_settings, source_bucket=source.name, source_prefix=source.prefix)
+        self.reconcile_ports = replace(self.reconcile_ports, source=source)
+        self.listing.prefix = source.prefix
+        record_source(self.progress, source, self.clock.now())
 
     def upload(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> Document:
         """Puts an object, with its event in the queue. The document as it would be accepted, to look it up by."""

@@ -18,6 +18,7 @@ class Store:
     sources: ports.Sources
     results: ports.Results
     uploads: ports.UploadListing
+    uploads_under: Callable[[str], ports.UploadListing]
     below: Callable[[str], ports.Results]
     """The results below a prefix of the bucket."""
     pass_time: Callable[[], None]

@@ -132,9 +132,9 @@ class WholeStack:
             self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
         return self.outputs[name]
 
-    def logged(self, function: str) -> list[str]:
-        """What the function has logged."""
-        group = f"/aws/lambda/{deployment.STACK}-{function}"
+    def logged(self, function: str, name: str = deployment.STACK) -> list[str]:
+        """What the function of that stack has logged."""
+        group = f"/aws/lambda/{name}-{function}"
         with self.client("logs") as logs:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
             return [event["message"] for page in pages for event in page["events"]]

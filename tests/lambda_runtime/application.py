@@ -146,6 +146,9 @@ class Application:
         """The variables that the template gives a function, with the values that they have here."""
         here = {
             "TABLE_NAME": self._name,
+            "SOURCE_BUCKET": self.uploads.name,
+            "OWN_SOURCE_BUCKET": "true",
+            "STACK_ID": self._name,
             "OCR_BASE_URL": self.ocr.url,
             "OPERATION_BASE_URL": self.ocr.url,
             "IAM_BASE_URL": self.ocr.url,
@@ -154,7 +157,6 @@ class Application:
             "UPLOADS_QUEUE_URL": self.uploads_queue_url,
             "DELIVER_QUEUE_URL": self.deliver_queue_url,
             "DELIVER_ALONE_QUEUE_URL": self.deliver_alone_queue_url,
-            "SOURCE_BUCKET": self.uploads.name,
             "RESULTS_BUCKET": self.results.name,
             "RESULTS_PREFIX": "",
             "RESULTS_TOPIC_ARN": self._topic,

@@ -34,7 +34,7 @@ from textdrop.core.pause import Exchange
 from textdrop.core.rules import Rule
 from textdrop.core.schedule import Schedule, Step
 from textdrop.core.window import SPAN_SECONDS
-from textdrop.usecases import ask, deliver, files, outputs, publish, send, tick
+from textdrop.usecases import accept, ask, deliver, files, outputs, publish, send, tick
 
 HISTORIES_MOST = 5_000
 
@@ -313,6 +313,9 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
         (FakeDeadLetters, "redrive"), (FakeDeadLetters, "delete")
     ),
     "messages that failed are not given back": lambda: around(world, "batch_failures", lambda right, failed: right(())),
+    "an upload to another bucket is taken for the stack's": lambda: around(
+        accept, "is_foreign", lambda right, *asked: False
+    ),
     "a plus sign in an event's key is not read as a space": lambda: patch.object(events, "unquote_plus", unquote),
 }
 """What each does, and how it is planted."""

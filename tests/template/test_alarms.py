@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from aws_events import event
 from template.alarm_states import Value, state
 from template.cloudformation import ROOT, Template
 from template.drill import Drill
+from textdrop.core.documents import Source
 from textdrop.core.errors import OcrAnswerLost, OcrCredentialsRefused, OcrUnreachable, StoreUnavailable, Trace
 from textdrop.core.pause import Pause
 
@@ -85,6 +87,11 @@ def one_lost_answer(drill: Drill) -> Callable[[], object]:
     return lambda: None
 
 
+def uploads_of_another_bucket(drill: Drill) -> Callable[[], object]:
+    drill.world.send(event(Source("another", "last.png", "v1", "e", 1, event_at=drill.world.clock.now())))
+    return lambda: None
+
+
 def unreadable_bucket(drill: Drill) -> Callable[[], object]:
     drill.troubles.lasting["uploads.after"] = lambda: StoreUnavailable("s3.ListObjectVersions: 503")
     drill.reconcile()
@@ -121,6 +128,7 @@ CASES: list[tuple[str, Trouble, float, float]] = [
     ("OldestDueAlarm", unanswered_ask, 2 * HOUR + 20, 30),
     ("OldestDueAlarm", paused_by_operator, 2 * HOUR + 20, 60),
     ("OldestDueAlarm", uninvoked_deliver, 2 * HOUR + 35, 45),
+    ("ForeignUploadsAlarm", uploads_of_another_bucket, 3, 4 * HOUR + 5),
     ("ReconcileFailingAlarm", unreadable_bucket, 10, 30),
     ("DeliverFailingAlarm", mortal_output, 10, 60),
     ("SubmitsUnconfirmedAlarm", one_lost_answer, 3, 4 * HOUR + 5),

@@ -16,6 +16,7 @@ from textdrop.core.intervals import message_retry_seconds
 from textdrop.core.policy import Policy
 
 DAY_SECONDS = 24 * 3600
+SOURCE_BUCKET = {"Fn::If": ["MakeUploadsBucket", {"Ref": "UploadsBucket"}, {"Ref": "SourceBucketName"}]}
 KEPT_SECONDS = {"DeliverQueue": DAY_SECONDS, "DeliverAloneQueue": DAY_SECONDS}
 """Of queues that keep their messages for less than the most that there is: what else expires is lost."""
 
@@ -135,7 +136,8 @@ def test_buckets_and_queues_refuse_what_is_not_tls(template: Template) -> None:
     for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"):
         for policy in template.of_type(kind).values():
             for statement in policy["PolicyDocument"]["Statement"]:
-                if (statement["Effect"], statement["Principal"], statement["Condition"]) == ("Deny", "*", TLS_ONLY):
+                denial = [statement.get(name) for name in ("Effect", "Principal", "Condition")]
+                if denial == ["Deny", "*", TLS_ONLY]:
                     denied.add((statement["Action"], *map(short, listed(statement["Resource"]))))
     queues = {("sqs:*", f"{name}.Arn") for name in template.of_type("AWS::SQS::Queue")}
     buckets = {("s3:*", f"{name}.Arn", f"${{{name}.Arn}}/*") for name in template.of_type("AWS::S3::Bucket")}
@@ -182,6 +184,46 @@ def test_no_role_is_made_but_those_that_the_template_has_with_their_boundary(tem
         assert "Role" in function
         assert "DeploymentPreference" not in function
         assert {event["Type"] for event in function["Events"].values()} <= {"SQS", "Schedule"}
+
+
+def test_what_is_made_only_if_no_existing_one_is_named(template: Template) -> None:
+    made = {name: body["Condition"] for name, body in template.resources.items() if "Condition" in body}
+    assert {name: made.get(name) for name in ("UploadsBucket", "UploadsBucketPolicy", "Table", "UploadsRule")} == {
+        "UploadsBucket": "MakeUploadsBucket",
+        "UploadsBucketPolicy": "MakeUploadsBucket",
+        "Table": "MakeTable",
+        "UploadsRule": "UploadsByRule",
+    }
+    assert template.resources["UploadsBucket"]["DependsOn"] == "UploadsQueuePolicy"
+
+
+def test_whatever_names_the_bucket_or_the_table_names_an_existing_one_too(template: Template) -> None:
+    """What is not made cannot be referred to: each reference stands in the branch in which it is made."""
+    for name, made_if in (("UploadsBucket", "MakeUploadsBucket"), ("Table", "MakeTable")):
+        others = {other: body for other, body in template.resources.items() if body.get("Condition") != made_if}
+        used_in = [others, template.outputs, template.function_globals]
+        assert list(references(used_in, name, made_if)) == [], name
+
+
+def references(value: Any, name: str, made_if: str, path: str = "") -> Iterator[str]:
+    """Where a resource is referred to, but in the branch in which it is made."""
+    match value:
+        case {"Fn::If": [condition, one, other]}:
+            if condition != made_if:
+                yield from references(one, name, made_if, path)
+            yield from references(other, name, made_if, path)
+        case {"Ref": referred} if referred == name:
+            yield path
+        case {"Fn::GetAtt": [referred, *_]} if referred == name:
+            yield path
+        case {"Fn::Sub": str(text)} if re.search(rf"\$\{{{name}[.}}]", text):
+            yield path
+        case dict():
+            for key, inner in value.items():
+                yield from references(inner, name, made_if, f"{path}/{key}")
+        case list():
+            for number, inner in enumerate(value):
+                yield from references(inner, name, made_if, f"{path}/{number}")
 
 
 # ---- Queues and events
@@ -242,22 +284,32 @@ def test_a_message_is_given_up_after_an_outage_of_hours_and_is_hidden_no_longer_
     assert policy.max_message_retry_seconds == queue["VisibilityTimeout"]
 
 
-def test_s3_alone_may_send_from_outside_and_for_this_account_alone(template: Template) -> None:
-    [allowed] = [
-        statement
+def test_s3_or_the_rule_alone_may_send_from_outside_and_for_this_account_alone(template: Template) -> None:
+    [(condition, by_rule, by_s3)] = [
+        statement["Fn::If"]
         for policy in template.of_type("AWS::SQS::QueuePolicy").values()
         for statement in policy["PolicyDocument"]["Statement"]
-        if statement["Effect"] != "Deny"
+        if statement.get("Effect") != "Deny"
     ]
-    assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
-    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert condition == "UploadsByRule"
+    for allowed in (by_rule, by_s3):
+        assert (allowed["Effect"], allowed["Action"]) == ("Allow", "sqs:SendMessage")
+    assert by_s3["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert by_s3["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert by_rule["Principal"] == {"Service": "events.amazonaws.com"}
+    # By its name: a reference would be a circle, as the bucket that the rule names needs this policy first.
+    rule = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${AWS::StackName}-uploads"
+    assert by_rule["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::Sub": rule}}}
+    assert template.of_type("AWS::Events::Rule")["UploadsRule"]["Name"] == {"Fn::Sub": rule.rpartition("/")[2]}
 
 
 def test_every_way_to_create_an_object_is_heard_and_results_are_not(template: Template) -> None:
     uploads = template.resources["UploadsBucket"]
-    [heard] = uploads["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
-    assert heard == {"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["UploadsQueue", "Arn"]}}
-    assert uploads["DependsOn"] == "UploadsQueuePolicy"
+    by_rule, by_s3 = (
+        {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+        {"QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["UploadsQueue", "Arn"]}}]},
+    )
+    assert uploads["Properties"]["NotificationConfiguration"] == {"Fn::If": ["UploadsByRule", by_rule, by_s3]}
     buckets = template.of_type("AWS::S3::Bucket").items()
     assert [name for name, bucket in buckets if "NotificationConfiguration" in bucket] == ["UploadsBucket"]
     for function in template.functions().values():
@@ -352,6 +404,39 @@ def test_pages_may_upload_only_if_their_origins_are_named(template: Template) ->
     assert otherwise == {"Ref": "AWS::NoValue"}
 
 
+def test_a_rule_hears_uploads_to_an_existing_bucket_or_under_a_prefix_and_nothing_else(template: Template) -> None:
+    existing, prefix = {"Fn::Not": [{"Condition": "MakeUploadsBucket"}]}, {"Condition": "HasSourcePrefix"}
+    assert template.body["Conditions"]["UploadsByRule"] == {"Fn::Or": [existing, prefix]}
+    rule = template.of_type("AWS::Events::Rule")["UploadsRule"]
+    under_prefix = {"key": [{"prefix": {"Ref": "SourcePrefix"}}]}
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [SOURCE_BUCKET]},
+            "object": {"Fn::If": ["HasSourcePrefix", under_prefix, {"Ref": "AWS::NoValue"}]},
+        },
+    }
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["UploadsQueue", "Arn"]}]
+
+
+def test_functions_agree_on_where_uploads_come_from(template: Template) -> None:
+    told = ("SOURCE_BUCKET", "SOURCE_PREFIX", "OWN_SOURCE_BUCKET", "STACK_ID")
+    given = {
+        name: [function["Environment"]["Variables"].get(variable) for variable in told]
+        for name, function in template.functions().items()
+    }
+    own, stack = {"Fn::If": ["MakeUploadsBucket", "true", "false"]}, {"Ref": "AWS::StackId"}
+    all_of_it = [SOURCE_BUCKET, {"Ref": "SourcePrefix"}, own, stack]
+    assert given == {
+        "SubmitFunction": [*all_of_it[:2], None, None],
+        "PollFunction": all_of_it,
+        "ReconcileFunction": all_of_it,
+        "DeliverFunction": [*all_of_it[:2], None, None],
+    }
+    assert template.outputs["UploadsBucketName"]["Value"] == SOURCE_BUCKET
+
+
 def test_a_stale_tick_is_dropped(template: Template) -> None:
     stale = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
     poll = template.functions()["PollFunction"]
@@ -382,9 +467,14 @@ RESULTS_PREFIX = {"Fn::If": ["ResultsAtTop", "", {"Ref": "ResultsPrefix"}]}
 RESULTS = "arn:${AWS::Partition}:s3:::<ResultsBucket or ResultsBucketName>"
 BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
 SECRET = {"CredentialsSecret.Id or CredentialsSecretArn": "secretsmanager:GetSecretValue"}
+SOURCE = "UploadsBucket.Arn or arn:${AWS::Partition}:s3:::${SourceBucketName}"
+TABLE = "Table.Arn or arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${TableName}"
+INDEX = TABLE.replace("Table.Arn", "${Table.Arn}/index/due") + "/index/due"
 READ_UPLOADS = {
-    "${UploadsBucket.Arn}/*": "s3:GetObject s3:GetObjectVersion",
-    "UploadsBucket.Arn": "s3:ListBucket s3:ListBucketVersions",
+    "${UploadsBucket.Arn}/* or arn:${AWS::Partition}:s3:::${SourceBucketName}/${SourcePrefix}*": (
+        "s3:GetObject s3:GetObjectVersion"
+    ),
+    SOURCE: "s3:ListBucket s3:ListBucketVersions",
 }
 # As in AWS's managed policy for it, AWSLambdaSQSQueueExecutionRole.
 RECEIVE = "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage"
@@ -394,7 +484,7 @@ MAY: dict[str, dict[str, str]] = {
         **SECRET,
         "SubmitLogGroup.Arn": LOG,
         "UploadsQueue.Arn": f"sqs:ChangeMessageVisibility {RECEIVE}",
-        "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
+        TABLE: "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         f"{FUNCTION}poll": INVOKE,
     },
     "Poll": {
@@ -404,8 +494,8 @@ MAY: dict[str, dict[str, str]] = {
         "DeliverQueue.Arn": "sqs:SendMessage",
         "DeliverAloneQueue.Arn": "sqs:SendMessage",
         f"{RESULTS}/< or ResultsPrefix>*": "s3:PutObject",
-        "Table.Arn": "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
-        "${Table.Arn}/index/due": "dynamodb:Query",
+        TABLE: "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
+        INDEX: "dynamodb:Query",
         f"{FUNCTION}poll": INVOKE,
     },
     "Deliver": {
@@ -415,14 +505,14 @@ MAY: dict[str, dict[str, str]] = {
         "DeliverAloneQueue.Arn": RECEIVE,
         f"{RESULTS}/< or ResultsPrefix>*": "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject",
         RESULTS: "s3:ListBucket",
-        "Table.Arn": "dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem",
+        TABLE: "dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem",
         "ResultsTopic": "sns:Publish",
         BUS: "events:PutEvents",
     },
     "Reconcile": {
         "ReconcileLogGroup.Arn": LOG,
-        "UploadsBucket.Arn": "s3:ListBucketVersions",
-        "Table.Arn": "dynamodb:BatchGetItem dynamodb:DescribeTable dynamodb:GetItem dynamodb:PutItem",
+        SOURCE: "s3:ListBucketVersions",
+        TABLE: "dynamodb:BatchGetItem dynamodb:DescribeTable dynamodb:GetItem dynamodb:PutItem",
         "UploadsQueue.Arn": "sqs:SendMessage",
         "UploadsDeadLetterQueue.Arn": "sqs:DeleteMessage sqs:ReceiveMessage",
         f"{FUNCTION}reconcile": INVOKE,
@@ -528,6 +618,16 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
         ("UploadOrigins", "http://app.example.com", False),
         ("UploadOrigins", "https://app.example.com/", False),
         ("UploadOrigins", "*", False),
+        ("SourceBucketName", "archive.example-2026", True),
+        ("SourceBucketName", "Archive", False),
+        ("SourceBucketName", "arn:aws:s3:::archive", False),
+        ("SourcePrefix", "scans/", True),
+        ("SourcePrefix", "in box/year=2026/a+b (c)/", True),
+        ("SourcePrefix", "x" * 255 + "/", False),
+        *(("SourcePrefix", wrong, False) for wrong in ("scans", "/", "/scans/", " scans/", "Договоры/")),
+        *(("SourcePrefix", f"a{character}b/", False) for character in '*?$"\\\t\n'),
+        ("TableName", "textdrop-Table-1K2X", True),
+        ("TableName", "arn:aws:dynamodb:eu-central-1:123456789012:table/t", False),
         ("FolderId", "b1gvmob95yysaplct532", True),
         ("FolderId", "b1g; x", False),
         ("ResultsBucketName", "archive.example-1", True),

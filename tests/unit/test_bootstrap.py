@@ -1,45 +1,74 @@
-"""What the environment says of results and notices reaches the adapters."""
+"""What the functions' processes do beside putting ports together: poll says since when uploads are taken."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from fakes.running import FakeJournal
 from textdrop import bootstrap
-from textdrop.adapters.aws.clients import session
-from textdrop.adapters.aws.eventbridge import EventBridgeNotices
-from textdrop.adapters.aws.sns import SnsNotices
-from unit.test_settings import DELIVER, POLL
+from textdrop.core.errors import StoreUnavailable
+from textdrop.core.reconciling import SourceBucket
 
-PLACE = {"RESULTS_BUCKET": "archive", "RESULTS_PREFIX": "ocr/"}
+ENVIRONMENT = {
+    "SOURCE_BUCKET": "archive",
+    "SOURCE_PREFIX": "scans/",
+    "OWN_SOURCE_BUCKET": "false",
+    "STACK_ID": "stack/1",
+    "TABLE_NAME": "table",
+    "RESULTS_BUCKET": "results",
+    "SUBMITS_PER_SECOND": "10",
+    "READS_PER_SECOND": "50",
+}
+OTHERS = ("OCR_BASE_URL", "OPERATION_BASE_URL", "IAM_BASE_URL", "CREDENTIALS_SECRET_ARN", "POLL_FUNCTION_NAME")
+QUEUES = ("UPLOADS_QUEUE_URL", "DELIVER_QUEUE_URL", "DELIVER_ALONE_QUEUE_URL")
 
 
-@pytest.fixture(autouse=True)
-def region(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing is cached before or afterwards."""
-    for name, value in {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true"}.items():
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What is recorded of the source; an error in here is raised by the next try."""
+    tries: list[Any] = []
+
+    def record_source(progress: object, source: SourceBucket, now: float) -> None:
+        if tries and isinstance(tries[-1], Exception):
+            raise tries.pop()
+        tries.append(source)
+
+    for name, value in (ENVIRONMENT | dict.fromkeys(OTHERS + QUEUES, "https://example")).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    caches = (session, bootstrap.deliver, bootstrap._poll)
-    for each in caches:
-        each.cache_clear()
-    yield
-    for each in caches:
-        each.cache_clear()
+    monkeypatch.setattr(bootstrap, "session", lambda: SimpleNamespace(client=lambda service: None))
+    monkeypatch.setattr(bootstrap, "record_source", record_source)
+    bootstrap._record_source.cache_clear()
+    yield tries
+    bootstrap._record_source.cache_clear()
 
 
-def test_poll_and_deliver_store_results_in_that_bucket_below_that_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {**POLL, **DELIVER, **PLACE}.items():
-        monkeypatch.setenv(name, value)
-    for ports in (bootstrap.poll()[0], bootstrap.deliver()):
-        assert (ports.results.bucket, ports.results.prefix) == ("archive", "ocr/")
+@pytest.fixture
+def journal(monkeypatch: pytest.MonkeyPatch) -> FakeJournal:
+    """poll's ports have this journal, and nothing else that is used."""
+    journal = FakeJournal()
+    made = (SimpleNamespace(journal=journal), None, SimpleNamespace(new_connections=lambda: None))
+    monkeypatch.setattr(bootstrap, "_poll", lambda: made)
+    return journal
 
 
-@pytest.mark.parametrize(("bus", "kinds"), [("", [SnsNotices]), ("default", [SnsNotices, EventBridgeNotices])])
-def test_notices_go_to_the_topic_and_to_a_bus_that_is_named(
-    monkeypatch: pytest.MonkeyPatch, bus: str, kinds: list[type]
+def test_polls_first_invocation_in_a_process_says_since_when_uploads_are_taken(
+    recorded: list[Any], journal: FakeJournal
 ) -> None:
-    for name, value in {**DELIVER, "EVENT_BUS_NAME": bus}.items():
-        monkeypatch.setenv(name, value)
-    assert [type(each) for each in bootstrap.deliver().notices] == kinds
+    for _ in range(3):
+        bootstrap.poll()
+    assert recorded == [SourceBucket("archive", "scans/", own=False, stack="stack/1")]
+    assert journal.failures == []
+
+
+def test_a_failure_to_say_so_keeps_no_tick_from_running_and_is_made_good_by_the_next(
+    recorded: list[Any], journal: FakeJournal
+) -> None:
+    recorded.append(StoreUnavailable("dynamodb.PutItem: 503"))
+    for _ in range(3):
+        bootstrap.poll()
+    assert [failure.name for failure in journal.failures] == ["source_not_recorded"]
+    assert len(recorded) == 1

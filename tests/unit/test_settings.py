@@ -28,6 +28,11 @@ SHARED = {
     "POLL_FUNCTION_NAME": "textdrop-poll",
 }
 BUCKETS = {"SOURCE_BUCKET": "uploads", "RESULTS_BUCKET": "results"}
+SOURCE = {
+    "SOURCE_BUCKET": "uploads",
+    "OWN_SOURCE_BUCKET": "true",
+    "STACK_ID": "arn:aws:cloudformation:stack/textdrop/1",
+}
 SUBMIT = (
     SHARED
     | BUCKETS
@@ -41,6 +46,7 @@ SUBMIT = (
 POLL = (
     SHARED
     | BUCKETS
+    | SOURCE
     | {
         "UPLOADS_QUEUE_URL": "https://queue.example",
         "DELIVER_QUEUE_URL": "https://deliver.example",
@@ -53,9 +59,8 @@ DELIVER = BUCKETS | {
     "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
     "CSV_BOM": "false",
 }
-RECONCILE = {
+RECONCILE = SOURCE | {
     "TABLE_NAME": "table",
-    "UPLOADS_BUCKET": "uploads",
     "UPLOADS_QUEUE_URL": "https://queue.example",
     "DEAD_LETTER_QUEUE_URL": "https://dead.example",
     "RECONCILE_FUNCTION_NAME": "textdrop-reconcile",
@@ -87,6 +92,7 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
             {"csv_bom": False},
         ),
         ("reconcile", {}, {}),
+        ("reconcile", {"SOURCE_PREFIX": "in box/", "OWN_SOURCE_BUCKET": "false"}, {"own_source_bucket": False}),
     ],
 )
 def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
@@ -98,6 +104,8 @@ def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
     optional = {name: "" for name in names if name in kind.__dataclass_fields__}
     optional |= {"pages": "all"} if "pages" in kind.__dataclass_fields__ else {}
     texts = {name.lower(): value for name, value in environment.items()}
+    if "OWN_SOURCE_BUCKET" in variables:
+        not_texts = {"own_source_bucket": True} | not_texts
     assert asdict(read(kind, {name: f" {value}\n" for name, value in environment.items()})) == (
         optional | texts | not_texts
     )

@@ -25,9 +25,10 @@ from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.recognition import read_page
+from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
-from textdrop.core.reconciling import ReconcileRun
+from textdrop.core.reconciling import ReconcileRun, SourceBucket
 from textdrop.observability import LambdaJournal
 from textdrop.ports import DeliverPorts, Notices, PollPorts, ReconcilePorts, Renderers, SubmitPorts
 from textdrop.settings import (
@@ -38,6 +39,7 @@ from textdrop.settings import (
     SubmitFunctionSettings,
     read,
 )
+from textdrop.usecases.reconcile import record_source
 from textdrop.usecases.submit import SubmitSettings
 from textdrop.usecases.tick import PollSettings
 
@@ -83,6 +85,10 @@ def submit() -> tuple[SubmitPorts, SubmitSettings]:
 def poll() -> tuple[PollPorts, PollSettings]:
     """The poll function's ports and settings, ready for one invocation. Raises SettingsError."""
     ports, settings, ocr = _poll()
+    try:
+        _record_source()
+    except StoreUnavailable as error:
+        ports.journal.failed("source_not_recorded", error)  # the next tick tries again
     ocr.new_connections()
     return ports, settings
 
@@ -115,6 +121,8 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         settings.model,
         settings.submits_per_second,
         limits,
+        source_bucket=settings.source_bucket,
+        source_prefix=settings.source_prefix,
         outputs=settings.outputs,
         pages=settings.pages,
     )
@@ -146,6 +154,15 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
     )
     step_seconds = ocr.ask_total_seconds + results.total_seconds + STEP_SPARE_SECONDS
     return ports, PollSettings(settings.reads_per_second, settings.submits_per_second, step_seconds), ocr
+
+
+@cache
+def _record_source() -> None:
+    """The table says since when uploads are taken from here: within a minute of a deployment, as poll is scheduled.
+    Once a process, as its environment does not change."""
+    settings = read(PollFunctionSettings, os.environ)
+    table = Table(session().client("dynamodb"), settings.table_name)
+    record_source(_reconcile_run(table), _source(settings), SystemClock().now())
 
 
 @cache
@@ -190,13 +207,15 @@ def reconcile() -> ReconcilePorts:
     settings = read(ReconcileFunctionSettings, os.environ)
     table = Table(session().client("dynamodb"), settings.table_name)
     sqs = session().client("sqs")
+    source = _source(settings)
     return ReconcilePorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
-        uploads=S3UploadListing(session().client("s3"), settings.uploads_bucket),
+        source=source,
+        uploads=S3UploadListing(session().client("s3"), source.name, source.prefix),
         queue=SqsQueue(sqs, settings.uploads_queue_url),
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url, settings.uploads_queue_url),
-        progress=DynamoVersionedRow(table, RECONCILE_RUN_KEY, ReconcileRun()),
+        progress=_reconcile_run(table),
         successor=LambdaFunction(session().client("lambda"), settings.reconcile_function_name),
         journal=LambdaJournal(),
         policy=Policy(),
@@ -211,6 +230,14 @@ def _notices(settings: DeliverFunctionSettings) -> list[Notices]:
     from textdrop.adapters.aws.eventbridge import EventBridgeNotices
 
     return [topic, EventBridgeNotices(session().client("events"), settings.event_bus_name)]
+
+
+def _source(settings: PollFunctionSettings | ReconcileFunctionSettings) -> SourceBucket:
+    return SourceBucket(settings.source_bucket, settings.source_prefix, settings.own_source_bucket, settings.stack_id)
+
+
+def _reconcile_run(table: Table) -> DynamoVersionedRow[ReconcileRun]:
+    return DynamoVersionedRow(table, RECONCILE_RUN_KEY, ReconcileRun())
 
 
 def _ocr(settings: OcrSettings) -> YandexOcr:

@@ -19,7 +19,7 @@ from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operati
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.quota import Quota
-from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun
+from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun, SourceBucket
 
 Row = TypeVar("Row")
 
@@ -345,7 +345,7 @@ class Journal(Protocol):
 
 
 class UploadListing(Protocol):
-    """The uploads bucket, as a list of all that is in it."""
+    """The source bucket, as a list of all that is in it under the prefix."""
 
     def after(self, mark: Cursor) -> ListingPage:
         """At most 1,000 versions of objects behind the cursor, without delete markers.
@@ -442,6 +442,7 @@ class DeliverPorts(TransitionPorts):
 class ReconcilePorts(TransitionPorts):
     """What the reconcile function works with."""
 
+    source: SourceBucket
     uploads: UploadListing
     queue: Queue
     dead_letters: DeadLetters

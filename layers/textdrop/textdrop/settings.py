@@ -53,11 +53,13 @@ class SubmitFunctionSettings(OcrSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollFunctionSettings(OcrSettings):
-    """The environment of the poll function."""
+    """The environment of the poll function. `own_source_bucket`: the stack made it. `stack_id` is no other stack's."""
 
     table_name: str
     source_bucket: str
     source_prefix: str = ""
+    own_source_bucket: bool
+    stack_id: str
     submits_per_second: float = at_least(0.1)
     reads_per_second: int = at_least(1)
     uploads_queue_url: str
@@ -85,10 +87,13 @@ class DeliverFunctionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileFunctionSettings:
-    """The environment of the reconcile function."""
+    """The environment of the reconcile function; as poll's."""
 
     table_name: str
-    uploads_bucket: str
+    source_bucket: str
+    source_prefix: str = ""
+    own_source_bucket: bool
+    stack_id: str
     uploads_queue_url: str
     dead_letter_queue_url: str
     reconcile_function_name: str

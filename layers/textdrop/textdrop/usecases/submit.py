@@ -41,6 +41,8 @@ class SubmitSettings:
     model: str
     submits_per_second: float
     limits: FileLimits
+    source_bucket: str
+    source_prefix: str = ""
     outputs: str = ""
     pages: str = page_ranges.ALL
 
@@ -57,7 +59,7 @@ def submit(
     """
     holder = ports.clock.token()
     lease_until = deadline + ports.policy.lease_margin_seconds
-    accepted = accept(ports, messages, holder, lease_until)
+    accepted = accept(ports, messages, holder, lease_until, settings.source_bucket, settings.source_prefix)
     for message in accepted.failed:
         ports.workers.start(partial(_hide, ports, message))
     for document in accepted.held:
