@@ -8,7 +8,7 @@ TextdropError
 ├── ObjectGone                the source is no longer there
 ├── OcrError                  the OCR service, or the way to it
 │   ├── OcrUnreachable        nothing was sent, or not all of it: again, after a backoff
-│   ├── OcrSecretUnreadable   the secret with the key cannot be read, nothing was sent: everybody pauses
+│   ├── OcrSecretUnreadable   the secret cannot be read, nothing was sent: again; three in a row pause all
 │   ├── OcrUnavailable        the service itself answered that it failed: again, after a backoff
 │   ├── OcrAnswerLost         sent, and no answer that can be trusted: it may have been accepted
 │   ├── OcrThrottled          over a quota: again, later; no attempt is used up
