@@ -154,9 +154,7 @@ def session() -> boto3.Session:
     )
 
 
-def finish(
-    endpoint: str, certificate_file: Path, credentials: Mapping[str, Any], stack: str = STACK
-) -> dict[str, str]:
+def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, Any], stack: str = STACK) -> dict[str, str]:
     """Do by API what the deployment leaves: fill the secret, start the queue's poller, have a local queue of notices.
 
     Returns the stack's outputs and `NoticesQueueUrl`. May be repeated.

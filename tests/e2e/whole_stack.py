@@ -53,7 +53,7 @@ class WholeStack:
     def shell(self, script: str) -> str:
         """What the commands print, in a shell that has sourced the env file and nothing else of ours.
 
-        In a folder without a samconfig.toml: the region that `sam deploy --guided` wrote there would go before the env file's.
+        In a folder without a samconfig.toml: a region that `sam deploy --guided` wrote goes before the env file's.
         """
         plain = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG", "LC_ALL")}
         sourced = f". '{self.state_folder / 'env'}'\n{script}"

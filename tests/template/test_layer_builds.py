@@ -37,7 +37,7 @@ def python(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def layers(tmp_path: Path) -> Path:
-    """Copies of both layers' folders, as `sam build` makes them; the dependencies are one that no Python here may take."""
+    """Copies of both layers' folders, as `sam build` makes them; the one dependency is for no Python that there is."""
     folder = tmp_path / "layers"
     shutil.copytree(ROOT / "layers", folder, ignore=shutil.ignore_patterns("__pycache__"))
     wheel = tmp_path / "wheels" / "told-1.0-py3-none-any.whl"
@@ -62,7 +62,7 @@ def build(layers: Path, layer: str, **environment: str | Path) -> subprocess.Com
     given = {"PATH": os.environ["PATH"], "HOME": str(layers.parent), "ARTIFACTS_DIR": str(layers.parent / "out")}
     given |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(layers.parent / "wheels")}
     given |= {name: str(value) for name, value in environment.items()}
-    command = ["make", "--makefile", source / "Makefile", f"build-{layer}"]
+    command: list[str | Path] = ["make", "--makefile", source / "Makefile", f"build-{layer}"]
     return subprocess.run(command, cwd=source, env=given, capture_output=True, text=True, check=False)
 
 
@@ -79,7 +79,7 @@ def test_a_persons_settings_of_pip_change_nothing(layers: Path, python: Path) ->
 
 def test_a_persons_file_of_settings_of_pip_changes_nothing(layers: Path, python: Path) -> None:
     file = layers.parent / "pip.conf"
-    file.write_text("\n".join(["[install]", *(f"{name} = {value}" for name, value in SETTINGS.items())]) + "\n", "utf-8")
+    file.write_text("[install]\n" + "".join(f"{name} = {value}\n" for name, value in SETTINGS.items()), "utf-8")
     done = build(layers, "DependenciesArm64Layer", PYTHON=python, PIP_CONFIG_FILE=file)
     assert done.returncode == 0, done.stderr
     assert built(layers) == {"told.py", "told-1.0.dist-info"}
@@ -104,7 +104,7 @@ def test_what_is_missing_is_said_in_one_line(layers: Path, without: str) -> None
 
 @pytest.mark.parametrize("layer", ["DependenciesX8664Layer", "TextdropLayer"])
 def test_a_shim_of_a_python_that_is_not_chosen_is_no_python(layers: Path, python: Path, layer: str) -> None:
-    advice = "echo \"pyenv: python3.13: command not found\" >&2; echo \"The 'python3.13' command exists in: (3.13.0)\""
+    advice = 'echo "pyenv: python3.13: command not found" >&2; echo "The \'python3.13\' command exists in: (3.13.0)"'
     script(layers.parent / "shims" / "python3.13", f"{advice}; exit 127")
     path = f"{layers.parent / 'shims'}:{os.environ['PATH']}"
     done = build(layers, layer, PYTHON=python, PATH=path)

@@ -309,7 +309,7 @@ def holds(condition: Any, partition: str, region: str) -> bool:
 def test_functions_that_wake_each_other_are_not_ended_as_a_loop(
     template: Template, partition: str, region: str, detected: bool
 ) -> None:
-    """Lambda's guide, "Supported Regions for Lambda recursive loop detection"; where there is none it takes no setting."""
+    """By Lambda's guide, "Supported Regions for Lambda recursive loop detection"; elsewhere it takes no setting."""
     allowed = {"Fn::If": ["HasLoopDetection", "Allow", {"Ref": "AWS::NoValue"}]}
     assert template.function_globals["RecursiveLoop"] == allowed
     assert not [name for name, function in template.functions().items() if "RecursiveLoop" in function]
