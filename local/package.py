@@ -1,9 +1,7 @@
-"""`python -m local.package`: what `sam build` has built becomes a folder that the aws command deploys alone."""
+"""`make package`: what `sam build` has built becomes a folder that the aws command deploys alone."""
 
-import argparse
 import json
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
@@ -36,17 +34,13 @@ def write_zip(folder: Path, path: Path) -> None:
             archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=3)
 
 
-def main(arguments: list[str]) -> int:
-    """Make the package; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m local.package", description=__doc__)
-    parser.add_argument("--built", type=Path, default=ROOT / ".aws-sam" / "build" / "template.yaml")
-    parser.add_argument("--into", type=Path, default=ROOT / "dist", help="folder, which is made anew (default: dist)")
-    options = parser.parse_args(arguments)
-    package(options.built, options.into)
-    for path in sorted(options.into.iterdir()):
-        print(f"{path.stat().st_size:>12,}  {path}")
-    return 0
+def main() -> None:
+    """Make `dist` of what stands in `.aws-sam`, and list it."""
+    folder = ROOT / "dist"
+    package(ROOT / ".aws-sam" / "build" / "template.yaml", folder)
+    for path in sorted(folder.iterdir()):
+        print(f"{path.stat().st_size:>12,}  {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()
