@@ -51,10 +51,15 @@ class WholeStack:
         return answer["VersionId"]
 
     def shell(self, script: str) -> str:
-        """What the commands print, in a shell that has sourced the env file and nothing else of ours."""
+        """What the commands print, in a shell that has sourced the env file and nothing else of ours.
+
+        In a folder without a samconfig.toml: a region that `sam deploy --guided` wrote goes before the env file's.
+        """
         plain = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG", "LC_ALL")}
         sourced = f". '{self.state_folder / 'env'}'\n{script}"
-        done = subprocess.run(["sh", "-eu", "-c", sourced], env=plain, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sh", "-eu", "-c", sourced], env=plain, cwd=self.state_folder, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -98,8 +98,6 @@ EVERY: dict[str, dict[str, Any]] = {
         "TimeToLiveSpecification": None,
     },
     "AWS::SecretsManager::Secret": {"KmsKeyId": either("HasStorageKey", STORAGE_KEY, NOTHING)},
-    # Functions that wake each other are not stopped as a loop.
-    "AWS::Serverless::Function": {"RecursiveLoop": "Allow"},
     "AWS::IAM::Role": {
         "ManagedPolicyArns": None,
         "AssumeRolePolicyDocument": {"Statement": [TRUST]},
@@ -126,7 +124,9 @@ def test_every_resource_of_a_kind_has_what_all_have(template: Template, kind: st
 def test_what_is_kept_outlives_the_stack_and_what_was_begun_and_left_is_removed(template: Template) -> None:
     buckets = template.of_type("AWS::S3::Bucket")
     for name in (*buckets, *template.of_type("AWS::DynamoDB::Table")):
-        assert template.resources[name]["DeletionPolicy"] == template.resources[name]["UpdateReplacePolicy"] == "Retain"
+        resource = template.resources[name]
+        # What a failed first deployment has made is empty, and is not kept.
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     for bucket in buckets.values():
         assert any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"])
 
@@ -330,7 +330,7 @@ def test_the_results_bucket_does_not_grow_in_silence_and_every_upload_stays(temp
 
 
 def holds(expression: Any, parameters: dict[str, str]) -> bool:
-    """A condition of a rule, as CloudFormation takes it."""
+    """Whether a condition holds, as CloudFormation takes it."""
 
     def text(value: Any) -> str:
         return parameters[value["Ref"]] if isinstance(value, dict) else str(value)
@@ -344,7 +344,7 @@ def holds(expression: Any, parameters: dict[str, str]) -> bool:
             return all(holds(condition, parameters) for condition in conditions)
         case {"Fn::Or": conditions}:
             return any(holds(condition, parameters) for condition in conditions)
-    raise ValueError(f"no condition of a rule: {expression}")
+    raise ValueError(f"no condition: {expression}")
 
 
 @pytest.mark.parametrize(
@@ -557,6 +557,53 @@ def test_each_function_has_a_log_that_ends(template: Template) -> None:
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
+@pytest.mark.parametrize(
+    ("partition", "region", "detected"),
+    [
+        ("aws", "eu-central-1", True),
+        ("aws", "us-east-1", True),
+        ("aws", "mx-central-1", False),
+        ("aws", "ap-southeast-6", False),
+        ("aws-us-gov", "us-gov-west-1", False),
+        ("aws-cn", "cn-north-1", False),
+    ],
+)
+def test_functions_that_wake_each_other_are_not_ended_as_a_loop(
+    template: Template, partition: str, region: str, detected: bool
+) -> None:
+    """By Lambda's guide, "Supported Regions for Lambda recursive loop detection"; elsewhere it takes no setting."""
+    place = {"AWS::Partition": partition, "AWS::Region": region}
+    allowed = {"Fn::If": ["HasLoopDetection", "Allow", {"Ref": "AWS::NoValue"}]}
+    assert template.function_globals["RecursiveLoop"] == allowed
+    assert not [name for name, function in template.functions().items() if "RecursiveLoop" in function]
+    assert holds(template.body["Conditions"]["HasLoopDetection"], place) == detected
+
+
+# ---- Names
+
+LONGEST = {"FunctionName": 64, "LogGroupName": 512, "LayerName": 140, "DashboardName": 255}
+"""Characters that AWS allows in a name that the template makes. Names that CloudFormation makes are cut to fit."""
+
+
+def names_of_the_stack(value: Any) -> Iterator[tuple[str, str]]:
+    """Each property that carries the stack's name and may be too long for it: its own name and its value."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name.endswith("Name") and isinstance(inner, dict) and "${AWS::StackName}" in str(inner.get("Fn::Sub")):
+                yield name, inner["Fn::Sub"]
+            yield from names_of_the_stack(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from names_of_the_stack(inner)
+
+
+def test_the_readme_says_how_long_a_stacks_name_may_be(template: Template) -> None:
+    found = list(names_of_the_stack([resource["Properties"] for resource in template.resources.values()]))
+    left = {LONGEST[name] - len(value.removeprefix("${AWS::StackName}")) for name, value in found}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"A stack's name may have {min(left)} characters." in readme
+
+
 # ---- Parameters and outputs
 
 
@@ -685,6 +732,7 @@ def test_layers_are_for_the_functions_runtime_and_have_a_build(template: Templat
     runtime = template.function_globals["Runtime"]
     for name, layer in template.of_type("AWS::Serverless::LayerVersion").items():
         assert layer["CompatibleRuntimes"] == [runtime]
+        assert layer["LayerName"]["Fn::Sub"].startswith("${AWS::StackName}-")  # else stacks of an account share it
         makefile = (ROOT / layer["ContentUri"] / "Makefile").read_text(encoding="utf-8")
         assert re.search(rf"^[^#\t]*\bbuild-{name}\b.*:$", makefile, re.MULTILINE)
         assert f"LAYER_PYTHON ?= {runtime.removeprefix('python')}\n" in makefile
