@@ -76,9 +76,10 @@ imports: setup
 template: setup
 	@AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
 
-checkov: ## look for what the template should not have; reasons for what it has stand in its Metadata
+checkov: setup ## look for what the template should not have; reasons for what it has stand in its Metadata
 	@sh local/setup.sh checkov
-	@.local/venv/checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
+	@PYTHONPATH=.:tests $(BIN)/python -m template.resolved .local/checkov
+	@.local/venv/checkov/bin/checkov --directory .local/checkov --framework cloudformation --compact --quiet --skip-download
 
 format: setup ## format the sources and mend what ruff can
 	@$(BIN)/ruff check --fix

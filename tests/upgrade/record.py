@@ -15,7 +15,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 HISTORIES = 2000
@@ -191,10 +191,10 @@ def files() -> dict[str, Any]:
     world.run()
     found: dict[str, Any] = {"notices": {}, "files": {}}
     for name, document in uploads.items():
-        [notice] = world.notices_of(document)
+        [notice] = cast(list[Any], world.notices_of(document))
         found["notices"][name] = notice
-        kind = "json" if "json" in notice["files"] else "error"  # type: ignore[operator]
-        found["files"][name] = world.json(notice["files"][kind]["key"])  # type: ignore[index]
+        kind = "json" if "json" in notice["files"] else "error"
+        found["files"][name] = world.json(notice["files"][kind]["key"])
     return found
 
 
