@@ -48,6 +48,7 @@ from textdrop.core.documents import (
 from textdrop.core.events import delivery_body, resume_body
 from textdrop.core.observations import Uploaded
 from textdrop.core.policy import Policy
+from textdrop.usecases import tick
 from textdrop.usecases.accept import Message
 from textdrop.usecases.time_left import NoTimeLeft
 from unit.pagekit import making
@@ -145,6 +146,7 @@ class Stage:
             warnings.catch_warnings(action="ignore"),
             mock.patch.dict(os.environ, variables),
             mock.patch.object(sqs, "WAIT_SECONDS", 0),
+            mock.patch.object(tick, "REFRESH_SECONDS", 0.05),
             mock.patch.multiple(bootstrap, session=lambda: session, LambdaJournal=_Journal, Child=lambda: self.child),
             mock.patch.multiple(bootstrap, Policy=lambda: HURRIED, SystemClock=_Clock),
         ):
@@ -172,12 +174,12 @@ class Stage:
 
     # --- what was before ----------------------------------------------------------------------------------------------
 
-    def upload(self, content: bytes = b"", *, versioned: bool = True, **metadata: str) -> Source:
+    def upload(self, content: bytes = b"", *, key: str = "", versioned: bool = True) -> Source:
         """A new upload, as its event tells of it; without versions it has none there."""
         number = next(self.numbers)
         content = content or hundred.image(number)
-        key = f"{PREFIX}{number:04d}"
-        version = self.whole.upload(key, content, **metadata)
+        key = key or f"{PREFIX}{number:04d}"
+        version = self.whole.upload(key, content)
         seen = self.whole.account.s3.head_object(Bucket=self.whole.account.uploads_bucket, Key=key)
         source = Source(
             self.whole.account.uploads_bucket,
@@ -185,6 +187,7 @@ class Stage:
             version if versioned else "",
             seen["ETag"].strip('"'),
             len(content),
+            sequencer=f"{number:016X}",
             event_at=seen["LastModified"].timestamp(),
             last_modified=seen["LastModified"].timestamp(),
         )
@@ -375,6 +378,14 @@ def a_document_is_delivered_with_outputs(stage: Stage) -> None:
     _deliver(stage, stage.upload(making.pdf()), Output.MARKDOWN, Output.SEARCHABLE_PDF)
 
 
+def names_that_an_upload_has_no_more_are_deleted(stage: Stage) -> None:
+    before = stage.upload()
+    _deliver(stage, before, Output.MARKDOWN)
+    _deliver(stage, stage.upload(key=before.key))
+    if before.key + keys.MARKDOWN in stage.whole.keys_below(before.key):
+        raise NotDone("the Markdown of the upload before has its name still")
+
+
 def a_document_of_a_bucket_without_versions_is_delivered(stage: Stage) -> None:
     _deliver(stage, stage.upload(making.pdf(), versioned=False), Output.SEARCHABLE_PDF)
 
@@ -448,6 +459,7 @@ ACTS: Mapping[str, tuple[Act, ...]] = {
     "poll": (a_tick_out_of_time_invokes_the_next, what_is_due_is_asked_for_and_handed_out),
     "deliver": (
         a_document_is_delivered_with_outputs,
+        names_that_an_upload_has_no_more_are_deleted,
         a_document_of_a_bucket_without_versions_is_delivered,
         an_upload_that_is_gone_is_told_from_a_forbidden_one,
         a_large_file_that_is_given_up_leaves_no_parts,
