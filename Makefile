@@ -9,7 +9,7 @@ SAM = .local/venv/sam/bin/sam
 UV = .local/venv/uv/bin/uv
 SIMULATION = HISTORIES=$(HISTORIES) SEED=$(SEED) WORKERS=$(WORKERS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m simulation
 
-.PHONY: help setup up down status demo test simulate mistakes crashes mutation pips corpus hostile soak bench lint types imports template format build deploy package requirements logs clean
+.PHONY: help setup up down status demo test simulate mistakes crashes mutation pips corpus hostile soak upgrade bench lint types imports template checkov format build deploy package requirements logs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
@@ -33,7 +33,7 @@ logs: setup ## follow the logs of the functions and the OCR service on the local
 	@$(BIN)/python -m local.logs
 
 test: setup ## everything that is checked: lint, types, import rules, template, all tests
-	@$(MAKE) --no-print-directory --jobs=2 lint types imports template
+	@$(MAKE) --no-print-directory --jobs=2 lint types imports template checkov
 	@$(BIN)/python -m pytest --numprocesses=2
 
 simulate: setup ## random histories with faults: HISTORIES=100000 SEED=1 WORKERS=2
@@ -53,6 +53,9 @@ pips: ## build the dependencies' layers with older versions of pip, which are do
 
 soak: setup ## for real: a local stack whose calls fail and whose processes are killed: DOCUMENTS=500 SEED=1
 	@DOCUMENTS=$(DOCUMENTS) SEED=$(SEED) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m soak
+
+upgrade: setup ## deploy this checkout over a stack of an earlier commit with work in flight: FROM=fcb47db
+	@FROM=$(FROM) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m upgrade
 
 corpus: setup ## compare what is sent of some 1,600 public PDFs with what two viewers show: ONLY=qpdf/
 	@PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m corpus
@@ -75,6 +78,11 @@ imports: setup
 
 template: setup
 	@AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
+
+checkov: setup ## look for what the template should not have; reasons for what it has stand in its Metadata
+	@sh local/setup.sh checkov
+	@PYTHONPATH=.:tests $(BIN)/python -m template.resolved .local/checkov
+	@.local/venv/checkov/bin/checkov --directory .local/checkov --framework cloudformation --compact --quiet --skip-download
 
 format: setup ## format the sources and mend what ruff can
 	@$(BIN)/ruff check --fix

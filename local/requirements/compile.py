@@ -23,7 +23,7 @@ LAYER = ("pyproject.toml", "--python-platform", "x86_64-manylinux_2_28", "--cons
 
 def main(options: list[str]) -> None:
     """Every requirement file says what pyproject.toml asks for; versions stay where they still fit."""
-    for name in ("uv", "sam", "ministack", "lambda"):
+    for name in ("uv", "sam", "ministack", "lambda", "checkov"):
         compiled(HERE / f"{name}.txt", "--universal", "--group", f"pyproject.toml:{name}", *options)
     compiled(HERE / "dev.txt", "--universal", "pyproject.toml", "--group", "dev", *options)
     compiled(ROOT / "layers" / "dependencies" / "requirements.txt", *LAYER, *options)

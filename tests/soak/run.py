@@ -64,12 +64,12 @@ def soak(count: int, seed: int) -> Run:
             site.go_through(proxy.url)
             for fault in (*uploads.faults(made), *FAULTS):
                 site.tell_ocr("faults", fault)
-            with _beside(site.take_notices), _beside(site.keep_polling):
+            with beside(site.take_notices), beside(site.keep_polling):
                 return _Soak(site, proxy, made, seed).run()
 
 
 @contextmanager
-def _beside(task: Callable[[threading.Event], None]) -> Iterator[None]:
+def beside(task: Callable[[threading.Event], None]) -> Iterator[None]:
     """The task runs in a thread of its own, and is told to stop at the end. What it raises is raised then."""
     stop = threading.Event()
     with ThreadPoolExecutor(1) as thread:
@@ -96,7 +96,7 @@ class _Soak:
         """Of each document that waits: `rev` and due time as last seen, and since when it is so."""
 
     def run(self) -> Run:
-        with _beside(self.killer.run), _beside(self.repeater.run):
+        with beside(self.killer.run), beside(self.repeater.run):
             self._upload()
             self._follow(FAULTY_SECONDS, self._is_nearly_over)
         middle = time.monotonic()

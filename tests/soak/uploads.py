@@ -86,7 +86,7 @@ def uploads(count: int, seed: int) -> list[Upload]:
     made += [_image(f"failing {n}", 50_000 + n, FAIL, Reason.FAILED_IN_OCR) for n in range(faulty)]
     made.append(_image("overlarge", 60_000, OVERLARGE, Reason.INTERNAL))
     # Half of the PDFs ask for outputs: those with a page that is refused, and as many others.
-    pdfs = [_pdf(n, chance.randint(3, 8), chance) for n in range(_share(count, PDFS))]
+    pdfs = [pdf(n, chance.randint(3, 8), chance) for n in range(_share(count, PDFS))]
     made += [_asking(pdf, next(asked)) if n % 4 < 2 else pdf for n, pdf in enumerate(pdfs)]
     made += [replace(_image(f"lost {n}", 30_000 + n), is_lost=True) for n in range(_share(count, LOST))]
     again = _share(count, REUPLOADS)
@@ -135,7 +135,7 @@ def _page(content: bytes, name: str, reason: Reason | None = None, fault: dict[s
     return Page(hashlib.sha256(content).hexdigest(), text, reason, fault or {})
 
 
-def _pdf(number: int, pages: int, chance: random.Random) -> Upload:
+def pdf(number: int, pages: int, chance: random.Random) -> Upload:
     """Every fourth has a page that the service refuses."""
     content = _pdf_of([f"document {number} page {page}" for page in range(1, pages + 1)])
     opened = open_document(io.BytesIO(content), FileLimits(), _CHILD)

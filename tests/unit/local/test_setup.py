@@ -40,6 +40,14 @@ def test_what_is_finished_is_left_alone_and_what_is_not_is_made_from_scratch(mad
     assert [command for command in made if "--clear" in command and command.endswith("dev")]
 
 
+def test_what_one_target_alone_needs_is_made_when_it_is_named(made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "ONLY_IF_NAMED", {"dev"})
+    assert setup.main([]) == 0
+    assert [command for command in made if command.endswith("dev")] == []
+    assert setup.main(["dev"]) == 0
+    assert [command for command in made if command.endswith("dev")]
+
+
 def test_too_little_room_is_said_at_the_start(
     made: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

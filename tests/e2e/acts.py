@@ -1,0 +1,472 @@
+"""What each function must be able to do, as acts: its own handler runs in this process, with the variables that it is
+deployed with and the rights of a role, on a stack of which nothing runs by itself."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from importlib import import_module
+from itertools import count
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest import mock
+
+import boto3
+from botocore.config import Config
+
+import aws_events
+import hundred
+from e2e.whole_stack import WholeStack
+from local import deployment
+from pagekit.child.process import Child
+from textdrop import bootstrap, observability
+from textdrop.adapters.aws import items, parts, sqs
+from textdrop.adapters.aws.clients import CONFIG
+from textdrop.adapters.aws.uploads_listing import S3UploadListing
+from textdrop.adapters.clock import SystemClock
+from textdrop.core import identity, keys, states
+from textdrop.core.answers import OperationDescription
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    DueKind,
+    Operation,
+    OperationState,
+    Options,
+    Outcome,
+    Output,
+    Resume,
+    Source,
+    Step,
+)
+from textdrop.core.events import delivery_body, resume_body
+from textdrop.core.observations import Uploaded
+from textdrop.core.policy import Policy
+from textdrop.usecases import tick
+from textdrop.usecases.accept import Message
+from textdrop.usecases.time_left import NoTimeLeft
+from unit.pagekit import making
+
+FUNCTIONS = ("submit", "poll", "deliver", "reconcile")
+QUEUES = ("UploadsQueueUrl", "UploadsDeadLetterQueueUrl", "DeliverQueueUrl", "DeliverAloneQueueUrl")
+PREFIX = "permissions/"
+INVOCATION_SECONDS = 300.0
+LITTLE_SECONDS = 1.0
+"""With so little left of its time a function begins nothing more, and invokes its successor."""
+PART_BYTES = 1024
+"""A larger file is sent in parts."""
+GONE = "The uploaded file is no longer there."
+AGO_SECONDS = 60.0
+"""So long ago pages were sent: they are asked for at once."""
+HURRIED = Policy(tick_settle_seconds=0, tick_stay_seconds=0)
+"""A tick ends as soon as nothing is due."""
+
+Act = Callable[["Stage"], None]
+
+
+class NotDone(AssertionError):
+    """The function could not do what it must."""
+
+
+class _Journal(observability.LambdaJournal):
+    """Keeps what failed in `failures`, as the log would tell it."""
+
+    failures: list[str]
+
+    def failed(self, event: str, error: BaseException, **fields: str | float | None) -> None:
+        self.failures.append(f"{event}: {type(error).__name__}: {error}")
+
+
+class _Clock(SystemClock):
+    """Waits for nothing once something has failed: it is not tried again."""
+
+    failures: list[str]
+
+    def sleep(self, seconds: float) -> None:
+        if self.failures:
+            raise NotDone
+        super().sleep(seconds)
+
+
+@dataclass(slots=True)
+class Stage:
+    """The stack that stands still, and the `rights` that a handler has: the variables of credentials; none: all rights.
+
+    `model` is a document of one page that the OCR service has recognised, `asked` its page's operation.
+    """
+
+    whole: WholeStack
+    variables: Mapping[str, Mapping[str, str]]
+    child: Child
+    rights: Mapping[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    versions: list[tuple[str, str]] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=count)
+    body: bytes = b""
+    operation_id: str = ""
+
+    # --- running handlers ---------------------------------------------------------------------------------------------
+
+    def run(self, function: str, *bodies: str, event: object = None, seconds: float = INVOCATION_SECONDS) -> Any:
+        """What the function's handler answers to messages, or to an event. Raises NotDone if anything fails in it."""
+        with self.process(function):
+            context = SimpleNamespace(
+                function_name=f"{deployment.STACK}-{function}",
+                memory_limit_in_mb=1024,
+                invoked_function_arn=f"arn:aws:lambda:::function:{deployment.STACK}-{function}",
+                aws_request_id="1",
+                get_remaining_time_in_millis=lambda: int(seconds * 1000),
+            )
+            if bodies:
+                event = aws_events.queue_event([Message(str(n), body) for n, body in enumerate(bodies)])
+            try:
+                answer = import_module(f"functions.{function}.handler").handler(event or {}, context)
+            except Exception as error:  # noqa: BLE001 - whatever leaves the handler, it has not done what it must
+                self.failures.append(f"{type(error).__name__}: {error}")
+        if self.failures:
+            raise NotDone("; ".join(self.failures))
+        return answer
+
+    @contextmanager
+    def process(self, function: str) -> Iterator[None]:
+        """This process is one of the function's, that has just begun."""
+        variables = {name: value for name, value in self.whole.env.items() if name.startswith("AWS_")}
+        variables |= {**self.variables[function], **self.rights}
+        self.failures.clear()
+        _Journal.failures = _Clock.failures = self.failures
+        session = SimpleNamespace(client=partial(_client, tuple(variables.get(name, "") for name in _CREDENTIALS)))
+        with (
+            warnings.catch_warnings(action="ignore"),
+            mock.patch.dict(os.environ, variables),
+            mock.patch.object(sqs, "WAIT_SECONDS", 0),
+            mock.patch.object(tick, "REFRESH_SECONDS", 0.05),
+            mock.patch.multiple(bootstrap, session=lambda: session, LambdaJournal=_Journal, Child=lambda: self.child),
+            mock.patch.multiple(bootstrap, Policy=lambda: HURRIED, SystemClock=_Clock),
+        ):
+            for made in vars(bootstrap).values():
+                if hasattr(made, "cache_clear"):
+                    made.cache_clear()
+            yield
+
+    def recognise(self) -> None:
+        """The OCR service has recognised a page, whose operation and result the acts use."""
+        self.clear()
+        source = self.upload()
+        self.run("submit", aws_events.event(source))
+        self.run("poll")
+        document = self.expect(source, DocumentState.DELIVERING, Outcome.SUCCEEDED)
+        key = {"pk": {"S": document.id}, "sk": {"S": items.operation_key(document.id, 1, 1)[1]}}
+        row = self.whole.account.dynamodb.get_item(TableName=self.whole.account.table_name, Key=key)["Item"]
+        described = items.to_operation(row).described
+        assert described is not None
+        self.operation_id = described.id
+        stored = self.whole.account.s3.get_object(
+            Bucket=self.whole.account.results_bucket, Key=keys.page(document.id, 1, 1)
+        )
+        self.body = stored["Body"].read()
+
+    # --- what was before ----------------------------------------------------------------------------------------------
+
+    def upload(self, content: bytes = b"", *, key: str = "", versioned: bool = True) -> Source:
+        """A new upload, as its event tells of it; without versions it has none there."""
+        number = next(self.numbers)
+        content = content or hundred.image(number)
+        key = key or f"{PREFIX}{number:04d}"
+        version = self.whole.upload(key, content)
+        seen = self.whole.account.s3.head_object(Bucket=self.whole.account.uploads_bucket, Key=key)
+        source = Source(
+            self.whole.account.uploads_bucket,
+            key,
+            version if versioned else "",
+            seen["ETag"].strip('"'),
+            len(content),
+            sequencer=f"{number:016X}",
+            event_at=seen["LastModified"].timestamp(),
+            last_modified=seen["LastModified"].timestamp(),
+        )
+        self.sources.append(source)
+        self.versions.append((key, version))
+        return source
+
+    def delete(self, source: Source) -> None:
+        """The uploaded version is gone."""
+        self.whole.account.s3.delete_object(Bucket=source.bucket, Key=source.key, VersionId=source.version_id)
+
+    def put_row(self, item: Mapping[str, Any]) -> None:
+        """The table has the row."""
+        self.whole.account.dynamodb.put_item(TableName=self.whole.account.table_name, Item=item)
+
+    def clear(self) -> None:
+        """Nothing is left of acts before: no upload and no row of theirs, and no message."""
+        gone = [items.TICK_KEY, items.RECONCILE_RUN_KEY]
+        for source in self.sources:
+            document = identity.document_id(source)
+            gone += [items.document_key(document), items.operation_key(document, 1, 1)]
+        for key, version in self.versions:
+            bucket = self.whole.account.uploads_bucket
+            self.whole.account.s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+        for pk, sk in gone:
+            self.whole.account.dynamodb.delete_item(
+                TableName=self.whole.account.table_name, Key={"pk": {"S": pk}, "sk": {"S": sk}}
+            )
+        self.sources.clear()
+        self.versions.clear()
+        for queue in QUEUES:
+            self.whole.account.sqs.purge_queue(QueueUrl=self.whole.output(queue))
+
+    def row(self, source: Source) -> Document:
+        """The document's row."""
+        found = self.whole.row(identity.document_id(source))
+        if found is None:
+            raise NotDone("there is no row")
+        return items.to_document(found)
+
+    def expect(self, source: Source, state: DocumentState, outcome: Outcome | None = None) -> Document:
+        """The document's row, which has come so far; NotDone else."""
+        row = self.row(source)
+        if row.state is not state or (outcome is not None and row.outcome is not outcome):
+            raise NotDone(f"the row is {row.state}, {row.outcome}")
+        return row
+
+    def sent(self, queue: str) -> list[str]:
+        """The messages of a queue, which has none of them any more."""
+        sqs, url = self.whole.account.sqs, self.whole.output(queue)
+        bodies: list[str] = []
+        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                bodies.append(message["Body"])
+        return bodies
+
+    def running(
+        self, now: float, *outputs: Output, due_kind: DueKind = DueKind.RECHECK, asked: bool = False
+    ) -> Document:
+        """A document of one page, which the OCR service has recognised; nobody has asked for it yet, or who has died
+        before the document knew, which is due."""
+        source = self.upload()
+        document = Document(
+            identity.document_id(source),
+            source,
+            DocumentState.RECOGNIZING,
+            accepted_at=now - AGO_SECONDS,
+            due_kind=due_kind,
+            due_at=now - 1 if asked else now + 900,
+            options=Options(("ru", "en"), "page", outputs=outputs),
+            media_type="image/png",
+            file_pages=1,
+            pages=1,
+            unfinished=frozenset({1}),
+        )
+        operation = Operation(
+            document.id,
+            run=1,
+            page=1,
+            state=OperationState.RUNNING,
+            holder_rev=1,
+            described=OperationDescription(id=self.operation_id),
+            submitted_at=now - AGO_SECONDS,
+            deadline_at=now + 3600,
+            due_kind=DueKind.ASK,
+            due_at=now - AGO_SECONDS,
+        )
+        if asked:
+            operation = replace(operation, state=OperationState.RECOGNIZED, due_kind=None, due_at=None, finished_at=now)
+        self.put_row(items.of_document(document))
+        self.put_row(items.of_operation(operation))
+        return document
+
+    def to_deliver(self, source: Source, now: float, *outputs: Output, media_type: str = "application/pdf") -> Resume:
+        """A document of one recognised page whose outcome is fixed, and what hands it to deliver."""
+        document = Document(
+            identity.document_id(source),
+            source,
+            DocumentState.DELIVERING,
+            accepted_at=now - 2,
+            due_kind=DueKind.DELIVER,
+            due_at=now + 900,
+            options=Options(("ru", "en"), "page", outputs=outputs, outputs_from="metadata"),
+            media_type=media_type,
+            file_pages=1,
+            pages=1,
+            outcome=Outcome.SUCCEEDED,
+            pages_recognized=1,
+            outcome_at=now,
+            step=Step.RENDER if outputs else Step.FILES,
+        )
+        operation = Operation(document.id, 1, 1, OperationState.RECOGNIZED, holder_rev=1, finished_at=now)
+        self.put_row(items.of_document(document))
+        self.put_row(items.of_operation(operation))
+        self.whole.account.s3.put_object(
+            Bucket=self.whole.account.results_bucket, Key=keys.page(document.id, 1, 1), Body=self.body
+        )
+        return Resume(document.id, document.rev)
+
+
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
+
+
+@cache
+def _client(credentials: tuple[str, ...], service: str) -> Any:
+    """One client for all processes with the same rights. Its authority is the environment's."""
+    key, secret, token, region, endpoint = credentials
+    session = boto3.Session(key, secret, token or None, region)
+    make: Callable[..., Any] = session.client
+    verify = os.environ["AWS_CA_BUNDLE"]
+    return make(service, endpoint_url=endpoint, verify=verify, config=CONFIG.merge(Config(proxies={})))
+
+
+# --- the acts ---------------------------------------------------------------------------------------------------------
+
+
+def an_upload_is_accepted_and_sent(stage: Stage) -> None:
+    source = stage.upload()
+    stage.run("submit", aws_events.event(source))
+    stage.expect(source, DocumentState.RECOGNIZING)
+
+
+def an_upload_without_versions_is_sent(stage: Stage) -> None:
+    source = stage.upload(versioned=False)
+    stage.run("submit", aws_events.event(source))
+    stage.expect(source, DocumentState.RECOGNIZING)
+
+
+def an_upload_that_is_gone_is_skipped(stage: Stage) -> None:
+    source = stage.upload()
+    stage.delete(source)
+    stage.run("submit", aws_events.event(source))
+    stage.expect(source, DocumentState.DELIVERING, Outcome.SKIPPED)
+
+
+def a_document_goes_on(stage: Stage) -> None:
+    document = stage.running(time.time(), due_kind=DueKind.SUBMIT)
+    stage.run("submit", resume_body(Resume(document.id, document.rev)))
+    if stage.row(document.source).due_kind is not DueKind.RECHECK:
+        raise NotDone("it is not known that every page was sent")
+
+
+def what_is_due_is_asked_for_and_handed_out(stage: Stage) -> None:
+    now = time.time()
+    plain, rendered, known = stage.running(now), stage.running(now, Output.MARKDOWN), stage.running(now, asked=True)
+    waiting = stage.upload()
+    seen = Uploaded(identity.document_id(waiting), waiting, "a worker that died", now - 1)
+    decided = states.decide_document(None, seen, now - 400, Policy()).row
+    assert decided is not None
+    stage.put_row(items.of_document(decided))
+    assert stage.run("poll") == {"ended": "ended"}
+    for queue, documents in (
+        ("DeliverQueueUrl", (plain, known)),
+        ("DeliverAloneQueueUrl", (rendered,)),
+        ("UploadsQueueUrl", (decided,)),
+    ):
+        bodies = "".join(stage.sent(queue))
+        if not all(document.id in bodies for document in documents):
+            raise NotDone(f"{queue} lacks a document")
+
+
+def a_tick_out_of_time_invokes_the_next(stage: Stage) -> None:
+    assert stage.run("poll", seconds=LITTLE_SECONDS) == {"ended": "handed_over"}
+
+
+def a_document_is_delivered_with_outputs(stage: Stage) -> None:
+    _deliver(stage, stage.upload(making.pdf()), Output.MARKDOWN, Output.SEARCHABLE_PDF)
+
+
+def names_that_an_upload_has_no_more_are_deleted(stage: Stage) -> None:
+    before = stage.upload()
+    _deliver(stage, before, Output.MARKDOWN)
+    _deliver(stage, stage.upload(key=before.key))
+    if before.key + keys.MARKDOWN in stage.whole.keys_below(before.key):
+        raise NotDone("the Markdown of the upload before has its name still")
+
+
+def a_document_of_a_bucket_without_versions_is_delivered(stage: Stage) -> None:
+    _deliver(stage, stage.upload(making.pdf(), versioned=False), Output.SEARCHABLE_PDF)
+
+
+def _deliver(stage: Stage, source: Source, *outputs: Output) -> None:
+    stage.run("deliver", delivery_body([stage.to_deliver(source, time.time(), *outputs)]))
+    row = stage.expect(source, DocumentState.FINAL)
+    made = {rendering.output for rendering in row.renderings if rendering.files}
+    if Output.SEARCHABLE_PDF in outputs and Output.SEARCHABLE_PDF not in made:
+        raise NotDone(f"there is no searchable PDF: {row.renderings}")
+
+
+def an_upload_that_is_gone_is_told_from_a_forbidden_one(stage: Stage) -> None:
+    source = stage.upload()
+    stage.delete(source)
+    stage.run("deliver", delivery_body([stage.to_deliver(source, time.time(), Output.SEARCHABLE_PDF)]))
+    [rendering] = stage.expect(source, DocumentState.FINAL).renderings
+    if GONE not in rendering.warnings[0]:
+        raise NotDone(str(rendering.warnings))
+
+
+def a_large_file_that_is_given_up_leaves_no_parts(stage: Stage) -> None:
+    key, calls = f"{PREFIX}{next(stage.numbers):04d}.pdf", iter([None, None])
+
+    def check_deadline() -> None:
+        try:
+            next(calls)
+        except StopIteration:
+            raise NoTimeLeft("given up") from None
+
+    with stage.process("deliver"), mock.patch.object(parts, "PART_BYTES", PART_BYTES), suppress(NoTimeLeft):
+        bootstrap.deliver().results.put_file(key, io.BytesIO(bytes(2 * PART_BYTES)), "application/pdf", check_deadline)
+    s3, bucket = stage.whole.account.s3, stage.whole.account.results_bucket
+    if s3.list_multipart_uploads(Bucket=bucket, Prefix=key).get("Uploads"):
+        raise NotDone("its parts are still there")
+
+
+def an_upload_whose_event_was_lost_is_found(stage: Stage) -> None:
+    source = stage.upload()
+    stage.sent("UploadsQueueUrl")
+    assert stage.run("reconcile", event={"older_than_seconds": 0}) == {"ended": "ended"}
+    if not any(source.version_id in body for body in stage.sent("UploadsQueueUrl")):
+        raise NotDone("no message names the upload")
+
+
+def a_dead_letter_goes_back(stage: Stage) -> None:
+    sqs, body = stage.whole.account.sqs, aws_events.event(stage.upload())
+    sqs.send_message(QueueUrl=stage.whole.output("UploadsDeadLetterQueueUrl"), MessageBody=body)
+    stage.run("reconcile")
+    if stage.whole.messages("UploadsDeadLetterQueueUrl") or body not in stage.sent("UploadsQueueUrl"):
+        raise NotDone("the dead letter is not back in the queue")
+
+
+def a_run_out_of_time_invokes_the_next(stage: Stage) -> None:
+    def listing(client: Any, *named: Any) -> S3UploadListing:
+        one_at_a_time = partial(client.list_object_versions, MaxKeys=1)
+        return S3UploadListing(cast(Any, SimpleNamespace(list_object_versions=one_at_a_time)), *named)
+
+    stage.upload()
+    with mock.patch.object(bootstrap, "S3UploadListing", listing):
+        assert stage.run("reconcile", seconds=LITTLE_SECONDS) == {"ended": "handed_over"}
+
+
+ACTS: Mapping[str, tuple[Act, ...]] = {
+    "submit": (
+        an_upload_is_accepted_and_sent,
+        an_upload_without_versions_is_sent,
+        a_document_goes_on,
+        an_upload_that_is_gone_is_skipped,
+    ),
+    "poll": (a_tick_out_of_time_invokes_the_next, what_is_due_is_asked_for_and_handed_out),
+    "deliver": (
+        a_document_is_delivered_with_outputs,
+        names_that_an_upload_has_no_more_are_deleted,
+        a_document_of_a_bucket_without_versions_is_delivered,
+        an_upload_that_is_gone_is_told_from_a_forbidden_one,
+        a_large_file_that_is_given_up_leaves_no_parts,
+    ),
+    "reconcile": (
+        an_upload_whose_event_was_lost_is_found,
+        a_dead_letter_goes_back,
+        a_run_out_of_time_invokes_the_next,
+    ),
+}
