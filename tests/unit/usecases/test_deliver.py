@@ -213,6 +213,7 @@ def test_results_and_names_are_below_the_prefix() -> None:
     assert (notice["published"], of_long["published"]) == (True, False)
     assert world.file("ocr/2026/a/x.png.txt") is not None
     assert world.file(of_long["files"]["text"]["key"]) is not None
+    assert [name for name in world.results.keys() if "k" * 1000 in name] == []  # noqa: SIM118 - no dict
 
 
 def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
