@@ -23,7 +23,7 @@ from textdrop.core.documents import Source
 BLANK = "blank page.png"
 FUNCTIONS = ("submit", "poll", "deliver", "reconcile")
 FORMER, ADOPTING = "former", "adopting"
-BUCKET, PREFIX = "archive-of-ours", "in box/2026/"
+BUCKET, PREFIX, RESULTS_PREFIX = "archive-of-ours", "in box/2026/", "in box/text of 2026/"
 UNDER, BESIDE_KEYS = 1_200, [f"elsewhere/{number:03d}.png" for number in range(500)]
 NEW_KEYS = [PREFIX + "plain.png", PREFIX + "Счёт № 7+8 (100%).png", PREFIX + "a/b c.png"]
 OUTSIDE_KEYS = ["new.png", "in box/2025/new.png", "in box/2026"]
@@ -38,7 +38,7 @@ def deployed(whole: WholeStack, name: str, **parameters: str) -> Iterator[WholeS
         given = {one["ParameterKey"]: one["ParameterValue"] for one in first} | parameters
         stacks.create_stack(
             StackName=name,
-            TemplateBody=template_body(stacks),
+            TemplateURL=template_url(whole, stacks),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
@@ -53,7 +53,8 @@ def deployed(whole: WholeStack, name: str, **parameters: str) -> Iterator[WholeS
                 "TABLE_NAME": outputs["TableName"],
             }
             with account.connected(env) as connected:
-                stack = WholeStack(env, STATE, connected, outputs=outputs)
+                results_prefix = parameters.get("ResultsPrefix", "")
+                stack = WholeStack(env, STATE, connected, outputs=outputs, results_prefix=results_prefix)
                 stack.until_idle()  # S3's test: a function that starts must not be changed
                 layers = emulator.layers(STATE / "build")
                 with whole.client("lambda") as functions:
@@ -65,10 +66,13 @@ def deployed(whole: WholeStack, name: str, **parameters: str) -> Iterator[WholeS
             stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
-def template_body(stacks: Any) -> str:
-    """The template of the first stack, as sam has packaged it."""
+def template_url(whole: WholeStack, stacks: Any) -> str:
+    """Where the template of the first stack is, as sam has packaged it: longer than what may be given as it is."""
     body = stacks.get_template(StackName=deployment.STACK, TemplateStage="Original")["TemplateBody"]
-    return body if isinstance(body, str) else json.dumps(body)
+    text = body if isinstance(body, str) else json.dumps(body)
+    bucket, key = whole.account.results_bucket, "template.yaml"
+    whole.account.s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return f"https://s3.{servers.REGION}.amazonaws.com/{bucket}/{key}"
 
 
 def fill(whole: WholeStack, page: bytes) -> None:
@@ -105,7 +109,9 @@ def adopting(whole: WholeStack, samples: Mapping[str, Sample]) -> Iterator[Whole
         former.wait(lambda: former.state(document) == "final", 10, "the row is not final")
     fill(whole, page)
     whole.shell(f"cd '{STATE / 'tmp'}'\n" + command("README.md", "existing bucket").replace("my-archive", BUCKET))
-    with deployed(whole, ADOPTING, SourceBucketName=BUCKET, SourcePrefix=PREFIX, TableName=table) as adopted:
+    places = {"SourceBucketName": BUCKET, "SourcePrefix": PREFIX, "TableName": table}
+    places |= {"ResultsBucketName": BUCKET, "ResultsPrefix": RESULTS_PREFIX}
+    with deployed(whole, ADOPTING, **places) as adopted:
         assert (adopted.account.uploads_bucket, adopted.account.table_name) == (BUCKET, table)
         assert rows(adopted) == {document: "final"}
         yield adopted
@@ -139,8 +145,12 @@ def test_what_comes_under_the_prefix_is_read_and_nothing_else_is_touched_or_bill
     [listed, _] = re.findall(r'"listed":(\d+),"found":0', "".join(adopting.logged("reconcile", ADOPTING)))
     # The emulator lists an object without versions again where a page of the listing begins; S3 does not.
     assert int(listed) in (UNDER + len(NEW_KEYS), UNDER + len(NEW_KEYS) + 1)
-    there = {key for key in adopting.keys_below("") if not key.startswith(".textdrop/")}
-    assert there == {key + suffix for key in NEW_KEYS for suffix in (".txt", ".ocr.json")}
+    results = adopting.keys_below(RESULTS_PREFIX)
+    names = {RESULTS_PREFIX + key + suffix for key in NEW_KEYS for suffix in (".txt", ".ocr.json")}
+    assert {key for key in results if not key.startswith(f"{RESULTS_PREFIX}.textdrop/")} == names
+    pages = whole.account.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    there = sum(part["KeyCount"] for part in pages)
+    assert there == UNDER + len(BESIDE_KEYS) + len(NEW_KEYS) + len(OUTSIDE_KEYS) + len(results)
 
 
 def test_the_buckets_own_notifications_stay(whole: WholeStack, adopting: WholeStack) -> None:

@@ -43,6 +43,7 @@ class WholeStack:
     account: Account
     notices: list[Notice] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
+    results_prefix: str = ""
 
     def upload(self, key: str, content: bytes, **metadata: str) -> str:
         """Put the object, its metadata `ocr_x` as `ocr-x`; the version id."""
@@ -101,7 +102,7 @@ class WholeStack:
     def _check_own_file(self, notice: Notice) -> None:
         """The document's own result or error, which stays whatever is uploaded later, agrees with its schema."""
         kind, suffix = ("result", ".ocr.json") if "json" in notice.body["files"] else ("error", ".error.json")
-        key = f".textdrop/documents/{notice.body['document']}/result{suffix}"
+        key = f"{self.results_prefix}.textdrop/documents/{notice.body['document']}/result{suffix}"
         body = self.account.s3.get_object(Bucket=self.account.results_bucket, Key=key)["Body"].read()
         schemas.checked(body, f"textdrop.{kind}/1")
 
