@@ -294,7 +294,9 @@ def swept(chance: random.Random, call: str) -> Plan:
     content = NINE_PAGES if call in OF_LONG_DOCUMENTS else chance.choice((PAGE, PAGE, THREE_PAGES, DAMAGED))
     seconds = SECONDS_500 if call in OF_LONG_TICKS else 0
     steps: list[Step] = []
-    for wait in (SECONDS_130, SECONDS_320, SECONDS_7, SECONDS_320, SECONDS_130):
+    for number, wait in enumerate((SECONDS_130, SECONDS_320, SECONDS_7, SECONDS_320, SECONDS_130)):
+        if call == "results.delete":  # only another outcome leaves a name to delete
+            content = (PAGE, DAMAGED)[number % 2]
         steps += [("upload", (content, 0, seconds, SENT)), ("submit", (4,)), ("poll", ())]
         steps += [("continue", (0, 1)), DELIVER, ("wait", (wait,)), ("poll", ()), ("submit", (4,)), ("poll", ())]
         steps += [DELIVER, ("continue", (0, 1)), DELIVER]

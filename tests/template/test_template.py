@@ -582,7 +582,8 @@ def test_functions_that_wake_each_other_are_not_ended_as_a_loop(
 # ---- Names
 
 LONGEST = {"FunctionName": 64, "Name": 64, "LogGroupName": 512, "LayerName": 140, "DashboardName": 255}
-"""Characters that AWS allows in a name that the template makes (`Name` is a rule's). Names that CloudFormation makes are cut to fit."""
+"""Characters that AWS allows in a name that the template makes (`Name`: a rule's). Names that CloudFormation makes are
+cut to fit."""
 
 
 def names_of_the_stack(value: Any) -> Iterator[tuple[str, str]]:
