@@ -2,14 +2,14 @@
 # FILES: what `make demo` uploads instead of its samples.
 .DEFAULT_GOAL := help
 export SAM_CLI_TELEMETRY = 0
-export PYTHON FILES ONLY BESIDE
+export PYTHON FILES ONLY BESIDE PIPS
 
 BIN = .venv/bin
 SAM = .local/venv/sam/bin/sam
 UV = .local/venv/uv/bin/uv
 SIMULATION = HISTORIES=$(HISTORIES) SEED=$(SEED) WORKERS=$(WORKERS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m simulation
 
-.PHONY: help setup up down status demo test simulate mistakes crashes mutation corpus hostile soak upgrade bench lint types imports template checkov format build deploy requirements logs clean
+.PHONY: help setup up down status demo test simulate mistakes crashes mutation pips corpus hostile soak upgrade bench lint types imports template checkov format build deploy package requirements logs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
@@ -47,6 +47,9 @@ crashes: setup ## fail every pair of calls of submit and deliver
 
 mutation: setup ## change one module in many small ways and count the changes that no test notices: ONLY=core/quota.py
 	@tests/mutation.sh $(ONLY)
+
+pips: ## build the dependencies' layers with older versions of pip, which are downloaded: PYTHON=python3.9 PIPS="21.0 24.0"
+	@tests/pips.sh
 
 soak: setup ## for real: a local stack whose calls fail and whose processes are killed: DOCUMENTS=500 SEED=1
 	@DOCUMENTS=$(DOCUMENTS) SEED=$(SEED) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m soak
@@ -89,12 +92,15 @@ build: setup ## build for AWS into .aws-sam, with bytecode if a python3.13 is at
 	@rm -rf functions/*/__pycache__
 	@UV="$(CURDIR)/$(UV)" $(SAM) build
 
-deploy: build ## build and deploy to the AWS account that the shell is signed in to; asks before it changes anything
-	@$(SAM) deploy --confirm-changeset
+deploy: build ## build and deploy to the AWS account that the shell is signed in to; asks for parameters the first time
+	@$(SAM) deploy --no-fail-on-empty-changeset $$([ -f samconfig.toml ] && echo --confirm-changeset || echo --guided --stack-name textdrop)
+
+package: build ## build into dist what deploys with the aws command alone, for both processors
+	@$(BIN)/python -m local.package
 
 requirements: setup ## compile the requirement files anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	@$(BIN)/python local/requirements/compile.py $(if $(UPGRADE),--upgrade)
 
 clean: down ## remove all that is made here: environments, state, builds, caches
-	@rm -rf .venv .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .local .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ The least beside each position is what the promises need, of one page, if nothin
 - DynamoDB reads: pause, quota, the operation when it is first asked for, document and operations for the delivery, the
   newest of its key after publishing: 6.
 - S3 writes: the result, text and JSON, and both under the upload's name: 5; reads: HEAD and GET of the upload, the
-  result once more: 3.
+  result once more, HEAD of an error under the upload's name: 4.
 - SQS: the event, a fifth of a receive and of a delete, and for the delivery half a send, receive and delete: five
   messages a second, for ten documents: 2.9. SNS: 1. Lambda: a fifth of submit and half of deliver: 0.7.
 """
@@ -35,7 +35,7 @@ LEAST_A_DOCUMENT = {
     "DynamoDB write units": 24.0,
     "DynamoDB read units": 6.0,
     "S3 writes": 5.0,
-    "S3 reads": 3.0,
+    "S3 reads": 4.0,
     "SQS requests": 2.9,
     "SNS publishes": 1.0,
     "Lambda requests": 0.7,

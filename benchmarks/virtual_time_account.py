@@ -79,6 +79,7 @@ MILLISECONDS: Mapping[str, float] = {
     "results.complete": COPY,
     "results.copy": COPY,
     "results.delete": DELETE,
+    "results.exists": GET,
     "results.get": GET,
     "results.list_keys": LIST,
     "results.put": PUT,
@@ -400,6 +401,7 @@ class Account(World):
         super().__init__(clock=VirtualClock(self.scheduler, setting.seed), faults=self.latencies)
         self.latencies.at_effect = {"ocr.submit": self._accepted, "notices.publish": self._noticed}
         self.ocr.submit_total_seconds = Timeouts().submit_total_seconds
+        self.ocr.submit_bytes_per_second = Timeouts().submit_bytes_per_second
         self.ocr.ask_total_seconds = Timeouts().ask_total_seconds
         limits = FileLimits(max_pages=self._parameter("MaxPages"))
         rate = float(self._parameter("SubmitsPerSecond"))

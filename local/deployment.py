@@ -127,12 +127,13 @@ def find_layers_where_built(
     layers: Sequence[Path],
     variables: Mapping[str, str],
     timeout_seconds: int | None = None,
+    stack: str = STACK,
 ) -> None:
     """From now on the function's processes find their layers in these folders, and have these variables beside its own.
 
     The emulator unpacks layers again for each process that starts, which takes it more time than all else.
     """
-    function = f"{STACK}-{name}"
+    function = f"{stack}-{name}"
     known = functions.get_function_configuration(FunctionName=function)
     changed = known["Environment"]["Variables"] | dict(variables)
     changed |= {"PYTHONPATH": ":".join(map(str, layers)), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -154,14 +155,14 @@ def session() -> boto3.Session:
     )
 
 
-def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, Any]) -> dict[str, str]:
+def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, Any], name: str = STACK) -> dict[str, str]:
     """Do by API what the deployment leaves: fill the secret, start the queue's poller, have a local queue of notices.
 
     Returns the stack's outputs and `NoticesQueueUrl`. May be repeated.
     """
     aws = session()
     verify = str(certificate_file)
-    stacks = aws.client("cloudformation", endpoint_url=endpoint, verify=verify).describe_stacks(StackName=STACK)
+    stacks = aws.client("cloudformation", endpoint_url=endpoint, verify=verify).describe_stacks(StackName=name)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks["Stacks"][0]["Outputs"]}
     secrets = aws.client("secretsmanager", endpoint_url=endpoint, verify=verify)
     secrets.put_secret_value(SecretId=outputs["CredentialsSecretArn"], SecretString=json.dumps(dict(credentials)))
@@ -173,7 +174,7 @@ def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, Any]
             functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig=source["ScalingConfig"])
     sqs = aws.client("sqs", endpoint_url=endpoint, verify=verify)
     sns = aws.client("sns", endpoint_url=endpoint, verify=verify)
-    outputs["NoticesQueueUrl"] = subscribe_queue(sqs, sns, outputs["ResultsTopicArn"], f"{STACK}-notices")
+    outputs["NoticesQueueUrl"] = subscribe_queue(sqs, sns, outputs["ResultsTopicArn"], f"{name}-notices")
     return outputs
 
 

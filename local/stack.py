@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from local import credentials, deployment, processes, servers
@@ -27,6 +28,8 @@ DEFAULT_STATE = ROOT / ".local"
 EMULATOR_PORT = 4566
 OCR_PORT = 4568
 PORT_TRIES = 3
+PAGE_ORIGIN = "http://localhost:8000"
+"""The origin of a page that `python -m http.server` gives, to try uploads from a browser."""
 NEEDED_BYTES = 2_500_000_000
 """A running stack takes up to 2.3 GB: the AWS emulator unpacks the layers for each process of a function."""
 SERVERS = ("aws", "ocr")
@@ -105,17 +108,20 @@ def up(
     real_credentials: Mapping[str, Any] | None,
     say: Callable[[str], None],
     ocr_options: Sequence[str] = (),
+    chosen: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
 
     With `real_credentials`, the credentials secret's content, it is deployed against the real OCR service, else against
-    the local one with the engine ("tesseract" or "table") and `ocr_options`, more of its command line.
+    the local one with the engine ("tesseract" or "table") and `ocr_options`, more of its command line. `chosen`: the
+    template's parameters that are not at their defaults.
     """
     folder = Folder(state)
     with _alone(folder):
         record = folder.read()
         start_servers(folder, record, engine if real_credentials is None else None, say, ocr_options)
-        parameters = deployment.defaults() | {"Architecture": deployment.architecture()}
+        parameters = deployment.defaults() | {"Architecture": deployment.architecture(), "UploadOrigins": PAGE_ORIGIN}
+        parameters |= dict(chosen)
         if real_credentials is None:
             base = f"http://127.0.0.1:{record.ocr_port}"
             parameters |= {"OcrBaseUrl": base, "OperationBaseUrl": base, "IamBaseUrl": base}

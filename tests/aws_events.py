@@ -22,6 +22,35 @@ def event(*sources: Source) -> str:
     return json.dumps({"Records": [event_record(source) for source in sources]})
 
 
+def event_bridge_event(source: Source, detail_type: str = "Object Created") -> str:
+    """The event of an upload, as EventBridge puts it into a queue: its key is as it is, its time in whole seconds."""
+    seen = {"key": source.key, "size": source.size, "etag": source.etag, "sequencer": source.sequencer}
+    if source.version_id:
+        seen["version-id"] = source.version_id
+    at = datetime.fromtimestamp(source.event_at, UTC).isoformat(timespec="seconds")
+    return json.dumps(
+        {
+            "version": "0",
+            "id": "17793124-05d4-b198-2fde-7ededc63b103",
+            "detail-type": detail_type,
+            "source": "aws.s3",
+            "account": "123456789012",
+            "time": at.replace("+00:00", "Z"),
+            "region": "eu-central-1",
+            "resources": [f"arn:aws:s3:::{source.bucket}"],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": source.bucket},
+                "object": seen,
+                "request-id": "C3D13FE58DE4C810",
+                "requester": "123456789012",
+                "source-ip-address": "203.0.113.7",
+                "reason": "PutObject",
+            },
+        }
+    )
+
+
 def event_record(source: Source, name: str = "ObjectCreated:Put") -> dict[str, Any]:
     """What S3 tells of one object."""
     seen = {"key": quote_plus(source.key, safe="/"), "size": source.size, "eTag": source.etag}
@@ -57,10 +86,10 @@ def queue_event(batch: Sequence[Message]) -> dict[str, Any]:
         "Records": [
             {
                 "messageId": message.id,
-                "receiptHandle": f"receipt-{message.id}",
+                "receiptHandle": message.receipt,
                 "body": message.body,
                 "attributes": {
-                    "ApproximateReceiveCount": "1",
+                    "ApproximateReceiveCount": str(message.receives),
                     "SentTimestamp": "1700000000000",
                     "SenderId": "AIDAEXAMPLEEXAMPLE12",
                     "ApproximateFirstReceiveTimestamp": "1700000000025",

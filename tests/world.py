@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from aws_events import event, queue_event
@@ -16,7 +17,7 @@ from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
 from fakes.files import FakeDocument, KilledError
-from fakes.messages import FakeFunction, FakeNotices, FakeQueue
+from fakes.messages import FakeFunction, FakeNotices, FakeQueue, FakeReceivedMessages
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters, FakeUploadListing
 from fakes.rendering import fake_renderers
@@ -30,11 +31,11 @@ from textdrop.core.documents import Document, DocumentState, Operation, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
-from textdrop.core.reconciling import DeadLetter, ReconcileRun
+from textdrop.core.reconciling import DeadLetter, ReconcileRun, SourceBucket
 from textdrop.ports import DeliverPorts, PollPorts, ReconcilePorts, SubmitPorts
 from textdrop.usecases.accept import Message
 from textdrop.usecases.deliver import deliver
-from textdrop.usecases.reconcile import reconcile
+from textdrop.usecases.reconcile import reconcile, record_source
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
 
@@ -55,6 +56,7 @@ class World:
         faults: Faults | None = None,
         clock: FakeClock | None = None,
         policy: Policy | None = None,
+        results_prefix: str = "",
     ) -> None:
         self.clock = FakeClock() if clock is None else clock
         self.faults = Faults(self.clock.now) if faults is None else faults
@@ -69,6 +71,7 @@ class World:
         self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
         self.notices = FakeNotices(self.faults)
         self.queue: list[Message] = []
+        self.received = FakeReceivedMessages(self.clock, self.faults)
         self.deliver_queue: list[Message] = []
         self.deliveries = FakeQueue("deliveries", self.faults, on_send=self.send_delivery)
         self.deliveries_alone = FakeQueue("deliveries_alone", self.faults, on_send=self.send_delivery)
@@ -77,7 +80,7 @@ class World:
         self.ticks_asked = 0
         poller = FakeFunction("poller", self.faults, on_invoke=self._tick_asked)
         sources = FakeSources([self.uploads], self.faults)
-        results = FakeResults(self.results, self.faults)
+        results = FakeResults(self.results, self.faults, prefix=results_prefix)
         quota = FakeQuota(self.faults)
         self.quota = quota
         self.submit_ports = SubmitPorts(
@@ -89,6 +92,7 @@ class World:
             sources=sources,
             ocr=self.ocr,
             open_document=FakeDocument,
+            received=self.received,
             poller=poller,
             workers=InlineWorkers(),
             run_parallel=inline_crew,
@@ -118,7 +122,7 @@ class World:
             results=results,
             read_page=self.ocr.read_page,
             renderers=fake_renderers(),
-            notices=self.notices,
+            notices=[self.notices],
             workers=InlineWorkers(),
             run_parallel=inline_crew,
             journal=self.journal,
@@ -132,6 +136,7 @@ class World:
         self.reconcile_ports = ReconcilePorts(
             clock=self.clock,
             documents=self.documents,
+            source=SourceBucket(self.uploads.name, "", own=True, stack="stack/1"),
             uploads=self.listing,
             queue=self.uploads_queue,
             dead_letters=self.dead_letters,
@@ -140,8 +145,15 @@ class World:
             journal=self.journal,
             policy=self.policy,
         )
-        self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9))
+        self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9), self.uploads.name)
         self.poll_settings = PollSettings(reads_per_second=50, submits_per_second=10.0, step_seconds=20.0)
+
+    def deploy(self, source: SourceBucket) -> None:
+        """The stack is updated, or another one deployed on what is here: uploads come from here, and poll has run."""
+        self.submit_settings = replace(self.submit_settings, source_bucket=source.name, source_prefix=source.prefix)
+        self.reconcile_ports = replace(self.reconcile_ports, source=source)
+        self.listing.prefix = source.prefix
+        record_source(self.progress, source, self.clock.now())
 
     def upload(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> Document:
         """Puts an object, with its event in the queue. The document as it would be accepted, to look it up by."""
@@ -172,14 +184,25 @@ class World:
             seen = Source(source.bucket, source.key, etag=stored.etag, last_modified=stored.last_modified)
         return Document(identity.document_id(seen), source, DocumentState.ACCEPTED, 0.0)
 
+    def visible(self) -> list[Message]:
+        """What of the queue can be received now: what failed before is hidden for a while."""
+        now = self.clock.now()
+        return [message for message in self.queue if self.received.hidden_until.get(message.receipt, 0.0) <= now]
+
+    def receive(self, message: Message) -> Message:
+        """The message, which is no longer in the queue, as it was received."""
+        self.queue.remove(message)
+        receives = message.receives + 1
+        return replace(message, receipt=f"receipt {receives} of {message.id}", receives=receives)
+
     def give_up(self, message: Message) -> DeadLetter:
         """The queue moves a message, which came back too often, to the dead letters, with what it carries."""
         return self.dead_letters.put(message.body, self.carried.get(message.id))
 
     def submit(self, batch: Iterable[Message] | None = None) -> list[str]:
-        """One invocation of submit with these messages, or with all that the queue holds, by its handler's parsing."""
+        """One invocation of submit with these messages, or with all that can be received, by its handler's parsing."""
         if batch is None:
-            batch, self.queue = self.queue, []
+            batch = [self.receive(message) for message in self.visible()]
         received = messages(queue_event(list(batch)))
         deadline = self.clock.now() + SUBMIT_SECONDS
         answer = batch_failures(submit(self.submit_ports, self.submit_settings, received, deadline))
@@ -215,8 +238,8 @@ class World:
     def run(self, minutes: int = 600) -> None:
         """Lets queue, wakes and the schedule work until every document is final. Fails when that does not come."""
         for _ in range(minutes):
-            while self.queue:
-                batch, self.queue = self.queue[:5], self.queue[5:]
+            while visible := self.visible():
+                batch = [self.receive(message) for message in visible[:5]]
                 try:
                     failed = self.submit(batch)
                 except (KilledError, StoreUnavailable):
@@ -266,7 +289,7 @@ class World:
         parsed: dict[str, object] = json.loads(body)
         return parsed
 
-    def notices_of(self, document: Document) -> list[dict[str, object]]:
+    def notices_of(self, document: Document) -> list[dict[str, Any]]:
         """The notices about a document, as sent."""
         bodies = [json.loads(notice.body) for notice in self.notices.published]
         return [body for body in bodies if body["document"] == document.id]

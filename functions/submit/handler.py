@@ -25,7 +25,15 @@ def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str
 
 def messages(event: Mapping[str, Any]) -> list[Message]:
     """The messages of a batch."""
-    return [Message(record["messageId"], record["body"]) for record in event["Records"]]
+    return [
+        Message(
+            record["messageId"],
+            record["body"],
+            record["receiptHandle"],
+            int(record["attributes"]["ApproximateReceiveCount"]),
+        )
+        for record in event["Records"]
+    ]
 
 
 def batch_failures(failed: Iterable[str]) -> dict[str, Any]:

@@ -18,6 +18,9 @@ class Store:
     sources: ports.Sources
     results: ports.Results
     uploads: ports.UploadListing
+    uploads_under: Callable[[str], ports.UploadListing]
+    below: Callable[[str], ports.Results]
+    """The results below a prefix of the bucket."""
     pass_time: Callable[[], None]
     lose_answer: Callable[[], None]
     break_down: Callable[[], None]

@@ -102,23 +102,32 @@ def test_a_version_that_cannot_be_read(transport: Transport, s3: Any, status: in
 def test_a_content_that_is_cut_is_store_unavailable(transport: Transport, s3: Any) -> None:
     transport.answer(200, "short", {"ETag": '"e"', "Content-Length": "10"})
     with pytest.raises(StoreUnavailable, match=r"s3\.GetObject: IncompleteReadError"):
-        S3Results(s3, "results").get("scan.pdf.txt")
+        S3Results(s3, "results", "").get("scan.pdf.txt")
 
 
 def test_a_result_is_none_only_where_the_bucket_says_so(transport: Transport, s3: Any) -> None:
     transport.answer(404, "<Error><Code>NoSuchKey</Code></Error>")
-    assert S3Results(s3, "results").get("scan.pdf.txt") is None
+    assert S3Results(s3, "results", "").get("scan.pdf.txt") is None
     for status, code in ((404, "NoSuchBucket"), (403, "AccessDenied"), (503, "SlowDown")):
         transport.answer(status, f"<Error><Code>{code}</Code></Error>")
         with pytest.raises(StoreUnavailable, match=code):
-            S3Results(s3, "results").get("scan.pdf.txt")
+            S3Results(s3, "results", "").get("scan.pdf.txt")
+
+
+def test_a_name_that_may_not_be_looked_for_is_not_taken_for_missing(transport: Transport, s3: Any) -> None:
+    transport.answer(404, "")
+    assert not S3Results(s3, "results", "").exists("scan.pdf.txt")
+    for status in (403, 503):
+        transport.answer(status, "")
+        with pytest.raises(StoreUnavailable, match=rf"s3\.HeadObject: {status}"):
+            S3Results(s3, "results", "").exists("scan.pdf.txt")
 
 
 def test_a_deletion_that_is_refused_in_part_is_store_unavailable(transport: Transport, s3: Any) -> None:
     error = f"<Error><Key>{SECRET}</Key><Code>AccessDenied</Code><Message>{SECRET}</Message></Error>"
     transport.answer(200, f"<DeleteResult>{error}</DeleteResult>")
     with pytest.raises(StoreUnavailable, match=r"s3\.DeleteObjects: AccessDenied") as raised:
-        S3Results(s3, "results").delete(["a.txt", "b.txt"])
+        S3Results(s3, "results", "").delete(["a.txt", "b.txt"])
     assert SECRET not in str(raised.value)
 
 
@@ -126,7 +135,7 @@ def test_names_are_deleted_in_requests_of_a_thousand(transport: Transport, s3: A
     # S3 refuses more; moto takes them.
     transport.requests.clear()
     transport.answer(200, "<DeleteResult/>", times=3)
-    S3Results(s3, "results").delete([f"{number}.txt" for number in range(2_001)])
+    S3Results(s3, "results", "").delete([f"{number}.txt" for number in range(2_001)])
     bodies: list[Any] = [request.body for request in transport.requests]
     assert [body.count(b"<Key>") for body in bodies] == [1000, 1000, 1]
 
@@ -142,7 +151,7 @@ def test_one_name_and_those_that_xml_cannot_carry_are_deleted_by_themselves(
     transport.requests.clear()
     for method in methods:
         transport.answer(*((200, "<DeleteResult/>") if method == "POST" else (204, "")))
-    S3Results(s3, "results").delete(names)
+    S3Results(s3, "results", "").delete(names)
     assert [request.method for request in transport.requests] == methods
 
 
@@ -163,7 +172,28 @@ def test_a_secret_is_read_as_it_is_now(transport: Transport) -> None:
     assert read_secret(client, arn) == ""
 
 
-def test_a_secret_that_cannot_be_read_is_store_unavailable(transport: Transport) -> None:
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "AccessDeniedException"),  # by a policy, or by that of its key
+        (400, "DecryptionFailure"),
+        (400, "ThrottlingException"),
+        (500, "InternalServiceError"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_store_unavailable(transport: Transport, status: int, code: str) -> None:
+    transport.answer(status, f'{{"__type": "{code}", "Message": "{SECRET}"}}')
+    with pytest.raises(StoreUnavailable) as raised:
+        read_secret(transport.client("secretsmanager", NO_REPEATS), "arn")
+    assert str(raised.value) == f"secretsmanager.GetSecretValue: {code}"
+
+
+def test_a_secret_that_was_deleted_or_never_was_is_store_unavailable(transport: Transport) -> None:
     client = transport.client("secretsmanager", NO_REPEATS)
+    arn = client.create_secret(Name="deleted", SecretString="{}")["ARN"]
+    client.delete_secret(SecretId=arn)
+    with pytest.raises(StoreUnavailable, match=r"secretsmanager\.GetSecretValue: InvalidRequestException"):
+        read_secret(client, arn)
+    client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
     with pytest.raises(StoreUnavailable, match=r"secretsmanager\.GetSecretValue: ResourceNotFoundException"):
-        read_secret(client, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none")
+        read_secret(client, arn)

@@ -332,6 +332,43 @@ def test_deleted_names_are_gone_and_it_may_be_repeated(store: Store) -> None:
     assert store.bucket.keys() == ["c.txt"]
 
 
+@pytest.mark.parametrize("key", [*ODD_KEYS, "scan.pdf.txt"])
+def test_what_exists_is_told_from_what_was_deleted_or_never_there(either_store: Store, key: str) -> None:
+    results = either_store.results
+    assert not results.exists(key)
+    results.put(key, b"", "text/plain")
+    assert results.exists(key)
+    assert not results.exists(key + "x")
+    results.delete([key])
+    assert not results.exists(key)
+    assert not results.exists("\ud800.txt")
+
+
+def test_results_below_a_prefix_are_apart_from_all_others(store: Store) -> None:
+    below, prefix = store.below("ocr/2026/"), "ocr/2026/"
+    for key in ("a.txt", "ocr/a.txt", "ocr/2026", "ocr/2026x/a.txt"):
+        store.results.put(key, b"others'", "text/plain")
+    others = store.bucket.keys()
+    assert (below.prefix, below.list_keys(""), below.get("a.txt"), below.exists("a.txt")) == (prefix, [], None, False)
+    with pytest.raises(StoreUnavailable):
+        below.copy("a.txt", "b.txt")
+    below.delete(["a.txt", *others])
+    assert store.bucket.keys() == others
+
+    below.put("a.txt", content(6 * MEBIBYTE, 1), "text/plain")
+    below.put_file("b.txt", io.BytesIO(b"b"), "text/plain", lambda: None)
+    below.copy("b.txt", "c.txt")
+    below.join(["a.txt", "b.txt"], "d.txt", lambda: None)
+    made = {"a.txt", "b.txt", "c.txt", "d.txt"}
+    assert set(store.bucket.keys()) == {*others, *(prefix + key for key in made)}
+    assert (set(below.list_keys("")), below.list_keys("d")) == (made, ["d.txt"])
+    assert (below.get("c.txt"), below.exists("c.txt")) == (b"b", True)
+    assert below.get("d.txt") == content(6 * MEBIBYTE, 1) + b"b"
+    below.delete(["a.txt", "b.txt"])
+    below.delete(["c.txt"])
+    assert set(store.bucket.keys()) == {*others, prefix + "d.txt"}
+
+
 def test_results_survive_lost_answers(store: Store) -> None:
     store.lose_answer()
     store.results.put("a.txt", b"1", "text/plain")
@@ -354,10 +391,11 @@ def test_results_survive_lost_answers(store: Store) -> None:
         lambda results: results.copy("a.txt", "b.txt"),
         lambda results: results.join(["a.txt", "b.txt"], "c.txt", lambda: None),
         lambda results: results.list_keys("a"),
+        lambda results: results.exists("a.txt"),
         lambda results: results.delete(["a.txt"]),
         lambda results: results.delete(["a\x01.txt"]),
     ],
-    ids=["put", "file", "large-file", "get", "copy", "join", "under", "delete", "delete-odd"],
+    ids=["put", "file", "large-file", "get", "copy", "join", "under", "exists", "delete", "delete-odd"],
 )
 def test_a_breakdown_of_results_is_store_unavailable(store: Store, call: Callable[[Results], object]) -> None:
     store.break_down()

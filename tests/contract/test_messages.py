@@ -19,10 +19,12 @@ from fakes import (
     FakeFunction,
     FakeNotices,
     FakeQueue,
+    FakeReceivedMessages,
     Faults,
     Notice,
 )
 from fakes.faults import ANY
+from textdrop.adapters.aws.eventbridge import DETAIL_TYPE, SOURCE, EventBridgeNotices
 from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsQueue
@@ -30,7 +32,7 @@ from textdrop.core.documents import Resume
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import delivery_body, parse, parse_delivery, resume_body
 from textdrop.core.reconciling import DeadLetter
-from textdrop.ports import DeadLetters, Function, Notices, Queue
+from textdrop.ports import DeadLetters, Function, Notices, Queue, ReceivedMessages
 
 BODY = json.dumps({"Records": ["Счёт \U0001f600 \n"]}, ensure_ascii=False)
 LETTER = DeadLetter("m1", "body", "receipt", 1.0, 1, ("m0",), "cause")
@@ -38,26 +40,35 @@ LETTER = DeadLetter("m1", "body", "receipt", 1.0, 1, ("m0",), "cause")
 
 @dataclass(frozen=True)
 class Ways:
-    """The ports, and what has arrived at the other end of each. `give_up` puts a message among the dead letters, and
-    `bounce` takes what is in the uploads queue there, as the queue does after five attempts."""
+    """The ports, and what has arrived at the other end of each, of events their details. `give_up` puts a message among
+    the dead letters, and `bounce` takes what is in the uploads queue there, as the queue does after ten attempts.
+    `receive` puts one message there and receives it: its receipt; `comes_again` says whether it would be received again
+    now."""
 
     notices: Notices
+    bus: Notices
     queue: Queue
     dead_letters: DeadLetters
     function: Function
+    received: ReceivedMessages
     published: Callable[[], list[Notice]]
+    on_bus: Callable[[], list[str]]
     bodies: Callable[[], list[str]]
     give_up: Callable[[str], object]
     bounce: Callable[[], None]
     invoked: Callable[[], int]
+    receive: Callable[[], str]
+    comes_again: Callable[[str], bool]
     lose_answer: Callable[[], None]
     break_down: Callable[[], None]
 
 
 def fake_ways(faults: Faults) -> Ways:
     bodies: list[str] = []
-    notices, function = FakeNotices(faults), FakeFunction("poller", faults)
-    letters = FakeDeadLetters(FakeClock(), faults, lambda letter: bodies.append(letter.body))
+    notices, bus, function = FakeNotices(faults), FakeNotices(faults), FakeFunction("poller", faults)
+    clock = FakeClock()
+    letters = FakeDeadLetters(clock, faults, lambda letter: bodies.append(letter.body))
+    received = FakeReceivedMessages(clock, faults)
 
     def bounce() -> None:
         for letter in letters.redriven:
@@ -66,14 +77,19 @@ def fake_ways(faults: Faults) -> Ways:
 
     return Ways(
         notices,
+        bus,
         FakeQueue("queue", faults, bodies.append),
         letters,
         function,
+        received,
         published=lambda: notices.published,
+        on_bus=lambda: [notice.body for notice in bus.published],
         bodies=lambda: bodies,
         give_up=letters.put,
         bounce=bounce,
         invoked=lambda: function.invoked,
+        receive=lambda: "receipt",
+        comes_again=lambda receipt: received.hidden_until[receipt] <= clock.now(),
         lose_answer=faults.lose_answer,
         break_down=lambda: faults.fail(ANY, StoreUnavailable("broken")),
     )
@@ -83,7 +99,7 @@ def fake_ways(faults: Faults) -> Ways:
 def clients(aws: None) -> tuple[Transport, dict[str, Any]]:
     """The clients, which take longer to make than a test, and their transport."""
     transport = Transport()
-    return transport, {service: transport.client(service) for service in ("sns", "sqs", "lambda", "iam")}
+    return transport, {service: transport.client(service) for service in ("sns", "sqs", "lambda", "iam", "events")}
 
 
 def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
@@ -100,6 +116,7 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
     given_up = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1})
     uploads, _ = make_queue("uploads", RedrivePolicy=given_up)
     make_function(clients, name)
+    clients["events"].create_event_bus(Name=name)
     transport.requests.clear()
 
     def received(url: str) -> list[Any]:
@@ -118,6 +135,15 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
         for _ in range(2):  # received once, and once more than it may be
             sqs.receive_message(QueueUrl=uploads, MaxNumberOfMessages=10, VisibilityTimeout=0)
 
+    def receive() -> str:
+        sqs.send_message(QueueUrl=uploads, MessageBody=BODY)
+        [message] = sqs.receive_message(QueueUrl=uploads)["Messages"]
+        return str(message["ReceiptHandle"])
+
+    def visible() -> int:
+        name = "ApproximateNumberOfMessages"
+        return int(sqs.get_queue_attributes(QueueUrl=uploads, AttributeNames=[name])["Attributes"][name])
+
     def invoked() -> int:
         # moto runs no code, so what was asked for is what counts.
         asked = [request for request in transport.requests if f"/functions/{name}/invocations" in request.url]
@@ -126,16 +152,30 @@ def aws_ways(transport: Transport, clients: dict[str, Any]) -> Ways:
             assert request.body == b'{"textdrop": "continue"}'
         return len(asked)
 
+    def on_bus() -> list[str]:
+        # moto brings events to no queue, so what was put is what counts.
+        asked = [request.body for request in transport.requests if "Entries" in str(request.body)]
+        put = [json.loads(body) for body in asked if isinstance(body, bytes | str)]
+        entries = [entry for request in put for entry in request["Entries"]]
+        for entry in entries:
+            assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == (name, SOURCE, DETAIL_TYPE)
+        return [entry["Detail"] for entry in entries]
+
     return Ways(
         SnsNotices(sns, topic),
+        EventBridgeNotices(clients["events"], name),
         SqsQueue(sqs, uploads),
         SqsDeadLetters(sqs, dead, uploads),
         LambdaFunction(clients["lambda"], name),
+        SqsQueue(sqs, uploads),
         published=lambda: [notice(message) for message in received(notices)],
+        on_bus=on_bus,
         bodies=lambda: [message["Body"] for message in received(uploads)],
         give_up=lambda body: sqs.send_message(QueueUrl=dead, MessageBody=body),
         bounce=bounce,
         invoked=invoked,
+        receive=receive,
+        comes_again=lambda receipt: visible() == 1,
         lose_answer=transport.lose_answer,
         break_down=transport.break_down,
     )
@@ -191,6 +231,22 @@ def test_what_a_message_cannot_carry_is_replaced(ways: Ways) -> None:
     assert notice.attributes == {"prefix": "a\ufffd/\ufffd\ufffd/"}
 
 
+def test_an_event_on_the_bus_has_the_notice_as_its_detail(ways: Ways) -> None:
+    body = json.dumps({"schema": "textdrop.notice/1", "key": "Счёт \U0001f600"}, ensure_ascii=False)
+    ways.bus.publish(body, {"outcome": "succeeded", "reason": ""})
+    ways.bus.publish(json.dumps({"key": "a\x01\ud800\n"}, ensure_ascii=False), {})
+    assert [json.loads(detail) for detail in ways.on_bus()] == [json.loads(body), {"key": "a\x01\ufffd\n"}]
+
+
+def test_an_event_that_the_bus_did_not_take_is_store_unavailable(clients: tuple[Transport, dict[str, Any]]) -> None:
+    """PutEvents then answers 200."""
+    transport, made = clients
+    answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}]}
+    transport.answer(200, json.dumps(answer))
+    with pytest.raises(StoreUnavailable, match=r"^events\.PutEvents: ThrottlingException$"):
+        EventBridgeNotices(made["events"], "default").publish("{}", {})
+
+
 # --- the queues ------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +262,30 @@ def test_messages_to_submit_and_to_deliver_are_read_by_them(ways: Ways) -> None:
     to_submit, to_deliver = sorted(ways.bodies(), key=len)
     assert parse(to_submit) == [resume]
     assert parse_delivery(to_deliver) == [resume, resume]
+
+
+def test_a_message_that_is_hidden_comes_again_when_that_is_over(ways: Ways) -> None:
+    receipt = ways.receive()
+    ways.received.hide(receipt, 60.0)
+    assert not ways.comes_again(receipt)
+    ways.received.hide(receipt, 0.0)
+    assert ways.comes_again(receipt)
+
+
+def test_a_message_is_hidden_for_as_long_as_was_asked(clients: tuple[Transport, dict[str, Any]]) -> None:
+    transport, made = clients
+    transport.answer(200, "{}")
+    SqsQueue(made["sqs"], "https://sqs.eu-central-1.amazonaws.com/123456789012/uploads").hide("receipt", 960.0)
+    body = transport.requests[-1].body
+    assert isinstance(body, bytes | str)
+    asked = json.loads(body)
+    assert (asked["ReceiptHandle"], asked["VisibilityTimeout"]) == ("receipt", 960)
+
+
+def test_to_hide_a_message_that_is_unknown_to_the_queue_fails(clients: tuple[Transport, dict[str, Any]]) -> None:
+    ways = aws_ways(*clients)
+    with pytest.raises(StoreUnavailable, match="ReceiptHandleIsInvalid"):
+        ways.received.hide("a receipt of nothing", 60.0)
 
 
 # --- dead letters -----------------------------------------------------------------------------------------------------
@@ -306,10 +386,13 @@ def test_a_lost_answer_may_send_twice(ways: Ways) -> None:
     ways.lose_answer()
     ways.notices.publish("{}", {})
     ways.lose_answer()
+    ways.bus.publish("{}", {})
+    ways.lose_answer()
     ways.queue.send(["a"])
     ways.lose_answer()
     ways.function.invoke()
     assert ways.published() == [Notice("{}", {})] * 2
+    assert ways.on_bus() == ["{}", "{}"]
     assert ways.bodies() == ["a", "a"]
     assert ways.invoked() == 2
 
@@ -318,13 +401,15 @@ def test_a_lost_answer_may_send_twice(ways: Ways) -> None:
     "call",
     [
         lambda ways: ways.notices.publish("{}", {}),
+        lambda ways: ways.bus.publish("{}", {}),
         lambda ways: ways.queue.send(["a"]),
         lambda ways: ways.dead_letters.receive(),
         lambda ways: ways.dead_letters.redrive(LETTER),
         lambda ways: ways.dead_letters.delete(LETTER),
         lambda ways: ways.function.invoke(),
+        lambda ways: ways.received.hide("receipt", 60.0),
     ],
-    ids=["publish", "send", "receive", "redrive", "delete", "invoke"],
+    ids=["publish", "event", "send", "receive", "redrive", "delete", "invoke", "hide"],
 )
 def test_a_breakdown_is_store_unavailable(ways: Ways, call: Callable[[Ways], object]) -> None:
     ways.break_down()

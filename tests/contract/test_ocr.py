@@ -16,6 +16,7 @@ from fakes import FakeClock, FakeOcr, Faults
 from fakes.ocr import INTERNAL, INVALID_ARGUMENT, Failure, page
 from local.ocr.server import OcrServer, start
 from local.ocr.settings import DEFAULT_API_KEY, Settings
+from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
@@ -32,7 +33,8 @@ from textdrop.core.errors import (
     OcrUnreachable,
     Trace,
 )
-from textdrop.ports import Ocr
+from textdrop.core.options import SHARED_LANGUAGES
+from textdrop.ports import MAX_BODY_BYTES, Ocr
 
 SECONDS = 30.0
 GOOD, BLANK, BROKEN, REFUSED_LATE = b"a good page", b"a blank page", b"a broken page", b"a page refused late"
@@ -246,6 +248,13 @@ def test_a_stored_body_that_is_no_page_is_malformed(service: Service, body: byte
         service.ocr.read_page(body)
 
 
+def test_a_page_as_large_as_the_service_takes_makes_no_larger_body_than_is_reckoned_with(service: Service) -> None:
+    page_bytes = bytes(FileLimits().max_bytes)
+    body = service.ocr.prepare(page_bytes, "application/pdf", SHARED_LANGUAGES, "vehicle-registration-front")
+    assert len(body) <= MAX_BODY_BYTES
+
+
 def test_calls_are_bounded(service: Service) -> None:
-    assert 0 < service.ocr.submit_total_seconds <= 60
+    assert 0 < service.ocr.submit_seconds(0) <= 60
+    assert service.ocr.submit_seconds(0) < service.ocr.submit_seconds(MAX_BODY_BYTES) <= 120
     assert 0 < service.ocr.ask_total_seconds <= 60

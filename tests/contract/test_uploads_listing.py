@@ -93,6 +93,15 @@ def test_more_objects_are_listed_than_one_answer_carries(either_store: Store) ->
     assert found[0].after.key == keys[999]
 
 
+def test_nothing_is_listed_but_what_is_under_the_prefix(either_store: Store) -> None:
+    under = [f"in box/2026 +Ё/{number:04d}.png" for number in range(BEYOND_ONE_ANSWER)]
+    for key in ["in box/", "in box/2026 +Ё", "in box/2026", "in box/2026 +Ё0", "a/in box/2026 +Ё/a.png", "z", *under]:
+        either_store.bucket.put(key, b"")
+    found = parts(either_store.uploads_under("in box/2026 +Ё/"))
+    assert [len(part.sources) for part in found] == [1_000, 3]
+    assert [source.key for part in found for source in part.sources] == under
+
+
 def test_more_versions_of_a_key_are_listed_than_one_answer_carries(store: Store) -> None:
     told = [store.bucket.put("a.png", b"").version_id for _ in range(BEYOND_ONE_ANSWER)]
     found = [source.version_id for source in listed(store.uploads)]

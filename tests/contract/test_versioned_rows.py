@@ -19,7 +19,9 @@ PAUSES = (
 )
 RUNS = (
     ReconcileRun(1, "a b/Счёт\x01№ 7.png", "version-1", 3600.0, NOW, listed=1000, found=3),
-    ReconcileRun(2, older_than_seconds=3600.0, began_at=NOW, ended_at=NOW + 1, listed=1001, found=4),
+    ReconcileRun(
+        2, "", "", 3600.0, NOW, NOW + 1, 1001, 4, "archive", "in box/", "arn:aws:cloudformation::stack/t/1", NOW
+    ),
 )
 
 pytestmark = pytest.mark.parametrize(

@@ -14,7 +14,7 @@ STATE = stack.ROOT / ".local" / "e2e"
 @pytest.fixture(scope="package")
 def whole() -> Iterator[WholeStack]:
     """The running stack."""
-    with running(STATE, "tesseract") as (env, account):
+    with running(STATE, "tesseract", EventBusName="default") as (env, account):
         whole = WholeStack(env, STATE, account)
         # So that functions which cannot even start fail all tests at once, and not each after a long wait.
         whole.upload("first", b"no document")

@@ -13,6 +13,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
+from documentation import command
 from e2e.whole_stack import WholeStack
 from local.accuracy import character_error_rate
 from local.samples import Sample
@@ -151,8 +152,7 @@ def test_the_demo_shows_the_way_on_a_running_stack_and_leaves_it(
 
 
 def test_the_commands_of_the_readme_work_as_printed(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = readme.split("<!-- runs on the local stack -->\n```sh\n")[1].split("```")[0].splitlines()
+    block = command("README.md", "local").splitlines()
     assert (block[:2], block[-1]) == (["make up", ". .local/env"], "make down")
     shown = whole.shell(f"cd '{ROOT}'\n" + "\n".join(block[2:-1]))
     assert samples[ENGLISH].text.splitlines()[0] in shown
@@ -182,6 +182,21 @@ def test_a_repeated_event_pays_and_sends_nothing(whole: WholeStack, samples: Map
     assert whole.ocr_stats()["submits"]["accepted"] == accepted
     assert whole.row(body["document"]) == row
     assert [notice.body["id"] for notice in whole.notices if notice.body["source"]["key"] == key] == [body["id"]]
+
+
+def test_submit_may_have_a_message_that_failed_come_again_sooner(
+    whole: WholeStack, samples: Mapping[str, Sample]
+) -> None:
+    sqs, queue = whole.account.sqs, whole.output("UploadsQueueUrl")
+    message = sqs.send_message(QueueUrl=queue, MessageBody="neither S3's nor ours")["MessageId"]
+    try:
+        whole.wait(lambda: any(message in line for line in whole.logged("submit")), 60, "submit has read no message")
+        # The emulator may keep a process's last lines until its next invocation: one comes.
+        whole.upload("behind it.png", samples[BLANK].path.read_bytes())
+        whole.notice("behind it.png")
+        assert [line for line in whole.logged("submit") if "hide_failed" in line] == []
+    finally:
+        sqs.purge_queue(QueueUrl=queue)
 
 
 @pytest.mark.usefixtures("uploaded")

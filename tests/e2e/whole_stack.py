@@ -43,6 +43,7 @@ class WholeStack:
     account: Account
     notices: list[Notice] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
+    results_prefix: str = ""
 
     def upload(self, key: str, content: bytes, **metadata: str) -> str:
         """Put the object, its metadata `ocr_x` as `ocr-x`; the version id."""
@@ -51,10 +52,15 @@ class WholeStack:
         return answer["VersionId"]
 
     def shell(self, script: str) -> str:
-        """What the commands print, in a shell that has sourced the env file and nothing else of ours."""
+        """What the commands print, in a shell that has sourced the env file and nothing else of ours.
+
+        In a folder without a samconfig.toml: a region that `sam deploy --guided` wrote goes before the env file's.
+        """
         plain = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG", "LC_ALL")}
         sourced = f". '{self.state_folder / 'env'}'\n{script}"
-        done = subprocess.run(["sh", "-eu", "-c", sourced], env=plain, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sh", "-eu", "-c", sourced], env=plain, cwd=self.state_folder, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -96,7 +102,7 @@ class WholeStack:
     def _check_own_file(self, notice: Notice) -> None:
         """The document's own result or error, which stays whatever is uploaded later, agrees with its schema."""
         kind, suffix = ("result", ".ocr.json") if "json" in notice.body["files"] else ("error", ".error.json")
-        key = f".textdrop/documents/{notice.body['document']}/result{suffix}"
+        key = f"{self.results_prefix}.textdrop/documents/{notice.body['document']}/result{suffix}"
         body = self.account.s3.get_object(Bucket=self.account.results_bucket, Key=key)["Body"].read()
         schemas.checked(body, f"textdrop.{kind}/1")
 
@@ -132,9 +138,9 @@ class WholeStack:
             self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
         return self.outputs[name]
 
-    def logged(self, function: str) -> list[str]:
-        """What the function has logged."""
-        group = f"/aws/lambda/{deployment.STACK}-{function}"
+    def logged(self, function: str, name: str = deployment.STACK) -> list[str]:
+        """What the function of that stack has logged."""
+        group = f"/aws/lambda/{name}-{function}"
         with self.client("logs") as logs:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
             return [event["message"] for page in pages for event in page["events"]]
@@ -181,15 +187,19 @@ class WholeStack:
 
 
 @contextmanager
-def running(state: Path, engine: str, ocr_options: Sequence[str] = ()) -> Iterator[tuple[Mapping[str, str], Account]]:
-    """A stack in a folder of its own, gone afterwards: its variables and their account. Another run on this checkout
-    waits for its end; another stack that runs stays as it is."""
+def running(
+    state: Path, engine: str, ocr_options: Sequence[str] = (), **chosen: str
+) -> Iterator[tuple[Mapping[str, str], Account]]:
+    """A stack in a folder of its own, with these parameters, gone afterwards: its variables and their account. Another
+    run on this checkout waits for its end; another stack that runs stays as it is."""
     state.mkdir(parents=True, exist_ok=True)
     with (state / "tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stack.down(state)  # what a killed run has left
         try:
-            env = stack.up(state, engine=engine, real_credentials=None, say=print, ocr_options=ocr_options)
+            env = stack.up(
+                state, engine=engine, real_credentials=None, say=print, ocr_options=ocr_options, chosen=chosen
+            )
             with account.connected(env) as connected:
                 yield env, connected
         finally:

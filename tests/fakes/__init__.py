@@ -4,7 +4,7 @@ from fakes.buckets import FakeBucket, FakeResults, FakeSources
 from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
-from fakes.messages import FakeFunction, FakeNotices, FakeQueue, Notice
+from fakes.messages import FakeFunction, FakeNotices, FakeQueue, FakeReceivedMessages, Notice
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters, FakeUploadListing
 from fakes.running import FakeClock, FakeJournal, InlineWorkers
@@ -21,6 +21,7 @@ __all__ = [
     "FakeOcr",
     "FakeQueue",
     "FakeQuota",
+    "FakeReceivedMessages",
     "FakeResults",
     "FakeSources",
     "FakeTick",

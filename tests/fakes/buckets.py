@@ -158,17 +158,19 @@ class FakeResults(Fake):
 
     port = "results"
 
-    def __init__(self, store: FakeBucket, faults: Faults | None = None, total_seconds: float = 5.0) -> None:
+    def __init__(
+        self, store: FakeBucket, faults: Faults | None = None, total_seconds: float = 5.0, prefix: str = ""
+    ) -> None:
         super().__init__(faults)
         self.bucket = store.name
+        self.prefix = prefix
         self.total_seconds = total_seconds
         self._store = store
 
     @effect
     def put(self, key: str, body: bytes, content_type: str) -> None:
-        self._check(key)
         schemas.check_file(key, body)
-        self._store.put(key, body, content_type=content_type)
+        self._store.put(self._whole(key), body, content_type=content_type)
 
     def put_file(self, key: str, file: BinaryIO, content_type: str, check_deadline: Callable[[], None]) -> None:
         body = file.read()
@@ -177,16 +179,15 @@ class FakeResults(Fake):
 
     @effect
     def get(self, key: str) -> bytes | None:
-        version = self._store.find(key)
+        version = self._store.find(self.prefix + key)
         return None if version is None else version.body
 
     @effect
     def copy(self, key: str, to: str) -> None:
-        self._check(to)
-        version = self._store.find(key)
+        version = self._store.find(self.prefix + key)
         if version is None or version.body is None:
             raise StoreUnavailable(f"there is no {key!r} to copy")
-        self._store.put(to, version.body, version.metadata, version.content_type)
+        self._store.put(self._whole(to), version.body, version.metadata, version.content_type)
 
     def join(self, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
         for key in keys:
@@ -203,12 +204,12 @@ class FakeResults(Fake):
     @effect
     def complete(self, keys: Sequence[str], to: str) -> None:
         """The end of what is joined."""
-        self._check(to)
         parts = [self._part(key) for key in keys]
-        self._store.put(to, b"".join(part.body or b"" for part in parts), content_type=parts[0].content_type)
+        body = b"".join(part.body or b"" for part in parts)
+        self._store.put(self._whole(to), body, content_type=parts[0].content_type)
 
     def _part(self, key: str) -> Version:
-        version = self._store.find(key)
+        version = self._store.find(self.prefix + key)
         if version is None:
             raise StoreUnavailable(f"there is no {key!r} to join")
         return version
@@ -216,14 +217,24 @@ class FakeResults(Fake):
     @effect
     def list_keys(self, prefix: str) -> list[str]:
         there = self._store.keys()
-        return [key for key in there if key.startswith(prefix)]
+        return [key.removeprefix(self.prefix) for key in there if key.startswith(self.prefix + prefix)]
+
+    @effect
+    def exists(self, key: str) -> bool:
+        return self._store.find(self.prefix + key) is not None
 
     @effect
     def delete(self, keys: Sequence[str]) -> None:
         for key in keys:
-            if self._store.find(key) is not None:
-                self._store.delete(key)
+            if _is_utf8(key):
+                self._store.delete(self.prefix + key)
 
-    def _check(self, key: str) -> None:
-        if len(key.encode()) > 1024:
+    def _whole(self, key: str) -> str:
+        whole = self.prefix + key
+        if len(whole.encode()) > 1024:
             raise StoreUnavailable("KeyTooLongError")
+        return whole
+
+
+def _is_utf8(key: str) -> bool:
+    return key.encode(errors="replace").decode() == key

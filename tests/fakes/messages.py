@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import schemas
 from fakes.faults import Fake, Faults, effect
+from textdrop.ports import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,21 @@ class FakeQueue(Fake):
         self.sent.append(body)
         if self.on_send is not None:
             self.on_send(body)
+
+
+class FakeReceivedMessages(Fake):
+    """`hidden_until` says by its receipt when a message that was hidden comes again."""
+
+    port = "received"
+
+    def __init__(self, clock: Clock, faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self.hidden_until: dict[str, float] = {}
+        self._clock = clock
+
+    @effect
+    def hide(self, receipt: str, seconds: float) -> None:
+        self.hidden_until[receipt] = self._clock.now() + seconds
 
 
 class FakeFunction(Fake):

@@ -17,6 +17,7 @@ from textdrop.core.errors import (
     OcrAnswerMalformed,
     OcrOperationUnknown,
     OcrRejected,
+    OcrSecretUnreadable,
     OcrUnavailable,
     Trace,
 )
@@ -62,6 +63,7 @@ class FakeOcr(Fake):
     `accepted` are the submits that were billed, in order, whether or not their answer arrived: a fault `after`
     `ocr.submit` loses an answer, one `before` it is a refusal. `asked` counts asks by operation, `asked_at` is when the
     last was. Without `error_in_result` only the status tells that a recognition failed: its result is never ready.
+    Without `secret_readable` nothing is sent, as the secret with the key cannot be read.
     """
 
     port = "ocr"
@@ -74,6 +76,7 @@ class FakeOcr(Fake):
         seconds: float = 0.0,
         kept_seconds: float = 3 * 86_400.0,
         submit_total_seconds: float = 5.0,
+        submit_bytes_per_second: float = 2.0**17,
         ask_total_seconds: float = 5.0,
     ) -> None:
         super().__init__(faults)
@@ -81,11 +84,13 @@ class FakeOcr(Fake):
         self.seconds = seconds
         self.kept_seconds = kept_seconds
         self.submit_total_seconds = submit_total_seconds
+        self.submit_bytes_per_second = submit_bytes_per_second
         self.ask_total_seconds = ask_total_seconds
         self.accepted: list[Accepted] = []
         self.asked: Counter[str] = Counter()
         self.asked_at: dict[str, float] = {}
         self.error_in_result = True
+        self.secret_readable = True
         self._clock = clock
 
     @property
@@ -97,9 +102,13 @@ class FakeOcr(Fake):
         settings = {"mimeType": media_type, "languageCodes": list(languages), "model": model}
         return json.dumps({"content": base64.b64encode(content).decode(), **settings}).encode()
 
+    def submit_seconds(self, body_bytes: int) -> float:
+        return self.submit_total_seconds + body_bytes / self.submit_bytes_per_second
+
     @effect
     def submit(self, body: bytes, client_request_id: str) -> Submitted:
         trace = Trace(client_request_id=client_request_id)
+        self._read_secret()
         asked = json.loads(body)
         content = base64.b64decode(asked["content"])
         if not content:
@@ -113,6 +122,7 @@ class FakeOcr(Fake):
     @effect
     def result(self, operation_id: str) -> Recognition | NotReady:
         trace = Trace(status=200)
+        self._read_secret()
         accepted = self._asked_for(operation_id)
         if accepted is None or self._clock.now() < accepted.ready_at:
             return NotReady(replace(trace, status=404, code=5))
@@ -126,6 +136,7 @@ class FakeOcr(Fake):
 
     @effect
     def status(self, operation_id: str) -> OperationStatus:
+        self._read_secret()
         accepted = self._asked_for(operation_id)
         if accepted is None:
             raise OcrOperationUnknown("no such operation", Trace(status=404, code=5))
@@ -142,6 +153,10 @@ class FakeOcr(Fake):
         if not isinstance(found, dict) or found.keys() != RecognisedPage.__annotations__.keys():
             raise OcrAnswerMalformed("not a page")
         return cast(RecognisedPage, found)
+
+    def _read_secret(self) -> None:
+        if not self.secret_readable:
+            raise OcrSecretUnreadable("secretsmanager.GetSecretValue: AccessDeniedException")
 
     def _asked_for(self, operation_id: str) -> Accepted | None:
         self.asked[operation_id] += 1

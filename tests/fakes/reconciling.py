@@ -17,13 +17,17 @@ HIDDEN_SECONDS = 120.0
 
 
 class FakeUploadListing(Fake):
-    """The versions in a fake bucket. `most` is how many one answer has. Later versions have higher ids."""
+    """The versions in a fake bucket of keys with the prefix. `most` is how many one answer has. Later versions have
+    higher ids."""
 
     port = "uploads"
 
-    def __init__(self, store: FakeBucket, faults: Faults | None = None, most: int = LISTED_MOST) -> None:
+    def __init__(
+        self, store: FakeBucket, faults: Faults | None = None, most: int = LISTED_MOST, prefix: str = ""
+    ) -> None:
         super().__init__(faults)
         self.most = most
+        self.prefix = prefix
         self._store = store
 
     @effect
@@ -32,7 +36,7 @@ class FakeUploadListing(Fake):
         last = mark
         entries = 0
         for key in sorted(self._store.versions, key=str.encode):
-            if key.encode() < mark.key.encode():
+            if not key.startswith(self.prefix) or key.encode() < mark.key.encode():
                 continue
             for version in reversed(self._store.versions[key]):
                 if key == mark.key and not version.version_id < mark.version_id:

@@ -26,7 +26,7 @@ from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.core import keys
 from textdrop.core.answers import NotReady, OperationStatus, Recognition
 from textdrop.core.documents import Document, DocumentState, Operation, Outcome
-from textdrop.core.errors import Reason
+from textdrop.core.errors import Reason, StoreUnavailable
 from world import World
 
 HIT, NEIGHBOUR = b"a canary page", b"its canary neighbour"
@@ -122,12 +122,14 @@ class Watched(Faults):
 
 
 class Stage:
-    """One local OCR service, on which each scene is played in a world of its own."""
+    """One local OCR service, on which each scene is played in a world of its own. The credentials' secret can be read
+    as long as `secret_readable`."""
 
     def __init__(self, folder: Path) -> None:
         self._key = authorized_key.generate()
         authorized_key.write(folder / "key.json", self._key)
         self.clock = FakeClock()
+        self.secret_readable = True
         self._given_up = threading.Event()
         self._hanging: list[threading.Thread] = []
         settings = Settings(engine="table", seconds=RECOGNITION_SECONDS, authorized_keys=(folder / "key.json",))
@@ -180,13 +182,19 @@ class Stage:
             self._client.new_connections()
         self.clock = FakeClock()
         self.server.reset()
-        secret = json.dumps(self._key if authorized else {"api_key": DEFAULT_API_KEY})
+        self.secret_readable = True
+
+        def read_secret() -> str:
+            if not self.secret_readable:
+                raise StoreUnavailable("secretsmanager.GetSecretValue: AccessDeniedException")
+            return json.dumps(self._key if authorized else {"api_key": DEFAULT_API_KEY})
+
         haste = Timeouts(submit_total_seconds=HANGING_SECONDS, ask_total_seconds=HANGING_SECONDS)
         self._client = CountingOcr(
             ocr_base_url=self.server.url,
             operation_base_url=self.server.url,
             credentials=Credentials(
-                lambda: secret, iam_base_url=self.server.url, monotonic=self.clock.now, now=self.clock.now
+                read_secret, iam_base_url=self.server.url, monotonic=self.clock.now, now=self.clock.now
             ),
             timeouts=haste if hangs else Timeouts(),
             now=self.clock.now,

@@ -257,6 +257,26 @@ def test_a_fault_that_fails_one_page_of_three_leaves_the_others(
     assert stage.server.stats()["submits"]["accepted"] == sum(operation.sent for operation in rows)
 
 
+@pytest.mark.parametrize("authorized", [False, True], ids=["API key", "authorized key"])
+def test_a_secret_that_cannot_be_read_for_two_hours_fails_nobody(stage: Stage, authorized: bool) -> None:
+    world, _, _ = stage.world(authorized=authorized)
+    stage.secret_readable = False
+    documents = [world.upload("first.png", HIT), world.upload("three.png", b"pages:3")]
+    for minute in range(120):
+        if minute % 10 == 0:
+            documents.append(world.upload(f"{minute}.png", b"neighbour %d" % minute))
+        assert not world.submit()
+        world.poll()
+        world.clock.advance(60.0)
+    assert world.pause.read().why == "secret_unreadable"
+    assert stage.server.stats()["submits"]["asked"] == 0
+    stage.secret_readable = True
+    run(world)
+    assert {world.row(document).outcome for document in documents} == {Outcome.SUCCEEDED}
+    assert stage.server.stats()["submits"]["accepted"] == len(documents) + 2
+    assert "unavailable_too_long" not in world.journal.rules()
+
+
 def test_a_lost_answer_costs_a_document_of_three_pages_one_submit_more(stage: Stage) -> None:
     world, _, _ = stage.world()
     stage.server.add_fault(kind="lost_answer", count=1)

@@ -47,7 +47,9 @@ def image(number: int) -> bytes:
 
 def batch(*bodies: str) -> dict[str, Any]:
     """The event that a queue gives its function; the messages' ids are m1, m2, …"""
-    return queue_event([Message(f"m{number}", body) for number, body in enumerate(bodies, start=1)])
+    return queue_event(
+        [Message(f"m{number}", body, f"receipt {number}", 3) for number, body in enumerate(bodies, start=1)]
+    )
 
 
 def failed(*message_ids: str) -> dict[str, Any]:
@@ -144,6 +146,9 @@ class Application:
         """The variables that the template gives a function, with the values that they have here."""
         here = {
             "TABLE_NAME": self._name,
+            "SOURCE_BUCKET": self.uploads.name,
+            "OWN_SOURCE_BUCKET": "true",
+            "STACK_ID": self._name,
             "OCR_BASE_URL": self.ocr.url,
             "OPERATION_BASE_URL": self.ocr.url,
             "IAM_BASE_URL": self.ocr.url,
@@ -153,6 +158,7 @@ class Application:
             "DELIVER_QUEUE_URL": self.deliver_queue_url,
             "DELIVER_ALONE_QUEUE_URL": self.deliver_alone_queue_url,
             "RESULTS_BUCKET": self.results.name,
+            "RESULTS_PREFIX": "",
             "RESULTS_TOPIC_ARN": self._topic,
         }
         named = template.function_globals["Environment"]["Variables"] | function["Environment"]["Variables"]

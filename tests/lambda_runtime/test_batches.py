@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from lambda_runtime.application import Application, batch, failed, image, sha256
@@ -28,6 +29,8 @@ def test_a_batch_names_exactly_the_messages_that_must_come_again(
     submit = application.start("SubmitFunction", built_layers)
     answer = submit.invoke(batch(bodies[0], "no JSON", bodies[1], bodies[2], bodies[3]))
     assert (answer.status, answer.value) == (200, failed("m2", "m3"))
+    hidden = [json.loads(each.body) for each in application.aws.requests if each.action == "ChangeMessageVisibility"]
+    assert {each["ReceiptHandle"]: each["VisibilityTimeout"] for each in hidden} == {"receipt 2": 240, "receipt 3": 240}
     assert application.submits() == {sha256(page): 1 for page in (pages[0], *pages[2:])}
     for source, _ in (uploads[0], *uploads[2:]):
         assert application.operation(source).state is OperationState.RUNNING

@@ -49,7 +49,8 @@ def test_every_line_is_an_event_in_json_without_text_or_credentials(
         assert (directive["Namespace"], directive["Dimensions"]) == ("textdrop", [["service"]])
     assert all(0 <= age < 60 for age in metrics[2]["OldestDueAge"])
     assert metrics[2]["SubmittingPaused"] == [1.0]
-    assert metrics[-1]["DocumentsFinished"] == [1.0]
+    [from_upload_to_notice] = metrics[-1]["UploadToNotice"]
+    assert from_upload_to_notice > 0
     assert {event["service"] for event in logged} == {submitting, polling, delivering}
     for event in logged:
         assert {"level", "message", "timestamp", "function_request_id"} <= event.keys()

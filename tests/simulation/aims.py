@@ -42,16 +42,17 @@ UNREACHABLE, UNAVAILABLE, THROTTLED = (
     _answers("503"),
     _answers("429", "429 with Retry-After"),
 )
-NOT_TAKEN = _answers("no connection", "503", "429", "429 with Retry-After", "401", "403", "no key")
+UNREADABLE_SECRET = _answers("no secret")
+NOT_TAKEN = _answers("no connection", "503", "429", "429 with Retry-After", "401", "403", "no key", "no secret")
 REJECTED, LOST_ON_THE_WAY = _answers("400"), _answers("timeout", "a proxy's page")
-UNASKED = _answers("no connection", "429", "429 with Retry-After", "401", "no key", "timeout")
+UNASKED = _answers("no connection", "429", "429 with Retry-After", "401", "no key", "no secret", "timeout")
 OF_RECONCILE = (
     *("documents.kept_since", "documents.known", "uploads.", "queue."),
     *("dead_letters.", "progress.", "successor."),
 )
 OF_LONG_DOCUMENTS = ("results.complete", "results.list_keys", "results.upload_part", "documents.finish_page")
 OF_DELIVER = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.")
-OF_DELIVER_ALONE = ("results.get", "results.copy", "results.delete", "newest.", "notices.")
+OF_DELIVER_ALONE = ("results.get", "results.copy", "results.exists", "results.delete", "newest.", "notices.")
 OF_RENDERING = ("newest.expect_outputs", "deliveries_alone.send_one")
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
@@ -155,6 +156,15 @@ def breaking(chance: random.Random) -> Plan:
     )
 
 
+def unread(chance: random.Random) -> Plan:
+    """The secret cannot be read for longer than a document may take; then it can."""
+    again = [("wait", (chance.choice((SECONDS_320, SECONDS_1300, SECONDS_7200)),)), ("poll", ()), ("submit", ())]
+    return Plan(
+        [("upload", (chance.choice((PAGE, THREE_PAGES)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
+        [Aim(("ocr.submit",), ("before",), "ocr", UNREADABLE_SECRET)] * chance.choice((2, 3, 4)),
+    )
+
+
 def unasked(chance: random.Random) -> Plan:
     """Nobody can ask for a page until the service has forgotten it."""
     return Plan(
@@ -168,7 +178,7 @@ def dying(chance: random.Random) -> Plan:
     again: list[Step] = [("poll", ()), DELIVER, ("wait", (SECONDS_130,))]
     return Plan(
         [("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
-        [Aim(("results.copy", "results.delete", "newest."), ("before", "after"), "kill")] * 2,
+        [Aim(("results.copy", "results.exists", "newest."), ("before", "after"), "kill")] * 2,
     )
 
 
@@ -253,7 +263,8 @@ def given_up(chance: random.Random) -> Plan:
 
 def _given_up_steps(chance: random.Random, run: tuple[int, ...]) -> list[Step]:
     """With these picks of the runs of reconcile."""
-    rounds: list[Step] = [("submit", (4,)), ("submit", (4,)), ("reconcile", run), ("continue", (0, 1))]
+    submit: list[Step] = [("submit", (4,)), ("wait", (SECONDS_7,))]  # so long what fails is hidden
+    rounds: list[Step] = [*submit, *submit, ("reconcile", run), ("continue", (0, 1))]
     return [
         ("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, LOST)),
         ("message", (chance.choice(UNREADABLE),)),
@@ -277,7 +288,7 @@ def swept(chance: random.Random, call: str) -> Plan:
         # A key is marked once: what comes before that has to go wrong first.
         wrong.sort(key=lambda aim: (aim.when != ("before",), aim.kind == "hold"))
         return Plan(_rendered_steps(chance, PAGE) * 2, wrong, alone=True)
-    if call.startswith(OF_RECONCILE):
+    if call.startswith((*OF_RECONCILE, "received.")):
         run = OUT_OF_TIME if call == "successor.invoke" else ()
         return Plan([step for _ in range(3) for step in _given_up_steps(chance, run)], wrong, alone=True)
     content = NINE_PAGES if call in OF_LONG_DOCUMENTS else chance.choice((PAGE, PAGE, THREE_PAGES, DAMAGED))
@@ -296,6 +307,7 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.15, taken_over),
     (0.025, left_to_another),
     (0.03, breaking),
+    (0.02, unread),
     (0.025, unasked),
     (0.025, dying),
     (0.04, given_up),

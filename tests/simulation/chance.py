@@ -37,7 +37,7 @@ TAKEN_OVER: tuple[str | tuple[str, ...], ...] = (
 )
 LONG_PICKS = (5, 6)
 # And others in which uploads of one key are delivered at once, and one is held while it publishes.
-PUBLISHING = ("results.copy", "newest.", "results.delete", "documents.read")
+PUBLISHING = ("results.copy", "newest.", "results.exists", "results.delete", "documents.read")
 SHORT_PICKS = (0, 1, 2, 3)
 KINDS = (
     ("hold",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from aws_events import TEST_EVENT, event, event_record
+from aws_events import TEST_EVENT, event, event_bridge_event, event_record
 from textdrop.core.documents import Resume, Source
 from textdrop.core.events import resume_body
 from world import RECONCILE_SECONDS
@@ -21,8 +21,9 @@ RECOGNITIONS_SECONDS = (0.0, 0.5, 4.0, 4.0, 20.0, 20.0, 20.0, 500.0)
 OPTIONS = (("ru en", "page"), ("ru en", "page"), ("en", "table"), ("*", "markdown"))
 OUTPUTS = ("", "", "", "", "markdown tables searchable-pdf", "searchable-pdf", "tables", "markdown")
 """What an upload asks for."""
-EVENTS = ("sent", "lost", "sent", "sent", "with another", "beside nonsense", *("sent",) * 10)
-"""How an upload's event comes: not at all, in one message with another's, or with a record that cannot be read."""
+EVENTS = ("sent", "lost", "sent", "sent", "with another", "beside nonsense", "through EventBridge", *("sent",) * 9)
+"""How an upload's event comes: not at all, in one message with another's, with a record that cannot be read, or in its
+other shape."""
 RECONCILE_RUN_SECONDS = (RECONCILE_SECONDS, RECONCILE_SECONDS, 130.0, 10.0)
 """How long a run of reconcile has: the last two are out of time sooner or later."""
 NO_RECORD: dict[str, Any] = {"eventName": "ObjectCreated:Put"}
@@ -34,6 +35,7 @@ def records(*some: object) -> str:
 
 
 _OTHER = Source("uploads", "folder/", etag="d41d8cd98f00b204e9800998ecf8427e", sequencer="1", event_at=1_700_000_000.0)
+_FOREIGN = Source("another", "a.png", "1", "e", 1, "FFFFFFFFFFFFFFFF", event_at=2_000_000_000.0)
 _NOBODY = "0123456789abcdef0123456789abcdef"
 _NO_UTF8 = event_record(_OTHER) | {"s3": {"bucket": {"name": "uploads"}, "object": {"key": "%FF.png"}}}
 UNREADABLE_MESSAGES = (
@@ -48,6 +50,8 @@ ODD_MESSAGES = (
     event(_OTHER),
     records(event_record(_OTHER, "ObjectRemoved:DeleteMarkerCreated")),
     resume_body(Resume(_NOBODY, 3)),
+    event(_FOREIGN),
+    event_bridge_event(_FOREIGN),
     *UNREADABLE_MESSAGES,
 )
 """Messages of which no document comes."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from aws_events import event, event_record
+from aws_events import event, event_bridge_event, event_record
 from fakes.files import KilledError
 from fakes.ocr import Failure, synthetic_text
 from pagekit.limits import FileLimits
@@ -219,6 +219,8 @@ class History(Mishaps):
         match how:
             case "with another":
                 self.world.send(event(upload.source, earlier))
+            case "through EventBridge":
+                self.world.send(event_bridge_event(upload.source))
             case "beside nonsense":
                 self.world.send(records(event_record(upload.source), NO_RECORD))
             case _:
@@ -334,7 +336,7 @@ class History(Mishaps):
         self.rate = (1.0, 4.0, 10.0)[rate % 3]
         pages = (9, 9, 2)[most % 3]
         self.marked["fewer pages"] += pages == 2
-        settings = SubmitSettings(languages, model, self.rate, FileLimits(max_pages=pages))
+        settings = SubmitSettings(languages, model, self.rate, FileLimits(max_pages=pages), self.world.uploads.name)
         self.world.submit_settings = settings
         self.world.poll_settings = replace(self.world.poll_settings, submits_per_second=self.rate)
         self._note(f"{act.number} {self.rate:g} submits a second, at most {pages} pages, {model} in {languages}")
@@ -368,7 +370,7 @@ class History(Mishaps):
         world = self.world
         until = self.clock.true + DAY_SECONDS
         while self.clock.true < until:
-            while world.queue:
+            while world.visible():
                 self._submit(0, self._peaceful.randrange(1 << 16), (self._peaceful.randrange(1 << 16),) * 5)
             self._poll(0, skew_of(self._peaceful.randrange(1 << 16)))
             while world.deliver_queue:
@@ -377,7 +379,8 @@ class History(Mishaps):
                 self._invoke(0, skew, partial(world.deliver_one, message))
             if world.quiet():
                 return
-            due = min((row.due_at for row in world.rows() if row.due_at is not None), default=0.0)
+            hidden = [world.received.hidden_until.get(message.receipt, 0.0) for message in world.queue]
+            due = min([*hidden, *(row.due_at for row in world.rows() if row.due_at is not None)], default=0.0)
             self.clock.advance(max(60.0, due - self.clock.true))
         raise AssertionError("G1: not quiet after a day")
 

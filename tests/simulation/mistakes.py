@@ -26,7 +26,7 @@ from fakes.reconciling import FakeDeadLetters
 from simulation.trial import Broken, by_chance
 from textdrop.core import deliveries, events, reconciling, results, states, window
 from textdrop.core.document_rules import DOCUMENT_RULES
-from textdrop.core.errors import OcrError
+from textdrop.core.errors import OcrError, OcrSecretUnreadable
 from textdrop.core.keys import TABLES
 from textdrop.core.observations import NotDone, NotTaken
 from textdrop.core.operation_rules import OPERATION_RULES
@@ -34,7 +34,7 @@ from textdrop.core.pause import Exchange
 from textdrop.core.rules import Rule
 from textdrop.core.schedule import Schedule, Step
 from textdrop.core.window import SPAN_SECONDS
-from textdrop.usecases import ask, deliver, files, outputs, publish, send, tick
+from textdrop.usecases import accept, ask, deliver, files, outputs, publish, send, tick
 
 HISTORIES_MOST = 5_000
 
@@ -154,8 +154,8 @@ def shorter(row: Any, seen: Any) -> Any:
 
 
 def notice_first(right: Wrong, ports: Any, document: Any, *rest: Any) -> None:
-    body = results.notice(document, [], ports.results.bucket, True, True)
-    ports.notices.publish(body, results.notice_attributes(document))
+    body = results.notice(document, [], ports.results.bucket, ports.results.prefix, True, True)
+    ports.notices[0].publish(body, results.notice_attributes(document))
     right(ports, document, *rest)
 
 
@@ -180,6 +180,11 @@ def unavailable_until_probed(right: Wrong, pause: Any, accepted_at: float) -> fl
     if pause.unavailable_since is None:
         return 0.0
     return float(pause.probe_at + 1000.0 - max(pause.unavailable_since, accepted_at))
+
+
+def unreadable_is_unreachable(right: Wrong, rev: int, error: OcrError) -> Any:
+    exchange, seen = right(rev, error)
+    return Exchange.NOT_SENT if isinstance(error, OcrSecretUnreadable) else exchange, seen
 
 
 def empty_window(right: Wrong, per_second: int, now: float) -> Any:
@@ -266,9 +271,8 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
         "publish",
         lambda right, ports, *rest: right(replace(ports, newest=ReadOnce(ports.newest)), *rest),
     ),
-    "an older error stays beside a newer text": lambda: around(
-        FakeResults, "delete", lambda right, self, names: right(self, names[:1])
-    ),
+    "an older error stays beside a newer text": lambda: around(FakeResults, "exists", lambda right, self, key: False),
+    "a name that was never there is deleted": lambda: around(FakeResults, "exists", lambda right, self, key: True),
     "a slot is used however late": lambda: with_policy(send, "_at_slot", slot_late_seconds=float("inf")),
     "slots are reserved half as far apart": lambda: around(
         FakeQuota, "reserve", lambda right, self, slots, seconds, *rest: right(self, slots, seconds / 2, *rest)
@@ -278,6 +282,7 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
     "a pause runs the deadline of unavailability": lambda: around(
         send, "unavailable_seconds", unavailable_until_probed
     ),
+    "a secret that cannot be read counts as no connection": lambda: around(send, "_refused", unreadable_is_unreachable),
     "an acceptance does not end unavailability": lambda: around(send, "observed", stays_unavailable),
     "an ask without an answer runs the page's deadline": lambda: patch.object(
         ask, "AskFailed", lambda asked_at, *rest: NotDone(asked_at + 1000.0, *rest)
@@ -308,6 +313,9 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
         (FakeDeadLetters, "redrive"), (FakeDeadLetters, "delete")
     ),
     "messages that failed are not given back": lambda: around(world, "batch_failures", lambda right, failed: right(())),
+    "an upload to another bucket is taken for the stack's": lambda: around(
+        accept, "is_foreign", lambda right, *asked: False
+    ),
     "a plus sign in an event's key is not read as a space": lambda: patch.object(events, "unquote_plus", unquote),
 }
 """What each does, and how it is planted."""

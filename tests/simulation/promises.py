@@ -136,6 +136,8 @@ def check(history: History) -> None:
         check_paid(history, upload, row, operations)
         ids = [notice["id"] for notice in history.world.notices_of(row)]
         assert set(ids) == {identity.notice_id(row)}, f"G5: {ids} for {row}"
+    marked_only = [name for name, made in history.world.results.versions.items() if made[0].body is None]
+    assert not marked_only, f"deleted, and never there: {marked_only}"
     died = [entry.error for entry in history.world.journal.failures if entry.name in DIED]
     assert not died, f"G6: {died}"
     marked = history.marked
@@ -312,7 +314,7 @@ def check_names(history: History, row: Document) -> None:
     suffixes = (*keys.SUFFIXES, *keys.tables_of(history.world.results.keys(), row.source.key))
     published = {suffix: history.world.file(row.source.key + suffix) for suffix in suffixes}
     there = {suffix: body for suffix, body in published.items() if body is not None}
-    if not keys.can_be_published(row.source.key):
+    if not keys.can_be_published(row.source.key, ""):
         assert not there, f"G3: {list(there)} are published under a name that is too long"
     elif row in (newest := newest_of(history, row.source.key)):
         shown = [own_files(history, one) for one in newest]

@@ -89,6 +89,7 @@ NOT_ACCEPTED: tuple[Callable[[], Exception], ...] = (
     lambda: errors.OcrCredentialsRefused("401", Trace(status=401, code=16)),
     lambda: errors.OcrCredentialsRefused("403", Trace(status=403, code=7)),
     lambda: errors.OcrCredentialsMissing("no key"),
+    lambda: errors.OcrSecretUnreadable("no secret"),
     lambda: errors.OcrRejected("400", Trace(status=400, code=3)),
     lambda: errors.OcrAnswerLost("timeout"),
     lambda: errors.OcrAnswerMalformed("a proxy's page"),

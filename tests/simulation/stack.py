@@ -29,6 +29,8 @@ POLICY = Policy(
     max_redrives=2,
     render_failures=2,
     delivery_seconds=40.0,
+    message_retry_first_seconds=3.0,
+    max_message_retry_seconds=7.0,
 )
 SLEEPS_IN_TURN = 40
 BEFORE_THE_TABLE_SECONDS = 5.0

@@ -35,6 +35,9 @@ def test_the_promises_hold_in_every_history() -> None:
     if HISTORIES >= 2000:
         assert {rule.id for rule in states.RULES} - reached == coverage.UNREACHABLE.keys()
         assert not coverage.unmet(counts), "a call that never failed, died or was held there"
+        assert (
+            min(counts[f"answer ocr.{call}: no secret"] for call in ("submit", "result", "status")) >= HISTORIES // 200
+        )
         assert counts["message of deliver names several, killers among them"] >= HISTORIES // 20
 
 
@@ -50,6 +53,7 @@ def test_the_promises_hold_in_every_history() -> None:
         "a dead letter goes back without being counted",
         "deliver takes a document whatever rev its message has",
         "a document whose delivery died goes with others",
+        "a secret that cannot be read counts as no connection",
     ],
 )
 def test_a_planted_mistake_is_found(name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from textdrop.core.documents import Source
@@ -19,23 +18,24 @@ class UploadsQueue:
         self.out: list[Message] = []
         self._world = world
         self._most = receives_most
-        self._received: Counter[str] = Counter()
 
     def take(self, picks: Sequence[int]) -> list[Message]:
-        """A batch: for each pick one of the messages there are."""
-        queue = self._world.queue
-        batch = [queue.pop(pick % len(queue)) for pick in picks if queue]
+        """A batch: for each pick one of the messages that can be received."""
+        batch: list[Message] = []
+        for pick in picks:
+            if visible := self._world.visible():
+                batch.append(self._world.receive(visible[pick % len(visible)]))
         self.out.extend(batch)
-        self._received.update(message.id for message in batch)
         return batch
 
     def end(self, batch: Iterable[Message], failed: Collection[str]) -> None:
-        """Those of the failed ids come again, unless they did too often; all others are deleted."""
+        """Those of the failed ids come again, when they are no longer hidden, unless they did too often; all others are
+        deleted."""
         for message in batch:
             self.out.remove(message)
             if message.id not in failed:
                 continue
-            if self._received[message.id] < self._most:
+            if message.receives < self._most:
                 self._world.queue.append(message)
             else:
                 self._world.give_up(message)

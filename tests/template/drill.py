@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
@@ -84,10 +83,10 @@ class Drill:
         self.world.clock.advance(-self.world.clock.now() % MINUTE_SECONDS)
         self.polls = self.submits = self.delivers = self.uploads = True
         self.values: dict[Metric, list[Value]] = {}
+        self.logged: list[tuple[str, str]] = []  # what a function logged, by its log group
         self.dead: list[Message] = []
         self._template = template
         self._patch = patch
-        self._received: Counter[str] = Counter()
         self._waiting_since: dict[str, float] = {}
         self._undelivered: dict[Message, tuple[float, float]] = {}  # since when, and until when it is hidden
         self._uploaded = 0
@@ -150,16 +149,15 @@ class Drill:
     # --- functions ----------------------------------------------------------------------------------------------------
 
     def _work_off_the_queue(self) -> None:
-        batches, self.world.queue = self.world.queue, []
+        batches = [self.world.receive(message) for message in self.world.visible()]
         for start in range(0, len(batches), BATCH):
             batch = batches[start : start + BATCH]
             answer = self._invoke("SubmitFunction", queue_event(batch))
             failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]} if answer else None
             for message in batch:
-                self._received[message.id] += 1
                 if failed is not None and message.id not in failed:
                     del self._waiting_since[message.id]
-                elif self._received[message.id] < self._receives_most:
+                elif message.receives < self._receives_most:
                     self.world.queue.append(message)
                 else:
                     del self._waiting_since[message.id]
@@ -186,7 +184,7 @@ class Drill:
         handler, seconds = HANDLERS[function]
         now = self.world.clock.now()
         printed, answer = io.StringIO(), None
-        with self._patch.context() as patch, redirect_stdout(printed), _quiet_log():
+        with self._patch.context() as patch, redirect_stdout(printed), _own_log() as logged:
             patch.setattr(
                 observability.metrics.provider, "service", self._resolved(variables["POWERTOOLS_SERVICE_NAME"])
             )
@@ -201,6 +199,7 @@ class Drill:
                 self._publish("AWS/Lambda", "Errors", {"FunctionName": name}, 1.0)
             else:
                 self._publish("AWS/Lambda", "Errors", {"FunctionName": name}, 0.0)
+        self.logged.append((f"/aws/lambda/{name}", logged.getvalue()))
         for line in printed.getvalue().splitlines():
             self._take_in(json.loads(line))
         return answer
@@ -218,8 +217,8 @@ class Drill:
 
     def _publish_of_queues(self) -> None:
         now = self.world.clock.now()
-        dead = {"QueueName": "UploadsDeadLetterQueue"}
-        self._publish("AWS/SQS", "ApproximateNumberOfMessagesVisible", dead, float(len(self.dead)))
+        for queue, count in (("UploadsDeadLetterQueue", len(self.dead)), ("UploadsQueue", len(self.world.queue))):
+            self._publish("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue}, float(count))
         undelivered_since = [since for since, _ in self._undelivered.values()]
         for queue, sent_at in (("UploadsQueue", self._waiting_since.values()), ("DeliverQueue", undelivered_since)):
             age = now - min(sent_at, default=now)
@@ -249,12 +248,13 @@ class Drill:
 
 
 @contextmanager
-def _quiet_log() -> Iterator[None]:
-    """What is logged goes nowhere, and what a handler adds to each line is taken off again."""
+def _own_log() -> Iterator[io.StringIO]:
+    """What is logged goes here, and what a handler adds to each line is taken off again."""
     [handler] = [found for found in observability.logger.handlers if isinstance(found, logging.StreamHandler)]
-    before = handler.setStream(io.StringIO())
+    logged = io.StringIO()
+    before = handler.setStream(logged)
     try:
-        yield
+        yield logged
     finally:
         if before is not None:
             handler.setStream(before)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from aws_events import event
 from template.alarm_states import Value, state
-from template.cloudformation import Template
+from template.cloudformation import ROOT, Template
 from template.drill import Drill
+from textdrop.core.documents import Source
 from textdrop.core.errors import OcrAnswerLost, OcrCredentialsRefused, OcrUnreachable, StoreUnavailable, Trace
 from textdrop.core.pause import Pause
 
@@ -85,6 +87,11 @@ def one_lost_answer(drill: Drill) -> Callable[[], object]:
     return lambda: None
 
 
+def uploads_of_another_bucket(drill: Drill) -> Callable[[], object]:
+    drill.world.send(event(Source("another", "last.png", "v1", "e", 1, event_at=drill.world.clock.now())))
+    return lambda: None
+
+
 def unreadable_bucket(drill: Drill) -> Callable[[], object]:
     drill.troubles.lasting["uploads.after"] = lambda: StoreUnavailable("s3.ListObjectVersions: 503")
     drill.reconcile()
@@ -110,7 +117,7 @@ NO_INDEX = failing("documents.due", lambda: StoreUnavailable("dynamodb.Query: 50
 
 CASES: list[tuple[str, Trouble, float, float]] = [
     # The alarm, the trouble, after how many minutes it fires at the latest, and is over at the latest.
-    ("UploadsDeadLetterAlarm", unreadable_messages, 10, 20),
+    ("UploadsDeadLetterAlarm", unreadable_messages, 3 * HOUR, 20),
     ("UploadsWaitingAlarm", uninvoked_submit, DAY + 10, 20),
     ("SubmittingPausedAlarm", REFUSED, 3, 10),
     ("SubmittingPausedAlarm", paused_by_operator, 3, 10),
@@ -121,6 +128,7 @@ CASES: list[tuple[str, Trouble, float, float]] = [
     ("OldestDueAlarm", unanswered_ask, 2 * HOUR + 20, 30),
     ("OldestDueAlarm", paused_by_operator, 2 * HOUR + 20, 60),
     ("OldestDueAlarm", uninvoked_deliver, 2 * HOUR + 35, 45),
+    ("ForeignUploadsAlarm", uploads_of_another_bucket, 3, 4 * HOUR + 5),
     ("ReconcileFailingAlarm", unreadable_bucket, 10, 30),
     ("DeliverFailingAlarm", mortal_output, 10, 60),
     ("SubmitsUnconfirmedAlarm", one_lost_answer, 3, 4 * HOUR + 5),
@@ -171,6 +179,25 @@ def test_an_idle_stack_has_one_metric_of_its_own(drill: Drill) -> None:
     drill.minute()
     own = [name for namespace, name, _ in drill.values if namespace == "textdrop"]
     assert own == ["OldestDueAge"]
+
+
+def test_a_stack_at_work_has_eight_more(drill: Drill) -> None:
+    for delivers, trouble in ((False, lambda _: lambda: None), (True, paused_by_operator)):
+        drill.delivers = delivers
+        end = trouble(drill)
+        for _ in range(3):
+            drill.minute()
+        end()
+    for _ in range(20):
+        drill.minute()
+    own = {name for namespace, name, _ in drill.values if namespace == "textdrop"}
+    assert own == {
+        *("OldestDueAge", "SubmittingPaused", "StaleDeliveries"),  # of every stack, and of these troubles
+        *("Messages", "PagesSubmitted"),
+        *("DocumentsToSubmit", "DocumentsInService", "DocumentsToDeliver", "PagesRunning", "Asks"),
+        "UploadToNotice",
+    }
+    assert "metrics of a stack at work, eight," in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_alarms_say_what_to_do(template: Template) -> None:

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import pytest
+from moto.events.models import EventPattern
 from moto.sns.utils import FilterPolicyMatcher
 
 import schemas
-from documentation import PAGES, TOP, example
+from documentation import PAGES, SHELLS, TOP, command, commands, example
 from local import cloudformation
 from textdrop import __version__
 from textdrop.core.documents import Outcome
 from textdrop.core.errors import Reason
 from textdrop.core.options import MODELS
+
+NOT_RUN = {
+    "yc iam key create --service-account-name <name> --output key.json": "it takes an account of Yandex Cloud",
+    "pip install jsonschema-rs": "make setup has installed it, in the version that is tested",
+}
+"""Commands that no test runs, and why."""
 
 README = (TOP / "README.md").read_text("utf-8")
 RESULTS = (TOP / "docs" / "results.md").read_text("utf-8")
@@ -82,7 +94,7 @@ def test_examples_agree_with_their_schemas() -> None:
 
 
 def test_filter_policies_are_policies_over_what_there_is() -> None:
-    section = RESULTS.split("### Attributes and filter policies")[1].split("## Reasons")[0]
+    section = RESULTS.split("### Attributes and filter policies")[1].split("\n### ")[0]
     policies = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL)]
     assert len(policies) > 3
     known: dict[str, set[str]] = {"outcome": set(Outcome), "reason": set(Reason), "model": set(MODELS)}
@@ -91,6 +103,32 @@ def test_filter_policies_are_policies_over_what_there_is() -> None:
         FilterPolicyMatcher(policy, "MessageBody").matches({}, notice)  # raises for what SNS does not know
         for attribute, values in policy.items():
             assert attribute in ("prefix", "pages", "metadata") or set(values) <= known[attribute]
+
+
+def test_the_rule_on_a_bus_takes_what_it_says_and_nothing_else() -> None:
+    rule = EventPattern.load(json.dumps(example("docs/results.md", "rule")))
+    event: Any = json.loads((TOP / "events" / "eventbridge-notice.json").read_text("utf-8"))
+    assert rule.matches_event(event)
+    detail = event["detail"]
+    elsewhere = {**detail["source"], "key": "scans/blurred.jpg"}
+    others: list[Any] = [
+        {**event, "detail": {**detail, **other}} for other in ({"outcome": "succeeded"}, {"source": elsewhere})
+    ]
+    others += [{**event, field: "another"} for field in ("source", "detail-type")]
+    assert [rule.matches_event(other) for other in others] == [False] * 4
+
+
+def test_the_lifecycle_of_a_bucket_of_ones_own_is_that_of_the_stacks() -> None:
+    template = cloudformation.load()
+    stacks: dict[str, object] = {}
+    for rule in template["Resources"]["ResultsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]:
+        stacks |= {kind: value for kind, value in rule.items() if kind != "Id"}
+    days = template["Parameters"]["NoncurrentDays"]["Default"]
+    # The API has this one within another, and asks for a filter.
+    stacks |= {"Expiration": {"ExpiredObjectDeleteMarker": stacks.pop("ExpiredObjectDeleteMarker")}}
+    stacks |= {"NoncurrentVersionExpiration": {"NoncurrentDays": days}}
+    [shown] = example("docs/results.md", "lifecycle")["Rules"]
+    assert {kind: value for kind, value in shown.items() if kind not in ("ID", "Filter")} == stacks
 
 
 def test_the_lines_that_check_a_file_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,3 +144,66 @@ def test_the_lines_that_check_a_file_do(tmp_path: Path, monkeypatch: pytest.Monk
     file.write_text(json.dumps(value), "utf-8")
     with pytest.raises(jsonschema_rs.ValidationError, match='"key" is a required property'):
         exec(lines, {})
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_block_of_commands_has_a_name_and_a_test_that_runs_it() -> None:
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    blocks = [(page, name) for page, name, _ in commands()]
+    assert len(blocks) == len(re.findall(rf"^ *```(?:{SHELLS})", text, re.MULTILINE))
+    tests = "\n".join(path.read_text("utf-8") for path in (TOP / "tests").rglob("test_*.py"))
+    run = set(re.findall(r"""\bcommand\(["']([^"']+)["'], ["']([^"']+)["']\)""", tests))
+    assert sorted(blocks) == sorted(run), "each once"
+
+
+def test_commands_stand_in_blocks() -> None:
+    text = "\n".join(re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL) for page in PAGES)
+    programs = r"aws|sam|yc|curl|date|docker|git|pip|pre-commit|python3?|sh|(?:[A-Z_]+=\S+ )*\.venv/bin/\w+"
+    assert set(re.findall(rf"`((?:{programs}) [^`]+)`", text)) == NOT_RUN.keys()
+
+
+def run_in(folder: Path, script: str) -> str:
+    """What the commands print. make only says what it would run: its targets take from minutes to hours."""
+    environment = {"PATH": os.environ["PATH"], "MAKEFLAGS": "n"}
+    shell = ["sh", "-eu", "-c", script]
+    done = subprocess.run(shell, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_make_knows_what_it_is_to_make() -> None:
+    assert "-m local.demo -- " in run_in(TOP, command("README.md", "try"))
+    assert "-m pytest" in run_in(TOP, command("README.md", "try"))
+    text = re.sub(r"```.*?```", "", "\n".join(page.read_text("utf-8") for page in PAGES), flags=re.DOTALL)
+    named = set(re.findall(r"`(make [^`]+)`", text))
+    assert len(named) > 10
+    known = set(re.findall(r"\b[A-Z]+\b", (TOP / "Makefile").read_text("utf-8")))
+    for shown in named:
+        assert run_in(TOP, shown.replace("<seed>", "7").replace("<commit>", "HEAD"))
+        assert set(re.findall(r"\b([A-Z]+)=", shown)) <= known
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The project's files elsewhere, with the environment that this test runs in."""
+    for entry in TOP.iterdir():
+        if entry.name not in ("docs", "tests", ".venv", ".git", ".local"):
+            (tmp_path / entry.name).symlink_to(entry)
+    shutil.copytree(TOP / "tests" / "unit" / "core", tmp_path / "tests" / "unit" / "core")
+    shutil.copytree(TOP / "docs", tmp_path / "docs")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    return tmp_path
+
+
+def test_the_page_of_states_is_written_by_its_command(checkout: Path) -> None:
+    page = checkout / "docs" / "states.md"
+    right = page.read_text("utf-8")
+    page.write_text(re.sub(r"^\|.*\n", "", right, flags=re.MULTILINE), "utf-8")
+    run_in(checkout, command("CONTRIBUTING.md", "states page"))
+    assert page.read_text("utf-8") == right
+
+
+def test_the_commands_for_contributors_test_what_they_say(checkout: Path) -> None:
+    assert re.search(r"^\.+ +\[100%\]$", run_in(checkout, command("CONTRIBUTING.md", "test")), re.MULTILINE)

@@ -16,6 +16,7 @@ import pytest
 from moto import mock_aws
 
 from contract.moto_aws import REGION, make_table
+from documentation import command, example
 from local import cloudformation
 from textdrop.adapters.aws import items
 from textdrop.adapters.aws.control_rows import DynamoVersionedRow
@@ -31,10 +32,6 @@ TEMPLATE = cloudformation.load()
 CODE = "\n".join(path.read_text("utf-8") for path in (TOP / "layers/textdrop/textdrop").rglob("*.py"))
 
 
-def part(kind: str, name: str, language: str) -> str:
-    return TEXT.split(f"<!-- {kind}: {name} -->\n```{language}\n")[1].split("```")[0]
-
-
 # --- what is named ----------------------------------------------------------------------------------------------------
 
 
@@ -46,7 +43,7 @@ def test_every_alarm_has_its_section_and_no_other() -> None:
 
 def test_reasons_of_a_pause_events_and_states_are_those_of_the_code() -> None:
     rows = TEXT.split("| why | what to do |")[1].split("\n\n")[0].splitlines()[2:]
-    pausing = {Exchange.CREDENTIALS_REFUSED, Exchange.REJECTED, Exchange.NOT_SENT, Exchange.UNCONFIRMED}
+    pausing = set(Exchange) - {Exchange.ACCEPTED, Exchange.UNAVAILABLE, Exchange.THROTTLED}
     assert {word for row in rows for word in re.findall(r"`(\w+)`", row.split("|")[1])} == {*pausing, BY_OPERATOR}
     events = set(re.findall(r"`(\w+_(?:failed|died|forbidden|paused))`", TEXT))
     assert events
@@ -56,13 +53,13 @@ def test_reasons_of_a_pause_events_and_states_are_those_of_the_code() -> None:
 
 
 def test_the_rows_are_as_they_are_stored_and_the_command_for_an_id_gives_the_documents() -> None:
-    stored, page = (json.loads(part("example", name, "json")) for name in ("document", "operation"))
+    stored, page = (example("docs/operations.md", name) for name in ("document", "operation"))
     document, operation = items.to_document(stored), items.to_operation(page)
     assert items.of_document(document) == stored
     assert items.of_operation(operation) == page
     assert (operation.document_id, operation.run) == (document.id, document.run)
-    command = part("command", "id", "sh").replace("<UploadsBucketName>", document.source.bucket)
-    done = subprocess.run(["sh", "-eu", "-c", command], capture_output=True, text=True, check=True)
+    script = command("docs/operations.md", "id").replace("<UploadsBucketName>", document.source.bucket)
+    done = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == document_id(document.source)
 
 
@@ -84,17 +81,17 @@ def name(client: Any) -> str:
     return table
 
 
-def run(client: Any, table: str, command: str) -> Any:
+def run(client: Any, table: str, shown: str) -> Any:
     """The command as the shell and the aws command would have it, made with this client."""
-    script = f"aws() {{ printf '%s\\n' \"$@\"; }}\n{command.replace('<TableName>', table)}"
-    shown = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
-    assert (command.split()[0], shown[0]) == ("aws", "dynamodb")
+    script = f"aws() {{ printf '%s\\n' \"$@\"; }}\n{shown.replace('<TableName>', table)}"
+    words = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert (shown.split()[0], words[0]) == ("aws", "dynamodb")
     given: dict[str, Any] = {}
-    for option, value in zip(shown[2::2], shown[3::2], strict=True):
+    for option, value in zip(words[2::2], words[3::2], strict=True):
         name = option.removeprefix("--").title().replace("-", "")
         is_text = name.endswith(("Name", "Expression"))
         given[name] = value if is_text else json.loads(value)
-    return getattr(client, shown[1].replace("-", "_"))(**given)
+    return getattr(client, words[1].replace("-", "_"))(**given)
 
 
 BEFORE = [
@@ -109,12 +106,12 @@ def test_an_operator_pauses_and_resumes_by_the_commands(client: Any, name: str, 
     row = DynamoVersionedRow(Table(client, name), items.PAUSE_KEY, Pause())
     if before is not None:
         client.put_item(TableName=name, Item=items.of_row(items.PAUSE_KEY, before))
-    run(client, name, part("command", "pause", "sh"))
+    run(client, name, command("docs/operations.md", "pause"))
     paused = row.read()
     assert why_paused(paused) == BY_OPERATOR
     assert (paused.operator_since or 0) > 1_700_000_000
     assert not row.write(before or Pause(), Pause(rev=(before or Pause()).rev + 1)), "a worker's write of before"
-    run(client, name, part("command", "resume", "sh"))
+    run(client, name, command("docs/operations.md", "resume"))
     resumed = row.read()
     assert why_paused(resumed) == (before.why if before else "")
     assert (resumed.operator_since, resumed.rev) == (None, (before.rev if before else 0) + 2)
@@ -126,5 +123,5 @@ def test_the_oldest_comes_first(client: Any, name: str) -> None:
     for number in (3, 1, 2):
         row = Document(str(number), Source("uploads", "a"), DocumentState.ACCEPTED, 1.0, due_kind=DueKind.SUBMIT)
         documents.create(replace(row, due_at=float(number)))
-    found = run(client, name, part("command", "oldest", "sh"))["Items"]
+    found = run(client, name, command("docs/operations.md", "oldest"))["Items"]
     assert [item["pk"]["S"] for item in found] == ["1", "2", "3"]

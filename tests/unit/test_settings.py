@@ -27,23 +27,40 @@ SHARED = {
     "SUBMITS_PER_SECOND": "10",
     "POLL_FUNCTION_NAME": "textdrop-poll",
 }
-SUBMIT = SHARED | {"LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
-POLL = SHARED | {
-    "UPLOADS_QUEUE_URL": "https://queue.example",
-    "DELIVER_QUEUE_URL": "https://deliver.example",
-    "DELIVER_ALONE_QUEUE_URL": "https://alone.example",
-    "RESULTS_BUCKET": "results",
-    "READS_PER_SECOND": "50",
+BUCKETS = {"SOURCE_BUCKET": "uploads", "RESULTS_BUCKET": "results"}
+SOURCE = {
+    "SOURCE_BUCKET": "uploads",
+    "OWN_SOURCE_BUCKET": "true",
+    "STACK_ID": "arn:aws:cloudformation:stack/textdrop/1",
 }
-DELIVER = {
+SUBMIT = (
+    SHARED
+    | BUCKETS
+    | {
+        "LANGUAGES": "ru en",
+        "MODEL": "page",
+        "MAX_PAGES": "5000",
+        "UPLOADS_QUEUE_URL": "https://queue.example",
+    }
+)
+POLL = (
+    SHARED
+    | BUCKETS
+    | SOURCE
+    | {
+        "UPLOADS_QUEUE_URL": "https://queue.example",
+        "DELIVER_QUEUE_URL": "https://deliver.example",
+        "DELIVER_ALONE_QUEUE_URL": "https://alone.example",
+        "READS_PER_SECOND": "50",
+    }
+)
+DELIVER = BUCKETS | {
     "TABLE_NAME": "table",
-    "RESULTS_BUCKET": "results",
     "RESULTS_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:results",
     "CSV_BOM": "false",
 }
-RECONCILE = {
+RECONCILE = SOURCE | {
     "TABLE_NAME": "table",
-    "UPLOADS_BUCKET": "uploads",
     "UPLOADS_QUEUE_URL": "https://queue.example",
     "DEAD_LETTER_QUEUE_URL": "https://dead.example",
     "RECONCILE_FUNCTION_NAME": "textdrop-reconcile",
@@ -69,7 +86,13 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
         ("poll", {"FOLDER_ID": ""}, {"submits_per_second": 10.0, "reads_per_second": 50}),
         ("deliver", {"CSV_BOM": "true"}, {"csv_bom": True}),
         ("deliver", {"CSV_BOM": "False"}, {"csv_bom": False}),
+        (
+            "deliver",
+            {"EVENT_BUS_NAME": "default", "RESULTS_PREFIX": "ocr/", "SOURCE_PREFIX": "in/"},
+            {"csv_bom": False},
+        ),
         ("reconcile", {}, {}),
+        ("reconcile", {"SOURCE_PREFIX": "in box/", "OWN_SOURCE_BUCKET": "false"}, {"own_source_bucket": False}),
     ],
 )
 def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
@@ -77,9 +100,12 @@ def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
 ) -> None:
     kind, variables = FUNCTIONS[function]
     environment = variables | more
-    optional = {name: "" for name in ("outputs", "folder_id") if name in kind.__dataclass_fields__}
+    names = ("outputs", "folder_id", "source_prefix", "results_prefix", "event_bus_name")
+    optional = {name: "" for name in names if name in kind.__dataclass_fields__}
     optional |= {"pages": "all"} if "pages" in kind.__dataclass_fields__ else {}
     texts = {name.lower(): value for name, value in environment.items()}
+    if "OWN_SOURCE_BUCKET" in variables:
+        not_texts = {"own_source_bucket": True} | not_texts
     assert asdict(read(kind, {name: f" {value}\n" for name, value in environment.items()})) == (
         optional | texts | not_texts
     )
@@ -125,6 +151,34 @@ def test_a_wrong_value_is_named_and_not_repeated(functions: list[str], name: str
     for function in functions:
         for value in values:
             assert faults(function, **{name: value}) == [f"{name} {what}"]
+
+
+ONE_BUCKET = (
+    "SOURCE_BUCKET and RESULTS_BUCKET are one bucket, so a result would be taken for an upload: "
+    "set the parameters SourcePrefix and ResultsPrefix to two folders, neither within the other"
+)
+
+
+@pytest.mark.parametrize("function", ["submit", "poll", "deliver"])
+@pytest.mark.parametrize(
+    ("source", "results"),
+    [("", ""), ("in/", ""), ("", "ocr/"), ("in/", "in/"), ("in/", "in/ocr/"), ("archive/in/", "archive/")],
+)
+def test_who_pays_or_writes_refuses_results_that_would_be_taken_for_uploads(
+    function: str, source: str, results: str
+) -> None:
+    kind, variables = FUNCTIONS[function]
+    prefixes = {"SOURCE_PREFIX": source, "RESULTS_PREFIX": results}
+    assert faults(function, RESULTS_BUCKET="uploads", **prefixes) == [ONE_BUCKET]
+    read(kind, variables | prefixes)  # two buckets
+
+
+@pytest.mark.parametrize("function", ["submit", "poll", "deliver"])
+@pytest.mark.parametrize(("source", "results"), [("in/", "ocr/"), ("in/", "in2/"), ("a/in/", "a/ocr/")])
+def test_folders_apart_may_be_in_one_bucket(function: str, source: str, results: str) -> None:
+    kind, variables = FUNCTIONS[function]
+    prefixes = {"SOURCE_PREFIX": source, "RESULTS_PREFIX": results}
+    read(kind, variables | {"RESULTS_BUCKET": "uploads"} | prefixes)
 
 
 def test_missing_and_wrong_are_reported_together() -> None:

@@ -25,11 +25,12 @@ from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.recognition import read_page
+from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
-from textdrop.core.reconciling import ReconcileRun
+from textdrop.core.reconciling import ReconcileRun, SourceBucket
 from textdrop.observability import LambdaJournal
-from textdrop.ports import DeliverPorts, PollPorts, ReconcilePorts, Renderers, SubmitPorts
+from textdrop.ports import DeliverPorts, Notices, PollPorts, ReconcilePorts, Renderers, SubmitPorts
 from textdrop.settings import (
     DeliverFunctionSettings,
     OcrSettings,
@@ -38,6 +39,7 @@ from textdrop.settings import (
     SubmitFunctionSettings,
     read,
 )
+from textdrop.usecases.reconcile import record_source
 from textdrop.usecases.submit import SubmitSettings
 from textdrop.usecases.tick import PollSettings
 
@@ -83,6 +85,10 @@ def submit() -> tuple[SubmitPorts, SubmitSettings]:
 def poll() -> tuple[PollPorts, PollSettings]:
     """The poll function's ports and settings, ready for one invocation. Raises SettingsError."""
     ports, settings, ocr = _poll()
+    try:
+        _record_source()
+    except StoreUnavailable as error:
+        ports.journal.failed("source_not_recorded", error)  # the next tick tries again
     ocr.new_connections()
     return ports, settings
 
@@ -102,6 +108,7 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         sources=S3Sources(session().client("s3")),
         ocr=ocr,
         open_document=partial(open_document, child=Child()),
+        received=SqsQueue(session().client("sqs"), settings.uploads_queue_url),
         poller=LambdaFunction(session().client("lambda"), settings.poll_function_name),
         workers=ThreadWorkers(SUBMIT_THREADS, partial(journal.failed, "task_died")),
         run_parallel=ThreadCrew(SUBMIT_HELPERS),
@@ -114,6 +121,8 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         settings.model,
         settings.submits_per_second,
         limits,
+        source_bucket=settings.source_bucket,
+        source_prefix=settings.source_prefix,
         outputs=settings.outputs,
         pages=settings.pages,
     )
@@ -124,7 +133,7 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
 def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
     settings = read(PollFunctionSettings, os.environ)
     table = Table(session().client("dynamodb"), settings.table_name)
-    results = S3Results(session().client("s3"), settings.results_bucket)
+    results = S3Results(session().client("s3"), settings.results_bucket, settings.results_prefix)
     sqs = session().client("sqs")
     ocr = _ocr(settings)
     journal = LambdaJournal()
@@ -148,6 +157,15 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
 
 
 @cache
+def _record_source() -> None:
+    """The table says since when uploads are taken from here: within a minute of a deployment, as poll is scheduled.
+    Once a process, as its environment does not change."""
+    settings = read(PollFunctionSettings, os.environ)
+    table = Table(session().client("dynamodb"), settings.table_name)
+    record_source(_reconcile_run(table), _source(settings), SystemClock().now())
+
+
+@cache
 def deliver() -> DeliverPorts:
     """The deliver function's ports. Raises SettingsError."""
     # Nothing but this function needs what outputs are made of, so it alone pays for importing it.
@@ -166,7 +184,7 @@ def deliver() -> DeliverPorts:
         documents=DynamoDocuments(table),
         newest=DynamoNewestUploads(table),
         sources=S3Sources(s3),
-        results=S3Results(s3, settings.results_bucket),
+        results=S3Results(s3, settings.results_bucket, settings.results_prefix),
         read_page=read_page,
         renderers=Renderers(
             markdown=markdown,
@@ -175,7 +193,7 @@ def deliver() -> DeliverPorts:
             searchable_pdf=partial(searchable_pdf, Child()),
             no_tables=no_tables_note,
         ),
-        notices=SnsNotices(session().client("sns"), settings.results_topic_arn),
+        notices=_notices(settings),
         workers=ThreadWorkers(DELIVER_THREADS, partial(journal.failed, "task_died")),
         run_parallel=ThreadCrew(DELIVER_HELPERS),
         journal=journal,
@@ -189,17 +207,37 @@ def reconcile() -> ReconcilePorts:
     settings = read(ReconcileFunctionSettings, os.environ)
     table = Table(session().client("dynamodb"), settings.table_name)
     sqs = session().client("sqs")
+    source = _source(settings)
     return ReconcilePorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
-        uploads=S3UploadListing(session().client("s3"), settings.uploads_bucket),
+        source=source,
+        uploads=S3UploadListing(session().client("s3"), source.name, source.prefix),
         queue=SqsQueue(sqs, settings.uploads_queue_url),
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url, settings.uploads_queue_url),
-        progress=DynamoVersionedRow(table, RECONCILE_RUN_KEY, ReconcileRun()),
+        progress=_reconcile_run(table),
         successor=LambdaFunction(session().client("lambda"), settings.reconcile_function_name),
         journal=LambdaJournal(),
         policy=Policy(),
     )
+
+
+def _notices(settings: DeliverFunctionSettings) -> list[Notices]:
+    topic = SnsNotices(session().client("sns"), settings.results_topic_arn)
+    if not settings.event_bus_name:
+        return [topic]
+    # Only where a bus is named is its client made, which a cold start would pay for.
+    from textdrop.adapters.aws.eventbridge import EventBridgeNotices
+
+    return [topic, EventBridgeNotices(session().client("events"), settings.event_bus_name)]
+
+
+def _source(settings: PollFunctionSettings | ReconcileFunctionSettings) -> SourceBucket:
+    return SourceBucket(settings.source_bucket, settings.source_prefix, settings.own_source_bucket, settings.stack_id)
+
+
+def _reconcile_run(table: Table) -> DynamoVersionedRow[ReconcileRun]:
+    return DynamoVersionedRow(table, RECONCILE_RUN_KEY, ReconcileRun())
 
 
 def _ocr(settings: OcrSettings) -> YandexOcr:

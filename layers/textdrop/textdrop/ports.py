@@ -19,7 +19,7 @@ from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operati
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.quota import Quota
-from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun
+from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun, SourceBucket
 
 Row = TypeVar("Row")
 
@@ -186,9 +186,10 @@ class Sources(Protocol):
 
 
 class Results(Protocol):
-    """The results bucket."""
+    """The results bucket, or the part of it whose keys begin with `prefix`: the keys here are what follows it."""
 
     bucket: str
+    prefix: str
     total_seconds: float
     """The most that one call can take, all in all."""
 
@@ -218,15 +219,18 @@ class Results(Protocol):
     def list_keys(self, prefix: str) -> list[str]:
         """The keys that begin with the prefix, in the order of their UTF-8 bytes."""
 
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object now."""
+
     def delete(self, keys: Sequence[str]) -> None:
-        """None of them exists afterwards. May be repeated."""
+        """None of them exists afterwards. May be repeated. What is not there leaves a delete marker in S3."""
 
 
 class Notices(Protocol):
-    """The results topic."""
+    """Where notices are sent: the results topic, an event bus."""
 
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
-        """The topic has accepted the notice. May be repeated: notices are at least once."""
+        """It has accepted the notice. May be repeated: notices are at least once. A bus leaves out the attributes."""
 
 
 class Function(Protocol):
@@ -262,17 +266,21 @@ class Renderers:
     no_tables: Callable[[str], str]
 
 
+MAX_BODY_BYTES = 14_000_000
+"""No body of a submit is larger: that is a page of 10,000,000 bytes in base64, and some settings."""
+
+
 class Ocr(Protocol):
     """The OCR service. Methods raise `OcrError`s, never StoreUnavailable. Safe to call from several threads."""
-
-    submit_total_seconds: float
-    """The most that one submit can take, all in all."""
 
     ask_total_seconds: float
     """The most that one ask can take, all in all."""
 
     def prepare(self, content: bytes, media_type: str, languages: Sequence[str], model: str) -> bytes:
         """The body of a submit, made before a slot is reserved."""
+
+    def submit_seconds(self, body_bytes: int) -> float:
+        """The most that one submit of a body of so many bytes can take, all in all: more for a larger one."""
 
     def submit(self, body: bytes, client_request_id: str) -> Submitted:
         """Sends the page once. Every call may cost money."""
@@ -337,7 +345,7 @@ class Journal(Protocol):
 
 
 class UploadListing(Protocol):
-    """The uploads bucket, as a list of all that is in it."""
+    """The source bucket, as a list of all that is in it under the prefix."""
 
     def after(self, mark: Cursor) -> ListingPage:
         """At most 1,000 versions of objects behind the cursor, without delete markers.
@@ -353,6 +361,13 @@ class Queue(Protocol):
     def send(self, bodies: Sequence[str]) -> None:
         """All the messages are in the queue, however many. May be repeated: all but the first are dropped, by row or
         `rev`. After a failure some of them may be."""
+
+
+class ReceivedMessages(Protocol):
+    """The messages of the uploads queue that submit has received, by their receipt handles."""
+
+    def hide(self, receipt: str, seconds: float) -> None:
+        """The message comes again so many whole seconds from now, unless it is deleted. May be repeated."""
 
 
 class DeadLetters(Protocol):
@@ -388,6 +403,7 @@ class SubmitPorts(TransitionPorts):
     sources: Sources
     ocr: Ocr
     open_document: OpenDocument
+    received: ReceivedMessages
     poller: Function
     workers: Workers
     run_parallel: RunParallel
@@ -417,7 +433,7 @@ class DeliverPorts(TransitionPorts):
     results: Results
     read_page: ReadPage
     renderers: Renderers
-    notices: Notices
+    notices: Sequence[Notices]
     workers: Workers
     run_parallel: RunParallel
 
@@ -426,6 +442,7 @@ class DeliverPorts(TransitionPorts):
 class ReconcilePorts(TransitionPorts):
     """What the reconcile function works with."""
 
+    source: SourceBucket
     uploads: UploadListing
     queue: Queue
     dead_letters: DeadLetters

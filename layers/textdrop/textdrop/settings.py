@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from itertools import permutations
 from typing import Any, TypeVar, get_type_hints
 
 from textdrop.core.errors import SettingsError
@@ -36,52 +37,73 @@ class SubmitFunctionSettings(OcrSettings):
     """The environment of the submit function."""
 
     table_name: str
+    source_bucket: str
+    source_prefix: str = ""
+    results_bucket: str
+    results_prefix: str = ""
     submits_per_second: float = at_least(0.1)
     languages: str
     model: str
     outputs: str = ""
     pages: str = "all"
     max_pages: int = at_least(1)
+    uploads_queue_url: str
     poll_function_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollFunctionSettings(OcrSettings):
-    """The environment of the poll function."""
+    """The environment of the poll function. `own_source_bucket`: the stack made it. `stack_id` is no other stack's."""
 
     table_name: str
+    source_bucket: str
+    source_prefix: str = ""
+    own_source_bucket: bool
+    stack_id: str
     submits_per_second: float = at_least(0.1)
     reads_per_second: int = at_least(1)
     uploads_queue_url: str
     deliver_queue_url: str
     deliver_alone_queue_url: str
     results_bucket: str
+    results_prefix: str = ""
     poll_function_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverFunctionSettings:
-    """The environment of the deliver function. `csv_bom`: CSV files begin with a byte order mark."""
+    """The environment of the deliver function. `csv_bom`: CSV files begin with a byte order mark. `event_bus_name`: a
+    bus that gets the notices too, "" for none."""
 
     table_name: str
+    source_bucket: str
+    source_prefix: str = ""
     results_bucket: str
+    results_prefix: str = ""
     results_topic_arn: str
+    event_bus_name: str = ""
     csv_bom: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileFunctionSettings:
-    """The environment of the reconcile function."""
+    """The environment of the reconcile function; as poll's."""
 
     table_name: str
-    uploads_bucket: str
+    source_bucket: str
+    source_prefix: str = ""
+    own_source_bucket: bool
+    stack_id: str
     uploads_queue_url: str
     dead_letter_queue_url: str
     reconcile_function_name: str
 
 
 def read(kind: type[Settings], variables: Mapping[str, str]) -> Settings:
-    """The settings of that kind. Raises SettingsError, which names every fault and repeats no value."""
+    """The settings of that kind; of those with both, source and results stand apart.
+
+    Raises SettingsError, which names every fault and repeats no value.
+    """
     types = get_type_hints(kind)
     values: dict[str, object] = {}
     faults: list[str] = []
@@ -91,6 +113,13 @@ def read(kind: type[Settings], variables: Mapping[str, str]) -> Settings:
             values[each.name] = _value(each, types[each.name], variables.get(name, "").strip())
         except ValueError as error:
             faults.append(f"{name} {error}")
+    if values.get("source_bucket") and values["source_bucket"] == values.get("results_bucket"):
+        prefixes = [str(values[f"{place}_prefix"]) for place in ("source", "results")]
+        if any(one.startswith(other) for one, other in permutations(prefixes)):
+            faults.append(
+                "SOURCE_BUCKET and RESULTS_BUCKET are one bucket, so a result would be taken for an upload: "
+                "set the parameters SourcePrefix and ResultsPrefix to two folders, neither within the other"
+            )
     if faults:
         raise SettingsError("the function's environment is not right: " + "; ".join(faults))
     return kind(**values)

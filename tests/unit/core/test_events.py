@@ -15,12 +15,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from aws_events import event, event_bridge_event
 from textdrop.core import identity
 from textdrop.core.documents import Resume, Source
-from textdrop.core.events import MessageMalformed, parse, resume_body
+from textdrop.core.events import MessageMalformed, is_foreign, parse, resume_body
 
 EVENTS = Path(__file__).parents[3] / "events"
 PUT: dict[str, Any] = json.loads((EVENTS / "s3-put.json").read_text("utf-8"))
+CREATED: dict[str, Any] = json.loads((EVENTS / "eventbridge-object-created.json").read_text("utf-8"))
 RESUME: dict[str, Any] = json.loads((EVENTS / "resume.json").read_text("utf-8"))
 
 # What S3 takes as a key: 1 to 1,024 bytes of UTF-8.
@@ -70,6 +72,8 @@ UPLOAD = Source(
     [
         ("s3-put.json", [UPLOAD]),
         ("s3-test-event.json", []),
+        ("eventbridge-object-created.json", [replace(UPLOAD, event_at=1_773_480_413.0)]),
+        ("eventbridge-object-deleted.json", []),
         ("resume.json", [Resume("9f86d081884c7d659a2feaa0c55ad015", 4)]),
     ],
 )
@@ -119,6 +123,91 @@ def test_several_records_are_several_uploads_in_order(keys: list[str]) -> None:
     assert [asked.key for asked in parse(message(*records)) if isinstance(asked, Source)] == keys
 
 
+# --- the same through EventBridge -------------------------------------------------------------------------------------
+
+
+def created(**changed: object) -> dict[str, Any]:
+    """The event as EventBridge sends it, with other fields of its object."""
+    event: dict[str, Any] = copy.deepcopy(CREATED)
+    event["detail"]["object"].update(changed)
+    return event
+
+
+SOURCES = st.builds(
+    Source,
+    bucket=st.just("textdrop-uploads"),
+    key=KEYS,
+    version_id=st.sampled_from(["", "3HL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH"]),
+    etag=st.just("d41d8cd98f00b204e9800998ecf8427e"),
+    size=st.integers(1, 2**43),
+    sequencer=st.sampled_from(["0055AED6DCD90281E5", "617f08299329d189"]),
+    event_at=st.integers(1, 4_000_000_000).map(float),
+)
+
+
+@given(source=SOURCES)
+@example(source=Source("textdrop-uploads", "+ %2B%20/Ё.pdf", size=1, event_at=1.0))
+def test_both_shapes_tell_of_the_same_upload_whatever_its_key(source: Source) -> None:
+    assert parse(event_bridge_event(source)) == parse(event(source)) == [source]
+
+
+def test_an_events_fraction_of_a_second_makes_no_other_document() -> None:
+    [told] = parse(message(put()))
+    [through_event_bridge] = parse(json.dumps(CREATED))
+    assert isinstance(told, Source)
+    assert isinstance(through_event_bridge, Source)
+    for version in ("v1", ""):
+        one, other = (replace(seen, version_id=version) for seen in (told, through_event_bridge))
+        assert identity.document_id(one) == identity.document_id(other)
+        assert identity.order(one) == identity.order(other)
+
+
+@pytest.mark.parametrize(
+    ("sent", "changed"),
+    [
+        (created(key="a+b %2F.pdf"), {"key": "a+b %2F.pdf"}),
+        (created(key="a/", size=0), None),
+        (created(key="a/", size=1), {"key": "a/", "size": 1}),
+        (CREATED | {"detail-type": "Object Tags Added"}, None),
+        (CREATED | {"detail-type": "Object Restore Completed", "detail": {}}, None),
+    ],
+)
+def test_what_an_event_through_eventbridge_asks_for(sent: dict[str, Any], changed: dict[str, Any] | None) -> None:
+    whole_seconds = replace(UPLOAD, event_at=1_773_480_413.0)
+    assert parse(json.dumps(sent)) == ([] if changed is None else [replace(whole_seconds, **changed)])
+
+
+def test_a_bucket_without_versions_gives_none_through_eventbridge_either() -> None:
+    sent = created()
+    del sent["detail"]["object"]["version-id"]
+    [asked] = parse(json.dumps(sent))
+    assert isinstance(asked, Source)
+    assert asked.version_id == ""
+
+
+# --- of others --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bucket", "key", "prefix", "foreign"),
+    [
+        ("ours", "scans/a.png", "scans/", False),
+        ("ours", "scans/a.png", "", False),
+        ("ours", "scans/", "scans/", False),
+        ("ours", "Scans/a.png", "scans/", True),
+        ("ours", "scans", "scans/", True),
+        ("ours", "old/scans/a.png", "scans/", True),
+        ("ours", "a.png", "scans/", True),
+        ("ours-2", "scans/a.png", "scans/", True),
+        ("our", "scans/a.png", "", True),
+    ],
+)
+def test_uploads_to_another_bucket_or_outside_the_prefix_are_foreign(
+    bucket: str, key: str, prefix: str, foreign: bool
+) -> None:
+    assert is_foreign(Source(bucket, key), "ours", prefix) is foreign
+
+
 # --- resume messages --------------------------------------------------------------------------------------------------
 
 
@@ -148,6 +237,14 @@ OBJECTS: list[dict[str, object]] = [
     {"eTag": {"a": 1}},
     {"sequencer": 17},
 ]
+OBJECTS_CREATED: list[dict[str, object]] = [
+    *(changed for changed in OBJECTS if changed.keys() & {"size", "sequencer"}),
+    {"key": ""},
+    {"key": None},
+    {"key": "\ud800.pdf"},
+    {"version-id": 3},
+    {"etag": {"a": 1}},
+]
 BUCKETS: list[object] = [None, "uploads", {}, {"name": ""}, {"name": 5}]
 RESUMES: list[dict[str, object]] = [
     {"document": ""},
@@ -172,6 +269,16 @@ RESUMES: list[dict[str, object]] = [
     [
         *(message(put(**changed)) for changed in OBJECTS),
         *(message({**put(), "s3": {**put()["s3"], "bucket": bucket}}) for bucket in BUCKETS),
+        *(json.dumps(created(**changed)) for changed in OBJECTS_CREATED),
+        *(json.dumps(CREATED | {"detail": {**CREATED["detail"], "bucket": bucket}}) for bucket in BUCKETS),
+        *(
+            json.dumps({name: CREATED[name] for name in CREATED if name != gone})
+            for gone in ("detail", "time", "source")
+        ),
+        json.dumps({name: CREATED[name] for name in CREATED if name != "detail-type"}),
+        json.dumps(CREATED | {"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification"}),
+        json.dumps(CREATED | {"time": "yesterday"}),
+        json.dumps(CREATED | {"time": 1_773_480_413}),
         *(json.dumps(RESUME | changed) for changed in RESUMES),
         "",
         "null",
@@ -223,7 +330,7 @@ def changed_anywhere(event: dict[str, Any], place: int, new: object) -> str:
     return json.dumps(changed)
 
 
-CHANGED = st.builds(changed_anywhere, st.sampled_from([PUT, RESUME]), st.integers(0, 99), JSON)
+CHANGED = st.builds(changed_anywhere, st.sampled_from([PUT, CREATED, RESUME]), st.integers(0, 99), JSON)
 
 
 @settings(max_examples=300)

@@ -32,6 +32,11 @@ def test_backoff_doubles_and_is_spread_over_all_of_it(consecutive_failures: int,
     assert intervals.backoff_seconds(consecutive_failures, chance, POLICY) == seconds
 
 
+def test_a_message_that_fails_comes_again_after_a_minute_and_later_each_time() -> None:
+    waits = [intervals.message_retry_seconds(receives, POLICY) for receives in (1, 2, 3, 4, 5, 6, 7, 100_000)]
+    assert waits == [60.0, 120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0, 1800.0]
+
+
 # --- asking -----------------------------------------------------------------------------------------------------------
 
 

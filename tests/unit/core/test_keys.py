@@ -34,7 +34,7 @@ def test_no_two_uploads_meet_in_one_name(one: str, its_suffix: str, other: str, 
 @example(".textdrop", ".txt")
 @example(".textdrop/", ".txt")
 def test_no_published_name_lies_in_our_own_folder(key: str, suffix: str) -> None:
-    assume(keys.can_be_published(key))
+    assume(keys.can_be_published(key, ""))
     assert not (key + suffix).startswith(keys.OWN_FOLDER)
 
 
@@ -68,13 +68,22 @@ def test_every_page_of_every_run_has_its_own_name_and_names_sort_as_pages_do(pag
     ],
 )
 def test_a_key_can_be_published_if_every_suffix_fits_and_it_is_not_in_our_folder(key: str, can: bool) -> None:
-    assert keys.can_be_published(key) is can
+    assert keys.can_be_published(key, "") is can
 
 
-@given(key=KEYS | st.text("я", min_size=490, max_size=520), suffix=SUFFIXES)
-def test_a_published_name_is_no_longer_than_s3_takes(key: str, suffix: str) -> None:
-    assume(keys.can_be_published(key))
-    assert len((key + suffix).encode("utf-8", "surrogatepass")) <= 1024
+@pytest.mark.parametrize(
+    ("key", "can"), [("a" * 994, True), ("a" * 995, False), (".textdrop/a", False), ("ocr/2026/.textdrop/a", True)]
+)
+def test_a_prefix_takes_of_the_room_and_leaves_our_own_folder_as_it_is(key: str, can: bool) -> None:
+    assert keys.can_be_published(key, "ocr/2026/") is can
+
+
+@given(
+    key=KEYS | st.text("я", min_size=490, max_size=520), suffix=SUFFIXES, prefix=st.sampled_from(["", "a/", "яя/" * 9])
+)
+def test_a_published_name_is_no_longer_than_s3_takes(key: str, suffix: str, prefix: str) -> None:
+    assume(keys.can_be_published(key, prefix))
+    assert len((prefix + key + suffix).encode("utf-8", "surrogatepass")) <= 1024
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
+from textdrop.adapters.aws.eventbridge import DETAIL_TYPE, SOURCE
 from textdrop.core import page_numbers, problems, renderings, results
 from textdrop.core.documents import (
     Document,
@@ -34,7 +35,8 @@ from textdrop.core.errors import Reason, Trace
 from textdrop.core.options import MODELS, SHARED_LANGUAGES
 
 EVENTS = Path(__file__).parents[3] / "events"
-SNS_BYTES = 262_144
+MESSAGE_BYTES = 262_144
+"""The most that SNS takes; EventBridge takes no less."""
 BUCKET = "textdrop-results"
 
 SUCCEEDED = Document(
@@ -113,6 +115,8 @@ OUTPUTS = replace(
         renderings.missing(Output.SEARCHABLE_PDF, "The uploaded file is no longer there."),
     ),
 )
+FAILED_IN_CONTRACTS = replace(FAILED, source=replace(FAILED.source, key="contracts/blurred.jpg"))
+BUS_SAMPLE = "eventbridge-notice.json"
 SAMPLES = {
     "notice-succeeded.json": SUCCEEDED,
     "notice-partial.json": PARTIAL,
@@ -128,10 +132,14 @@ def operations_without_text(*pages: int) -> list[Operation]:
 
 
 def notice(
-    document: Document, published: bool = True, newest: bool = True, operations: Sequence[Operation] = ()
+    document: Document,
+    published: bool = True,
+    newest: bool = True,
+    operations: Sequence[Operation] = (),
+    prefix: str = "",
 ) -> dict[str, Any]:
     """The notice, which agrees with its published schema."""
-    return schemas.checked(results.notice(document, operations, BUCKET, published, newest))
+    return schemas.checked(results.notice(document, operations, BUCKET, prefix, published, newest))
 
 
 def sample(document: Document) -> str:
@@ -144,6 +152,34 @@ def sample(document: Document) -> str:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_samples_are_what_is_sent(name: str) -> None:
     assert (EVENTS / name).read_text("utf-8") == sample(SAMPLES[name])
+
+
+def bus_event() -> str:
+    """The sample of what a rule on an EventBridge bus gives its targets (EventBridge user guide, "Event structure")."""
+    event = {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": DETAIL_TYPE,
+        "source": SOURCE,
+        "account": "123456789012",
+        "time": "2026-03-14T09:26:59Z",
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": json.loads(sample(FAILED_IN_CONTRACTS)),
+    }
+    return json.dumps(event, ensure_ascii=False, indent=2) + "\n"
+
+
+def test_the_sample_of_an_event_has_a_notice_as_its_detail() -> None:
+    assert (EVENTS / BUS_SAMPLE).read_text("utf-8") == bus_event()
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_files_are_named_with_the_prefix_of_the_results(published: bool) -> None:
+    without, below = (notice(OUTPUTS, published, published, prefix=prefix)["files"] for prefix in ("", "ocr/2026/"))
+    named = {kind: {**place, "key": "ocr/2026/" + place["key"]} for kind, place in without.items() if place}
+    assert {kind: place for kind, place in below.items() if place} == named
+    assert "tables" in named
 
 
 def test_of_very_many_failed_pages_the_first_are_named() -> None:
@@ -180,16 +216,16 @@ def test_the_longest_notice_is_small(key: str) -> None:
             Reason.INVALID_OPTIONS, "w" * 1_000, "a" * 1_000, FAILED.problem.trace if FAILED.problem else Trace()
         ),
     )
-    body = results.notice(document, operations_without_text(*range(1, 5_000, 2)), "r" * 63, True, True)
+    body = results.notice(document, operations_without_text(*range(1, 5_000, 2)), "r" * 63, "p" * 256, True, True)
     attributes = results.notice_attributes(document)
     size = len(body.encode()) + sum(len((name + value).encode()) for name, value in attributes.items())
-    # SNS allows 262,144 bytes, and e-mail and queues on the way add their own. Up to seven places have the key in them.
-    assert size < SNS_BYTES / 4
+    # E-mail, queues and rules on the way add their own. Up to seven places have the key in them.
+    assert size < MESSAGE_BYTES / 3
 
 
 def test_a_notice_can_be_read_in_russian_too() -> None:
     document = replace(SUCCEEDED, source=replace(SUCCEEDED.source, key="договоры/скан.pdf"))
-    assert "договоры/скан.pdf" in results.notice(document, [], BUCKET, True, True)
+    assert "договоры/скан.pdf" in results.notice(document, [], BUCKET, "", True, True)
 
 
 # --- attributes -------------------------------------------------------------------------------------------------------
@@ -224,3 +260,4 @@ def test_no_attribute_is_empty(key: str, outcome: Outcome, reason: Reason | None
 if __name__ == "__main__":
     for sample_name, sample_document in SAMPLES.items():
         (EVENTS / sample_name).write_text(sample(sample_document), "utf-8")
+    (EVENTS / BUS_SAMPLE).write_text(bus_event(), "utf-8")

@@ -34,6 +34,7 @@ def after(*exchanges: Exchange, start: Pause | None = None, policy: Policy = POL
         (Exchange.ACCEPTED, Pause(rev=4)),
         (Exchange.REJECTED, replace(PAUSED, rev=4, refusals=1)),
         (Exchange.CREDENTIALS_REFUSED, None),
+        (Exchange.SECRET_UNREADABLE, replace(PAUSED, rev=4, failures=1)),
         (Exchange.NOT_SENT, replace(PAUSED, rev=4, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
         (Exchange.UNCONFIRMED, replace(PAUSED, rev=4, failures=1, unavailable_since=NOW, unavailable_at=NOW)),
         (Exchange.UNAVAILABLE, replace(PAUSED, rev=4, unavailable_since=NOW, unavailable_at=NOW)),
@@ -49,6 +50,14 @@ def test_during_a_pause(exchange: Exchange, expected: Pause | None) -> None:
 
 def test_a_refusal_shows_that_the_service_can_be_reached() -> None:
     assert after(*[Exchange.NOT_SENT, Exchange.NOT_SENT, Exchange.REJECTED] * 3).since is None
+
+
+def test_a_secret_that_cannot_be_read_three_times_in_a_row_pauses_and_is_no_unavailability() -> None:
+    away = Pause(failures=1, unavailable_since=NOW - 9, unavailable_at=NOW - 1)
+    assert after(Exchange.SECRET_UNREADABLE, start=away) == Pause(rev=1, failures=2)
+    assert after(*[Exchange.SECRET_UNREADABLE, Exchange.SECRET_UNREADABLE, Exchange.ACCEPTED] * 3).since is None
+    paused = after(*[Exchange.SECRET_UNREADABLE] * 3)
+    assert (paused.why, paused.since, paused.unavailable_since) == ("secret_unreadable", NOW + 2, None)
 
 
 def test_how_many_is_the_policys() -> None:

@@ -35,6 +35,8 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
         ("a tick is missed after 20 s", POLICY.tick_lease_seconds == 20.0),
         ("and renewed every 5 s", POLICY.tick_renew_seconds == 5.0),
         ("the index has settled after 2 s", POLICY.tick_settle_seconds == 2.0),
+        ("a message that failed comes again after a minute", POLICY.message_retry_first_seconds == MINUTE),
+        ("and after half an hour at the latest", POLICY.max_message_retry_seconds == 30 * MINUTE),
         ("a lost event is found after an hour", POLICY.reconcile_after_seconds == HOUR),
         ("a dead letter is sent back three times", POLICY.max_redrives == 3),
         ("a long document gives way after half a minute", POLICY.slice_seconds == 30.0),

@@ -18,10 +18,12 @@ from textdrop.core.reconciling import (
     DeadLetter,
     ListingPage,
     ReconcileRun,
+    SourceBucket,
     advanced,
     begun,
     candidates,
     cause,
+    configured,
     lost,
     redriven,
 )
@@ -64,6 +66,72 @@ def test_what_has_a_row_and_what_submit_makes_nothing_of_is_not_lost() -> None:
     bodies = lost(uploads, {identity.document_id(other)})
     assert bodies == {identity.document_id(VERSIONED): upload_body(VERSIONED)}
     assert parse(upload_body(marker)) == []
+
+
+# --- since when -------------------------------------------------------------------------------------------------------
+
+OWN = SourceBucket("own", "", own=True, stack="s1")
+EXISTING = SourceBucket("archive", "scans/", own=False, stack="s1")
+# As a version wrote it that knew no other bucket than the stack's own.
+OF_A_FORMER_VERSION = ReconcileRun(7, "k", "v", 3600.0, NOW - 9, 0.0, 5, 1)
+
+
+def recorded(source: SourceBucket, since: float, **more: object) -> ReconcileRun:
+    row = ReconcileRun(rev=7, bucket=source.name, prefix=source.prefix, stack=source.stack, since=since)
+    return replace(row, **more)  # type: ignore[arg-type]  # fields of the row
+
+
+@pytest.mark.parametrize(
+    ("stored", "source", "since"),
+    [
+        # All that is in the stack's own bucket came to the stack.
+        (ReconcileRun(), OWN, 0.0),
+        (OF_A_FORMER_VERSION, OWN, 0.0),
+        (recorded(EXISTING, 1.0), OWN, 0.0),
+        # In another it did not.
+        (ReconcileRun(), EXISTING, NOW),
+        (OF_A_FORMER_VERSION, EXISTING, NOW),
+        (recorded(OWN, 0.0), EXISTING, NOW),
+        (recorded(EXISTING, 1.0), replace(EXISTING, name="another"), NOW),
+        (recorded(EXISTING, 1.0), replace(EXISTING, prefix=""), NOW),
+        (recorded(EXISTING, 1.0), replace(EXISTING, prefix="scans/2026/"), NOW),
+        # Nor while the stack's own had another prefix, or was a deleted stack's, which the table is of too.
+        (recorded(OWN, 0.0), replace(OWN, prefix="scans/"), NOW),
+        (recorded(EXISTING, 1.0), replace(EXISTING, stack="s2"), NOW),
+        (recorded(OWN, 0.0), replace(OWN, own=False, stack="s2"), NOW),
+        (recorded(OWN, 0.0), replace(OWN, stack="s2"), NOW),
+    ],
+)
+def test_a_source_that_is_new_begins_with_its_first_look_from_the_beginning(
+    stored: ReconcileRun, source: SourceBucket, since: float
+) -> None:
+    row = configured(stored, source, NOW)
+    assert row == recorded(source, since, rev=stored.rev + 1)
+    assert configured(row, source, NOW + 9) is row
+    first = begun(row, None, NOW + 9, POLICY)
+    assert (first.mark, first.older_than_seconds, first.since) == (Cursor(), POLICY.reconcile_after_seconds, since)
+
+
+def test_what_came_in_the_second_of_the_deployment_is_not_taken() -> None:
+    row = configured(ReconcileRun(), EXISTING, NOW + 0.7)
+    uploads = [replace(VERSIONED, key=f"{after}.png", last_modified=NOW + after) for after in (0, 1)]
+    assert [found.key for found in candidates(uploads, row.since, NOW + 9).values()] == ["1.png"]
+
+
+def test_a_source_that_was_left_and_comes_back_begins_anew() -> None:
+    row = recorded(EXISTING, 1.0)
+    for at, source in enumerate((replace(EXISTING, prefix="other/"), EXISTING)):
+        row = configured(row, source, NOW + at)
+    assert row.since == NOW + 1
+
+
+def test_passes_and_ages_that_are_asked_for_leave_since_when_as_it_is() -> None:
+    row = recorded(EXISTING, 1.0, began_at=NOW - 9, ended_at=NOW - 8, listed=5, found=1)
+    asked = begun(row, 0.0, NOW, POLICY)
+    assert asked == recorded(EXISTING, 1.0, began_at=NOW)
+    part = advanced(asked, ListingPage((VERSIONED,), Cursor("k")), 1, NOW)
+    assert configured(part, EXISTING, NOW) is part
+    assert advanced(part, ListingPage((), None), 0, NOW).since == 1.0
 
 
 # --- the pass ---------------------------------------------------------------------------------------------------------

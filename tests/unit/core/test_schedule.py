@@ -333,6 +333,13 @@ def test_when_no_more_can_be_handed_out_deliveries_go_on() -> None:
     assert begun(schedule, 10.0) == ["1"]
 
 
+def test_what_is_due_later_than_soon_is_none_of_its_jobs() -> None:
+    schedule = new(TYPICAL, 50, 10.0, NOW)
+    entries = [due(f"{in_seconds}", DueKind.DELIVER, in_seconds) for in_seconds in (-1.0, 10.0, 10.1)]
+    schedule.replace_documents(entries, NOW + 10.0, NOW)
+    assert [name for name, _, _ in schedule.documents] == ["-1.0", "10.0"]
+
+
 def test_what_the_index_still_shows_is_begun_again_after_ten_seconds_or_for_another_due_time() -> None:
     schedule = new(TYPICAL, 50, 10.0, NOW)
     entry = due("x", DueKind.DELIVER)

@@ -17,6 +17,7 @@ from textdrop.core.errors import (
     OcrError,
     OcrOperationUnknown,
     OcrRejected,
+    OcrSecretUnreadable,
     OcrThrottled,
     OcrUnavailable,
     OcrUnreachable,
@@ -64,6 +65,7 @@ ANSWERS = [
     (OcrCredentialsRefused("401", Trace(status=401, code=16)), False, True),
     (OcrCredentialsMissing("empty"), False, True),
     (OcrUnreachable("refused"), False, False),
+    (OcrSecretUnreadable("denied"), False, False),
     (OcrAnswerLost("reset"), False, False),
     (OcrAnswerLost("504", Trace(status=504, code=4)), False, True),
 ]
@@ -80,7 +82,8 @@ def test_an_error_is_logged_and_says_of_the_page_what_it_can(
     world = World(recognition_seconds=100_000.0)
     document, operation = running(world)
     world.faults.fail("ocr.result", error)
-    assert asked(world, operation) == Asked(operation, may_have_failed)
+    throttled_seconds = world.policy.throttle_pause_seconds if isinstance(error, OcrSecretUnreadable) else 0.0
+    assert asked(world, operation) == Asked(operation, may_have_failed, throttled_seconds)
     assert world.failures() == [("ask_failed", {"document": document.id, "page": 1})]
     world.clock.advance(2 * world.policy.deadline_seconds(1))
     world.faults.fail("ocr.result", error)
@@ -137,10 +140,16 @@ def test_a_status_without_an_error_says_nothing(recognition_seconds: float) -> N
     assert ask_status(world.poll_ports, operation) == Asked(operation)
 
 
-def test_a_status_that_cannot_be_read_is_logged_and_says_nothing(world: World) -> None:
+@pytest.mark.parametrize(
+    ("error", "throttled_seconds"),
+    [(OcrCredentialsRefused("403", Trace(status=403, code=7)), 0.0), (OcrSecretUnreadable("denied"), 1.0)],
+)
+def test_a_status_that_cannot_be_read_is_logged_and_says_nothing(
+    world: World, error: OcrError, throttled_seconds: float
+) -> None:
     document, operation = running(world)
-    world.faults.fail("ocr.status", OcrCredentialsRefused("403", Trace(status=403, code=7)))
-    assert ask_status(world.poll_ports, operation) == Asked(operation)
+    world.faults.fail("ocr.status", error)
+    assert ask_status(world.poll_ports, operation) == Asked(operation, throttled_seconds=throttled_seconds)
     assert world.failures() == [("status_failed", {"document": document.id, "page": 1})]
 
 

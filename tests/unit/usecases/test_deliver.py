@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
 import pytest
 
+from fakes.files import KilledError
+from fakes.messages import FakeNotices
 from textdrop.core.documents import Document, DocumentState, DueKind, Newest, Outcome, Resume, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.identity import order
@@ -45,10 +48,15 @@ class Delivering(World):
 
     def delivered(self, seconds: float = DELIVER_SECONDS, rev: int = 0) -> bool:
         """Whether a message of the row as it is stored, or of another rev, made the document final."""
-        before = self.journal.counts["DocumentsFinished"]
+        before = self.finished
         resume = Resume(self.document.id, rev or self.stored.rev)
         deliver(self.deliver_ports, [resume], self.clock.now() + seconds)
-        return self.journal.counts["DocumentsFinished"] > before
+        return self.finished > before
+
+    @property
+    def finished(self) -> int:
+        """How many documents became final."""
+        return len(self.journal.values.get("UploadToNotice", []))
 
     def newer(self, newer_id: str = "0" * 32, finished: bool = True) -> None:
         """A newer upload of the same key."""
@@ -73,11 +81,21 @@ def delivering() -> Delivering:
 
 
 def test_it_ends_final_once_and_is_counted(delivering: Delivering) -> None:
+    delivering.store(accepted_at=delivering.document.accepted_at + 30.0)
     assert delivering.delivered()
     assert delivering.stored.state is DocumentState.FINAL
-    assert delivering.journal.counts["DocumentsFinished"] == 1
+    took_seconds = delivering.clock.now() - delivering.document.source.event_at
+    assert took_seconds >= 60.0
+    assert delivering.journal.values["UploadToNotice"] == [took_seconds]
     assert not delivering.delivered()
     assert len(delivering.notices_of(delivering.document)) == 1, "there is nothing left to take"
+
+
+def test_a_clock_behind_that_of_the_bucket_measures_no_time_below_zero(delivering: Delivering) -> None:
+    source = replace(delivering.document.source, event_at=delivering.clock.now() + 60.0)
+    delivering.store(source=source)
+    assert delivering.delivered()
+    assert delivering.journal.values["UploadToNotice"] == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +177,7 @@ def test_a_delivery_that_is_no_longer_its_own_is_left_as_it_is(
     delivering.faults.happen(call, taken_meanwhile, when=when)
     assert not delivering.delivered()
     assert [delivering.stored] == others
-    assert delivering.journal.counts["DocumentsFinished"] == 0
+    assert delivering.finished == 0
     assert len(delivering.failures()) == (when == "before")
 
 
@@ -181,6 +199,38 @@ def test_what_fails_is_logged_and_tried_again_after_a_backoff_without_the_steps_
     assert [call for call in delivering.faults.calls[calls:] if call.startswith("results.")] == []
 
 
+@pytest.mark.parametrize("error", [DOWN, KilledError()], ids=["down", "killed"])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_document_is_final_once_topic_and_bus_have_its_notice(
+    delivering: Delivering, error: BaseException, when: Literal["before", "after"], which: int
+) -> None:
+    bus = FakeNotices(delivering.faults)
+    delivering.deliver_ports = replace(delivering.deliver_ports, notices=[delivering.notices, bus])
+    delivering.faults.fail("notices.publish", error, when=when, skip=which)
+    with suppress(KilledError):
+        assert not delivering.delivered()
+    assert delivering.stored.state is DocumentState.DELIVERING
+    assert delivering.delivered()
+    bodies = [{notice.body for notice in place.published} for place in (delivering.notices, bus)]
+    assert len(bodies[0]) == 1
+    assert bodies[0] == bodies[1]
+
+
+def test_results_and_names_are_below_the_prefix() -> None:
+    world = World(results_prefix="ocr/2026/")
+    document, long = world.upload("a/x.png", b"page"), world.upload("k" * 1000, b"page")
+    world.run()
+    assert all(name.startswith("ocr/2026/") for name in world.results.keys())  # noqa: SIM118 - no dict
+    [notice], [of_long] = world.notices_of(document), world.notices_of(long)
+    assert notice["files"]["text"] == {"bucket": "results", "key": "ocr/2026/a/x.png.txt"}
+    assert of_long["files"]["text"]["key"] == f"ocr/2026/.textdrop/documents/{long.id}/result.txt"
+    assert (notice["published"], of_long["published"]) == (True, False)
+    assert world.file("ocr/2026/a/x.png.txt") is not None
+    assert world.file(of_long["files"]["text"]["key"]) is not None
+    assert [name for name in world.results.keys() if "k" * 1000 in name] == []  # noqa: SIM118 - no dict
+
+
 def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
     delivering = Delivering(b"damaged")
     assert not delivering.delivered(1.0)
@@ -189,10 +239,15 @@ def test_an_error_file_is_not_written_without_the_time_for_it() -> None:
     assert delivering.results.content_type("x.png.error.json") == "application/json"
 
 
-def test_names_are_not_deleted_without_the_time_for_it(delivering: Delivering) -> None:
-    delivering.faults.happen("results.copy", lambda: delivering.clock.advance(30.0), when="after", times=2)
+@pytest.mark.parametrize(("call", "times", "seconds"), [("results.copy", 2, 30.0), ("results.exists", 1, 60.0)])
+def test_names_are_not_deleted_without_the_time_for_it(
+    delivering: Delivering, call: str, times: int, seconds: float
+) -> None:
+    delivering.results.put("x.png.error.json", b"{}")
+    delivering.faults.happen(call, lambda: delivering.clock.advance(seconds), when="after", times=times)
     assert not delivering.delivered()
     assert "results.delete" not in delivering.faults.calls
+    assert ("results.exists" in delivering.faults.calls) == (call == "results.exists")
 
 
 def test_names_are_not_copied_without_the_time_for_it(delivering: Delivering) -> None:
@@ -238,14 +293,27 @@ def test_a_failed_delivery_whose_row_is_gone_ends(delivering: Delivering) -> Non
 
 
 @pytest.mark.parametrize(("metadata", "names"), [({}, 1), ({"ocr-outputs": "markdown"}, 3)])
-def test_names_that_nobody_can_have_shown_are_not_deleted(world: World, metadata: dict[str, str], names: int) -> None:
-    """Of several names at once S3 takes a request that it bills."""
-    deleted: list[str] = []
-    world.deliver_ports.results.delete = lambda keys: deleted.extend(keys)  # type: ignore[method-assign]  # there are none
+def test_names_that_nobody_can_have_shown_are_not_looked_for_nor_deleted(
+    world: World, metadata: dict[str, str], names: int
+) -> None:
+    """S3 bills each look, and keeps a marker of each name that is deleted, whether or not it was there."""
     world.upload("x.png", b"page", metadata)
     world.run()
-    assert len(deleted) == names
-    assert deleted[0] == "x.png.error.json"
+    assert world.faults.calls.count("results.exists") == names
+    assert "results.delete" not in world.faults.calls
+    assert all(version.body is not None for versions in world.results.versions.values() for version in versions)
+
+
+def test_names_of_the_other_outcome_are_deleted_once(world: World) -> None:
+    for body in (b"page", b"damaged", b"damaged"):
+        world.upload("x.png", body)
+        world.run()
+    there = {name: [version.body is None for version in made] for name, made in world.results.versions.items()}
+    assert {name: there[name] for name in ("x.png.txt", "x.png.ocr.json")} == {
+        "x.png.txt": [False, True],
+        "x.png.ocr.json": [False, True],
+    }
+    assert there["x.png.error.json"] == [False, False]
 
 
 def test_only_a_notice_with_failed_pages_needs_their_rows(delivering: Delivering) -> None:

@@ -164,7 +164,7 @@ def test_when_all_pages_fail_the_document_fails_and_the_error_names_them(world: 
     reasons = [page["problem"]["reason"] for page in error["pages"]]
     assert reasons == ["rejected_by_ocr", "damaged", "rejected_by_ocr"]
     [notice] = world.notices_of(document)
-    assert notice["pages"]["failures"] == [  # type: ignore[index]
+    assert notice["pages"]["failures"] == [
         {"reason": "rejected_by_ocr", "count": 2, "pages": "1, 3"},
         {"reason": "damaged", "count": 1, "pages": "2"},
     ]

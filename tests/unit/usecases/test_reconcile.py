@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
-from aws_events import event
+from aws_events import event, event_bridge_event
 from fakes.faults import ANY
 from textdrop.core.documents import Outcome, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import parse
-from textdrop.core.reconciling import DeadLetter
-from textdrop.usecases.reconcile import PART_SECONDS, REDRIVE_SECONDS
+from textdrop.core.reconciling import DeadLetter, SourceBucket
+from textdrop.usecases.reconcile import PART_SECONDS, RECORD_TRIES, REDRIVE_SECONDS, record_source
 from textdrop.usecases.redrive import MAX_FAILURES, redrive
 from world import RECONCILE_SECONDS, World
 
@@ -120,6 +123,157 @@ def test_what_was_uploaded_before_there_was_a_table_is_left_to_a_backfill(world:
     assert sent_keys(world) == {"new.png"}
 
 
+# --- of which bucket --------------------------------------------------------------------------------------------------
+
+EXISTING = SourceBucket("uploads", "scans/", own=False, stack="stack/2")
+
+
+@pytest.mark.parametrize("age", [None, 0.0], ids=["daily", "by hand"])
+def test_what_an_existing_bucket_held_before_or_holds_elsewhere_is_never_taken(world: World, age: float | None) -> None:
+    """Though the table is older: it is one that a former stack has left."""
+    former = world.upload("scans/former.png", b"1")
+    world.run()
+    for number in range(5):
+        world.upload_unheard(f"scans/{number}.png", b"2")
+    world.clock.advance(1)
+    world.deploy(EXISTING)
+    world.upload_unheard("elsewhere.png", b"3")
+    world.upload_unheard("scans/new.png", b"4")
+    later(world)
+    assert world.reconcile(age) == "ended"
+    assert sent_keys(world) == {"scans/new.png"}
+    world.run()
+    assert len(world.ocr.accepted) == 2
+    assert former.id in outcomes(world)
+    assert world.progress.row.listed == 7
+
+
+def test_what_came_while_another_prefix_was_configured_is_never_taken(world: World) -> None:
+    world.deploy(EXISTING)
+    world.upload_unheard("scans/before.png", b"1")
+    later(world)
+    world.reconcile()
+    assert sent_keys(world) == {"scans/before.png"}
+    world.queue.clear()
+    world.deploy(replace(EXISTING, prefix="other/"))
+    world.upload_unheard("scans/meanwhile.png", b"2")
+    world.clock.advance(1)
+    world.deploy(EXISTING)
+    later(world)
+    world.reconcile(0.0)
+    assert world.queue == []
+
+
+def test_a_run_in_another_bucket_that_has_not_ended_is_not_continued(world: World) -> None:
+    for number in range(3):
+        world.upload_unheard(f"scans/{number}.png", b"1")
+    world.listing.most = 1
+    later(world)
+    world.reconcile_once({}, PART_SECONDS - 1.0)
+    assert world.progress.row.key
+    world.deploy(EXISTING)
+    world.queue.clear()
+    world.clock.advance(1)
+    world.upload_unheard("scans/0 new.png", b"2")
+    later(world)
+    assert world.reconcile() == "ended"
+    assert sent_keys(world) == {"scans/0 new.png"}
+
+
+def test_without_poll_reconcile_itself_says_since_when_and_nothing_is_of_that_time_yet(world: World) -> None:
+    world.upload_unheard("scans/a.png", b"1")
+    later(world)
+    world.reconcile_ports = replace(world.reconcile_ports, source=EXISTING)
+    assert world.reconcile(0.0) == "ended"
+    assert world.queue == []
+    assert world.progress.row.since == world.clock.now()
+
+
+def test_who_meets_another_that_says_since_when_keeps_to_what_it_said(world: World) -> None:
+    """poll and reconcile after a deployment: whoever comes second reads what the first wrote."""
+    first = world.clock.now()
+    world.faults.happen("progress.write", lambda: record_source(world.progress, EXISTING, first))
+    row = record_source(world.progress, EXISTING, first + 9)
+    assert (row.since, row.rev) == (first, 1)
+    assert world.progress.row == row
+
+
+def test_who_never_gets_to_say_since_when_is_given_up(world: World) -> None:
+    world.progress.write = lambda before, after: False  # type: ignore[method-assign]  # another was first
+    with pytest.raises(StoreUnavailable, match="written by others"):
+        record_source(world.progress, EXISTING, 0.0)
+    assert world.faults.calls.count("progress.read") == RECORD_TRIES
+
+
+def test_an_old_run_that_goes_on_after_a_deployment_is_overtaken(world: World) -> None:
+    world.upload_unheard("scans/a.png", b"1")
+    later(world)
+    world.faults.happen("uploads.after", lambda: record_source(world.progress, EXISTING, world.clock.now()))
+    assert world.reconcile() == "overtaken"
+    assert world.progress.row.bucket == EXISTING.name
+    assert world.progress.row.prefix == EXISTING.prefix
+
+
+# --- of others --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [event, event_bridge_event], ids=["S3", "EventBridge"])
+@pytest.mark.parametrize(
+    "other", [Source("another", "scans/a.png", "v1", "e", 1), Source("uploads", "a.png", "v1", "e", 1)]
+)
+def test_uploads_of_others_are_counted_and_dropped(world: World, shape: Callable[[Source], str], other: Source) -> None:
+    world.deploy(EXISTING)
+    ours = world.upload("scans/a.png", b"1")
+    world.send(shape(replace(other, event_at=world.clock.now())))
+    assert world.submit() == []
+    world.run()
+    assert outcomes(world) == {ours.id: Outcome.SUCCEEDED}
+    assert world.journal.counts["ForeignUploads"] == 1
+    [note] = [note.fields for note in world.journal.notes if note.name == "foreign_upload"]
+    assert note == {"bucket": other.bucket, "message_id": "m2"}
+
+
+def test_uploads_of_others_beside_ours_in_one_message_and_others_junk_are_dropped(world: World) -> None:
+    ours = world.uploads.put("a.png", b"1")
+    others = [replace(ours, bucket="another"), replace(ours, bucket="another", key=".DS_Store")]
+    world.send(event(others[0], ours, others[1]))
+    world.run()
+    assert set(outcomes(world)) == {world.document_of(ours).id}
+    assert (world.journal.counts["ForeignUploads"], world.journal.counts["JunkUploads"]) == (2, 0)
+
+
+def test_a_dead_letter_about_another_bucket_goes_back_and_is_dropped(world: World) -> None:
+    world.dead_letters.put(event(Source("another", "a.png", "v1", "e", 1)))
+    world.reconcile()
+    assert len(world.queue) == 1
+    assert world.submit() == []
+    assert (world.queue, world.dead_letters.letters, outcomes(world)) == ([], [], {})
+    assert world.journal.counts["ForeignUploads"] == 1
+
+
+def test_documents_of_a_former_stack_go_on_wherever_their_uploads_are(world: World) -> None:
+    document = world.upload("former/a.png", b"1")
+    world.submit()
+    world.deploy(EXISTING)
+    world.run()
+    assert outcomes(world) == {document.id: Outcome.SUCCEEDED}
+
+
+@pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
+def test_an_upload_that_both_shapes_tell_of_is_paid_for_once(versioned: bool) -> None:
+    world = World(versioned=versioned)
+    source = world.uploads.put("Счёт +№ 7.png", b"1")
+    world.send(event_bridge_event(source))
+    world.send(event(source))
+    world.run()
+    later(world)
+    world.reconcile(0.0)
+    assert world.queue == []
+    assert list(outcomes(world).values()) == [Outcome.SUCCEEDED]
+    assert len(world.ocr.accepted) == 1
+    assert world.journal.counts["DuplicateUploads"] == 1
+
+
 # --- any number -------------------------------------------------------------------------------------------------------
 
 
@@ -148,9 +302,8 @@ def test_ten_thousand_objects_are_looked_through_in_parts(world: World) -> None:
     later(world)
     assert world.reconcile() == "ended"
     assert sent_keys(world) == missing
-    assert [world.faults.calls.count(call) for call in ("uploads.after", "documents.known", "progress.write")] == [
-        10
-    ] * 3
+    calls = [world.faults.calls.count(call) for call in ("uploads.after", "documents.known", "progress.write")]
+    assert calls == [10, 10, 11], "and one write of where uploads come from"
     assert (world.progress.row.listed, world.progress.row.found) == (10_000, 6)
     assert found(world) == [6]
 
@@ -220,6 +373,7 @@ def test_dead_letters_get_their_share_of_a_run_and_leave_the_bucket_its_part(
 def test_who_is_overtaken_leaves_the_rest_of_the_letters_to_the_other_run() -> None:
     world = slow(seconds=10.0)
     put_letters(world, 50)
+    world.deploy(world.reconcile_ports.source)
     world.progress.write = lambda before, after: False  # type: ignore[method-assign]  # another was first
     assert world.reconcile_once({}, RECONCILE_SECONDS) == "overtaken"
     assert 0 < len(world.dead_letters.redriven) < 50

@@ -25,6 +25,7 @@ from textdrop.core.errors import (
     OcrCredentialsRefused,
     OcrError,
     OcrRejected,
+    OcrSecretUnreadable,
     OcrThrottled,
     OcrUnavailable,
     OcrUnreachable,
@@ -75,6 +76,11 @@ class Page(World):
     @property
     def now(self) -> float:
         return self.clock.now()
+
+    @property
+    def submit_seconds(self) -> float:
+        """What its POST may take."""
+        return self.ocr.submit_seconds(len(self.ocr.prepare(PAGE.content, PAGE.media_type, ("ru",), "page")))
 
     @property
     def stored(self) -> Operation | None:
@@ -262,7 +268,7 @@ def test_in_a_pause_nothing_is_sent_and_that_is_no_setback(page: Page, why: str,
 def test_without_a_slot_in_time_the_page_waits_and_that_is_no_setback(page: Page) -> None:
     page.quota.row = Quota(next_free_at=page.now + 10_000.0)
     sleeps = page.slept()
-    last_start = page.deadline - page.ocr.submit_total_seconds
+    last_start = page.deadline - page.submit_seconds
     sent = page.send_it()
     assert sent == Later(page.now, failed=False)
     assert last_start <= page.now < last_start + 1.0
@@ -277,12 +283,19 @@ def test_without_a_slot_in_time_the_page_waits_and_that_is_no_setback(page: Page
 
 @pytest.mark.parametrize(("free_in", "used"), [(0.5, True), (0.6, False)])
 def test_a_slot_is_used_if_it_leaves_the_post_its_time(page: Page, free_in: float, used: bool) -> None:
-    page.deadline = page.now + page.ocr.submit_total_seconds + 0.5
+    page.deadline = page.now + page.submit_seconds + 0.5
     page.quota.row = Quota(next_free_at=page.now + free_in)
     began = page.now
     assert isinstance(page.send_it(), Settled if used else Later)
     assert page.now == began + (0.5 if used else 0.0)
     assert (page.stored is not None) == used
+
+
+@pytest.mark.parametrize(("content_bytes", "used"), [(100_000, True), (1_000_000, False)])
+def test_a_large_page_needs_more_time_for_its_post(page: Page, content_bytes: int, used: bool) -> None:
+    page.deadline = page.now + page.ocr.submit_seconds(0) + 5.0
+    large = PreparedPage(bytes(content_bytes), "image/png", Preparation(How.AS_IS))
+    assert isinstance(page.send_it(prepared=lambda: large), Settled if used else Later)
 
 
 def test_a_slot_is_as_long_as_the_lowered_rate_makes_it(page: Page) -> None:
@@ -318,7 +331,7 @@ def test_a_worker_whose_post_could_outlast_it_sends_nothing_and_takes_its_intent
     page: Page, deadline_in: float, held: float, next_free_in: float
 ) -> None:
     """Left behind, the intent would count as unconfirmed."""
-    page.deadline = page.now + page.ocr.submit_total_seconds + deadline_in
+    page.deadline = page.now + page.submit_seconds + deadline_in
     page.hold_at_the_intent(held)
     free = Quota(next_free_at=page.now + next_free_in)
     page.faults.happen("quota.reserve", lambda: setattr(page.quota, "row", free), when="after")
@@ -411,6 +424,7 @@ def test_what_others_count_at_the_same_time_is_counted_too(page: Page) -> None:
     [
         (OcrAnswerLost("reset"), Exchange.UNCONFIRMED, 1, 0),
         (OcrUnreachable("refused"), Exchange.NOT_SENT, 0, 0),
+        (OcrSecretUnreadable("denied"), Exchange.SECRET_UNREADABLE, 0, 0),
         (OcrUnavailable("503", Trace(status=503, code=14)), Exchange.UNAVAILABLE, 0, 1),
         (OcrCredentialsRefused("401", Trace(status=401, code=16)), Exchange.CREDENTIALS_REFUSED, 0, 0),
         (OcrCredentialsMissing("empty"), Exchange.CREDENTIALS_REFUSED, 0, 0),

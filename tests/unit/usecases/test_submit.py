@@ -15,6 +15,7 @@ from pagekit.limits import FileLimits
 from textdrop.core.documents import Document, DocumentState, DueKind, Outcome, Resume
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from textdrop.core.events import resume_body
+from textdrop.ports import MAX_BODY_BYTES
 from world import SUBMIT_SECONDS, World
 
 DOWN = StoreUnavailable("down")
@@ -105,6 +106,23 @@ def test_what_killed_a_worker_is_worked_on_alone(world: World) -> None:
     assert steps == ["start", "wait", "start", "wait", "start", "wait"]
 
 
+@pytest.mark.parametrize(("spare_seconds", "is_sent"), [(0.0, False), (1.0, True)])
+def test_what_killed_a_worker_is_gone_on_with_if_the_largest_page_could_still_be_sent(
+    world: World, spare_seconds: float, is_sent: bool
+) -> None:
+    class Workers(InlineWorkers):
+        def wait(self) -> None:
+            world.clock.advance(SUBMIT_SECONDS - world.ocr.submit_seconds(MAX_BODY_BYTES) - spare_seconds)
+
+    suspect = left_behind(world)
+    resume(world, suspect)
+    world.submit_ports = replace(world.submit_ports, workers=Workers())
+    before = world.row(suspect)
+    world.submit()
+    assert bool(world.ocr.accepted) == is_sent
+    assert (world.row(suspect) == before) == (not is_sent)
+
+
 def test_poll_is_woken_for_a_document_that_was_given_up_when_it_was_taken(world: World) -> None:
     document = left_behind(world)
     world.documents.rows[document.id] = replace(world.row(document), attempts=world.policy.max_attempts)
@@ -148,6 +166,32 @@ def test_a_message_that_cannot_be_stored_is_logged_and_comes_again_and_all_other
     assert world.submit() == [messages[0].id]
     assert world.failures() == [("message_failed", {"message_id": messages[0].id})]
     assert world.documents.rows.keys() == {document.id for document in others}
+
+
+@pytest.mark.usefixtures("document")
+def test_a_message_that_failed_comes_again_after_a_minute_and_after_twice_the_time_whenever_it_fails_again(
+    world: World,
+) -> None:
+    for seconds in (60.0, 120.0, 240.0):
+        [waiting] = world.visible()
+        message = world.receive(waiting)
+        world.faults.fail("documents.create", DOWN)
+        assert world.submit([message]) == [message.id]
+        world.queue.append(message)
+        world.clock.advance(seconds - 1.0)
+        assert world.visible() == []
+        world.clock.advance(1.0)
+
+
+def test_that_a_message_cannot_be_hidden_is_logged_and_no_more(world: World) -> None:
+    world.upload("failed.png", b"failed")
+    accepted = world.upload("accepted.png", b"accepted")
+    [failed, _] = world.queue
+    world.faults.fail("documents.create", DOWN)
+    world.faults.fail("received.hide", DOWN)
+    assert world.submit() == [failed.id]
+    assert world.failures() == [(event, {"message_id": failed.id}) for event in ("message_failed", "hide_failed")]
+    assert world.row(accepted).state is DocumentState.RECOGNIZING
 
 
 @pytest.mark.parametrize(("error", "event"), [(DOWN, "pass_failed"), (ObjectForbidden("403"), "source_forbidden")])

@@ -30,7 +30,7 @@ from textdrop.core.documents import (
 from textdrop.core.errors import OcrOperationUnknown, OcrThrottled, Reason, StoreUnavailable, Trace
 from textdrop.core.events import parse_delivery
 from textdrop.core.pause import Pause
-from textdrop.core.schedule import FORGET_SECONDS, MIN_KNOWN
+from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, MIN_KNOWN
 from textdrop.ports import Tick
 from textdrop.usecases.tick import FULL_REFRESH_SECONDS, PAUSE_REFRESH_SECONDS, tick
 from textdrop.usecases.wake import wake
@@ -475,7 +475,8 @@ def test_it_keeps_to_the_rates_of_asks_and_submits(endless: Ticking) -> None:
     assert [round(at) for at in endless.of("ocr.result")] == [1, 2, 3, 4, 5]
     assert [round(at) for at in endless.of("ocr.status")] == [1, 2, 3, 4, 5]
     assert [round(at) for at in endless.of("resumes.send_one")] == [0, 2, 4]
-    assert {limit for kind, _, limit, _ in endless.reads if kind is DueKind.SUBMIT} == {7}
+    assert {limit for kind, at, limit, _ in endless.reads if kind is DueKind.SUBMIT and at > 0} == {7}
+    assert endless.journal.values["Asks"] == [len(endless.of("ocr.result")) + len(endless.of("ocr.status"))]
 
 
 def test_what_was_handed_out_is_put_off_until_the_message_may_be_lost(ticking: Ticking) -> None:
@@ -602,6 +603,37 @@ def test_it_measures_how_long_the_oldest_has_been_due_of_any_kind(ticking: Ticki
     ticking.pause.row = Pause(rev=1, operator_since=ticking.began)
     ticking.run_for(5.0)
     assert ticking.journal.values["OldestDueAge"] == [500.0]
+
+
+def test_it_counts_what_is_in_flight_of_each_kind_and_leaves_what_is_due_later_alone(ticking: Ticking) -> None:
+    ticking.due(DueKind.SUBMIT, 500, due_in=900.0)
+    ticking.due(DueKind.SUBMIT, due_in=5.0)
+    ticking.due(DueKind.RECHECK, 2, due_in=900.0)
+    ticking.due(DueKind.DELIVER, 3, due_in=23 * 3_600.0)
+    assert ticking.run_for(60.0) == "ended"
+    found = {name: values[0] for name, values in ticking.journal.values.items()}
+    in_flight = {"DocumentsToSubmit": 501, "DocumentsInService": 2, "DocumentsToDeliver": 3}
+    assert found == {"OldestDueAge": 0.0, **in_flight}
+    assert len(ticking.of("resumes.send_one")) == 1
+    assert ticking.of("documents.read") == ticking.of("deliveries.send_one") == []
+
+
+def test_it_counts_running_pages_all_of_them_and_as_many_documents_as_it_reads(ticking: Ticking) -> None:
+    ticking.running(MIN_KNOWN + 1)
+    ticking.due(DueKind.RECHECK, 2, due_in=900.0)
+    ticking.due(DueKind.SUBMIT, MAX_DUE_ENTRIES + 1, due_in=900.0)
+    # So refreshes are 14 s apart, and not at the very time of which another would have been.
+    ticking.faults.happen("documents.due", lambda: ticking.clock.advance(0.7), times=100)
+    assert ticking.run_for(90.0) == "handed_over"
+    assert ticking.journal.values["PagesRunning"] == [MIN_KNOWN + 1] * 2
+    assert ticking.journal.values["DocumentsInService"] == [2] * 2
+    assert ticking.journal.values["DocumentsToSubmit"] == [MAX_DUE_ENTRIES] * 2
+
+
+def test_a_measure_takes_no_more_requests_than_any_refresh(ticking: Ticking) -> None:
+    ticking.run_for()
+    measured = [kind for kind, at, _, _ in ticking.reads if at == 0.0]
+    assert sorted(measured) == sorted(DueKind)
 
 
 def test_a_long_tick_measures_once_a_minute_and_logs_a_pause_though_nothing_waits(endless: Ticking) -> None:

@@ -7,7 +7,8 @@ TextdropError
 ├── InvalidOptions            the upload's options cannot be followed; never again, and the user is told why
 ├── ObjectGone                the source is no longer there
 ├── OcrError                  the OCR service, or the way to it
-│   ├── OcrUnreachable        nothing was sent: again, after a backoff
+│   ├── OcrUnreachable        nothing was sent, or not all of it: again, after a backoff
+│   ├── OcrSecretUnreadable   the secret cannot be read, nothing was sent: again; three in a row pause all
 │   ├── OcrUnavailable        the service itself answered that it failed: again, after a backoff
 │   ├── OcrAnswerLost         sent, and no answer that can be trusted: it may have been accepted
 │   ├── OcrThrottled          over a quota: again, later; no attempt is used up
@@ -107,8 +108,13 @@ class OcrError(TextdropError):
 
 
 class OcrUnreachable(OcrError):
-    """Nothing was sent: no connection, no time left, or neither secret nor token to be had. Safe to repeat, even a
-    submit."""
+    """The request was not sent, or not whole: no connection, no time left, no token to be had, a body broken off. Safe
+    to repeat, even a submit."""
+
+
+class OcrSecretUnreadable(OcrError):
+    """The secret with the credentials could not be read, or not in time: denied, deleted, throttled. Nothing was sent,
+    and nothing is said of the OCR service. Safe to repeat, even a submit."""
 
 
 class OcrUnavailable(OcrError):

@@ -1,7 +1,8 @@
-"""What the queues bring: S3's events, and our own messages about documents to go on with.
+"""What the queues bring: events of S3 in either of their shapes, and our own messages about documents to go on with.
 
-Keys in S3's events are form-encoded ("+" is a space, the rest percent-encoded UTF-8); this is the one place that
-decodes them, once (Amazon S3 user guide, "Event message structure").
+S3 sends `Records` in which keys are form-encoded ("+" is a space, the rest percent-encoded UTF-8); this is the one
+place that decodes them, once (Amazon S3 user guide, "Event message structure"). Through EventBridge come events of one
+object each, whose keys are as they are ("EventBridge event message structure").
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ class MessageMalformed(TextdropError):
 
 
 def parse(body: str) -> list[Source | Resume]:
-    """What one message asks for; empty for S3's test event and for folder markers. Raises MessageMalformed."""
+    """What one message asks for; empty for S3's test event, for events of other kinds and for folder markers.
+
+    Raises MessageMalformed.
+    """
     try:
         message = json.loads(body)
         if not isinstance(message, dict):
@@ -31,6 +35,8 @@ def parse(body: str) -> list[Source | Resume]:
             return [_resume(message)]
         if message.get("Event") == "s3:TestEvent":
             return []
+        if message.get("source") == "aws.s3":
+            return _of_event_bridge(message)
         records = message["Records"]
         if not isinstance(records, list):
             raise MessageMalformed("the message's Records are not a list")
@@ -45,6 +51,11 @@ _DOCUMENT_ID = re.compile(r"[!-~]{1,64}")
 _MOST = 2**53  # larger whole numbers are neither sizes nor revisions, and not every store keeps them
 
 
+def is_foreign(source: Source, bucket: str, prefix: str) -> bool:
+    """Whether the upload is to another bucket, or not under the prefix, so that it is none of the stack's."""
+    return source.bucket != bucket or not source.key.startswith(prefix)
+
+
 def _resume(message: Mapping[str, Any]) -> Resume:
     document_id = _text(message["document"])
     if not _DOCUMENT_ID.fullmatch(document_id):
@@ -52,24 +63,41 @@ def _resume(message: Mapping[str, Any]) -> Resume:
     return Resume(document_id, _whole(message["rev"]))
 
 
+def _of_event_bridge(event: Mapping[str, Any]) -> list[Source | Resume]:
+    if event["detail-type"] != "Object Created":
+        return []
+    detail = event["detail"]
+    seen = detail["object"]
+    key = _text(seen["key"])
+    key.encode()  # as below: what is no UTF-8 is no object's name
+    source = _upload(detail["bucket"], key, seen, seen.get("version-id"), seen.get("etag"), event["time"])
+    return [] if source is None else [source]
+
+
 def _source(record: Mapping[str, Any]) -> Source | None:
     """The upload that a record tells of; None for a folder marker."""
-    bucket, seen = record["s3"]["bucket"], record["s3"]["object"]
+    seen = record["s3"]["object"]
     # Strict: bytes that are not UTF-8 must not turn into the name of another object.
     key = unquote_plus(_text(seen["key"]), errors="strict")
+    return _upload(record["s3"]["bucket"], key, seen, seen.get("versionId"), seen.get("eTag"), record["eventTime"])
+
+
+def _upload(
+    bucket: Mapping[str, Any], key: str, seen: Mapping[str, Any], version: Any, etag: Any, time: Any
+) -> Source | None:
     size = seen.get("size")
     name = _text(bucket["name"])
     if not name or not key:
         raise ValueError("a bucket and a key have at least one character")
     if key.endswith("/") and size == 0:
         return None
-    version_id = _text(seen.get("versionId") or "")
-    event_time = datetime.fromisoformat(record["eventTime"])
+    version_id = _text(version or "")
+    event_time = datetime.fromisoformat(time)
     return Source(
         bucket=name,
         key=key,
         version_id="" if version_id == "null" else version_id,
-        etag=_text(seen.get("eTag") or "").strip('"'),
+        etag=_text(etag or "").strip('"'),
         size=0 if size is None else _whole(size),
         sequencer=_text(seen.get("sequencer") or ""),
         # S3's times are UTC, so one that names no zone is, wherever this runs.

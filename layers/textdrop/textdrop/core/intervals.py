@@ -1,4 +1,4 @@
-"""How long to wait: the backoff after a failure, and when to ask for a running operation again."""
+"""How long to wait: after a failure, and before a running operation is asked for again."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def backoff_seconds(consecutive_failures: int, chance: float, policy: Policy) ->
         policy.backoff_first_seconds * 2.0 ** min(consecutive_failures, 30),
     )
     return max(policy.backoff_first_seconds, ceiling * chance)
+
+
+def message_retry_seconds(receives: int, policy: Policy) -> float:
+    """How long a message that failed stays hidden, having been received so often: doubled each time, up to the most."""
+    doubled = policy.message_retry_first_seconds * 2.0 ** min(receives - 1, 30)
+    return min(policy.max_message_retry_seconds, doubled)
 
 
 def first_ask_seconds(typical_seconds: float, load: float) -> float:

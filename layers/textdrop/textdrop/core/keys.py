@@ -1,4 +1,4 @@
-"""Names in the results bucket. They mirror the uploads bucket, and no two uploads meet in one name."""
+"""Names in the results bucket, below its prefix. They mirror the uploads bucket, and no two uploads share a name."""
 
 from __future__ import annotations
 
@@ -107,10 +107,12 @@ def tables(document: Document) -> int:
     return max(0, sum(found))
 
 
-def can_be_published(key: str) -> bool:
-    """Whether the upload's own name can carry every suffix: it is short enough, and not within our own folder."""
+def can_be_published(key: str, results_prefix: str) -> bool:
+    """Whether the upload's own name can carry the prefix and every suffix: it is short enough, and not within our own
+    folder."""
     longest = max(len(suffix) for suffix in (*SUFFIXES, table(MAX_FILE_PAGES, 999)))
-    return len(key.encode("utf-8", "surrogatepass")) + longest <= MAX_KEY_BYTES and not key.startswith(OWN_FOLDER)
+    size = len((results_prefix + key).encode("utf-8", "surrogatepass")) + longest
+    return size <= MAX_KEY_BYTES and not key.startswith(OWN_FOLDER)
 
 
 def prefix(key: str) -> str:
@@ -119,7 +121,7 @@ def prefix(key: str) -> str:
 
 
 def files(document: Document, published: bool) -> dict[str, str]:
-    """Where the files of a document with an outcome are: suffix → key in the results bucket; `TABLES` → what the keys
-    of its tables' CSV files begin with, if it has any."""
+    """Where the files of a document with an outcome are: suffix → key below the results' prefix; `TABLES` → what the
+    keys of its tables' CSV files begin with, if it has any."""
     there = suffixes_of(document) + ((TABLES,) if tables(document) else ())
     return {suffix: document.source.key + suffix if published else own(document.id, suffix) for suffix in there}

@@ -145,8 +145,8 @@ class Accepted(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class NotTaken(OperationSeen):
-    """The service certainly did not take the page, for a reason that is not the page's: 429, no connection, a 5xx with
-    the service's own body, credentials refused.
+    """The service certainly did not take the page, for a reason that is not the page's: 429, no connection, a page that
+    was not sent whole, a 5xx with the service's own body, credentials refused or not to be read.
 
     `breakdown`: it was the 5xx. This page may be its cause, which shows when it happens again and again.
     """

@@ -1,8 +1,9 @@
 """The pause: when submitting stops for every document, and how it starts again.
 
-Credentials refused, or too many refusals, lost answers or connect failures in a row across documents, mean that trying
-the next document would fail alike. Then one probe a minute goes out until one is accepted. An operator's pause, written
-into the row by hand, lasts until a hand ends it: nothing is sent meanwhile, not even a probe.
+Credentials refused, or too many refusals, lost answers, connect failures or failures to read the secret in a row
+across documents, mean that trying the next document would fail alike. Then one probe a minute goes out until one is
+accepted. An operator's pause, written into the row by hand, lasts until a hand ends it: nothing is sent meanwhile, not
+even a probe.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class Exchange(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"  # a 4xx about this document
     CREDENTIALS_REFUSED = "credentials_refused"
-    NOT_SENT = "not_sent"  # could not connect
+    SECRET_UNREADABLE = "secret_unreadable"  # so nothing was sent
+    NOT_SENT = "not_sent"  # could not connect, or not send all of it
     UNAVAILABLE = "unavailable"  # a 5xx with the service's own body
     UNCONFIRMED = "unconfirmed"  # the answer was lost
     THROTTLED = "throttled"  # over a quota: the service is there, and took nothing
@@ -33,9 +35,9 @@ class Pause:
     """The row. `since` is None unless exchanges have paused submitting; `why` is the exchange that did.
 
     `unavailable_since` is when the service first failed to answer after it last did, `unavailable_at` when it last
-    failed: a throttle, a refusal or missing credentials, and times without any try, are no unavailability. `probe_at`
-    is when the next probe may go out. `operator_since` is when an operator paused submitting, None when nobody has: no
-    exchange sets or ends it. `rev` fences the write.
+    failed: a throttle, a refusal, missing credentials or a secret that cannot be read are no unavailability, nor are
+    times without any try. `probe_at` is when the next probe may go out. `operator_since` is when an operator paused
+    submitting, None when nobody has: no exchange sets or ends it. `rev` fences the write.
     """
 
     rev: int = 0
@@ -99,6 +101,8 @@ def _counted(pause: Pause, exchange: Exchange, answered_at: float, late: bool) -
             return replace(available, refusals=pause.refusals + 1, failures=0)
         case Exchange.CREDENTIALS_REFUSED | Exchange.THROTTLED:
             return available
+        case Exchange.SECRET_UNREADABLE:
+            return replace(available, failures=pause.failures + 1)
         case Exchange.NOT_SENT | Exchange.UNCONFIRMED:
             return replace(unavailable, failures=pause.failures + 1)
         case Exchange.UNAVAILABLE:

@@ -26,6 +26,9 @@ class Policy:
     may fail there, before the document is delivered without those that were not made. `delivery_seconds`: so long a
     document is held that others share a message with: if one kills the function, the others wait no longer.
 
+    `message_retry_first_seconds`: a message that could not be taken in comes again after so long, and after twice the
+    time whenever it fails again, up to `max_message_retry_seconds`, the queue's own visibility timeout.
+
     `reconcile_after_seconds`: an upload this old has been heard of, or its event is lost; `max_redrives`: so often a
     dead letter goes back to the uploads queue.
     """
@@ -63,6 +66,8 @@ class Policy:
     render_attempts: int = 2
     render_failures: int = 20
     delivery_seconds: float = 60.0
+    message_retry_first_seconds: float = 60.0
+    max_message_retry_seconds: float = 1800.0
     reconcile_after_seconds: float = 3600.0
     max_redrives: int = 3
 

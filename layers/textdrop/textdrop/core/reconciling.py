@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import ceil
 
 from textdrop.core.documents import Source
 from textdrop.core.events import MessageMalformed, parse, upload_body
@@ -15,8 +16,21 @@ from textdrop.core.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
+class SourceBucket:
+    """The bucket, and the prefix in it, that a stack takes uploads from.
+
+    `own`: the stack made the bucket. `stack` is the stack's id, which no other stack ever has.
+    """
+
+    name: str
+    prefix: str
+    own: bool
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in the listing of the uploads bucket: right after this version of this key. Both "": the beginning."""
+    """A place in the listing of the source bucket: right after this version of this key. Both "": the beginning."""
 
     key: str = ""
     version_id: str = ""
@@ -33,10 +47,11 @@ class ListingPage:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRun:
-    """One listing of the whole bucket, which several runs may share; the last one stays when it has ended.
+    """One listing of the bucket under its prefix, which several runs may share; the last one stays when it has ended.
 
-    `rev` grows with every write. `key` and `version_id` are the cursor, `ended_at` is 0 until the end. `listed`
-    versions were looked at, `found` of them had no row. Times: epoch seconds.
+    `rev` grows with every write. `key` and `version_id` are the cursor, `began_at` is 0 until the beginning, `ended_at`
+    until the end. `listed` versions were looked at, `found` of them had no row. `stack` has taken uploads of this
+    bucket and prefix since `since`. Times: epoch seconds.
     """
 
     rev: int = 0
@@ -47,6 +62,10 @@ class ReconcileRun:
     ended_at: float = 0.0
     listed: int = 0
     found: int = 0
+    bucket: str = ""
+    prefix: str = ""
+    stack: str = ""
+    since: float = 0.0
 
     @property
     def mark(self) -> Cursor:
@@ -54,12 +73,26 @@ class ReconcileRun:
         return Cursor(self.key, self.version_id)
 
 
+def configured(stored: ReconcileRun, source: SourceBucket, now: float) -> ReconcileRun:
+    """The stored row if it is of this source, else the one to write, with which the source begins.
+
+    What came before it was configured, or while another one was, has no rows and must not be paid for: so `since` is
+    now (the next whole second, as versions have none finer). Only a bucket that the stack made, and meets here for the
+    first time, has nothing from before. (Rows of former versions name no bucket: such stacks had their own, and took
+    all that came.)
+    """
+    if (stored.bucket, stored.prefix, stored.stack) == (source.name, source.prefix, source.stack):
+        return stored
+    since = 0.0 if source.own and stored.bucket != source.name else float(ceil(now))
+    return ReconcileRun(rev=stored.rev + 1, bucket=source.name, prefix=source.prefix, stack=source.stack, since=since)
+
+
 def begun(stored: ReconcileRun, older_than_seconds: float | None, now: float, policy: Policy) -> ReconcileRun:
     """The run to continue: the stored one if it has not ended, unless an age is asked for, which begins a new one."""
-    if stored.rev > 0 and stored.ended_at == 0.0 and older_than_seconds is None:
+    if stored.began_at > 0.0 and stored.ended_at == 0.0 and older_than_seconds is None:
         return stored
     age = policy.reconcile_after_seconds if older_than_seconds is None else older_than_seconds
-    return ReconcileRun(rev=stored.rev, older_than_seconds=age, began_at=now)
+    return replace(stored, key="", version_id="", older_than_seconds=age, began_at=now, ended_at=0.0, listed=0, found=0)
 
 
 def advanced(current: ReconcileRun, listed: ListingPage, found: int, now: float) -> ReconcileRun:
@@ -79,8 +112,8 @@ def advanced(current: ReconcileRun, listed: ListingPage, found: int, now: float)
 def candidates(sources: Iterable[Source], since: float, until: float) -> dict[str, Source]:
     """The uploads of that time, by their documents' ids, but for junk.
 
-    Before `since` there was no table that could know them: they are a backfill's. After `until` their events may be on
-    the way still. Versions have whole seconds, cut off, as times.
+    Before `since` there was no table that could know them, or they were not this stack's: they are a backfill's. After
+    `until` their events may be on the way still. Versions have whole seconds, cut off, as times.
     """
     return {
         document_id(source): source

@@ -127,11 +127,16 @@ def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
 
 
 def notice(
-    document: Document, operations: Sequence[Operation], results_bucket: str, published: bool, newest: bool
+    document: Document,
+    operations: Sequence[Operation],
+    results_bucket: str,
+    results_prefix: str,
+    published: bool,
+    newest: bool,
 ) -> str:
     """The notice's body: small, the same on each repeat, and enough to find everything.
 
-    `operations` are the run's, if any page failed; they are not needed else.
+    `operations` are the run's, if any page failed; they are not needed else. All results are below the prefix.
     """
     body: dict[str, Any] = {
         "schema": NOTICE_SCHEMA,
@@ -144,7 +149,7 @@ def notice(
         "advice": document.problem.advice if document.problem else None,
         "source": _source(document),
         **_metadata(document),
-        "files": _files(document, results_bucket, published),
+        "files": _files(document, results_bucket, results_prefix, published),
         "warnings": [_cut(warning) for warning in warnings(document)[:NOTICE_WARNINGS]],
         "published": published,
         "newest": newest,
@@ -191,9 +196,14 @@ FILE_NAMES = {
 """What a document with text may have, and what the notice calls it."""
 
 
-def _files(document: Document, results_bucket: str, published: bool) -> dict[str, dict[str, Any] | None]:
+def _files(
+    document: Document, results_bucket: str, results_prefix: str, published: bool
+) -> dict[str, dict[str, Any] | None]:
     """Where the files are; None for what a document with text might have, and this one has not."""
-    there = {suffix: {"bucket": results_bucket, "key": key} for suffix, key in keys.files(document, published).items()}
+    there = {
+        suffix: {"bucket": results_bucket, "key": results_prefix + key}
+        for suffix, key in keys.files(document, published).items()
+    }
     if keys.ERROR in there:
         return {"error": there[keys.ERROR]}
     files: dict[str, dict[str, Any] | None] = {name: there.get(suffix) for suffix, name in FILE_NAMES.items()}

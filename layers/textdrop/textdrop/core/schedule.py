@@ -119,8 +119,9 @@ class Schedule:
                 heapq.heappush(self._unread, (first_at, entry.name))
 
     def replace_documents(self, entries: Sequence[DueEntry], soon: float, now: float) -> None:
-        """These are the documents that are due, in order; those that workers have stay theirs."""
-        fresh = [entry for entry in entries if not self._was_handled(entry, now)]
+        """These are the documents in flight, in order, of which those count that are due soon; those that workers have
+        stay theirs."""
+        fresh = [entry for entry in entries if entry.due_at <= soon and not self._was_handled(entry, now)]
         jobs = {name: job for name, job in self.documents.items() if job.is_busy}
         for entry in fresh:
             jobs.setdefault(entry.name, Job(entry, entry.due_at))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textdrop.core import identity, states
 from textdrop.core.documents import Document, Resume, Source
 from textdrop.core.errors import ObjectGone, StoreUnavailable
-from textdrop.core.events import MessageMalformed, parse
+from textdrop.core.events import MessageMalformed, is_foreign, parse
 from textdrop.core.junk import is_junk
 from textdrop.core.observations import Uploaded
 from textdrop.ports import SubmitPorts
@@ -16,10 +16,12 @@ from textdrop.ports import SubmitPorts
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the uploads queue."""
+    """One message of the uploads queue. `receipt` is its receipt handle, of the last of so many `receives`."""
 
     id: str
     body: str
+    receipt: str = ""
+    receives: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +30,36 @@ class Accepted:
 
     held: tuple[Document, ...]
     resumes: tuple[Resume, ...]
-    failed: tuple[str, ...]
+    failed: tuple[Message, ...]
 
 
-def accept(ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_until: float) -> Accepted:
-    """Every upload that the messages name has a row afterwards, but for junk and those of the failed messages.
+def accept(
+    ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_until: float, bucket: str, prefix: str
+) -> Accepted:
+    """Every upload to the bucket under the prefix that the messages name has a row afterwards, but for junk and those
+    of the failed messages.
 
-    No source is opened before all rows stand: a file that kills its worker cannot take its neighbours along.
+    Events of other uploads are done with: they would take over the names of results of the same key. No source is
+    opened before all rows stand: a file that kills its worker cannot take its neighbours along.
     """
     held: list[Document] = []
     resumes: list[Resume] = []
-    failed: list[str] = []
+    failed: list[Message] = []
     for message in messages:
         try:
             for asked in parse(message.body):
                 if isinstance(asked, Resume):
                     resumes.append(asked)
+                elif is_foreign(asked, bucket, prefix):
+                    ports.journal.counted("ForeignUploads")
+                    ports.journal.noted("foreign_upload", bucket=asked.bucket, message_id=message.id)
                 elif is_junk(asked.key):
                     ports.journal.counted("JunkUploads")
                 else:
                     held.extend(_create(ports, asked, holder, lease_until))
         except (MessageMalformed, StoreUnavailable) as error:
             ports.journal.failed("message_failed", error, message_id=message.id)
-            failed.append(message.id)
+            failed.append(message)
     return Accepted(tuple(held), tuple(resumes), tuple(failed))
 
 

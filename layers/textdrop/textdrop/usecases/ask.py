@@ -15,6 +15,7 @@ from textdrop.core.errors import (
     OcrError,
     OcrOperationUnknown,
     OcrRejected,
+    OcrSecretUnreadable,
     OcrThrottled,
     OcrUnavailable,
     OcrUnreachable,
@@ -65,6 +66,7 @@ def ask_result(ports: PollPorts, operation: Operation, status_asked: bool) -> As
         seen = (NotDone if _is_answer(error) else AskFailed)(asked_at, status_asked)
         # A 499 or 504 in the service's own words may be the operation's, which was cancelled or took too long.
         may_have_failed = error.trace.code != 0 or isinstance(error, _ANSWERED)
+        throttled_seconds = _unread_seconds(ports, error)
     else:
         seen = _kept(ports, operation, answer) if isinstance(answer, Recognition) else NotDone(asked_at, status_asked)
     return Asked(transition_operation(ports, operation, seen), may_have_failed, throttled_seconds)
@@ -79,7 +81,7 @@ def ask_status(ports: PollPorts, operation: Operation) -> Asked:
     except OcrError as error:
         # Whether a key may read operations is not documented: the result alone is enough.
         _log_failed(ports, "status_failed", operation, error)
-        return Asked(operation)
+        return Asked(operation, throttled_seconds=_unread_seconds(ports, error))
     if not status.error_code:
         return Asked(operation)
     said = replace(status.trace, code=status.error_code, message=status.error_message)
@@ -103,10 +105,15 @@ def _throttled_seconds(ports: PollPorts, error: OcrThrottled) -> float:
     return min(seconds, ports.policy.max_throttle_seconds)
 
 
+def _unread_seconds(ports: PollPorts, error: OcrError) -> float:
+    """For how long nothing is asked as the secret cannot be read, which each ask would try anew, at a price."""
+    return ports.policy.throttle_pause_seconds if isinstance(error, OcrSecretUnreadable) else 0.0
+
+
 def _is_answer(error: OcrError) -> bool:
     """Whether an error to an ask is an answer about its page, which runs the page's deadline; no answer does not."""
     match error:
-        case OcrUnreachable() | OcrUnavailable() | OcrAnswerLost() | OcrCredentialsMissing():
+        case OcrUnreachable() | OcrUnavailable() | OcrAnswerLost() | OcrCredentialsMissing() | OcrSecretUnreadable():
             return False
         case OcrCredentialsRefused() if error.trace.status == UNAUTHENTICATED:
             # The key is wrong for everything; the results stay in the service for three days.

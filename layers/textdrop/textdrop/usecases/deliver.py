@@ -82,4 +82,5 @@ def _finish(ports: DeliverPorts, document: Document, deadline: float) -> None:
                 notify(ports, document, newest, operations)
                 done = NoticeAccepted()
         document = transition_held(ports, document, done)
-    ports.journal.counted("DocumentsFinished")
+    uploaded_at = document.source.event_at or document.accepted_at
+    ports.journal.measured("UploadToNotice", max(0.0, ports.clock.now() - uploaded_at))

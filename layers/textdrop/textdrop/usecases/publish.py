@@ -21,7 +21,7 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
     Raises NoTimeLeft and StoreUnavailable.
     """
     source = document.source
-    if not keys.can_be_published(source.key):
+    if not keys.can_be_published(source.key, ports.results.prefix):
         return None
     newest = ports.newest.update_if_newer(source, Newest(identity.order(source), document.id))
     while True:
@@ -34,13 +34,16 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
         if any(rendering.files for rendering in winner.renderings) and not newest.has_outputs:
             ports.newest.expect_outputs(source)
             newest = replace(newest, has_outputs=True)
-        stale: tuple[str, ...] = keys.OF_OUTCOMES
+        changes = [partial(_show, ports, winner, suffix, source.key + suffix, deadline) for suffix in shown]
+        for suffix in keys.SUFFIXES if newest.has_outputs else keys.OF_OUTCOMES:
+            if suffix not in shown:
+                changes.append(partial(_hide, ports, source.key + suffix, deadline))
         if newest.has_outputs:
             # Another document may have had any number of tables, so they are looked for.
-            stale = (*keys.SUFFIXES, *_tables(ports, source.key))
-        hidden = [source.key + suffix for suffix in stale if suffix not in shown]
-        changes = [partial(_show, ports, winner, suffix, source.key + suffix, deadline) for suffix in shown]
-        side_by_side(ports.run_parallel, [*changes, partial(_hide, ports, hidden, deadline)])
+            stale = [source.key + suffix for suffix in _tables(ports, source.key) if suffix not in shown]
+            if stale:
+                changes.append(partial(_delete, ports, stale, deadline))
+        side_by_side(ports.run_parallel, changes)
         again = ports.newest.read(source)
         if again is None:
             return newest
@@ -64,7 +67,17 @@ def _show(ports: DeliverPorts, winner: Document, suffix: str, name: str, deadlin
     ports.results.copy(own, name)
 
 
-def _hide(ports: DeliverPorts, names: Sequence[str], deadline: float) -> None:
+def _hide(ports: DeliverPorts, name: str, deadline: float) -> None:
+    """A name that was never there is not deleted: in a bucket with versions that would leave a marker each time.
+
+    Whoever makes it meanwhile sees, as always after copying, whose the name is.
+    """
+    check_deadline(ports, deadline)
+    if ports.results.exists(name):
+        _delete(ports, [name], deadline)
+
+
+def _delete(ports: DeliverPorts, names: Sequence[str], deadline: float) -> None:
     check_deadline(ports, deadline)
     ports.results.delete(names)
 
@@ -76,14 +89,17 @@ def _same_outcome(ports: DeliverPorts, shown: Document) -> bool:
 
 
 def notify(ports: DeliverPorts, document: Document, newest: Newest | None, operations: Sequence[Operation]) -> None:
-    """The topic has accepted the document's notice. `newest` is the key's newest upload as last seen; None: not seen.
+    """The topic, and the event bus if there is one, have accepted the document's notice.
 
-    `operations` are those of the document's run, if they are at hand. Raises StoreUnavailable.
+    `newest` is the key's newest upload as last seen; None: not seen. `operations` are those of the document's run, if
+    they are at hand. Raises StoreUnavailable.
     """
     newest = newest or ports.newest.read(document.source)
     is_newest = newest is None or newest.document_id == document.id
     if document.pages > document.pages_recognized:
         operations = operations or ports.documents.read_operations(document.id, document.run)
-    published = is_newest and keys.can_be_published(document.source.key)
-    body = results.notice(document, operations, ports.results.bucket, published, is_newest)
-    ports.notices.publish(body, results.notice_attributes(document))
+    stored = ports.results
+    published = is_newest and keys.can_be_published(document.source.key, stored.prefix)
+    body = results.notice(document, operations, stored.bucket, stored.prefix, published, is_newest)
+    attributes = results.notice_attributes(document)
+    side_by_side(ports.run_parallel, [partial(each.publish, body, attributes) for each in ports.notices])

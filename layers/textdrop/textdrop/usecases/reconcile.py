@@ -1,4 +1,4 @@
-"""One run of reconcile: dead letters go back, then the bucket is looked through for uploads without a row.
+"""One run of reconcile: dead letters go back, then the source bucket is looked through for uploads without a row.
 
 What is found is sent to submit in the form of S3's event, so that documents are accepted in one way only.
 The cursor is written after each page of the listing: after a crash another run continues there. Runs side by side do
@@ -8,12 +8,15 @@ the same work twice at worst, until one of them finds that the other has written
 from __future__ import annotations
 
 from textdrop.core import reconciling
-from textdrop.core.reconciling import ListingPage, ReconcileRun
-from textdrop.ports import ReconcilePorts
+from textdrop.core.errors import StoreUnavailable
+from textdrop.core.reconciling import ListingPage, ReconcileRun, SourceBucket
+from textdrop.ports import ReconcilePorts, VersionedRow
 from textdrop.usecases.redrive import redrive
 
 REDRIVE_SECONDS = 300.0
 """The most of one run that dead letters get."""
+
+RECORD_TRIES = 3
 
 PART_SECONDS = 120.0
 """No part of the listing begins with less time left, but the first: so every run gets on."""
@@ -34,11 +37,27 @@ def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float 
     return ended
 
 
+def record_source(progress: VersionedRow[ReconcileRun], source: SourceBucket, now: float) -> ReconcileRun:
+    """The row that says since when uploads of this source are taken, which is there afterwards.
+
+    Whoever of the stack's functions comes first after a deployment writes it. Raises StoreUnavailable, also when others
+    write the row again and again meanwhile.
+    """
+    for _ in range(RECORD_TRIES):
+        stored = progress.read()
+        row = reconciling.configured(stored, source, now)
+        if row is stored or progress.write(stored, row):
+            return row
+    raise StoreUnavailable("reconcile's row was written by others")
+
+
 def _look_through(ports: ReconcilePorts, deadline: float, older_than_seconds: float | None) -> str:
     found = 0
     try:
-        since = ports.documents.kept_since()
-        current = reconciling.begun(ports.progress.read(), older_than_seconds, ports.clock.now(), ports.policy)
+        now = ports.clock.now()
+        recorded = record_source(ports.progress, ports.source, now)
+        since = max(recorded.since, ports.documents.kept_since())
+        current = reconciling.begun(recorded, older_than_seconds, now, ports.policy)
         while True:
             listed = ports.uploads.after(current.mark)
             sent = _send_lost(ports, listed, since, current)

@@ -15,6 +15,7 @@ from textdrop.core.errors import (
     OcrCredentialsRefused,
     OcrError,
     OcrRejected,
+    OcrSecretUnreadable,
     OcrThrottled,
     OcrUnavailable,
     OcrUnreachable,
@@ -103,14 +104,15 @@ def send_page(
                 if ports.clock.now() - document.accepted_at <= ports.policy.forbidden_seconds:
                     raise
                 return _unsendable(ports, considered, problems.forbidden())
-        slot = _reserve(ports, submits_per_second, deadline)
+        last_start = deadline - ports.ocr.submit_seconds(len(body))
+        slot = _reserve(ports, submits_per_second, last_start)
         if slot is None:
             return Later(ports.clock.now(), failed=False)
         seen = SlotReserved(document.rev, ports.clock.token(), ready.preparation)
         intent = _put_intent(ports, considered, seen)
         if intent is None:
             return Lost()
-        if not _at_slot(ports, submits_per_second, slot, deadline):
+        if not _at_slot(ports, submits_per_second, slot, last_start):
             _write_answer(ports, intent, NotTaken(document.rev))
             return Later(ports.clock.now(), failed=False)
         sent = _exchange(ports, document, intent, body)
@@ -171,10 +173,11 @@ def _unsendable(ports: SubmitPorts, row: Operation, problem: Problem) -> Settled
     return Lost() if failed is None else Settled(failed)
 
 
-def _reserve(ports: SubmitPorts, submits_per_second: float, deadline: float, lead_seconds: float = 0.0) -> float | None:
-    """When our POST may begin, no sooner than after `lead_seconds`; None when no slot can be had that leaves the POST
-    its whole time."""
-    last_start = deadline - ports.ocr.submit_total_seconds
+def _reserve(
+    ports: SubmitPorts, submits_per_second: float, last_start: float, lead_seconds: float = 0.0
+) -> float | None:
+    """When our POST may begin, no sooner than after `lead_seconds`; None when no slot can be had until `last_start`, so
+    that the POST has its whole time."""
     while ports.clock.now() < last_start:
         quota = ports.quota.read()
         now = ports.clock.now()
@@ -194,20 +197,20 @@ def _put_intent(ports: SubmitPorts, row: Operation, seen: SlotReserved) -> Opera
     return None if intent is row else intent
 
 
-def _at_slot(ports: SubmitPorts, submits_per_second: float, slot: float | None, deadline: float) -> bool:
+def _at_slot(ports: SubmitPorts, submits_per_second: float, slot: float | None, last_start: float) -> bool:
     """Returns at the slot, or at a later one if this one has passed. False: there is no time left for the POST."""
     lead_seconds = 0.0
     while slot is not None:
         ports.clock.sleep(max(0.0, slot - ports.clock.now()))
         now = ports.clock.now()
-        if now + ports.ocr.submit_total_seconds > deadline:
+        if now > last_start:
             return False
         if now <= slot + ports.policy.slot_late_seconds:
             return True
         # Used late, a slot would let a stalled worker burst beside the others' slots. Where reserving itself takes so
         # long (a slow table, no processor), the next one has to lie as far ahead, or it would be late as well.
         lead_seconds = min(lead_seconds + now - slot, ports.policy.slot_ahead_seconds)
-        slot = _reserve(ports, submits_per_second, deadline, lead_seconds)
+        slot = _reserve(ports, submits_per_second, last_start, lead_seconds)
     return False
 
 
@@ -254,6 +257,8 @@ def _refused(rev: int, error: OcrError) -> tuple[Exchange, OperationSeen]:
             return Exchange.REJECTED, Rejected(rev, problems.rejected(error.trace))
         case OcrCredentialsRefused():
             return Exchange.CREDENTIALS_REFUSED, NotTaken(rev)
+        case OcrSecretUnreadable():
+            return Exchange.SECRET_UNREADABLE, NotTaken(rev)
         case OcrUnreachable():
             return Exchange.NOT_SENT, NotTaken(rev)
         case OcrUnavailable():

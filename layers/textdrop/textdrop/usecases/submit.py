@@ -24,7 +24,7 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import InvalidOptions, ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.core.metadata import with_metadata
-from textdrop.ports import OpenedDocument, SubmitPorts
+from textdrop.ports import MAX_BODY_BYTES, OpenedDocument, SubmitPorts
 from textdrop.usecases.accept import Message, accept
 from textdrop.usecases.pages import send_pages
 from textdrop.usecases.send import Later, Lost
@@ -41,6 +41,8 @@ class SubmitSettings:
     model: str
     submits_per_second: float
     limits: FileLimits
+    source_bucket: str
+    source_prefix: str = ""
     outputs: str = ""
     pages: str = page_ranges.ALL
 
@@ -57,7 +59,9 @@ def submit(
     """
     holder = ports.clock.token()
     lease_until = deadline + ports.policy.lease_margin_seconds
-    accepted = accept(ports, messages, holder, lease_until)
+    accepted = accept(ports, messages, holder, lease_until, settings.source_bucket, settings.source_prefix)
+    for message in accepted.failed:
+        ports.workers.start(partial(_hide, ports, message))
     for document in accepted.held:
         ports.workers.start(partial(_pass, ports, settings, document, deadline))
     resumed = [document for resume in accepted.resumes for document in _resumed(ports, resume)]
@@ -67,12 +71,20 @@ def submit(
     ports.workers.wait()
     # A document whose last worker died may kill this one too: such go last and alone, not yet held while others are.
     # One that could not send any more is left to its due time: to be cut off by our own end would be no fault of its.
-    last_start = deadline - ports.ocr.submit_total_seconds
+    last_start = deadline - ports.ocr.submit_seconds(MAX_BODY_BYTES)
     for document in resumed:
         if document.attempts > 0 and ports.clock.now() < last_start:
             _take_and_start(ports, settings, document, holder, deadline)
             ports.workers.wait()
-    return list(accepted.failed)
+    return [message.id for message in accepted.failed]
+
+
+def _hide(ports: SubmitPorts, message: Message) -> None:
+    """Has a failed message come again before its visibility timeout is over; if that fails, it comes then."""
+    try:
+        ports.received.hide(message.receipt, intervals.message_retry_seconds(message.receives, ports.policy))
+    except StoreUnavailable as error:
+        ports.journal.failed("hide_failed", error, message_id=message.id)
 
 
 def _resumed(ports: SubmitPorts, resume: Resume) -> list[Document]:

@@ -8,7 +8,7 @@ of time with work left, it invokes its successor.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,6 +29,17 @@ FULL_REFRESH_SECONDS = 20.0
 RECHECK_REFRESH_SECONDS = 20.0
 PAUSE_REFRESH_SECONDS = 2.0
 MEASURE_SECONDS = 60.0
+IN_FLIGHT_SECONDS = 86_400.0
+"""Nothing is due later than this from now on."""
+
+IN_FLIGHT = {
+    DueKind.SUBMIT: "DocumentsToSubmit",
+    DueKind.RECHECK: "DocumentsInService",
+    DueKind.DELIVER: "DocumentsToDeliver",
+    DueKind.ASK: "PagesRunning",
+}
+"""The metrics of how many there are of each kind, whenever they are due."""
+
 MAX_SLEEP_SECONDS = 0.01
 
 
@@ -72,6 +83,7 @@ class _Run:
     done: deque[_Done] = field(default_factory=deque)
     to_deliver: list[Document] = field(default_factory=list)
     deliver_at: float = 0.0  # when they are sent, all that there are by then
+    asks: int = 0  # how many have begun
 
 
 def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
@@ -97,6 +109,8 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
         _collect(ports, run)
         _send_deliveries(ports, run)
         ports.workers.wait()
+        if run.asks:
+            ports.journal.counted("Asks", run.asks)
 
 
 def _until_over(ports: PollPorts, settings: PollSettings, run: _Run) -> str:
@@ -148,21 +162,25 @@ def _refresh(ports: PollPorts, run: _Run, now: float) -> None:
 
 def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
     soon = now + ports.policy.tick_stay_seconds
+    measures = now >= run.measure_at
+    # To be counted, what is due later is read by the same requests: a stack with nothing in flight pays for no more.
+    until = now + IN_FLIGHT_SECONDS if measures else soon
     asks = ports.documents.due(DueKind.ASK, now, MAX_DUE_ENTRIES, _asks_since(run, now))
     run.schedule.add_asks(asks, now)
-    deliveries = ports.documents.due(DueKind.DELIVER, soon, MAX_DUE_ENTRIES)
-    if now >= run.recheck_refresh_at:
-        run.rechecks = ports.documents.due(DueKind.RECHECK, soon, MAX_DUE_ENTRIES)
+    deliveries = ports.documents.due(DueKind.DELIVER, until, MAX_DUE_ENTRIES)
+    if measures or now >= run.recheck_refresh_at:
+        run.rechecks = ports.documents.due(DueKind.RECHECK, until, MAX_DUE_ENTRIES)
         run.recheck_refresh_at = now + RECHECK_REFRESH_SECONDS
-    submits = ports.documents.due(DueKind.SUBMIT, soon, run.schedule.max_submit_entries())
+    max_submits = MAX_DUE_ENTRIES if measures else run.schedule.max_submit_entries()
+    submits = ports.documents.due(DueKind.SUBMIT, until, max_submits)
     if submits and now >= run.pause_refresh_at:
         run.schedule.apply_pause(ports.pause.read())
         run.pause_refresh_at = now + PAUSE_REFRESH_SECONDS
     _collect(ports, run)  # what was concluded before the index was read need not be handed out
     run.schedule.replace_documents([*deliveries, *run.rechecks, *submits], soon, now)
     run.refreshed_at = now
-    if now >= run.measure_at:
-        _measure(ports, run, now, [*asks[:1], *deliveries[:1], *run.rechecks[:1], *submits[:1]])
+    if measures:
+        _measure(ports, run, now, (asks, deliveries, run.rechecks, submits))
 
 
 def _asks_since(run: _Run, now: float) -> float:
@@ -177,13 +195,17 @@ def _asks_since(run: _Run, now: float) -> float:
     return run.refreshed_at - FORGET_SECONDS
 
 
-def _measure(ports: PollPorts, run: _Run, now: float, oldest: Sequence[DueEntry]) -> None:
-    """Once a minute, what the alarms go by: how long the longest due row has waited, and whether submitting is paused.
+def _measure(ports: PollPorts, run: _Run, now: float, found: Iterable[Sequence[DueEntry]]) -> None:
+    """Once a minute, what alarms and dashboard go by: how long the longest due row has waited, how many there are of
+    each kind, and whether submitting is paused. `found`: of each kind those in flight, oldest first.
 
     That there is a measure at all shows that the index is read, whatever is in it.
     """
     run.measure_at = now + MEASURE_SECONDS
-    ports.journal.measured("OldestDueAge", max([0.0, *(now - due.due_at for due in oldest)]))
+    in_flight = [entries for entries in found if entries]
+    ports.journal.measured("OldestDueAge", max([0.0, *(now - entries[0].due_at for entries in in_flight)]))
+    for entries in in_flight:
+        ports.journal.counted(IN_FLIGHT[entries[0].kind], len(entries))
     why = why_paused(ports.pause.read())
     if why:
         ports.journal.counted("SubmittingPaused")
@@ -217,6 +239,7 @@ def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], _Done]) -> 
 def _collect(ports: PollPorts, run: _Run) -> None:
     """Takes in what the workers brought: of an ask, when it began comes before what it came to."""
     while run.began:
+        run.asks += 1
         run.schedule.began(*run.began.popleft())
     while run.done:
         done = run.done.popleft()

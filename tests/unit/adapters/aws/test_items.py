@@ -160,6 +160,24 @@ def test_a_row_without_a_field_that_came_later_has_its_default() -> None:
     assert items.to_document(item) == DOCUMENT
 
 
+def test_the_run_of_a_version_that_knew_no_other_bucket_names_none_and_goes_back_to_the_beginning() -> None:
+    stored = {
+        "pk": {"S": "reconcile"},
+        "sk": {"S": "reconcile"},
+        "schema": {"N": "1"},
+        "rev": {"N": "7"},
+        "key": {"S": "a.png"},
+        "older_than_seconds": {"N": "3600.0"},
+        "began_at": {"N": "1773480413.0"},
+        "ended_at": {"N": "0.0"},
+        "listed": {"N": "1000"},
+        "found": {"N": "0"},
+    }
+    run = items.to_row(ReconcileRun, stored)
+    assert run == ReconcileRun(7, "a.png", "", 3600.0, 1_773_480_413.0, 0.0, 1000, 0)
+    assert (run.bucket, run.prefix, run.stack, run.since) == ("", "", "", 0.0)
+
+
 def test_a_row_of_a_newer_schema_is_left_to_those_who_know_it() -> None:
     item = {**items.of_document(DOCUMENT), "schema": items.attribute(items.SCHEMA + 1)}
     with pytest.raises(StoreUnavailable, match="schema 2"):

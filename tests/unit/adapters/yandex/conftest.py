@@ -15,7 +15,9 @@ from textdrop.adapters.yandex.credentials import Credentials
 from unit.adapters.yandex.scripted_service import ScriptedService
 
 KEY = "AQVN-a-key-nobody-may-see"
-QUICK = Timeouts(connect_seconds=60, read_seconds=60, submit_total_seconds=1, ask_total_seconds=1)
+QUICK = Timeouts(
+    connect_seconds=60, read_seconds=60, submit_total_seconds=1, ask_total_seconds=1, submit_bytes_per_second=1e9
+)
 PATIENT = Timeouts(connect_seconds=60, read_seconds=60, submit_total_seconds=60, ask_total_seconds=60)
 LATE_SECONDS = 30  # far over any total of a test, however slow the machine; under what else could end a wait
 

@@ -16,6 +16,7 @@ from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.core.errors import (
     OcrCredentialsMissing,
     OcrError,
+    OcrSecretUnreadable,
     OcrThrottled,
     OcrUnreachable,
     StoreUnavailable,
@@ -335,7 +336,7 @@ def test_a_thread_that_waits_for_anothers_exchange_waits_no_longer_than_it_may(
     with ThreadPoolExecutor(1) as threads:
         other = threads.submit(exchange)
         assert begun.wait(10)
-        with pytest.raises(OcrUnreachable, match="another thread"):
+        with pytest.raises(OcrSecretUnreadable, match="another thread"):
             account.credentials.authorization(time.monotonic() + 0.05)
         assert not account.credentials.refresh("Bearer a", time.monotonic() + 0.05)
         assert not other.done()

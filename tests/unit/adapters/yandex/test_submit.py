@@ -19,9 +19,9 @@ from textdrop.core.errors import (
     OcrCredentialsRefused,
     OcrError,
     OcrRejected,
+    OcrSecretUnreadable,
     OcrThrottled,
     OcrUnavailable,
-    OcrUnreachable,
     SettingsError,
     StoreUnavailable,
     Trace,
@@ -249,10 +249,11 @@ def test_a_401_is_repeated_once_if_the_key_was_replaced(
 
 def test_with_a_secret_that_cannot_be_read_nothing_is_sent(service: ScriptedService, make_client: MakeClient) -> None:
     def unreadable() -> str:
-        raise StoreUnavailable("the secrets service throttles us")
+        raise StoreUnavailable("secretsmanager.GetSecretValue: AccessDeniedException")
 
-    with pytest.raises(OcrUnreachable):
+    with pytest.raises(OcrSecretUnreadable, match="AccessDenied") as raised:
         make_client(credentials=Credentials(unreadable)).submit(b"{}", "r")
+    assert raised.value.trace.client_request_id == "r"
     assert not service.exchanges
 
 

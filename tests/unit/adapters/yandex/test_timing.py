@@ -6,6 +6,7 @@ A total is short here, and what it cuts off would go on for as long as the test 
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -23,8 +24,10 @@ from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.core.errors import (
     OcrAnswerLost,
     OcrAnswerMalformed,
+    OcrCredentialsRefused,
     OcrError,
     OcrRejected,
+    OcrThrottled,
     OcrUnreachable,
 )
 from unit.adapters.yandex.conftest import LATE_SECONDS, QUICK, MakeClient
@@ -96,10 +99,9 @@ CHUNKS = ENDLESS["chunks"]
     [
         (QUICK, CHUNKS, lambda client: client.result("fd8")),
         (QUICK, CHUNKS, lambda client: client.status("fd8")),
-        (QUICK, silence(reading=False), lambda client: client.submit(b"x" * 30_000_000, "r")),
         (Timeouts(60, 1, 60, 60), silence(), lambda client: client.submit(b"{}", "r")),
     ],
-    ids=["result", "status", "a body that is not taken", "silence is not waited for until the total"],
+    ids=["result", "status", "silence is not waited for until the total"],
 )
 def test_a_call_that_does_not_end_is_lost_in_time(
     service: ScriptedService,
@@ -129,6 +131,118 @@ def test_nothing_is_sent_once_reading_the_secret_has_used_up_the_total(
     with pytest.raises(OcrUnreachable):
         client.submit(b"{}", "r")
     assert len(service.exchanges) == exchanges
+
+
+# --- what was not sent whole was not accepted ---------------------------------------------------------------------
+
+LARGE = b"x" * 30_000_000
+"""More than two sockets' buffers hold, whatever the machine."""
+GOOD = answer(200, OPERATION)
+
+
+def unread(content: bytes) -> Play:
+    """This answer, or none, and an end of the connection: most of the body is still on its way."""
+
+    def play(exchange: Exchange) -> bool:
+        exchange.connection.sendall(content)
+        return False
+
+    return play
+
+
+def head(status: int, body: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        unread(b""),
+        unread(b"HTTP/1.1 200 OK\r\nx-half"),
+        unread(head(200, b'{"done": false}')),
+        unread(head(307)),
+        unread(head(408)),
+        unread(head(502, b"<html>a proxy</html>")),
+        unread(head(504)),
+        unread(b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n" + json.dumps(OPERATION).encode()),
+        silence(reading=False),
+    ],
+    ids=["closed", "half", "no id", "redirect", "408", "502", "504", "cut", "not taken"],
+)
+@pytest.mark.parametrize("server", ["service", "tls_service"])
+def test_a_page_that_was_not_sent_whole_was_not_accepted(
+    server: str, request: pytest.FixtureRequest, make_client: MakeClient, play: Play
+) -> None:
+    service: ScriptedService = request.getfixturevalue(server)
+    service.plays(play)
+    client = make_client(base_url=service.base_url, timeouts=QUICK)
+    took_at_most_its_total(lambda: client.submit(LARGE, "r"), OcrUnreachable)
+    assert len(service.exchanges) == 1
+
+
+def test_what_the_kernel_has_yet_to_send_is_not_sent(service: ScriptedService, make_client: MakeClient) -> None:
+    """It would take all of a page of this size, and say so, while the service reads none of it."""
+    service.plays(silence(reading=False))
+    took_at_most_its_total(lambda: make_client(timeouts=QUICK).submit(b"x" * 1_500_000, "r"), OcrUnreachable)
+
+
+@pytest.mark.parametrize("server", ["service", "tls_service"])
+def test_a_page_that_was_sent_whole_may_have_been_accepted(
+    server: str, request: pytest.FixtureRequest, make_client: MakeClient
+) -> None:
+    service: ScriptedService = request.getfixturevalue(server)
+    service.plays(raw(b""))
+    with pytest.raises(OcrAnswerLost):
+        make_client(base_url=service.base_url).submit(b"x" * 1_000_000, "r")
+    assert len(service.exchanges[0].body) == 1_000_000
+
+
+@pytest.mark.parametrize(("status", "error"), [(413, OcrRejected), (429, OcrThrottled), (401, OcrCredentialsRefused)])
+def test_a_refusal_holds_though_the_page_was_not_sent_whole(
+    service: ScriptedService, client: YandexOcr, status: int, error: type[OcrError]
+) -> None:
+    service.plays(unread(head(status)))
+    with pytest.raises(error):
+        client.submit(LARGE, "r")
+
+
+def test_an_id_is_an_acceptance_however_much_was_sent(service: ScriptedService, client: YandexOcr) -> None:
+    service.plays(unread(head(200, json.dumps(OPERATION).encode())))
+    assert client.submit(LARGE, "r").operation.id == OPERATION["id"]
+
+
+@pytest.mark.parametrize(
+    ("plays", "error"),
+    [((unread(head(401)), raw(b"")), OcrAnswerLost), ((answer(401), unread(b"")), OcrUnreachable)],
+    ids=["the second was", "the first was"],
+)
+def test_of_two_attempts_the_last_decides_whether_the_page_was_sent_whole(
+    service: ScriptedService, make_client: MakeClient, plays: tuple[Play, ...], error: type[OcrError]
+) -> None:
+    keys = iter("ab")
+    service.plays(*plays)
+    client = make_client(credentials=Credentials(lambda: f'{{"api_key": "{next(keys)}"}}', refused_seconds=0))
+    with pytest.raises(error):
+        client.submit(LARGE, "r")
+    assert len(service.exchanges) == 2
+
+
+def test_a_large_page_has_the_time_that_it_takes_on_a_slow_line(
+    service: ScriptedService, make_client: MakeClient
+) -> None:
+    content = b"x" * 4_000_000
+
+    def slowly(exchange: Exchange) -> bool:
+        while len(exchange.body) < len(content):
+            exchange.over.wait(0.01)
+            exchange.body += exchange.connection.recv(65_536)
+        return GOOD(exchange)
+
+    service.plays(slowly)
+    slow = Timeouts(60, 60, submit_total_seconds=0.2, submit_bytes_per_second=len(content) / 60)
+    client = make_client(timeouts=slow)
+    assert client.submit_seconds(len(content)) == pytest.approx(60.2)
+    assert client.submit(content, "r").operation.id == OPERATION["id"]
 
 
 # --- nothing was sent ---------------------------------------------------------------------------------------------
@@ -281,7 +395,6 @@ def test_a_redirect_is_not_followed_nor_its_body_read_past_the_limit(
 
 
 Between = Callable[[YandexOcr, ScriptedService, pytest.MonkeyPatch], object]
-GOOD = answer(200, OPERATION)
 
 
 def nothing(client: YandexOcr, service: ScriptedService, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,7 +468,7 @@ def test_a_connection_on_which_a_body_was_not_sent_whole_is_not_used_again(
     service.plays(refuse_at_once, answer(200, OPERATION))
     client = make_client(timeouts=Timeouts(60, 1, 60, 60))
     with pytest.raises(OcrRejected):
-        client.submit(b"x" * 30_000_000, "r")
+        client.submit(LARGE, "r")
     client.submit(b"{}", "r")
     assert [sent.connection_number for sent in service.exchanges] == [1, 2]
 

@@ -21,6 +21,7 @@ from textdrop.ports import SourceObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 _MAX_KEYS = 1000
 # DeleteObjects names keys in XML, which has no control characters and turns a carriage return into a line feed
@@ -59,24 +60,25 @@ def _is_utf8(key: str) -> bool:
 
 
 class S3Results:
-    """The results bucket in S3."""
+    """The results bucket in S3, or what of it is below a prefix, which each key begins with there."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
         self._client = client
         self.bucket = bucket
+        self.prefix = prefix
         self.total_seconds = CALL_SECONDS
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
         with as_store_unavailable("s3.PutObject"):
-            self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+            self._client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=body, ContentType=content_type)
 
     def put_file(self, key: str, file: BinaryIO, content_type: str, check_deadline: Callable[[], None]) -> None:
-        parts.send(self._client, self.bucket, key, file, content_type, check_deadline)
+        parts.send(self._client, self.bucket, self.prefix + key, file, content_type, check_deadline)
 
     def get(self, key: str) -> bytes | None:
         with as_store_unavailable("s3.GetObject"):
             try:
-                answer = self._client.get_object(Bucket=self.bucket, Key=key)
+                answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)
             except ClientError as error:
                 # By the status: S3's own words for a key with control characters are no XML that can be read.
                 if http_status(error) != 404 or code(error) == "NoSuchBucket":
@@ -87,18 +89,35 @@ class S3Results:
     def copy(self, key: str, to: str) -> None:
         with as_store_unavailable("s3.CopyObject"):
             # A copy takes the content type along. The source is given as a dict, which botocore encodes as it must be.
-            self._client.copy_object(Bucket=self.bucket, Key=to, CopySource={"Bucket": self.bucket, "Key": key})
+            source: CopySourceTypeDef = {"Bucket": self.bucket, "Key": self.prefix + key}
+            self._client.copy_object(Bucket=self.bucket, Key=self.prefix + to, CopySource=source)
 
     def join(self, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
-        joining.join(self._client, self.bucket, keys, to, check_deadline)
+        whole = [self.prefix + key for key in keys]
+        joining.join(self._client, self.bucket, whole, self.prefix + to, check_deadline)
 
     def list_keys(self, prefix: str) -> list[str]:
         with as_store_unavailable("s3.ListObjectsV2"):
-            listing = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-            return [found["Key"] for page in listing for found in page.get("Contents", [])]
+            listing = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self.prefix + prefix
+            )
+            found = [found["Key"] for page in listing for found in page.get("Contents", [])]
+            return [key.removeprefix(self.prefix) for key in found]
+
+    def exists(self, key: str) -> bool:
+        if not _is_utf8(key):
+            return False
+        with as_store_unavailable("s3.HeadObject"):
+            try:
+                self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
+            except ClientError as error:
+                if http_status(error) != 404:
+                    raise
+                return False
+            return True
 
     def delete(self, keys: Sequence[str]) -> None:
-        existing = [key for key in keys if _is_utf8(key)]
+        existing = [self.prefix + key for key in keys if _is_utf8(key)]
         # One by itself needs no list, and S3 bills no DELETE, as it does a POST.
         together = [key for key in existing if not _NOT_IN_XML.search(key)] if len(existing) > 1 else []
         for start in range(0, len(together), _MAX_KEYS):

@@ -27,11 +27,12 @@ class SnsNotices:
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
         # SNS refuses an attribute with an empty value.
         sent: dict[str, MessageAttributeValueTypeDef] = {
-            name: {"DataType": "String", "StringValue": _sendable(value)} for name, value in attributes.items() if value
+            name: {"DataType": "String", "StringValue": sendable(value)} for name, value in attributes.items() if value
         }
         with as_store_unavailable("sns.Publish"):
-            self._client.publish(TopicArn=self._topic_arn, Message=_sendable(body), MessageAttributes=sent)
+            self._client.publish(TopicArn=self._topic_arn, Message=sendable(body), MessageAttributes=sent)
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
+    """The text, with U+FFFD for what cannot be sent."""
     return _NOT_SENT.sub("\ufffd", text)

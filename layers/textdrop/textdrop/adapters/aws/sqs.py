@@ -30,6 +30,12 @@ class SqsQueue:
             with as_store_unavailable("sqs.SendMessage"):
                 self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
 
+    def hide(self, receipt: str, seconds: float) -> None:
+        with as_store_unavailable("sqs.ChangeMessageVisibility"):
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=round(seconds)
+            )
+
 
 class SqsDeadLetters:
     """The dead letter queue of the uploads queue. A message carries its history as attributes:

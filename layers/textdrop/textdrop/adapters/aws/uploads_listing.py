@@ -1,4 +1,4 @@
-"""The uploads bucket as a list of all versions of all objects, part by part."""
+"""The source bucket as a list of all versions of all objects under the prefix, part by part."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ NO_VERSION = "null"
 
 
 class S3UploadListing:
-    """The uploads bucket in S3.
+    """The source bucket in S3, under the prefix.
 
     ListObjectVersions lists a bucket without versions too: each object as its one version, named "null".
     """
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, prefix: str = "") -> None:
         self._client = client
         self._bucket = bucket
+        self._prefix = prefix
 
     def after(self, mark: Cursor) -> ListingPage:
         with as_store_unavailable("s3.ListObjectVersions"):
@@ -48,7 +49,7 @@ class S3UploadListing:
         if mark.version_id:
             place["VersionIdMarker"] = mark.version_id
         # botocore has the keys come URL-encoded, and decodes them: XML could not carry every one.
-        return self._client.list_object_versions(Bucket=self._bucket, **place)
+        return self._client.list_object_versions(Bucket=self._bucket, Prefix=self._prefix, **place)
 
     def _source(self, version: ObjectVersionTypeDef) -> Source:
         modified = version["LastModified"].timestamp()

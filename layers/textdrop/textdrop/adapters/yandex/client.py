@@ -28,6 +28,7 @@ from textdrop.core.errors import (
     OcrAnswerTooLarge,
     OcrError,
     OcrOperationUnknown,
+    OcrSecretUnreadable,
     OcrUnreachable,
     SettingsError,
     StoreUnavailable,
@@ -38,12 +39,14 @@ from textdrop.core.errors import (
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """In seconds. `connect_seconds`: from resolving the host's name to the end of the TLS handshake. `read_seconds`: of
-    silence, while sending or receiving. The totals hold for all of a call, whatever else happens."""
+    silence, while sending or receiving. The totals hold for all of a call, whatever else happens; a submit's is for all
+    but its body, which may take another second for each `submit_bytes_per_second`."""
 
     connect_seconds: float = 5.0
     read_seconds: float = 20.0
     submit_total_seconds: float = 30.0
     ask_total_seconds: float = 15.0
+    submit_bytes_per_second: float = 200_000.0
 
 
 _DEFAULT_TIMEOUTS = Timeouts()
@@ -52,7 +55,7 @@ _DEFAULT_TIMEOUTS = Timeouts()
 class YandexOcr:
     """One for a process; its threads share it.
 
-    `submit_total_seconds` and `ask_total_seconds` are the most that a submit and an ask take on the network, from
+    `submit_seconds` and `ask_total_seconds` are the most that a submit and an ask take on the network, from
     resolving the host's name to the last byte, a repeat after a 401 included: no request begins or continues after it.
     Only two things could add to that: a slow reading of the secret, and the parsing of a large result.
 
@@ -78,7 +81,7 @@ class YandexOcr:
         date. Raises SettingsError."""
         if not (folder_id.isascii() and folder_id.isprintable()) or " " in folder_id:
             raise SettingsError("the folder id of the OCR service must be letters and digits")
-        self.submit_total_seconds = timeouts.submit_total_seconds
+        self._timeouts = timeouts
         self.ask_total_seconds = timeouts.ask_total_seconds
         self._ocr = service_url(ocr_base_url)
         self._operations = service_url(operation_base_url)
@@ -101,21 +104,35 @@ class YandexOcr:
         rest = json.dumps(settings, ensure_ascii=False).encode().removeprefix(b"{")
         return b"".join([b'{"content": "', base64.b64encode(content), b'", ', rest])
 
+    def submit_seconds(self, body_bytes: int) -> float:
+        """The most that a submit of a body of so many bytes takes."""
+        return self._timeouts.submit_total_seconds + body_bytes / self._timeouts.submit_bytes_per_second
+
     def submit(self, body: bytes, client_request_id: str) -> Submitted:
         """Send a prepared page. Never twice: the service bills each.
 
-        Accepted only when an id came. Not accepted: OcrUnreachable, OcrUnavailable, OcrThrottled,
+        Accepted only when an id came. Not accepted: OcrUnreachable, OcrSecretUnreadable, OcrUnavailable, OcrThrottled,
         OcrCredentialsRefused, OcrCredentialsMissing, OcrRejected. It may have been accepted: OcrAnswerLost, also for
-        an answer of success that is cut, over the limit or without an id.
+        an answer of success that is cut, over the limit or without an id; a page that was not sent whole never was.
         """
         answer, trace = self._exchange(
             "POST",
             f"{self._ocr}/ocr/v1/recognizeTextAsync",
             body=body,
-            total_seconds=self.submit_total_seconds,
+            total_seconds=self.submit_seconds(len(body)),
             client_request_id=client_request_id,
             max_bytes=SINGLE_BYTES,
         )
+        try:
+            return self._submitted(answer, trace)
+        except OcrAnswerLost as error:
+            if answer.sent_whole:
+                raise
+            raise OcrUnreachable(
+                f"the page was not sent whole, so it was not accepted: {error}", error.trace
+            ) from error
+
+    def _submitted(self, answer: Answer, trace: Trace) -> Submitted:
         value = single(answer.body)
         error = service_error(value)
         if not answer.is_success:
@@ -219,7 +236,12 @@ class YandexOcr:
             if answer.status == 401 and self._credentials.refresh(authorization, deadline):
                 answer = attempt(self._credentials.authorization(deadline))
         except StoreUnavailable as error:
-            raise OcrUnreachable("the credentials could not be read, so nothing was sent", trace) from error
+            # The message of such an error is the call and AWS's code, such as AccessDeniedException.
+            raise OcrSecretUnreadable(
+                f"the credentials secret cannot be read ({error}), so nothing was sent: check that it exists, and that "
+                "the function's role may read it and use its key",
+                trace,
+            ) from error
         except OcrError as error:
             # Of an exchange with IAM, the status and its words stay.
             error.trace = replace(error.trace, client_request_id=trace.client_request_id)

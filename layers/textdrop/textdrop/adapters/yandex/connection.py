@@ -30,14 +30,16 @@ _IDLE_SECONDS = 20.0
 
 
 class _CurrentExchange(threading.local):
-    """The exchange of this thread: what it may still use, and whether anything of its request was sent."""
+    """The exchange of this thread: what it may still use, and whether some of its request was sent (`has_begun`) or all
+    of it (`sent_whole`): every byte was handed to the kernel, over TLS in whole records."""
 
     def begin(self, *, deadline: float, read_seconds: float, max_bytes: int) -> None:
         """Until `deadline` (monotonic seconds), with so much silence, receiving so many bytes, headers included."""
         self.deadline = deadline
         self.read_seconds = read_seconds
         self.bytes_left = max_bytes
-        self.sent = False
+        self.has_begun = False
+        self.sent_whole = False
 
 
 current = _CurrentExchange()
@@ -48,7 +50,7 @@ class _Socket(socket.socket):
         left = memoryview(data)
         while left:
             self._limit_wait()
-            current.sent = True
+            current.has_begun = True
             left = left[self.send(left[:_PIECE_BYTES], flags) :]
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
@@ -87,8 +89,9 @@ class _HttpConnection(HTTPConnection):
         self._last_used = time.monotonic()
         try:
             super().request(*args, **kwargs)
+            current.sent_whole = True
         except OSError:
-            if not current.sent:
+            if not current.has_begun:
                 raise
             # The service may have answered, and closed, before it read all of a body that is too large for it.
             self._last_used = -math.inf
@@ -105,6 +108,9 @@ class _HttpConnection(HTTPConnection):
                 connected.connect(address)
                 # A request goes out as its headers and then its body, neither waiting for the other's receipt.
                 connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # The kernel takes little more than is on its way: megabytes that it still had to send would count as
+                # sent, and sending them would pass for the service's silence.
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _PIECE_BYTES)
                 connected.settimeout(_remaining(until))
                 return self._secured(connected)
             except OSError:

@@ -13,9 +13,11 @@ from dataclasses import replace
 
 from textdrop.adapters.yandex import iam
 from textdrop.adapters.yandex.authorized_key import AuthorizedKey, authorized_key
+from textdrop.adapters.yandex.failures import SCOPE
 from textdrop.core.errors import (
     OcrCredentialsMissing,
     OcrError,
+    OcrSecretUnreadable,
     OcrThrottled,
     OcrUnreachable,
     StoreUnavailable,
@@ -23,7 +25,7 @@ from textdrop.core.errors import (
 
 _WHAT_TO_DO = (
     'put {"api_key": "..."} into it, with an API key of a service account that has the role ai.vision.user, '
-    "or the file of the account's authorized key, as downloaded"
+    f"with the scope {SCOPE}, or the file of the account's authorized key, as downloaded"
 )
 _KEPT_SECONDS = 60.0
 """A token that is still good, and could not be renewed, is used for so long before the next try."""
@@ -75,7 +77,8 @@ class Credentials:
         """The header's value, by `deadline` (monotonic seconds), but that reading the secret takes its own time.
 
         Raises OcrCredentialsMissing, which says what to do: there are none, or IAM refuses the key. StoreUnavailable:
-        the secret could not be read. OcrThrottled, OcrUnreachable: there is no token, or not by the deadline.
+        the secret could not be read. OcrSecretUnreadable: not by the deadline, as another thread is still at it.
+        OcrThrottled, OcrUnreachable: there is no token, or not by the deadline.
         """
         with self._locked(deadline):
             if self._error is not None and self._monotonic() < self._error_until:
@@ -156,10 +159,11 @@ class Credentials:
 
     @contextmanager
     def _locked(self, deadline: float) -> Iterator[None]:
-        """One thread at a time. Raises OcrUnreachable when the others are not done by `deadline`."""
+        """One thread at a time. Raises OcrSecretUnreadable when the others are not done by `deadline`."""
         left = min(max(deadline - time.monotonic(), 0.0), threading.TIMEOUT_MAX)
         if not self._lock.acquire(timeout=left):
-            raise OcrUnreachable("another thread is still getting the credentials, so nothing was sent")
+            # An exchange with IAM is over sooner, and all who wait share its failure.
+            raise OcrSecretUnreadable("another thread is still reading the credentials, so nothing was sent")
         try:
             yield
         finally:

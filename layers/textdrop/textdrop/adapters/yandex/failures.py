@@ -31,6 +31,10 @@ MAX_RETRY_AFTER_SECONDS = 3600.0
 # google.rpc.Code, and the status under which the service's gateway sends each.
 CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, PERMISSION_DENIED = 1, 2, 4, 5, 7
 RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, UNAUTHENTICATED = 8, 9, 10, 16
+SCOPE = "yc.ai.vision.execute (which an API key that AI Studio made in one click lacks)"
+_IF_REFUSED = (
+    f"check the key, its scope {SCOPE}, its service account's role, and after a 403 whether a billing account is active"
+)
 _STATUS_OF_CODE = {
     CANCELLED: 499,
     UNKNOWN: 500,
@@ -112,7 +116,7 @@ def failure(
     if status == 429 or code == RESOURCE_EXHAUSTED:
         return OcrThrottled(f"the OCR service is over a quota ({said})", trace, retry_after_seconds)
     if status in (401, 403) or code in (UNAUTHENTICATED, PERMISSION_DENIED):
-        return OcrCredentialsRefused(f"the OCR service refused the credentials ({said})", trace)
+        return OcrCredentialsRefused(f"the OCR service refused the credentials ({said}): {_IF_REFUSED}", trace)
     if status in (408, 499, 502, 504) or code in (CANCELLED, DEADLINE_EXCEEDED):
         return OcrAnswerLost(f"the OCR service's answer was lost on its side ({said})", trace)
     if 500 <= status <= 599:

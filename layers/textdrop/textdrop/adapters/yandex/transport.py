@@ -38,12 +38,14 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer whose status and headers came. `headers` by name in any case; `body` is decoded, b"" unless whole."""
+    """An answer whose status and headers came. `headers` by name in any case; `body` is decoded, b"" unless whole.
+    `sent_whole`: it came to a whole request. A service may answer before it has read one, and close."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     ending: Ending
+    sent_whole: bool
 
     @property
     def is_success(self) -> bool:
@@ -74,19 +76,22 @@ class Transport:
     ) -> Answer:
         """Send one request, once, and read its answer by `deadline` (monotonic seconds), up to `max_bytes` of body.
 
-        Raises OcrUnreachable: nothing of the request was sent. OcrAnswerLost: some of it was, and no status came.
+        Raises OcrUnreachable: the request was not sent whole. OcrAnswerLost: it was. In both cases no status came.
         """
         current.begin(deadline=deadline, read_seconds=self._read_seconds, max_bytes=max_bytes + _HEADER_BYTES)
         try:
             request = requests.Request(method, url, headers, data=body).prepare()
             response = self._adapter.send(request, stream=True, timeout=(self._connect_seconds, self._read_seconds))
         except (OSError, HTTPError) as error:
-            if current.sent:
-                raise OcrAnswerLost(f"sent, and then no answer from the OCR service ({_innermost(error)})") from error
-            raise OcrUnreachable(f"no connection to the OCR service ({_innermost(error)})") from error
+            kind = _innermost(error)
+            if current.sent_whole:
+                raise OcrAnswerLost(f"sent, and then no answer from the OCR service ({kind})") from error
+            if current.has_begun:
+                raise OcrUnreachable(f"the OCR service did not take the whole request ({kind})") from error
+            raise OcrUnreachable(f"no connection to the OCR service ({kind})") from error
         with response:
             content, ending = _body(response.raw, max_bytes)
-        return Answer(response.status_code, response.headers, content, ending)
+        return Answer(response.status_code, response.headers, content, ending, current.sent_whole)
 
     def connect_ahead(self, url: str) -> None:
         """A connection to that host is made in a thread of its own, and used by the next exchange that begins after it

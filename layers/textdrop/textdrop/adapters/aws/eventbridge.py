@@ -1,0 +1,41 @@
+"""An EventBridge bus that gets the notices too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from textdrop.adapters.aws.failures import as_store_unavailable
+from textdrop.adapters.aws.sns import sendable
+from textdrop.core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+SOURCE = "textdrop"
+DETAIL_TYPE = "Document Finished"
+
+
+class EventBridgeNotices:
+    """Notices as events on a bus: the detail is the notice, as the topic's subscribers get it. Rules filter by any of
+    its fields, so the attributes are left out."""
+
+    def __init__(self, client: EventBridgeClient, bus_name: str) -> None:
+        self._client = client
+        self._bus_name = bus_name
+
+    def publish(self, body: str, attributes: Mapping[str, str]) -> None:
+        with as_store_unavailable("events.PutEvents"):
+            answer = self._client.put_events(
+                Entries=[
+                    {
+                        "EventBusName": self._bus_name,
+                        "Source": SOURCE,
+                        "DetailType": DETAIL_TYPE,
+                        "Detail": sendable(body),
+                    }
+                ]
+            )
+        # 200 with an error inside: the bus has not taken it.
+        if answer["FailedEntryCount"]:
+            raise StoreUnavailable(f"events.PutEvents: {answer['Entries'][0].get('ErrorCode', 'unknown')}")
