@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.whole_stack import WholeStack, running
+from e2e.whole_stack import MESSAGES_KEY, STORAGE_KEY, WholeStack, running
 from local import stack
 from local.samples import Sample, write_samples
 
@@ -14,7 +14,8 @@ STATE = stack.ROOT / ".local" / "e2e"
 @pytest.fixture(scope="package")
 def whole() -> Iterator[WholeStack]:
     """The running stack."""
-    with running(STATE, "tesseract", EventBusName="default") as (env, account):
+    keys = {"StorageKmsKeyArn": STORAGE_KEY, "MessagesKmsKeyArn": MESSAGES_KEY}
+    with running(STATE, "tesseract", EventBusName="default", **keys) as (env, account):
         whole = WholeStack(env, STATE, account)
         # So that functions which cannot even start fail all tests at once, and not each after a long wait.
         whole.upload("first", b"no document")

@@ -17,12 +17,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from e2e.acts import ACTS, Act, Stage
-from e2e.whole_stack import WholeStack
+from e2e.whole_stack import MESSAGES_KEY, STORAGE_KEY, WholeStack
 from local import deployment
 from pagekit.child.process import Child
 
 _FUNCTION = "AWS Lambda developer guide, 'Defining Lambda function permissions with an execution role'"
 _QUEUE = "AWS Lambda developer guide, 'Creating and configuring an Amazon SQS event source mapping', execution role"
+_KEYS = (
+    "Amazon S3 user guide, 'Using server-side encryption with AWS KMS keys'; Amazon SQS and SNS developer guides, 'Key "
+    "management'; Amazon DynamoDB developer guide, 'Encryption at rest'; AWS Secrets Manager user guide, 'Encryption'"
+)
 _HEAD = "Amazon S3 API reference, HeadObject, 'Permissions'"
 NOT_ENFORCED = {
     f"{function}: {action} on {resource}": why
@@ -43,6 +47,12 @@ NOT_ENFORCED = {
         # emulator answers 404 to anybody. (That a missing version takes the second is said nowhere, nor the contrary.)
         ("submit", "s3:ListBucket s3:ListBucketVersions", "UploadsBucket", _HEAD),
         ("deliver", "s3:ListBucket s3:ListBucketVersions", "UploadsBucket", _HEAD),
+        # The emulator keeps keys' names and asks nobody for their permission.
+        ("submit", "kms:Decrypt", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
+        ("poll", "kms:Decrypt kms:GenerateDataKey", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
+        ("deliver", "kms:Decrypt kms:GenerateDataKey", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
+        ("reconcile", "kms:Decrypt", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
+        ("reconcile", "kms:GenerateDataKey", MESSAGES_KEY, _KEYS),
     )
     for action in actions.split()
     for resource in resources.split()

@@ -22,6 +22,8 @@ from local.demo import account
 from local.demo.account import Account
 from local.servers import REGION
 
+STORAGE_KEY, MESSAGES_KEY = (f"arn:aws:kms:{REGION}:000000000000:key/{name}" for name in ("storage", "messages"))
+"""Keys of the account's own. The emulator has none, and asks nobody for a key's permission."""
 NOTICE_SECONDS = 300
 IDLE_SECONDS = 240
 
