@@ -309,7 +309,10 @@ class Stage:
             outcome_at=now,
             step=Step.RENDER if outputs else Step.FILES,
         )
-        operation = Operation(document.id, 1, 1, OperationState.RECOGNIZED, holder_rev=1, finished_at=now)
+        described = OperationDescription(id=self.operation_id)
+        operation = Operation(
+            document.id, 1, 1, OperationState.RECOGNIZED, holder_rev=1, described=described, finished_at=now
+        )
         self.put_row(items.of_document(document))
         self.put_row(items.of_operation(operation))
         self.whole.account.s3.put_object(
