@@ -84,13 +84,16 @@ def _upgraded(commit: str) -> Upgrade:
             began = time.monotonic()
             after = stack.up(STATE, engine="table", real_credentials=None, say=print, ocr_options=ocr_options)
             took["this checkout deployed over it"] = time.monotonic() - began
-            changed = [f"{name} was {value}" for name, value in before.items() if after.get(name) != value]
-            changed += [f"{name} was {value}" for name, value in outputs.items() if _outputs(site).get(name) != value]
+            now = after | _outputs(site)
+            replaced = [f"{name} was {was}" for name, was in (before | outputs).items() if now.get(name) != was]
+            if replaced:
+                raise NotEnded(f"the deployment has replaced what it must keep: {', '.join(replaced)}")
             began = time.monotonic()
             with beside(site.keep_polling):
                 run.let_it_end()
             took["the work ended"] = time.monotonic() - began
         evidence = run.evidence()
+    changed: list[str] = []
     for document in rows.values():
         own = keys.base(document.id)
         if document.state is DocumentState.FINAL and document != evidence.documents.get(document.id):
