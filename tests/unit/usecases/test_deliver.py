@@ -350,6 +350,27 @@ def test_a_newest_upload_whose_row_is_gone_keeps_nobody_from_the_end(delivering:
     assert delivering.newest_and_published() == (False, False)
 
 
+def test_a_newest_upload_without_files_is_not_waited_for(delivering: Delivering) -> None:
+    """It has yet to write them; or they were removed, or are where results no longer go."""
+    delivering.newer()
+    delivering.results.delete(own("0" * 32, TEXT))
+    assert delivering.delivered()
+    assert delivering.newest_and_published() == (False, False)
+
+
+@pytest.mark.parametrize("pages", [1, 101], ids=["copied", "joined"])
+def test_a_document_whose_own_files_are_gone_fails_in_the_end(delivering: Delivering, pages: int) -> None:
+    """As they are when results go to another bucket or prefix after they were written."""
+    delivering.store(step=Step.PUBLISH, pages=pages)
+    delivering.run()
+    row = delivering.stored
+    assert (row.state, row.outcome, row.outcome_replaced) == (DocumentState.FINAL, Outcome.FAILED, True)
+    assert delivering.file("x.png.error.json") is not None
+    assert delivering.newest_and_published() == (True, True)
+    died = [failure for failure in delivering.journal.failures if failure.name == "delivery_died"]
+    assert [str(failure.error)[-len(delivering.document.id) :] for failure in died] == [delivering.document.id] * 5
+
+
 def test_a_newest_row_that_is_gone_meanwhile_keeps_nobody_from_the_end(delivering: Delivering) -> None:
     delivering.faults.happen("results.copy", delivering.newest.rows.clear, when="after")
     assert delivering.delivered()

@@ -59,7 +59,7 @@ def _deliver(ports: DeliverPorts, resume: Resume, deadline: float) -> None:
 def _finish(ports: DeliverPorts, document: Document, deadline: float) -> None:
     """The steps that are left of a document that we hold; it is final afterwards.
 
-    Raises NotOurs when it is no longer ours, and StoreUnavailable, NoTimeLeft and PageMissing.
+    Raises NotOurs when it is no longer ours, and StoreUnavailable, NoTimeLeft, PageMissing and FileMissing.
     """
     operations: Sequence[Operation] = ()
     if document.step in (Step.RENDER, Step.FILES):

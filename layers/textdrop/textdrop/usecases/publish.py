@@ -9,16 +9,21 @@ from functools import partial
 
 from textdrop.core import identity, keys, results
 from textdrop.core.documents import Document, Newest, Operation
+from textdrop.core.errors import StoreUnavailable, TextdropError
 from textdrop.ports import DeliverPorts
 from textdrop.usecases.side_by_side import side_by_side
 from textdrop.usecases.time_left import check_deadline
+
+
+class FileMissing(TextdropError):
+    """A file that a document has written is not there: it was removed, or results now go elsewhere."""
 
 
 def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest | None:
     """The upload's own names show the newest upload of the key, whoever finishes last. The newest as last seen; None
     for a key that is no name for results.
 
-    Raises NoTimeLeft and StoreUnavailable.
+    Raises NoTimeLeft, StoreUnavailable and, for a file of the document itself, FileMissing.
     """
     source = document.source
     if not keys.can_be_published(source.key, ports.results.prefix):
@@ -43,7 +48,13 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
             stale = [source.key + suffix for suffix in _tables(ports, source.key) if suffix not in shown]
             if stale:
                 changes.append(partial(_delete, ports, stale, deadline))
-        side_by_side(ports.run_parallel, changes)
+        try:
+            side_by_side(ports.run_parallel, changes)
+        except FileMissing:
+            if winner is document:
+                raise
+            # The newest has not written its files yet, and will publish itself; or it has none any more to show.
+            return newest
         again = ports.newest.read(source)
         if again is None:
             return newest
@@ -59,12 +70,18 @@ def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:
 
 def _show(ports: DeliverPorts, winner: Document, suffix: str, name: str, deadline: float) -> None:
     own = keys.own(winner.id, suffix)
-    if winner.pages > ports.policy.single_pass_max_pages or suffix == keys.SEARCHABLE_PDF:
-        # More than one call may be able to copy in its time.
-        ports.results.join([own], name, partial(check_deadline, ports, deadline))
-        return
-    check_deadline(ports, deadline)
-    ports.results.copy(own, name)
+    try:
+        if winner.pages > ports.policy.single_pass_max_pages or suffix == keys.SEARCHABLE_PDF:
+            # More than one call may be able to copy in its time.
+            ports.results.join([own], name, partial(check_deadline, ports, deadline))
+            return
+        check_deadline(ports, deadline)
+        ports.results.copy(own, name)
+    except StoreUnavailable as error:
+        # What is not there will not be there later either: that must end.
+        if ports.results.exists(own):
+            raise
+        raise FileMissing(f"{suffix} of {winner.id}") from error
 
 
 def _hide(ports: DeliverPorts, name: str, deadline: float) -> None:
