@@ -32,7 +32,8 @@ class Exchange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The row. `since` is None unless exchanges have paused submitting; `why` is the exchange that did.
+    """The row. `since` is None unless exchanges have paused submitting; `why` is the last exchange that would have: a
+    secret that can be read again may hold a key that is refused.
 
     `unavailable_since` is when the service first failed to answer after it last did, `unavailable_at` when it last
     failed: a throttle, a refusal, missing credentials or a secret that cannot be read are no unavailability, nor are
@@ -72,6 +73,8 @@ def observed(
     )
     if tripped and pause.since is None:
         after = replace(after, since=answered_at, why=str(exchange), probe_at=answered_at + policy.probe_seconds)
+    elif tripped and exchange not in (Exchange.UNAVAILABLE, Exchange.THROTTLED):
+        after = replace(after, why=str(exchange))
     if after == pause:
         return None
     return replace(after, rev=pause.rev + 1)
