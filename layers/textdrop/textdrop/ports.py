@@ -179,7 +179,7 @@ class SourceObject:
 
 
 class Sources(Protocol):
-    """The uploads bucket."""
+    """The source bucket."""
 
     def head(self, source: Source) -> SourceObject:
         """HEAD of that version (or, without versions, of the object if it still has that ETag). Raises ObjectGone."""

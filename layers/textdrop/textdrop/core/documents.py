@@ -70,7 +70,7 @@ class Output(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One version of one object in the uploads bucket.
+    """One version of one object in the source bucket.
 
     `version_id` is "" where the bucket has no versions; then `etag` and `last_modified` name the version. Times are
     epoch seconds; `last_modified` is 0 until the object was seen. `sequencer` is S3's, as it came ("" unknown).

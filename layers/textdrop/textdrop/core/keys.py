@@ -1,4 +1,4 @@
-"""Names in the results bucket, below its prefix. They mirror the uploads bucket, and no two uploads share a name."""
+"""Names in the results bucket, below its prefix. They mirror the source bucket, and no two uploads share a name."""
 
 from __future__ import annotations
 
