@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
@@ -215,6 +216,32 @@ def test_a_document_is_final_once_topic_and_bus_have_its_notice(
     bodies = [{notice.body for notice in place.published} for place in (delivering.notices, bus)]
     assert len(bodies[0]) == 1
     assert bodies[0] == bodies[1]
+
+
+def test_while_the_bus_refuses_a_document_waits_and_its_age_shows_and_then_it_ends(delivering: Delivering) -> None:
+    """However long: its permission may have been taken away. The topic takes the same notice each time."""
+    bus = FakeNotices()
+    refused = replace(delivering.deliver_ports, notices=[delivering.notices, Refusing()])
+    delivering.deliver_ports, mended = refused, replace(refused, notices=[delivering.notices, bus])
+    for _ in range(150):
+        delivering.poll()
+        while delivering.deliver_queue:
+            delivering.deliver()
+        delivering.clock.advance(60.0)
+    assert (delivering.stored.state, delivering.stored.outcome) == (DocumentState.DELIVERING, Outcome.SUCCEEDED)
+    assert max(delivering.journal.values["OldestDueAge"]) > 7200.0, "by which the alarm goes"
+    assert {failure.name for failure in delivering.journal.failures} == {"delivery_failed"}
+    delivering.deliver_ports = mended
+    delivering.run()
+    assert delivering.stored.state is DocumentState.FINAL
+    assert {notice.body for notice in delivering.notices.published} == {notice.body for notice in bus.published}
+
+
+class Refusing:
+    """A bus to which nothing may be sent."""
+
+    def publish(self, body: str, attributes: Mapping[str, str]) -> None:
+        raise DOWN
 
 
 def test_results_and_names_are_below_the_prefix() -> None:

@@ -377,6 +377,13 @@ def test_the_newest_upload_has_the_names_whatever_either_asked_for(world: World)
     assert world.file(keys.own(newer.id, keys.MARKDOWN)) is not None
 
 
+def test_tables_under_the_names_of_an_older_uploads_stay(world: World) -> None:
+    for body in (b"pages:3", b"pages:2 again"):
+        world.upload("x.pdf", body, {"ocr-outputs": "tables"})
+        world.run()
+    assert published(world) == TEXT_ALONE | {".tables.xlsx", ".tables/0001-01.csv", ".tables/0002-01.csv"}
+
+
 def test_files_of_other_uploads_beside_the_tables_stay(world: World) -> None:
     """An upload may be called as if it stood among another one's tables."""
     world.upload("x.pdf", b"pages:2", {"ocr-outputs": "tables"})

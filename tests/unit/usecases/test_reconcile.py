@@ -198,6 +198,39 @@ def test_who_meets_another_that_says_since_when_keeps_to_what_it_said(world: Wor
     assert world.progress.row == row
 
 
+def test_what_is_said_already_is_not_written_again(world: World) -> None:
+    said = record_source(world.progress, EXISTING, 5.0)
+    assert record_source(world.progress, EXISTING, 9.0) == said
+    assert world.faults.calls.count("progress.write") == 1
+
+
+def test_a_process_from_before_a_deployment_that_comes_after_it_has_nothing_billed(world: World) -> None:
+    """It says again that uploads come from elsewhere, and so the new source begins once more."""
+    former = world.reconcile_ports
+    world.upload_unheard("scans/before.png", b"1")
+    later(world)
+    world.deploy(EXISTING)
+    deployed, world.reconcile_ports = world.reconcile_ports, former
+    assert world.reconcile(0.0) == "ended"
+    assert world.progress.row.prefix == former.source.prefix
+    world.upload_unheard("scans/meanwhile.png", b"2")
+    world.clock.advance(1)
+    world.reconcile_ports = deployed
+    assert world.reconcile(0.0) == "ended"
+    assert world.queue == []
+    assert world.progress.row.since == world.clock.now()
+
+
+def test_a_dead_letter_of_an_upload_that_is_foreign_by_now_is_dropped_and_counted(world: World) -> None:
+    body = event(world.uploads.put("elsewhere.png", b"1"))
+    world.deploy(EXISTING)
+    world.dead_letters.put(body)
+    world.reconcile()
+    world.run()
+    assert (world.rows(), world.queue, world.dead_letters.letters) == ([], [], [])
+    assert world.journal.counts["ForeignUploads"] == 1
+
+
 def test_who_never_gets_to_say_since_when_is_given_up(world: World) -> None:
     world.progress.write = lambda before, after: False  # type: ignore[method-assign]  # another was first
     with pytest.raises(StoreUnavailable, match="written by others"):

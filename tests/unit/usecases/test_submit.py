@@ -160,12 +160,13 @@ def test_a_mistake_in_a_pass_is_logged_and_uses_up_an_attempt(world: World, docu
 
 
 def test_a_message_that_cannot_be_stored_is_logged_and_comes_again_and_all_others_are_accepted(world: World) -> None:
-    _, *others = [world.upload(f"{number}.png", b"%d" % number) for number in range(10)]
-    messages = list(world.queue)
-    world.faults.fail("documents.create", DOWN)
-    assert world.submit() == [messages[0].id]
-    assert world.failures() == [("message_failed", {"message_id": messages[0].id})]
+    _, _, *others = [world.upload(f"{number}.png", b"%d" % number) for number in range(10)]
+    failed = [message.id for message in world.queue[:2]]
+    world.faults.fail("documents.create", DOWN, times=2)
+    assert world.submit() == failed
+    assert world.failures() == [("message_failed", {"message_id": each}) for each in failed]
     assert world.documents.rows.keys() == {document.id for document in others}
+    assert world.faults.calls.count("received.hide") == 2
 
 
 @pytest.mark.usefixtures("document")
