@@ -87,7 +87,7 @@ def recorded(source: SourceBucket, since: float, **more: object) -> ReconcileRun
         # All that is in the stack's own bucket came to the stack.
         (ReconcileRun(), OWN, 0.0),
         (OF_A_FORMER_VERSION, OWN, 0.0),
-        (recorded(EXISTING, 1.0), OWN, 0.0),
+        (recorded(replace(EXISTING, stack="s2"), 1.0), OWN, 0.0),
         # In another it did not.
         (ReconcileRun(), EXISTING, NOW),
         (OF_A_FORMER_VERSION, EXISTING, NOW),
@@ -95,6 +95,8 @@ def recorded(source: SourceBucket, since: float, **more: object) -> ReconcileRun
         (recorded(EXISTING, 1.0), replace(EXISTING, name="another"), NOW),
         (recorded(EXISTING, 1.0), replace(EXISTING, prefix=""), NOW),
         (recorded(EXISTING, 1.0), replace(EXISTING, prefix="scans/2026/"), NOW),
+        # It comes back to its own, of which it took another prefix before: the update to an existing one was rolled back.
+        (recorded(EXISTING, 1.0), replace(OWN, prefix="scans/"), NOW),
         # Nor while the stack's own had another prefix, or was a deleted stack's, which the table is of too.
         (recorded(OWN, 0.0), replace(OWN, prefix="scans/"), NOW),
         (recorded(EXISTING, 1.0), replace(EXISTING, stack="s2"), NOW),

@@ -77,13 +77,14 @@ def configured(stored: ReconcileRun, source: SourceBucket, now: float) -> Reconc
     """The stored row if it is of this source, else the one to write, with which the source begins.
 
     What came before it was configured, or while another one was, has no rows and must not be paid for: so `since` is
-    now (the next whole second, as versions have none finer). Only a bucket that the stack made, and meets here for the
-    first time, has nothing from before. (Rows of former versions name no bucket: such stacks had their own, and took
-    all that came.)
+    now (the next whole second, as versions have none finer). Only a bucket that the stack made, and begins with, has
+    nothing from before: one that it comes back to, as when an update is rolled back, may have. (Rows of former versions
+    name no bucket: such stacks had their own, and took all that came.)
     """
     if (stored.bucket, stored.prefix, stored.stack) == (source.name, source.prefix, source.stack):
         return stored
-    since = 0.0 if source.own and stored.bucket != source.name else float(ceil(now))
+    begins = source.own and stored.bucket != source.name and stored.stack != source.stack
+    since = 0.0 if begins else float(ceil(now))
     return ReconcileRun(rev=stored.rev + 1, bucket=source.name, prefix=source.prefix, stack=source.stack, since=since)
 
 
