@@ -39,14 +39,16 @@ def test_submit_and_reconcile_take_uploads_of_that_bucket_under_that_prefix(monk
     assert (settings.source_bucket, settings.source_prefix) == ("inbox", "scans/")
     ports = bootstrap.reconcile()
     assert ports.source == SourceBucket("inbox", "scans/", own=False, stack="stack/1")
-    assert ports.uploads == ("inbox", "scans/")
+    listed: object = ports.uploads
+    assert listed == ("inbox", "scans/")
 
 
 def test_submit_hides_messages_of_the_queue_of_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "SqsQueue", lambda client, url: url)
     for name, value in SUBMIT.items():
         monkeypatch.setenv(name, value)
-    assert bootstrap._submit()[0].received == SUBMIT["UPLOADS_QUEUE_URL"]
+    received: object = bootstrap._submit()[0].received
+    assert received == SUBMIT["UPLOADS_QUEUE_URL"]
 
 
 def test_poll_and_deliver_store_results_in_that_bucket_below_that_prefix(monkeypatch: pytest.MonkeyPatch) -> None:

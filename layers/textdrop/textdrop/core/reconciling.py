@@ -97,7 +97,7 @@ def begun(stored: ReconcileRun, older_than_seconds: float | None, now: float, po
 
 
 def advanced(current: ReconcileRun, listed: ListingPage, found: int, now: float) -> ReconcileRun:
-    """The pass when this part of the listing is done with."""
+    """The run when this part of the listing is done with."""
     after = Cursor() if listed.after is None else listed.after
     return replace(
         current,

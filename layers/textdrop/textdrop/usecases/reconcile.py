@@ -25,7 +25,7 @@ PART_SECONDS = 120.0
 def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float | None = None) -> str:
     """Runs until the bucket's end, or the time is up, or another run got ahead. Says which, in a word.
 
-    `deadline` is when this invocation is ended by force. With `older_than_seconds` a new pass begins, which takes
+    `deadline` is when this invocation is ended by force. With `older_than_seconds` a new listing begins, which takes
     uploads of that age instead of the usual hour. Out of time with work left, it invokes its successor. Raises
     StoreUnavailable: the next run goes on where this one stopped.
     """
