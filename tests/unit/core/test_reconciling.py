@@ -95,7 +95,7 @@ def recorded(source: SourceBucket, since: float, **more: object) -> ReconcileRun
         (recorded(EXISTING, 1.0), replace(EXISTING, name="another"), NOW),
         (recorded(EXISTING, 1.0), replace(EXISTING, prefix=""), NOW),
         (recorded(EXISTING, 1.0), replace(EXISTING, prefix="scans/2026/"), NOW),
-        # It comes back to its own, of which it took another prefix before: the update to an existing one was rolled back.
+        # Nor of its own before an update to another that was rolled back: it may have taken another prefix.
         (recorded(EXISTING, 1.0), replace(OWN, prefix="scans/"), NOW),
         # Nor while the stack's own had another prefix, or was a deleted stack's, which the table is of too.
         (recorded(OWN, 0.0), replace(OWN, prefix="scans/"), NOW),
