@@ -128,7 +128,7 @@ def make_store(request: pytest.FixtureRequest) -> Iterator[Callable[[bool], Stor
             bucket,
             S3Sources(client),
             S3Results(client, bucket.name, ""),
-            S3UploadListing(client, bucket.name),
+            S3UploadListing(client, bucket.name, ""),
             lambda prefix: S3UploadListing(client, bucket.name, prefix),
             lambda prefix: S3Results(client, bucket.name, prefix),
             pass_time=lambda: None,

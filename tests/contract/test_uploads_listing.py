@@ -127,18 +127,18 @@ def test_a_mark_that_is_no_longer_taken_is_the_beginning(s3_client: tuple[Transp
     bucket = MotoBucket(client, f"bucket-{uuid.uuid4()}")
     bucket.put("a.png", b"1")
     transport.answer(400, INVALID_ARGUMENT)
-    assert len(S3UploadListing(client, bucket.name).after(Cursor("b.png", "v1")).sources) == 1
+    assert len(S3UploadListing(client, bucket.name, "").after(Cursor("b.png", "v1")).sources) == 1
     transport.answer(400, INVALID_ARGUMENT)
     with pytest.raises(StoreUnavailable, match="InvalidArgument"):
-        S3UploadListing(client, bucket.name).after(Cursor())
+        S3UploadListing(client, bucket.name, "").after(Cursor())
     transport.answer(403, INVALID_ARGUMENT.replace("InvalidArgument", "AccessDenied"))
     with pytest.raises(StoreUnavailable, match="AccessDenied"):
-        S3UploadListing(client, bucket.name).after(Cursor("b.png", "v1"))
+        S3UploadListing(client, bucket.name, "").after(Cursor("b.png", "v1"))
 
 
 def test_keys_that_xml_cannot_carry_come_encoded_and_are_marks(s3_client: tuple[Transport, Any]) -> None:
     transport, client = s3_client
-    uploads, key = S3UploadListing(client, "uploads"), "tab\tline\nreturn\r\x01 +.txt"
+    uploads, key = S3UploadListing(client, "uploads", ""), "tab\tline\nreturn\r\x01 +.txt"
     transport.answer(200, ENCODED, times=2)
     part = uploads.after(Cursor())
     at = 1_773_480_413.0

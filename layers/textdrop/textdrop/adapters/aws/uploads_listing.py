@@ -23,7 +23,7 @@ class S3UploadListing:
     ListObjectVersions lists a bucket without versions too: each object as its one version, named "null".
     """
 
-    def __init__(self, client: S3Client, bucket: str, prefix: str = "") -> None:
+    def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
         self._client = client
         self._bucket = bucket
         self._prefix = prefix
