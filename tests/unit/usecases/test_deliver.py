@@ -385,6 +385,15 @@ def test_a_newest_upload_without_files_is_not_waited_for(delivering: Delivering)
     assert delivering.newest_and_published() == (False, False)
 
 
+def test_a_name_that_cannot_be_shown_now_is_shown_later_and_uses_up_no_attempt(delivering: Delivering) -> None:
+    delivering.faults.fail("results.copy", DOWN)
+    assert not delivering.delivered()
+    assert delivering.failures() == [("delivery_failed", {"document": delivering.document.id})]
+    assert (delivering.stored.attempts, delivering.stored.consecutive_failures) == (0, 1)
+    assert delivering.delivered()
+    assert delivering.file("x.png.txt") is not None
+
+
 @pytest.mark.parametrize("pages", [1, 101], ids=["copied", "joined"])
 def test_a_document_whose_own_files_are_gone_fails_in_the_end(delivering: Delivering, pages: int) -> None:
     """As they are when results go to another bucket or prefix after they were written."""
