@@ -6,6 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ from textdrop.core.policy import Policy
 
 DAY_SECONDS = 24 * 3600
 SOURCE_BUCKET = {"Fn::If": ["MakeUploadsBucket", {"Ref": "UploadsBucket"}, {"Ref": "SourceBucketName"}]}
+OTHERWISE = {"OnArm64": frozenset({"OnX8664"})}
+"""What holds if a condition does not: of the two processors it is one."""
+
 KEPT_SECONDS = {"DeliverQueue": DAY_SECONDS, "DeliverAloneQueue": DAY_SECONDS}
 """Of queues that keep their messages for less than the most that there is: what else expires is lost."""
 
@@ -194,36 +198,50 @@ def test_what_is_made_only_if_no_existing_one_is_named(template: Template) -> No
         "Table": "MakeTable",
         "UploadsRule": "UploadsByRule",
     }
-    assert template.resources["UploadsBucket"]["DependsOn"] == "UploadsQueuePolicy"
+    for sender in ("UploadsBucket", "UploadsRule"):
+        assert template.resources[sender]["DependsOn"] == "UploadsQueuePolicy"
 
 
-def test_whatever_names_the_bucket_or_the_table_names_an_existing_one_too(template: Template) -> None:
-    """What is not made cannot be referred to: each reference stands in the branch in which it is made."""
-    for name, made_if in (("UploadsBucket", "MakeUploadsBucket"), ("Table", "MakeTable")):
-        others = {other: body for other, body in template.resources.items() if body.get("Condition") != made_if}
-        used_in = [others, template.outputs, template.function_globals]
-        assert list(references(used_in, name, made_if)) == [], name
+def test_what_is_not_always_made_is_referred_to_only_where_it_is(template: Template) -> None:
+    """CloudFormation refuses a reference to what is not made: each stands in the branch in which it is."""
+    made = {name: body["Condition"] for name, body in template.resources.items() if "Condition" in body}
+    assert {"UploadsBucket", "Table", "ResultsBucket", "CredentialsSecret"} <= set(made)
+    for name, made_if in made.items():
+        parts = (template.resources, template.outputs)
+        others = [body for part in parts for body in part.values() if body.get("Condition") != made_if]
+        used = references([others, template.function_globals])
+        assert all(made_if in branch for referred, branch in used if referred == name), name
 
 
-def references(value: Any, name: str, made_if: str, path: str = "") -> Iterator[str]:
-    """Where a resource is referred to, but in the branch in which it is made."""
+def test_no_resource_waits_for_itself_whatever_the_parameters_are(template: Template) -> None:
+    """What any branch refers to counts, so this holds for every combination of parameters."""
+    waits = {
+        name: {referred for referred, _ in references(body)} | set(listed(body.get("DependsOn", [])))
+        for name, body in template.resources.items()
+    }
+    for name in template.functions():
+        waits[name] |= {referred for referred, _ in references(template.function_globals)}
+    order = TopologicalSorter({name: each & set(waits) for name, each in waits.items()})
+    assert set(order.static_order()) == set(waits)
+
+
+def references(value: Any, branch: frozenset[str] = frozenset()) -> Iterator[tuple[str, frozenset[str]]]:
+    """What is referred to, and the conditions that hold there."""
     match value:
         case {"Fn::If": [condition, one, other]}:
-            if condition != made_if:
-                yield from references(one, name, made_if, path)
-            yield from references(other, name, made_if, path)
-        case {"Ref": referred} if referred == name:
-            yield path
-        case {"Fn::GetAtt": [referred, *_]} if referred == name:
-            yield path
-        case {"Fn::Sub": str(text)} if re.search(rf"\$\{{{name}[.}}]", text):
-            yield path
+            yield from references(one, branch | {condition})
+            yield from references(other, branch | OTHERWISE.get(condition, frozenset()))
+        case {"Ref": str(referred)} | {"Fn::GetAtt": [str(referred), *_]}:
+            yield referred, branch
+        case {"Fn::Sub": str(text) | [str(text), _]}:
+            yield from ((referred, branch) for referred in re.findall(r"\$\{(\w+)[.}]", text))
+            if isinstance(value["Fn::Sub"], list):
+                yield from references(value["Fn::Sub"][1], branch)
         case dict():
-            for key, inner in value.items():
-                yield from references(inner, name, made_if, f"{path}/{key}")
+            yield from references(list(value.values()), branch)
         case list():
-            for number, inner in enumerate(value):
-                yield from references(inner, name, made_if, f"{path}/{number}")
+            for each in value:
+                yield from references(each, branch)
 
 
 # ---- Queues and events
