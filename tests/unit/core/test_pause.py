@@ -68,6 +68,8 @@ def test_a_secret_that_cannot_be_read_three_times_in_a_row_pauses_and_is_no_unav
     assert after(*[Exchange.SECRET_UNREADABLE, Exchange.SECRET_UNREADABLE, Exchange.ACCEPTED] * 3).since is None
     paused = after(*[Exchange.SECRET_UNREADABLE] * 3)
     assert (paused.why, paused.since, paused.unavailable_since) == ("secret_unreadable", NOW + 2, None)
+    others_throttled = after(*[Exchange.SECRET_UNREADABLE, Exchange.THROTTLED] * 3)
+    assert others_throttled.why == "secret_unreadable", "by workers that have a token still"
 
 
 def test_how_many_is_the_policys() -> None:

@@ -59,6 +59,20 @@ def test_beneath_an_operators_pause_the_services_own_goes_on(world: World, docum
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
+def test_that_the_secret_became_unreadable_shows_when_the_operator_resumes(world: World) -> None:
+    write(world, world.clock.now())
+    document = world.upload("x.png", b"page")
+    world.ocr.secret_readable = False
+    live(world, minutes=30)
+    assert "ocr.submit" not in world.faults.calls
+    write(world, None)
+    live(world, minutes=10)
+    assert world.pause.read().why == "secret_unreadable"
+    world.ocr.secret_readable = True
+    live(world, minutes=4)
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+
+
 def test_an_operators_pause_runs_no_deadline(world: World) -> None:
     world.faults.fail("ocr.submit", lambda: OcrUnreachable("no connection"))
     document = world.upload("x.png", b"page")

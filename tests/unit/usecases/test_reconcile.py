@@ -9,8 +9,9 @@ import pytest
 
 from aws_events import event, event_bridge_event
 from fakes.faults import ANY
+from textdrop.core import problems
 from textdrop.core.documents import Outcome, Source
-from textdrop.core.errors import StoreUnavailable
+from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from textdrop.core.events import parse
 from textdrop.core.reconciling import DeadLetter, SourceBucket
 from textdrop.usecases.reconcile import PART_SECONDS, RECORD_TRIES, REDRIVE_SECONDS, record_source
@@ -229,6 +230,23 @@ def test_a_dead_letter_of_an_upload_that_is_foreign_by_now_is_dropped_and_counte
     world.run()
     assert (world.rows(), world.queue, world.dead_letters.letters) == ([], [], [])
     assert world.journal.counts["ForeignUploads"] == 1
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_document_of_a_source_that_was_left_goes_on_or_fails_when_it_may_not_be_read_for_a_day(
+    world: World, readable: bool
+) -> None:
+    document = world.upload("elsewhere.png", b"1")
+    world.faults.fail("sources.head", StoreUnavailable("down"))
+    world.submit()
+    world.queue.clear()
+    world.deploy(EXISTING)
+    if not readable:
+        world.faults.fail("sources.head", lambda: ObjectForbidden("403"), times=9_999)
+    world.run(minutes=25 * 60)
+    assert outcomes(world) == {document.id: Outcome.SUCCEEDED if readable else Outcome.FAILED}
+    assert world.row(document).problem == (None if readable else problems.forbidden())
+    assert len(world.notices_of(document)) == 1
 
 
 def test_who_never_gets_to_say_since_when_is_given_up(world: World) -> None:
