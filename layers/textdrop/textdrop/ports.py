@@ -266,10 +266,6 @@ class Renderers:
     no_tables: Callable[[str], str]
 
 
-MAX_BODY_BYTES = 14_000_000
-"""No body of a submit is larger: that is a page of 10,000,000 bytes in base64, and some settings."""
-
-
 class Ocr(Protocol):
     """The OCR service. Methods raise `OcrError`s, never StoreUnavailable. Safe to call from several threads."""
 

@@ -15,7 +15,6 @@ from pagekit.limits import FileLimits
 from textdrop.core.documents import Document, DocumentState, DueKind, Outcome, Resume
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from textdrop.core.events import resume_body
-from textdrop.ports import MAX_BODY_BYTES
 from world import SUBMIT_SECONDS, World
 
 DOWN = StoreUnavailable("down")
@@ -107,12 +106,12 @@ def test_what_killed_a_worker_is_worked_on_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize(("spare_seconds", "is_sent"), [(0.0, False), (1.0, True)])
-def test_what_killed_a_worker_is_gone_on_with_if_the_largest_page_could_still_be_sent(
+def test_what_killed_a_worker_is_gone_on_with_if_a_page_could_still_be_sent(
     world: World, spare_seconds: float, is_sent: bool
 ) -> None:
     class Workers(InlineWorkers):
         def wait(self) -> None:
-            world.clock.advance(SUBMIT_SECONDS - world.ocr.submit_seconds(MAX_BODY_BYTES) - spare_seconds)
+            world.clock.advance(SUBMIT_SECONDS - world.ocr.submit_seconds(0) - spare_seconds)
 
     suspect = left_behind(world)
     resume(world, suspect)

@@ -24,7 +24,7 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import InvalidOptions, ObjectForbidden, ObjectGone, StoreUnavailable
 from textdrop.core.metadata import with_metadata
-from textdrop.ports import MAX_BODY_BYTES, OpenedDocument, SubmitPorts
+from textdrop.ports import OpenedDocument, SubmitPorts
 from textdrop.usecases.accept import Message, accept
 from textdrop.usecases.pages import send_pages
 from textdrop.usecases.send import Later, Lost
@@ -71,7 +71,8 @@ def submit(
     ports.workers.wait()
     # A document whose last worker died may kill this one too: such go last and alone, not yet held while others are.
     # One that could not send any more is left to its due time: to be cut off by our own end would be no fault of its.
-    last_start = deadline - ports.ocr.submit_seconds(MAX_BODY_BYTES)
+    # (A page that takes longer to send than there is time is not begun, and its document returned.)
+    last_start = deadline - ports.ocr.submit_seconds(0)
     for document in resumed:
         if document.attempts > 0 and ports.clock.now() < last_start:
             _take_and_start(ports, settings, document, holder, deadline)
