@@ -157,7 +157,7 @@ def too_many_pages(max_pages: int) -> Refusal:
     return Refusal(
         Reason.TOO_MANY_PAGES,
         f"The PDF has more pages than a document may have here; the most is {allowed}.",
-        f"Split it into files {smaller} and upload those, or name the pages to read in ocr-pages.",
+        f"Split it into files {smaller} and upload those, or retry it with some of its pages (textdrop retry --pages).",
     )
 
 

@@ -220,7 +220,7 @@ class Tiff:
                 raise Refusal(
                     Reason.TOO_MANY_PAGES,
                     f"The TIFF has more than {max_pages:,} pages, which is the most.",
-                    "Split it and upload the parts.",
+                    "Split it and upload the parts, or retry it with some of its pages (textdrop retry --pages).",
                 )
             place = following
         if not places:

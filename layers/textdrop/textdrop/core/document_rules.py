@@ -1,18 +1,33 @@
-"""The rules of documents: accepted → recognizing → delivering → final. `core.states` raises `rev` of what they make."""
+"""The rules of documents: accepted → recognizing → delivering → final, and what requests do. `core.states` raises `rev`
+of what they make."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from textdrop.core import billing, page_warnings, problems, renderings
 from textdrop.core import observations as see
-from textdrop.core import page_warnings, problems, renderings
-from textdrop.core.documents import Document, DocumentState, DueKind, OperationState, Outcome, Problem, Step
+from textdrop.core.documents import (
+    TO_SUBMIT,
+    Billed,
+    Document,
+    DocumentState,
+    DueKind,
+    OperationState,
+    Outcome,
+    Problem,
+    Removed,
+    Source,
+    Step,
+)
 from textdrop.core.errors import SKIPPED
+from textdrop.core.options import NO_OUTPUTS, OUTPUTS
 from textdrop.core.policy import Policy
 from textdrop.core.rules import RuleTable
 
 _ACCEPTED, _RECOGNIZING = DocumentState.ACCEPTED, DocumentState.RECOGNIZING
 _DELIVERING, _FINAL = DocumentState.DELIVERING, DocumentState.FINAL
+_DELETING, _DELETED = DocumentState.DELETING, DocumentState.DELETED
 _table: RuleTable[Document] = RuleTable()
 rule = _table.on
 
@@ -36,6 +51,32 @@ def upload_new(row: Document, seen: see.Uploaded, now: float, policy: Policy) ->
     )
 
 
+@rule(
+    see.Uploaded,
+    lambda row, seen, now, policy: (
+        row is not None and row.state is _ACCEPTED and row.due_kind is DueKind.BACKFILL and row.submit_passes == 0
+    ),
+)
+def backfilled_live(row: Document, seen: see.Uploaded, now: float, policy: Policy) -> Document:
+    """An upload that a backfill found before its event came is a live one, held by whoever has the event."""
+    return replace(
+        row, holder=seen.holder, due_kind=DueKind.SUBMIT, due_at=seen.lease_until, attempts=1, submit_passes=1
+    )
+
+
+@rule(see.Backfilled, lambda row, seen, now, policy: row is None)
+def backfill_new(row: Document, seen: see.Backfilled, now: float, policy: Policy) -> Document:
+    """An upload that a backfill finds without a row gets one, which is taken after all live uploads."""
+    return Document(
+        id=seen.document_id,
+        source=seen.source,
+        state=_ACCEPTED,
+        accepted_at=now,
+        due_kind=DueKind.BACKFILL,
+        due_at=now,
+    )
+
+
 # --- somebody takes the document ----------------------------------------------------------------------------------
 
 
@@ -46,12 +87,12 @@ def _attempts_exhausted(row: Document, policy: Policy) -> bool:
 @rule(see.Taken, lambda row, seen, now, policy: row.state is _ACCEPTED and _attempts_exhausted(row, policy))
 def attempts_exhausted_unread(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
     """A document whose workers died too often before its pages were known fails."""
-    return _delivering(row, Outcome.FAILED, problems.attempts_exhausted(row.attempts), 0, now)
+    return _unsent(row, Outcome.FAILED, problems.attempts_exhausted(row.attempts), now)
 
 
 @rule(
     see.Taken,
-    lambda row, seen, now, policy: row.state in (_ACCEPTED, _RECOGNIZING) and row.due_kind is DueKind.SUBMIT,
+    lambda row, seen, now, policy: row.state in (_ACCEPTED, _RECOGNIZING) and row.due_kind in TO_SUBMIT,
 )
 def taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
     """A document due for submitting is held by one worker; the attempt counts until it comes back."""
@@ -116,7 +157,14 @@ def delivery_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -
         due_at=seen.lease_until,
         attempts=row.attempts + 1,
         step=row.step or Step.FILES,
+        pages_recognized=row.pages_with_text,
     )
+
+
+@rule(see.Taken, lambda row, seen, now, policy: row.state is _DELETING)
+def sweep_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
+    """A document that is to be deleted is held by one worker."""
+    return replace(row, holder=seen.holder, due_at=seen.lease_until, attempts=row.attempts + 1)
 
 
 # --- its source is inspected --------------------------------------------------------------------------------------
@@ -126,16 +174,22 @@ def delivery_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -
 def refused(row: Document, seen: see.Refused, now: float, policy: Policy) -> Document:
     """A source that cannot be recognised is delivered with its reason."""
     outcome = Outcome.SKIPPED if seen.problem.reason in SKIPPED else Outcome.FAILED
-    return _delivering(replace(row, source=seen.source), outcome, seen.problem, 0, now)
+    return _unsent(replace(row, source=seen.source), outcome, seen.problem, now)
 
 
 @rule(
     see.Forbidden,
-    lambda row, seen, now, policy: row.state is _ACCEPTED and now - row.accepted_at > policy.forbidden_seconds,
+    lambda row, seen, now, policy: (
+        row.state is _ACCEPTED
+        and (
+            now - row.run_began_at > policy.forbidden_seconds
+            or (row.due_kind is DueKind.BACKFILL and row.consecutive_failures >= policy.max_backfill_failures)
+        )
+    ),
 )
 def forbidden_too_long(row: Document, seen: see.Forbidden, now: float, policy: Policy) -> Document:
-    """A source that may not be read for too long fails its document."""
-    return _delivering(row, Outcome.FAILED, problems.forbidden(), 0, now)
+    """A source that may not be read for too long, or that keeps a backfill waiting, fails its document."""
+    return _unsent(row, Outcome.FAILED, problems.forbidden(), now)
 
 
 @rule(see.Forbidden, lambda row, seen, now, policy: row.state is _ACCEPTED)
@@ -146,7 +200,7 @@ def forbidden(row: Document, seen: see.Forbidden, now: float, policy: Policy) ->
 
 @rule(see.PagesKnown, lambda row, seen, now, policy: row.state is _ACCEPTED)
 def pages_known(row: Document, seen: see.PagesKnown, now: float, policy: Policy) -> Document:
-    """Once its pages are known a document is recognizing, and every page that is to be sent is unfinished."""
+    """Once its pages are known a document is recognizing, and every page that is to be recognised is unfinished."""
     return replace(
         row,
         state=_RECOGNIZING,
@@ -156,11 +210,13 @@ def pages_known(row: Document, seen: see.PagesKnown, now: float, policy: Policy)
         media_type=seen.facts.media_type,
         attachments=seen.facts.attachments,
         options=seen.options,
-        unfinished=seen.pages,
+        unfinished=seen.pages - seen.kept,
+        pages_recognized=len(seen.kept),
+        pages_kept=len(seen.kept),
     )
 
 
-@rule(see.Returned, lambda row, seen, now, policy: row.state is not _FINAL)
+@rule(see.Returned, lambda row, seen, now, policy: row.state not in (_FINAL, _DELETED))
 def returned(row: Document, seen: see.Returned, now: float, policy: Policy) -> Document:
     """An orderly return leaves the document due again and clears its attempts."""
     return _due_again(row, seen.due_at, row.consecutive_failures + 1 if seen.failed else 0)
@@ -189,8 +245,12 @@ def concluded(row: Document, seen: see.OperationsRead, now: float, policy: Polic
     recognized = row.pages - len(failed)
     row = replace(
         row,
+        pages_kept=sum(
+            operation.paid_run > 0 and operation.state is OperationState.RECOGNIZED for operation in seen.operations
+        ),
         warned_pages=page_warnings.of(seen.operations),
         result_bytes=max((operation.result_bytes for operation in seen.operations), default=0),
+        billed=billing.billed(seen.operations),
     )
     if not failed:
         return _delivering(row, Outcome.SUCCEEDED, None, recognized, now)
@@ -208,8 +268,8 @@ def concluded(row: Document, seen: see.OperationsRead, now: float, policy: Polic
     ),
 )
 def pages_unsent(row: Document, seen: see.OperationsRead, now: float, policy: Policy) -> Document:
-    """A rechecked document with a page that was never sent is due for submitting."""
-    return replace(row, due_kind=DueKind.SUBMIT, due_at=now)
+    """A document with a page that has to be sent after all is due for submitting, and no attempt counts."""
+    return replace(row, due_kind=DueKind.SUBMIT, due_at=now, attempts=0, consecutive_failures=0)
 
 
 @rule(see.OperationsRead, lambda row, seen, now, policy: row.state is _RECOGNIZING)
@@ -242,6 +302,170 @@ def step_begins(row: Document, seen: see.StepBegins, now: float, policy: Policy)
 def notice_accepted(row: Document, seen: see.NoticeAccepted, now: float, policy: Policy) -> Document:
     """After the notice was accepted the document is final and nothing is due."""
     return replace(row, state=_FINAL, due_kind=None, due_at=None, holder="", attempts=0, consecutive_failures=0)
+
+
+# --- requests -----------------------------------------------------------------------------------------------------
+
+
+@rule(see.RetryAsked, lambda row, seen, now, policy: row.state is _FINAL)
+def retried(row: Document, seen: see.RetryAsked, now: float, policy: Policy) -> Document:
+    """A final document begins its next run, when no worker of the run before can still be sending."""
+    return replace(
+        _next_run(row, now),
+        state=_ACCEPTED,
+        requested=tuple({**dict(row.requested), **dict(seen.requested)}.items()),
+        due_kind=DueKind.SUBMIT,
+        due_at=max(now, row.held_until),
+        submit_passes=0,
+        file_pages=0,
+        pages=0,
+        pages_run=0,
+        outcome=None,
+        problem=None,
+        pages_recognized=0,
+        warned_pages=(),
+        result_bytes=0,
+        outcome_at=None,
+        renderings=(),
+    )
+
+
+@rule(
+    see.RenderAsked,
+    lambda row, seen, now, policy: row.state is _FINAL and row.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL),
+)
+def render_again(row: Document, seen: see.RenderAsked, now: float, policy: Policy) -> Document:
+    """A final document with text is delivered again, in a run without operations of its own."""
+    options, requested = row.options, row.requested
+    if options is not None and seen.outputs is not None:
+        options = replace(options, outputs=seen.outputs, outputs_from="request")
+        asked = " ".join(seen.outputs) or NO_OUTPUTS  # a retry makes them again
+        requested = tuple({**dict(requested), OUTPUTS: asked}.items())
+    next_run = replace(
+        _next_run(row, now),
+        options=options,
+        requested=requested,
+        pages_run=row.operations_run,
+        pages_kept=row.pages_recognized,
+        billed=Billed(),
+    )
+    return _delivering(next_run, row.outcome or Outcome.SUCCEEDED, row.problem, row.pages_recognized, now)
+
+
+@rule(see.Cancelled, lambda row, seen, now, policy: row.state in (_ACCEPTED, _RECOGNIZING))
+def cancelled(row: Document, seen: see.Cancelled, now: float, policy: Policy) -> Document:
+    """A document that has no outcome yet is cancelled: its worker loses it, and what runs is still asked for."""
+    return _cancelled(row, seen.problem, now)
+
+
+@rule(
+    see.SourceDeleted,
+    lambda row, seen, now, policy: row.state is _RECOGNIZING and billing.billed(seen.operations) == Billed(),
+)
+def source_gone(row: Document, seen: see.SourceDeleted, now: float, policy: Policy) -> Document:
+    """A document whose source was deleted before anything of it was sent had nothing to recognise."""
+    return replace(_cancelled(row, problems.object_gone(), now), outcome=Outcome.SKIPPED)
+
+
+@rule(see.SourceDeleted, lambda row, seen, now, policy: row.state is _RECOGNIZING)
+def source_deleted(row: Document, seen: see.SourceDeleted, now: float, policy: Policy) -> Document:
+    """A document whose source was deleted while its pages were being sent is cancelled."""
+    return _cancelled(row, problems.source_deleted(), now)
+
+
+@rule(see.PagesCounted, lambda row, seen, now, policy: row.state is _DELIVERING)
+def pages_counted(row: Document, seen: see.PagesCounted, now: float, policy: Policy) -> Document:
+    """What a cancelled run was billed for is counted when each page that was not sent has failed."""
+    return replace(row, billed=billing.billed(seen.operations))
+
+
+@rule(see.DeleteAsked, lambda row, seen, now, policy: row.state not in (_DELETING, _DELETED))
+def delete_asked(row: Document, seen: see.DeleteAsked, now: float, policy: Policy) -> Document:
+    """A document that is to be deleted is swept at once, and again when no worker of before can be at work."""
+    unended = row.outcome is None
+    return replace(
+        row,
+        state=_DELETING,
+        due_kind=DueKind.DELIVER,
+        due_at=now,
+        holder="",
+        attempts=0,
+        consecutive_failures=0,
+        unfinished=frozenset(),
+        outcome=Outcome.CANCELLED if unended else row.outcome,
+        problem=problems.deleted() if unended else row.problem,
+        outcome_at=now if unended else row.outcome_at,
+        pages_recognized=0 if unended else row.pages_recognized,
+        sweep_at=max(_held_until(row, now), now + policy.longest_lease_seconds),
+        removed=Removed(),
+    )
+
+
+@rule(see.Swept, lambda row, seen, now, policy: row.state is _DELETING and seen.asked > 0)
+def swept_asked(row: Document, seen: see.Swept, now: float, policy: Policy) -> Document:
+    """A document with pages that somebody may still be asking for is swept again after that."""
+    return _swept(replace(row, sweep_at=max(row.sweep_at, now + policy.longest_lease_seconds)), seen, now)
+
+
+@rule(see.Swept, lambda row, seen, now, policy: row.state is _DELETING and seen.began_at < row.sweep_at)
+def swept_early(row: Document, seen: see.Swept, now: float, policy: Policy) -> Document:
+    """A document that was swept while a worker of before may have been at work is swept again after that."""
+    return _swept(row, seen, now)
+
+
+@rule(see.Swept, lambda row, seen, now, policy: row.state is _DELETING)
+def deleted(row: Document, seen: see.Swept, now: float, policy: Policy) -> Document:
+    """A document that was swept when nobody was at work on it is deleted: what stays names neither bucket nor key."""
+    return Document(
+        id=row.id,
+        source=Source("", ""),
+        state=_DELETED,
+        accepted_at=row.accepted_at,
+        rev=row.rev,
+        run=row.run,
+        outcome_at=now,
+        removed=_added(row.removed or Removed(), seen.removed),
+    )
+
+
+def _swept(row: Document, seen: see.Swept, now: float) -> Document:
+    removed = _added(row.removed or Removed(), seen.removed)
+    return replace(_due_again(row, max(now, row.sweep_at), 0), holder="", removed=removed)
+
+
+def _cancelled(row: Document, problem: Problem, now: float) -> Document:
+    cancelled = _delivering(row, Outcome.CANCELLED, problem, 0, now)
+    return replace(cancelled, holder="", billed=None, held_until=_held_until(row, now))
+
+
+def _next_run(row: Document, now: float) -> Document:
+    return replace(
+        row,
+        run=row.run + 1,
+        began_at=now,
+        before=row.shown,
+        ended_before=row.outcome,
+        holder="",
+        attempts=0,
+        consecutive_failures=0,
+        outcome_replaced=False,
+        step=None,
+        billed=None,
+        pages_kept=0,
+    )
+
+
+def _held_until(row: Document, now: float) -> float:
+    """Until when a worker may be at work on what is taken from it: its lease's end, or that of one before it."""
+    return max(row.held_until, row.due_at if row.attempts and row.due_at is not None else now)
+
+
+def _added(one: Removed, other: Removed) -> Removed:
+    return Removed(one.objects + other.objects, one.rows + other.rows)
+
+
+def _unsent(row: Document, outcome: Outcome, problem: Problem, now: float) -> Document:
+    return replace(_delivering(row, outcome, problem, 0, now), billed=Billed())
 
 
 def _delivering(

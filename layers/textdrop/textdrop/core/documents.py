@@ -12,12 +12,14 @@ from textdrop.core.errors import Reason, Trace
 
 
 class DocumentState(StrEnum):
-    """accepted → recognizing → delivering → final."""
+    """accepted → recognizing → delivering → final; by request, final → accepted, and all → deleting → deleted."""
 
-    ACCEPTED = "accepted"  # → recognizing, when its pages are known; → delivering, when it is refused
-    RECOGNIZING = "recognizing"  # → delivering, when every page is final
+    ACCEPTED = "accepted"  # → recognizing, when its pages are known; → delivering, when it is refused or cancelled
+    RECOGNIZING = "recognizing"  # → delivering, when every page is final, or it is cancelled
     DELIVERING = "delivering"  # → final, when the notice was accepted
-    FINAL = "final"
+    FINAL = "final"  # → accepted or delivering, by a retry
+    DELETING = "deleting"  # → deleted, when nothing of it can be written any more
+    DELETED = "deleted"
 
 
 class OperationState(StrEnum):
@@ -37,6 +39,7 @@ class Outcome(StrEnum):
     PARTIAL = "partial"
     FAILED = "failed"
     SKIPPED = "skipped"
+    CANCELLED = "cancelled"
 
 
 class DueKind(StrEnum):
@@ -44,8 +47,13 @@ class DueKind(StrEnum):
 
     ASK = "ask"  # of a running operation: ask the service for its result
     SUBMIT = "submit"  # inspect the source, send pages
+    BACKFILL = "backfill"  # the same, after all that is due for SUBMIT
     RECHECK = "recheck"  # every page is with the service: conclude the document, should nobody have done it
-    DELIVER = "deliver"  # write files, publish, send the notice
+    DELIVER = "deliver"  # write files, publish, send the notice; or remove what is to be deleted
+
+
+TO_SUBMIT = frozenset({DueKind.SUBMIT, DueKind.BACKFILL})
+"""The kinds of work that submit does."""
 
 
 class Step(StrEnum):
@@ -89,18 +97,22 @@ class Source:
     metadata_omitted: int = 0
 
 
+OptionFrom = Literal["request", "metadata", "parameter"]
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a document is to be recognised, and where each choice came from. `pages` are written by `page_ranges`."""
+    """How a document is to be recognised, and where each choice came from: a request, such as a retry, precedes the
+    upload's metadata, and that the stack's parameter. `pages` are written by `page_ranges`."""
 
     languages: tuple[str, ...]
     model: str
-    languages_from: Literal["metadata", "parameter"] = "parameter"
-    model_from: Literal["metadata", "parameter"] = "parameter"
+    languages_from: OptionFrom = "parameter"
+    model_from: OptionFrom = "parameter"
     outputs: tuple[Output, ...] = ()
-    outputs_from: Literal["metadata", "parameter"] = "parameter"
+    outputs_from: OptionFrom = "parameter"
     pages: str = "all"
-    pages_from: Literal["metadata", "parameter"] = "parameter"
+    pages_from: OptionFrom = "parameter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +146,53 @@ class WarnedPages:
 
 
 @dataclass(frozen=True, slots=True)
+class Billed:
+    """How many pages the service took in a run, and how many submits it may have taken besides, without our learning
+    it."""
+
+    submitted: int = 0
+    unconfirmed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A run whose files have the upload's names in the results bucket, and what they are."""
+
+    run: int
+    outcome: Outcome
+    pages_recognized: int = 0
+    renderings: tuple[Rendering, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was removed of a document that is being deleted: `objects` counts each version, `rows` those of pages."""
+
+    objects: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """Our row for an upload. Times are epoch seconds."""
+    """Our row for an upload. Times are epoch seconds.
+
+    When it is deleted the row stays, without the source's bucket and key, so that the upload is not read again.
+    """
 
     id: str  # the table's partition key; from `core.identity.document_id`
     source: Source
     state: DocumentState
     accepted_at: float  # when the row was made
     rev: int = 1  # grows with every write but that of a finished page; the fencing token
-    run: int = 1  # each run has operations of its own
+    run: int = 1  # each has operations and files of its own; a retry begins the next
+    began_at: float = 0.0  # when this run began; 0: the first, when it was accepted
+    requested: tuple[tuple[str, str], ...] = ()  # options that a retry asks for, by the names of metadata
+    before: Shown | None = None  # what had the upload's names when this run began
+    ended_before: Outcome | None = None  # the outcome of the run before
+    pages_run: int = 0  # the run whose operations are this one's too, as nothing is recognised anew; 0: its own
+    held_until: float = 0.0  # a worker that it was taken from by a request may be at work until then
+    sweep_at: float = 0.0  # of one that is being deleted: when no worker of before can be at work any more
+    removed: Removed | None = None  # of one that is being deleted
     holder: str = ""  # who has the lease: a token of one worker
     due_kind: DueKind | None = None  # the kind of work it is due for; None: final
     due_at: float | None = None  # when; in the future with a holder: a lease. None: final
@@ -160,10 +210,39 @@ class Document:
     pages_recognized: int = 0  # how many have text: of the finished pages, and of all once the outcome is fixed
     warned_pages: tuple[WarnedPages, ...] = ()  # of recognised pages; fixed with the outcome
     result_bytes: int = 0  # of the largest stored result among its pages; fixed with the outcome
+    billed: Billed | None = None  # what this run was billed for; None: not counted yet
+    pages_kept: int = 0  # how many were recognised in an earlier run
     outcome_at: float | None = None  # when the outcome was fixed
     outcome_replaced: bool = False  # the outcome was replaced by a failure, as its delivery kept dying
     step: Step | None = None  # the delivery's step that has begun
     renderings: tuple[Rendering, ...] = ()  # outputs that were made, or cannot be
+
+    @property
+    def run_began_at(self) -> float:
+        """When this run began: what is counted from there is a deadline of this run."""
+        return self.began_at or self.accepted_at
+
+    @property
+    def operations_run(self) -> int:
+        """The run whose operations are this one's."""
+        return self.pages_run or self.run
+
+    @property
+    def pages_with_text(self) -> int:
+        """How many pages its files have text of. A page may have been counted as recognised just when the document was
+        cancelled: it is in none of them."""
+        return self.pages_recognized if self.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else 0
+
+    @property
+    def shown(self) -> Shown | None:
+        """What the upload's names are to show: the last run with an outcome, unless one before has more recognised
+        pages. None: nothing yet, or it is being deleted."""
+        if self.state in (DocumentState.DELETING, DocumentState.DELETED):
+            return None
+        recognized = self.pages_with_text
+        if self.outcome is None or (self.before is not None and self.before.pages_recognized > recognized):
+            return self.before
+        return Shown(self.run, self.outcome, recognized, self.renderings)
 
     @property
     def to_render(self) -> tuple[Output, ...]:
@@ -190,6 +269,7 @@ class Operation:
     has_words: bool = True  # False: the service found none
     result_bytes: int = 0  # of the stored result
     described: OperationDescription | None = None  # the service's own description, from acceptance on
+    paid_run: int = 0  # the run that the page was sent in, and that its stored result carries; 0: this one
     submitted_at: float | None = None  # when the acceptance was written
     deadline_at: float | None = None  # an answer without a result after this fails the page
     due_kind: DueKind | None = None  # ASK while it is running
@@ -197,6 +277,11 @@ class Operation:
     finished_at: float | None = None  # when it became final
     problem: Problem | None = None  # why the page has no text
     trace: Trace = field(default_factory=Trace)  # the exchange in which it was accepted
+
+    @property
+    def result_run(self) -> int:
+        """The run that the page's stored result carries."""
+        return self.paid_run or self.run
 
     @property
     def final(self) -> bool:

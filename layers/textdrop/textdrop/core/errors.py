@@ -5,7 +5,9 @@ What is wrong with a file is an error of pagekit (`pagekit.errors`).
 TextdropError
 ├── SettingsError             the deployment is wrong; nothing is tried until it is mended
 ├── InvalidOptions            the upload's options cannot be followed; never again, and the user is told why
+├── RequestRefused            a request to control that is wrong, or cannot be followed now; whoever asked is told why
 ├── ObjectGone                the source is no longer there
+│   └── ObjectDeleted         it was deleted, not replaced: what of it is not sent yet is not wanted
 ├── OcrError                  the OCR service, or the way to it
 │   ├── OcrUnreachable        nothing was sent, or not all of it: again, after a backoff
 │   ├── OcrSecretUnreadable   the secret cannot be read, nothing was sent: again; three in a row pause all
@@ -19,7 +21,8 @@ TextdropError
 │   ├── OcrAnswerTooLarge     a result over our limit: never again
 │   └── OcrAnswerMalformed    an answer that cannot be read whole: ask again
 └── StoreUnavailable          a cloud service failed or throttled us: the row's due time brings it back
-    └── ObjectForbidden       the source is there and may not be read: again for a day, then never
+    ├── ObjectForbidden       the source is there and may not be read: again for a day, then never
+    └── HistoryMissing        the table of a former stack has no index `history` yet: its operator adds it
 """
 
 from __future__ import annotations
@@ -47,6 +50,8 @@ class Reason(StrEnum):
     SUBMIT_UNCONFIRMED = "submit_unconfirmed"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     RESULT_EXPIRED = "result_expired"
+    CANCELLED = "cancelled"
+    SOURCE_DELETED = "source_deleted"
     INTERNAL = "internal"
 
 
@@ -71,8 +76,31 @@ class InvalidOptions(TextdropError):
         self.advice = advice
 
 
+class Refused(StrEnum):
+    """Why control does not do what it is asked."""
+
+    BAD_REQUEST = "bad_request"
+    UNAVAILABLE = "unavailable"
+    TOO_NEW = "too_new"
+
+
+class RequestRefused(TextdropError):
+    """Control does not do what it is asked. `what` is wrong, `advice` says what to do: one plain sentence each. The
+    message has neither, as they may quote the request."""
+
+    def __init__(self, code: Refused, what: str, advice: str) -> None:
+        super().__init__(str(code))
+        self.code = code
+        self.what = what
+        self.advice = advice
+
+
 class ObjectGone(TextdropError):
     """The version of the object that was uploaded is no longer in the bucket."""
+
+
+class ObjectDeleted(ObjectGone):
+    """The version was deleted, or the object itself: in a bucket with versions a delete marker is its current one."""
 
 
 class StoreUnavailable(TextdropError):
@@ -81,6 +109,10 @@ class StoreUnavailable(TextdropError):
 
 class ObjectForbidden(StoreUnavailable):
     """The uploaded object may not be read: a policy, a customer's key that our role may not use, an archive class."""
+
+
+class HistoryMissing(StoreUnavailable):
+    """The table has no index `history`: a stack before it had one has made the table."""
 
 
 @dataclass(frozen=True, slots=True)

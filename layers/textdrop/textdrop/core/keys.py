@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from textdrop.core.documents import Document, Outcome, Output
+from textdrop.core.documents import Document, Outcome, Output, Shown
 from textdrop.core.page_ranges import MAX_FILE_PAGES
 
 OWN_FOLDER = ".textdrop/"
@@ -41,19 +41,29 @@ _TABLE = re.compile(r"\d{4,}-\d{2,}\.csv")
 _SEGMENT = re.compile(rf"-(\d{{6}})-(\d{{6}}){re.escape(JSON)}$")
 
 
-def own(document_id: str, suffix: str) -> str:
-    """The document's own file: it stays, whatever is uploaded later under the same key."""
-    return base(document_id) + suffix
+def folder(document_id: str) -> str:
+    """What the names of all own files of a document begin with."""
+    return f"{OWN_FOLDER}documents/{document_id}/"
+
+
+def own(document_id: str, run: int, suffix: str) -> str:
+    """The run's own file: it stays, whatever is uploaded later under the same key, and whatever a retry brings."""
+    return base(document_id, run) + suffix
 
 
 def page(document_id: str, run: int, number: int) -> str:
     """The service's answer for one page, as received."""
-    return f"{OWN_FOLDER}documents/{document_id}/pages/{run:04d}-{number:06d}.json"
+    return f"{pages(document_id)}{run:04d}-{number:06d}.json"
+
+
+def pages(document_id: str) -> str:
+    """What the names of all pages begin with, whichever run has paid for them."""
+    return f"{folder(document_id)}pages/"
 
 
 def segments(document_id: str, run: int) -> str:
     """What the names of all segments begin with, of which a long document's result is made."""
-    return f"{OWN_FOLDER}documents/{document_id}/segments/{run:04d}-"
+    return f"{folder(document_id)}segments/{run:04d}-"
 
 
 def segment(document_id: str, run: int, first: int, last: int, suffix: str) -> str:
@@ -83,9 +93,9 @@ def tables_of(names: Iterable[str], base: str) -> tuple[str, ...]:
     return tuple(name[len(base) :] for name in names if name.startswith(start) and _TABLE.fullmatch(name[len(start) :]))
 
 
-def base(document_id: str) -> str:
-    """What a document's own files are called before their suffixes."""
-    return f"{OWN_FOLDER}documents/{document_id}/result"
+def base(document_id: str, run: int) -> str:
+    """What a run's own files are called before their suffixes."""
+    return f"{folder(document_id)}result" + (f"-{run:04d}" if run > 1 else "")
 
 
 def suffixes(outcome: Outcome) -> tuple[str, ...]:
@@ -93,17 +103,17 @@ def suffixes(outcome: Outcome) -> tuple[str, ...]:
     return (TEXT, JSON) if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else (ERROR,)
 
 
-def suffixes_of(document: Document) -> tuple[str, ...]:
-    """The files of a document with an outcome, but for its tables' CSV files."""
-    if document.outcome is None:
+def suffixes_of(ended: Document | Shown) -> tuple[str, ...]:
+    """The files of a run with an outcome, but for its tables' CSV files."""
+    if ended.outcome is None:
         return ()
-    rendered = (OF_OUTPUT[rendering.output] for rendering in document.renderings if rendering.files)
-    return (*suffixes(document.outcome), *rendered)
+    rendered = (OF_OUTPUT[rendering.output] for rendering in ended.renderings if rendering.files)
+    return (*suffixes(ended.outcome), *rendered)
 
 
-def tables(document: Document) -> int:
-    """How many CSV files of tables the document has, besides the workbook that holds them all."""
-    found = (rendering.files - 1 for rendering in document.renderings if rendering.output is Output.TABLES)
+def tables(ended: Document | Shown) -> int:
+    """How many CSV files of tables the run has, besides the workbook that holds them all."""
+    found = (rendering.files - 1 for rendering in ended.renderings if rendering.output is Output.TABLES)
     return max(0, sum(found))
 
 
@@ -124,4 +134,7 @@ def files(document: Document, published: bool) -> dict[str, str]:
     """Where the files of a document with an outcome are: suffix → key below the results' prefix; `TABLES` → what the
     keys of its tables' CSV files begin with, if it has any."""
     there = suffixes_of(document) + ((TABLES,) if tables(document) else ())
-    return {suffix: document.source.key + suffix if published else own(document.id, suffix) for suffix in there}
+    return {
+        suffix: document.source.key + suffix if published else own(document.id, document.run, suffix)
+        for suffix in there
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pagekit.limits import FileFacts
 from pagekit.prepared import Preparation
 from textdrop.core.answers import OperationDescription
-from textdrop.core.documents import Operation, Options, Problem, Rendering, Source, Step
+from textdrop.core.documents import Operation, Options, Output, Problem, Removed, Rendering, Source, Step
 from textdrop.core.errors import Trace
 
 
@@ -61,12 +61,14 @@ class Forbidden(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class PagesKnown(DocumentSeen):
-    """The source was inspected: it is this file, and these of its pages are to be sent."""
+    """The source was inspected: it is this file, and these of its pages are to be recognised. `kept`: those of them
+    that were recognised in an earlier run, whose operations are written for this one."""
 
     pages: frozenset[int]
     facts: FileFacts
     options: Options
     source: Source
+    kept: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,65 @@ class StepBegins(DocumentSeen):
 @dataclass(frozen=True, slots=True)
 class NoticeAccepted(DocumentSeen):
     """The topic took the notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled(DocumentSeen):
+    """A request takes in this upload, which was there before the stack, or is asked for again."""
+
+    document_id: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAsked(DocumentSeen):
+    """A request for the next run. `requested` are options, by the names of metadata; those of the run before stay."""
+
+    requested: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RenderAsked(DocumentSeen):
+    """A request to make the files again of the pages there are. `outputs` None: those of the run before."""
+
+    outputs: tuple[Output, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled(DocumentSeen):
+    """A request says that the document is not wanted any more."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDeleted(DocumentSeen):
+    """The upload was deleted while its document's pages, whose operations these are, were being sent."""
+
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PagesCounted(DocumentSeen):
+    """The operations of a run whose outcome is fixed. Of one that was cancelled none is waiting any more; what was on
+    its way to the service just then counts as unconfirmed."""
+
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAsked(DocumentSeen):
+    """A request to delete all that there is of the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept(DocumentSeen):
+    """A pass over all that is to be deleted, which began at `began_at`, has removed so much. `asked`: so many of its
+    pages were running until then, so that somebody may still be asking for them."""
+
+    began_at: float
+    removed: Removed
+    asked: int = 0
 
 
 # --- of an operation --------------------------------------------------------------------------------------------------
@@ -173,6 +234,13 @@ class AnswerLost(OperationSeen):
 @dataclass(frozen=True, slots=True)
 class Unsendable(OperationSeen):
     """The source of a page that has yet to be sent cannot be opened again, for this reason."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded(OperationSeen):
+    """The document is being deleted: whatever the service still brings is not wanted."""
 
     problem: Problem
 

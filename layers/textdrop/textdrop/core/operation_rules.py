@@ -170,6 +170,17 @@ def unreadable(row: Operation, seen: see.Unreadable, now: float, policy: Policy)
     return _failed(row, seen.problem, now)
 
 
+def _sent_again(row: Operation) -> Operation:
+    """As if it had never been sent: its document's run sends it."""
+    return Operation(row.document_id, row.run, row.page, _WAITING, holder_rev=row.holder_rev)
+
+
+@rule(see.FailedInService, lambda row, seen, now, policy: row.state is _RUNNING and row.paid_run > 0)
+def kept_failed_in_service(row: Operation, seen: see.FailedInService, now: float, policy: Policy) -> Operation:
+    """A page that an earlier run paid for, and that failed in the service since, is sent in this run."""
+    return _sent_again(row)
+
+
 @rule(see.FailedInService, lambda row, seen, now, policy: row.state is _RUNNING)
 def failed_in_service(row: Operation, seen: see.FailedInService, now: float, policy: Policy) -> Operation:
     """A page whose operation failed in the service fails with the service's code."""
@@ -182,18 +193,27 @@ def _is_forgotten(row: Operation, seen: see.NotDone | see.AskFailed, policy: Pol
     return row.state is _RUNNING and seen.asked_at >= forgotten_at and seen.status_asked
 
 
+def _is_overdue(row: Operation, seen: see.NotDone) -> bool:
+    is_past = row.deadline_at is not None and seen.asked_at >= row.deadline_at
+    return row.state is _RUNNING and is_past and seen.status_asked
+
+
+@rule(
+    see.NotDone,
+    lambda row, seen, now, policy: row.paid_run > 0 and (_is_forgotten(row, seen, policy) or _is_overdue(row, seen)),
+)
+def kept_not_done(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> Operation:
+    """A page that an earlier run paid for, and that the service has no result of, is sent in this run."""
+    return _sent_again(row)
+
+
 @rule(see.NotDone, lambda row, seen, now, policy: _is_forgotten(row, seen, policy))
 def expired(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> Operation:
     """A page asked for after the service deleted its result has expired."""
     return _failed(row, problems.result_expired(row), now)
 
 
-@rule(
-    see.NotDone,
-    lambda row, seen, now, policy: (
-        row.state is _RUNNING and row.deadline_at is not None and seen.asked_at >= row.deadline_at and seen.status_asked
-    ),
-)
+@rule(see.NotDone, lambda row, seen, now, policy: _is_overdue(row, seen))
 def deadline_exceeded(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> Operation:
     """A page that was asked for after its deadline, is not done, and did not fail by its status, fails."""
     return _failed(row, problems.deadline_exceeded(row, now), now)
@@ -202,6 +222,12 @@ def deadline_exceeded(row: Operation, seen: see.NotDone, now: float, policy: Pol
 @rule(see.NotDone, lambda row, seen, now, policy: row.state is _RUNNING)
 def not_done(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> None:
     """A page that is not done stays running; nothing is written."""
+
+
+@rule(see.AskFailed, lambda row, seen, now, policy: row.paid_run > 0 and _is_forgotten(row, seen, policy))
+def kept_ask_failed(row: Operation, seen: see.AskFailed, now: float, policy: Policy) -> Operation:
+    """A page that an earlier run paid for, and that could not be asked for in time, is sent in this run."""
+    return _sent_again(row)
 
 
 @rule(see.AskFailed, lambda row, seen, now, policy: _is_forgotten(row, seen, policy))
@@ -213,6 +239,21 @@ def ask_failed_expired(row: Operation, seen: see.AskFailed, now: float, policy: 
 @rule(see.AskFailed, lambda row, seen, now, policy: row.state is _RUNNING)
 def ask_failed(row: Operation, seen: see.AskFailed, now: float, policy: Policy) -> None:
     """An ask without an answer says nothing about the page."""
+
+
+# --- its document is deleted ----------------------------------------------------------------------------------------
+
+
+@rule(see.Discarded, lambda row, seen, now, policy: row.state is _SUBMITTING)
+def discarded_submitting(row: Operation, seen: see.Discarded, now: float, policy: Policy) -> Operation:
+    """A page that may have been sent is not wanted any more; its last submit is unconfirmed."""
+    return replace(_failed(row, seen.problem, now), unconfirmed=row.unconfirmed + 1)
+
+
+@rule(see.Discarded, lambda row, seen, now, policy: not row.final)
+def discarded(row: Operation, seen: see.Discarded, now: float, policy: Policy) -> Operation:
+    """A page of a document that is being deleted is neither sent nor asked for."""
+    return _failed(row, seen.problem, now)
 
 
 def _failed(row: Operation, problem: Problem, now: float) -> Operation:

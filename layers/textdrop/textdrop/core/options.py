@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from textdrop.core import page_ranges
-from textdrop.core.documents import Options, Output
+from textdrop.core.documents import OptionFrom, Options, Output
 from textdrop.core.errors import InvalidOptions
 
 PREFIX = "ocr-"
@@ -20,6 +20,8 @@ OUTPUTS = "ocr-outputs"
 PAGES = "ocr-pages"
 NAMES = (LANGUAGES, MODEL, OUTPUTS, PAGES)
 NO_OUTPUTS = "none"
+
+RETRY = "Retry the document with the right ones: textdrop retry, with --languages, --model, --outputs or --pages."
 
 ANY_LANGUAGE = "*"
 SHARED_LANGUAGES = (
@@ -86,18 +88,26 @@ EXPLICIT_LANGUAGE_MODELS = (*RUSSIAN_ENGLISH_MODELS, "license-plates")
 
 
 def resolve(
-    metadata: Mapping[str, str], languages: str, model: str, outputs: str = "", pages: str = page_ranges.ALL
+    metadata: Mapping[str, str],
+    languages: str,
+    model: str,
+    outputs: str = "",
+    pages: str = page_ranges.ALL,
+    requested: Mapping[str, str] | None = None,
 ) -> Options:
-    """The options of a document. The others are the stack's parameters; metadata precedes them.
+    """The options of a document. What a request asks for, by the names of metadata, precedes the upload's metadata,
+    and that the others, which are the stack's parameters. A request for options is followed whatever else the metadata
+    names, as they cannot be changed without another upload.
 
     Languages, outputs and pages are separated by spaces or commas. Raises InvalidOptions, which names what is allowed.
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
-    if unknown:
+    if unknown and not requested:
         raise InvalidOptions(
             f"The metadata {_quoted(unknown)} is not an option.",
-            f"Options are {', '.join(NAMES)}.",
+            f"Options are {', '.join(NAMES)}. {RETRY}",
         )
+    metadata = {**metadata, **(requested or {})}
     chosen_languages = metadata.get(LANGUAGES, languages)
     chosen_model = metadata.get(MODEL, model).strip().lower()
     codes = _words(chosen_languages)
@@ -109,18 +119,25 @@ def resolve(
         chosen_pages = page_ranges.canonical(_words(metadata.get(PAGES, pages)))
     except InvalidOptions as refusal:
         if any(name in metadata for name in NAMES):
-            raise
-        where = "correct the stack's parameters Languages, Model, Outputs and Pages, then upload again."
-        raise InvalidOptions(refusal.what, f"The upload names no options: {where} {refusal.advice}") from None
+            raise InvalidOptions(refusal.what, f"{refusal.advice} {RETRY}") from None
+        where = "correct the stack's parameters Languages, Model, Outputs and Pages"
+        raise InvalidOptions(
+            refusal.what,
+            f"The upload names no options: {where}, then retry the document (textdrop retry). {refusal.advice}",
+        ) from None
+
+    def come_from(name: str) -> OptionFrom:
+        return "request" if name in (requested or {}) else "metadata" if name in metadata else "parameter"
+
     return Options(
         languages=codes,
         model=chosen_model,
-        languages_from="metadata" if LANGUAGES in metadata else "parameter",
-        model_from="metadata" if MODEL in metadata else "parameter",
+        languages_from=come_from(LANGUAGES),
+        model_from=come_from(MODEL),
         outputs=chosen_outputs,
-        outputs_from="metadata" if OUTPUTS in metadata else "parameter",
+        outputs_from=come_from(OUTPUTS),
         pages=chosen_pages,
-        pages_from="metadata" if PAGES in metadata else "parameter",
+        pages_from=come_from(PAGES),
     )
 
 

@@ -18,8 +18,8 @@ def named(numbers: Sequence[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
 
 
-def shortened(ranges: str) -> str:
+def shortened(ranges: str, most: int = MAX_CHARACTERS) -> str:
     """A row and a notice are small: of a great many ranges they name the first; the result names all."""
-    if len(ranges) <= MAX_CHARACTERS:
+    if len(ranges) <= most:
         return ranges
-    return ranges[: ranges.rindex(", ", 0, MAX_CHARACTERS)] + ", …"
+    return ranges[: ranges.rindex(", ", 0, most)] + ", …"

@@ -50,13 +50,13 @@ def chosen(pages: str, file_pages: int, max_pages: int) -> frozenset[int]:
         has = "1 page" if file_pages == 1 else f"{file_pages:,} pages"
         raise InvalidOptions(
             f"The file has {has}, and ocr-pages names none of them.",
-            f'Set ocr-pages to "{ALL}" or to pages that the file has, and upload it again.',
+            f'Retry the document with "{ALL}" or with pages that the file has: textdrop retry --pages {ALL}.',
         )
     if count > max_pages:
         raise Refusal(
             Reason.TOO_MANY_PAGES,
             f"{count:,} pages of the file are named; the most is {max_pages:,}.",
-            "Name fewer in ocr-pages, and the others with another upload of the file.",
+            "Retry the document with fewer (textdrop retry --pages); for the others upload it under another name.",
         )
     return frozenset(number for first, last in spans for number in range(first, last + 1))
 

@@ -2,8 +2,7 @@
 
 Credentials refused, or too many refusals, lost answers, connect failures or failures to read the secret in a row
 across documents, mean that trying the next document would fail alike. Then one probe a minute goes out until one is
-accepted. An operator's pause, written into the row by hand, lasts until a hand ends it: nothing is sent meanwhile, not
-even a probe.
+accepted. An operator's pause lasts until an operator ends it: nothing is sent meanwhile, not even a probe.
 """
 
 from __future__ import annotations
@@ -117,3 +116,23 @@ def probing(pause: Pause, now: float, policy: Policy) -> Pause | None:
     if pause.operator_since is not None or pause.since is None or now < pause.probe_at:
         return None
     return replace(pause, rev=pause.rev + 1, probe_at=now + policy.probe_seconds)
+
+
+def paused_by_operator(pause: Pause, now: float) -> Pause | None:
+    """The row with an operator's pause; None if it has one."""
+    if pause.operator_since is not None:
+        return None
+    return replace(pause, rev=pause.rev + 1, operator_since=now)
+
+
+def resumed_by_operator(pause: Pause, now: float) -> Pause | None:
+    """The row without an operator's pause; None if there is nothing to change. A pause of exchanges stays, and its next
+    probe may go out at once: whoever resumes has mended something."""
+    if pause.operator_since is None and (pause.since is None or pause.probe_at <= now):
+        return None
+    return replace(
+        pause,
+        rev=pause.rev + 1,
+        operator_since=None,
+        probe_at=pause.probe_at if pause.since is None else min(pause.probe_at, now),
+    )

@@ -31,6 +31,12 @@ class Policy:
 
     `reconcile_after_seconds`: an upload this old has been heard of, or its event is lost; `max_redrives`: so often a
     dead letter goes back to the uploads queue.
+
+    `max_backfill_failures`: after so many failures in a row a document of a backfill fails whose source may not be
+    read: only so many of a backfill are on their way at a time, and those behind them would wait.
+
+    `longest_lease_seconds`: no function runs for longer than 15 minutes, so whoever was at work then no longer is.
+    `sum_after_seconds`: no row of the ledger comes later than this with a time of before.
     """
 
     max_attempts: int = 5
@@ -70,6 +76,9 @@ class Policy:
     max_message_retry_seconds: float = 1800.0
     reconcile_after_seconds: float = 3600.0
     max_redrives: int = 3
+    max_backfill_failures: int = 3
+    longest_lease_seconds: float = 960.0
+    sum_after_seconds: float = 1200.0
 
     def deadline_seconds(self, pages: int) -> float:
         """How long a document of so many pages may take in the service before its operations are given up."""

@@ -8,7 +8,10 @@ from pagekit.errors import Refusal
 from textdrop.core.documents import Operation, Problem
 from textdrop.core.errors import InvalidOptions, Reason, Trace
 
-UPLOAD_AGAIN = "Upload the file again."
+RETRY = "retry the document (textdrop retry)"
+"""What to do about a file that needs no mending: pages that were recognised are not paid for again."""
+
+UPLOAD_AGAIN = "Upload the file again if its text is still wanted."
 
 
 def of_refusal(refusal: Refusal | InvalidOptions) -> Problem:
@@ -31,7 +34,7 @@ def delivery_attempts_exhausted(attempts: int) -> Problem:
     return Problem(
         Reason.INTERNAL,
         f"Writing the result broke off {attempts} times. The pages as received are kept in the results bucket.",
-        "Raise the deliver function's memory or timeout, then upload the file again.",
+        f"Raise the deliver function's memory or timeout, then {RETRY}: they are not paid for again.",
     )
 
 
@@ -40,7 +43,7 @@ def unconfirmed(unconfirmed: int, client_request_id: str = "") -> Problem:
     return Problem(
         Reason.SUBMIT_UNCONFIRMED,
         f"The page was sent {unconfirmed} times and the answer was lost each time, so each may have been billed.",
-        "Check the network between the stack and the OCR service, then upload the file again.",
+        f"Check the network between the stack and the OCR service, then {RETRY}.",
         Trace(client_request_id=client_request_id),
     )
 
@@ -50,7 +53,7 @@ def unavailable(seconds: float) -> Problem:
     return Problem(
         Reason.OCR_UNAVAILABLE,
         f"The OCR service has been unavailable for {seconds / 60:.0f} minutes.",
-        "Look at the service's status page, and upload the file again once it works.",
+        f"Look at the service's status page, and {RETRY} once the service works.",
     )
 
 
@@ -59,7 +62,7 @@ def breakdowns(times: int) -> Problem:
     return Problem(
         Reason.OCR_UNAVAILABLE,
         f"The OCR service answered {times} times that it failed to take the page.",
-        "Upload the file again later. If it happens again, save the file again, or ask the service's support.",
+        f"Later {RETRY}. If it happens again, save the file anew and upload it again, or ask the service's support.",
     )
 
 
@@ -69,7 +72,8 @@ def deadline_exceeded(operation: Operation, now: float) -> Problem:
     return Problem(
         Reason.DEADLINE_EXCEEDED,
         f"The OCR service had not finished {age / 60:.0f} minutes after it took the page.",
-        UPLOAD_AGAIN + " If it happens again, give the operation's id to the service's support.",
+        f"To ask for the page once more, {RETRY}. If it happens again, give the operation's id to the service's "
+        "support.",
         operation.trace,
     )
 
@@ -79,7 +83,7 @@ def result_expired(operation: Operation) -> Problem:
     return Problem(
         Reason.RESULT_EXPIRED,
         "The OCR service no longer has the result: it keeps results for three days.",
-        UPLOAD_AGAIN,
+        f"To send the page again, {RETRY}.",
         operation.trace,
     )
 
@@ -89,8 +93,8 @@ def rejected(trace: Trace) -> Problem:
     return Problem(
         Reason.REJECTED_BY_OCR,
         "The OCR service refused the page.",
-        "See the service's code and message in the result or error file, correct the file or its options, and upload "
-        "it again.",
+        "See the service's code and message in the result or error file. If the file is wrong, correct it and upload "
+        f"it again; if its options or the stack are, correct those and {RETRY}.",
         trace,
     )
 
@@ -100,7 +104,7 @@ def failed_in_service(trace: Trace) -> Problem:
     return Problem(
         Reason.FAILED_IN_OCR,
         "The OCR service failed to recognise the page.",
-        "See the service's code and message in the result or error file. If the file looks right, upload it again.",
+        f"See the service's code and message in the result or error file. If the file looks right, {RETRY}.",
         trace,
     )
 
@@ -121,7 +125,7 @@ def object_gone() -> Problem:
     return Problem(
         Reason.OBJECT_GONE,
         "The uploaded object was deleted or replaced before it could be read.",
-        "Upload the file again if its text is still wanted.",
+        UPLOAD_AGAIN,
     )
 
 
@@ -131,7 +135,7 @@ def forbidden() -> Problem:
         Reason.INTERNAL,
         "The uploaded object is there, but the submit function may not read it.",
         "Let the submit function's role read the object and use its encryption key (or restore it from the archive), "
-        "then upload the file again.",
+        f"then {RETRY}.",
     )
 
 
@@ -141,3 +145,30 @@ def no_page_has_text(problems: list[Problem]) -> Problem:
     if len(problems) == 1:
         return first
     return replace(first, what=f"All {len(problems)} pages failed; the first: {first.what}")
+
+
+def cancelled() -> Problem:
+    """A request cancelled the document."""
+    return Problem(
+        Reason.CANCELLED,
+        "The document was cancelled by request.",
+        f"To have it recognised after all, {RETRY}: pages that were recognised before are not paid for again.",
+    )
+
+
+def source_deleted() -> Problem:
+    """The source was deleted while its pages were being sent."""
+    return Problem(
+        Reason.SOURCE_DELETED,
+        "The uploaded object was deleted before all its pages were sent, so the rest was not sent.",
+        UPLOAD_AGAIN,
+    )
+
+
+def deleted() -> Problem:
+    """A request to delete all that there is of the document came before its outcome."""
+    return Problem(
+        Reason.CANCELLED,
+        "The document was deleted by request before it had an outcome.",
+        UPLOAD_AGAIN,
+    )

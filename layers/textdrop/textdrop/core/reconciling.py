@@ -38,11 +38,12 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """A part of the listing: versions, by key, the newest of a key first, and the cursor behind them (None: the
-    end)."""
+    """A part of the listing: versions, by key, the newest of a key first, and the cursor behind them (None: the end).
+    `current` are those of them that are their key's current one: a key that was deleted has none."""
 
     sources: tuple[Source, ...]
     after: Cursor | None
+    current: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

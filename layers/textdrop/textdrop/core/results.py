@@ -11,8 +11,9 @@ from typing import Any, TypedDict
 from pagekit.page import RecognisedPage
 from pagekit.prepared import Preparation
 from textdrop import __version__
-from textdrop.core import identity, keys, page_numbers, page_warnings
+from textdrop.core import identity, keys, ledger, page_numbers, page_warnings, prices
 from textdrop.core.documents import (
+    Billed,
     Document,
     Operation,
     OperationState,
@@ -20,6 +21,7 @@ from textdrop.core.documents import (
     Problem,
 )
 from textdrop.core.errors import Reason, Trace
+from textdrop.core.prices import Prices
 
 RESULT_SCHEMA = "textdrop.result/1"
 ERROR_SCHEMA = "textdrop.error/1"
@@ -41,7 +43,7 @@ def _lines(text: str) -> str:
     return plain if not plain or plain.endswith("\n") else plain + "\n"
 
 
-def result_frame(document: Document, operations: Sequence[Operation]) -> tuple[bytes, bytes]:
+def result_frame(document: Document, operations: Sequence[Operation], price_list: Prices) -> tuple[bytes, bytes]:
     """What stands in `<key>.ocr.json` before its pages and after them; each page is `page_json`, one a line."""
     notes = []
     if document.outcome is Outcome.PARTIAL:
@@ -55,6 +57,7 @@ def result_frame(document: Document, operations: Sequence[Operation]) -> tuple[b
             **_identity(document),
             "options": _options(document),
             "model": document.options.model if document.options else None,
+            "billing": billing(document, price_list),
             "pages": [],
             "notes": notes,
             "versions": {"textdrop": __version__},
@@ -100,7 +103,7 @@ def failures(operations: Sequence[Operation]) -> list[FailedPages]:
     ]
 
 
-def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
+def error_file(document: Document, operations: Sequence[Operation], price_list: Prices) -> bytes:
     """`<key>.error.json`: what went wrong in plain words, and all that support could ask for."""
     return _json(
         {
@@ -109,6 +112,7 @@ def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
             **(_problem(document.problem) or dict.fromkeys(("reason", "what", "advice", "service"))),
             "options": _options(document),
             "attempts": document.submit_passes,
+            "billing": billing(document, price_list),
             "pages": [
                 {
                     "number": operation.page,
@@ -129,6 +133,7 @@ def error_file(document: Document, operations: Sequence[Operation]) -> bytes:
 def notice(
     document: Document,
     operations: Sequence[Operation],
+    price_list: Prices,
     results_bucket: str,
     results_prefix: str,
     published: bool,
@@ -149,7 +154,7 @@ def notice(
         "advice": document.problem.advice if document.problem else None,
         "source": _source(document),
         **_metadata(document),
-        "files": _files(document, results_bucket, results_prefix, published),
+        "files": files(document, results_bucket, results_prefix, published),
         "warnings": [_cut(warning) for warning in warnings(document)[:NOTICE_WARNINGS]],
         "published": published,
         "newest": newest,
@@ -161,10 +166,24 @@ def notice(
             "failures": [{**group, "pages": page_numbers.shortened(group["pages"])} for group in failures(operations)],
             "warnings": [{**asdict(each), "warning": str(each.warning)} for each in document.warned_pages],
         },
+        "billing": billing(document, price_list),
         "duration_seconds": _duration(document),
         "at": timestamp(document.outcome_at),
     }
     return json.dumps(body, ensure_ascii=False)
+
+
+def billing(document: Document, price_list: Prices) -> dict[str, Any]:
+    """What the document's run cost: pages that the service took, submits that it may have taken besides, and pages kept
+    from an earlier run, which cost nothing now."""
+    billed = document.billed or Billed()
+    model = document.options.model if document.options else ""
+    return {
+        "pages_paid": billed.submitted,
+        "pages_unconfirmed": billed.unconfirmed,
+        "pages_kept": document.pages_kept,
+        "cost": ledger.as_cost(prices.cost(price_list, model, billed.submitted), price_list),
+    }
 
 
 def notice_attributes(document: Document) -> dict[str, str]:
@@ -196,7 +215,7 @@ FILE_NAMES = {
 """What a document with text may have, and what the notice calls it."""
 
 
-def _files(
+def files(
     document: Document, results_bucket: str, results_prefix: str, published: bool
 ) -> dict[str, dict[str, Any] | None]:
     """Where the files are; None for what a document with text might have, and this one has not."""
@@ -316,6 +335,7 @@ def _timings(document: Document) -> dict[str, Any]:
     return {
         "uploaded_at": timestamp(document.source.last_modified or document.source.event_at or None),
         "accepted_at": timestamp(document.accepted_at),
+        "began_at": timestamp(document.run_began_at),
         "outcome_at": timestamp(document.outcome_at),
         "duration_seconds": _duration(document),
     }
@@ -324,7 +344,7 @@ def _timings(document: Document) -> dict[str, Any]:
 def _duration(document: Document) -> float | None:
     if document.outcome_at is None:
         return None
-    return round(max(0.0, document.outcome_at - document.accepted_at), 3)
+    return round(max(0.0, document.outcome_at - document.run_began_at), 3)
 
 
 def _cut(sentence: str) -> str:

@@ -10,7 +10,7 @@ from math import ceil, inf
 
 from textdrop.core import bucket, intervals, window
 from textdrop.core.bucket import Bucket
-from textdrop.core.documents import Document, DueEntry, DueKind, Operation, OperationState
+from textdrop.core.documents import TO_SUBMIT, Document, DueEntry, DueKind, Operation, OperationState
 from textdrop.core.pause import BY_OPERATOR, Pause, why_paused
 from textdrop.core.window import Window
 
@@ -21,6 +21,10 @@ FORGET_SECONDS = 10.0
 
 READ_AHEAD_SECONDS = 1.0
 """So long before an operation is asked for its row is read."""
+
+MIN_BACKFILLS = 20
+BACKFILL_SECONDS = 2.0
+"""So long, at the pace of handing out, a document of a backfill takes from there until it is sent."""
 
 AGAIN_SECONDS = 1.0
 """So soon a row is read or an operation asked for again, when the worker broke off."""
@@ -145,6 +149,11 @@ class Schedule:
         """Whether most running operations are known, so that reading those of late is enough."""
         return len(self.results.jobs) >= MIN_KNOWN
 
+    def max_backfills(self) -> int:
+        """How many documents of backfills may be on their way through submit: as many as keep it busy, and no more, so
+        that a live upload never waits behind many."""
+        return max(MIN_BACKFILLS, ceil(BACKFILL_SECONDS * self.submit_quota.per_second))
+
     def max_submit_entries(self) -> int:
         """How many entries are enough: one more than could have been handed out lately and still be in the index."""
         return min(MAX_DUE_ENTRIES, 1 + ceil(self.submit_quota.per_second * (FORGET_SECONDS + 1.0)))
@@ -154,11 +163,10 @@ class Schedule:
     def documents_to_start(self, now: float, probe_seconds: float) -> Iterator[Job]:
         """The documents that may start now, one by one. Whoever takes one has to tell when it has ended."""
         for job in list(self.documents.values()):
-            is_submit = job.entry.kind is DueKind.SUBMIT
-            may_start = self._may_start_at(job.entry.kind, job.start_at) <= now
-            if is_submit and (not may_start or bucket.available(self.submit_quota, now) < 1):
-                return  # so are all behind it: these come last, by their due times
-            if job.is_busy or not may_start:
+            is_submit = job.entry.kind in TO_SUBMIT
+            if is_submit and (now < self.submit_after or bucket.available(self.submit_quota, now) < 1):
+                return  # so are all behind it: those for submit come last
+            if job.is_busy or job.start_at > now:
                 continue
             if is_submit:
                 self.submit_quota = bucket.taken(self.submit_quota, 1, now)
@@ -290,8 +298,9 @@ class Schedule:
         if operation is None or operation.submitted_at is None:
             return
         self._handled[name] = (operation.submitted_at, now)
-        # One that hung until its deadline, or expired, says nothing of how long a recognition takes.
-        if job.step is Step.RESULT and operation.state is OperationState.RECOGNIZED:
+        # One that hung until its deadline, or expired, says nothing of how long a recognition takes; nor does one that
+        # an earlier run sent.
+        if job.step is Step.RESULT and operation.state is OperationState.RECOGNIZED and not operation.paid_run:
             # It ended at some time between the last two asks. To take the end of that for it would make the next first
             # ask later, and what that finds later still.
             earliest = max(0.0, job.not_ready_at - operation.submitted_at)
@@ -317,7 +326,7 @@ class Schedule:
         return not (self.results.jobs or self.busy or self.due_soon)
 
     def _may_start_at(self, kind: DueKind, due_at: float) -> float:
-        return max(due_at, self.submit_after) if kind is DueKind.SUBMIT else due_at
+        return max(due_at, self.submit_after) if kind in TO_SUBMIT else due_at
 
     def _was_handled(self, entry: DueEntry, now: float) -> bool:
         """Whether the entry is of a time that this tick has worked on already: the index lags behind the rows."""

@@ -1,0 +1,176 @@
+"""The ledger: one row for each run that has ended, and the sums of each day.
+
+A row is put once, just before its run is final, from the run's own operations, and stays as it is but for its key,
+which goes when the document is deleted. So nothing is counted twice, and no row is hot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from textdrop.core import prices
+from textdrop.core.documents import Billed, Document, Outcome
+from textdrop.core.prices import Prices
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has ended. Times are epoch seconds; `ended_at` is when the row was made.
+
+    `submitted` pages were taken by the service in this run, `unconfirmed` submits it may have taken besides, `kept`
+    pages were recognised in an earlier run. `cost` is that of the submitted pages, a decimal as text, "" unknown.
+    `replaces` is the outcome of the run before, if there was one. `key` is "" once the document is deleted.
+    """
+
+    document_id: str
+    run: int
+    outcome: Outcome
+    ended_at: float
+    began_at: float
+    outcome_at: float
+    key: str = ""
+    reason: str = ""
+    model: str = ""
+    languages: tuple[str, ...] = ()
+    pages: int = 0
+    recognized: int = 0
+    submitted: int = 0
+    unconfirmed: int = 0
+    kept: int = 0
+    cost: str = ""
+    currency: str = ""
+    replaces: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryCursor:
+    """A place in the history of one month and outcome: right after this run."""
+
+    ended_at: float
+    document_id: str
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Runs by `ended_at`, and the place behind them (None: the end)."""
+
+    runs: tuple[Run, ...]
+    after: HistoryCursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class DaySums:
+    """The sums of the runs that ended on a day (UTC), "2026-11-29", up to and with `until` for each outcome.
+
+    `rev` grows with every write; 0: no row. `outcomes`, `replaced` (what was the outcome of the run before) and
+    `reasons` count runs; `models` has by model the sums of `_SUMMED`; `costs` by model and currency as decimals in
+    text. `unpriced` counts submitted pages without a price.
+    """
+
+    day: str
+    rev: int = 0
+    until: dict[str, float] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    replaced: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    models: dict[str, dict[str, int]] = field(default_factory=dict)
+    costs: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+_SUMMED = ("runs", "recognized", "submitted", "unconfirmed", "kept", "unpriced")
+
+
+def run_of(document: Document, now: float, price_list: Prices) -> Run:
+    """The row of the document's run, which has its outcome."""
+    model = document.options.model if document.options else ""
+    billed = document.billed or Billed()
+    spent = prices.cost(price_list, model, billed.submitted)
+    return Run(
+        document_id=document.id,
+        run=document.run,
+        outcome=document.outcome or Outcome.FAILED,
+        ended_at=now,
+        began_at=document.run_began_at,
+        outcome_at=document.outcome_at or now,
+        key=document.source.key,
+        reason=str(document.problem.reason) if document.problem else "",
+        model=model,
+        languages=document.options.languages if document.options else (),
+        pages=document.pages,
+        recognized=document.pages_with_text,
+        submitted=billed.submitted,
+        unconfirmed=billed.unconfirmed,
+        kept=document.pages_kept,
+        cost="" if spent is None else str(spent),
+        currency=price_list.currency,
+        replaces=document.ended_before,
+    )
+
+
+def day(at: float) -> str:
+    """The day of a time, in UTC: "2026-11-29"."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
+def month(at: float) -> str:
+    """The month of a time, in UTC: "2026-11"."""
+    return day(at)[:7]
+
+
+def day_began_at(of: str) -> float:
+    """When a day begins, in epoch seconds."""
+    return datetime.fromisoformat(of).replace(tzinfo=UTC).timestamp()
+
+
+def added(sums: DaySums, outcome: Outcome, runs: Iterable[Run], until: float) -> DaySums:
+    """The sums with these runs of one outcome, which are all from where the sums ended up to `until`."""
+    outcomes, replaced, reasons = dict(sums.outcomes), dict(sums.replaced), dict(sums.reasons)
+    models = {model: dict(counts) for model, counts in sums.models.items()}
+    costs = {model: dict(amounts) for model, amounts in sums.costs.items()}
+    for run in runs:
+        _count(outcomes, str(run.outcome))
+        if run.replaces is not None:
+            _count(replaced, str(run.replaces))
+        if run.reason:
+            _count(reasons, run.reason)
+        unpriced = 0 if run.cost else run.submitted
+        of_model = models.setdefault(run.model, {})
+        for name, more in zip(
+            _SUMMED, (1, run.recognized, run.submitted, run.unconfirmed, run.kept, unpriced), strict=True
+        ):
+            _count(of_model, name, more)
+        if run.cost:
+            amounts = costs.setdefault(run.model, {})
+            amounts[run.currency] = str(Decimal(amounts.get(run.currency, "0")) + Decimal(run.cost))
+    return replace(
+        sums,
+        until={**sums.until, str(outcome): until},
+        outcomes=outcomes,
+        replaced=replaced,
+        reasons=reasons,
+        models=models,
+        costs=costs,
+    )
+
+
+def _count(counts: dict[str, int], name: str, more: int = 1) -> None:
+    counts[name] = counts.get(name, 0) + more
+
+
+def as_cost(amount: Decimal | None, price_list: Prices) -> dict[str, Any]:
+    """A cost as results, notices and answers show it: `amount` is a decimal as text, None where a price is unknown."""
+    return {
+        "amount": None if amount is None else f"{amount.normalize():f}",
+        "currency": price_list.currency,
+        "prices_of": price_list.noted or None,
+    }
+
+
+def total(amounts: Iterable[Mapping[str, str]], currency: str) -> Decimal:
+    """The sum of what is in that currency."""
+    return sum((Decimal(each[currency]) for each in amounts if currency in each), Decimal(0))
