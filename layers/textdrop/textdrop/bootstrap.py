@@ -15,6 +15,7 @@ from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestU
 from textdrop.adapters.aws.dynamodb import Table
 from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.items import PAUSE_KEY, RECONCILE_RUN_KEY
+from textdrop.adapters.aws.ledger_table import DynamoLedger, DynamoSums
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
@@ -25,13 +26,15 @@ from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.recognition import read_page
+from textdrop.core import prices
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
 from textdrop.core.reconciling import ReconcileRun, SourceBucket
 from textdrop.observability import LambdaJournal
-from textdrop.ports import DeliverPorts, Notices, PollPorts, ReconcilePorts, Renderers, SubmitPorts
+from textdrop.ports import ControlPorts, DeliverPorts, Notices, PollPorts, ReconcilePorts, Renderers, SubmitPorts
 from textdrop.settings import (
+    ControlFunctionSettings,
     DeliverFunctionSettings,
     OcrSettings,
     PollFunctionSettings,
@@ -39,6 +42,7 @@ from textdrop.settings import (
     SubmitFunctionSettings,
     read,
 )
+from textdrop.usecases.control.settings import ControlSettings
 from textdrop.usecases.reconcile import record_source
 from textdrop.usecases.submit import SubmitSettings
 from textdrop.usecases.tick import PollSettings
@@ -57,6 +61,9 @@ DELIVER_THREADS = 20
 
 DELIVER_HELPERS = 24
 """More threads for calls of one document side by side."""
+
+CONTROL_HELPERS = 15
+"""More threads for rows that are read or written side by side."""
 
 STEP_SPARE_SECONDS = 5.0
 
@@ -97,15 +104,18 @@ def poll() -> tuple[PollPorts, PollSettings]:
 def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
     settings = read(SubmitFunctionSettings, os.environ)
     table = Table(session().client("dynamodb"), settings.table_name)
+    s3 = session().client("s3")
     ocr = _ocr(settings)
     journal = LambdaJournal()
     ports = SubmitPorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
+        ledger=DynamoLedger(table),
         quota=DynamoSubmitQuota(table),
         pause=DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         tick=DynamoTickRow(table),
-        sources=S3Sources(session().client("s3")),
+        sources=S3Sources(s3),
+        results=S3Results(s3, settings.results_bucket, settings.results_prefix),
         ocr=ocr,
         open_document=partial(open_document, child=Child()),
         received=SqsQueue(session().client("sqs"), settings.uploads_queue_url),
@@ -183,6 +193,8 @@ def deliver() -> DeliverPorts:
         clock=SystemClock(),
         documents=DynamoDocuments(table),
         newest=DynamoNewestUploads(table),
+        ledger=DynamoLedger(table),
+        prices=prices.parse(settings.prices, settings.prices_currency),
         sources=S3Sources(s3),
         results=S3Results(s3, settings.results_bucket, settings.results_prefix),
         read_page=read_page,
@@ -215,11 +227,61 @@ def reconcile() -> ReconcilePorts:
         uploads=S3UploadListing(session().client("s3"), source.name, source.prefix),
         queue=SqsQueue(sqs, settings.uploads_queue_url),
         dead_letters=SqsDeadLetters(sqs, settings.dead_letter_queue_url, settings.uploads_queue_url),
+        ledger=DynamoLedger(table),
+        sums=DynamoSums(table),
         progress=_reconcile_run(table),
         successor=LambdaFunction(session().client("lambda"), settings.reconcile_function_name),
         journal=LambdaJournal(),
         policy=Policy(),
     )
+
+
+@cache
+def _control() -> tuple[ControlPorts, ControlSettings, YandexOcr]:
+    settings = read(ControlFunctionSettings, os.environ)
+    table = Table(session().client("dynamodb"), settings.table_name)
+    s3 = session().client("s3")
+    ocr = _ocr(settings)
+    source = _source(settings)
+    ports = ControlPorts(
+        clock=SystemClock(),
+        documents=DynamoDocuments(table),
+        source=source,
+        newest=DynamoNewestUploads(table),
+        ledger=DynamoLedger(table),
+        sums=DynamoSums(table),
+        prices=prices.parse(settings.prices, settings.prices_currency),
+        pause=DynamoVersionedRow(table, PAUSE_KEY, Pause()),
+        tick=DynamoTickRow(table),
+        sources=S3Sources(s3),
+        uploads=partial(S3UploadListing, s3, source.name),
+        ocr=ocr,
+        open_document=partial(open_document, child=Child()),
+        poller=LambdaFunction(session().client("lambda"), settings.poll_function_name),
+        run_parallel=ThreadCrew(CONTROL_HELPERS),
+        journal=LambdaJournal(),
+        policy=Policy(),
+    )
+    chosen = ControlSettings(
+        settings.languages,
+        settings.model,
+        settings.submits_per_second,
+        settings.results_bucket,
+        settings.results_prefix,
+        outputs=settings.outputs,
+        pages=settings.pages,
+        max_pages=settings.max_pages,
+        ocr_base_url=settings.ocr_base_url,
+        operation_base_url=settings.operation_base_url,
+    )
+    return ports, chosen, ocr
+
+
+def control() -> tuple[ControlPorts, ControlSettings]:
+    """The control function's ports and settings, ready for one invocation. Raises SettingsError."""
+    ports, settings, ocr = _control()
+    ocr.new_connections()
+    return ports, settings
 
 
 def _notices(settings: DeliverFunctionSettings) -> list[Notices]:
@@ -232,7 +294,7 @@ def _notices(settings: DeliverFunctionSettings) -> list[Notices]:
     return [topic, EventBridgeNotices(session().client("events"), settings.event_bus_name)]
 
 
-def _source(settings: PollFunctionSettings | ReconcileFunctionSettings) -> SourceBucket:
+def _source(settings: PollFunctionSettings | ReconcileFunctionSettings | ControlFunctionSettings) -> SourceBucket:
     return SourceBucket(settings.source_bucket, settings.source_prefix, settings.own_source_bucket, settings.stack_id)
 
 

@@ -15,9 +15,11 @@ from pagekit import prepared
 from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
-from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Source
+from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Outcome, Source
+from textdrop.core.ledger import DaySums, HistoryCursor, HistoryPage, Run
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
+from textdrop.core.prices import Prices
 from textdrop.core.quota import Quota
 from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun, SourceBucket
 
@@ -86,6 +88,12 @@ class Documents(Protocol):
     def known(self, document_ids: Sequence[str]) -> set[str]:
         """Those of the ids that have a document row, however many are asked for. A row made just now may be missing."""
 
+    def read_many(self, document_ids: Sequence[str]) -> dict[str, Document]:
+        """Those of the rows that there are, by id, however many are asked for. A write of just now may be missing."""
+
+    def delete_operations(self, operations: Sequence[Operation]) -> None:
+        """None of them has a row afterwards. May be repeated."""
+
     def kept_since(self) -> float:
         """When the rows' table was made: it knows nothing of uploads before. Epoch seconds."""
 
@@ -101,6 +109,44 @@ class NewestUploads(Protocol):
 
     def expect_outputs(self, source: Source) -> None:
         """From now on the key's row says `has_outputs`, whichever document is its newest. May be repeated."""
+
+
+class Ledger(Protocol):
+    """What each run came to, for ever; and its index `history`, by month and outcome."""
+
+    def put(self, run: Run) -> Run:
+        """The run has a row, which is returned: this one, unless there was one before. May be repeated."""
+
+    def runs(self, document_id: str) -> list[Run]:
+        """The rows of a document, by run, read consistently."""
+
+    def forget_key(self, document_id: str) -> None:
+        """No row of the document carries its key afterwards. May be repeated."""
+
+    def history(
+        self,
+        month: str,
+        outcome: Outcome,
+        since: float,
+        until: float,
+        limit: int,
+        after: HistoryCursor | None = None,
+        *,
+        newest_first: bool = False,
+    ) -> HistoryPage:
+        """At most `limit` rows of the month ("2026-11") and outcome with `since` ≤ `ended_at` ≤ `until`, behind the
+        cursor, in the order of `ended_at`. One read of the index, which may lag behind the rows for a moment. Raises
+        HistoryMissing where there is no such index."""
+
+
+class Sums(Protocol):
+    """The sums of the ledger, a row a day."""
+
+    def read(self, since: str, until: str) -> list[DaySums]:
+        """The rows there are of these days ("2026-11-29") and those between, by day, read consistently."""
+
+    def write(self, before: DaySums, after: DaySums) -> bool:
+        """Replaces the day's row if its `rev` is still `before.rev` (0: there is none)."""
 
 
 class SubmitQuota(Protocol):
@@ -182,7 +228,8 @@ class Sources(Protocol):
     """The source bucket."""
 
     def head(self, source: Source) -> SourceObject:
-        """HEAD of that version (or, without versions, of the object if it still has that ETag). Raises ObjectGone."""
+        """HEAD of that version (or, without versions, of the object if it still has that ETag). Raises ObjectGone, and
+        ObjectDeleted if there is no such version or a delete marker is the key's current one."""
 
 
 class Results(Protocol):
@@ -224,6 +271,16 @@ class Results(Protocol):
 
     def delete(self, keys: Sequence[str]) -> None:
         """None of them exists afterwards. May be repeated. What is not there leaves a delete marker in S3."""
+
+    def remove(
+        self, prefix: str, wanted: Callable[[str], bool], check_deadline: Callable[[], None], *, current: bool
+    ) -> int:
+        """Of the objects whose keys begin with the prefix and are wanted no version is left, and no delete marker; or,
+        unless `current`, none but the current one, if that is an object. How many were removed.
+
+        Takes several calls, before each of which `check_deadline` is called; what that raises goes to the caller. May
+        be repeated.
+        """
 
 
 class Notices(Protocol):
@@ -289,6 +346,9 @@ class Ocr(Protocol):
 
     def read_page(self, body: bytes) -> RecognisedPage:
         """Reads a stored result again."""
+
+    def clock_offset_seconds(self) -> float | None:
+        """The service's time minus ours by the last answer, in whole seconds; None while it is not known."""
 
 
 ReadPage = Callable[[bytes], RecognisedPage]
@@ -390,17 +450,25 @@ class TransitionPorts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitPorts(TransitionPorts):
+class WakePorts(TransitionPorts):
+    """What it takes to wake poll."""
+
+    tick: TickRow
+    poller: Function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitPorts(WakePorts):
     """What the submit function works with."""
 
+    ledger: Ledger
     quota: SubmitQuota
     pause: VersionedRow[Pause]
-    tick: TickRow
     sources: Sources
+    results: Results
     ocr: Ocr
     open_document: OpenDocument
     received: ReceivedMessages
-    poller: Function
     workers: Workers
     run_parallel: RunParallel
 
@@ -425,6 +493,8 @@ class DeliverPorts(TransitionPorts):
     """What the deliver function works with."""
 
     newest: NewestUploads
+    ledger: Ledger
+    prices: Prices
     sources: Sources
     results: Results
     read_page: ReadPage
@@ -441,6 +511,25 @@ class ReconcilePorts(TransitionPorts):
     source: SourceBucket
     uploads: UploadListing
     queue: Queue
+    ledger: Ledger
+    sums: Sums
     dead_letters: DeadLetters
     progress: VersionedRow[ReconcileRun]
     successor: Function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPorts(WakePorts):
+    """What the control function works with. `uploads` lists what of the source is below a prefix of keys."""
+
+    source: SourceBucket
+    newest: NewestUploads
+    ledger: Ledger
+    sums: Sums
+    prices: Prices
+    pause: VersionedRow[Pause]
+    sources: Sources
+    uploads: Callable[[str], UploadListing]
+    ocr: Ocr
+    open_document: OpenDocument
+    run_parallel: RunParallel

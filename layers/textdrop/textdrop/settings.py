@@ -73,7 +73,7 @@ class PollFunctionSettings(OcrSettings):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverFunctionSettings:
     """The environment of the deliver function. `csv_bom`: CSV files begin with a byte order mark. `event_bus_name`: a
-    bus that gets the notices too, "" for none."""
+    bus that gets the notices too, "" for none. `prices` and their currency as `core.prices` reads them."""
 
     table_name: str
     source_bucket: str
@@ -83,6 +83,8 @@ class DeliverFunctionSettings:
     results_topic_arn: str
     event_bus_name: str = ""
     csv_bom: bool
+    prices: str = ""
+    prices_currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,28 @@ class ReconcileFunctionSettings:
     uploads_queue_url: str
     dead_letter_queue_url: str
     reconcile_function_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlFunctionSettings(OcrSettings):
+    """The environment of the control function; as those of the others."""
+
+    table_name: str
+    source_bucket: str
+    source_prefix: str = ""
+    own_source_bucket: bool
+    stack_id: str
+    results_bucket: str
+    results_prefix: str = ""
+    submits_per_second: float = at_least(0.1)
+    languages: str
+    model: str
+    outputs: str = ""
+    pages: str = "all"
+    max_pages: int = at_least(1)
+    prices: str = ""
+    prices_currency: str = ""
+    poll_function_name: str
 
 
 def read(kind: type[Settings], variables: Mapping[str, str]) -> Settings:

@@ -12,6 +12,7 @@ from textdrop.core.events import MessageMalformed, is_foreign, parse
 from textdrop.core.junk import is_junk
 from textdrop.core.observations import Uploaded
 from textdrop.ports import SubmitPorts
+from textdrop.usecases.transitions import transition_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,13 @@ def _create(ports: SubmitPorts, source: Source, holder: str, lease_until: float)
     decision = states.decide_document(None, seen, ports.clock.now(), ports.policy)
     if decision.row is None:
         return []
-    if not ports.documents.create(decision.row):
-        ports.journal.counted("DuplicateUploads")
-        return []
-    ports.journal.transition(decision.rule, decision.row)
-    return [decision.row]
+    if ports.documents.create(decision.row):
+        ports.journal.transition(decision.rule, decision.row)
+        return [decision.row]
+    ports.journal.counted("DuplicateUploads")
+    there = ports.documents.read(decision.row.id)
+    taken = None if there is None else transition_document(ports, there, seen)
+    return [] if taken is None else [taken]
 
 
 def _identified(ports: SubmitPorts, source: Source) -> Source:

@@ -94,7 +94,7 @@ def _id(operation: Operation) -> str:
 
 def _kept(ports: PollPorts, operation: Operation, answer: Recognition) -> Recognised:
     """A whole result has been stored."""
-    key = keys.page(operation.document_id, operation.run, operation.page)
+    key = keys.page(operation.document_id, operation.result_run, operation.page)
     ports.results.put(key, answer.body, keys.CONTENT_TYPES[keys.JSON])
     return Recognised(answer.has_words, len(answer.body))
 

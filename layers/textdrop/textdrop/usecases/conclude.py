@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textdrop.core.documents import Document, DocumentState, Operation
+from textdrop.core.documents import Document, DocumentState, DueKind, Operation
 from textdrop.core.observations import OperationsRead
 from textdrop.ports import PollPorts
 from textdrop.usecases.transitions import transition_document
@@ -19,6 +19,14 @@ def page_finished(ports: PollPorts, operation: Operation) -> Document | None:
     if document is None or document.unfinished:
         return None
     return conclude(ports, document, (operation,) if document.pages == 1 else ())
+
+
+def send_again(ports: PollPorts, operation: Operation) -> None:
+    """A page that an earlier run paid for is to be sent after all: its document is due for submitting, unless a worker
+    has it, which reads the operations before it returns. Raises StoreUnavailable."""
+    document = ports.documents.read(operation.document_id)
+    if document is not None and document.run == operation.run and document.due_kind is DueKind.RECHECK:
+        conclude(ports, document)
 
 
 def conclude(ports: PollPorts, document: Document, operations: Sequence[Operation] = ()) -> Document | None:

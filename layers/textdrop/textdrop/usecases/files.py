@@ -32,11 +32,11 @@ def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Op
     Raises NoTimeLeft when this has to continue later, PageMissing and StoreUnavailable.
     """
     if document.outcome not in (Outcome.SUCCEEDED, Outcome.PARTIAL):
-        body = results.error_file(document, operations)
+        body = results.error_file(document, operations, ports.prices)
         check_deadline(ports, deadline)
-        _put(ports, keys.own(document.id, keys.ERROR), keys.ERROR, body)
+        _put(ports, keys.own(document.id, document.run, keys.ERROR), keys.ERROR, body)
         return
-    head, tail = results.result_frame(document, operations)
+    head, tail = results.result_frame(document, operations, ports.prices)
     is_long = document.pages > ports.policy.single_pass_max_pages
     there = ports.results.list_keys(keys.segments(document.id, document.run)) if is_long else []
     done = keys.segments_of(there)
@@ -54,8 +54,8 @@ def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Op
         whole = first == 1 and last == document.pages
         if whole:
             check_deadline(ports, deadline)
-            put = [partial(_put, ports, keys.own(document.id, keys.TEXT), keys.TEXT, text)]
-            put.append(partial(_put, ports, keys.own(document.id, keys.JSON), keys.JSON, json))
+            put = [partial(_put, ports, keys.own(document.id, document.run, keys.TEXT), keys.TEXT, text)]
+            put.append(partial(_put, ports, keys.own(document.id, document.run, keys.JSON), keys.JSON, json))
             side_by_side(ports.run_parallel, put)
             return
         # In this order: a segment whose JSON is there is whole.
@@ -68,7 +68,9 @@ def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Op
     joined: list[str] = []
     for suffix in (keys.TEXT, keys.JSON):
         segments = [keys.segment(document.id, document.run, first, last, suffix) for first, last in done]
-        ports.results.join(segments, keys.own(document.id, suffix), partial(check_deadline, ports, deadline))
+        ports.results.join(
+            segments, keys.own(document.id, document.run, suffix), partial(check_deadline, ports, deadline)
+        )
         joined += segments
     check_deadline(ports, deadline)
     ports.results.delete(joined)
@@ -112,7 +114,7 @@ def stored_pages(
 
 
 def _fetch(ports: DeliverPorts, operation: Operation, bodies: dict[int, bytes | None]) -> None:
-    key = keys.page(operation.document_id, operation.run, operation.page)
+    key = keys.page(operation.document_id, operation.result_run, operation.page)
     bodies[operation.page] = ports.results.get(key)
 
 

@@ -71,7 +71,7 @@ def _make(ports: DeliverPorts, document: Document, pages: ParsedPages, output: O
 def _markdown(ports: DeliverPorts, document: Document, pages: Pages, deadline: float) -> Rendering:
     text = "".join(ports.renderers.markdown(pages))
     check_deadline(ports, deadline)
-    key = keys.own(document.id, keys.MARKDOWN)
+    key = keys.own(document.id, document.run, keys.MARKDOWN)
     ports.results.put(key, text.encode("utf-8", "replace"), keys.CONTENT_TYPES[keys.MARKDOWN])
     return Rendering(Output.MARKDOWN, files=1)
 
@@ -81,7 +81,7 @@ def _tables(ports: DeliverPorts, document: Document, pages: ParsedPages, deadlin
     made: list[str] = []
     for page, number, body in ports.renderers.csv_files(pages.read(deadline)):
         check_deadline(ports, deadline)
-        made.append(keys.own(document.id, keys.table(page, number)))
+        made.append(keys.own(document.id, document.run, keys.table(page, number)))
         ports.results.put(made[-1], body, keys.CSV_CONTENT_TYPE)
         with_tables.add(page)
     if not made:
@@ -123,5 +123,5 @@ def _fetch(ports: DeliverPorts, document: Document, to: BinaryIO, deadline: floa
 
 def _put(ports: DeliverPorts, document: Document, suffix: str, file: BinaryIO, deadline: float) -> None:
     file.seek(0)
-    key = keys.own(document.id, suffix)
+    key = keys.own(document.id, document.run, suffix)
     ports.results.put_file(key, file, keys.CONTENT_TYPES[suffix], partial(check_deadline, ports, deadline))

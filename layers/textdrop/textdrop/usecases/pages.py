@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from textdrop.core.documents import Document, Operation
+from textdrop.core.errors import ObjectDeleted, ObjectGone, StoreUnavailable
 from textdrop.ports import SubmitPorts
-from textdrop.usecases.send import Later, Lost, Settled, send_page
+from textdrop.usecases.send import Later, Lost, Settled, SourceGone, send_page
 from textdrop.usecases.source import PageSource
 from textdrop.usecases.wake import wake
+
+SOURCE_CHECK_SECONDS = 5.0
+"""So often while its pages are sent a document's source is looked for."""
 
 MAX_WORKERS = 8
 """So many pages of a document are sent at once, as far as threads are free: more would only wait for slots."""
@@ -24,8 +28,10 @@ class _TimeSlice:
     todo: list[int]
     operations: dict[int, Operation]
     ends_at: float
+    check_source_at: float
     later: list[Later] = field(default_factory=list)
     lost: bool = False
+    source_gone: bool = False
     finished_last: bool = False
     woken_at: float = 0.0
     ended: bool = False
@@ -50,7 +56,15 @@ class _TimeSlice:
             self.woken_at = now
             return True
 
-    def note(self, page: int, sent: Settled | Later | Lost, max_failures: int) -> None:
+    def checks_source(self, now: float) -> bool:
+        """Whether the source is to be looked for now; so it is for the others too."""
+        with self.lock:
+            if now < self.check_source_at:
+                return False
+            self.check_source_at = now + SOURCE_CHECK_SECONDS
+            return True
+
+    def note(self, page: int, sent: Settled | Later | Lost | SourceGone, max_failures: int) -> None:
         """Takes in how it went with a page.
 
         One page's failure may be that page's own: the others go on, unless too many fail alike. Whatever else keeps a
@@ -62,6 +76,8 @@ class _TimeSlice:
                     self.operations[page] = operation
                 case Lost():
                     self.lost = self.ended = True
+                case SourceGone():
+                    self.source_gone = self.ended = True
                 case Later(_, failed):
                     self.later.append(sent)
                     failures = sum(later.failed for later in self.later)
@@ -75,11 +91,12 @@ def send_pages(
     operations: Mapping[int, Operation],
     source: PageSource,
     deadline: float,
-) -> tuple[Operation, ...] | Later | Lost:
+) -> tuple[Operation, ...] | Later | Lost | SourceGone:
     """Sends what is still to be sent, for as long as this turn lasts.
 
     The operations of all pages, as they stand, when every page has an id or is final; `Later` when some are left, with
-    when to go on; `Lost` when the document is no longer ours. `operations` are those there are. Raises StoreUnavailable
+    when to go on; `Lost` when the document is no longer ours, `SourceGone` when its upload was deleted. `operations`
+    are those there are. Raises StoreUnavailable
     when a page could not be gone on with, after all others that had begun have come to an end.
     """
     left = [page for page in document.unfinished if not _settled(operations.get(page))]
@@ -88,16 +105,26 @@ def send_pages(
     died = document.attempts > 1
     back = document.attempts % 2 == 0
     left.sort(key=lambda page: (_troubles(operations.get(page)), -page if back else page), reverse=True)
-    turn = _TimeSlice(left, dict(operations), ports.clock.now() + ports.policy.slice_seconds)
+    now = ports.clock.now()
+    # Who has pages already was opened by an earlier pass; a new one has just been.
+    turn = _TimeSlice(
+        left,
+        dict(operations),
+        ends_at=now + ports.policy.slice_seconds,
+        check_source_at=now if operations else now + SOURCE_CHECK_SECONDS,
+    )
     task = partial(_send_while_there_are, ports, submits_per_second, document, source, deadline, turn)
     ports.run_parallel(task, 1 if died else min(MAX_WORKERS, len(left)))
     if turn.lost:
         return Lost()
+    if turn.source_gone:
+        return SourceGone()
     if turn.later:
         due_at = max(later.due_at for later in turn.later)
         return Later(due_at, failed=any(later.failed for later in turn.later))
-    if turn.finished_last:
-        # The last one was ours to conclude by, and those before it may have become final beside us.
+    if turn.finished_last or document.run > 1:
+        # The last one was ours to conclude by, and those before it may have become final beside us; or what an earlier
+        # run paid for has to be sent after all.
         return tuple(ports.documents.read_operations(document.id, document.run))
     return tuple(turn.operations.values())
 
@@ -119,8 +146,14 @@ def _send_while_there_are(
     turn: _TimeSlice,
 ) -> None:
     """What each thread of the turn does. Raises StoreUnavailable; the others then stop too."""
+    is_first = True
     try:
         while (page := turn.take(ports.clock.now())) is not None:
+            stopped = _stopped(ports, document, turn, is_first=is_first)
+            is_first = False
+            if stopped is not None:
+                turn.note(page, stopped, ports.policy.max_failures_in_slice)
+                continue
             prepared = partial(source.page, page)
             row = turn.operations.get(page)
             sent = send_page(ports, submits_per_second, document, row, page, prepared, deadline)
@@ -137,3 +170,21 @@ def _send_while_there_are(
     except BaseException:
         turn.ended = True
         raise
+
+
+def _stopped(ports: SubmitPorts, document: Document, turn: _TimeSlice, *, is_first: bool) -> Lost | SourceGone | None:
+    """Why no more of the document is to be sent, if somebody cancelled it or deleted its upload: each thread learns of
+    the former before each page but its first. Raises StoreUnavailable."""
+    if not is_first:
+        row = ports.documents.read(document.id)
+        if row is None or row.rev != document.rev:
+            return Lost()
+    if turn.checks_source(ports.clock.now()):
+        try:
+            ports.sources.head(document.source)
+        except ObjectDeleted:
+            return SourceGone()
+        except (ObjectGone, StoreUnavailable):
+            # It was replaced, or may not be read, or the store is down: each page that cannot be opened tells so.
+            return None
+    return None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from textdrop.core import identity, keys, results
-from textdrop.core.documents import Document, Newest, Operation
+from textdrop.core.documents import Document, Newest, Operation, Shown
 from textdrop.core.errors import StoreUnavailable, TextdropError
 from textdrop.ports import DeliverPorts
 from textdrop.usecases.side_by_side import side_by_side
@@ -31,15 +31,16 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
     newest = ports.newest.update_if_newer(source, Newest(identity.order(source), document.id))
     while True:
         winner = document if newest.document_id == document.id else ports.documents.read(newest.document_id)
-        if winner is None or winner.outcome is None:
-            # The newest will publish itself.
+        run = None if winner is None or winner.outcome is None else winner.shown
+        if winner is None or run is None:
+            # The newest will publish itself, or is deleted.
             return newest
-        tables = _tables(ports, keys.base(winner.id)) if keys.tables(winner) else ()
-        shown = (*keys.suffixes_of(winner), *tables)
-        if any(rendering.files for rendering in winner.renderings) and not newest.has_outputs:
+        tables = _tables(ports, keys.base(winner.id, run.run)) if keys.tables(run) else ()
+        shown = (*keys.suffixes_of(run), *tables)
+        if any(rendering.files for rendering in run.renderings) and not newest.has_outputs:
             ports.newest.expect_outputs(source)
             newest = replace(newest, has_outputs=True)
-        changes = [partial(_show, ports, winner, suffix, source.key + suffix, deadline) for suffix in shown]
+        changes = [partial(_show, ports, winner, run, suffix, source.key + suffix, deadline) for suffix in shown]
         for suffix in keys.SUFFIXES if newest.has_outputs else keys.OF_OUTCOMES:
             if suffix not in shown:
                 changes.append(partial(_hide, ports, source.key + suffix, deadline))
@@ -51,14 +52,15 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
         try:
             side_by_side(ports.run_parallel, changes)
         except FileMissing:
-            if winner is document:
+            if winner is document and run.run == document.run:
                 raise
-            # The newest has not written its files yet, and will publish itself; or it has none any more to show.
+            # The newest has not written its files yet, and will publish itself; or it has none any more to show; or a
+            # run before has none any more, with more pages than this one: what the names have stays.
             return newest
         again = ports.newest.read(source)
         if again is None:
             return newest
-        if again.document_id == newest.document_id and (winner is document or _same_outcome(ports, winner)):
+        if again.document_id == newest.document_id and (winner is document or _same_outcome(ports, winner, run)):
             return again
         newest = again
 
@@ -68,8 +70,8 @@ def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:
     return keys.tables_of(ports.results.list_keys(base + keys.TABLES), base)
 
 
-def _show(ports: DeliverPorts, winner: Document, suffix: str, name: str, deadline: float) -> None:
-    own = keys.own(winner.id, suffix)
+def _show(ports: DeliverPorts, winner: Document, run: Shown, suffix: str, name: str, deadline: float) -> None:
+    own = keys.own(winner.id, run.run, suffix)
     try:
         if winner.pages > ports.policy.single_pass_max_pages or suffix == keys.SEARCHABLE_PDF:
             # More than one call may be able to copy in its time.
@@ -99,10 +101,11 @@ def _delete(ports: DeliverPorts, names: Sequence[str], deadline: float) -> None:
     ports.results.delete(names)
 
 
-def _same_outcome(ports: DeliverPorts, shown: Document) -> bool:
-    """A delivery that keeps dying becomes a failure, which may have been published while we copied what was before."""
-    row = ports.documents.read(shown.id)
-    return row is None or (row.run, row.outcome) == (shown.run, shown.outcome)
+def _same_outcome(ports: DeliverPorts, winner: Document, run: Shown) -> bool:
+    """A delivery that keeps dying becomes a failure, and a retry has files of its own: either may have been published
+    while we copied what was before."""
+    row = ports.documents.read(winner.id)
+    return row is None or row.shown is None or (row.shown.run, row.shown.outcome) == (run.run, run.outcome)
 
 
 def notify(ports: DeliverPorts, document: Document, newest: Newest | None, operations: Sequence[Operation]) -> None:
@@ -114,9 +117,10 @@ def notify(ports: DeliverPorts, document: Document, newest: Newest | None, opera
     newest = newest or ports.newest.read(document.source)
     is_newest = newest is None or newest.document_id == document.id
     if document.pages > document.pages_recognized:
-        operations = operations or ports.documents.read_operations(document.id, document.run)
+        operations = operations or ports.documents.read_operations(document.id, document.operations_run)
     stored = ports.results
-    published = is_newest and keys.can_be_published(document.source.key, stored.prefix)
-    body = results.notice(document, operations, stored.bucket, stored.prefix, published, is_newest)
+    is_shown = document.shown is not None and document.shown.run == document.run
+    published = is_newest and is_shown and keys.can_be_published(document.source.key, stored.prefix)
+    body = results.notice(document, operations, ports.prices, stored.bucket, stored.prefix, published, is_newest)
     attributes = results.notice_attributes(document)
     side_by_side(ports.run_parallel, [partial(each.publish, body, attributes) for each in ports.notices])

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from textdrop.core import reconciling
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.policy import DAY_SECONDS
 from textdrop.core.reconciling import ListingPage, ReconcileRun, SourceBucket
 from textdrop.ports import ReconcilePorts, VersionedRow
 from textdrop.usecases.redrive import redrive
+from textdrop.usecases.sums import summed
 
 REDRIVE_SECONDS = 300.0
 """The most of one run that dead letters get."""
 
 RECORD_TRIES = 3
+
+SUMMED_DAYS = 3
 
 PART_SECONDS = 120.0
 """No part of the listing begins with less time left, but the first: so every run gets on."""
@@ -34,7 +38,17 @@ def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float 
     if ended == "handed_over" or (ended == "ended" and more):
         ports.successor.invoke()
         return "handed_over"
+    _sum_up(ports)
     return ended
+
+
+def _sum_up(ports: ReconcilePorts) -> None:
+    """The sums of the last days have what ended since yesterday, so that a summary finds little to add."""
+    now = ports.clock.now()
+    try:
+        summed(ports, now - SUMMED_DAYS * DAY_SECONDS, now)
+    except StoreUnavailable as error:
+        ports.journal.failed("not_summed", error)  # whoever asks for a summary adds it
 
 
 def record_source(progress: VersionedRow[ReconcileRun], source: SourceBucket, now: float) -> ReconcileRun:

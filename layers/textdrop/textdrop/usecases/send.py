@@ -10,6 +10,7 @@ from pagekit.prepared import PreparedPage
 from textdrop.core import intervals, problems
 from textdrop.core.documents import Document, Operation, OperationState, Options, Problem
 from textdrop.core.errors import (
+    ObjectDeleted,
     ObjectForbidden,
     ObjectGone,
     OcrCredentialsRefused,
@@ -64,7 +65,12 @@ class Lost:
     """The document is no longer ours: stop, and write nothing more."""
 
 
-Sent = Settled | Later | Lost
+@dataclass(frozen=True, slots=True)
+class SourceGone:
+    """The upload was deleted: nothing more of it is sent."""
+
+
+Sent = Settled | Later | Lost | SourceGone
 
 
 def send_page(
@@ -98,10 +104,12 @@ def send_page(
                 body = ports.ocr.prepare(ready.content, ready.media_type, options.languages, options.model)
             except Refusal as refusal:
                 return _unsendable(ports, considered, problems.of_refusal(refusal))
+            except ObjectDeleted:
+                return SourceGone()
             except ObjectGone:
                 return _unsendable(ports, considered, problems.object_gone())
             except ObjectForbidden:
-                if ports.clock.now() - document.accepted_at <= ports.policy.forbidden_seconds:
+                if ports.clock.now() - document.run_began_at <= ports.policy.forbidden_seconds:
                     raise
                 return _unsendable(ports, considered, problems.forbidden())
         last_start = deadline - ports.ocr.submit_seconds(len(body))
@@ -132,7 +140,7 @@ def _consider(
     seen = Considered(
         holder_rev=document.rev,
         attempts=document.attempts,
-        unavailable_for=unavailable_seconds(pause, document.accepted_at),
+        unavailable_for=unavailable_seconds(pause, document.run_began_at),
         deadline_seconds=ports.policy.deadline_seconds(document.pages),
     )
     row = operation or Operation(document.id, document.run, page, OperationState.WAITING)

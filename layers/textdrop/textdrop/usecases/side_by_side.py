@@ -10,7 +10,7 @@ from textdrop.ports import RunParallel
 MAX_AT_ONCE = 16
 
 
-def side_by_side(run_parallel: RunParallel, calls: Sequence[Callable[[], None]]) -> None:
+def side_by_side(run_parallel: RunParallel, calls: Sequence[Callable[[], object]]) -> None:
     """Every call has ended. Raises what one of them raised; then those that had not begun are left out."""
     todo = deque(calls)
 
@@ -25,7 +25,7 @@ def side_by_side(run_parallel: RunParallel, calls: Sequence[Callable[[], None]])
     run_parallel(work, min(len(calls), MAX_AT_ONCE))
 
 
-def _next(todo: deque[Callable[[], None]]) -> Callable[[], None] | None:
+def _next(todo: deque[Callable[[], object]]) -> Callable[[], object] | None:
     try:
         return todo.popleft()
     except IndexError:

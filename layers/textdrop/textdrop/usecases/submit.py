@@ -26,8 +26,9 @@ from textdrop.core.errors import InvalidOptions, ObjectForbidden, ObjectGone, St
 from textdrop.core.metadata import with_metadata
 from textdrop.ports import OpenedDocument, SubmitPorts
 from textdrop.usecases.accept import Message, accept
+from textdrop.usecases.keep import keep_recognised, keep_running
 from textdrop.usecases.pages import send_pages
-from textdrop.usecases.send import Later, Lost
+from textdrop.usecases.send import Later, Lost, SourceGone
 from textdrop.usecases.source import PageSource
 from textdrop.usecases.transitions import return_later, transition_document
 from textdrop.usecases.wake import wake
@@ -135,20 +136,28 @@ def _pass(ports: SubmitPorts, settings: SubmitSettings, document: Document, dead
 def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
     opened: OpenedDocument | None = None
     operations: dict[int, Operation] = {}
+    options_before: Options | None = None
     if document.state is DocumentState.ACCEPTED:
+        options_before = document.options
         known, opened = _look(ports, settings, document)
         if known is None or known.state is not DocumentState.RECOGNIZING:
             wake(ports)
             return
         document = known
-    else:
+    if opened is None or document.run > 1:
         rows = ports.documents.read_operations(document.id, document.run)
         operations = {operation.page: operation for operation in rows}
+    if document.run > 1:
+        running = keep_running(ports, document, operations, options_before)
+        operations |= {operation.page: operation for operation in running}
     with PageSource(partial(_open, ports, settings, document), opened) as source:
         sent = send_pages(ports, settings.submits_per_second, document, operations, source, deadline)
     match sent:
         case Lost():
             return
+        case SourceGone():
+            operations_now = tuple(ports.documents.read_operations(document.id, document.run))
+            transition_document(ports, document, see.SourceDeleted(operations_now))
         case Later(due_at, failed):
             transition_document(ports, document, see.Returned(due_at, failed))
         case _:
@@ -176,11 +185,12 @@ def _look(
     try:
         seen = ports.sources.head(source)
         source = with_metadata(seen.source, seen.metadata)
-        chosen = options.resolve(seen.metadata, settings.languages, settings.model, settings.outputs, settings.pages)
+        chosen = options.resolve(seen.metadata, *_parameters(settings, document), dict(document.requested))
         opened = ports.open_document(seen.open(), _limits(settings, chosen))
         facts = opened.facts
         pages = page_ranges.chosen(chosen.pages, facts.pages, settings.limits.max_pages)
-        known = transition_document(ports, document, see.PagesKnown(pages, facts, chosen, source))
+        kept = keep_recognised(ports, document, chosen, pages) if document.run > 1 else frozenset()
+        known = transition_document(ports, document, see.PagesKnown(pages, facts, chosen, source, kept))
         return known, opened
     except (Refusal, InvalidOptions) as refusal:
         return transition_document(ports, document, see.Refused(problems.of_refusal(refusal), source)), None
@@ -193,6 +203,15 @@ def _look(
     finally:
         if opened is not None and known is None:
             opened.close()
+
+
+def _parameters(settings: SubmitSettings, document: Document) -> tuple[str, str, str, str]:
+    """What is chosen where neither a request nor the upload says it: languages, model, outputs and pages. A retry goes
+    by those of the run before: a parameter that was changed since must not make it pay for all pages again."""
+    before = document.options
+    if before is None:
+        return settings.languages, settings.model, settings.outputs, settings.pages
+    return " ".join(before.languages), before.model, " ".join(before.outputs) or options.NO_OUTPUTS, before.pages
 
 
 def _limits(settings: SubmitSettings, chosen: Options) -> FileLimits:

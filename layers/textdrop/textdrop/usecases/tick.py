@@ -14,14 +14,14 @@ from functools import partial
 
 from textdrop.core import schedule
 from textdrop.core.deliveries import GROUP_SECONDS, messages
-from textdrop.core.documents import Document, DueEntry, DueKind, Resume
+from textdrop.core.documents import Document, DocumentState, DueEntry, DueKind, OperationState, Resume
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import delivery_body, resume_body
 from textdrop.core.pause import why_paused
 from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedule, Step
 from textdrop.ports import PollPorts, Tick
 from textdrop.usecases.ask import Asked, ask_result, ask_status
-from textdrop.usecases.conclude import conclude, page_finished
+from textdrop.usecases.conclude import conclude, page_finished, send_again
 
 REFRESH_SECONDS = 0.5
 REFRESH_SHARE = 4.0
@@ -34,6 +34,7 @@ IN_FLIGHT_SECONDS = 86_400.0
 
 IN_FLIGHT = {
     DueKind.SUBMIT: "DocumentsToSubmit",
+    DueKind.BACKFILL: "DocumentsToBackfill",
     DueKind.RECHECK: "DocumentsInService",
     DueKind.DELIVER: "DocumentsToDeliver",
     DueKind.ASK: "PagesRunning",
@@ -79,6 +80,7 @@ class _Run:
     pause_refresh_at: float = 0.0
     measure_at: float = 0.0
     rechecks: list[DueEntry] = field(default_factory=list)
+    backfill_waits: bool = False
     began: deque[tuple[Job, float]] = field(default_factory=deque)
     done: deque[_Done] = field(default_factory=deque)
     to_deliver: list[Document] = field(default_factory=list)
@@ -173,14 +175,30 @@ def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
         run.recheck_refresh_at = now + RECHECK_REFRESH_SECONDS
     max_submits = MAX_DUE_ENTRIES if measures else run.schedule.max_submit_entries()
     submits = ports.documents.due(DueKind.SUBMIT, until, max_submits)
-    if submits and now >= run.pause_refresh_at:
+    backfills = _backfills(ports, run, now)
+    if (submits or backfills) and now >= run.pause_refresh_at:
         run.schedule.apply_pause(ports.pause.read())
         run.pause_refresh_at = now + PAUSE_REFRESH_SECONDS
     _collect(ports, run)  # what was concluded before the index was read need not be handed out
-    run.schedule.replace_documents([*deliveries, *run.rechecks, *submits], soon, now)
+    in_order = [*deliveries, *run.rechecks, *submits, *backfills]
+    run.schedule.replace_documents(in_order, soon, now)
     run.refreshed_at = now
     if measures:
         _measure(ports, run, now, (asks, deliveries, run.rechecks, submits))
+        if run.backfill_waits:  # for days, it may be, which is no reason for an alarm
+            waiting = ports.documents.due(DueKind.BACKFILL, until, MAX_DUE_ENTRIES)
+            ports.journal.counted(IN_FLIGHT[DueKind.BACKFILL], len(waiting))
+
+
+def _backfills(ports: PollPorts, run: _Run, now: float) -> Sequence[DueEntry]:
+    """The documents of backfills that may be handed out, if others are not on their way through submit still: those
+    are due when that must have ended."""
+    most = run.schedule.max_backfills()
+    waiting = ports.documents.due(DueKind.BACKFILL, now, most)
+    run.backfill_waits = bool(waiting)
+    if not waiting:
+        return ()
+    return waiting[: most - len(ports.documents.due(DueKind.BACKFILL, now + IN_FLIGHT_SECONDS, most, now))]
 
 
 def _asks_since(run: _Run, now: float) -> float:
@@ -333,6 +351,8 @@ def _ask_due(ports: PollPorts, run: _Run, job: Job) -> _Done:
     to_deliver = None
     if asked.operation is not None and asked.operation.final:
         to_deliver = page_finished(ports, asked.operation)
+    if asked.operation is not None and asked.operation.state is OperationState.WAITING:
+        send_again(ports, asked.operation)
     return _Done(job, asked, to_deliver)
 
 
@@ -344,7 +364,7 @@ def _recheck(ports: PollPorts, job: Job) -> _Done:
 
 def _hand_to_deliver(ports: PollPorts, job: Job) -> _Done:
     document = _handed_out(ports, job.entry)
-    if document is not None and document.outcome_at is not None:
+    if document is not None and document.outcome_at is not None and document.state is DocumentState.DELIVERING:
         # Its due time only says when it was last handed out.
         ports.journal.measured("OldestDueAge", ports.clock.now() - document.outcome_at)
     return _Done(job, to_deliver=document)
@@ -367,6 +387,7 @@ def _handed_out(ports: PollPorts, due: DueEntry) -> Document | None:
 
 _TASKS: Mapping[DueKind, Callable[[PollPorts, Job], _Done]] = {
     DueKind.SUBMIT: _hand_to_submit,
+    DueKind.BACKFILL: _hand_to_submit,
     DueKind.RECHECK: _recheck,
     DueKind.DELIVER: _hand_to_deliver,
 }

@@ -1,12 +1,12 @@
-"""The wake: submit tells the tick that there is something to ask for or to deliver."""
+"""The wake: the tick is told that there is something to ask for or to hand out."""
 
 from __future__ import annotations
 
 from textdrop.core.errors import StoreUnavailable
-from textdrop.ports import SubmitPorts
+from textdrop.ports import WakePorts
 
 
-def wake(ports: SubmitPorts) -> None:
+def wake(ports: WakePorts) -> None:
     """A running tick will look again before it ends; if none runs, one has been invoked.
 
     Failing is harmless: the schedule invokes poll once a minute.

@@ -107,7 +107,7 @@ class DynamoVersionedRow(Generic[Row]):
 
     def write(self, before: Row, after: Row) -> bool:
         item = items.of_row(self._key, after)
-        same = {"before": attribute(before.rev)} if before.rev else None
+        same = {"rev_before": attribute(before.rev)} if before.rev else None
         written = self._table.put(item, SAME_REV if same else NO_ROW, same)
         # A rival may have written the very same: then both go on, until the next write.
         return written.applied or (written.repeated and items.to_row(self._kind, written.item) == after)

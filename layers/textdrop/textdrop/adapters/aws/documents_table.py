@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from textdrop.adapters.aws import items
-from textdrop.adapters.aws.dynamodb import NO_ROW, SAME_REV
+from textdrop.adapters.aws.dynamodb import EXISTS, NO_ROW, SAME_REV
 from textdrop.adapters.aws.items import attribute
 from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, OperationState, Source
 from textdrop.core.identity import key_id
@@ -22,8 +22,6 @@ DUE_ENTRY_UNCHANGED = "#due_kind = :kind AND #due_at = :entry_due_at"
 UNFINISHED = "#run = :run AND contains(#unfinished, :page)"
 # No other holder wrote an intent, an answer or an unconfirmed submit since we read the operation.
 SAME_SUBMIT = "#state = :before_state AND #holder_rev = :before_holder_rev AND #unconfirmed = :before_unconfirmed"
-# There is such a row.
-EXISTS = "attribute_exists(#pk)"
 # The key has no newest upload yet, or an older one.
 OLDER = "attribute_not_exists(#pk) OR #order < :order"
 
@@ -54,7 +52,7 @@ class DynamoDocuments:
             items.document_key(before.id),
             _change(changed, new),
             SAME_REV,
-            {"before": attribute(before.rev), **{name: new[name] for name in changed & new.keys()}},
+            {"rev_before": attribute(before.rev), **{name: new[name] for name in changed & new.keys()}},
         )
         if written.applied or not (written.repeated and written.item):
             return written.applied
@@ -129,6 +127,15 @@ class DynamoDocuments:
     def known(self, document_ids: Sequence[str]) -> set[str]:
         keys = [items.document_key(document_id) for document_id in dict.fromkeys(document_ids)]
         return {key[0] for key in self._table.existing(keys)}
+
+    def read_many(self, document_ids: Sequence[str]) -> dict[str, Document]:
+        keys = [items.document_key(document_id) for document_id in dict.fromkeys(document_ids)]
+        found = map(items.to_document, self._table.read_many(keys))
+        return {document.id: document for document in found}
+
+    def delete_operations(self, operations: Sequence[Operation]) -> None:
+        keys = [items.operation_key(operation.document_id, operation.run, operation.page) for operation in operations]
+        self._table.delete_many(list(dict.fromkeys(keys)))
 
     def kept_since(self) -> float:
         return self._table.made_at()

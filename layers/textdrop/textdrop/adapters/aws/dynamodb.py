@@ -11,18 +11,21 @@ from botocore.exceptions import ClientError
 
 from textdrop.adapters.aws.failures import as_store_unavailable, code, repeated
 from textdrop.adapters.aws.items import Key, attribute
-from textdrop.core.errors import StoreUnavailable
+from textdrop.core.errors import HistoryMissing, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from textdrop.adapters.aws.items import Attribute, Item
 
-INDEX = "due"
+DUE = "due"
+HISTORY = "history"
 KEYS_A_READ = 100  # the most of BatchGetItem
-# What conditions mean everywhere: nobody has made this row; nobody has written it since we read it.
+KEYS_A_WRITE = 25  # the most of BatchWriteItem
+# What conditions mean everywhere: nobody has made this row; there is one; nobody has written it since we read it.
 NO_ROW = "attribute_not_exists(#pk)"
-SAME_REV = "#rev = :before"
+EXISTS = "attribute_exists(#pk)"
+SAME_REV = "#rev = :rev_before"
 _NOTHING: Mapping[str, object] = {}
 _NAME = re.compile(r"#(\w+)")
 
@@ -112,12 +115,10 @@ class Table:
         values = {name: attribute(value) for name, value in {**new, **compared}.items()}
         return self.update(key, f"SET {', '.join(f'#{name} = :{name}' for name in new)}{more}", condition, values)
 
-    def query(
-        self, condition: str, values: Mapping[str, Attribute], index_limit: int = 0
-    ) -> Iterator[Mapping[str, Any]]:
+    def query(self, condition: str, values: Mapping[str, Attribute], due_limit: int = 0) -> Iterator[Mapping[str, Any]]:
         """All items of one partition that meet the condition, by sort key, read consistently; with a limit those of the
-        index, in answers of at most so many."""
-        how = {"IndexName": INDEX, "Limit": index_limit} if index_limit else {"ConsistentRead": True}
+        index `due`, in answers of at most so many."""
+        how = {"IndexName": DUE, "Limit": due_limit} if due_limit else {"ConsistentRead": True}
         with as_store_unavailable("dynamodb.Query"):
             answers = self._client.get_paginator("query").paginate(
                 TableName=self._name, KeyConditionExpression=condition, **how, **_placeholders(condition, values)
@@ -125,21 +126,71 @@ class Table:
             for answer in answers:
                 yield from answer["Items"]
 
+    def query_history(
+        self,
+        condition: str,
+        values: Mapping[str, Attribute],
+        limit: int,
+        after: Item | None,
+        *,
+        newest_first: bool,
+    ) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
+        """At most `limit` items of one partition of the index `history` that meet the condition, in the order of its
+        sort key, behind the one with the keys `after`; and the keys of the last one that was looked at, None at the
+        end. One request. Raises HistoryMissing."""
+        place: dict[str, Any] = {"ExclusiveStartKey": after} if after else {}
+        with as_store_unavailable("dynamodb.Query"):
+            try:
+                answer = self._client.query(
+                    TableName=self._name,
+                    IndexName=HISTORY,
+                    KeyConditionExpression=condition,
+                    Limit=limit,
+                    ScanIndexForward=not newest_first,
+                    **place,
+                    **_placeholders(condition, values),
+                )
+            except ClientError as error:
+                # What else is not valid is a place that was never an item's.
+                if place or code(error) not in ("ValidationException", "ResourceNotFoundException"):
+                    raise
+                raise HistoryMissing("dynamodb.Query: there is no index history, or not yet") from error
+        return answer["Items"], answer.get("LastEvaluatedKey")
+
     def existing(self, keys: Sequence[Key]) -> Iterator[Key]:
         """Those of the keys that have an item, in any order; an item made just now may be missing. No key twice."""
+        for item in self._get_many(keys, {"ProjectionExpression": "pk, sk"}):
+            yield item["pk"]["S"], item["sk"]["S"]
+
+    def read_many(self, keys: Sequence[Key]) -> Iterator[Mapping[str, Any]]:
+        """The items that there are of these keys, in any order; a write of just now may be missing. No key twice."""
+        return self._get_many(keys, {})
+
+    def _get_many(self, keys: Sequence[Key], what: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         for start in range(0, len(keys), KEYS_A_READ):
             asked: list[Any] = [_key(key) for key in keys[start : start + KEYS_A_READ]]
             while asked:
+                request: Any = {self._name: {"Keys": asked, **what}}
                 with as_store_unavailable("dynamodb.BatchGetItem"):
-                    answer = self._client.batch_get_item(
-                        RequestItems={self._name: {"Keys": asked, "ProjectionExpression": "pk, sk"}}
-                    )
-                for item in answer["Responses"].get(self._name, []):
-                    yield item["pk"]["S"], item["sk"]["S"]
-                # Throttled in part: the rest is asked for again, as long as that brings something.
+                    answer = self._client.batch_get_item(RequestItems=request)
+                yield from answer["Responses"].get(self._name, [])
+                # Throttled in part, or too much for one answer: the rest is asked for again, as long as that brings
+                # something.
                 left: list[Any] = [key for rest in answer.get("UnprocessedKeys", {}).values() for key in rest["Keys"]]
                 if len(left) == len(asked):
                     raise StoreUnavailable("dynamodb.BatchGetItem: UnprocessedKeys")
+                asked = left
+
+    def delete_many(self, keys: Sequence[Key]) -> None:
+        """None of the keys has an item afterwards. No key twice."""
+        for start in range(0, len(keys), KEYS_A_WRITE):
+            asked: list[Any] = [{"DeleteRequest": {"Key": _key(key)}} for key in keys[start : start + KEYS_A_WRITE]]
+            while asked:
+                with as_store_unavailable("dynamodb.BatchWriteItem"):
+                    answer = self._client.batch_write_item(RequestItems={self._name: asked})
+                left: list[Any] = [request for rest in answer.get("UnprocessedItems", {}).values() for request in rest]
+                if len(left) == len(asked):
+                    raise StoreUnavailable("dynamodb.BatchWriteItem: UnprocessedItems")
                 asked = left
 
     def made_at(self) -> float:

@@ -1,8 +1,9 @@
 """Rows as DynamoDB items and back, without loss.
 
 An item has an attribute for each field of its row, under the field's name, `pk`, `sk` and `schema`. Empty texts, sets
-and None are left out. Numbers are written with all their digits. Text that is no UTF-8 (a key with lone surrogates) is
-kept as bytes, because DynamoDB's strings are UTF-8. What the OCR service describes freely is kept as JSON.
+and None are left out, and so is what equals the field's default, unless a condition compares it: a default must never
+change. Numbers are written with all their digits. Text that is no UTF-8 (a key with lone surrogates) is kept as bytes,
+because DynamoDB's strings are UTF-8. What the OCR service describes freely, and counts by name, are kept as JSON.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from textdrop.core.documents import Document, DueEntry, DueKind, Operation
+from textdrop.core.documents import Document, DueEntry, DueKind, Operation, Outcome
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.ledger import DaySums, HistoryCursor, Run, month
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
@@ -31,6 +33,8 @@ Key = tuple[str, str]
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 DOCUMENT_SK = "document"
+RUNS_PREFIX = "run#"
+SUMS_PK = "sums"
 QUOTA_KEY: Key = ("quota", "quota")
 PAUSE_KEY: Key = ("pause", "pause")
 TICK_KEY: Key = ("tick", "tick")
@@ -55,6 +59,21 @@ def operations_prefix(run: int) -> str:
 def newest_key(key_id: str) -> Key:
     """The key of the row that names the newest upload of a key."""
     return f"newest#{key_id}", "newest"
+
+
+def run_key(document_id: str, run: int) -> Key:
+    """The key of a run's row in the ledger: beside its document."""
+    return document_id, f"{RUNS_PREFIX}{run:04d}"
+
+
+def day_key(day: str) -> Key:
+    """The key of the row with the sums of a day."""
+    return SUMS_PK, day
+
+
+def history_of(of_month: str, outcome: Outcome) -> str:
+    """The partition of the index `history` that has the runs of a month with an outcome."""
+    return f"{of_month}#{outcome}"
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
@@ -86,6 +105,41 @@ def to_due(stored: Mapping[str, Any]) -> DueEntry:
     document_id, sort_key = stored["pk"]["S"], stored["sk"]["S"]
     run, page = (0, 0) if sort_key == DOCUMENT_SK else map(int, sort_key.split("#")[1:])
     return DueEntry(DueKind(stored["due_kind"]["S"]), float(stored["due_at"]["N"]), document_id, run, page)
+
+
+def of_run(run: Run) -> Item:
+    """The run's item, with the partition of the index `history` that it is in; its sort key there is `ended_at`."""
+    row = of_row(run_key(run.document_id, run.run), run, without="document_id")
+    return {**row, "history": attribute(history_of(month(run.ended_at), run.outcome))}
+
+
+def to_run(stored: Mapping[str, Any]) -> Run:
+    """The run of an item."""
+    return to_row(Run, {**stored, "document_id": stored["pk"]})
+
+
+def of_cursor(of_month: str, outcome: Outcome, cursor: HistoryCursor) -> Item:
+    """The keys of the cursor's run in the table and in the index `history`."""
+    key = run_key(cursor.document_id, cursor.run)
+    history = history_of(of_month, outcome)
+    keys = {"pk": key[0], "sk": key[1], "history": history, "ended_at": cursor.ended_at}
+    return {name: attribute(value) for name, value in keys.items()}
+
+
+def to_cursor(keys: Mapping[str, Any]) -> HistoryCursor:
+    """The cursor that these keys are of."""
+    run = keys["sk"]["S"].removeprefix(RUNS_PREFIX)
+    return HistoryCursor(float(keys["ended_at"]["N"]), keys["pk"]["S"], int(run))
+
+
+def of_sums(sums: DaySums) -> Item:
+    """The item of a day's sums."""
+    return of_row(day_key(sums.day), sums, without="day")
+
+
+def to_sums(stored: Mapping[str, Any]) -> DaySums:
+    """The sums of an item."""
+    return to_row(DaySums, {**stored, "day": stored["sk"]})
 
 
 def of_row(key: Key, row: Any, without: str = "") -> Item:
@@ -145,11 +199,15 @@ def _text(text: str) -> Attribute:
     return {"S": text}
 
 
+# What conditions compare: a missing attribute equals nothing.
+_COMPARED = frozenset({"rev", "run", "holder_rev", "unconfirmed"})
+
+
 def _attributes(row: Any) -> Item:
     return {
         field.name: attribute(value)
         for field in _fields(type(row))
-        if (value := getattr(row, field.name)) != field.absent or isinstance(value, int | float)
+        if (value := getattr(row, field.name)) != field.absent or field.name in _COMPARED
     }
 
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from textdrop.adapters.aws.failures import code, http_status
 from textdrop.core.documents import Source
-from textdrop.core.errors import ObjectForbidden, ObjectGone
+from textdrop.core.errors import ObjectDeleted, ObjectForbidden, ObjectGone
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 # upload with more entries could never be looked at.
 http.client._MAXHEADERS = 2_200  # type: ignore[attr-defined]  # the only place where it can be set
 
-# Not found; a delete marker in that version's place; another ETag than the upload's.
-_GONE = frozenset({404, 405, 412})
+# Not found; a delete marker in that version's place.
+_DELETED = frozenset({404, 405})
+# Another ETag than the upload's.
+_REPLACED = 412
 # Not allowed, or not with this key; a customer's key that must come with the request; archived.
 _FORBIDDEN = frozenset({400, 403})
 
@@ -40,13 +42,16 @@ def which(source: Source) -> dict[str, Any]:
 
 @contextmanager
 def as_its_object() -> Iterator[None]:
-    """What an answer says of this very object: ObjectGone or ObjectForbidden. Other errors stay as they are."""
+    """What an answer says of this very object: ObjectDeleted, ObjectGone if it was replaced, or ObjectForbidden. Other
+    errors stay as they are."""
     try:
         yield
     except ClientError as error:
         status = http_status(error)
-        if status in _GONE:
-            raise ObjectGone(f"the uploaded version is no longer in the bucket ({status})") from error
+        if status in _DELETED:
+            raise ObjectDeleted(f"the uploaded version is no longer in the bucket ({status})") from error
+        if status == _REPLACED:
+            raise ObjectGone(f"the object is no longer the one that was uploaded ({status})") from error
         if status in _FORBIDDEN:
             raise ObjectForbidden(f"the uploaded version may not be read ({status}, {code(error)})") from error
         raise

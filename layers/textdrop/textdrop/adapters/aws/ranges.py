@@ -38,8 +38,8 @@ def open_range(client: S3Client, source: Source) -> io.BufferedReader:
     """One version of an object as a file that can be read from any place; it takes at most 25 MB. `source` is complete:
     it has the size and the version or ETag that a HEAD request gave.
 
-    Nothing is requested before it is read. Reads raise ObjectGone, ObjectForbidden or StoreUnavailable; they may be
-    repeated. It may be used from several threads, one at a time.
+    Nothing is requested before it is read. Reads raise ObjectGone or ObjectDeleted, ObjectForbidden or
+    StoreUnavailable; they may be repeated. It may be used from several threads, one at a time.
     """
     return io.BufferedReader(_Ranges(client, source), _BUFFER_BYTES)
 

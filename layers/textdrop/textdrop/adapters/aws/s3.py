@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from textdrop.adapters.aws import joining, parts
+from textdrop.adapters.aws import joining, parts, removing
 from textdrop.adapters.aws.clients import CALL_SECONDS
 from textdrop.adapters.aws.failures import as_store_unavailable, code, http_status
 from textdrop.adapters.aws.objects import as_its_object, content, metadata_value, which
 from textdrop.adapters.aws.ranges import open_range
+from textdrop.adapters.aws.removing import MAX_KEYS, NOT_IN_XML
 from textdrop.core.documents import Source
-from textdrop.core.errors import ObjectGone, StoreUnavailable
+from textdrop.core.errors import ObjectDeleted, ObjectForbidden
 from textdrop.ports import SourceObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CopySourceTypeDef
-
-_MAX_KEYS = 1000
-# DeleteObjects names keys in XML, which has no control characters and turns a carriage return into a line feed
-# (Amazon S3 user guide, "Naming objects"): such a key would be refused, or another one deleted.
-_NOT_IN_XML = re.compile("[\x00-\x1f\ufffe\uffff]")
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef, HeadObjectOutputTypeDef, ObjectIdentifierTypeDef
 
 
 class S3Sources:
@@ -37,9 +32,8 @@ class S3Sources:
 
     def head(self, source: Source) -> SourceObject:
         if not _is_utf8(source.key):
-            raise ObjectGone("no object has this key: it is not UTF-8")
-        with as_store_unavailable("s3.HeadObject"), as_its_object():
-            head = self._client.head_object(**which(source))
+            raise ObjectDeleted("no object has this key: it is not UTF-8")
+        head = (self._head_if_current(source) if source.version_id else None) or self._head(which(source))
         # `version_id` stays as it was: it is a part of who the document is.
         seen = replace(
             source,
@@ -49,6 +43,18 @@ class S3Sources:
         )
         metadata = {name.lower(): metadata_value(value) for name, value in head.get("Metadata", {}).items()}
         return SourceObject(seen, metadata, partial(open_range, self._client, seen))
+
+    def _head_if_current(self, source: Source) -> HeadObjectOutputTypeDef | None:
+        """The upload, if its version is the key's current one. Raises ObjectDeleted if the key has none."""
+        try:
+            head = self._head({"Bucket": source.bucket, "Key": source.key})
+        except ObjectForbidden:  # a newer one, it may be, of which nothing need be known
+            return None
+        return head if head.get("VersionId") == source.version_id else None
+
+    def _head(self, named: Mapping[str, Any]) -> HeadObjectOutputTypeDef:
+        with as_store_unavailable("s3.HeadObject"), as_its_object():
+            return self._client.head_object(**named)
 
 
 def _is_utf8(key: str) -> bool:
@@ -119,19 +125,25 @@ class S3Results:
     def delete(self, keys: Sequence[str]) -> None:
         existing = [self.prefix + key for key in keys if _is_utf8(key)]
         # One by itself needs no list, and S3 bills no DELETE, as it does a POST.
-        together = [key for key in existing if not _NOT_IN_XML.search(key)] if len(existing) > 1 else []
-        for start in range(0, len(together), _MAX_KEYS):
-            self._delete_together(together[start : start + _MAX_KEYS])
+        together = [key for key in existing if not NOT_IN_XML.search(key)] if len(existing) > 1 else []
+        for start in range(0, len(together), MAX_KEYS):
+            objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in together[start : start + MAX_KEYS]]
+            removing.delete_together(self._client, self.bucket, objects)
         for key in existing:
             if key not in together:
                 with as_store_unavailable("s3.DeleteObject"):
                     self._client.delete_object(Bucket=self.bucket, Key=key)
 
-    def _delete_together(self, keys: Sequence[str]) -> None:
-        with as_store_unavailable("s3.DeleteObjects"):
-            answer = self._client.delete_objects(
-                Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
-            )
-        # 200 with errors inside: some keys were not deleted.
-        for error in answer.get("Errors", []):
-            raise StoreUnavailable(f"s3.DeleteObjects: {error.get('Code', 'unknown')}")
+    def remove(
+        self, prefix: str, wanted: Callable[[str], bool], check_deadline: Callable[[], None], *, current: bool
+    ) -> int:
+        if not _is_utf8(prefix):
+            return 0
+        return removing.remove(
+            self._client,
+            self.bucket,
+            self.prefix + prefix,
+            lambda key: wanted(key.removeprefix(self.prefix)),
+            check_deadline,
+            current=current,
+        )

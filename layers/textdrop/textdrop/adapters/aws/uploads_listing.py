@@ -37,10 +37,12 @@ class S3UploadListing:
                 if not mark.key or code(error) != "InvalidArgument":
                     raise
                 answer = self._list(Cursor())
-        sources = tuple(self._source(version) for version in answer.get("Versions", []))
+        versions = answer.get("Versions", [])
+        sources = tuple(map(self._source, versions))
+        current = tuple(source for source, version in zip(sources, versions, strict=True) if version["IsLatest"])
         if not answer.get("IsTruncated"):
-            return ListingPage(sources, None)
-        return ListingPage(sources, Cursor(answer["NextKeyMarker"], answer.get("NextVersionIdMarker", "")))
+            return ListingPage(sources, None, current)
+        return ListingPage(sources, Cursor(answer["NextKeyMarker"], answer.get("NextVersionIdMarker", "")), current)
 
     def _list(self, mark: Cursor) -> ListObjectVersionsOutputTypeDef:
         place: dict[str, Any] = {}

@@ -18,7 +18,7 @@ from pagekit.page import RecognisedPage
 from textdrop.adapters.yandex import operations, recognition
 from textdrop.adapters.yandex.connection import trust
 from textdrop.adapters.yandex.credentials import Credentials
-from textdrop.adapters.yandex.failures import ServiceError, failure, retry_after_seconds, service_error
+from textdrop.adapters.yandex.failures import ServiceError, date, failure, retry_after_seconds, service_error
 from textdrop.adapters.yandex.transport import Answer, Ending, Transport, service_url
 from textdrop.adapters.yandex.values import SINGLE_BYTES, mapping, single
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
@@ -89,6 +89,7 @@ class YandexOcr:
         self._folder_id = folder_id
         self._max_answer_bytes = max_answer_bytes
         self._now = now
+        self._clock_offset: float | None = None
         self._transport = Transport(
             connect_seconds=timeouts.connect_seconds,
             read_seconds=timeouts.read_seconds,
@@ -192,6 +193,10 @@ class YandexOcr:
         with self._parsing:
             return recognition.read_page(body)
 
+    def clock_offset_seconds(self) -> float | None:
+        """The service's time minus ours, by the Date of the last answer that had one; None: there was none."""
+        return self._clock_offset
+
     def connect_ahead(self) -> None:
         """Call where a submit is likely: its connection is made meanwhile, which takes two ways to the service and
         back."""
@@ -230,6 +235,9 @@ class YandexOcr:
             def attempt(authorization: str) -> Answer:
                 sent = {"authorization": authorization, **headers}
                 answer = self._transport.exchange(method, url, sent, body, deadline=deadline, max_bytes=max_bytes)
+                served_at = date(answer.headers)
+                if served_at is not None:
+                    self._clock_offset = float(round(served_at - self._now()))
                 return answer if answer.is_success else _redacted(authorization, answer)
 
             answer = attempt(authorization)

@@ -141,8 +141,20 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, OverflowError):
+        at = _http_date(value)
+        if at is None:
             return None
+        seconds = at - now
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) else None
+
+
+def date(headers: Mapping[str, str]) -> float | None:
+    """When the answer was made, by its Date, in epoch seconds; None where it has none that can be read."""
+    return _http_date(headers.get("date", ""))
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text.strip()).timestamp()
+    except (ValueError, OverflowError):
+        return None

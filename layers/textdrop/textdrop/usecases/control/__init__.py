@@ -1,0 +1,1 @@
+"""What the control function does: each module answers one command, or serves several."""

@@ -1,0 +1,38 @@
+"""cancel: documents in flight are not sent any further."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textdrop.core import cursors, problems
+from textdrop.core.documents import Document, DocumentState
+from textdrop.core.observations import Cancelled
+from textdrop.core.requests import MAX_LISTED, Cancel
+from textdrop.ports import ControlPorts
+from textdrop.usecases.control.active import active
+from textdrop.usecases.control.changing import asked_for, change
+from textdrop.usecases.control.settings import ControlSettings
+
+WITHOUT_OUTCOME = frozenset({DocumentState.ACCEPTED, DocumentState.RECOGNIZING})
+
+
+def cancel(ports: ControlPorts, settings: ControlSettings, asked: Cancel) -> dict[str, Any]:
+    """The documents have the outcome cancelled, or would have it in a dry run. Raises StoreUnavailable; of a single
+    document it is told beside the others."""
+
+    def found() -> tuple[Sequence[Document], cursors.ActiveCursor | None]:
+        page = active(ports, asked.chosen, MAX_LISTED, asked.cursor, WITHOUT_OUTCOME)
+        return page.documents, page.cursor
+
+    documents, cursor = asked_for(ports, asked.documents, found)
+    done = change(ports, documents, _refusal, lambda row: Cancelled(problems.cancelled()), asked.dry_run)
+    return {**done.answer(ports, settings, "cancelled"), "cursor": cursors.to_text(cursor)}
+
+
+def _refusal(row: Document) -> str:
+    if row.state in WITHOUT_OUTCOME:
+        return ""
+    if row.state in (DocumentState.DELETING, DocumentState.DELETED):
+        return "It is deleted, or being deleted."
+    return f"It has its outcome already: {row.outcome}."

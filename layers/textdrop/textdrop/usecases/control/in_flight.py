@@ -1,0 +1,40 @@
+"""How much is in flight, from the index of what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from textdrop.core.documents import Document, DueKind
+from textdrop.ports import ControlPorts
+from textdrop.usecases.control.active import EVER_SECONDS
+
+MAX_COUNTED = 5_000
+LOOKED_AT = 100
+OLDEST = 10
+OF_DOCUMENTS = (DueKind.SUBMIT, DueKind.BACKFILL, DueKind.RECHECK, DueKind.DELIVER)
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """Entries of the index by kind, at most 5,000 of each (`at_most`: there may be more). `rows` are documents: the
+    first due of each kind, and the last due for submitting, which are those that are held."""
+
+    counts: Mapping[DueKind, int]
+    at_most: bool
+    rows: tuple[Document, ...]
+    submitting: tuple[Document, ...]
+
+
+def in_flight(ports: ControlPorts) -> InFlight:
+    """What there is now. Raises StoreUnavailable."""
+    until = ports.clock.now() + EVER_SECONDS
+    entries = {kind: ports.documents.due(kind, until, MAX_COUNTED + 1) for kind in DueKind}
+    counts = {kind: min(len(found), MAX_COUNTED) for kind, found in entries.items()}
+    first = [entry.document_id for kind in OF_DOCUMENTS for entry in entries[kind][:OLDEST]]
+    last = [entry.document_id for entry in entries[DueKind.SUBMIT][-LOOKED_AT:]]
+    wanted = list(dict.fromkeys([*first, *last]))
+    rows = ports.documents.read_many(wanted) if wanted else {}
+    submitting = tuple(rows[each] for each in dict.fromkeys(last) if each in rows)
+    at_most = any(len(found) > MAX_COUNTED for found in entries.values())
+    return InFlight(counts, at_most, tuple(rows.values()), submitting)

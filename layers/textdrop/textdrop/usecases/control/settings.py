@@ -1,0 +1,33 @@
+"""The stack's parameters that control answers by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textdrop.core import control, page_ranges
+from textdrop.core.documents import Document
+from textdrop.core.pause import Pause
+from textdrop.ports import ControlPorts
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """As the functions that work by them have them."""
+
+    languages: str
+    model: str
+    submits_per_second: float
+    results_bucket: str
+    results_prefix: str = ""
+    outputs: str = ""
+    pages: str = page_ranges.ALL
+    max_pages: int = 5_000
+    ocr_base_url: str = ""
+    operation_base_url: str = ""
+
+
+def shown(
+    ports: ControlPorts, settings: ControlSettings, row: Document, paused: Pause, asked: str | None = None
+) -> dict[str, object]:
+    """The document as answers show it."""
+    return control.document(row, paused, ports.prices, settings.results_bucket, settings.results_prefix, asked)
