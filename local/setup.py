@@ -97,6 +97,9 @@ def make(name: str, folder: Path) -> None:
             run(UV, "venv", "--quiet", "--clear", "--no-project", "--python", sys.executable, folder)
         python = folder / "bin" / "python"
         run(UV, "pip", "sync", "--quiet", "--require-hashes", "--python", python, requirements)
+        if name == "dev":  # textdrop itself, as it stands in the checkout, and its command
+            own = ("--no-deps", "--no-build-isolation", "--editable", ROOT)
+            run(UV, "pip", "install", "--quiet", "--python", python, *own)
     stamp.write_text(fingerprint(name, folder), encoding="ascii")
 
 

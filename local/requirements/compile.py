@@ -18,14 +18,22 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = ROOT / "local" / "requirements"
 UV = ROOT / ".local" / "venv" / "uv" / "bin" / "uv"
 WHEEL = re.compile(r"-(py3|py2\.py3|cp31[1-4]|cp3\d+-abi3)-.*(any|manylinux\w*_(x86_64|aarch64))\.whl$")
-LAYER = ("pyproject.toml", "--python-platform", "x86_64-manylinux_2_28", "--constraint", str(HERE / "dev.txt"))
+LAYER = (
+    "pyproject.toml",
+    "--extra",
+    "functions",
+    "--python-platform",
+    "x86_64-manylinux_2_28",
+    "--constraint",
+    str(HERE / "dev.txt"),
+)
 
 
 def main(options: list[str]) -> None:
     """Every requirement file says what pyproject.toml asks for; versions stay where they still fit."""
     for name in ("uv", "sam", "ministack", "lambda", "checkov"):
         compiled(HERE / f"{name}.txt", "--universal", "--group", f"pyproject.toml:{name}", *options)
-    compiled(HERE / "dev.txt", "--universal", "pyproject.toml", "--group", "dev", *options)
+    compiled(HERE / "dev.txt", "--universal", "pyproject.toml", "--all-extras", "--group", "dev", *options)
     compiled(ROOT / "layers" / "dependencies" / "requirements.txt", *LAYER, *options)
 
 

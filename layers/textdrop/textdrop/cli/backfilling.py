@@ -1,0 +1,75 @@
+"""backfill and estimate."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from textdrop.cli import parameters as take
+from textdrop.cli import words
+from textdrop.cli.progress import Progress
+from textdrop.cli.shell import Shell
+from textdrop.client.errors import TextdropClientError
+from textdrop.client.models import Backfill
+
+Prefix = Annotated[str | None, typer.Argument(help="What the keys begin with, such as scans/2019/; all without it.")]
+
+
+def backfill(
+    context: typer.Context,
+    prefix: Prefix = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would read and cost.")] = False,
+    cursor: Annotated[str | None, typer.Option("--from", metavar="CURSOR", help="Where it broke off.")] = None,
+    yes: take.Yes = False,
+) -> None:
+    """Read what was in the bucket before.
+
+    It is taken behind what is uploaded now. The command is safe to repeat: what has been read, or is about to be, is
+    not taken again.
+    """
+    shell: Shell = context.obj
+    shell.going_on = "Nothing was begun."
+    would = _gone_through(shell, prefix, cursor, dry_run=True)
+    if dry_run or not would.new:
+        shell.say(words.estimated(would))
+        shell.answer(would)
+        return
+    for line in words.estimated(would):
+        shell.note(line)
+    question = f"Read {words.count(would.new, 'object')}, about {words.count(would.pages, 'page')}"
+    shell.confirm(f"{question}, {words.price(would.cost)}?", yes)
+    done = _gone_through(shell, prefix, cursor, dry_run=False)
+    shell.say(f"{words.count(done.new, 'object')} taken, {done.known:,} known already. textdrop watch shows them.")
+    shell.answer(done)
+
+
+def estimate(context: typer.Context, prefix: Prefix = None) -> None:
+    """Tell what a backfill would read, cost and take."""
+    shell: Shell = context.obj
+    found = _gone_through(shell, prefix, None, dry_run=True)
+    shell.say(words.estimated(found))
+    shell.answer(found)
+
+
+def _gone_through(shell: Shell, prefix: str | None, cursor: str | None, *, dry_run: bool) -> Backfill:
+    """All pages of the listing. Where it breaks off, the command that goes on is told."""
+    found = Backfill()
+    try:
+        with Progress(shell.terminal()) as progress:
+            for found in shell.textdrop.backfill(prefix, dry_run=dry_run, cursor=cursor):
+                cursor = found.cursor
+                progress.show(f"{words.count(found.listed, 'object')} seen, {found.new:,} new")
+                shell.going_on = "Nothing was begun." if dry_run else f"To go on: {_again(prefix, cursor)}"
+    except TextdropClientError:
+        if not dry_run:
+            shell.note(f"It broke off after {words.count(found.listed, 'object')}. To go on: {_again(prefix, cursor)}")
+        raise
+    return found
+
+
+def _again(prefix: str | None, cursor: str | None) -> str:
+    import shlex
+
+    parts = ["textdrop", "backfill", *([prefix] if prefix else []), *(["--from", cursor] if cursor else [])]
+    return shlex.join(parts)

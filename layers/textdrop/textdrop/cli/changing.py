@@ -1,0 +1,189 @@
+"""retry, cancel, delete, render, pause and resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from textdrop.cli import parameters as take
+from textdrop.cli import words
+from textdrop.cli.looking import wait_for
+from textdrop.cli.progress import Progress
+from textdrop.cli.shell import FINE, SOME_FAILED, Shell, WrongUse
+from textdrop.client.models import Changes, Pause
+
+_CHOOSE = "Name documents, or choose them by options."
+
+
+def retry(
+    context: typer.Context,
+    documents: take.Documents = None,
+    outcome: take.Outcome = None,
+    reason: take.Reason = None,
+    prefix: take.Prefix = None,
+    since: take.Since = None,
+    until: take.Until = None,
+    model: take.Model = None,
+    languages: take.Languages = None,
+    outputs: take.Outputs = None,
+    pages: take.Pages = None,
+    yes: take.Yes = False,
+    wait: take.Wait = False,
+    timeout: take.Timeout = None,
+) -> None:
+    """Read documents again, paying only for pages without a result.
+
+    Named ones, or all that --outcome, --reason, --prefix, --since and --until choose; the outcome is failed unless you
+    name one. Documents that have succeeded are only read with another --model, --languages, --outputs or --pages.
+    """
+    shell: Shell = context.obj
+    filters = {"outcome": outcome, "reason": reason, "prefix": prefix, "since": since, "until": until}
+    chosen = _chosen(documents, filters)
+    if chosen is None and outcome is None:
+        filters["outcome"] = "failed"
+    reading = take.options(model, languages, outputs, pages)
+    with Progress(shell.terminal()) as progress:
+        would = shell.textdrop.retry(
+            chosen, **filters, options=reading, dry_run=True, progress=lambda all_: progress.show(words.changed(all_))
+        )
+    if would.documents:
+        shell.confirm(f"Read {words.changed(would)}, again?", yes)
+    done = _done(shell, would, partial(shell.textdrop.retry, options=reading))
+    _tell(shell, done, "Being read again")
+    code = SOME_FAILED if done.unchanged else FINE
+    if wait and done.documents:
+        found, failed = wait_for(shell, done.documents, timeout)
+        done = Changes(tuple(found), done.unchanged, done.pages, done.cost)
+        code = SOME_FAILED if failed else code
+    shell.answer(done)
+    raise typer.Exit(code)
+
+
+def cancel(
+    context: typer.Context,
+    documents: take.Documents = None,
+    prefix: take.Prefix = None,
+    yes: take.Yes = False,
+) -> None:
+    """Send documents no further.
+
+    Pages that are with the OCR service are paid for, and kept for a retry.
+    """
+    shell: Shell = context.obj
+    chosen = _chosen(documents, {"prefix": prefix})
+    would = shell.textdrop.cancel(chosen, prefix=prefix, dry_run=True)
+    if would.documents:
+        left = sum(each.pages.total - each.pages.finished for each in would.documents)
+        shell.confirm(f"Cancel {words.changed(would)}, with {words.count(left, 'page')} not read yet?", yes)
+    done = _done(shell, would, shell.textdrop.cancel)
+    _tell(shell, done, "Cancelled")
+    shell.answer(done)
+    raise typer.Exit(SOME_FAILED if done.unchanged else FINE)
+
+
+def delete(
+    context: typer.Context,
+    documents: take.Documents = None,
+    prefix: take.Prefix = None,
+    outcome: take.Outcome = None,
+    since: take.Since = None,
+    until: take.Until = None,
+    upload: Annotated[bool, typer.Option("--upload", help="The uploaded file too, with your own permission.")] = False,
+    yes: take.Yes = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the last sweep, some 15 minutes.")] = False,
+    timeout: take.Timeout = None,
+) -> None:
+    """Remove results and all else that is kept of documents."""
+    shell: Shell = context.obj
+    filters = {"prefix": prefix, "outcome": outcome, "since": since, "until": until}
+    chosen = _chosen(documents, filters)
+    would = shell.textdrop.delete(chosen, **filters, dry_run=True)
+    if would.documents:
+        uploads = "rows, results and the uploaded files" if upload else "rows and results, not the uploaded files"
+        shell.confirm(f"Remove {words.changed(would)}: {uploads}? This cannot be undone.", yes)
+    done = _done(shell, would, partial(shell.textdrop.delete, upload=upload))
+    _tell(shell, done, "Being removed")
+    kept = [each.ocr_result_kept_until for each in done.documents if each.ocr_result_kept_until]
+    if kept:
+        shell.say(f"The OCR service's own copies expire by {words.moment(max(kept))}.")
+    code = SOME_FAILED if done.unchanged else FINE
+    if wait and done.documents:
+        found, _ = wait_for(shell, done.documents, timeout)
+        done = Changes(tuple(found), done.unchanged)
+    elif done.documents:
+        shell.say("A last sweep comes after about 15 minutes; textdrop status then says deleted.")
+    shell.answer(done)
+    raise typer.Exit(code)
+
+
+def render(
+    context: typer.Context,
+    documents: Annotated[list[str], typer.Argument(metavar="DOCUMENT...", help=take.NAMED)],
+    outputs: take.Outputs = None,
+    wait: take.Wait = False,
+    timeout: take.Timeout = None,
+) -> None:
+    """Make outputs again, or others, paying nothing.
+
+    They are made of the pages that have been read.
+    """
+    shell: Shell = context.obj
+    done = shell.textdrop.render(documents, outputs)
+    _tell(shell, done, "Being written again")
+    code = SOME_FAILED if done.unchanged else FINE
+    if wait and done.documents:
+        found, failed = wait_for(shell, done.documents, timeout)
+        done = Changes(tuple(found), done.unchanged)
+        code = SOME_FAILED if failed else code
+    shell.answer(done)
+    raise typer.Exit(code)
+
+
+def pause(context: typer.Context) -> None:
+    """Send nothing to the OCR service until resumed.
+
+    Uploads wait; nothing is lost.
+    """
+    _paused(context.obj, context.obj.textdrop.pause())
+
+
+def resume(context: typer.Context) -> None:
+    """Go on sending after a pause."""
+    _paused(context.obj, context.obj.textdrop.resume())
+
+
+def _paused(shell: Shell, pause: Pause) -> None:
+    shell.say(f"Paused: {pause.why}, since {words.moment(pause.since)}" if pause.why else "Not paused.")
+    shell.answer({"pause": pause})
+
+
+def _chosen(documents: Sequence[str] | None, filters: Mapping[str, object]) -> Sequence[str] | None:
+    """The references, or None where filters choose. Raises WrongUse for neither and for both."""
+    if documents and any(filters.values()):
+        raise WrongUse("Documents are named, and options to choose others.", "Use one or the other.")
+    if not documents and not any(filters.values()):
+        raise WrongUse("No documents are named.", _CHOOSE)
+    return documents or None
+
+
+def _done(shell: Shell, would: Changes, change: Callable[..., Changes]) -> Changes:
+    """What came of changing the documents that a dry run has found, and those alone: it is what was agreed to."""
+    if not would.documents:
+        return replace(would, dry_run=False)
+    shell.going_on = "What is done stays done; the same command goes on with the rest."
+    with Progress(shell.terminal()) as progress:
+        total = len(would.documents)
+        done = change(would.documents, progress=lambda all_: progress.show(words.changed(all_), total=total))
+    return replace(done, unchanged=(*would.unchanged, *done.unchanged))
+
+
+def _tell(shell: Shell, done: Changes, title: str) -> None:
+    for each in done.unchanged:
+        shell.note(f"left as it is: {each.asked}: {each.why}")
+    for document in done.documents if len(done.documents) <= 20 else ():
+        shell.say(f"  {document.key}")
+    shell.say(f"{title}: {words.changed(done)}." if done.documents else "Nothing to do.")

@@ -1,0 +1,184 @@
+"""status, list, summary, watch and wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from textdrop.cli import parameters as take
+from textdrop.cli import words
+from textdrop.cli.progress import Progress
+from textdrop.cli.shell import FINE, NOT_DONE, SOME_FAILED, Shell, WrongUse
+from textdrop.client.models import Document, Summary
+
+LOOK_SECONDS = 5.0
+_SAMPLE = 100
+
+
+def status(
+    context: typer.Context,
+    documents: Annotated[
+        list[str],
+        typer.Argument(metavar="DOCUMENT...", help=take.NAMED),
+    ],
+    details: Annotated[bool, typer.Option("--details", help="Pages' states, timeline, and runs too.")] = False,
+) -> None:
+    """Tell how far documents are, or what became of them."""
+    shell: Shell = context.obj
+    missing: Sequence[str] = ()
+    if details:
+        found = [shell.textdrop.document(each, details=True) for each in documents]
+    else:
+        found, missing = shell.textdrop.status(documents)
+    for document in found:
+        shell.say(words.told(document))
+    for asked in missing:
+        shell.note(f"textdrop: No document is known of {asked}.")
+    shell.answer({"documents": found, "missing": missing})
+    raise typer.Exit(NOT_DONE if missing else FINE)
+
+
+def list_(
+    context: typer.Context,
+    outcome: take.OutcomeOrActive = None,
+    reason: take.Reason = None,
+    prefix: take.Prefix = None,
+    since: take.Since = None,
+    until: take.Until = None,
+    limit: Annotated[int, typer.Option(min=1, help="The most to list.")] = 100,
+) -> None:
+    """List documents that have ended, or those in flight.
+
+    The newest are first; --outcome active lists what is in flight.
+    """
+    shell: Shell = context.obj
+    documents = shell.textdrop.list(outcome, reason, prefix, since, until)
+    found: list[Document] = []
+    for document in islice(documents, limit):
+        found.append(document)
+        shell.say(words.row(document))
+    more = next(documents, None) is not None
+    if more:
+        shell.note(f"There are more: --limit {10 * limit}")
+    elif not found:
+        shell.note("None.")
+    shell.answer({"documents": found, "more": more})
+
+
+def summary(context: typer.Context, since: take.Since = None, until: take.Until = None) -> None:
+    """Sum up outcomes, pages, cost, and what is in flight.
+
+    Of the last 30 days, unless --since says otherwise.
+    """
+    shell: Shell = context.obj
+    found = shell.textdrop.summary(since, until)
+    shell.say(words.summed(found))
+    shell.answer(found)
+
+
+def watch(
+    context: typer.Context,
+    forever: Annotated[bool, typer.Option("--forever", help="Go on when nothing is in flight.")] = False,
+) -> None:
+    """Show how fast it goes, until nothing is in flight."""
+    shell: Shell = context.obj
+    shell.going_on = "Documents are read on; textdrop summary shows them."
+    submits_per_second = shell.textdrop.check().submits_per_second
+    start = time.monotonic()
+    before: Summary | None = None
+    with Progress(shell.terminal()) as progress:
+        while True:
+            # Sums are of whole days, so what had ended before is subtracted.
+            found: Summary = shell.textdrop.summary(since=datetime.now(UTC) if before is None else before.since)
+            before = before or found
+            ended = _since(before, found)
+            # What is being deleted counts as in flight there, for a quarter of an hour, and is not listed.
+            flying = list(islice(shell.textdrop.list("active"), _SAMPLE)) if found.active.documents else []
+            if not flying and not forever:
+                break
+            left = _left(flying, found, submits_per_second)
+            progress.show(_watched(found, ended, time.monotonic() - start, left), sum(ended.values()))
+            shell.textdrop.sleep(LOOK_SECONDS)
+    documents = words.count(sum(ended.values()), "document")
+    shell.say(f"Nothing is in flight. {documents} ended in {words.duration(time.monotonic() - start)}.")
+    shell.say(f"  {outcome}: {number:,}" for outcome, number in ended.items())
+    shell.answer({"ended": ended, "summary": found})
+
+
+def _since(before: Summary, now: Summary) -> dict[str, int]:
+    """How many more documents have ended than before, by outcome. A retry takes one from its former outcome."""
+    more = {outcome: number - before.documents.get(outcome, 0) for outcome, number in now.documents.items()}
+    return {outcome: number for outcome, number in more.items() if number > 0}
+
+
+def _watched(found: Summary, since: Mapping[str, int], seconds: float, left_seconds: float | None) -> str:
+    ended = sum(since.values())
+    parts = [words.in_flight(found)]
+    failed = sum(since.get(outcome, 0) for outcome in words.FAILED)
+    if ended:
+        parts.append(f"{ended:,} ended" + (f", {failed:,} of them without all of their text" if failed else ""))
+        parts.append(f"{60 * ended / max(seconds, 1):.1f} a minute")
+    if found.pause.why:
+        parts.append(f"paused: {found.pause.why}")
+    elif left_seconds:
+        parts.append(f"about {words.duration(left_seconds)} left by the quota")
+    return " | ".join(parts)
+
+
+def _left(flying: Sequence[Document], found: Summary, submits_per_second: float | None) -> float | None:
+    """Seconds that the pages in flight take at the quota, by those of some documents in flight."""
+    known = [document.pages for document in flying if document.pages.total]
+    if not submits_per_second or not known:
+        return None
+    pages = sum(pages.total - pages.finished for pages in known) / len(known)
+    return float(pages * found.active.documents / submits_per_second)
+
+
+def wait(
+    context: typer.Context,
+    documents: take.Documents = None,
+    prefix: take.Prefix = None,
+    timeout: take.Timeout = None,
+) -> None:
+    """Wait until documents are done.
+
+    With --prefix all that are in flight below it when this begins. The exit code is 1 if one failed in whole or part,
+    or was cancelled.
+    """
+    shell: Shell = context.obj
+    if bool(documents) == (prefix is not None):
+        raise WrongUse("Nothing is named to wait for, or too much.", "Name documents, or a --prefix.")
+    chosen: Sequence[Any] = documents or list(shell.textdrop.list("active", prefix=prefix))
+    found, failed = wait_for(shell, chosen, timeout) if chosen else ([], [])
+    if not chosen:
+        shell.say("Nothing is in flight there.")
+    shell.answer({"documents": found})
+    raise typer.Exit(SOME_FAILED if failed else FINE)
+
+
+def wait_for(
+    shell: Shell, chosen: Sequence[Any], timeout: float | None = None
+) -> tuple[list[Document], list[Document]]:
+    """The documents when all are done, told one by one; and those that failed in whole or part."""
+    shell.going_on = "Documents are read on; textdrop wait shows them."
+    told: set[str] = set()
+    with Progress(shell.terminal()) as progress:
+
+        def look(documents: Sequence[Document]) -> None:
+            progress.show(*words.far(documents))
+            for document in documents:
+                if document.done and document.id not in told:
+                    told.add(document.id)
+                    shell.say(words.row(document))
+
+        found = list(shell.textdrop.wait(chosen, timeout, look))
+    failed = [document for document in found if document.outcome in words.FAILED]
+    for document in failed:
+        shell.note(f"{document.key}: {document.what or document.progress} {document.advice or ''}".rstrip())
+    shell.say(f"{words.count(len(found), 'document')}: {words.outcomes(found)}.")
+    return found, failed

@@ -1,0 +1,55 @@
+"""Arguments and options that several commands take, with their help."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from textdrop.cli.words import point_in_time
+from textdrop.client.models import Options
+
+
+def _time(text: str) -> datetime:
+    try:
+        return point_in_time(text)
+    except (ValueError, OverflowError):
+        message = f'"{text}" is no time: write 2h, 3d, 2026-11-01 or 2026-11-01T12:30:00Z.'
+        raise typer.BadParameter(message) from None
+
+
+NAMED = "Ids, keys such as contracts/scan.pdf, or s3:// addresses."
+_SINCE = "2h, 3d, 2026-11-01, or a full time; UTC unless it says."
+Documents = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[DOCUMENT]...", help=NAMED),
+]
+Outcome = Annotated[
+    str | None, typer.Option(metavar="OUTCOME", help="succeeded, partial, failed, skipped or cancelled.")
+]
+OutcomeOrActive = Annotated[
+    str | None,
+    typer.Option(metavar="OUTCOME", help="succeeded, partial, failed, skipped, cancelled, or active: in flight."),
+]
+Reason = Annotated[str | None, typer.Option(metavar="REASON", help="A reason, such as failed_in_ocr.")]
+Prefix = Annotated[str | None, typer.Option(metavar="PREFIX", help="What the keys begin with, such as contracts/.")]
+Since = Annotated[datetime | None, typer.Option(help=_SINCE, parser=_time, metavar="TIME")]
+Until = Annotated[datetime | None, typer.Option(help="Likewise.", parser=_time, metavar="TIME")]
+Model = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="Recognition model, such as page, table or handwritten.")
+]
+Languages = Annotated[str | None, typer.Option(metavar="LANGUAGES", help='Such as "ru en", or "*" to detect them.')]
+Outputs = Annotated[
+    str | None, typer.Option(metavar="OUTPUTS", help="searchable-pdf, markdown, tables, several of them, or none.")
+]
+Pages = Annotated[str | None, typer.Option(metavar="PAGES", help='"all", or numbers and ranges such as 1-3,7.')]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until all are done.")]
+Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="Wait no longer than this.")]
+
+
+def options(model: str | None, languages: str | None, outputs: str | None, pages: str | None) -> Options | None:
+    """The options that were given; None if none was."""
+    given = Options(languages=languages, model=model, outputs=outputs, pages=pages)
+    return given if given.given() else None

@@ -1,0 +1,162 @@
+"""What every command works with: the options that all have, the connection, what is printed, and what is asked."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from textdrop.client.errors import ControlRefused, TextdropClientError, WaitTimedOut
+
+FINE, SOME_FAILED, NOT_DONE, INTERRUPTED = 0, 1, 2, 130
+SECTION = "Options of every command"
+
+
+def _connect(shell: Shell) -> Any:
+    from textdrop.client import Textdrop
+
+    return Textdrop(shell.stack, shell.profile, shell.region)
+
+
+@dataclass
+class Shell:
+    """The choices made by options, and the ways to the stack and to the person. Tests give their own ways."""
+
+    stack: str = "textdrop"
+    profile: str | None = None
+    region: str | None = None
+    local: bool = False
+    json: bool = False
+    connect: Callable[[Shell], Any] = _connect
+    asks: Callable[[], bool] = field(default=lambda: sys.stdin.isatty())
+    terminal: Callable[[], bool] = field(default=lambda: sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
+    going_on: str = ""
+    """What to say at Ctrl-C: what goes on without the command."""
+
+    @cached_property
+    def textdrop(self) -> Any:
+        """The connection."""
+        if self.local:
+            os.environ.update(local_settings(Path.cwd()))
+            for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
+                os.environ.pop(name, None)
+            self.profile, self.region = None, None
+        return self.connect(self)
+
+    def say(self, lines: str | Iterable[str]) -> None:
+        """Print the lines where the answer is expected, unless that is JSON."""
+        if not self.json:
+            for line in [lines] if isinstance(lines, str) else lines:
+                print(line, flush=True)
+
+    def note(self, line: str) -> None:
+        """Print a line beside the answer."""
+        print(line, file=sys.stderr, flush=True)
+
+    def answer(self, value: Any) -> None:
+        """Print the one JSON document, if JSON was asked for."""
+        if self.json:
+            from textdrop.client.reading import written
+
+            print(json.dumps(written(value), ensure_ascii=False, indent=2), flush=True)
+
+    def confirm(self, question: str, yes: bool) -> None:
+        """Returns if the person agrees; otherwise the command is over."""
+        if yes:
+            return
+        if not self.asks():
+            raise WrongUse(f"This asks first: {question} There is no terminal to ask on.", "Add --yes if you mean it.")
+        if not typer.confirm(question, err=True):
+            self.note("Nothing was done.")
+            raise typer.Exit(SOME_FAILED)
+
+
+class WrongUse(TextdropClientError):
+    """The command cannot be carried out as it was given."""
+
+
+NOT_LOCAL = "Start it with make up, or leave --local out."
+
+
+def local_settings(folder: Path) -> dict[str, str]:
+    """The variables of the local stack whose .local/env is in the folder, or in the checkout that this is part of.
+
+    Raises WrongUse.
+    """
+    checkout = Path(__file__).resolve().parents[4]
+    for place in (folder, checkout):
+        path = place / ".local" / "env"
+        if path.is_file():
+            break
+    else:
+        raise WrongUse(f"There is no local stack in {folder}.", NOT_LOCAL)
+    settings = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, is_set, value = line.removeprefix("export ").partition("=")
+        if line.startswith("export ") and is_set and value.startswith("'") and value.endswith("'") and name != "PATH":
+            settings[name] = value[1:-1].replace("'\\''", "'")
+    hosts = [*filter(None, [os.environ.get("NO_PROXY", "")]), "127.0.0.1", "localhost"]
+    return settings | {"NO_PROXY": ",".join(dict.fromkeys(hosts))}
+
+
+EVERYWHERE: Mapping[str, tuple[Any, Any]] = {
+    "stack": (
+        str,
+        typer.Option("--stack", metavar="NAME", envvar="TEXTDROP_STACK", help="The stack's name (textdrop)."),
+    ),
+    "profile": (str, typer.Option("--profile", metavar="NAME", help="A profile of your AWS settings.")),
+    "region": (str, typer.Option("--region", metavar="REGION", help="The stack's AWS region.")),
+    "local": (bool, typer.Option("--local", envvar="TEXTDROP_LOCAL", help="The local stack of a checkout (make up).")),
+    "json": (bool, typer.Option("--json", help="Print one JSON document.")),
+}
+"""The options that are taken before the command and behind it, and which of Shell's fields they set."""
+
+
+def everywhere(function: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of every command, which end up in its Shell, and with errors as exit codes."""
+    hints = get_type_hints(function, include_extras=True)
+    signature = inspect.signature(function)
+    own = [each.replace(annotation=hints[each.name]) for each in signature.parameters.values()]
+    added = [
+        inspect.Parameter(f"every_{name}", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, (kind, option) in EVERYWHERE.items()
+        for annotation in [Annotated[kind | None, option]]
+    ]
+
+    @wraps(function)
+    def wrapped(*positional: Any, **given: Any) -> None:
+        context: typer.Context = given.get("context") or positional[0]
+        shell = context.ensure_object(Shell)
+        for name in EVERYWHERE:
+            value = given.pop(f"every_{name}")
+            if value is not None:
+                setattr(shell, name, value)
+        try:
+            function(*positional, **given)
+        except TextdropClientError as error:
+            raise typer.Exit(_told(shell, error)) from None
+        except KeyboardInterrupt:
+            shell.note(f"\nInterrupted. {shell.going_on}".rstrip())
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # as of `textdrop list | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    wrapped.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {each.name: each.annotation for each in [*own, *added]}
+    return wrapped
+
+
+def _told(shell: Shell, error: TextdropClientError) -> int:
+    """The error is printed; the exit code."""
+    shell.note(f"textdrop: {error.what}\n          {error.advice}".rstrip())
+    kind = error.code if isinstance(error, ControlRefused) else type(error).__name__
+    shell.answer({"error": {"kind": kind, "what": error.what, "advice": error.advice}})
+    return SOME_FAILED if isinstance(error, WaitTimedOut) else NOT_DONE

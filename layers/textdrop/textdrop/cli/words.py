@@ -1,0 +1,187 @@
+"""Documents, numbers and times as people read them, and times as they write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from textdrop.client.models import Backfill, Changes, Document, Summary
+from textdrop.client.published import Cost
+
+FAILED = ("failed", "partial", "cancelled")
+"""Outcomes for which the exit code is 1."""
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGO = re.compile(r"(\d{1,6})([mhdw])")
+
+
+def point_in_time(text: str) -> datetime:
+    """What --since and --until take. Raises ValueError."""
+    ago = _AGO.fullmatch(text.strip().lower())
+    if ago:
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    at = datetime.fromisoformat(text.strip())
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """ "1 page", "1,200 pages"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def price(cost: Cost | None) -> str:
+    """ "12.34 RUB", or what is known of it."""
+    if cost is None:
+        return "price not known"
+    if cost.amount is None:
+        return f"price not known of {', '.join(cost.unpriced)}" if cost.unpriced else "price not known"
+    return f"{float(cost.amount):,.2f} {cost.currency}"
+
+
+def size(number: float) -> str:
+    """ "1.2 MB"."""
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            break
+        number /= 1000
+    return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """ "45 s", "12 min", "3 h 20 min", "2 days"."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} days"
+
+
+def moment(at: datetime | None) -> str:
+    """The time in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if at else "-"
+
+
+def row(document: Document) -> str:
+    """A document as one line of many."""
+    pages = f"{document.pages.recognized}/{document.pages.total}" if document.pages.total else "-"
+    at = moment(document.outcome_at or document.accepted_at)
+    return f"{at}  {pages:>9}  {document.progress:<28}  {document.key or document.id}"
+
+
+def told(document: Document) -> Iterator[str]:
+    """A document by itself, with all that was asked of it."""
+    yield document.key or document.asked or document.id  # what was deleted has no key any more
+    waiting = f"; waits for {document.waiting_for}" if document.waiting_for else ""
+    yield f"  {document.progress}{waiting}"
+    yield f"  document {document.id}, run {document.run}, received {moment(document.accepted_at)}"
+    pages = document.pages
+    if pages.total:
+        more = [f"{number:,} {word}" for word in ("failed", "kept", "unconfirmed") if (number := getattr(pages, word))]
+        of = ", ".join([count(pages.total, "page"), f"{pages.recognized:,} read", f"{pages.paid:,} paid for", *more])
+        yield f"  {of}; {price(document.cost)}"
+    if document.what:
+        yield f"  {document.what} {document.advice or ''}".rstrip()
+    for name in ("text", "json", "markdown", "searchable_pdf", "workbook", "error"):
+        file = getattr(document.files, name, None)
+        if file:
+            yield f"  {name.replace('_', ' ')}: s3://{file.bucket}/{file.key}"
+    if document.removed:
+        yield "  removed: " + ", ".join(f"{number:,} {what}" for what, number in document.removed.items())
+    for state in document.page_states or ():
+        yield f"  page {state.pages}: {state.state}" + (f" ({state.reason})" if state.reason else "")
+    for run in document.runs or ():
+        ending = ": ".join(filter(None, [run.outcome or "goes on", run.reason]))
+        yield f"  run {run.run}: {ending}; {count(run.paid, 'page')} paid for, {run.kept:,} kept; {price(run.cost)}"
+    for event in document.timeline or ():
+        yield f"  {moment(event.at)}  {event.what}"
+
+
+def summed(summary: Summary) -> Iterator[str]:
+    """A summary, for people."""
+    behind = "" if summary.complete else " (not all is summed up yet: ask again)"
+    yield f"{moment(summary.since)} to {moment(summary.until)}{behind}"
+    ended = {outcome: number for outcome, number in summary.documents.items() if number}
+    yield f"Ended:      {_numbers(ended) or 'nothing'}"
+    if summary.reasons:
+        yield f"Reasons:    {_numbers(dict(sorted(summary.reasons.items(), key=lambda each: -each[1])))}"
+    retried = {outcome: number for outcome, number in summary.retried.items() if number}
+    if retried:
+        yield f"Run again:  {_numbers(retried)}"
+    pages = [f"{summary.pages_recognized:,} read", f"{summary.pages_paid:,} paid for"]
+    pages += [f"{summary.pages_kept:,} kept"] if summary.pages_kept else []
+    pages += [f"{summary.pages_unconfirmed:,} unconfirmed"] if summary.pages_unconfirmed else []
+    yield f"Pages:      {', '.join(pages)}; {price(summary.cost)}"
+    for model, each in summary.models.items():
+        yield f"            {model}: {each.pages_paid:,} paid for; {price(each.cost)}"
+    yield f"In flight:  {in_flight(summary)}"
+    if summary.oldest:
+        yield f"Oldest:     {summary.oldest.key}, waiting for {duration(summary.oldest.waiting_seconds)}"
+    if summary.pause.why:
+        yield f"Paused:     {summary.pause.why}, since {moment(summary.pause.since)}"
+
+
+def in_flight(summary: Summary) -> str:
+    """What is in flight, in one line."""
+    active = summary.active
+    words = {"to backfill": active.backfill, "received": active.accepted, "reading": active.recognizing}
+    words["writing"] = active.delivering
+    if not active.documents:
+        return "nothing"
+    at_least = "at least " if active.at_most else ""
+    pages = f" ({count(active.pages_running, 'page')} with the OCR service)" if active.pages_running else ""
+    return at_least + ", ".join(f"{number:,} {word}" for word, number in words.items() if number) + pages
+
+
+def changed(changes: Changes) -> str:
+    """How many documents and pages, and their price where there is one."""
+    words = count(len(changes.documents), "document")
+    return f"{words}, about {count(changes.pages, 'page')}, {price(changes.cost)}" if changes.cost else words
+
+
+def estimated(found: Backfill) -> Iterator[str]:
+    """What a backfill would read."""
+    types = ", ".join(f"{number:,} {name}" for name, number in found.types.items())
+    new = f"{found.new:,} new ({size(found.bytes)})"
+    yield f"{count(found.listed, 'object')} seen: {new}, {found.known:,} known already"
+    if found.ignored or found.older_versions:
+        yield f"Left out: {found.ignored:,} that are no documents, {found.older_versions:,} older versions"
+    if types:
+        unreadable = f"; {found.unreadable:,} of them will be skipped" if found.unreadable else ""
+        yield f"New: {types}{unreadable}"
+    sampled = f", by {count(found.pdfs_sampled, 'PDF')} of {found.pdfs:,} looked into" if found.pdfs else ""
+    yield f"About {count(found.pages, 'page')}{sampled}; {price(found.cost)}; {duration(found.seconds)} at the quota"
+
+
+def outcomes(documents: Sequence[Document]) -> str:
+    """How many of the documents ended how."""
+    words = [document.outcome or "done" if document.state == "final" else document.state for document in documents]
+    return _numbers(
+        {word: words.count(word) for word in sorted(set(words), key=lambda word: (-words.count(word), word))}
+    )
+
+
+def far(documents: Sequence[Document]) -> tuple[str, int, int]:
+    """How far documents are together, in words, and as a part of a whole: of pages for one document, else of
+    documents."""
+    if len(documents) == 1:
+        [document] = documents
+        return f"{document.key}: {document.progress}", document.pages.finished, document.pages.total
+    done = [document for document in documents if document.done]
+    names = {"uploaded": "uploaded", "accepted": "received", "recognizing": "reading", "delivering": "writing"}
+    states = [names.get(document.state, document.state) for document in documents if not document.done]
+    finished, total = (
+        sum(getattr(document.pages, name) for document in documents if document.state == "recognizing")
+        for name in ("finished", "total")
+    )
+    words = [
+        f"{len(done):,} of {len(documents):,} done",
+        *(f"{states.count(word):,} {word}" for word in dict.fromkeys(states)),
+    ]
+    return ", ".join(words) + (f" ({finished:,} of {total:,} pages)" if total else ""), len(done), len(documents)
+
+
+def _numbers(numbers: dict[Any, int]) -> str:
+    return ", ".join(f"{number:,} {word}" for word, number in numbers.items())
