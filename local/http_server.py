@@ -128,6 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         status, given, body = answer
         self.send_response_only(status)
+        if "date" not in map(str.lower, given):
+            self.send_header("Date", self.date_time_string())
         for name, value in given.items():
             if name.lower() not in OF_THE_CONNECTION:
                 self.send_header(name, value)

@@ -12,16 +12,18 @@ import os
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local import credentials, deployment, processes, servers
 from local.ocr import authorized_key
+
+if TYPE_CHECKING:
+    from textdrop.client import Textdrop
 
 ROOT = servers.ROOT
 DEFAULT_STATE = ROOT / ".local"
@@ -311,20 +313,26 @@ def status(state: Path) -> str:
 
 
 def in_flight(env: Mapping[str, str]) -> str:
-    """How many documents are not final and how many pages are not, of a running stack."""
-    from local.demo.account import connected
+    """What is in flight in a running stack, for a person to read."""
+    from textdrop.cli import words
+    from textdrop.client import TextdropClientError
 
-    documents: Counter[str] = Counter()
-    pages: Counter[str] = Counter()
-    with connected(env) as account:
-        scanned = account.dynamodb.get_paginator("scan").paginate(TableName=account.table_name)
-        for item in (item for page in scanned for item in page["Items"]):
-            counts = documents if item["sk"]["S"] == "document" else pages
-            if item["sk"]["S"].startswith(("document", "operation#")):
-                counts[item["state"]["S"]] += 1
-    waiting = [f"{count} documents {state}" for state, count in documents.items() if state != "final"]
-    waiting += [f"{count} pages {state}" for state, count in pages.items() if state in ("submitting", "running")]
-    return ", ".join(waiting) or "nothing" + (f" ({documents['final']} documents are final)" if documents else "")
+    try:
+        return words.in_flight(client(env).summary())
+    except TextdropClientError as error:
+        return f"not known. {error}"
+
+
+def client(env: Mapping[str, str]) -> "Textdrop":
+    """The client of the running stack that the variables name. To this process AWS is that stack from now on: a
+    profile, an endpoint or a proxy of the user's own changes nothing."""
+    from textdrop.client import Textdrop
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update({name: value for name, value in env.items() if name.startswith("AWS_")})
+    os.environ.update({"AWS_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"})
+    return Textdrop(deployment.STACK, session=deployment.session())
 
 
 def main(arguments: list[str]) -> int:

@@ -16,18 +16,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
 
 from local import credentials, deployment, processes, samples, servers, stack
-from local.demo import account as aws
 from local.demo import run, view
-from local.demo.run import Upload, judge
+from local.demo.run import Upload
 from local.samples import Sample
+from textdrop.client import Textdrop, TextdropClientError
 
 OWN_METADATA = {"ocr-outputs": "searchable-pdf markdown tables"}
-TEXT = ".txt"
-LIMIT_SECONDS = 180
-LIMIT_SECONDS_REAL = 900
-LIMIT_SECONDS_A_FILE = 20
 ENDED, UNEXPECTED, NOT_USABLE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -53,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     except credentials.CredentialsNotUsable as problem:
         _complain(f"{problem}; nothing was started")
         return NOT_USABLE
-    except (stack.NotUsable, processes.ProcessFailed, deployment.DeploymentFailed) as failure:
+    except (stack.NotUsable, processes.ProcessFailed, deployment.DeploymentFailed, TextdropClientError) as failure:
         _complain(str(failure))
     except (BotoCoreError, ClientError) as failure:
         _complain(f"the local stack did not do what it was asked: {failure}")
@@ -107,38 +104,46 @@ def demonstrate(state: Path, env: Mapping[str, str], chosen: list[Path], *, real
     expected = {} if chosen else {sample.path: sample for sample in samples.write_samples(home / "samples")}
     folder = f"demo/{home.name}/"
     uploads = planned(chosen or list(expected), folder, expected)
-    with aws.connected(env) as account:
-        service = "the real OCR service, which bills pages" if real else "the local OCR service"
-        _say(f"\n{len(uploads)} files to s3://{account.uploads_bucket}/{folder}, read by {service}:")
-        limit_seconds = (LIMIT_SECONDS_REAL if real else LIMIT_SECONDS) + LIMIT_SECONDS_A_FILE * len(uploads)
-        run.follow(account, uploads, limit_seconds, _say)
-        for upload in uploads:
-            run.fetch(account, upload, home / "results")
-    good = report(uploads, expected)
+    service = "the real OCR service, which bills pages" if real else "the local OCR service"
+    files = "1 file" if len(uploads) == 1 else f"{len(uploads)} files"
+    _say(f"\n{files} to s3://{env['UPLOADS_BUCKET']}/{folder}, read by {service}:")
+    try:
+        good = read(stack.client(env), uploads, expected, home / "results")
+    finally:
+        bucket, env_file = env["RESULTS_BUCKET"], _near(stack.Folder(state).env)
+        for told in view.left(uploads, bucket, folder, env_file, stays):
+            _say(told)
     _say(f"\n{good} of {len(uploads)} " + ("came to an outcome." if chosen else "ended as expected."))
     if good < len(uploads) and not stays:
         _say("To look into it: `make up`, then the same again. The stack then stays, and `make logs` tells more.")
-    _say(f"Results   {_near(home)}/results/")
-    if stays:
-        _say(f"          s3://{env['RESULTS_BUCKET']}/{folder}")
-    read = [upload for upload in uploads if TEXT in upload.files]
-    example, suffix = (read[0].path, TEXT) if read else (uploads[0].path, ".error.json")
+    _say(f"Results   {_near(home)}/results/" + (f"\n          s3://{bucket}/{folder}" if stays else ""))
+    ended = [upload for upload in uploads if upload.files] or uploads
+    example = next((upload for upload in ended if run.TEXT in upload.files), ended[0])
+    suffix = run.TEXT if run.TEXT in example.files else ".error.json"
     _say("To go on by hand:")
-    for command in view.carry_on(_near(example), suffix, _near(stack.Folder(state).env), stays):
+    for command in view.carry_on(_near(example.path), suffix, env_file, stays):
         _say(f"  {command}")
     return ENDED if good == len(uploads) else UNEXPECTED
 
 
-def report(uploads: Sequence[Upload], expected: Mapping[Path, Sample]) -> int:
-    """Print how each ended; how many ended as they should."""
-    _say("\nHow each ended:")
+def read(textdrop: Textdrop, uploads: Sequence[Upload], expected: Mapping[Path, Sample], folder: Path) -> int:
+    """Tell of each upload until all are done, or nothing advances, with the results in the folder; how many ended as
+    they should."""
     good = 0
-    for upload in uploads:
-        text = upload.files[TEXT].read_text("utf-8") if TEXT in upload.files else None
-        as_expected, remark = judge(upload, text, expected.get(upload.path))
-        good += as_expected
-        _say(view.line(upload.name, upload.seconds, f"{upload.ending}  {remark}"))
-        _say("\n".join(view.details(upload.told, text, upload.files)))
+    with view.Screen(Console()) as screen:
+        run.put(textdrop, uploads)
+        for upload in uploads:
+            if upload.error:
+                _say("\n".join(view.ended(upload, "")))
+        if any(upload.document for upload in uploads):
+            _say("Uploaded; waiting for the stack's functions to start (some seconds the first time) ...")
+        for upload in run.follow(textdrop, uploads, screen.show):
+            run.fetch(textdrop, upload, folder)
+            as_expected, remark = run.judge(upload, expected.get(upload.path))
+            good += as_expected
+            _say("\n".join(view.ended(upload, remark)))
+    if any(upload.document and not upload.done for upload in uploads):
+        _say(f"Nothing has advanced for {run.STILL_SECONDS / 60:.0f} minutes, so the demo ends here.")
     return good
 
 

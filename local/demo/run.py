@@ -1,25 +1,23 @@
-"""One run: files go in, a line tells each change until all are over, the results come to a local folder and are
-judged."""
+"""One run: files go in, each is followed until it is done, and its results come to a local folder and are judged."""
 
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from local.accuracy import character_error_rate
-from local.demo import account as aws
-from local.demo import view
-from local.demo.account import Account
 from local.samples import Sample
+from textdrop.client import Document, Textdrop, TextdropClientError
 
-REFRESH_SECONDS = 1
+LOOK_SECONDS = 1.0
+STILL_SECONDS = 420.0
+"""Over the longest backoff (300 s) and poll's schedule (60 s) together: what goes on at all has advanced by then."""
 MOST_WRONG = 0.05
 """Share of a sample's characters that may be wrong for it to count as read."""
+TEXT = ".txt"
+ENDINGS = {"text": TEXT, "searchable-pdf": ".searchable.pdf", "markdown": ".md", "tables": ".tables.xlsx"}
 
 
 class FilesNotUsable(Exception):
@@ -30,25 +28,35 @@ class FilesNotUsable(Exception):
 class Upload:
     """One file on its way, uploaded with its metadata. Times are in seconds of one monotonic clock.
 
-    `told` is what its result or its error says, and `files` are the local copies by their endings, once it is over.
+    `document` is as last seen, and None if it could not be uploaded because of `error`. Once it is done `files` are the
+    local copies of its results by their endings, and `notes` what there is to know of them.
     """
 
     name: str
     key: str
     path: Path
     metadata: Mapping[str, str] = field(default_factory=dict)
-    document: str = ""
-    state: str = "waiting"
+    document: Document | None = None
+    error: TextdropClientError | None = None
     uploaded_at: float = 0.0
-    seconds: float = 0.0
-    told: Mapping[str, Any] = field(default_factory=dict)
+    advanced_at: float = 0.0
+    seen_at: float = 0.0
     files: Mapping[str, Path] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     @property
-    def ending(self) -> str:
-        """The outcome and the reason by their words, or how far it came."""
-        words = [str(self.told[word]) for word in ("outcome", "reason") if self.told.get(word)]
-        return ": ".join(words) or self.state
+    def done(self) -> bool:
+        """It has come to an outcome."""
+        return self.document is not None and self.document.done
+
+    def see(self, document: Document | None, now: float) -> None:
+        """The document is so now; None: nothing more is known of it."""
+        before, self.seen_at = self.document, now
+        if document is None:
+            return
+        if before is None or (before.state, before.pages) != (document.state, document.pages):
+            self.advanced_at = now
+        self.document = document
 
 
 def check(paths: Sequence[Path]) -> None:
@@ -79,58 +87,69 @@ def names(paths: Sequence[Path]) -> list[str]:
     return given
 
 
-def follow(account: Account, uploads: Sequence[Upload], limit_seconds: float, say: Callable[[str], None]) -> None:
-    """Each upload is over when this returns, unless it could not be made or the time limit came first."""
-    limit = time.monotonic() + limit_seconds
+def put(textdrop: Textdrop, uploads: Sequence[Upload], clock: Callable[[], float] = time.monotonic) -> None:
+    """Each file is in the bucket, or has an error."""
     for upload in uploads:
         try:
-            version = aws.put(account, upload.path, upload.key, upload.metadata)
-        except (OSError, ClientError, BotoCoreError) as error:
-            upload.told = {"outcome": "not uploaded", "what": f"{type(error).__name__}: {error}"}
-            continue
-        upload.uploaded_at = time.monotonic()
-        upload.document = aws.document_id(account.uploads_bucket, upload.key, version)
-    under_way = {upload.document: upload for upload in uploads if upload.document}
-    while under_way and time.monotonic() < limit:
-        for document, state in aws.states(account, list(under_way)).items():
-            upload = under_way[document]
-            if state != upload.state:
-                upload.state, upload.seconds = state, time.monotonic() - upload.uploaded_at
-                say(view.line(upload.name, upload.seconds, state))
-            if state == "final":
-                del under_way[document]
-        time.sleep(REFRESH_SECONDS)
+            document = textdrop.put(upload.path, upload.key, metadata=upload.metadata)
+        except TextdropClientError as error:
+            upload.error = error
+        else:
+            upload.uploaded_at = clock()
+            upload.see(document, upload.uploaded_at)
 
 
-def fetch(account: Account, upload: Upload, folder: Path) -> None:
-    """The document's files are below the folder, each called like the upload with an ending."""
-    own = f".textdrop/documents/{upload.document}/result"
-    keys = aws.keys_below(account, account.results_bucket, own) if upload.document else []
-    upload.files = {key.removeprefix(own): folder / (upload.name + key.removeprefix(own)) for key in keys}
-    for ending, path in upload.files.items():
-        aws.download(account, account.results_bucket, own + ending, path)
-    for ending in (".ocr.json", ".error.json"):
-        if ending in upload.files:
-            upload.told = json.loads(upload.files[ending].read_text("utf-8"))
+def follow(
+    textdrop: Textdrop,
+    uploads: Sequence[Upload],
+    show: Callable[[Sequence[Upload]], None],
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Upload]:
+    """Each upload as soon as it is done; `show` gets the others, at first and after each look. Over when all are done,
+    or when none has advanced for STILL_SECONDS."""
+    under_way = {upload.document.id: upload for upload in uploads if upload.document}
+    show(list(under_way.values()))
+    while under_way:
+        known = {document.id: document for document in textdrop.status(list(under_way))[0]}
+        now = clock()
+        for id_, upload in list(under_way.items()):
+            upload.see(known.get(id_), now)
+            if upload.done:
+                del under_way[id_]
+                yield upload
+        show(list(under_way.values()))
+        if under_way and now - max(upload.advanced_at for upload in uploads) > STILL_SECONDS:
+            return
+        sleep(LOOK_SECONDS if under_way else 0)
 
 
-def judge(upload: Upload, text: str | None, sample: Sample | None) -> tuple[bool, str]:
+def fetch(textdrop: Textdrop, upload: Upload, folder: Path) -> None:
+    """The document's results are in the folder, each called like the upload with an ending."""
+    fetched = list(textdrop.get(f"{upload.key}.", folder))
+    paths = [each.path for each in fetched if each.path]
+    upload.files = {str(path.relative_to(folder)).removeprefix(upload.name): path for path in sorted(paths)}
+    told = json.loads(upload.files[".ocr.json"].read_text("utf-8")) if ".ocr.json" in upload.files else {}
+    upload.notes = [*told.get("notes", ()), *(f"{each.key}: {each.error}" for each in fetched if each.error)]
+
+
+def judge(upload: Upload, sample: Sample | None) -> tuple[bool, str]:
     """Whether a document ended as it should, and a remark on that. The user's own (no sample) may have any outcome."""
-    if not upload.files:
-        return False, "" if upload.told else "the time is over"
+    document = upload.document
+    if document is None or not document.done:
+        return False, ""
     if sample is None:
         return True, ""
-    expected = ": ".join(filter(None, (sample.outcome, sample.reason)))
-    if upload.ending != expected:
+    expected = replace(document, outcome=sample.outcome, reason=sample.reason).progress
+    if document.progress != expected:
         return False, f"expected: {expected}"
-    if text is None:
+    if sample.outcome != "succeeded":
         return True, "as expected"
-    asked = sample.metadata.get("ocr-outputs", "").split()
-    endings = {"searchable-pdf": ".searchable.pdf", "markdown": ".md", "tables": ".tables.xlsx"}
-    missing = [output for output in asked if endings[output] not in upload.files]
+    asked = ["text", *sample.metadata.get("ocr-outputs", "").split()]
+    missing = [output for output in asked if ENDINGS[output] not in upload.files]
     if missing:
         return False, f"expected outputs: {', '.join(missing)}"
-    rate = character_error_rate(sample.text, text)
+    rate = character_error_rate(sample.text, upload.files[TEXT].read_text("utf-8"))
     if rate > MOST_WRONG:
         return False, f"{rate:.1%} of characters wrong (expected: at most {MOST_WRONG:.0%})"
     return True, f"{rate:.1%} of characters wrong" if sample.text else "as expected"
