@@ -20,7 +20,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 _VALIDATORS = {
     name: jsonschema_rs.Draft202012Validator(schema, validate_formats=True) for name, schema in SCHEMAS.items()
 }
-_OWN_FILE = re.compile(r"\.textdrop/documents/[0-9a-f]{32}/result\.(?:ocr|(error))\.json")
+_OWN_FILE = re.compile(r"\.textdrop/documents/[0-9a-f]{32}/result(?:-\d{4})?\.(?:ocr|(error))\.json")
 
 
 def problems(value: Any, name: str) -> list[str]:

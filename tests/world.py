@@ -17,11 +17,13 @@ from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
 from fakes.files import FakeDocument, KilledError
+from fakes.ledger import FakeLedger, FakeSums
 from fakes.messages import FakeFunction, FakeNotices, FakeQueue, FakeReceivedMessages
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters, FakeUploadListing
 from fakes.rendering import fake_renderers
 from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_crew
+from functions.control.handler import answer
 from functions.deliver.handler import resumes
 from functions.reconcile.handler import asked_age_seconds
 from functions.submit.handler import batch_failures, messages
@@ -29,15 +31,19 @@ from pagekit.limits import FileLimits
 from textdrop.core import identity
 from textdrop.core.documents import Document, DocumentState, Operation, Source
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.observations import DocumentSeen
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
+from textdrop.core.prices import Prices
 from textdrop.core.reconciling import DeadLetter, ReconcileRun, SourceBucket
-from textdrop.ports import DeliverPorts, PollPorts, ReconcilePorts, SubmitPorts
+from textdrop.ports import ControlPorts, DeliverPorts, PollPorts, ReconcilePorts, SubmitPorts
 from textdrop.usecases.accept import Message
+from textdrop.usecases.control.settings import ControlSettings
 from textdrop.usecases.deliver import deliver
 from textdrop.usecases.reconcile import reconcile, record_source
 from textdrop.usecases.submit import SubmitSettings, submit
 from textdrop.usecases.tick import PollSettings, tick
+from textdrop.usecases.transitions import transition_document
 
 SUBMIT_SECONDS = 300.0
 POLL_SECONDS = 120.0
@@ -66,6 +72,8 @@ class World:
         self.results = FakeBucket("results", self.clock)
         self.documents = FakeDocuments(self.faults)
         self.newest = FakeNewest(self.faults)
+        self.ledger = FakeLedger(self.faults)
+        self.sums = FakeSums(self.faults)
         self.pause = FakeVersionedRow("pause", Pause(), self.faults)
         self.tick = FakeTick(self.faults)
         self.ocr = FakeOcr(self.clock, self.faults, seconds=recognition_seconds)
@@ -86,10 +94,12 @@ class World:
         self.submit_ports = SubmitPorts(
             clock=self.clock,
             documents=self.documents,
+            ledger=self.ledger,
             quota=quota,
             pause=self.pause,
             tick=self.tick,
             sources=sources,
+            results=results,
             ocr=self.ocr,
             open_document=FakeDocument,
             received=self.received,
@@ -118,6 +128,8 @@ class World:
             clock=self.clock,
             documents=self.documents,
             newest=self.newest,
+            ledger=self.ledger,
+            prices=Prices(),
             sources=sources,
             results=results,
             read_page=self.ocr.read_page,
@@ -133,12 +145,34 @@ class World:
         self.uploads_queue = FakeQueue("queue", self.faults, on_send=self.send)
         self.progress = FakeVersionedRow("progress", ReconcileRun(), self.faults)
         self.successor = FakeFunction("successor", self.faults)
+        source = SourceBucket(self.uploads.name, "", own=True, stack="stack/1")
+        self.control_ports = ControlPorts(
+            clock=self.clock,
+            documents=self.documents,
+            source=source,
+            newest=self.newest,
+            ledger=self.ledger,
+            sums=self.sums,
+            prices=Prices(),
+            pause=self.pause,
+            tick=self.tick,
+            sources=sources,
+            uploads=self._uploads_below,
+            ocr=self.ocr,
+            open_document=FakeDocument,
+            poller=poller,
+            run_parallel=inline_crew,
+            journal=self.journal,
+            policy=self.policy,
+        )
         self.reconcile_ports = ReconcilePorts(
             clock=self.clock,
             documents=self.documents,
-            source=SourceBucket(self.uploads.name, "", own=True, stack="stack/1"),
+            source=source,
             uploads=self.listing,
             queue=self.uploads_queue,
+            ledger=self.ledger,
+            sums=self.sums,
             dead_letters=self.dead_letters,
             progress=self.progress,
             successor=self.successor,
@@ -146,6 +180,7 @@ class World:
             policy=self.policy,
         )
         self.submit_settings = SubmitSettings("ru en", "page", 10.0, FileLimits(max_pages=9), self.uploads.name)
+        self.control_settings = ControlSettings("ru en", "page", 10.0, "results", results_prefix, max_pages=9)
         self.poll_settings = PollSettings(reads_per_second=50, submits_per_second=10.0, step_seconds=20.0)
 
     def deploy(self, source: SourceBucket) -> None:
@@ -265,15 +300,32 @@ class World:
         """All rows of documents and operations."""
         return [*self.documents.rows.values(), *self.documents.operations.values()]
 
+    def ask(self, command: str, **parameters: Any) -> dict[str, Any]:
+        """What control answers to a request that it follows."""
+        answered = self.ask_control({"version": 1, "command": command, **parameters})
+        assert answered["ok"], answered
+        found: dict[str, Any] = answered["answer"]
+        return found
+
+    def ask_control(self, request: Any) -> dict[str, Any]:
+        """One invocation of control with this request, through JSON, as Lambda passes both on."""
+        sent = json.loads(json.dumps(request))
+        answered: dict[str, Any] = json.loads(json.dumps(answer(self.control_ports, self.control_settings, sent)))
+        return answered
+
+    def transition(self, document: Document, seen: DocumentSeen) -> Document | None:
+        """What a request does with a document's row: the row afterwards, None if nothing was to be done."""
+        return transition_document(self.control_ports, self.row(document), seen)
+
     def row(self, document: Document) -> Document:
         """The document as it is stored."""
         stored = self.documents.read(document.id)
         assert stored is not None
         return stored
 
-    def operation(self, document: Document, page: int = 1) -> Operation:
+    def operation(self, document: Document, page: int = 1, run: int = 1) -> Operation:
         """The operation of a page as it is stored."""
-        stored = self.documents.read_operation(document.id, 1, page)
+        stored = self.documents.read_operation(document.id, run, page)
         assert stored is not None
         return stored
 
@@ -297,6 +349,11 @@ class World:
     def failures(self) -> list[tuple[str, dict[str, str | int | float | None]]]:
         """The failures in the log: their events and fields."""
         return [(entry.name, dict(entry.fields)) for entry in self.journal.failures]
+
+    def _uploads_below(self, prefix: str) -> FakeUploadListing:
+        listing = FakeUploadListing(self.uploads, self.faults)
+        listing.prefix, listing.most = prefix, self.listing.most
+        return listing
 
     def _redriven(self, letter: DeadLetter) -> None:
         self.send(letter.body)

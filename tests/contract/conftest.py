@@ -16,10 +16,12 @@ from fakes import (
     FakeBucket,
     FakeClock,
     FakeDocuments,
+    FakeLedger,
     FakeNewest,
     FakeQuota,
     FakeResults,
     FakeSources,
+    FakeSums,
     FakeTick,
     FakeUploadListing,
     FakeVersionedRow,
@@ -30,6 +32,7 @@ from textdrop.adapters.aws.control_rows import DynamoSubmitQuota, DynamoTickRow,
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
 from textdrop.adapters.aws.dynamodb import Table
 from textdrop.adapters.aws.items import PAUSE_KEY, RECONCILE_RUN_KEY
+from textdrop.adapters.aws.ledger_table import DynamoLedger, DynamoSums
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.core.errors import StoreUnavailable
@@ -64,6 +67,8 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
         yield Rows(
             FakeDocuments(faults),
             FakeNewest(faults),
+            FakeLedger(faults),
+            FakeSums(faults),
             FakeQuota(faults),
             FakeVersionedRow("pause", Pause(), faults),
             FakeTick(faults),
@@ -80,6 +85,8 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
     yield Rows(
         DynamoDocuments(table),
         DynamoNewestUploads(table),
+        DynamoLedger(table),
+        DynamoSums(table),
         DynamoSubmitQuota(table),
         DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         DynamoTickRow(table),

@@ -136,6 +136,12 @@ class MotoBucket:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         return sorted(found["Key"] for page in pages for found in page.get("Contents", []))
 
+    def version_counts(self) -> dict[str, int]:
+        """How many versions each key has, delete markers among them."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self.name)
+        found = [one["Key"] for page in pages for kind in ("Versions", "DeleteMarkers") for one in page.get(kind, [])]
+        return {key: found.count(key) for key in sorted(set(found))}
+
     def unfinished_uploads(self) -> int:
         """Uploads in several parts that were neither completed nor aborted."""
         return len(self._client.list_multipart_uploads(Bucket=self.name).get("Uploads", []))

@@ -16,6 +16,8 @@ class Rows:
 
     documents: ports.Documents
     newest: ports.NewestUploads
+    ledger: ports.Ledger
+    sums: ports.Sums
     quota: ports.SubmitQuota
     pause: ports.VersionedRow[Pause]
     tick: ports.TickRow

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,10 +17,20 @@ from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.core.documents import Source
-from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
+from textdrop.core.errors import ObjectDeleted, ObjectForbidden, ObjectGone, StoreUnavailable
 
 SECRET = "document-content-that-must-not-be-told"
 SOURCE = Source("uploads", "scan.pdf", version_id="v1")
+HEAD = {"ETag": '"e"', "Content-Length": "7", "Last-Modified": "Sat, 14 Mar 2026 09:26:53 GMT"}
+# As S3 answers when it is asked to encode keys; moto does not.
+VERSIONS = """<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+<EncodingType>url</EncodingType><IsTruncated>{truncated}</IsTruncated>
+<NextKeyMarker>{key}</NextKeyMarker><NextVersionIdMarker>v1</NextVersionIdMarker>
+<Version><Key>{key}</Key><VersionId>v1</VersionId><IsLatest>false</IsLatest>
+<LastModified>2026-03-14T09:26:53.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>7</Size></Version>
+<DeleteMarker><Key>{key}</Key><VersionId>v2</VersionId><IsLatest>true</IsLatest>
+<LastModified>2026-03-14T09:26:54.000Z</LastModified></DeleteMarker>
+</ListVersionsResult>"""
 
 
 def dynamodb_error(code: str) -> str:
@@ -87,16 +99,52 @@ def test_a_connection_that_fails_is_store_unavailable(transport: Transport, tabl
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        *((status, ObjectGone) for status in (404, 405, 412)),
+        *((status, ObjectDeleted) for status in (404, 405)),
+        (412, ObjectGone),
         *((status, ObjectForbidden) for status in (400, 403)),
         *((status, StoreUnavailable) for status in (500, 503)),
     ],
 )
-def test_a_version_that_cannot_be_read(transport: Transport, s3: Any, status: int, error: type[Exception]) -> None:
+@pytest.mark.parametrize("current", [None, "v2", "null"], ids=["", "another version", "suspended"])
+def test_a_version_that_cannot_be_read(
+    transport: Transport, s3: Any, current: str | None, status: int, error: type[Exception]
+) -> None:
+    source = SOURCE if current else replace(SOURCE, version_id="", etag="e")
+    if current:
+        transport.answer(200, "", {**HEAD, "x-amz-version-id": current})
     transport.answer(status, "")
     with pytest.raises(error, match=str(status)) as raised:
-        S3Sources(s3).head(SOURCE)
+        S3Sources(s3).head(source)
+    assert type(raised.value) is error
     assert isinstance(raised.value.__cause__, ClientError)
+    assert transport.left() == 0
+
+
+def test_a_version_can_be_looked_at_though_its_keys_current_one_may_not(transport: Transport, s3: Any) -> None:
+    transport.answer(403, "")
+    transport.answer(200, "", {**HEAD, "x-amz-version-id": "v1"})
+    assert S3Sources(s3).head(SOURCE).source.etag == "e"
+    assert transport.requests[-1].url.endswith("?versionId=v1")
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, ObjectDeleted), (500, StoreUnavailable)])
+def test_a_key_without_a_current_version_has_been_deleted(
+    transport: Transport, s3: Any, status: int, error: type[Exception]
+) -> None:
+    transport.answer(status, "", {"x-amz-delete-marker": "true"})
+    with pytest.raises(error):
+        S3Sources(s3).head(SOURCE)
+    assert transport.left() == 0
+    assert "versionId" not in transport.requests[-1].url
+
+
+def test_an_upload_of_before_versions_or_while_they_were_suspended_is_known_by_its_etag(
+    transport: Transport, s3: Any
+) -> None:
+    transport.answer(200, "", {**HEAD, "x-amz-version-id": "null"})
+    assert S3Sources(s3).head(replace(SOURCE, version_id="", etag="e")).source.version_id == ""
+    assert transport.requests[-1].headers["If-Match"] == b'"e"'
+    assert "versionId" not in transport.requests[-1].url
 
 
 def test_a_content_that_is_cut_is_store_unavailable(transport: Transport, s3: Any) -> None:
@@ -129,6 +177,36 @@ def test_a_deletion_that_is_refused_in_part_is_store_unavailable(transport: Tran
     with pytest.raises(StoreUnavailable, match=r"s3\.DeleteObjects: AccessDenied") as raised:
         S3Results(s3, "results", "").delete(["a.txt", "b.txt"])
     assert SECRET not in str(raised.value)
+
+
+def test_versions_that_s3_refuses_to_delete_are_not_taken_for_removed(transport: Transport, s3: Any) -> None:
+    transport.answer(200, VERSIONS.format(key="a.txt", truncated="false"))
+    error = "<Error><Key>a.txt</Key><VersionId>v1</VersionId><Code>AccessDenied</Code></Error>"
+    transport.answer(200, f"<DeleteResult>{error}</DeleteResult>")
+    with pytest.raises(StoreUnavailable, match=r"s3\.DeleteObjects: AccessDenied"):
+        S3Results(s3, "results", "").remove("a", lambda key: True, lambda: None, current=False)
+
+
+def test_versions_whose_keys_xml_cannot_carry_are_listed_on_and_removed_one_by_one(
+    transport: Transport, s3: Any
+) -> None:
+    key, encoded = "ocr/tab\t\r\x01 +.txt", "ocr/tab%09%0D%01+%2B.txt"
+    transport.answer(200, VERSIONS.format(key=encoded, truncated="true"))
+    transport.answer(200, VERSIONS.format(key="ocr/z.txt", truncated="false"))
+    transport.answer(200, "<DeleteResult></DeleteResult>")
+    transport.answer(204, "", times=2)
+    sent = len(transport.requests)
+    names = {key.removeprefix("ocr/"), "z.txt"}
+    assert S3Results(s3, "results", "ocr/").remove("", names.__contains__, lambda: None, current=False) == 4
+    _, listing, together, *alone = transport.requests[sent:]
+    place = parse_qs(urlsplit(listing.url).query)
+    assert (place["key-marker"], place["version-id-marker"]) == ([key], ["v1"])
+    assert b"tab" not in (together.body or b"")
+    assert [(each.method, parse_qs(urlsplit(each.url).query)["versionId"]) for each in alone] == [
+        ("DELETE", ["v1"]),
+        ("DELETE", ["v2"]),
+    ]
+    assert all("tab%09%0D%01%20%2B.txt" in each.url for each in alone)
 
 
 def test_names_are_deleted_in_requests_of_a_thousand(transport: Transport, s3: Any) -> None:

@@ -10,6 +10,7 @@ from contract.fighting import fight
 from contract.rows import Rows
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
+    Billed,
     Document,
     DocumentState,
     DueEntry,
@@ -18,7 +19,11 @@ from textdrop.core.documents import (
     OperationState,
     Options,
     Outcome,
+    Output,
     Problem,
+    Removed,
+    Rendering,
+    Shown,
     Source,
     Step,
 )
@@ -88,6 +93,16 @@ EVERYTHING = a_document(
     pages_recognized=10,
     outcome_at=NOW + 1e-6,
     step=Step.NOTICE,
+    began_at=NOW,
+    requested=(("ocr-model", "table"), ("ocr-pages", "")),
+    before=Shown(1, Outcome.PARTIAL, 9, (Rendering(Output.TABLES, 2, ("warning",)),)),
+    ended_before=Outcome.FAILED,
+    pages_run=1,
+    held_until=NOW + 1,
+    sweep_at=NOW + 2,
+    removed=Removed(),
+    billed=Billed(3, 1),
+    pages_kept=2,
 )
 
 
@@ -135,6 +150,16 @@ def test_a_write_changes_sets_and_removes(rows: Rows) -> None:
     )
     assert rows.documents.write(before, after)
     assert rows.documents.read(before.id) == after
+
+
+def test_a_write_may_change_every_field(rows: Rows) -> None:
+    nothing = Document(EVERYTHING.id, Source("b", "k"), DocumentState.ACCEPTED, accepted_at=1.0)
+    every = replace(EVERYTHING, rev=2)
+    rows.documents.create(nothing)
+    assert rows.documents.write(nothing, every)
+    assert rows.documents.read(every.id) == every
+    assert rows.documents.write(every, replace(nothing, rev=3))
+    assert rows.documents.read(every.id) == replace(nothing, rev=3)
 
 
 def test_a_write_over_an_older_rev_changes_nothing(rows: Rows) -> None:
@@ -372,6 +397,21 @@ def test_an_operation_is_written_over_what_was_read_alone(rows: Rows, stale: Ope
     rows.documents.write_operation(None, stored)
     assert not rows.documents.write_operation(stale, replace(stored, state=OperationState.FAILED))
     assert rows.documents.read_operation(stored.document_id, 1, 1) == stored
+
+
+def test_what_has_nothing_but_defaults_is_written_over_too(rows: Rows) -> None:
+    waiting = Operation(a_document().id, 1, 1, OperationState.WAITING)
+    assert rows.documents.write_operation(None, waiting)
+    assert rows.documents.write_operation(waiting, replace(waiting, state=OperationState.SUBMITTING))
+    plain = Document("f" * 32, Source("uploads", "k"), DocumentState.ACCEPTED, NOW)
+    assert rows.documents.create(plain)
+    known = the_next(plain, unfinished=frozenset({1, 2}), attempts=1, outcome_replaced=True)
+    assert rows.documents.write(plain, known)
+    after = rows.documents.finish_page(Operation(plain.id, 1, 1, OperationState.RECOGNIZED))
+    assert after == replace(known, unfinished=frozenset({2}), pages_recognized=1)
+    again = the_next(known, attempts=0, outcome_replaced=False)
+    assert rows.documents.write(known, again)
+    assert rows.documents.read(plain.id) == replace(again, unfinished=frozenset({2}), pages_recognized=1)
 
 
 def test_an_operation_that_is_gone_is_not_written_over(rows: Rows) -> None:

@@ -18,15 +18,18 @@ from textdrop.core.documents import (
     Newest,
     Operation,
     OperationState,
+    Outcome,
     Source,
 )
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.ledger import DaySums, HistoryCursor, HistoryPage, Run
 from textdrop.core.pause import Pause
 from textdrop.core.quota import Quota
 from textdrop.core.reconciling import ReconcileRun
 
 ID = "0" * 32
 SOURCE = Source("uploads", "a/scan.pdf")
+RUN = Run(ID, 1, Outcome.FAILED, ended_at=1.0, began_at=1.0, outcome_at=1.0)
 BEFORE, AFTER = (Document(ID, SOURCE, DocumentState.ACCEPTED, 1.0, rev=rev) for rev in (1, 2))
 CALLS: dict[str, Callable[[Rows], object]] = {
     "create": lambda rows: rows.documents.create(BEFORE),
@@ -39,10 +42,18 @@ CALLS: dict[str, Callable[[Rows], object]] = {
     "read_operations": lambda rows: rows.documents.read_operations(ID, 1),
     "write_operation": lambda rows: rows.documents.write_operation(None, Operation(ID, 1, 1, OperationState.WAITING)),
     "known": lambda rows: rows.documents.known([ID]),
+    "read_many": lambda rows: rows.documents.read_many([ID]),
+    "delete_operations": lambda rows: rows.documents.delete_operations([Operation(ID, 1, 1, OperationState.FAILED)]),
     "kept_since": lambda rows: rows.documents.kept_since(),
     "update_if_newer": lambda rows: rows.newest.update_if_newer(SOURCE, Newest("1", ID)),
     "read_newest": lambda rows: rows.newest.read(SOURCE),
     "expect_outputs": lambda rows: rows.newest.expect_outputs(SOURCE),
+    "put_run": lambda rows: rows.ledger.put(RUN),
+    "read_runs": lambda rows: rows.ledger.runs(ID),
+    "forget_key": lambda rows: rows.ledger.forget_key(ID),
+    "history": lambda rows: rows.ledger.history("2026-11", Outcome.FAILED, 0.0, 1.0, 1),
+    "read_sums": lambda rows: rows.sums.read("2026-11-01", "2026-11-02"),
+    "write_sums": lambda rows: rows.sums.write(DaySums("2026-11-01"), DaySums("2026-11-01", 1)),
     "read_quota": lambda rows: rows.quota.read(),
     "reserve": lambda rows: rows.quota.reserve(1, 0.1, 1.0, 1.0),
     "write_quota": lambda rows: rows.quota.write(Quota(), Quota(throttles=1)),
@@ -78,8 +89,8 @@ def test_a_breakdown_is_store_unavailable(rows: Rows, call: Callable[[Rows], obj
 def test_every_read_is_consistent_but_of_the_index_and_of_what_is_known(
     rows: Rows, table_client: tuple[Transport, Any]
 ) -> None:
-    """moto always reads consistently: what counts is what is asked for. An index cannot; and an upload that is not
-    known yet is sent to submit once more, which makes no second row."""
+    """moto always reads consistently: what counts is what is asked for. An index cannot; an upload that is not known
+    yet is sent to submit once more, which makes no second row; and many rows are read to be shown."""
     transport, _ = table_client
     consistent, eventual = set[str](), set[str]()
     for name, call in CALLS.items():
@@ -90,14 +101,21 @@ def test_every_read_is_consistent_but_of_the_index_and_of_what_is_known(
             asked: Any = request.body
             if target.endswith((b"GetItem", b"Query")):
                 (consistent if json.loads(asked).get("ConsistentRead") else eventual).add(name)
-    assert eventual == {"due", "known"}
-    assert consistent == {name for name in CALLS if name.startswith("read")}
+    assert eventual == {"due", "history", "known", "read_many"}
+    assert consistent == {name for name in CALLS if name.startswith("read")} - eventual | {"forget_key"}
 
 
 @pytest.mark.parametrize("rows", ["aws"], indirect=True)
-def test_what_is_due_since_later_than_until_is_not_asked_for(rows: Rows, table_client: tuple[Transport, Any]) -> None:
-    """DynamoDB refuses a BETWEEN whose bounds are the wrong way round; moto answers it."""
+def test_what_is_since_later_than_until_is_not_asked_for(rows: Rows, table_client: tuple[Transport, Any]) -> None:
+    """DynamoDB refuses a BETWEEN whose bounds are the wrong way round, and a place to go on from that is outside of
+    them; moto answers."""
     transport, _ = table_client
     transport.requests.clear()
     assert rows.documents.due(DueKind.ASK, 1.0, 1, since=2.0) == []
+    assert rows.ledger.history("2026-11", Outcome.FAILED, 2.0, 1.0, 1) == HistoryPage((), None)
+    for at, newest_first in ((3.0, False), (0.5, True)):
+        place = HistoryCursor(at, ID, 1)
+        page = rows.ledger.history("2026-11", Outcome.FAILED, 1.0, 2.0, 1, place, newest_first=newest_first)
+        assert page == HistoryPage((), None)
+    assert rows.sums.read("2026-11-02", "2026-11-01") == []
     assert transport.requests == []

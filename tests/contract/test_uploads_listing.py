@@ -72,6 +72,20 @@ def test_every_version_is_listed_but_no_delete_marker(store: Store) -> None:
     assert sorted(found) == sorted((told.key, told.version_id) for told in (first, second, other))
 
 
+def test_of_the_versions_of_a_key_the_newest_is_current_unless_the_key_was_deleted(either_store: Store) -> None:
+    for key in ("a.png", "gone.png", "back.png"):
+        either_store.bucket.put(key, b"1")
+        either_store.bucket.put(key, b"2")
+    either_store.bucket.delete("gone.png")
+    either_store.bucket.delete("back.png")
+    told = [either_store.bucket.put("back.png", b"3"), either_store.bucket.put("a.png", b"3")]
+    [page] = parts(either_store.uploads)
+    assert {(source.key, source.version_id, source.etag) for source in page.current} == {
+        (source.key, source.version_id, source.etag) for source in told
+    }
+    assert set(page.current) <= set(page.sources)
+
+
 def test_without_versions_the_last_upload_of_a_key_is_all_there_is(make_store: Callable[[bool], Store]) -> None:
     store = make_store(False)
     store.bucket.put("a.png", b"1")
@@ -91,6 +105,7 @@ def test_more_objects_are_listed_than_one_answer_carries(either_store: Store) ->
     assert [source.key for part in found for source in part.sources] == keys
     assert found[0].after is not None
     assert found[0].after.key == keys[999]
+    assert [part.current for part in found] == [part.sources for part in found]
 
 
 def test_nothing_is_listed_but_what_is_under_the_prefix(either_store: Store) -> None:
@@ -105,6 +120,7 @@ def test_nothing_is_listed_but_what_is_under_the_prefix(either_store: Store) -> 
 def test_more_versions_of_a_key_are_listed_than_one_answer_carries(store: Store) -> None:
     told = [store.bucket.put("a.png", b"").version_id for _ in range(BEYOND_ONE_ANSWER)]
     found = [source.version_id for source in listed(store.uploads)]
+    assert [source.version_id for part in parts(store.uploads) for source in part.current] == [told[-1]]
     assert len(found) == len(told)
     assert set(found) == set(told)
 

@@ -30,9 +30,10 @@ from textdrop.adapters.aws import items, parts, sqs
 from textdrop.adapters.aws.clients import CONFIG
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.adapters.clock import SystemClock
-from textdrop.core import identity, keys, states
+from textdrop.core import identity, keys, ledger, states
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
+    Billed,
     Document,
     DocumentState,
     DueKind,
@@ -41,6 +42,7 @@ from textdrop.core.documents import (
     Options,
     Outcome,
     Output,
+    Removed,
     Resume,
     Source,
     Step,
@@ -48,12 +50,12 @@ from textdrop.core.documents import (
 from textdrop.core.events import delivery_body, resume_body
 from textdrop.core.observations import Uploaded
 from textdrop.core.policy import Policy
+from textdrop.core.prices import Prices
 from textdrop.usecases import tick
 from textdrop.usecases.accept import Message
 from textdrop.usecases.time_left import NoTimeLeft
 from unit.pagekit import making
 
-FUNCTIONS = ("submit", "poll", "deliver", "reconcile")
 QUEUES = ("UploadsQueueUrl", "UploadsDeadLetterQueueUrl", "DeliverQueueUrl", "DeliverAloneQueueUrl")
 PREFIX = "permissions/"
 INVOCATION_SECONDS = 300.0
@@ -64,6 +66,8 @@ PART_BYTES = 1024
 GONE = "The uploaded file is no longer there."
 AGO_SECONDS = 60.0
 """So long ago pages were sent: they are asked for at once."""
+LONG_AGO_SECONDS = 2 * Policy().sum_after_seconds
+"""So long ago runs ended: they are summed."""
 HURRIED = Policy(tick_settle_seconds=0, tick_stay_seconds=0)
 """A tick ends as soon as nothing is due."""
 
@@ -214,10 +218,12 @@ class Stage:
 
     def clear(self) -> None:
         """Nothing is left of acts before: no upload and no row of theirs, and no message."""
-        gone = [items.TICK_KEY, items.RECONCILE_RUN_KEY]
+        gone = [items.TICK_KEY, items.RECONCILE_RUN_KEY, items.day_key(ledger.day(time.time() - LONG_AGO_SECONDS))]
         for source in self.sources:
             document = identity.document_id(source)
-            gone += [items.document_key(document), items.operation_key(document, 1, 1)]
+            gone.append(items.document_key(document))
+            for run in (1, 2):
+                gone += [items.operation_key(document, run, 1), items.run_key(document, run)]
         for key, version in self.versions:
             bucket = self.whole.account.uploads_bucket
             self.whole.account.s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
@@ -291,6 +297,14 @@ class Stage:
         self.put_row(items.of_operation(operation))
         return document
 
+    def ended(self, now: float) -> Document:
+        """A document of one recognised page that is final, its row in the ledger too."""
+        self.to_deliver(self.upload(), now)
+        document = replace(self.row(self.sources[-1]), state=DocumentState.FINAL, due_kind=None, due_at=None, step=None)
+        self.put_row(items.of_document(document))
+        self.put_row(items.of_run(ledger.run_of(document, now, Prices())))
+        return document
+
     def to_deliver(self, source: Source, now: float, *outputs: Output, media_type: str = "application/pdf") -> Resume:
         """A document of one recognised page whose outcome is fixed, and what hands it to deliver."""
         document = Document(
@@ -306,6 +320,7 @@ class Stage:
             pages=1,
             outcome=Outcome.SUCCEEDED,
             pages_recognized=1,
+            billed=Billed(submitted=1),
             outcome_at=now,
             step=Step.RENDER if outputs else Step.FILES,
         )
@@ -371,6 +386,24 @@ def a_document_goes_on(stage: Stage) -> None:
     stage.run("submit", resume_body(Resume(document.id, document.rev)))
     if stage.row(document.source).due_kind is not DueKind.RECHECK:
         raise NotDone("it is not known that every page was sent")
+
+
+def a_retry_does_not_send_what_is_recognised(stage: Stage) -> None:
+    ended = stage.ended(time.time())
+    again = Document(
+        ended.id,
+        ended.source,
+        DocumentState.ACCEPTED,
+        ended.accepted_at,
+        run=2,
+        due_kind=DueKind.SUBMIT,
+        due_at=time.time(),
+    )
+    stage.put_row(items.of_document(again))
+    stage.run("submit", resume_body(Resume(again.id, again.rev)))
+    row = stage.expect(ended.source, DocumentState.DELIVERING, Outcome.SUCCEEDED)
+    if (row.pages_kept, row.billed) != (1, Billed()):
+        raise NotDone("the page was sent again")
 
 
 def what_is_due_is_handed_out(stage: Stage) -> None:
@@ -450,6 +483,31 @@ def a_large_file_that_is_given_up_leaves_no_parts(stage: Stage) -> None:
         raise NotDone("its parts are still there")
 
 
+def a_document_is_deleted_and_nothing_stays_of_it(stage: Stage) -> None:
+    source = stage.upload()
+    _deliver(stage, source)
+    final = stage.row(source)
+    deleting = replace(final, state=DocumentState.DELETING, due_kind=DueKind.DELIVER, due_at=time.time() + 900)
+    stage.put_row(items.of_document(replace(deleting, removed=Removed())))
+    s3, bucket = stage.whole.account.s3, stage.whole.account.results_bucket
+    s3.put_object(Bucket=bucket, Key=final.source.key + keys.TEXT, Body=b"replaced")
+    stage.run("deliver", delivery_body([Resume(final.id, final.rev)]))
+    row = stage.whole.row(final.id)
+    if row is None or items.to_document(row).state is not DocumentState.DELETED:
+        raise NotDone(f"it is not deleted: {row}")
+    for prefix in (keys.folder(final.id), source.key):
+        left = s3.list_object_versions(Bucket=bucket, Prefix=prefix)
+        if left.get("Versions") or left.get("DeleteMarkers"):
+            raise NotDone(f"of {prefix} there is something left")
+    rows = stage.whole.account.dynamodb.query(
+        TableName=stage.whole.account.table_name,
+        KeyConditionExpression="pk = :id",
+        ExpressionAttributeValues={":id": {"S": final.id}},
+    )["Items"]
+    if {row["sk"]["S"] for row in rows} != {items.document_key(final.id)[1], items.run_key(final.id, 1)[1]}:
+        raise NotDone("of its rows there is something else left than the document's and the ledger's")
+
+
 def an_upload_whose_event_was_lost_is_found(stage: Stage) -> None:
     source = stage.upload()
     stage.sent("UploadsQueueUrl")
@@ -476,6 +534,97 @@ def a_run_out_of_time_invokes_the_next(stage: Stage) -> None:
         assert stage.run("reconcile", seconds=LITTLE_SECONDS) == {"ended": "handed_over"}
 
 
+def days_are_summed(stage: Stage) -> None:
+    at = time.time() - LONG_AGO_SECONDS
+    stage.ended(at)
+    stage.run("reconcile")
+    _expect_sums(stage, at)
+
+
+def _expect_sums(stage: Stage, at: float) -> None:
+    pk, sk = items.day_key(ledger.day(at))
+    found = stage.whole.account.dynamodb.get_item(
+        TableName=stage.whole.account.table_name, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+    )
+    if "Item" not in found:
+        raise NotDone("the day has no sums")
+
+
+def a_person_is_told_of_documents(stage: Stage) -> None:
+    at = time.time() - LONG_AGO_SECONDS
+    ended = [stage.ended(at), stage.ended(at)]
+    ids = [document.id for document in ended]
+    told = _asked(stage, "status", documents=ids)["documents"]
+    assert [each["document"] for each in told] == ids
+    [one] = _asked(stage, "status", documents=[ended[0].source.key], pages=True)["documents"]
+    assert (one["document"], len(one["page_states"]), len(one["runs"])) == (ids[0], 1, 1)
+    listed = _asked(stage, "list", outcome="succeeded", prefix=PREFIX)["documents"]
+    assert {each["document"] for each in listed} == set(ids)
+    assert _asked(stage, "summary")["documents"]["succeeded"] >= 2
+    _expect_sums(stage, at)
+
+
+def documents_are_retried_rendered_and_deleted_by_request(stage: Stage) -> None:
+    final = stage.ended(time.time())
+    assert len(_asked(stage, "render", documents=[final.id], outputs="markdown")["began"]) == 1
+    stage.expect(final.source, DocumentState.DELIVERING)
+    stage.put_row(items.of_document(final))
+    assert len(_asked(stage, "retry", documents=[final.id], options={"model": "table"})["began"]) == 1
+    stage.expect(final.source, DocumentState.ACCEPTED)
+    assert len(_asked(stage, "delete", documents=[final.id])["deleting"]) == 1
+    stage.expect(final.source, DocumentState.DELETING)
+
+
+def a_document_in_flight_is_cancelled(stage: Stage) -> None:
+    document = stage.running(time.time())
+    assert len(_asked(stage, "cancel", prefix=document.source.key)["cancelled"]) == 1
+    stage.expect(document.source, DocumentState.DELIVERING, Outcome.CANCELLED)
+
+
+def what_is_in_the_bucket_is_estimated_and_taken_in(stage: Stage) -> None:
+    source = stage.upload(making.pdf_of_pages(3), key=f"{PREFIX}{next(stage.numbers):04d}.pdf")
+    _estimate_and_take_in(stage, source)
+
+
+def what_is_in_a_bucket_without_versions_is_estimated_and_taken_in(stage: Stage) -> None:
+    def listing(client: Any, *named: Any) -> S3UploadListing:
+        def without_versions(**asked: Any) -> Any:
+            answer = client.list_object_versions(**asked)
+            for version in answer.get("Versions", []):
+                version["VersionId"] = "null"
+            return answer
+
+        return S3UploadListing(cast(Any, SimpleNamespace(list_object_versions=without_versions)), *named)
+
+    source = stage.upload(making.pdf_of_pages(3), key=f"{PREFIX}{next(stage.numbers):04d}.pdf", versioned=False)
+    with mock.patch.object(bootstrap, "S3UploadListing", listing):
+        _estimate_and_take_in(stage, source)
+
+
+def _estimate_and_take_in(stage: Stage, source: Source) -> None:
+    told = _asked(stage, "backfill", prefix=source.key, dry_run=True)
+    assert (told["new"], told["pages"], told["pdfs_sampled"]) == (1, 3, 1), told
+    assert _asked(stage, "backfill", prefix=source.key)["new"] == 1
+    assert stage.expect(source, DocumentState.ACCEPTED).due_kind is DueKind.BACKFILL
+
+
+def submitting_is_paused_and_resumed_by_request(stage: Stage) -> None:
+    for command, why in (("pause", "operator"), ("resume", "")):
+        assert _asked(stage, command)["pause"]["why"] == why
+
+
+def a_person_is_told_whether_the_service_takes_the_key(stage: Stage) -> None:
+    assert _asked(stage, "check")["ocr"]["ok"]
+
+
+def _asked(stage: Stage, command: str, **parameters: Any) -> Any:
+    """What control answers to the command. Raises NotDone if it refuses."""
+    answer = stage.run("control", event={"version": 1, "command": command, **parameters})
+    if not answer["ok"]:
+        raise NotDone(str(answer["error"]))
+    return answer["answer"]
+
+
 ACTS: Mapping[str, tuple[Act, ...]] = {
     "submit": (
         an_upload_is_accepted_and_sent,
@@ -483,6 +632,7 @@ ACTS: Mapping[str, tuple[Act, ...]] = {
         a_message_that_failed_comes_again_soon,
         a_document_goes_on,
         an_upload_that_is_gone_is_skipped,
+        a_retry_does_not_send_what_is_recognised,
     ),
     "poll": (a_tick_out_of_time_invokes_the_next, what_is_due_is_handed_out, a_page_is_asked_for_and_stored),
     "deliver": (
@@ -491,10 +641,21 @@ ACTS: Mapping[str, tuple[Act, ...]] = {
         a_document_of_a_bucket_without_versions_is_delivered,
         an_upload_that_is_gone_is_told_from_a_forbidden_one,
         a_large_file_that_is_given_up_leaves_no_parts,
+        a_document_is_deleted_and_nothing_stays_of_it,
     ),
     "reconcile": (
         an_upload_whose_event_was_lost_is_found,
         a_dead_letter_goes_back,
         a_run_out_of_time_invokes_the_next,
+        days_are_summed,
+    ),
+    "control": (
+        a_person_is_told_of_documents,
+        documents_are_retried_rendered_and_deleted_by_request,
+        a_document_in_flight_is_cancelled,
+        what_is_in_the_bucket_is_estimated_and_taken_in,
+        what_is_in_a_bucket_without_versions_is_estimated_and_taken_in,
+        submitting_is_paused_and_resumed_by_request,
+        a_person_is_told_whether_the_service_takes_the_key,
     ),
 }

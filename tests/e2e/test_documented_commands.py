@@ -94,7 +94,7 @@ def test_a_file_is_uploaded_and_read_and_its_rows_are_found(shell: Shell, sample
     rows = command("docs/operations.md", "rows")
     [example_id] = re.findall(r"\b[0-9a-f]{32}\b", rows)
     found = json.loads(shell.run(rows.replace(example_id, notice.body["document"])))["Items"]
-    assert {item["sk"]["S"].partition("#")[0] for item in found} == {"document", "operation"}
+    assert {item["sk"]["S"].partition("#")[0] for item in found} == {"document", "operation", "run"}
 
 
 def test_options_are_given_with_the_upload(shell: Shell, samples: Mapping[str, Sample]) -> None:
@@ -139,7 +139,7 @@ def test_reconcile_is_started_once_and_seen_to_be_over(shell: Shell) -> None:
 
         def is_over(began_at: float = began_at) -> bool:
             row = json.loads(shell.run(command("README.md", "is reconcile over")))
-            return row is not None and float(row["began"]) > began_at and float(row["ended"]) > began_at
+            return row is not None and float(row["began"] or 0.0) > began_at and float(row["ended"] or 0.0) > began_at
 
         shell.whole.wait(is_over, OVER_SECONDS, "reconcile is not over")
         assert rev() == before + 1
@@ -187,6 +187,17 @@ def test_a_command_that_starts_something_asks_once_even_if_no_answer_comes(
     assert "Read timeout" in done.stderr
     assert [request.path for request in asked] == ["/2015-03-31/functions/reconcile/invocations"]
     assert asked[0].headers["x-amz-invocation-type"] == "Event"
+
+
+def test_the_control_function_answers_without_the_command(shell: Shell) -> None:
+    answered = shell.run(command("docs/operations.md", "ask control"))
+    reported, answer = answered.split("}", 1)
+    assert '"StatusCode": 200' in reported
+    told = json.loads(answer)
+    assert (told["version"], told["ok"]) == (1, True)
+    # Another test may have uploaded it.
+    named = [*told["answer"]["missing"], *(document["asked"] for document in told["answer"]["documents"])]
+    assert named == ["contracts/scan.pdf"]
 
 
 # --- notices ----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ is needed: taken away alone, something that the function must do fails.
 
 The roles' policies are read as they are deployed, so a new permission is tried without a word here, and fails the test
 by its name until there is an act (tests/e2e/acts.py) that needs it. What each role may do is compared whole in
-tests/template/test_template.py.
+tests/template/test_roles.py.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ NOT_ENFORCED = {
         ("poll", "logs:CreateLogStream logs:PutLogEvents", "PollLogGroup", _FUNCTION),
         ("deliver", "logs:CreateLogStream logs:PutLogEvents", "DeliverLogGroup", _FUNCTION),
         ("reconcile", "logs:CreateLogStream logs:PutLogEvents", "ReconcileLogGroup", _FUNCTION),
+        ("control", "logs:CreateLogStream logs:PutLogEvents", "ControlLogGroup", _FUNCTION),
         ("submit", "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", "UploadsQueue", _QUEUE),
         (
             "deliver",
@@ -47,12 +48,14 @@ NOT_ENFORCED = {
         # emulator answers 404 to anybody. (That a missing version takes the second is said nowhere, nor the contrary.)
         ("submit", "s3:ListBucket s3:ListBucketVersions", "UploadsBucket", _HEAD),
         ("deliver", "s3:ListBucket s3:ListBucketVersions", "UploadsBucket", _HEAD),
+        ("control", "s3:ListBucket", "UploadsBucket", _HEAD),
         # The emulator keeps keys' names and asks nobody for their permission.
         ("submit", "kms:Decrypt", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
         ("poll", "kms:Decrypt kms:GenerateDataKey", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
         ("deliver", "kms:Decrypt kms:GenerateDataKey", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
         ("reconcile", "kms:Decrypt", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
         ("reconcile", "kms:GenerateDataKey", MESSAGES_KEY, _KEYS),
+        ("control", "kms:Decrypt", STORAGE_KEY, _KEYS),
     )
     for action in actions.split()
     for resource in resources.split()
@@ -108,6 +111,8 @@ def stage(whole: WholeStack) -> Iterator[Stage]:
             yield stage
         finally:
             stage.clear()
+            # Nobody waits for these notices, and what some of them tell of is deleted.
+            whole.account.sqs.purge_queue(QueueUrl=whole.env["NOTICES_QUEUE_URL"])
             child.close()
             notices.set_topic_attributes(**topic, AttributeValue=everybody)
             for name in names:
@@ -236,7 +241,11 @@ def as_list(value: Any) -> list[str]:
         ("poll", "UPLOADS_BUCKET", "head_object"),
         ("poll", "RESULTS_BUCKET", "head_object"),
         ("deliver", "UPLOADS_BUCKET", "delete_object"),
+        ("deliver", "UPLOADS_BUCKET", "put_object"),
         ("reconcile", "UPLOADS_BUCKET", "get_object"),
+        ("control", "UPLOADS_BUCKET", "delete_object"),
+        ("control", "RESULTS_BUCKET", "get_object"),
+        ("control", "RESULTS_BUCKET", "delete_object"),
     ],
 )
 def test_a_role_is_refused_what_its_function_must_not_do(

@@ -1,35 +1,19 @@
 """Uploads that nobody told of, and messages that were given up: reconcile, as it is and as a user invokes it."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import pytest
 
 from aws_events import event
-from e2e.whole_stack import WholeStack
-from local.demo.account import document_id
+from e2e.whole_stack import WholeStack, no_events
 from local.samples import Sample
+from textdrop.core import identity
 from textdrop.core.documents import Source
 
 BLANK = "blank page.png"
-UNHEARD = "never heard of/№ 1 + 2.png"
+UNHEARD, GONE = "never heard of/№ 1 + 2.png", "never heard of/gone.png"
 GARBAGE = "neither S3's nor ours"
-
-
-@contextmanager
-def no_events(whole: WholeStack) -> Iterator[None]:
-    """The bucket tells nobody of uploads."""
-    s3, bucket = whole.account.s3, whole.account.uploads_bucket
-    told = s3.get_bucket_notification_configuration(Bucket=bucket)
-    queues = told["QueueConfigurations"]
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-    try:
-        yield
-    finally:
-        s3.put_bucket_notification_configuration(
-            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": queues}
-        )
 
 
 def reconcile(whole: WholeStack, event_json: str = "{}") -> str:
@@ -47,9 +31,10 @@ def unheard(whole: WholeStack, samples: Mapping[str, Sample]) -> str:
     with no_events(whole):
         version = whole.upload(key, samples[BLANK].path.read_bytes())
         whole.upload("never heard of/folder/", b"")
-        whole.account.s3.delete_object(Bucket=whole.account.uploads_bucket, Key=key)
+        gone = whole.upload(GONE, samples[BLANK].path.read_bytes())
+        whole.account.s3.delete_object(Bucket=whole.account.uploads_bucket, Key=GONE)
     whole.until_idle()
-    document = document_id(whole.env["UPLOADS_BUCKET"], key, version)
+    document = identity.document_id(Source(whole.env["UPLOADS_BUCKET"], key, version))
     assert whole.row(document) is None
     assert reconcile(whole) == "ended"
     whole.until_idle()
@@ -57,6 +42,8 @@ def unheard(whole: WholeStack, samples: Mapping[str, Sample]) -> str:
     assert reconcile(whole, '{"older_than_seconds": 0}') == "ended"
     body = whole.notice(key, version).body
     assert (body["document"], body["outcome"]) == (document, "succeeded")
+    body = whole.notice(GONE, gone).body
+    assert (body["outcome"], body["reason"]) == ("skipped", "object_gone"), "it was deleted before it was heard of"
     return document
 
 

@@ -17,10 +17,11 @@ import pytest
 from botocore.config import Config
 
 import schemas
+from e2e import account
+from e2e.account import Account
 from local import deployment, processes, stack
-from local.demo import account
-from local.demo.account import Account
 from local.servers import REGION
+from textdrop.core import keys
 
 STORAGE_KEY, MESSAGES_KEY = (f"arn:aws:kms:{REGION}:000000000000:key/{name}" for name in ("storage", "messages"))
 """Keys of the account's own. The emulator has none, and asks nobody for a key's permission."""
@@ -66,12 +67,12 @@ class WholeStack:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def notice(self, key: str, version: str | None = None) -> Notice:
-        """The notice of the upload, once it is here."""
+    def notice(self, key: str, version: str | None = None, run: int = 1) -> Notice:
+        """The one notice of this run of the upload, once it is here."""
 
         def matches(notice: Notice) -> bool:
             source = notice.body["source"]
-            return bool(source["key"] == key and version in (None, source["version_id"]))
+            return bool(source["key"] == key and version in (None, source["version_id"]) and notice.body["run"] == run)
 
         self.wait(lambda: any(map(matches, self.notices)), NOTICE_SECONDS, f"no notice of {key!r}")
         [found] = filter(matches, self.notices)
@@ -102,9 +103,9 @@ class WholeStack:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
     def _check_own_file(self, notice: Notice) -> None:
-        """The document's own result or error, which stays whatever is uploaded later, agrees with its schema."""
-        kind, suffix = ("result", ".ocr.json") if "json" in notice.body["files"] else ("error", ".error.json")
-        key = f"{self.results_prefix}.textdrop/documents/{notice.body['document']}/result{suffix}"
+        """The run's own result or error, which stays whatever is uploaded later, agrees with its schema."""
+        kind, suffix = ("result", keys.JSON) if "json" in notice.body["files"] else ("error", keys.ERROR)
+        key = self.results_prefix + keys.own(notice.body["document"], notice.body["run"], suffix)
         body = self.account.s3.get_object(Bucket=self.account.results_bucket, Key=key)["Body"].read()
         schemas.checked(body, f"textdrop.{kind}/1")
 
@@ -206,3 +207,18 @@ def running(
                 yield env, connected
         finally:
             stack.down(state)
+
+
+@contextmanager
+def no_events(whole: WholeStack) -> Iterator[None]:
+    """The bucket tells nobody of uploads."""
+    s3, bucket = whole.account.s3, whole.account.uploads_bucket
+    told = s3.get_bucket_notification_configuration(Bucket=bucket)
+    queues = told["QueueConfigurations"]
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": queues}
+        )

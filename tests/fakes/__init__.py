@@ -4,6 +4,7 @@ from fakes.buckets import FakeBucket, FakeResults, FakeSources
 from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
+from fakes.ledger import FakeLedger, FakeSums
 from fakes.messages import FakeFunction, FakeNotices, FakeQueue, FakeReceivedMessages, Notice
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters, FakeUploadListing
@@ -16,6 +17,7 @@ __all__ = [
     "FakeDocuments",
     "FakeFunction",
     "FakeJournal",
+    "FakeLedger",
     "FakeNewest",
     "FakeNotices",
     "FakeOcr",
@@ -24,6 +26,7 @@ __all__ = [
     "FakeReceivedMessages",
     "FakeResults",
     "FakeSources",
+    "FakeSums",
     "FakeTick",
     "FakeUploadListing",
     "FakeVersionedRow",

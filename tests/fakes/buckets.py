@@ -12,7 +12,7 @@ from typing import BinaryIO
 import schemas
 from fakes.faults import Fake, Faults, effect
 from textdrop.core.documents import Source
-from textdrop.core.errors import ObjectGone, StoreUnavailable
+from textdrop.core.errors import ObjectDeleted, ObjectGone, StoreUnavailable
 from textdrop.ports import Clock, SourceObject
 
 
@@ -80,6 +80,10 @@ class FakeBucket:
         """The keys of all objects there are, as a listing shows them."""
         return sorted((key for key in self.versions if self.find(key) is not None), key=str.encode)
 
+    def version_counts(self) -> dict[str, int]:
+        """How many versions each key has, delete markers among them."""
+        return {key: len(versions) for key, versions in sorted(self.versions.items()) if versions}
+
     def unfinished_uploads(self) -> int:
         """Uploads in several parts that were neither completed nor aborted."""
         return 0
@@ -140,14 +144,20 @@ class FakeSources(Fake):
 
     @effect
     def read(self, source: Source) -> bytes:
-        """What reading in a SourceObject's file fetches."""
-        return self._find(source)[1]
+        """What reading in a SourceObject's file fetches: of a version that there is, whatever is newer."""
+        bucket = self._buckets.get(source.bucket)
+        version = bucket.find(source.key, source.version_id) if bucket else None
+        if version is None or version.body is None:
+            raise ObjectDeleted("no such version")
+        if not source.version_id and source.etag and source.etag != version.etag:
+            raise ObjectGone("another ETag")
+        return version.body
 
     def _find(self, source: Source) -> tuple[Version, bytes]:
         bucket = self._buckets.get(source.bucket)
         version = bucket.find(source.key, source.version_id) if bucket else None
-        if version is None or version.body is None:
-            raise ObjectGone("no such version")
+        if version is None or version.body is None or bucket is None or bucket.find(source.key) is None:
+            raise ObjectDeleted("no such version, or a delete marker")
         if not source.version_id and source.etag and source.etag != version.etag:
             raise ObjectGone("another ETag")
         return version, version.body
@@ -166,6 +176,7 @@ class FakeResults(Fake):
         self.prefix = prefix
         self.total_seconds = total_seconds
         self._store = store
+        self._removed_before = 0
 
     @effect
     def put(self, key: str, body: bytes, content_type: str) -> None:
@@ -190,21 +201,21 @@ class FakeResults(Fake):
         self._store.put(self._whole(to), version.body, version.metadata, version.content_type)
 
     def join(self, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
+        parts: list[Version] = []
         for key in keys:
             check_deadline()
-            self.upload_part(key)
+            parts.append(self.upload_part(key))
         check_deadline()
-        self.complete(keys, to)
+        self.complete(parts, to)
 
     @effect
-    def upload_part(self, key: str) -> None:
+    def upload_part(self, key: str) -> Version:
         """One part of what is joined; nothing is to be seen of it yet."""
-        self._part(key)
+        return self._part(key)
 
     @effect
-    def complete(self, keys: Sequence[str], to: str) -> None:
-        """The end of what is joined."""
-        parts = [self._part(key) for key in keys]
+    def complete(self, parts: Sequence[Version], to: str) -> None:
+        """The end of what is joined, whatever has become of its parts' objects."""
         body = b"".join(part.body or b"" for part in parts)
         self._store.put(self._whole(to), body, content_type=parts[0].content_type)
 
@@ -228,6 +239,21 @@ class FakeResults(Fake):
         for key in keys:
             if _is_utf8(key):
                 self._store.delete(self.prefix + key)
+
+    @effect
+    def remove(
+        self, prefix: str, wanted: Callable[[str], bool], check_deadline: Callable[[], None], *, current: bool
+    ) -> int:
+        check_deadline()
+        removed = self._removed_before if self.repeated else 0
+        for key in [key for key in self._store.versions if key.startswith(self.prefix + prefix)]:
+            if wanted(key.removeprefix(self.prefix)):
+                there = self._store.versions[key]
+                kept = there[-1:] if not current and there and there[-1].body is not None else []
+                self._store.versions[key] = kept
+                removed += len(there) - len(kept)
+        self._removed_before = removed
+        return removed
 
     def _whole(self, key: str) -> str:
         whole = self.prefix + key

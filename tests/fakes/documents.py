@@ -120,6 +120,15 @@ class FakeDocuments(Fake):
         return {document_id for document_id in document_ids if document_id in self.rows}
 
     @effect
+    def read_many(self, document_ids: Sequence[str]) -> dict[str, Document]:
+        return {document_id: self.rows[document_id] for document_id in document_ids if document_id in self.rows}
+
+    @effect
+    def delete_operations(self, operations: Sequence[Operation]) -> None:
+        for row in operations:
+            self.operations.pop((row.document_id, row.run, row.page), None)
+
+    @effect
     def kept_since(self) -> float:
         return self.made_at
 

@@ -68,6 +68,11 @@ class Faults:
         """When such calls were made."""
         return [at for name, at in self.times if name == call]
 
+    def mend(self) -> None:
+        """No planned fault happens any more."""
+        with self._lock:
+            self._planned.clear()
+
     def left(self) -> int:
         """How many planned faults have not happened yet."""
         return len(self._planned)

@@ -91,12 +91,16 @@ class FakeOcr(Fake):
         self.asked_at: dict[str, float] = {}
         self.error_in_result = True
         self.secret_readable = True
+        self.clock_offset: float | None = None
         self._clock = clock
 
     @property
     def billed(self) -> Counter[bytes]:
         """How often each content was accepted."""
         return Counter(accepted.content for accepted in self.accepted)
+
+    def clock_offset_seconds(self) -> float | None:
+        return self.clock_offset
 
     def prepare(self, content: bytes, media_type: str, languages: Sequence[str], model: str) -> bytes:
         settings = {"mimeType": media_type, "languageCodes": list(languages), "model": model}

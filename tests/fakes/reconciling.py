@@ -33,6 +33,7 @@ class FakeUploadListing(Fake):
     @effect
     def after(self, mark: Cursor) -> ListingPage:
         found: list[Source] = []
+        current: list[Source] = []
         last = mark
         entries = 0
         for key in sorted(self._store.versions, key=str.encode):
@@ -42,7 +43,7 @@ class FakeUploadListing(Fake):
                 if key == mark.key and not version.version_id < mark.version_id:
                     continue
                 if entries == self.most:
-                    return ListingPage(tuple(found), last)
+                    return ListingPage(tuple(found), last, tuple(current))
                 entries += 1
                 last = Cursor(key, version.version_id)
                 if version.body is not None:
@@ -57,7 +58,9 @@ class FakeUploadListing(Fake):
                             last_modified=version.last_modified,
                         )
                     )
-        return ListingPage(tuple(found), None)
+                    if version is self._store.versions[key][-1]:
+                        current.append(found[-1])
+        return ListingPage(tuple(found), None, tuple(current))
 
 
 class FakeDeadLetters(Fake):

@@ -219,7 +219,7 @@ class Stage:
         def check() -> None:
             told = json.loads(world.notices.published[-1].body)
             suffixes = keys.suffixes(Outcome(told["outcome"]))
-            names = [*(keys.own(told["document"], suffix) for suffix in suffixes)]
+            names = [*(keys.own(told["document"], 1, suffix) for suffix in suffixes)]
             names += [told["source"]["key"] + suffix for suffix in suffixes]
             if any(world.file(name) is None for name in names):
                 early.add(told["document"])

@@ -9,6 +9,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pikepdf
@@ -172,10 +173,11 @@ def test_a_result_is_a_line_with_the_documented_fields_and_no_confidence(service
     assert [len(block["lines"]) for block in page["blocks"]] == [2, 1]
 
 
-def test_every_answer_carries_the_ids_that_support_asks_for(service: Caller) -> None:
+def test_every_answer_carries_its_date_and_the_ids_that_support_asks_for(service: Caller) -> None:
     answers = [service.submit(), service.status("x"), service.result("x"), service.submit(headers={})]
     assert all(answer.headers["x-server-trace-id"] for answer in answers)
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+    assert all(parsedate_to_datetime(answer.headers["Date"]) for answer in answers)
 
 
 @pytest.mark.parametrize("sent", [None, "Api-Key another", "Api-Key", "Bearer local-test-key", "Bearer", "Basic bG9="])

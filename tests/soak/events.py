@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from e2e import account
+from e2e.account import Account
 from local import deployment
-from local.demo import account
-from local.demo.account import Account
 
 SHORT_SECONDS, LONG_SECONDS = 5, 90
 

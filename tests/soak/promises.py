@@ -126,7 +126,7 @@ def _files(evidence: Evidence) -> Iterator[str]:
     for put, document, operations in _rows(evidence):
         if document.outcome is None:
             continue
-        base = keys.base(document.id)
+        base = keys.base(document.id, 1)
         own = {key.removeprefix(base): body for key, body in evidence.files.items() if key.startswith(base)}
         tables, lacking = keys.tables_of(own, ""), [made.output for made in document.renderings if _is_by_faults(made)]
         wanted = set(keys.suffixes_of(document))
@@ -216,8 +216,8 @@ def _names(evidence: Evidence) -> Iterator[str]:
         if document is not None and document.outcome is not None:
             suffixes = keys.suffixes_of(document)
             if keys.tables(document):
-                suffixes += keys.tables_of(evidence.files, keys.base(document_id))
-            wanted |= {key + suffix: keys.own(document_id, suffix) for suffix in suffixes}
+                suffixes += keys.tables_of(evidence.files, keys.base(document_id, 1))
+            wanted |= {key + suffix: keys.own(document_id, 1, suffix) for suffix in suffixes}
     more = {key for key in evidence.files if not key.startswith(keys.OWN_FOLDER)} - set(wanted)
     if more:
         yield f"{len(more)} names are too many"

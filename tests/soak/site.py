@@ -8,16 +8,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from e2e import account
 from e2e.whole_stack import WholeStack
 from lambda_runtime import emulator
 from local import deployment, stack
-from local.demo import account
-from local.demo.account import document_id
 from soak.evidence import Put
 from soak.uploads import Upload
 from textdrop.adapters.aws.items import to_document, to_operation
-from textdrop.core import keys
-from textdrop.core.documents import Document, DueKind, Operation
+from textdrop.core import identity, keys
+from textdrop.core.documents import Document, DueKind, Operation, Source
 
 FUNCTIONS = ("submit", "poll", "deliver", "reconcile")
 TIMEOUTS = {"submit": 60, "poll": 90, "deliver": 90}
@@ -69,7 +68,7 @@ class Site(WholeStack):
     def put(self, upload: Upload) -> Put:
         """Makes the upload."""
         version = self.upload(upload.key, upload.content, **upload.metadata)
-        return Put(upload, document_id(self.account.uploads_bucket, upload.key, version))
+        return Put(upload, identity.document_id(Source(self.account.uploads_bucket, upload.key, version)))
 
     def rows(self) -> tuple[dict[str, Document], dict[str, list[Operation]]]:
         """Every document by its id, and its operations by page."""

@@ -176,7 +176,7 @@ def swapped(number: int, suffix: str, old: str, new: str) -> Change:
     """Other words in a document's own file."""
 
     def change(evidence: Evidence) -> None:
-        key = keys.own(of(evidence, number), suffix)
+        key = keys.own(of(evidence, number), 1, suffix)
         evidence.files[key] = evidence.files[key].replace(old.encode(), new.encode())
 
     return change
@@ -184,12 +184,12 @@ def swapped(number: int, suffix: str, old: str, new: str) -> Change:
 
 def of_another(number: int, suffix: str) -> Change:
     """The book's file is that of another document."""
-    return lambda e: e.files.update({keys.own(of(e, BOOK), suffix): e.files[keys.own(of(e, number), suffix)]})
+    return lambda e: e.files.update({keys.own(of(e, BOOK), 1, suffix): e.files[keys.own(of(e, number), 1, suffix)]})
 
 
 def of_older(suffix: str) -> Change:
     """The name shows the file of an older upload of the key."""
-    return lambda e: e.files.update({f"{KEY}/one.png{suffix}": e.files[keys.own(of(e, ONE), suffix)]})
+    return lambda e: e.files.update({f"{KEY}/one.png{suffix}": e.files[keys.own(of(e, ONE), 1, suffix)]})
 
 
 def notice(number: int, **changed: Any) -> Change:
@@ -228,8 +228,8 @@ CHANGES: dict[str, list[Change]] = {
         lambda e: e.operations[of(e, DAMAGED)].append(e.operations[of(e, ONE)][0]),
     ],
     "files": [
-        lambda e: e.files.pop(keys.own(of(e, ONE), keys.TEXT)),
-        lambda e: e.files.pop(keys.own(of(e, PRICES), keys.table(1, 1))),
+        lambda e: e.files.pop(keys.own(of(e, ONE), 1, keys.TEXT)),
+        lambda e: e.files.pop(keys.own(of(e, PRICES), 1, keys.table(1, 1))),
         of_another(DAMAGED, keys.ERROR),
         swapped(DAMAGED, keys.ERROR, '"damaged"', '"encrypted"'),
         swapped(DAMAGED, keys.ERROR, '"what"', '"why"'),
@@ -237,9 +237,9 @@ CHANGES: dict[str, list[Change]] = {
         swapped(BOOK, keys.JSON, "result/1", "error/1"),
         swapped(BOOK, keys.MARKDOWN, "page 3", "page 4"),
         swapped(ONE, keys.TEXT, "\nдоговор", " договор"),
-        lambda e: e.files.update({keys.own(of(e, NEWER), keys.WORKBOOK): b""}),
+        lambda e: e.files.update({keys.own(of(e, NEWER), 1, keys.WORKBOOK): b""}),
         *(of_another(TORN, suffix) for suffix in (keys.TEXT, keys.JSON, keys.MARKDOWN, keys.SEARCHABLE_PDF)),
-        lambda e: e.files.update({keys.own("0" * 32, keys.TEXT): b""}),
+        lambda e: e.files.update({keys.own("0" * 32, 1, keys.TEXT): b""}),
     ],
     "outputs": [
         document(BOOK, renderings=()),

@@ -74,7 +74,9 @@ class Imported:
     foreign: dict[str, str]
 
 
-@pytest.fixture(scope="session", params=["SubmitFunction", "PollFunction", "DeliverFunction", "ReconcileFunction"])
+@pytest.fixture(
+    scope="session", params=[f"{name}Function" for name in ("Submit", "Poll", "Deliver", "Reconcile", "Control")]
+)
 def imported(
     request: pytest.FixtureRequest, template: Template, built_layers: list[Path], layers_python: Path
 ) -> Imported:

@@ -12,8 +12,11 @@ import pytest
 
 from template.cloudformation import Template
 from template.drill import STACK, Drill, Metric
+from textdrop.core import states
 from textdrop.core.documents import DocumentState
 from textdrop.core.errors import OcrAnswerLost, OcrThrottled, Trace
+from textdrop.core.observations import Backfilled
+from textdrop.core.policy import Policy
 
 REGION = "eu-central-1"
 MAX_FREE_METRICS = 50
@@ -236,12 +239,19 @@ def undelivered(drill: Drill) -> None:
     drill.delivers = False
 
 
+def backfill(drill: Drill) -> None:
+    upload, now = drill.world.upload_unheard("old.png", b"old"), drill.world.clock.now()
+    found = states.decide_document(None, Backfilled(upload.id, upload.source), now, Policy()).row
+    assert found is not None
+    assert drill.world.documents.create(found)
+
+
 @pytest.fixture(scope="module")
 def drilled(template: Template) -> Iterator[Drill]:
     """A stack that was at work for a while, with all that the dashboard tells of."""
     with pytest.MonkeyPatch.context() as patch:
         drill = Drill(template, patch)
-        for trouble in (throttled("ocr.submit"), throttled("ocr.result"), lost_answer, undelivered):
+        for trouble in (throttled("ocr.submit"), throttled("ocr.result"), lost_answer, backfill, undelivered):
             trouble(drill)
             for _ in range(3):
                 drill.minute()

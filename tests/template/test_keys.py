@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from template.cloudformation import ROOT, Template
+from template.cloudformation import ROOT, Template, listed
 
 DECRYPT, GENERATE = "kms:Decrypt", "kms:GenerateDataKey"
 READS, WRITES = {DECRYPT}, {DECRYPT, GENERATE}
 NEEDED: dict[str, set[str]] = {
     "dynamodb:BatchGetItem": READS,
+    "dynamodb:BatchWriteItem": READS,
     "dynamodb:GetItem": READS,
     "dynamodb:PutItem": READS,
     "dynamodb:Query": READS,
@@ -36,6 +37,7 @@ NOT_NEEDED = {
     "dynamodb:DescribeTable",
     "s3:AbortMultipartUpload",
     "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
     "s3:ListBucket",
     "s3:ListBucketVersions",
     "sqs:ChangeMessageVisibility",
@@ -45,11 +47,7 @@ NOT_NEEDED = {
 KEYS = {"HasStorageKey": "StorageKmsKeyArn", "HasMessagesKey": "MessagesKmsKeyArn"}
 KEY_OF = {"dynamodb": "HasStorageKey", "s3": "HasStorageKey", "secretsmanager": "HasStorageKey"}
 KEY_OF |= {"sns": "HasMessagesKey", "sqs": "HasMessagesKey"}
-ROLES = ["SubmitRole", "PollRole", "DeliverRole", "ReconcileRole"]
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+ROLES = ["SubmitRole", "PollRole", "DeliverRole", "ReconcileRole", "ControlRole"]
 
 
 def statements(template: Template, role: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -136,7 +134,7 @@ def test_the_page_says_which_roles_other_keys_must_let_in(
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     [row] = [line for line in text.splitlines() if line.startswith(f"| {under_the_key} |")]
     _, _, decrypt, generate, _ = row.split("|")
-    named = {f"{role}Arn" for role in ROLES} if decrypt == " all four " else set(re.findall(r"`(\w+)`", decrypt))
+    named = {f"{role}Arn" for role in ROLES} if decrypt == " all five " else set(re.findall(r"`(\w+)`", decrypt))
     assert named == may(reads)
     assert set(re.findall(r"`(\w+)`", generate)) == may(writes)
 

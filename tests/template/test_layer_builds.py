@@ -113,6 +113,14 @@ def test_a_shim_of_a_python_that_is_not_chosen_is_no_python(layers: Path, python
     assert not list((layers.parent / "out").rglob("*.pyc"))
 
 
+def test_what_is_for_users_machines_is_not_in_lambda(layers: Path) -> None:
+    done = build(layers, "TextdropLayer")
+    assert done.returncode == 0, done.stderr
+    shipped = {path.name for path in (layers.parent / "out" / "python" / "textdrop").iterdir()}
+    assert {"core", "usecases", "adapters"} <= shipped
+    assert shipped.isdisjoint({"client", "cli"})
+
+
 @pytest.mark.parametrize("layer", ["DependenciesX8664Layer", "TextdropLayer"])
 def test_settings_of_python_do_not_change_what_is_compiled(layers: Path, python: Path, layer: str) -> None:
     done = build(layers, layer, PYTHON=python, LAYER_INTERPRETER=sys.executable, PYTHONOPTIMIZE="2")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import jmespath  # type: ignore[import-untyped]
 import pytest
 from moto import mock_aws
 
@@ -19,12 +20,12 @@ from contract.moto_aws import REGION, make_table
 from documentation import command, example
 from local import cloudformation
 from textdrop.adapters.aws import items
-from textdrop.adapters.aws.control_rows import DynamoVersionedRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments
 from textdrop.adapters.aws.dynamodb import Table
+from textdrop.core import requests
 from textdrop.core.documents import Document, DocumentState, DueKind, Source
 from textdrop.core.identity import document_id
-from textdrop.core.pause import BY_OPERATOR, Exchange, Pause, why_paused
+from textdrop.core.pause import BY_OPERATOR, Exchange
 
 TOP = Path(__file__).resolve().parents[2]
 TEXT = (TOP / "docs" / "operations.md").read_text("utf-8")
@@ -63,6 +64,15 @@ def test_the_rows_are_as_they_are_stored_and_the_command_for_an_id_gives_the_doc
     assert done.stdout.strip() == document_id(document.source)
 
 
+def test_requests_to_the_control_function_are_those_that_it_takes() -> None:
+    section = TEXT.split("### Without the command")[1].split("\n## ")[0]
+    shown = [json.loads(text) for text in re.findall(r"`(\{.*?\})`", section)]
+    shown += [json.loads(text) for text in re.findall(r"echo '(.*)' >", command("docs/operations.md", "ask control"))]
+    assert len(shown) == section.count('"command"') > 10
+    for request in shown:
+        requests.parse(request)
+
+
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -83,8 +93,10 @@ def name(client: Any) -> str:
 
 def run(client: Any, table: str, shown: str) -> Any:
     """The command as the shell and the aws command would have it, made with this client."""
-    script = f"aws() {{ printf '%s\\n' \"$@\"; }}\n{shown.replace('<TableName>', table)}"
-    words = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
+    script = f"aws() {{ printf '%s\\0' \"$@\"; }}\n{shown.replace('<TableName>', table)}"
+    words = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True).stdout.split("\0")[
+        :-1
+    ]
     assert (shown.split()[0], words[0]) == ("aws", "dynamodb")
     given: dict[str, Any] = {}
     for option, value in zip(words[2::2], words[3::2], strict=True):
@@ -94,28 +106,30 @@ def run(client: Any, table: str, shown: str) -> Any:
     return getattr(client, words[1].replace("-", "_"))(**given)
 
 
-BEFORE = [
-    None,
-    Pause(rev=3, since=1.0, why="credentials_refused", probe_at=61.0),
-    Pause(rev=9, failures=2, unavailable_since=5.0, unavailable_at=6.0),
-]
-
-
-@pytest.mark.parametrize("before", BEFORE, ids=["no row", "paused", "counting"])
-def test_an_operator_pauses_and_resumes_by_the_commands(client: Any, name: str, before: Pause | None) -> None:
-    row = DynamoVersionedRow(Table(client, name), items.PAUSE_KEY, Pause())
-    if before is not None:
-        client.put_item(TableName=name, Item=items.of_row(items.PAUSE_KEY, before))
-    run(client, name, command("docs/operations.md", "pause"))
-    paused = row.read()
-    assert why_paused(paused) == BY_OPERATOR
-    assert (paused.operator_since or 0) > 1_700_000_000
-    assert not row.write(before or Pause(), Pause(rev=(before or Pause()).rev + 1)), "a worker's write of before"
-    run(client, name, command("docs/operations.md", "resume"))
-    resumed = row.read()
-    assert why_paused(resumed) == (before.why if before else "")
-    assert (resumed.operator_since, resumed.rev) == (None, (before.rev if before else 0) + 2)
-    assert row.write(resumed, Pause(rev=resumed.rev + 1))
+def test_the_index_that_a_table_lacks_is_added_as_the_template_has_it(client: Any) -> None:
+    table = TEMPLATE["Resources"]["Table"]["Properties"]
+    indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
+    defined = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
+    of_history = [key["AttributeName"] for key in indexes["history"]["KeySchema"]]
+    client.create_table(
+        TableName="left",
+        BillingMode=table["BillingMode"],
+        KeySchema=table["KeySchema"],
+        GlobalSecondaryIndexes=[indexes["due"]],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind} for name, kind in defined.items() if name not in of_history
+        ],
+    )
+    run(client, "left", command("docs/operations.md", "add the index"))
+    made = client.describe_table(TableName="left")["Table"]
+    [added] = [index for index in made["GlobalSecondaryIndexes"] if index["IndexName"] == "history"]
+    assert {name: added[name] for name in indexes["history"]} == indexes["history"]
+    types = {each["AttributeName"]: each["AttributeType"] for each in made["AttributeDefinitions"]}
+    assert {name: types[name] for name in of_history} == {name: defined[name] for name in of_history}
+    shown = command("docs/operations.md", "is the index there")
+    [query] = re.findall(r'--query "(.*)"', shown)
+    assert jmespath.search(query, {"Table": made}) == ["ACTIVE"]
+    assert shown.split()[:3] == ["aws", "dynamodb", "describe-table"]
 
 
 def test_the_oldest_comes_first(client: Any, name: str) -> None:

@@ -17,7 +17,7 @@ from pagekit import page as pages
 from pagekit.limits import UploadType
 from pagekit.prepared import How, PageWarning
 from textdrop.adapters.yandex import recognition
-from textdrop.core import errors, keys, options, results
+from textdrop.core import errors, keys, options, problems, results
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import Operation, OperationState, Options, Outcome, Output
 from world import World
@@ -61,12 +61,16 @@ def test_it_is_a_schema_of_2020_12_named_after_what_files_say(name: str) -> None
     jsonschema_rs.meta.validate(schema)
 
 
+ADDED = ("billing", "began_at")
+"""What files of former versions lack."""
+
+
 @pytest.mark.parametrize("name", schemas.SCHEMAS)
 def test_every_field_is_described_and_required_and_no_other_allowed(name: str) -> None:
     assert [part for part, described in schemas.SCHEMAS[name]["$defs"].items() if "description" not in described] == []
     for path, part in objects(name):
         assert part["type"] == "object", path
-        assert part["required"] == list(part["properties"]), path
+        assert part["required"] == [each for each in part["properties"] if each not in ADDED], path
         assert part["additionalProperties"] is False, path
         for field, described in part["properties"].items():
             assert described["description"].endswith("."), f"{path}/{field}"
@@ -94,6 +98,7 @@ def test_every_part_is_used_and_what_schemas_share_is_the_same_in_each() -> None
 
 REASONS = {str(reason) for reason in errors.Reason}
 SKIPPED = {str(reason) for reason in errors.SKIPPED}
+CANCELLED = {str(problem.reason) for problem in (problems.cancelled(), problems.source_deleted(), problems.deleted())}
 RECOGNISED = {str(outcome) for outcome in Outcome if keys.TEXT in keys.suffixes(outcome)}
 OUTCOMES = {str(outcome) for outcome in Outcome}
 ENDS = {str(state) for state in OperationState if Operation("", 1, 1, state).final}
@@ -102,10 +107,12 @@ ROTATIONS = {None, 0, *recognition._ROTATIONS.values()}
 LISTS: dict[str, set[Any]] = {
     f"{RESULT}/properties/outcome": RECOGNISED,
     f"{ERROR}/properties/outcome": OUTCOMES - RECOGNISED,
-    f"{ERROR}/then/properties/reason": SKIPPED,
+    f"{ERROR}/allOf/0/then/properties/reason": SKIPPED,
+    f"{ERROR}/allOf/1/then/properties/reason": CANCELLED,
     f"{NOTICE}/properties/outcome": OUTCOMES,
     f"{NOTICE}/allOf/1/if/properties/outcome": RECOGNISED,
     f"{NOTICE}/allOf/3/then/properties/reason": SKIPPED,
+    f"{NOTICE}/allOf/4/then/properties/reason": CANCELLED,
     "/$defs/block/properties/type": set(recognition._LAYOUTS),
     "/$defs/language": LANGUAGES,
     "/$defs/model": set(options.MODELS),
@@ -116,7 +123,8 @@ LISTS: dict[str, set[Any]] = {
     "/$defs/page/properties/rotate": ROTATIONS,
     "/$defs/page/properties/status": ENDS,
     "/$defs/reason": REASONS,
-    "/$defs/sent_page/properties/status": ENDS,
+    "/$defs/sent_page/else/if/properties/status": {"recognized", "running"},
+    "/$defs/sent_page/properties/status": {str(state) for state in OperationState},
     "/$defs/source/properties/media_type": {None, *get_args(UploadType)},
 }
 """Every list that stands in a schema. What stands under `$defs` is the same in each."""
@@ -200,9 +208,16 @@ WRITTEN: dict[str, Any] = {
     "every page": every_page(),
     "some pages": some_pages(),
     "failed": shown("error"),
+    "retried": {**shown("result"), **shown("retried")},
     "skipped": {**shown("error"), "outcome": "skipped", "reason": "object_gone", "options": None, "pages": []},
+    "cancelled": {
+        **shown("error"),
+        "outcome": "cancelled",
+        "reason": "source_deleted",
+        "pages": [{**shown("error")["pages"][0], "status": "running", "problem": None}],
+    },
     "notice partial": shown("notice"),
-    **{f"notice {name}": event(name) for name in ("succeeded", "failed", "skipped")},
+    **{f"notice {name}": event(name) for name in ("succeeded", "failed", "skipped", "cancelled")},
     "notice of an older upload": {**event("succeeded"), "published": False, "newest": False},
 }
 
@@ -232,10 +247,12 @@ FAILED_PAGE = WRITTEN["every page"]["pages"][1]
         ("succeeded", {"outcome": "failed"}),
         ("failed", {"outcome": "partial"}),
         ("skipped", {"reason": "damaged"}),
+        ("cancelled", {"reason": "object_gone"}),
         ("failed", {"pages": [{**WRITTEN["failed"]["pages"][0], "problem": None}]}),
         ("notice succeeded", {"reason": "damaged"}),
         ("notice partial", {"reason": None}),
         ("notice skipped", {"reason": "damaged"}),
+        ("notice cancelled", {"reason": "object_gone"}),
         ("notice failed", {"files": WRITTEN["notice partial"]["files"]}),
         ("notice partial", {"files": WRITTEN["notice failed"]["files"]}),
         ("notice partial", {"published": True, "newest": False}),

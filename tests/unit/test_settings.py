@@ -11,6 +11,7 @@ import pytest
 from local import cloudformation
 from textdrop.core.errors import SettingsError
 from textdrop.settings import (
+    ControlFunctionSettings,
     DeliverFunctionSettings,
     PollFunctionSettings,
     ReconcileFunctionSettings,
@@ -65,11 +66,13 @@ RECONCILE = SOURCE | {
     "DEAD_LETTER_QUEUE_URL": "https://dead.example",
     "RECONCILE_FUNCTION_NAME": "textdrop-reconcile",
 }
+CONTROL = SHARED | BUCKETS | SOURCE | {"LANGUAGES": "ru en", "MODEL": "page", "MAX_PAGES": "5000"}
 FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
     "submit": (SubmitFunctionSettings, SUBMIT),
     "poll": (PollFunctionSettings, POLL),
     "deliver": (DeliverFunctionSettings, DELIVER),
     "reconcile": (ReconcileFunctionSettings, RECONCILE),
+    "control": (ControlFunctionSettings, CONTROL),
 }
 
 
@@ -93,6 +96,8 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
         ),
         ("reconcile", {}, {}),
         ("reconcile", {"SOURCE_PREFIX": "in box/", "OWN_SOURCE_BUCKET": "false"}, {"own_source_bucket": False}),
+        ("deliver", {"PRICES": "page=0.15 table=1", "PRICES_CURRENCY": "KZT"}, {"csv_bom": False}),
+        ("control", {"PRICES": "page=0.15", "PAGES": "1-3"}, {"submits_per_second": 10.0, "max_pages": 5000}),
     ],
 )
 def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
@@ -100,7 +105,7 @@ def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
 ) -> None:
     kind, variables = FUNCTIONS[function]
     environment = variables | more
-    names = ("outputs", "folder_id", "source_prefix", "results_prefix", "event_bus_name")
+    names = ("outputs", "folder_id", "source_prefix", "results_prefix", "event_bus_name", "prices", "prices_currency")
     optional = {name: "" for name in names if name in kind.__dataclass_fields__}
     optional |= {"pages": "all"} if "pages" in kind.__dataclass_fields__ else {}
     texts = {name.lower(): value for name, value in environment.items()}
@@ -138,12 +143,12 @@ def test_what_is_missing_is_named_each_alone_and_all_at_once(function: str, noth
     ("functions", "name", "what", "values"),
     [
         (
-            ["submit", "poll"],
+            ["submit", "poll", "control"],
             "SUBMITS_PER_SECOND",
             "must be a number of at least 0.1",
             ["ten", "0", "-1", "0.09", "nan", "inf", "1e999", "10 per second", "0x10"],
         ),
-        (["submit"], "MAX_PAGES", "must be a number of at least 1", ["many", "0", "-5", "nan", "inf"]),
+        (["submit", "control"], "MAX_PAGES", "must be a number of at least 1", ["many", "0", "-5", "nan", "inf"]),
         (["deliver"], "CSV_BOM", "must be true or false", ["yes"]),
     ],
 )
@@ -159,7 +164,7 @@ ONE_BUCKET = (
 )
 
 
-@pytest.mark.parametrize("function", ["submit", "poll", "deliver"])
+@pytest.mark.parametrize("function", ["submit", "poll", "deliver", "control"])
 @pytest.mark.parametrize(
     ("source", "results"),
     [("", ""), ("in/", ""), ("", "ocr/"), ("in/", "in/"), ("in/", "in/ocr/"), ("archive/in/", "archive/")],
@@ -173,7 +178,7 @@ def test_who_pays_or_writes_refuses_results_that_would_be_taken_for_uploads(
     read(kind, variables | prefixes)  # two buckets
 
 
-@pytest.mark.parametrize("function", ["submit", "poll", "deliver"])
+@pytest.mark.parametrize("function", ["submit", "poll", "deliver", "control"])
 @pytest.mark.parametrize(("source", "results"), [("in/", "ocr/"), ("in/", "in2/"), ("a/in/", "a/ocr/")])
 def test_folders_apart_may_be_in_one_bucket(function: str, source: str, results: str) -> None:
     kind, variables = FUNCTIONS[function]

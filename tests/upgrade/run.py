@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aws_events import event
+from e2e import account
 from local import deployment, servers, stack
-from local.demo import account
 from soak import uploads
 from soak.evidence import Evidence, Put
 from soak.run import beside
@@ -95,7 +95,7 @@ def _upgraded(commit: str) -> Upgrade:
         evidence = run.evidence()
     changed: list[str] = []
     for document in rows.values():
-        own = keys.base(document.id)
+        own = keys.base(document.id, 1)
         if document.state is DocumentState.FINAL and document != evidence.documents.get(document.id):
             changed.append(f"the row of {document.id}, which was final")
         if document.state is DocumentState.FINAL:

@@ -41,6 +41,16 @@ def test_units_of_dynamodb() -> None:
         1,
         2,
     ]
+    run = {**ROW, "history": {"S": "2026-11#failed"}, "ended_at": {"N": "1.5"}, "key": {"S": "x" * 1024}}
+    forgotten = {name: value for name, value in run.items() if name != "key"}
+    later = {**run, "ended_at": {"N": "2.5"}}
+    assert [
+        index_units(None, run),
+        index_units(run, run),
+        index_units(run, forgotten),
+        index_units(None, forgotten),
+        index_units(run, later),
+    ] == [2, 0, 2, 1, 4]
     assert [read_units([], True), read_units([LARGE] * 4, True), read_units([LARGE] * 4, False)] == [1, 2, 1]
 
 
@@ -50,6 +60,7 @@ def test_units_of_dynamodb() -> None:
         ("PUT", "", "s3.write_request"),
         ("GET", "?list-type=2&prefix=a", "s3.write_request"),
         ("GET", "?versionId=1", "s3.read_request"),
+        ("GET", "?versions&prefix=a", "s3.write_request"),
         ("HEAD", "", "s3.read_request"),
         ("DELETE", "", "s3.delete"),
     ],

@@ -45,7 +45,7 @@ def runs(rules: Sequence[Rule[Any, Any]]) -> Iterator[Run]:
     own = [example for example in EXAMPLES if isinstance(example.seen, about)]
     for row in [example.row for example in own]:
         for seen in [example.seen for example in own]:
-            if row is None and not isinstance(seen, see.Uploaded):
+            if row is None and not isinstance(seen, see.Uploaded | see.Backfilled):
                 continue
             try:
                 decide: Any = states.decide_operation if isinstance(row, Operation) else states.decide_document
@@ -110,6 +110,8 @@ def _due(run: Run) -> str:
         "when it was asked to be": getattr(seen, "due_at", None),
         "now": NOW,
         f"in {POLICY.recheck_seconds / 60:.0f} minutes": NOW + POLICY.recheck_seconds,
+        "when nobody can be sending for it any more": getattr(before, "held_until", None),
+        "when nobody can be at work on it any more": getattr(after, "sweep_at", None),
     }
     if before is not None and (before.due_kind, before.due_at) == (after.due_kind, after.due_at):
         return "as before"
@@ -160,7 +162,9 @@ def numbers() -> str:
         ),
         "too many unconfirmed submits": f"{POLICY.max_unconfirmed} of a page",
         "again and again": f"{POLICY.max_breakdowns} times",
-        "may not be read for too long": f"{POLICY.forbidden_seconds / hours:.0f} hours from the upload's acceptance",
+        "may not be read for too long": f"{POLICY.forbidden_seconds / hours:.0f} hours from the run's beginning",
+        "keeps a backfill waiting": f"failed {POLICY.max_backfill_failures} times in a row before",
+        "can be at work any more": f"{POLICY.longest_lease_seconds / minutes:.0f} minutes after the request",
         "the document's deadline": f"{base / minutes:.0f} minutes and {each_page:.0f} seconds a page",
         "after the service forgot its result": f"{POLICY.result_kept_seconds / days:.0f} days after it took the page",
         "a backoff": (
@@ -187,7 +191,7 @@ def late() -> str:
 _DOCUMENT = [str(state) for state in DocumentState]
 _OPERATION = [str(state) for state in OperationState]
 PARTS: Mapping[str, Callable[[], str]] = {
-    "document diagram": lambda: diagram(DOCUMENT_RULES, "accepted", ["final"], _DOCUMENT),
+    "document diagram": lambda: diagram(DOCUMENT_RULES, "accepted", ["final", "deleted"], _DOCUMENT),
     "document rules": lambda: table(DOCUMENT_RULES, _DOCUMENT),
     "operation diagram": lambda: diagram(OPERATION_RULES, "waiting", ["recognized", "failed"], _OPERATION),
     "operation rules": lambda: table(OPERATION_RULES, _OPERATION),

@@ -40,7 +40,7 @@ def test_no_published_name_lies_in_our_own_folder(key: str, suffix: str) -> None
 
 @given(document_id=IDS, suffix=SUFFIXES, run=st.integers(1, 9999), number=st.integers(1, 5000))
 def test_our_own_files_lie_in_our_own_folder(document_id: str, suffix: str, run: int, number: int) -> None:
-    for name in (keys.own(document_id, suffix), keys.page(document_id, run, number)):
+    for name in (keys.own(document_id, run, suffix), keys.page(document_id, run, number)):
         assert name.startswith(f".textdrop/documents/{document_id}/")
 
 
@@ -108,7 +108,7 @@ def test_every_outcome_has_its_files(outcome: Outcome | None, suffixes: tuple[st
     row = document("a/scan.pdf", outcome)
     assert outcome is None or keys.suffixes(outcome) == suffixes
     assert keys.files(row, published=True) == {suffix: f"a/scan.pdf{suffix}" for suffix in suffixes}
-    assert keys.files(row, published=False) == {suffix: keys.own(row.id, suffix) for suffix in suffixes}
+    assert keys.files(row, published=False) == {suffix: keys.own(row.id, row.run, suffix) for suffix in suffixes}
 
 
 def rendered(*renderings: Rendering) -> Document:

@@ -20,6 +20,7 @@ import schemas
 from textdrop.adapters.aws.eventbridge import DETAIL_TYPE, SOURCE
 from textdrop.core import page_numbers, problems, renderings, results
 from textdrop.core.documents import (
+    Billed,
     Document,
     DocumentState,
     Operation,
@@ -33,6 +34,7 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import Reason, Trace
 from textdrop.core.options import MODELS, SHARED_LANGUAGES
+from textdrop.core.prices import Prices
 
 EVENTS = Path(__file__).parents[3] / "events"
 MESSAGE_BYTES = 262_144
@@ -55,6 +57,7 @@ SUCCEEDED = Document(
     state=DocumentState.DELIVERING,
     accepted_at=1_773_480_415.25,
     submit_passes=1,
+    billed=Billed(1),
     options=Options(("ru", "en"), "page"),
     media_type="application/pdf",
     file_pages=1,
@@ -70,6 +73,7 @@ FAILED = replace(
     media_type="image/jpeg",
     outcome=Outcome.FAILED,
     problem=problems.rejected(Trace(400, 3, "image is too blurred", "c1", "r1", "s1")),
+    billed=Billed(),
     pages_recognized=0,
 )
 SKIPPED = replace(
@@ -77,6 +81,7 @@ SKIPPED = replace(
     id="fd61a03af4f77d870fc21e05e7e80678",
     source=replace(SUCCEEDED.source, key="notes.txt", version_id="mRk1Xq8XnB2kPzyTyq6gFJm2aB4c", size=17),
     options=None,
+    billed=Billed(),
     media_type="",
     file_pages=0,
     pages=0,
@@ -94,6 +99,7 @@ PARTIAL = replace(
     id="7d865e959b2466918c9863afca942d0f",
     source=replace(SUCCEEDED.source, key="archive/book.pdf", version_id="Zr5nYl2XnB7kQwzTyq6gFJm2cD9e", size=2_480_118),
     outcome=Outcome.PARTIAL,
+    billed=Billed(3),
     file_pages=5,
     pages=5,
     pages_recognized=3,
@@ -105,6 +111,10 @@ OUTPUTS = replace(
     source=replace(
         SUCCEEDED.source, key="archive/price lists.pdf", version_id="Pq9sVmWnXnB5kLhyRyq6gFJm2dE1f", size=1_204_377
     ),
+    run=2,
+    began_at=1_773_480_415.75,
+    billed=Billed(1),
+    pages_kept=2,
     options=Options(("ru", "en"), "table", model_from="metadata", outputs=tuple(Output), outputs_from="metadata"),
     file_pages=3,
     pages=3,
@@ -115,6 +125,19 @@ OUTPUTS = replace(
         renderings.missing(Output.SEARCHABLE_PDF, "The uploaded file is no longer there."),
     ),
 )
+CANCELLED = replace(
+    SUCCEEDED,
+    id="2c624232cc221ae1c7e1d7a1a1b2c3d4",
+    source=replace(
+        SUCCEEDED.source, key="archive/atlas.pdf", version_id="Xk2sVmWnXnB5kLhyRyq6gFJm2dE4a", size=9_204_377
+    ),
+    outcome=Outcome.CANCELLED,
+    problem=problems.cancelled(),
+    billed=Billed(7, 1),
+    file_pages=200,
+    pages=200,
+    pages_recognized=0,
+)
 FAILED_IN_CONTRACTS = replace(FAILED, source=replace(FAILED.source, key="contracts/blurred.jpg"))
 BUS_SAMPLE = "eventbridge-notice.json"
 SAMPLES = {
@@ -123,12 +146,13 @@ SAMPLES = {
     "notice-failed.json": FAILED,
     "notice-skipped.json": SKIPPED,
     "notice-outputs.json": OUTPUTS,
+    "notice-cancelled.json": CANCELLED,
 }
 
 
-def operations_without_text(*pages: int) -> list[Operation]:
-    """The rows of pages that the service refused."""
-    return [Operation(PARTIAL.id, 1, page, OperationState.FAILED, problem=FAILED.problem) for page in pages]
+def operations_without_text(*pages: int, problem: Problem | None = FAILED.problem) -> list[Operation]:
+    """The rows of pages that the service refused, or that failed otherwise."""
+    return [Operation(PARTIAL.id, 1, page, OperationState.FAILED, problem=problem) for page in pages]
 
 
 def notice(
@@ -139,13 +163,15 @@ def notice(
     prefix: str = "",
 ) -> dict[str, Any]:
     """The notice, which agrees with its published schema."""
-    return schemas.checked(results.notice(document, operations, BUCKET, prefix, published, newest))
+    return schemas.checked(results.notice(document, operations, Prices(), BUCKET, prefix, published, newest))
 
 
 def sample(document: Document) -> str:
     """The sample's text: the notice, indented."""
-    failed = range(document.pages_recognized + 1, document.pages + 1)
-    shown = notice(document, operations=operations_without_text(*failed))
+    # Those that the service has of a document that was cancelled are no failures.
+    at_service = document.billed.submitted if document.billed and document.outcome is Outcome.CANCELLED else 0
+    failed = range(document.pages_recognized + at_service + 1, document.pages + 1)
+    shown = notice(document, operations=operations_without_text(*failed, problem=document.problem))
     return json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -194,7 +220,7 @@ def test_of_very_many_failed_pages_the_first_are_named() -> None:
 
 @given(key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1), outcome=st.sampled_from(Outcome))
 def test_whatever_the_key_the_notice_is_json_and_says_it(key: str, outcome: Outcome) -> None:
-    problem = None if outcome is Outcome.SUCCEEDED else SKIPPED.problem
+    problem = {Outcome.SUCCEEDED: None, Outcome.CANCELLED: CANCELLED.problem}.get(outcome, SKIPPED.problem)
     recognized = 1 if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else 0
     document = replace(SUCCEEDED, outcome=outcome, problem=problem, pages_recognized=recognized)
     document = replace(document, source=replace(SUCCEEDED.source, key=key))
@@ -216,7 +242,9 @@ def test_the_longest_notice_is_small(key: str) -> None:
             Reason.INVALID_OPTIONS, "w" * 1_000, "a" * 1_000, FAILED.problem.trace if FAILED.problem else Trace()
         ),
     )
-    body = results.notice(document, operations_without_text(*range(1, 5_000, 2)), "r" * 63, "p" * 256, True, True)
+    body = results.notice(
+        document, operations_without_text(*range(1, 5_000, 2)), Prices(), "r" * 63, "p" * 256, True, True
+    )
     attributes = results.notice_attributes(document)
     size = len(body.encode()) + sum(len((name + value).encode()) for name, value in attributes.items())
     # E-mail, queues and rules on the way add their own. Up to seven places have the key in them.
@@ -225,7 +253,7 @@ def test_the_longest_notice_is_small(key: str) -> None:
 
 def test_a_notice_can_be_read_in_russian_too() -> None:
     document = replace(SUCCEEDED, source=replace(SUCCEEDED.source, key="договоры/скан.pdf"))
-    assert "договоры/скан.pdf" in results.notice(document, [], BUCKET, "", True, True)
+    assert "договоры/скан.pdf" in results.notice(document, [], Prices(), BUCKET, "", True, True)
 
 
 # --- attributes -------------------------------------------------------------------------------------------------------

@@ -59,6 +59,16 @@ def test_metadata_precedes_parameters_each_by_itself(metadata: dict[str, str], e
     assert options.resolve(metadata, "ru en", "page") == expected
 
 
+def test_what_a_request_asks_for_precedes_both_and_metadata_that_is_no_option_does_not_hinder_it() -> None:
+    metadata = {"ocr-languages": "de", "ocr-model": "x", "ocr-lang": "ru"}
+    chosen = options.resolve(
+        metadata, "ru en", "page", "markdown", "all", {"ocr-model": "table", "ocr-languages": "ru"}
+    )
+    assert chosen == Options(
+        ("ru",), "table", "request", "request", (Output.MARKDOWN,), outputs_from="parameter", pages_from="parameter"
+    )
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 ALL_LANGUAGES = set(LANGUAGES) - {"*"}

@@ -16,8 +16,9 @@ from pagekit.prepared import How, PageWarning, Preparation
 from textdrop import __version__
 from textdrop.core import problems, results
 from textdrop.core.answers import OperationDescription
-from textdrop.core.documents import Document, Operation, OperationState, Options, Outcome, Problem, Source
+from textdrop.core.documents import Billed, Document, Operation, OperationState, Options, Outcome, Problem, Source
 from textdrop.core.errors import Reason, Trace
+from textdrop.core.prices import Prices
 from unit.core.test_notices import SUCCEEDED
 
 
@@ -28,7 +29,7 @@ def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:
 
 def result_file(document: Document, operations: Sequence[Operation], pages: Sequence[RecognisedPage | None]) -> bytes:
     """`<key>.ocr.json` of these pages."""
-    head, tail = results.result_frame(document, operations)
+    head, tail = results.result_frame(document, operations, Prices())
     body = [results.page_json(place, *each) for place, each in enumerate(zip(operations, pages, strict=True), start=1)]
     return b"".join([head, *body, tail])
 
@@ -89,6 +90,7 @@ OPTIONS_SHOWN = {
 TIMINGS_SHOWN = {
     "uploaded_at": "2026-03-14T09:26:53.000Z",
     "accepted_at": "2026-03-14T09:26:55.250Z",
+    "began_at": "2026-03-14T09:26:55.250Z",
     "outcome_at": "2026-03-14T09:26:58.500Z",
     "duration_seconds": 3.25,
 }
@@ -129,7 +131,7 @@ def read(file: bytes) -> dict[str, Any]:
 def error(document: Document, *operations: Operation, **changed: Any) -> dict[str, Any]:
     """`<key>.error.json` of the document as failed, with these changes."""
     changed = {"outcome": Outcome.FAILED, "problem": problems.attempts_exhausted(5), **changed}
-    return read(results.error_file(replace(document, **changed), operations))
+    return read(results.error_file(replace(document, **changed), operations, Prices()))
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -263,6 +265,7 @@ def test_an_error_before_anything_was_sent() -> None:
         file_pages=0,
         pages=0,
         pages_recognized=0,
+        billed=Billed(),
     ) == {
         "schema": "textdrop.error/1",
         "id": DOCUMENT.id,
@@ -277,6 +280,12 @@ def test_an_error_before_anything_was_sent() -> None:
         "service": None,
         "options": None,
         "attempts": 2,
+        "billing": {
+            "pages_paid": 0,
+            "pages_unconfirmed": 0,
+            "pages_kept": 0,
+            "cost": {"amount": "0", "currency": "RUB", "prices_of": "2026-05"},
+        },
         "pages": [],
         "versions": {"textdrop": __version__},
         "timings": TIMINGS_SHOWN,
@@ -342,7 +351,7 @@ def test_an_operation_that_failed_without_a_code_of_the_service_shows_no_error_o
 def test_russian_can_be_read_and_files_end_in_a_line_end() -> None:
     problem = replace(problems.rejected(TRACE), what="Договор № 7.")
     failed = replace(DOCUMENT, outcome=Outcome.FAILED, problem=problem)
-    for file in (result_file(DOCUMENT, [OPERATION], [PAGE]), results.error_file(failed, [])):
+    for file in (result_file(DOCUMENT, [OPERATION], [PAGE]), results.error_file(failed, [], Prices())):
         assert "Договор № 7".encode() in file
         assert file.endswith(b"}\n")
 

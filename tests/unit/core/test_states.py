@@ -14,6 +14,7 @@ from textdrop.core import observations as see
 from textdrop.core import states
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
+    Billed,
     Document,
     DocumentState,
     DueKind,
@@ -23,7 +24,9 @@ from textdrop.core.documents import (
     Outcome,
     Output,
     Problem,
+    Removed,
     Rendering,
+    Shown,
     Source,
     Step,
 )
@@ -82,6 +85,37 @@ TO_RENDER = replace(
     DELIVERING, options=replace(OPTIONS, outputs=(Output.MARKDOWN, Output.SEARCHABLE_PDF)), step=Step.RENDER
 )
 FINAL = replace(DELIVERING, state=DocumentState.FINAL, due_kind=None, due_at=None, holder="", step=Step.NOTICE)
+FINAL_PARTIAL = replace(
+    FINAL,
+    options=TO_RENDER.options,
+    outcome=Outcome.PARTIAL,
+    problem=PROBLEM,
+    pages_recognized=1,
+    renderings=(MARKDOWN,),
+    billed=Billed(2, 1),
+    held_until=NOW - 50,
+    requested=(("ocr-model", "table"), ("ocr-pages", "1-2")),
+    consecutive_failures=0,
+)
+CANCELLED = replace(
+    FINAL, outcome=Outcome.CANCELLED, problem=PROBLEM, pages_recognized=1, held_until=NOW + 40, billed=Billed(2)
+)
+BACKFILLED = Document("d1", SOURCE, DocumentState.ACCEPTED, NOW, due_kind=DueKind.BACKFILL, due_at=NOW - 1)
+RETRIED_BACKFILL = replace(BACKFILLED, submit_passes=1)
+DELETING = replace(
+    FINAL,
+    state=DocumentState.DELETING,
+    due_kind=DueKind.DELIVER,
+    due_at=NOW - 1,
+    holder="w1",
+    attempts=1,
+    sweep_at=NOW,
+    removed=Removed(3, 0),
+)
+DELETING_AGAIN = replace(DELETING, consecutive_failures=7)
+TOMBSTONE = Document(
+    "d1", Source("", ""), DocumentState.DELETED, DELETING.accepted_at, outcome_at=NOW, removed=Removed(3, 2)
+)
 
 WAITING = Operation("d1", 1, 1, OperationState.WAITING)
 SUBMITTING = replace(WAITING, state=OperationState.SUBMITTING, holder_rev=5, client_request_id="r1")
@@ -101,6 +135,7 @@ RECOGNIZED = replace(RUNNING, state=OperationState.RECOGNIZED, due_kind=None, du
 FAILED = replace(RECOGNIZED, state=OperationState.FAILED, problem=PROBLEM)
 SECOND = replace(RECOGNIZED, page=2)
 SECOND_FAILED = replace(FAILED, page=2)
+KEPT = replace(FORGOTTEN, run=2, paid_run=1, deadline_at=NOW - 1)
 WORST = replace(RUNNING, unconfirmed=9, breakdowns=99)
 
 # --- observations -----------------------------------------------------------------------------------------------------
@@ -197,7 +232,9 @@ INTERNAL = (Outcome.FAILED, Reason.INTERNAL)
 BACK: Changes = {"attempts": 0, "consecutive_failures": 0}
 NEW: Changes = {"holder": "w1", "due_kind": DueKind.SUBMIT, "due_at": LEASE, "attempts": 1, "submit_passes": 1}
 NOT_RENDERED: Changes = {**HELD, "attempts": 1, "step": Step.FILES}
+BEGINS: Changes = {"attempts": 1, "step": Step.FILES}
 DELIVERY_FAILS = delivers(*INTERNAL, **NOT_RENDERED, outcome_replaced=True)
+UNSENT: Changes = {"billed": Billed()}
 KNOWN: Changes = {
     "state": DocumentState.RECOGNIZING,
     "source": SEEN_SOURCE,
@@ -210,11 +247,45 @@ KNOWN: Changes = {
 }
 ENDS: Changes = {"state": DocumentState.FINAL, "due_kind": None, "due_at": None, "holder": "", **BACK}
 
+SENT_AGAIN: Changes = {
+    name: getattr(replace(WAITING, run=2, holder_rev=5), name) for name in Operation.__dataclass_fields__
+}
+NEXT_RUN: Changes = {
+    "run": 2,
+    "began_at": NOW,
+    "before": Shown(1, Outcome.PARTIAL, 1, (MARKDOWN,)),
+    "ended_before": Outcome.PARTIAL,
+    "step": None,
+    "billed": None,
+}
+AGAIN: Changes = {
+    "state": DocumentState.DELIVERING,
+    "due_kind": DueKind.DELIVER,
+    "due_at": NOW,
+    "pages_run": 1,
+    "pages_kept": 1,
+    "billed": Billed(),
+    "unfinished": frozenset(),
+}
+DELETES: Changes = {
+    "state": DocumentState.DELETING,
+    "due_kind": DueKind.DELIVER,
+    "due_at": NOW,
+    "holder": "",
+    **BACK,
+    "sweep_at": NOW + 960,
+    "removed": Removed(),
+}
+SKIPPED_GONE = (Outcome.SKIPPED, Reason.OBJECT_GONE)
+
 EXAMPLES = [
     # A document is taken.
     Example("upload_new", None, UPLOADED, NEW),
+    Example("backfill_new", None, see.Backfilled("d1", SOURCE), {"due_kind": DueKind.BACKFILL, "due_at": NOW}),
+    Example("backfilled_live", BACKFILLED, UPLOADED, NEW),
+    Example("sweep_taken", DELETING, TAKEN, {**HELD, "attempts": 2}),
     *(
-        Example("attempts_exhausted_unread", replace(ACCEPTED, attempts=count), TAKEN, delivers(*INTERNAL))
+        Example("attempts_exhausted_unread", replace(ACCEPTED, attempts=count), TAKEN, delivers(*INTERNAL, **UNSENT))
         for count in TOO_MANY
     ),
     Example("taken", replace(ACCEPTED, attempts=4), TAKEN, {**HELD, "attempts": 5, "submit_passes": 2}),
@@ -254,9 +325,18 @@ EXAMPLES = [
         TAKEN,
         {**HELD, "attempts": 6},
     ),
+    *(
+        Example("delivery_taken", replace(DELIVERING, outcome=outcome), TAKEN, {**HELD, **BEGINS, **more})
+        for outcome, more in ((Outcome.PARTIAL, {}), (Outcome.CANCELLED, {"pages_recognized": 0}))
+    ),
     # Its source is inspected.
     *(
-        Example("refused", ACCEPTED, see.Refused(problem, SEEN_SOURCE), delivers(outcome, problem, source=SEEN_SOURCE))
+        Example(
+            "refused",
+            ACCEPTED,
+            see.Refused(problem, SEEN_SOURCE),
+            delivers(outcome, problem, source=SEEN_SOURCE, **UNSENT),
+        )
         for outcome, reasons in (
             (Outcome.FAILED, [Reason.ENCRYPTED]),
             (Outcome.SKIPPED, [Reason.UNSUPPORTED_TYPE, Reason.EMPTY_FILE, Reason.OBJECT_GONE]),
@@ -267,7 +347,19 @@ EXAMPLES = [
         "forbidden_too_long",
         replace(ACCEPTED, accepted_at=NOW - DAY_SECONDS - 1),
         see.Forbidden(LEASE),
-        delivers(*INTERNAL),
+        delivers(*INTERNAL, **UNSENT),
+    ),
+    Example(
+        "forbidden_too_long",
+        replace(BACKFILLED, consecutive_failures=3),
+        see.Forbidden(LEASE),
+        delivers(*INTERNAL, **UNSENT),
+    ),
+    Example(
+        "forbidden",
+        replace(BACKFILLED, consecutive_failures=2),
+        see.Forbidden(LEASE),
+        {"due_at": LEASE, "attempts": 0, "consecutive_failures": 3},
     ),
     Example(
         "forbidden",
@@ -285,7 +377,7 @@ EXAMPLES = [
         Example(
             "returned", row, see.Returned(NOW + 7, failed), {"due_at": NOW + 7, **BACK, "consecutive_failures": count}
         )
-        for row in (ACCEPTED, replace(RECOGNIZING, attempts=3), replace(DELIVERING, attempts=2))
+        for row in (ACCEPTED, replace(RECOGNIZING, attempts=3), replace(DELIVERING, attempts=2), DELETING_AGAIN)
         for failed, count in ((True, 8), (False, 0))
     ),
     # Its operations are read.
@@ -293,36 +385,41 @@ EXAMPLES = [
         "concluded",
         RECOGNIZING,
         read(replace(RECOGNIZED, result_bytes=70), replace(SECOND, result_bytes=60)),
-        delivers(Outcome.SUCCEEDED, None, 2, result_bytes=70),
+        delivers(Outcome.SUCCEEDED, None, 2, result_bytes=70, billed=Billed(2)),
     ),
-    Example("concluded", RECOGNIZING, read(FAILED, SECOND), delivers(Outcome.PARTIAL, PROBLEM, 1)),
-    Example("concluded", RECOGNIZING, read(FAILED, SECOND_FAILED), delivers(Outcome.FAILED, PROBLEM.reason)),
+    Example("concluded", RECOGNIZING, read(FAILED, SECOND), delivers(Outcome.PARTIAL, PROBLEM, 1, billed=Billed(2))),
+    Example(
+        "concluded",
+        RECOGNIZING,
+        read(replace(FAILED, described=None, unconfirmed=3), SECOND_FAILED),
+        delivers(Outcome.FAILED, PROBLEM.reason, billed=Billed(1, 3)),
+    ),
     Example(
         "concluded",
         replace(RECOGNIZING, pages=3),
-        read(replace(FAILED, page=3, problem=GONE), RECOGNIZED, SECOND_FAILED),
-        delivers(Outcome.PARTIAL, PROBLEM, 1),
+        read(replace(FAILED, page=3, problem=GONE), replace(RECOGNIZED, paid_run=1), SECOND_FAILED),
+        delivers(Outcome.PARTIAL, PROBLEM, 1, billed=Billed(2), pages_kept=1),
     ),
     Example(
         "concluded",
         replace(RECOGNIZING, pages=1),
         read(replace(FAILED, problem=GONE)),
-        delivers(Outcome.SKIPPED, GONE),
+        delivers(Outcome.SKIPPED, GONE, billed=Billed(1)),
     ),
     Example(
         "concluded",
         replace(RECOGNIZING, options=TO_RENDER.options),
         read(FAILED, SECOND),
-        delivers(Outcome.PARTIAL, PROBLEM, 1, step=Step.RENDER),
+        delivers(Outcome.PARTIAL, PROBLEM, 1, step=Step.RENDER, billed=Billed(2)),
     ),
     Example(
         "concluded",
         replace(RECOGNIZING, options=TO_RENDER.options),
         read(FAILED, SECOND_FAILED),
-        delivers(Outcome.FAILED, PROBLEM.reason),
+        delivers(Outcome.FAILED, PROBLEM.reason, billed=Billed(2)),
     ),
     *(
-        Example("pages_unsent", GUARDED, read(*operations), {"due_kind": DueKind.SUBMIT, "due_at": NOW})
+        Example("pages_unsent", GUARDED, read(*operations), {"due_kind": DueKind.SUBMIT, "due_at": NOW, **BACK})
         for operations in ([RUNNING], [RECOGNIZED, replace(SUBMITTING, page=2)])
     ),
     Example(
@@ -345,6 +442,158 @@ EXAMPLES = [
         {"step": Step.PUBLISH, "due_at": NOW + 90},
     ),
     Example("notice_accepted", replace(DELIVERING, step=Step.NOTICE, attempts=1), see.NoticeAccepted(), ENDS),
+    # Requests.
+    Example(
+        "retried",
+        FINAL_PARTIAL,
+        see.RetryAsked((("ocr-pages", "2"), ("ocr-languages", "ru"))),
+        {
+            **NEXT_RUN,
+            "state": DocumentState.ACCEPTED,
+            "requested": (("ocr-model", "table"), ("ocr-pages", "2"), ("ocr-languages", "ru")),
+            "due_kind": DueKind.SUBMIT,
+            "due_at": NOW,
+            "submit_passes": 0,
+            "pages": 0,
+            "outcome": None,
+            "outcome_at": None,
+            "problem": None,
+            "pages_recognized": 0,
+            "renderings": (),
+        },
+    ),
+    Example(
+        "retried",
+        replace(CANCELLED, pages_run=2, run=3, outcome_replaced=True, pages_kept=4),
+        see.RetryAsked(),
+        {
+            "state": DocumentState.ACCEPTED,
+            "run": 4,
+            "began_at": NOW,
+            "before": Shown(3, Outcome.CANCELLED),  # a page that was counted beside the cancel has no text in a file
+            "consecutive_failures": 0,
+            "pages_recognized": 0,
+            "ended_before": Outcome.CANCELLED,
+            "step": None,
+            "billed": None,
+            "outcome_replaced": False,
+            "pages_kept": 0,
+            "pages_run": 0,
+            "due_kind": DueKind.SUBMIT,
+            "due_at": NOW + 40,
+            "submit_passes": 0,
+            "pages": 0,
+            "outcome": None,
+            "outcome_at": None,
+            "problem": None,
+        },
+    ),
+    Example(
+        "render_again",
+        FINAL_PARTIAL,
+        see.RenderAsked(),
+        {**NEXT_RUN, **AGAIN, "outcome_at": NOW, "step": Step.RENDER, "renderings": ()},
+    ),
+    Example(
+        "render_again",
+        replace(FINAL_PARTIAL, run=3, pages_run=2),
+        see.RenderAsked(()),
+        {
+            **NEXT_RUN,
+            **AGAIN,
+            "run": 4,
+            "pages_run": 2,
+            "before": Shown(3, Outcome.PARTIAL, 1, (MARKDOWN,)),
+            "options": replace(OPTIONS, outputs_from="request"),
+            "requested": (*FINAL_PARTIAL.requested, ("ocr-outputs", "none")),
+            "outcome_at": NOW,
+            "renderings": (),
+        },
+    ),
+    *(
+        Example(
+            "cancelled",
+            replace(row, due_at=NOW + 40, attempts=attempts, held_until=NOW + before),
+            see.Cancelled(PROBLEM),
+            delivers(Outcome.CANCELLED, PROBLEM, holder="", held_until=NOW + until),
+        )
+        for row in (ACCEPTED, RECOGNIZING)
+        for attempts, before, until in ((1, -50, 40), (1, 70, 70), (0, -50, 0))
+    ),
+    *(
+        Example(
+            "source_gone",
+            RECOGNIZING,
+            see.SourceDeleted(operations),
+            delivers(*SKIPPED_GONE, holder="", held_until=NOW - 1),
+        )
+        for operations in ((), (replace(RECOGNIZED, paid_run=1), replace(WAITING, page=2)))
+    ),
+    *(
+        Example(
+            "source_deleted",
+            RECOGNIZING,
+            see.SourceDeleted((operation,)),
+            delivers(Outcome.CANCELLED, Reason.SOURCE_DELETED, holder="", held_until=NOW - 1),
+        )
+        for operation in (RUNNING, SUBMITTING, replace(WAITING, unconfirmed=1))
+    ),
+    Example(
+        "pages_counted",
+        DELIVERING,
+        see.PagesCounted((RUNNING, replace(SUBMITTING, page=2, unconfirmed=1), replace(SECOND, page=3, paid_run=1))),
+        {"billed": Billed(1, 2)},
+    ),
+    *(
+        Example(
+            "delete_asked",
+            row,
+            see.DeleteAsked(),
+            {
+                **DELETES,
+                "outcome": Outcome.CANCELLED,
+                "outcome_at": NOW,
+                "problem": Reason.CANCELLED,
+                "pages_recognized": 0,
+                "unfinished": frozenset(),
+            },
+        )
+        for row in (ACCEPTED, replace(RECOGNIZING, pages_recognized=1))
+    ),
+    Example("delete_asked", FINAL_PARTIAL, see.DeleteAsked(), {**DELETES, "unfinished": frozenset()}),
+    Example(
+        "delete_asked",
+        replace(DELIVERING, attempts=1, due_at=NOW + 2_000),
+        see.DeleteAsked(),
+        {**DELETES, "sweep_at": NOW + 2_000, "unfinished": frozenset()},
+    ),
+    Example(
+        "swept_early",
+        DELETING,
+        see.Swept(NOW - 1, Removed(4, 0)),
+        {"due_at": NOW, **BACK, "holder": "", "removed": Removed(7, 0)},
+    ),
+    Example(
+        "swept_early",
+        replace(DELETING, sweep_at=NOW + 60),
+        see.Swept(NOW - 1, Removed(4, 0)),
+        {"due_at": NOW + 60, **BACK, "holder": "", "removed": Removed(7, 0)},
+    ),
+    *(
+        Example(
+            "swept_asked",
+            DELETING,
+            see.Swept(began_at, Removed(4, 0), asked=1),
+            {"due_at": NOW + 960, "sweep_at": NOW + 960, **BACK, "holder": "", "removed": Removed(7, 0)},
+        )
+        for began_at in (NOW - 1, NOW)
+    ),
+    Example(
+        "deleted",
+        DELETING,
+        see.Swept(NOW, Removed(0, 2)),
+        {name: getattr(TOMBSTONE, name) for name in Document.__dataclass_fields__ if name != "rev"},
+    ),
     # A page is considered.
     Example("intent_of_another", SUBMITTING, CONSIDERED),
     Example("intent_of_another", replace(SUBMITTING, holder_rev=6), DYING),
@@ -428,11 +677,42 @@ EXAMPLES = [
     Example("ask_failed", FORGOTTEN, see.AskFailed(NOW, False)),
     Example("ask_failed_expired", FORGOTTEN, see.AskFailed(NOW, True), fails(Reason.RESULT_EXPIRED)),
     Example("ask_failed", OVERDUE, see.AskFailed(NOW, True)),
+    *(
+        Example(rule, KEPT, seen, SENT_AGAIN)
+        for rule, seen in (
+            ("kept_failed_in_service", see.FailedInService(PROBLEM)),
+            ("kept_not_done", see.NotDone(NOW, True)),
+            ("kept_ask_failed", see.AskFailed(NOW, True)),
+        )
+    ),
+    Example("kept_not_done", replace(KEPT, submitted_at=NOW - 60), see.NotDone(NOW, True), SENT_AGAIN),
+    *(
+        Example("not_done", row, see.NotDone(NOW, asked))
+        for row, asked in ((KEPT, False), (replace(KEPT, submitted_at=NOW - 60, deadline_at=NOW + 1), True))
+    ),
+    Example("ask_failed", replace(KEPT, submitted_at=NOW - 60), see.AskFailed(NOW, True)),
+    # Its document is deleted.
+    Example("discarded_submitting", SUBMITTING, see.Discarded(GONE), fails(GONE, unconfirmed=1)),
+    *(Example("discarded", row, see.Discarded(GONE), fails(GONE)) for row in (WAITING, RUNNING)),
     # What comes too late, or cannot happen.
     *(
         Example(rule, row, seen)
         for rule, rows, observations in (
-            (states.LATE, [ACCEPTED, FINAL], [UPLOADED]),
+            (states.LATE, [ACCEPTED, FINAL, DELETING, TOMBSTONE], [UPLOADED, see.Backfilled("d1", SOURCE)]),
+            (states.LATE, [BACKFILLED, RETRIED_BACKFILL], [see.Backfilled("d1", SOURCE)]),
+            (states.LATE, [RETRIED_BACKFILL], [UPLOADED]),
+            (states.LATE, [ACCEPTED, RECOGNIZING, DELIVERING, DELETING, TOMBSTONE], [see.RetryAsked()]),
+            (
+                states.LATE,
+                [RECOGNIZING, DELIVERING, DELETING, TOMBSTONE, replace(FINAL, outcome=Outcome.FAILED)],
+                [see.RenderAsked()],
+            ),
+            (states.LATE, [DELIVERING, FINAL, DELETING, TOMBSTONE], [see.Cancelled(PROBLEM)]),
+            (states.LATE, [DELETING, TOMBSTONE], [see.DeleteAsked(), read(RECOGNIZED)]),
+            (states.LATE, [TOMBSTONE], [TAKEN]),
+            (states.LATE, [RECOGNIZED, FAILED], [see.Discarded(GONE)]),
+            (NO_RULE, [DELETING, TOMBSTONE], [see.StepBegins(Step.FILES, LEASE), see.NoticeAccepted()]),
+            (NO_RULE, [FINAL, TOMBSTONE], [see.Returned(NOW, True), see.Swept(NOW, Removed())]),
             (
                 states.LATE,
                 [

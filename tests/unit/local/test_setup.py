@@ -32,6 +32,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_what_is_finished_is_left_alone_and_what_is_not_is_made_from_scratch(made: list[str], tmp_path: Path) -> None:
     assert setup.main([]) == 0
+    assert [command for command in made if "--editable" in command] == [made[-1]]
     made.clear()
     assert setup.main([]) == 0
     assert made == []

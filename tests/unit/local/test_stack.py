@@ -8,11 +8,15 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
+from urllib.request import proxy_bypass
 
 import pytest
+from botocore.exceptions import ClientError
 
-from local import processes, servers, stack
+from local import deployment, processes, servers, stack
 from local.ocr import authorized_key
+from unit.client.fake_stack import FakeStack, fake_stack
 
 
 def test_the_env_file_means_the_same_to_a_shell_and_to_us(tmp_path: Path) -> None:
@@ -40,6 +44,32 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     record = stack.Record(emulator_port=4566, ocr_port=4568, ocr="b", deployed="c")
     stack.Folder(tmp_path).write(record)
     assert stack.Folder(tmp_path).read() == record
+
+
+@pytest.fixture
+def in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStack]:
+    """A stack whose AWS is in memory. What is done to the environment is undone."""
+    theirs = {"AWS_PROFILE": "work", "AWS_ENDPOINT_URL_S3": "https://s3.example"}
+    with fake_stack() as made, patch.dict(os.environ, theirs):
+        monkeypatch.setattr(deployment, "session", lambda: made)
+        yield made
+
+
+def test_the_client_of_a_stack_knows_no_settings_of_the_users_own(in_memory: FakeStack) -> None:
+    stack.client({"AWS_ENDPOINT_URL": "https://127.0.0.1:4566", "AWS_CA_BUNDLE": "a.crt", "TABLE_NAME": "t"})
+    assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == {
+        "AWS_ENDPOINT_URL": "https://127.0.0.1:4566",
+        "AWS_CA_BUNDLE": "a.crt",
+        "AWS_CONFIG_FILE": os.devnull,
+    }
+    assert proxy_bypass("127.0.0.1")
+
+
+def test_what_is_in_flight_is_told_by_control_or_why_it_is_not_known(in_memory: FakeStack) -> None:
+    in_memory.control.add("a.pdf", None)
+    assert stack.in_flight({}) == "1 reading (1 page with the OCR service)"
+    in_memory.invoker.failures = [ClientError({"Error": {"Code": "AccessDenied"}}, "Invoke")]
+    assert stack.in_flight({}).startswith("not known. These credentials may not use the function textdrop-control.")
 
 
 def test_down_forgets_a_stack_that_died(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class Delivering(World):
         )
         self.newest.update_if_newer(later, Newest(order(later), newer_id))
         for suffix, body in ((TEXT, b"newer"), (JSON, b"{}")):
-            self.results.put(own(newer_id, suffix), body)
+            self.results.put(own(newer_id, 1, suffix), body)
 
     def newest_and_published(self) -> tuple[object, object]:
         """What the one notice says."""
@@ -380,7 +380,7 @@ def test_a_newest_upload_whose_row_is_gone_keeps_nobody_from_the_end(delivering:
 def test_a_newest_upload_without_files_is_not_waited_for(delivering: Delivering) -> None:
     """It has yet to write them; or they were removed, or are where results no longer go."""
     delivering.newer()
-    delivering.results.delete(own("0" * 32, TEXT))
+    delivering.results.delete(own("0" * 32, 1, TEXT))
     assert delivering.delivered()
     assert delivering.newest_and_published() == (False, False)
 
@@ -419,7 +419,7 @@ def test_a_newest_upload_that_becomes_a_failure_meanwhile_is_shown_as_one(delive
     def replaced() -> None:
         row = delivering.documents.rows["0" * 32]
         delivering.documents.rows[row.id] = replace(row, outcome=Outcome.FAILED)
-        delivering.results.put(own(row.id, ERROR), b"{}")
+        delivering.results.put(own(row.id, 1, ERROR), b"{}")
 
     delivering.faults.happen("results.copy", replaced, when="after")
     assert delivering.delivered()

@@ -91,7 +91,7 @@ def test_segments_that_overlap_are_not_used() -> None:
         for suffix in (keys.TEXT, keys.JSON):
             whole(keys.segment(document.id, 1, first, last, suffix), b"%d-%d " % (first, last))
     write_files(world.deliver_ports, document, operations, world.clock.now() + DELIVER_SECONDS)
-    text = world.file(keys.own(document.id, keys.TEXT)) or b""
+    text = world.file(keys.own(document.id, 1, keys.TEXT)) or b""
     assert text.startswith(b"1-2 ")
     assert b"2-5" not in text
 
@@ -126,7 +126,7 @@ def test_nothing_is_fetched_for_a_segment_that_has_not_its_time(body: bytes) -> 
     assert [call for call in world.faults.calls[calls:] if call == "results.put"] == []
     assert ("results.get" in world.faults.calls[calls:]) != is_long
     write_files(world.deliver_ports, document, operations, enough)
-    assert world.file(keys.own(document.id, keys.TEXT)) is not None
+    assert world.file(keys.own(document.id, 1, keys.TEXT)) is not None
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,27 @@ QUOTING = f"{TEXT} {KEY} Authorization: Bearer {TOKEN} Api-Key {API_KEY}"
 GOOD, FAILING, BOOK = b"canary bytes", b"canary failing", b"pages:3 bad:2"
 
 
+REQUESTS_TURN = 20
+REQUESTS: list[dict[str, object]] = [
+    {"command": "status", "documents": [f"{KEY}0", f"{KEY}2"]},
+    {"command": "list", "prefix": KEY},
+    {"command": "list", "outcome": "active", "prefix": KEY},
+    {"command": "summary"},
+    {"command": "check"},
+    {"command": "backfill", "prefix": KEY},
+    {"command": "cancel", "prefix": KEY},
+    {"command": "retry", "documents": [f"{KEY}1"], "options": {"model": "table"}},
+    {"command": "render", "documents": [f"{KEY}0"]},
+    {"command": "delete", "documents": [f"{KEY}3"]},
+    {"command": "pause"},
+    {"command": "resume"},
+    {"command": QUOTING},
+    {"command": "retry", "documents": [f"{KEY}1"], "options": {"languages": LANGUAGE}},
+    {"command": "status", QUOTING: [KEY], "documents": []},
+]
+"""What an operator asks of control, rightly and wrongly."""
+
+
 def life(faults: Faults) -> tuple[list[str], list[str], PrintingJournal]:
     """Uploads of every outcome under private names. All lines, what left the functions as errors, and the journal."""
     world = World(faults=faults)
@@ -46,6 +67,7 @@ def life(faults: Faults) -> tuple[list[str], list[str], PrintingJournal]:
     world.submit_ports = replace(world.submit_ports, journal=journal)
     world.poll_ports = replace(world.poll_ports, journal=journal)
     world.deliver_ports = replace(world.deliver_ports, journal=journal)
+    world.control_ports = replace(world.control_ports, journal=journal)
     escaped: list[str] = []
 
     def invoke(function: Callable[[], object]) -> bool:
@@ -62,12 +84,14 @@ def life(faults: Faults) -> tuple[list[str], list[str], PrintingJournal]:
             world.upload(f"{KEY}{number}", content, {"canary-case": CASE})
         world.upload(KEY, GOOD, {"ocr-languages": LANGUAGE})
         world.send(f"no message: {QUOTING}")
-        for _ in range(40):
+        for turn in range(40):
             batch, world.queue = world.queue, []
             if not invoke(lambda batch=batch: world.submit(batch)):  # type: ignore[misc]
                 world.queue.extend(batch)
             invoke(world.poll)
             invoke(world.deliver)
+            for request in REQUESTS if turn == REQUESTS_TURN else []:
+                invoke(lambda request=request: world.ask_control(request))  # type: ignore[misc]
             world.clock.advance(301.0)
     return printed.getvalue().splitlines(), escaped, journal
 

@@ -68,7 +68,7 @@ class HandedOver(World):
         return notice
 
     def has(self, suffix: str) -> bool:
-        return self.file(keys.own(self.uploaded.id, suffix)) is not None
+        return self.file(keys.own(self.uploaded.id, 1, suffix)) is not None
 
 
 # --- what there is in the end ---
@@ -374,7 +374,7 @@ def test_the_newest_upload_has_the_names_whatever_either_asked_for(world: World)
     world.run()
     assert published(world) == TEXT_ALONE | {".md"}
     assert synthetic_text(b"other") in (world.file("x.pdf.md") or b"").decode()
-    assert world.file(keys.own(newer.id, keys.MARKDOWN)) is not None
+    assert world.file(keys.own(newer.id, 1, keys.MARKDOWN)) is not None
 
 
 def test_tables_under_the_names_of_an_older_uploads_stay(world: World) -> None:

@@ -23,7 +23,6 @@ from textdrop.core.documents import (
     OperationState,
     Outcome,
     Resume,
-    Source,
 )
 from textdrop.core.errors import OcrUnavailable, StoreUnavailable, Trace
 from textdrop.core.events import resume_body
@@ -33,7 +32,7 @@ from textdrop.usecases import pages
 from textdrop.usecases.ask import ask_result
 from textdrop.usecases.conclude import conclude, page_finished
 from textdrop.usecases.pages import send_pages
-from textdrop.usecases.send import Later, Lost, Sent, Settled
+from textdrop.usecases.send import Later, Lost, Sent, Settled, SourceGone
 from textdrop.usecases.source import PageSource
 from world import SUBMIT_SECONDS, World
 
@@ -333,7 +332,7 @@ class TimeSlice:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, page_count: int = 3, attempts: int = 1) -> None:
         self.world = World()
-        source, every = Source("uploads", "book.pdf"), frozenset(range(1, page_count + 1))
+        source, every = self.world.uploads.put("book.pdf", b"book"), frozenset(range(1, page_count + 1))
         self.document = Document("d", source, DocumentState.RECOGNIZING, self.world.clock.now(), pages=page_count)
         self.document = replace(self.document, unfinished=every, attempts=attempts)
         self.world.documents.rows["d"] = self.document
@@ -345,7 +344,7 @@ class TimeSlice:
 
     def send(
         self, operations: Mapping[int, Operation], run_parallel: RunParallel = one_hand
-    ) -> tuple[Operation, ...] | Later | Lost:
+    ) -> tuple[Operation, ...] | Later | Lost | SourceGone:
         ports = replace(self.world.submit_ports, run_parallel=run_parallel)
         deadline = self.world.clock.now() + SUBMIT_SECONDS
         return send_pages(ports, 10.0, self.document, operations, PageSource(_never_opened), deadline)

@@ -11,7 +11,7 @@ import pytest
 from fakes.files import KilledError
 from fakes.running import InlineWorkers
 from textdrop.core.answers import Submitted
-from textdrop.core.documents import Document, DueKind, OperationState, Outcome
+from textdrop.core.documents import Billed, Document, DueKind, OperationState, Outcome
 from textdrop.core.errors import (
     ObjectForbidden,
     OcrAnswerLost,
@@ -45,12 +45,12 @@ def kill(world: World, call: str, when: Literal["before", "after"]) -> None:
 
 
 def test_an_upload_deleted_after_its_worker_died_while_sending_is_gone(world: World, document: Document) -> None:
-    """The intent is counted as unconfirmed first; only then can the page fail."""
+    """The intent may have been sent, so the document is cancelled; nobody knows whether the page is billed."""
     kill(world, "ocr.submit", "before")
     world.uploads.forget("x.png", document.source.version_id)
     world.run()
-    assert reason(world, document) is Reason.OBJECT_GONE
-    assert world.operation(document).unconfirmed == 1
+    assert reason(world, document) is Reason.SOURCE_DELETED
+    assert world.row(document).billed == Billed(submitted=0, unconfirmed=1)
     assert "pass_died" not in {entry.name for entry in world.journal.failures}
 
 

@@ -242,7 +242,7 @@ def test_a_document_of_a_source_that_was_left_goes_on_or_fails_when_it_may_not_b
     world.queue.clear()
     world.deploy(EXISTING)
     if not readable:
-        world.faults.fail("sources.head", lambda: ObjectForbidden("403"), times=9_999)
+        world.faults.fail("sources.head", lambda: ObjectForbidden("403"), times=600)
     world.run(minutes=25 * 60)
     assert outcomes(world) == {document.id: Outcome.SUCCEEDED if readable else Outcome.FAILED}
     assert world.row(document).problem == (None if readable else problems.forbidden())

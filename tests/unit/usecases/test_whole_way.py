@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -30,6 +31,26 @@ def test_an_upload_ends_in_text_json_and_one_notice(world: World) -> None:
     assert notice["id"] == f"{document.id}:1:succeeded"
     assert world.notices.published[0].attributes == {"outcome": "succeeded", "model": "page", "prefix": "a/"}
     assert len(world.ocr.accepted) == 1
+
+
+def test_a_page_takes_so_many_writes_and_its_row_carries_nothing_of_requests(world: World) -> None:
+    """What is billed by the write: one more for the ledger is all that it costs to know what was paid."""
+    document = world.upload("x.png", b"page")
+    world.run()
+    calls = world.faults.calls
+    rows = {call: calls.count(call) for call in calls if call.startswith(("documents.", "ledger.", "newest."))}
+    assert {call: count for call, count in rows.items() if "read" not in call and call != "documents.due"} == {
+        "documents.create": 1,
+        "documents.write": 7,
+        "documents.write_operation": 3,
+        "documents.finish_page": 1,
+        "newest.update_if_newer": 1,
+        "ledger.put": 1,
+    }
+    row, defaults = world.row(document), {field.name: field.default for field in fields(Document)}
+    of_requests = ["began_at", "requested", "before", "ended_before", "pages_run", "held_until", "sweep_at", "removed"]
+    assert [getattr(row, name) for name in of_requests] == [defaults[name] for name in of_requests]
+    assert (row.pages_kept, world.operation(document).paid_run) == (0, 0)
 
 
 @pytest.mark.parametrize(

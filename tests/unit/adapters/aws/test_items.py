@@ -15,8 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textdrop.adapters.aws import items
-from textdrop.core.documents import Document, DocumentState, DueKind, Newest, Operation, Source
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    DueKind,
+    Newest,
+    Operation,
+    OperationState,
+    Outcome,
+    Source,
+)
 from textdrop.core.errors import StoreUnavailable
+from textdrop.core.ledger import DaySums, Run
 from textdrop.core.pause import Pause
 from textdrop.core.quota import Quota
 from textdrop.core.reconciling import ReconcileRun
@@ -56,7 +66,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(values(arguments[0]), max_size=5).map(origin)
     if isinstance(hint, type) and is_dataclass(hint):
         kinds = get_type_hints(hint)
-        keys = {name: ID for name in ("id", "document_id") if hint in (Document, Operation) and name in kinds}
+        rows = (Document, Operation, Run, DaySums)
+        keys = {name: ID for name in ("id", "document_id", "day") if hint in rows and name in kinds}
         return st.builds(hint, **{name: values(kind) for name, kind in kinds.items()} | keys)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return st.sampled_from(hint)
@@ -80,6 +91,15 @@ def test_operations_come_back(operation: Operation) -> None:
     item = items.of_operation(operation)
     check(item)
     assert items.to_operation(item) == operation
+
+
+@settings(deadline=None)
+@given(values(Run), values(DaySums))
+def test_the_ledgers_rows_come_back(run: Run, sums: DaySums) -> None:
+    for item in (items.of_run(run), items.of_sums(sums)):
+        check(item)
+    assert items.to_run(items.of_run(run)) == run
+    assert items.to_sums(items.of_sums(sums)) == sums
 
 
 @settings(deadline=None)
@@ -126,32 +146,52 @@ def test_an_item_is_compact_and_readable() -> None:
         "pk": {"S": "1" * 32},
         "sk": {"S": "document"},
         "schema": {"N": "1"},
-        "source": {
-            "M": {
-                "bucket": {"S": "b"},
-                "key": {"S": "k"},
-                "size": {"N": "0"},
-                "event_at": {"N": "0.0"},
-                "last_modified": {"N": "0.0"},
-                "metadata_omitted": {"N": "0"},
-            }
-        },
+        "source": {"M": {"bucket": {"S": "b"}, "key": {"S": "k"}}},
         "state": {"S": "accepted"},
         "accepted_at": {"N": "1.5"},
         "rev": {"N": "1"},
         "run": {"N": "1"},
         "due_kind": {"S": "submit"},
         "due_at": {"N": "2.25"},
-        "attempts": {"N": "0"},
-        "consecutive_failures": {"N": "0"},
-        "submit_passes": {"N": "0"},
-        "file_pages": {"N": "0"},
-        "pages": {"N": "0"},
-        "attachments": {"N": "0"},
-        "pages_recognized": {"N": "0"},
-        "result_bytes": {"N": "0"},
-        "outcome_replaced": {"BOOL": False},
     }
+    # What conditions compare is there, whatever it is.
+    assert items.of_operation(Operation("1" * 32, 1, 7, OperationState.WAITING)) == {
+        "pk": {"S": "1" * 32},
+        "sk": {"S": "operation#0001#000007"},
+        "schema": {"N": "1"},
+        "run": {"N": "1"},
+        "page": {"N": "7"},
+        "state": {"S": "waiting"},
+        "holder_rev": {"N": "0"},
+        "unconfirmed": {"N": "0"},
+    }
+
+
+def test_a_run_is_in_the_history_of_the_month_in_which_it_ended_in_utc() -> None:
+    run = Run("1" * 32, 3, Outcome.FAILED, ended_at=1_796_083_199.5, began_at=1.5, outcome_at=2.5, key="k")
+    assert items.of_run(run) == {
+        "pk": {"S": "1" * 32},
+        "sk": {"S": "run#0003"},
+        "schema": {"N": "1"},
+        "history": {"S": "2026-11#failed"},
+        "run": {"N": "3"},
+        "outcome": {"S": "failed"},
+        "ended_at": {"N": "1796083199.5"},
+        "began_at": {"N": "1.5"},
+        "outcome_at": {"N": "2.5"},
+        "key": {"S": "k"},
+        "unconfirmed": {"N": "0"},
+    }
+
+
+def test_what_an_earlier_version_wrote_of_defaults_is_read_as_before() -> None:
+    zeros = {name: {"N": "0"} for name in ("attempts", "file_pages", "pages", "attachments", "pages_recognized")}
+    item = {**items.of_document(DOCUMENT), **zeros, "outcome_replaced": {"BOOL": False}}
+    item["source"] = {"M": {"bucket": {"S": "b"}, "key": {"S": "k"}, "size": {"N": "0"}, "event_at": {"N": "0.0"}}}
+    assert items.to_document(item) == DOCUMENT
+    waiting = Operation("1" * 32, 1, 7, OperationState.WAITING)
+    old = {**items.of_operation(waiting), "has_words": {"BOOL": True}, "breakdowns": {"N": "0"}}
+    assert items.to_operation(old) == waiting
 
 
 def test_a_row_without_a_field_that_came_later_has_its_default() -> None:

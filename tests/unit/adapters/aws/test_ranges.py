@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from textdrop.adapters.aws import ranges
 from textdrop.adapters.aws.ranges import BLOCK_BYTES, MAX_BLOCKS_AT_ONCE, WHOLE_BYTES, open_range
 from textdrop.core.documents import Source
-from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable
+from textdrop.core.errors import ObjectDeleted, ObjectForbidden, ObjectGone, StoreUnavailable
 
 LARGE = b"".join(b"%010d" % number for number in range(1_200_007))  # 12 MB, and no whole number of blocks
 
@@ -155,14 +155,22 @@ def test_each_request_names_the_very_version(named: dict[str, Any], asked: dict[
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(404, ObjectGone), (412, ObjectGone), (403, ObjectForbidden), (500, StoreUnavailable), (503, StoreUnavailable)],
+    [
+        (404, ObjectDeleted),
+        (405, ObjectDeleted),
+        (412, ObjectGone),
+        (403, ObjectForbidden),
+        (500, StoreUnavailable),
+        (503, StoreUnavailable),
+    ],
 )
 def test_a_failed_read_says_why_and_may_be_repeated(status: int, error: type[Exception]) -> None:
     bucket = Bucket(LARGE)
     file = opened(bucket)
     bucket.failing = failure(status)
-    with pytest.raises(error):
+    with pytest.raises(error) as raised:
         file.read(10)
+    assert type(raised.value) is error
     bucket.failing = None
     file.seek(0)
     assert file.read(10) == LARGE[:10]

@@ -21,6 +21,7 @@ HEAD = "\r\n".join(
     [
         "HTTP/1.1 200 OK",
         *[f"{name}: " for name in NAMES],
+        "x-amz-version-id: v1",
         "x-amz-meta-Author: =?UTF-8?B?0JDQvdC90LA=?=",
         'ETag: "e"',
         "Last-Modified: Sat, 14 Mar 2026 09:26:53 GMT",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -138,6 +139,28 @@ def test_an_answer_that_is_an_error(
     assert type(raised.value) is error
     assert raised.value.trace.client_request_id == service.exchanges[0].headers["x-client-request-id"]
     assert len(service.exchanges) == 1
+
+
+@pytest.mark.parametrize(
+    ("date", "offset"),
+    [
+        ("Sun, 29 Nov 2026 12:00:07 GMT", 7.0),
+        ("Sun, 29 Nov 2026 11:00:00 GMT", -3_600.0),
+        ("Sun, 29 Nov 2026 12:00:00 GMT", 0.0),
+        ("yesterday", None),
+        ("Sun, 99 Nov 2026 12:00:00 GMT", None),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 404, 403])
+def test_the_service_s_clock_is_known_by_its_last_answer(
+    service: ScriptedService, make_client: MakeClient, date: str, offset: float | None, status: int
+) -> None:
+    service.plays(answer(status, body=LINE, headers={"date": date}))
+    client = make_client(now=lambda: 1_795_953_600.4)
+    assert client.clock_offset_seconds() is None
+    with suppress(OcrError):
+        client.result("id")
+    assert client.clock_offset_seconds() == offset
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_pages_are_counted_up_to_the_limit() -> None:
     assert found.what.endswith("the most is 2 pages.")
     one = refusal(making.pdf_of_pages(2), FileLimits(max_pages=1))
     assert one.what.endswith("the most is 1 page.")
-    assert one.advice.startswith("Split it into files of one page each and upload those, or name")
+    assert one.advice.startswith("Split it into files of one page each and upload those, or retry it")
 
 
 @pytest.mark.filterwarnings("ignore:Encryption R=5 is deprecated:UserWarning")

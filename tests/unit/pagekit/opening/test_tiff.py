@@ -223,6 +223,7 @@ def test_the_most_pages() -> None:
     assert document(content, FileLimits(max_pages=4)).facts.pages == 4
     found = refusal(content, FileLimits(max_pages=3))
     assert (found.reason, found.what) == (Reason.TOO_MANY_PAGES, "The TIFF has more than 3 pages, which is the most.")
+    assert found.advice.endswith("or retry it with some of its pages (textdrop retry --pages).")
     thumbnails = handmade(grey(), *(tags(grey(), {254: 1}) for _ in range(9)))
     assert document(thumbnails, FileLimits(max_pages=5)).facts.pages == 1
     assert refusal(thumbnails, FileLimits(max_pages=4)).reason == Reason.TOO_MANY_PAGES

@@ -1,0 +1,373 @@
+"""What each command prints, asks, does and ends with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from unit.cli.conftest import Run
+from unit.client.fake_stack import RESULTS, UPLOADS, FakeStack
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that commands are given in, with a file and a tree."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF letter")
+    (tmp_path / "archive" / "2019").mkdir(parents=True)
+    (tmp_path / "archive" / "2019" / "a.png").write_bytes(b"PNG a")
+    (tmp_path / "archive" / "b.png").write_bytes(b"PNG b")
+    (tmp_path / "archive" / ".DS_Store").write_bytes(b"junk")
+    return tmp_path
+
+
+def keys(stack: FakeStack, bucket: str = UPLOADS) -> list[str]:
+    return [found["Key"] for found in stack.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+# --- put and get ------------------------------------------------------------------------------------------------------
+
+
+def test_put_keeps_the_tree_and_is_safe_to_repeat(run: Run, stack: FakeStack, folder: Path) -> None:
+    done = run("textdrop put letter.pdf archive --to inbox")
+    assert (done.exit_code, sorted(done.stdout.splitlines())) == (
+        0,
+        [
+            "3 files in the bucket.",
+            "uploaded  inbox/archive/2019/a.png",
+            "uploaded  inbox/archive/b.png",
+            "uploaded  inbox/letter.pdf",
+        ],
+    )
+    assert keys(stack) == ["inbox/archive/2019/a.png", "inbox/archive/b.png", "inbox/letter.pdf"]
+    (folder / "letter.pdf").write_bytes(b"%PDF another")
+    assert sorted(run("textdrop put letter.pdf archive --to inbox").stdout.splitlines())[1:] == [
+        "there already  inbox/archive/2019/a.png",
+        "there already  inbox/archive/b.png",
+        "uploaded  inbox/letter.pdf",
+    ]
+    assert "uploaded  inbox/letter.pdf" in run("textdrop put letter.pdf --to inbox/ --again").stdout
+
+
+def test_put_and_wait_ends_with_1_where_one_failed(run: Run, stack: FakeStack, folder: Path) -> None:
+    stack.control.endings["archive/b.png"] = ("failed", "failed_in_ocr")
+    done = run("textdrop put archive --wait")
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[-1] == "2 documents: 1 failed, 1 succeeded."
+    assert "archive/b.png: failed: failed_in_ocr" in done.stderr
+    assert "0 of 2 done, 2 received" in done.stderr
+    assert run("textdrop put letter.pdf --wait").exit_code == 0
+
+
+def test_put_gives_one_json_document(run: Run, stack: FakeStack, folder: Path) -> None:
+    done = run("textdrop put letter.pdf --metadata case=7 --model table --json --wait")
+    answer = json.loads(done.stdout)
+    [file], [document] = answer["files"], answer["documents"]
+    assert (file["key"], file["there_already"], file["error"]) == ("letter.pdf", False, None)
+    assert (document["document"], document["outcome"]) == (file["document"], "succeeded")
+    assert stack.s3.head_object(Bucket=UPLOADS, Key="letter.pdf")["Metadata"] == {"case": "7", "ocr-model": "table"}
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("textdrop put nowhere.pdf", "nowhere.pdf is not there. Check the name; nothing was uploaded."),
+        ("textdrop put letter.pdf --model tabel", 'The model "tabel" is not known.'),
+        ("textdrop put letter.pdf --metadata case", "--metadata takes NAME=VALUE."),
+        ("textdrop put letter.pdf letter.pdf ../letter.pdf", "is not there"),
+        ("textdrop --stack other put letter.pdf", 'There is no stack "other" in this account in eu-central-1.'),
+        ("textdrop put letter.pdf --stack other", 'There is no stack "other" in this account in eu-central-1.'),
+    ],
+)
+def test_put_with_something_wrong_uploads_nothing(
+    run: Run, stack: FakeStack, folder: Path, line: str, what: str
+) -> None:
+    done = run(line)
+    assert done.exit_code == 2
+    assert what in done.stderr.replace("\n          ", " ")
+    assert keys(stack) == []
+
+
+def test_put_without_a_permission_stops_at_once(
+    run: Run, stack: FakeStack, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+
+    monkeypatch.setattr(stack.s3, "put_object", denied)
+    done = run("textdrop put archive")
+    assert done.exit_code == 2
+    assert "Ask for the permission s3:PutObject." in done.stderr
+
+
+def test_get_fetches_a_tree_and_is_safe_to_repeat(run: Run, stack: FakeStack, folder: Path) -> None:
+    for key in ("inbox/a.pdf.txt", "inbox/x/b.pdf.txt", "inbox/x/b.pdf.ocr.json", "other/c.txt", ".textdrop/d.txt"):
+        stack.s3.put_object(Bucket=RESULTS, Key=key, Body=key.encode())
+    done = run("textdrop get inbox/ results")
+    assert (done.exit_code, done.stdout) == (0, "3 files fetched (54 bytes), 0 there already: results\n")
+    assert (folder / "results" / "x" / "b.pdf.txt").read_bytes() == b"inbox/x/b.pdf.txt"
+    assert sorted(path.name for path in (folder / "results").rglob("*.*")) == [
+        "a.pdf.txt",
+        "b.pdf.ocr.json",
+        "b.pdf.txt",
+    ]
+    assert run("textdrop get inbox/ results").stdout == "0 files fetched (0 bytes), 3 there already: results\n"
+    assert run("textdrop get '' all --only text").stdout.startswith("3 files fetched")
+
+
+def test_get_refuses_names_that_lead_elsewhere_one_by_one(run: Run, stack: FakeStack, folder: Path) -> None:
+    stack.s3.put_object(Bucket=RESULTS, Key="inbox/a.txt", Body=b"a")
+    stack.s3.put_object(Bucket=RESULTS, Key="inbox//etc/passwd.txt", Body=b"x")
+    done = run("textdrop get inbox/ results --json")
+    assert done.exit_code == 1
+    assert "not fetched: 'inbox//etc/passwd.txt': Its name cannot be a path in a folder." in done.stderr
+    assert [file["error"] is None for file in json.loads(done.stdout)["files"]] == [True, False]
+    assert run("textdrop get inbox/ results --only sound").exit_code == 2
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+
+def test_status(run: Run, stack: FakeStack) -> None:
+    stack.control.add("a.png", "failed", "failed_in_ocr")
+    done = run("textdrop status a.png nowhere.png")
+    assert done.exit_code == 2
+    assert done.stdout.splitlines() == [
+        "a.png",
+        "  failed: failed_in_ocr",
+        f"  document {0:032x}, run 1, received 2026-11-29 12:00:00Z",
+        "  2 pages, 0 read, 2 paid for, 2 failed; 0.26 RUB",
+        "  The OCR service failed to recognise the page. textdrop retry a.png",
+    ]
+    assert done.stderr == "textdrop: No document is known of nowhere.png.\n"
+    assert json.loads(run("textdrop status a.png --json").stdout)["documents"][0]["pages"]["total"] == 2
+    stack.control.documents[f"{0:032x}"].update(key="", state="deleted", removed={"objects": 4, "rows": 1})
+    gone = run(f"textdrop status {0:032x}").stdout.splitlines()
+    assert (gone[:2], gone[-1]) == ([f"{0:032x}", "  deleted"], "  removed: 4 objects, 1 rows")
+
+
+def test_status_with_details(run: Run, stack: FakeStack) -> None:
+    stack.control.add("a.png", None)
+    assert run("textdrop status a.png --details").stdout.splitlines()[-3:] == [
+        "  page 1-2: recognized",
+        "  run 1: goes on; 2 pages paid for, 0 kept; 0.26 RUB",
+        "  2026-11-29 12:00:00Z  received",
+    ]
+
+
+def test_list(run: Run, stack: FakeStack) -> None:
+    for number in range(4):
+        stack.control.add(f"{number}.png", "failed" if number % 2 else "succeeded", "damaged" if number % 2 else None)
+    done = run("textdrop list --outcome failed --since 2026-11-01")
+    assert done.stdout.splitlines() == [
+        "2026-11-29 11:59:00Z        0/2  failed: damaged               1.png",
+        "2026-11-29 11:57:00Z        0/2  failed: damaged               3.png",
+    ]
+    assert stack.control.requests[-1]["since"] == "2026-11-01T00:00:00.000Z"
+    assert run("textdrop list --limit 3").stderr == "There are more: --limit 30\n"
+    answer = json.loads(run("textdrop list --json --limit 3").stdout)
+    assert (len(answer["documents"]), answer["more"]) == (3, True)
+    assert run("textdrop list --prefix none/").stderr == "None.\n"
+    wrong = run("textdrop list --since yesterday")
+    assert (wrong.exit_code, '"yesterday" is no time' in wrong.stderr) == (2, True)
+
+
+def test_summary(run: Run, stack: FakeStack) -> None:
+    stack.control.add("a.png")
+    stack.control.add("b.png", "failed", "failed_in_ocr")
+    stack.control.add("c.png", None)
+    stack.control.paused = "operator"
+    assert run("textdrop summary").stdout.splitlines() == [
+        "2026-10-30 12:00:00Z to 2026-11-29 12:00:00Z",
+        "Ended:      1 succeeded, 1 failed",
+        "Reasons:    1 failed_in_ocr",
+        "Pages:      4 read, 4 paid for; 0.53 RUB",
+        "            page: 4 paid for; 0.53 RUB",
+        "In flight:  1 reading (1 page with the OCR service)",
+        "Oldest:     c.png, waiting for 2 min",
+        "Paused:     operator, since 2026-11-29 12:00:00Z",
+    ]
+    assert json.loads(run("textdrop summary --json").stdout)["documents"]["failed"] == 1
+
+
+def test_wait(run: Run, stack: FakeStack) -> None:
+    for key in ("a/1.png", "a/2.png", "b/3.png"):
+        stack.control.add(key, None)
+    stack.control.endings["a/2.png"] = ("partial", "failed_in_ocr")
+    done = run("textdrop wait --prefix a/")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (1, "2 documents: 1 partial, 1 succeeded.")
+    assert run("textdrop wait b/3.png").exit_code == 0
+    assert run("textdrop wait --prefix a/").stdout == "Nothing is in flight there.\n"
+    assert run("textdrop wait").exit_code == 2
+    assert run("textdrop wait a/1.png --prefix a/").exit_code == 2
+    stack.control.add("c.png", None, state="accepted")
+    late = run("textdrop wait c.png --timeout 0 --json")
+    assert (late.exit_code, json.loads(late.stdout)["error"]["kind"]) == (1, "WaitTimedOut")
+
+
+def test_watch_tells_what_ended_meanwhile_until_nothing_is_in_flight(run: Run, stack: FakeStack) -> None:
+    stack.control.add("before.png")
+    for number in range(2):
+        stack.control.add(f"{number}.png", None, state="accepted" if number else "delivering")
+    stack.control.endings["1.png"] = ("failed", "damaged")
+    stack.control.add("waits.png", None, state="uploaded")
+    stack.control.goes_on = True
+    done = run("textdrop watch")
+    assert done.exit_code == 0
+    assert done.stderr == "1 received, 1 reading (2 pages with the OCR service) | about 0 s left by the quota\n"
+    assert done.stdout.splitlines() == [
+        "Nothing is in flight. 2 documents ended in 0 s.",
+        "  succeeded: 1",
+        "  failed: 1",
+    ]
+    # What is being deleted is not waited for, though the summary counts it.
+    real = stack.control.on_summary
+
+    def on_summary(since: str = "", until: str = "", cursor: str | None = None) -> dict[str, object]:
+        return real(since, until, cursor) | ({"active": {"delivering": 1}} if cursor else {})
+
+    stack.control.on_summary = on_summary  # type: ignore[method-assign]
+    assert json.loads(run("textdrop watch --json").stdout)["ended"] == {}
+
+
+# --- changing ---------------------------------------------------------------------------------------------------------
+
+
+def test_retry_asks_with_the_numbers(run: Run, stack: FakeStack) -> None:
+    for number in range(3):
+        stack.control.add(f"{number}.png", "failed", "failed_in_ocr" if number else "damaged")
+    refused = run("textdrop retry --reason failed_in_ocr")
+    assert refused.exit_code == 2
+    assert "Read 2 documents, about 4 pages, 0.53 RUB, again? There is no terminal" in refused.stderr
+    assert "Add --yes" in refused.stderr
+    declined = run("textdrop retry --reason failed_in_ocr", asks=True, typed="n\n")
+    assert (declined.exit_code, "Nothing was done." in declined.stderr) == (1, True)
+    assert {each["state"] for each in stack.control.documents.values()} == {"final"}
+    done = run("textdrop retry --reason failed_in_ocr --wait", asks=True, typed="y\n")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-1] == "2 documents: 2 succeeded."
+    assert [each["run"] for each in stack.control.documents.values()] == [1, 2, 2]
+    assert {request.get("outcome") for request in stack.control.requests if request.get("reason")} == {"failed"}
+
+
+def test_retry_with_other_options(run: Run, stack: FakeStack) -> None:
+    stack.control.add("a.png")
+    done = run("textdrop retry a.png nowhere.png --model table --yes --json")
+    assert done.exit_code == 1
+    assert stack.control.requests[-1]["options"] == {"model": "table"}
+    answer = json.loads(done.stdout)
+    assert [each["run"] for each in answer["documents"]] == [2]
+    assert [each["asked"] for each in answer["unchanged"]] == ["nowhere.png"]
+    assert answer["dry_run"] is False
+
+
+@pytest.mark.parametrize("command", ["retry", "cancel", "delete"])
+def test_what_is_to_be_changed_is_named_once(run: Run, stack: FakeStack, command: str) -> None:
+    assert run(f"textdrop {command} --yes").exit_code == 2
+    assert run(f"textdrop {command} a.png --prefix a --yes").exit_code == 2
+    assert run(f"textdrop {command} nowhere.png --yes").exit_code == 1
+    assert run(f"textdrop {command} --prefix nothing/").stdout == "Nothing to do.\n"
+
+
+def test_cancel(run: Run, stack: FakeStack) -> None:
+    stack.control.add("a/1.png", None)
+    stack.control.add("b.png", None)
+    refused = run("textdrop cancel --prefix a/")
+    assert "Cancel 1 document, with 1 page not read yet?" in refused.stderr
+    done = run("textdrop cancel --prefix a/ --yes")
+    assert (done.exit_code, done.stdout) == (0, "  a/1.png\nCancelled: 1 document.\n")
+    assert stack.control.documents[f"{1:032x}"]["outcome"] is None
+
+
+def test_delete_leaves_the_upload_unless_told(run: Run, stack: FakeStack, folder: Path) -> None:
+    run("textdrop put letter.pdf archive/b.png --wait")
+    refused = run("textdrop delete letter.pdf")
+    assert "Remove 1 document: rows and results, not the uploaded files? This cannot be undone." in refused.stderr
+    done = run("textdrop delete letter.pdf --yes")
+    assert done.stdout.splitlines() == [
+        "  letter.pdf",
+        "Being removed: 1 document.",
+        "The OCR service's own copies expire by 2026-12-02 12:00:00Z.",
+        "A last sweep comes after about 15 minutes; textdrop status then says deleted.",
+    ]
+    assert keys(stack) == ["b.png", "letter.pdf"]
+    gone = run("textdrop delete b.png --upload --yes --wait")
+    assert gone.stdout.splitlines()[-1] == "1 document: 1 deleted."
+    assert stack.s3.list_object_versions(Bucket=UPLOADS, Prefix="b.png").get("Versions", []) == []
+    assert "DeleteMarkers" not in stack.s3.list_object_versions(Bucket=UPLOADS)
+
+
+def test_render_pause_and_resume(run: Run, stack: FakeStack) -> None:
+    stack.control.add("a.png")
+    done = run("textdrop render a.png --outputs markdown --wait")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "1 document: 1 succeeded.")
+    assert run("textdrop pause").stdout == "Paused: operator, since 2026-11-29 12:00:00Z\n"
+    assert json.loads(run("textdrop resume --json").stdout)["pause"]["why"] == ""
+
+
+# --- backfill ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(stack: FakeStack) -> None:
+    for number in range(3):
+        stack.s3.put_object(Bucket=UPLOADS, Key=f"old/{number}.pdf", Body=b"%PDF")
+    stack.control.page_size = 2
+
+
+ESTIMATE = [
+    "3 objects seen: 3 new (3.0 KB), 0 known already",
+    "New: 3 .pdf",
+    "About 9 pages, by 2 PDFs of 3 looked into; 1.19 RUB; 1 s at the quota",
+]
+
+
+@pytest.mark.usefixtures("old")
+def test_backfill_asks_with_its_estimate_and_is_safe_to_repeat(run: Run, stack: FakeStack) -> None:
+    assert run("textdrop estimate old/").stdout.splitlines() == ESTIMATE
+    assert run("textdrop backfill old/ --dry-run").stdout.splitlines() == ESTIMATE
+    refused = run("textdrop backfill old/")
+    assert refused.exit_code == 2
+    assert "Read 3 objects, about 9 pages, 1.19 RUB?" in refused.stderr
+    assert not stack.control.documents
+    done = run("textdrop backfill old/", asks=True, typed="y\n")
+    assert done.stdout.splitlines()[-1] == "3 objects taken, 0 known already. textdrop watch shows them."
+    assert len(stack.control.documents) == 3
+    assert run("textdrop backfill old/").stdout.startswith("3 objects seen: 0 new")
+
+
+@pytest.mark.usefixtures("old")
+def test_a_backfill_that_breaks_off_says_how_to_go_on(run: Run, stack: FakeStack) -> None:
+    real = stack.control.on_backfill
+
+    def breaks(prefix: str = "", cursor: str | None = None, dry_run: bool = False) -> dict[str, object]:
+        if cursor and not dry_run:
+            raise KeyboardInterrupt
+        return real(prefix, cursor, dry_run)
+
+    stack.control.on_backfill = breaks  # type: ignore[method-assign]
+    done = run("textdrop backfill old/ --yes")
+    assert done.exit_code == 130
+    assert done.stderr.splitlines()[-1] == "Interrupted. To go on: textdrop backfill old/ --from 2"
+    stack.control.on_backfill = real  # type: ignore[method-assign]
+    assert run("textdrop backfill old/ --from 2 --yes").stdout.startswith("1 object taken, 0 known")
+    assert len(stack.control.documents) == 3
+
+
+@pytest.mark.usefixtures("old")
+def test_a_backfill_that_is_refused_in_its_midst_says_how_to_go_on(run: Run, stack: FakeStack) -> None:
+    real = stack.control.on_backfill
+
+    def refuses(prefix: str = "", cursor: str | None = None, dry_run: bool = False) -> dict[str, object]:
+        if cursor and not dry_run:
+            stack.control.unavailable = 4
+        return real(prefix, cursor, dry_run)
+
+    stack.control.on_backfill = refuses  # type: ignore[method-assign]
+    stack.control.page_size = 1
+    done = run("textdrop backfill old/ --yes")
+    assert done.exit_code == 2
+    assert "It broke off after 2 objects. To go on: textdrop backfill old/ --from 2" in done.stderr

@@ -1,0 +1,204 @@
+"""What is uploaded, under which key, which document it becomes, and what is not uploaded again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from textdrop.client import NoAccess, Options, Textdrop, UploadRefused, uploads
+from textdrop.core.documents import Source
+from textdrop.core.identity import document_id
+from unit.client.conftest import Clock
+from unit.client.fake_stack import UPLOADS, FakeStack, fake_stack
+
+LARGE = uploads.PART_BYTES + 5
+
+
+def versions(stack: FakeStack) -> list[tuple[str, str]]:
+    found = stack.s3.list_object_versions(Bucket=UPLOADS).get("Versions", [])
+    return [(version["Key"], version["VersionId"]) for version in found]
+
+
+@pytest.mark.parametrize("size", [3, LARGE], ids=["small", "in parts"])
+def test_the_document_is_the_uploaded_versions(textdrop: Textdrop, stack: FakeStack, tmp_path: Path, size: int) -> None:
+    file = tmp_path / "Договор 1.pdf"
+    file.write_bytes(b"x" * size)
+    document = textdrop.put(file, metadata={"Case": "7"})
+    [(key, version)] = versions(stack)
+    assert (document.key, document.version_id) == (key, version) == ("Договор 1.pdf", version)
+    assert document.id == document_id(Source(UPLOADS, key, version))
+    assert stack.s3.get_object(Bucket=UPLOADS, Key=key)["Body"].read() == file.read_bytes()
+    assert stack.s3.head_object(Bucket=UPLOADS, Key=key)["Metadata"] == {"case": "7"}
+    again = textdrop.put(file, metadata={"Case": "7"})
+    assert again.id == document.id
+    assert len(versions(stack)) == 1
+
+
+def test_without_versions_etag_and_time_name_the_document(tmp_path: Path, clock: Clock) -> None:
+    with fake_stack(versioned=False) as stack:
+        given: Any = stack
+        textdrop = Textdrop(session=given, sleep=clock.sleep, clock=clock)
+        document = textdrop.put(b"one", "a.png")
+        head = stack.s3.head_object(Bucket=UPLOADS, Key="a.png")
+        source = Source(UPLOADS, "a.png", "", head["ETag"].strip('"'), last_modified=head["LastModified"].timestamp())
+        assert document.id == document_id(source)
+        assert document.version_id is None
+        assert textdrop.delete([textdrop.document("a.png")], upload=True).only().id == document.id
+        assert "Contents" not in stack.s3.list_objects_v2(Bucket=UPLOADS)
+
+
+def test_where_versions_are_suspended_there_is_none() -> None:
+    at = datetime(2026, 3, 14, tzinfo=UTC)
+    source = uploads.source_of(UPLOADS, "a.png", {"VersionId": "null", "ETag": '"e"', "LastModified": at})
+    assert source == Source(UPLOADS, "a.png", "", "e", last_modified=at.timestamp())
+
+
+def test_without_versions_a_newer_upload_of_the_key_is_not_deleted(clock: Clock) -> None:
+    with fake_stack(versioned=False) as stack:
+        given: Any = stack
+        textdrop = Textdrop(session=given, sleep=clock.sleep, clock=clock)
+        old = textdrop.put(b"one", "a.png").wait()
+        stack.s3.put_object(Bucket=UPLOADS, Key="a.png", Body=b"another")
+        old.delete(upload=True)
+        assert stack.s3.get_object(Bucket=UPLOADS, Key="a.png")["Body"].read() == b"another"
+
+
+@pytest.mark.parametrize("change", ["content", "size", "options", "again"])
+def test_what_has_changed_is_uploaded_again(textdrop: Textdrop, stack: FakeStack, tmp_path: Path, change: str) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(b"abc")
+    textdrop.put(file)
+    file.write_bytes({"content": b"abd", "size": b"abcd"}.get(change, b"abc"))
+    textdrop.put(file, options=Options(model="table") if change == "options" else None, again=change == "again")
+    assert len(versions(stack)) == 2
+
+
+@pytest.mark.parametrize("size", [3, LARGE], ids=["small", "in parts"])
+def test_where_etags_are_no_md5_the_checksum_tells(
+    textdrop: Textdrop, stack: FakeStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    file = tmp_path / "a.pdf"
+    file.write_bytes(b"x" * size)
+    first = textdrop.put(file)
+    real = stack.s3.head_object
+
+    def head(**given: Any) -> Any:
+        answer = real(**given)
+        assert given["ChecksumMode"] == "ENABLED"
+        checksum = uploads.digest(io.BytesIO(b"x" * size), "sha256", size == LARGE)
+        return {**answer, "ETag": '"kms"', "ChecksumSHA256": checksum}
+
+    monkeypatch.setattr(stack.s3, "head_object", head)
+    assert textdrop.put(file).id == first.id
+    file.write_bytes(b"y" * size)
+    assert textdrop.put(file).id != first.id
+
+
+def test_digests_are_written_as_s3_does() -> None:
+    file = io.BytesIO(b"abc")
+    assert uploads.digest(file, "sha256", False) == "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
+    assert uploads.digest(file, "md5", False) == "900150983cd24fb0d6963f7d28e17f72"
+    parts = hashlib.md5(hashlib.md5(b"x" * uploads.PART_BYTES).digest() + hashlib.md5(b"xxxxx").digest()).hexdigest()
+    assert uploads.digest(io.BytesIO(b"x" * LARGE), "md5", True) == f"{parts}-2"
+
+
+def test_several_go_up_at_once_and_one_stops_no_other(
+    textdrop: Textdrop, stack: FakeStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.png").write_bytes(b"%d" % number)
+    together = threading.Barrier(4, timeout=10)
+    real = stack.s3.put_object
+
+    def put(**given: Any) -> Any:
+        if given["Key"].endswith(("/1.png", "/2.png", "/3.png", "/4.png")):
+            together.wait()
+        if given["Key"].endswith("/7.png"):
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "Slow down"}}, "PutObject")
+        return real(**given)
+
+    monkeypatch.setattr(stack.s3, "put_object", put)
+    done = list(textdrop.put_tree(tmp_path, "in"))
+    assert len(done) == 20
+    [failed] = [each for each in done if each.error]
+    assert (failed.key, "Slow down" in str(failed.error)) == (f"in/{tmp_path.name}/7.png", True)
+
+
+def test_keys_of_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("a/b/c.png", "a/Thumbs.db", "d.png"):
+        (tmp_path / name).write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+
+    def keys(*paths: str) -> list[str]:
+        return [key for _, key in uploads.files_of([Path(path) for path in paths], "in/")]
+
+    assert keys("a", "d.png") == ["in/a/b/c.png", "in/d.png"]
+    assert keys(".") == ["in/a/b/c.png", "in/d.png"]
+    assert keys(str(tmp_path / "a" / "b")) == ["in/b/c.png"]
+    assert keys("d.png", "d.png") == ["in/d.png"]
+    (tmp_path / "a" / "d.png").write_bytes(b"other")
+    with pytest.raises(UploadRefused, match=r"would both be in/d\.png"):
+        keys("d.png", "a/d.png")
+
+
+@pytest.mark.parametrize("key", ["", "a/", "б" * 513, "\ud800.png"])
+def test_keys_that_s3_does_not_take_are_refused(textdrop: Textdrop, key: str) -> None:
+    with pytest.raises(UploadRefused):
+        textdrop.put(b"x", key)
+
+
+def test_a_key_that_the_stack_does_not_look_at_is_refused(clock: Clock) -> None:
+    with fake_stack(parameters={"SourcePrefix": "scans/", "Languages": "*", "ResultsPrefix": "/"}) as stack:
+        given: Any = stack
+        textdrop = Textdrop(session=given, sleep=clock.sleep, clock=clock)
+        with pytest.raises(UploadRefused, match="only uploads below scans/"):
+            textdrop.put(b"x", "inbox/a.png")
+        assert textdrop.stack.results_prefix == ""
+        [done] = textdrop.put_tree(Path(__file__))
+        assert done.key == "scans/test_uploads.py"
+        with pytest.raises(UploadRefused, match="reads only ru and en"):
+            textdrop.put(b"x", "scans/a.png", options=Options(model="table"))
+
+
+@pytest.mark.parametrize("metadata", [{"case": "№ 7"}, {"дело": "7"}, {"case": "a\nb"}, {"ocr-modle": "page"}])
+def test_metadata_that_would_not_be_taken_is_refused(textdrop: Textdrop, stack: FakeStack, metadata: Any) -> None:
+    with pytest.raises(UploadRefused):
+        textdrop.put(b"x", "a.png", metadata=metadata)
+    assert not versions(stack)
+
+
+def test_bytes_need_a_key_and_files_a_permission(
+    textdrop: Textdrop, stack: FakeStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UploadRefused, match="Name the key"):
+        textdrop.put(b"x")
+    with pytest.raises(UploadRefused, match="cannot be read"):
+        textdrop.put(tmp_path / "nowhere.png")
+
+    def denied(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+
+    monkeypatch.setattr(stack.s3, "head_object", denied)
+    (tmp_path / "a.png").write_bytes(b"x")
+    with pytest.raises(NoAccess, match="s3:GetObject"):
+        textdrop.put(tmp_path / "a.png")
+
+
+def test_deleting_with_the_upload_removes_that_version_alone(textdrop: Textdrop, stack: FakeStack) -> None:
+    first, second = textdrop.put(b"one", "a.png"), textdrop.put(b"two", "a.png")
+    second.wait()
+    stack.control.add("b.png", "failed", "damaged")
+    textdrop.delete(prefix="a", upload=True, dry_run=True)
+    assert len(versions(stack)) == 2
+    changes = textdrop.delete(prefix="a", upload=True)
+    assert [document.id for document in changes.documents] == [second.id]
+    assert stack.control.requests[-1]["documents"] == [second.id]  # of the key there may be another by now
+    assert versions(stack) == [("a.png", first.version_id)]
