@@ -14,6 +14,7 @@ from simulation.choices import (
     OUTPUTS,
     RECOGNITIONS_SECONDS,
     RECONCILE_RUN_SECONDS,
+    RETRIES,
     UNREADABLE_MESSAGES,
 )
 from simulation.script import NOT_ACCEPTED, OCR_ANSWERS, WAITS_SECONDS
@@ -29,13 +30,18 @@ def _answers(*names: str) -> tuple[int, ...]:
 PAGE, THREE_PAGES = CONTENTS.index("page"), CONTENTS.index("pages:3")
 MORTAL, HEAVY, BULKY = (CONTENTS.index(name) for name in ("mortal", "heavy", "bulky"))
 NO_OUTPUT, EVERY_OUTPUT = OUTPUTS.index(""), OUTPUTS.index("markdown tables searchable-pdf")
-DAMAGED, NINE_PAGES = CONTENTS.index("damaged"), CONTENTS.index("pages:9")
+DAMAGED, NINE_PAGES, BROKEN = CONTENTS.index("damaged"), CONTENTS.index("pages:9"), CONTENTS.index("broken")
+BAD_PAGE, DEADLY_PAGE = CONTENTS.index("pages:4,bad:2"), CONTENTS.index("pages:4,deadly:2")
 SENT, LOST = EVENTS.index("sent"), EVENTS.index("lost")
 UNREADABLE = tuple(ODD_MESSAGES.index(message) for message in UNREADABLE_MESSAGES)
 SECONDS_7, SECONDS_25, SECONDS_130 = (WAITS_SECONDS.index(each) for each in (7.0, 25.0, 130.0))
 SECONDS_320, SECONDS_1300, SECONDS_7200 = (WAITS_SECONDS.index(each) for each in (320.0, 1300.0, 7200.0))
-SHORT, LONG = (0, 1, 2), (WAITS_SECONDS.index(320.0), WAITS_SECONDS.index(1300.0))
-SECONDS_500 = RECOGNITIONS_SECONDS.index(500.0)
+SHORT, LONG = (0, 1, 2), (WAITS_SECONDS.index(320.0),)
+SECONDS_500, SECONDS_20 = RECOGNITIONS_SECONDS.index(500.0), RECOGNITIONS_SECONDS.index(20.0)
+OTHER_MODEL, FIRST_PAGE = (
+    RETRIES.index((("ocr-model", "table"), ("ocr-languages", "en"))),
+    RETRIES.index((("ocr-pages", "1"),)),
+)
 OUT_OF_TIME = (1, RECONCILE_RUN_SECONDS.index(10.0))
 UNREACHABLE, UNAVAILABLE, THROTTLED = (
     _answers("no connection"),
@@ -53,6 +59,9 @@ OF_RECONCILE = (
 OF_LONG_DOCUMENTS = ("results.complete", "results.list_keys", "results.upload_part", "documents.finish_page")
 OF_DELIVER = ("documents.write", "documents.read", "results.", "newest.", "notices.", "sources.")
 OF_DELIVER_ALONE = ("results.get", "results.copy", "results.exists", "results.delete", "newest.", "notices.")
+OF_RETRIES = ("ledger.runs", "results.list_keys", "documents.write_operation", "ocr.submit", "ocr.result", "documents.")
+OF_DELETING = ("results.remove", "documents.delete_operations", "ledger.", "newest.read", "documents.")
+OF_DELETED = ("results.remove", "documents.delete_operations", "ledger.forget_key", "ledger.runs")
 OF_RENDERING = ("newest.expect_outputs", "deliveries_alone.send_one")
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
@@ -148,11 +157,12 @@ def left_to_another(chance: random.Random) -> Plan:
 
 
 def breaking(chance: random.Random) -> Plan:
-    """The service itself fails to take a page, each time."""
+    """The service itself fails to take a page, each time; or its answer is lost, each time."""
     again = [("wait", (SECONDS_7,)), ("poll", ()), ("submit", ())]
     return Plan(
         [("upload", (chance.choice((PAGE, THREE_PAGES)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
-        [Aim(("ocr.submit",), ("before",), "ocr", UNAVAILABLE)] * chance.choice((2, 3, 4)),
+        [Aim(("ocr.submit",), ("before",), "ocr", chance.choice((UNAVAILABLE, UNAVAILABLE, LOST_ON_THE_WAY)))]
+        * chance.choice((2, 3, 4)),
     )
 
 
@@ -174,7 +184,13 @@ def unasked(chance: random.Random) -> Plan:
 
 
 def dying(chance: random.Random) -> Plan:
-    """Whoever delivers a document dies of it."""
+    """Whoever delivers a document dies of it, or whoever sends it."""
+    if chance.random() < 0.5:
+        resent: list[Step] = [("wait", (SECONDS_320,)), ("poll", ()), ("submit", ())]
+        return Plan(
+            [("upload", (chance.choice((PAGE, THREE_PAGES)), 0, 0, SENT)), ("submit", ()), *resent, *resent],
+            [Aim(("ocr.submit",), ("before", "after"), "kill")] * 2,
+        )
     again: list[Step] = [("poll", ()), DELIVER, ("wait", (SECONDS_130,))]
     return Plan(
         [("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, SENT)), ("submit", ()), *again, *again, *again],
@@ -277,6 +293,210 @@ def _given_up_steps(chance: random.Random, run: tuple[int, ...]) -> list[Step]:
     ]
 
 
+def retried(chance: random.Random) -> Plan:
+    """A document is run again, with other options or without, or delivered again; and something goes wrong."""
+    content = chance.choice((PAGE, THREE_PAGES, THREE_PAGES, BAD_PAGE, BAD_PAGE, DEADLY_PAGE, BROKEN, DAMAGED))
+    steps: list[Step] = [("upload", (content, 0, 0, SENT)), *_through(SECONDS_7), ("wait", (SECONDS_320,))]
+    steps += [*_through(SECONDS_7)] if content == DEADLY_PAGE else []
+    for _ in range(chance.choice((1, 2, 2))):
+        again: Step = ("render", (0,)) if chance.random() < 0.3 else ("retry", (0, *chance.choice(((), (FIRST_PAGE,)))))
+        steps += [again, ("poll", ()), *_through(SECONDS_130)]
+    wrong = _wrong(chance, (*OF_RETRIES, *OF_DELIVER), chance.choice((0, 1, 1, 2)))
+    # Of the first run nothing goes wrong.
+    begun = Aim(("documents.write",), ("after",), "index", (0,))
+    return Plan(steps, [Aim(("notices.publish",), ("after",), "index"), begun, *wrong], alone=chance.random() < 0.5)
+
+
+def _through(wait: int) -> list[Step]:
+    """What it takes from a document's message to its notice."""
+    return [
+        *(("submit", (4,)), ("continue", (0, 1)), ("wait", (wait,)), ("poll", ())),
+        *(DELIVER, ("continue", (0, 1)), ("poll", ()), DELIVER),
+    ]
+
+
+def kept(chance: random.Random) -> Plan:
+    """A page takes longer than its run may, or its run is cancelled; the next run asks for what was sent, and for a
+    time nobody can."""
+    content = chance.choice((PAGE, BROKEN, BROKEN, BROKEN, THREE_PAGES))
+    steps: list[Step] = [("upload", (content, 0, SECONDS_500, SENT)), ("submit", (4,))]
+    wrong: list[Aim] = []
+    if chance.random() < 0.5:
+        steps += [*[("poll", ())] * 4, ("wait", (SECONDS_25,)), ("poll", ()), DELIVER, ("poll", ()), DELIVER]
+    else:
+        steps += [("cancel", (0,)), ("poll", ()), DELIVER, ("continue", (0, 1))]
+        wrong.append(HANDED_OUT)
+    retry: Step = ("retry", (0, 0, 0))
+    if chance.random() < 0.6:
+        wait = chance.choice((SECONDS_7, SECONDS_130, SECONDS_7200, SECONDS_7200))
+        steps += [retry, ("poll", ()), ("submit", (4,)), ("wait", (wait,)), ("poll", ())]
+        wrong += [Aim(("resumes.send_one",), ("after",), "hold", (0,))]
+        if wait != SECONDS_7 and chance.random() < 0.8:
+            wrong += [Aim(("ocr.result",), ("before",), "ocr", UNASKED)] * 4
+    else:
+        steps += [("wait", (chance.choice((SECONDS_130, SECONDS_320)),)), retry, ("poll", ()), ("submit", (4,))]
+    steps += [("continue", (0, 1)), ("poll", ()), ("submit", (4,)), ("poll", ()), DELIVER]
+    return Plan(steps, wrong, alone=True)
+
+
+def stopped(chance: random.Random) -> Plan:
+    """A document is cancelled or deleted, or its upload is, while a worker is held that sends its pages, or died of it;
+    perhaps it is run again at once."""
+    stop: Step = chance.choice(
+        (("cancel", (0,)), ("cancel", (0,)), ("delete", (0,)), ("delete", (0, 0)), ("forget", (0,)))
+    )
+    at = chance.choice(
+        (("ocr.submit",), ("ocr.submit",), ("quota.",), ("documents.write_operation",), ("documents.write",))
+    )
+    kind = chance.choice(("hold", "hold", "kill"))
+    content = chance.choice((PAGE, THREE_PAGES, NINE_PAGES, NINE_PAGES))
+    first = [Aim(("ocr.submit",), ("before",), "ocr", NOT_TAKEN)] if chance.random() < 0.3 else []
+    again: list[Step] = [("retry", (0, 0, 0))] if chance.random() < 0.5 else []
+    at_once: list[Step] = [("poll", ()), ("submit", (4,))] if again and chance.random() < 0.6 else []
+    wait = chance.choice((SECONDS_7, SECONDS_130, SECONDS_320))
+    return Plan(
+        [
+            *(("upload", (content, 0, chance.choice((0, SECONDS_20)), SENT)), ("submit", (4,)), stop, ("poll", ())),
+            *(DELIVER, *again, *at_once, ("continue", (0, 1)), ("wait", (wait,)), ("poll", ()), *again, ("poll", ())),
+            *(
+                ("submit", (4,)),
+                ("continue", (0, 1)),
+                ("poll", ()),
+                DELIVER,
+                ("wait", (SECONDS_1300,)),
+                ("poll", ()),
+                DELIVER,
+            ),
+        ],
+        [*first, Aim(at, (chance.choice(("before", "after")),), kind, (*SHORT, *LONG))],
+        alone=chance.random() < 0.7,
+    )
+
+
+def unsent(chance: random.Random) -> Plan:
+    """An upload is deleted when nothing of it could be sent yet, or a part."""
+    taken = [Aim(("ocr.submit",), ("before",), "hold", (0,))] * chance.choice((0, 0, 1, 2))
+    refused = [Aim(("ocr.submit",), ("before",), "ocr", (*UNREACHABLE, *UNAVAILABLE, *UNREADABLE_SECRET))] * 3
+    content = chance.choice((PAGE, THREE_PAGES, NINE_PAGES))
+    return Plan(
+        [
+            *(("upload", (content, 0, 0, SENT)), ("submit", (4,)), ("continue", (0, 1)), ("forget", (0,))),
+            *(("wait", (SECONDS_130,)), ("poll", ()), ("submit", (4,)), ("poll", ()), DELIVER),
+            *([("retry", (0,)), ("poll", ()), ("submit", (4,))] if chance.random() < 0.3 else []),
+        ],
+        [*taken, *refused],
+        alone=chance.random() < 0.7,
+    )
+
+
+def deleted(chance: random.Random) -> Plan:
+    """A document is deleted while a worker is held that writes something of it, or who deletes it is held; beside it
+    another of its key may be delivered."""
+    writes = ("ocr.result", "results.", "results.", "newest.", "notices.", "ledger.", "documents.write")
+    held = Aim((chance.choice(writes),), ("before", "after"), "hold", SHORT)
+    content = chance.choice((PAGE, PAGE, DAMAGED))
+    other: list[Step] = [
+        ("upload", (content, 0, 0, SENT, NO_OUTPUT)),
+        ("submit", (4,)),
+        ("wait", (SECONDS_7,)),
+        ("poll", ()),
+    ]
+    other += [DELIVER_NEWEST, DELIVER]
+    before, beside, after = (other if chance.random() < 0.35 else [] for _ in range(3))
+    again: list[Step] = [("retry", (0,)), ("poll", ()), ("submit", (4,)), ("poll", ()), DELIVER]
+    first: list[Step] = [
+        ("upload", (chance.choice((PAGE, PAGE, THREE_PAGES)), 0, 0, SENT)),
+        ("submit", (4,)),
+        ("poll", ()),
+        DELIVER,
+    ]
+    steps = [*before, *first, *(again if chance.random() < 0.3 else [])]
+    how = chance.random()
+    if how < 0.7:  # it is being recognised, or sent
+        steps = [*before, ("upload", (PAGE, 0, SECONDS_500, SENT)), ("submit", (4,))]
+    which = len(before) > 0
+    steps += [
+        ("delete", (int(which),)),
+        ("poll", ()),
+        DELIVER,
+        *beside,
+        ("continue", (0, 1)),
+        *after,
+        ("continue", (0, 1)),
+    ]
+    for _ in range(2):
+        steps += [
+            ("wait", (SECONDS_1300,)),
+            ("poll", ()),
+            DELIVER,
+            *beside,
+            ("continue", (0, 1)),
+            ("poll", ()),
+            DELIVER,
+        ]
+    wrong = _wrong(chance, OF_DELETING, chance.choice((0, 1, 1)))
+    if how < 0.25:
+        wrong = [Aim(("ocr.submit",), ("before", "after"), "kill"), *wrong]
+        return Plan(steps, wrong if not before else [Aim(("notices.",), ("after",), "index"), *wrong], alone=True)
+    if chance.random() < 0.4:
+        wrong = [Aim(("results.remove", "newest.read"), (chance.choice(("before", "after")),), "hold", SHORT)]
+        held = Aim(("results.remove",), ("before", "after"), "hold", (0,))
+    return Plan(steps, [held, *wrong] if chance.random() < 0.7 else wrong, alone=chance.random() < 0.7)
+
+
+def replaced(chance: random.Random) -> Plan:
+    """A document is deleted while a newer upload of its key is published, and either of the two is held."""
+    first: list[Step] = [("upload", (PAGE, 0, 0, SENT, NO_OUTPUT)), *_through(SECONDS_7)]
+    deleting: list[Step] = [("delete", (0, 0)), ("poll", ()), DELIVER]
+    newer: list[Step] = [
+        *(
+            ("upload", (chance.choice((PAGE, DAMAGED)), 0, 0, SENT, NO_OUTPUT)),
+            ("submit", (4,)),
+            ("wait", (SECONDS_7,)),
+        ),
+        *(("poll", ()), DELIVER_NEWEST),
+    ]
+    ending: list[Step] = [("continue", (0, 1)), ("poll", ()), DELIVER, ("wait", (SECONDS_1300,)), ("poll", ()), DELIVER]
+    told = Aim(("notices.publish",), ("after",), "index")
+    if chance.random() < 0.5:
+        held = Aim(("newest.read",), ("after",), "hold", SHORT)
+        return Plan([*first, *deleting, *newer, DELIVER, *ending], [told, held], alone=True)
+    held = Aim(("results.copy", "results.exists", "results.delete"), ("before",), "hold", SHORT)
+    return Plan([*first, *newer, *deleting, *ending], [told, held], alone=True)
+
+
+def backfilled(chance: random.Random) -> Plan:
+    """Uploads whose event was lost, or that were there before, are taken in by a backfill, then by reconcile too."""
+    uploads: list[Step] = [("upload", (chance.choice((PAGE, THREE_PAGES, DAMAGED)), 0, 0, LOST)) for _ in range(2)]
+    heard: list[Step] = [("backfill", ()), ("repeat", (0,)), ("repeat", (1,)), ("submit", (4,))]
+    rounds: list[Step] = [("backfill", ()), ("poll", ()), ("submit", (4,)), ("poll", ()), DELIVER]
+    return Plan(
+        [
+            *uploads,
+            *(heard if chance.random() < 0.6 else []),
+            *rounds,
+            ("continue", (0, 1)),
+            *rounds,
+            ("wait", (SECONDS_7200,)),
+            ("reconcile", ()),
+            *rounds,
+        ],
+        _wrong(
+            chance, ("uploads.", "documents.known", "documents.create", "tick.", *OF_RETRIES), chance.choice((0, 1, 2))
+        ),
+        alone=chance.random() < 0.5,
+    )
+
+
+def _deleting_steps() -> list[Step]:
+    """A document, run twice, and deleted."""
+    return [
+        *(("upload", (PAGE, 0, 0, SENT)), *_through(SECONDS_7), ("retry", (0, OTHER_MODEL, 0)), ("poll", ())),
+        *(*_through(SECONDS_7), ("delete", (0, 0)), ("poll", ()), DELIVER, ("continue", (0, 1)), ("poll", ()), DELIVER),
+        *(("wait", (SECONDS_1300,)), ("poll", ()), DELIVER, ("continue", (0, 1)), ("poll", ()), DELIVER),
+    ]
+
+
 def swept(chance: random.Random, call: str) -> Plan:
     """One call meets all that can go wrong at any call, one after another."""
     wrong = [Aim((call,), (when,), kind, SHORT) for kind in ("kill", "hold") for when in ("before", "after")]
@@ -284,6 +504,7 @@ def swept(chance: random.Random, call: str) -> Plan:
         wrong += [Aim((call,), (when,), "store") for when in ("before", "after")]
         wrong.append(Aim((call,), ("lost",), "lost"))
     chance.shuffle(wrong)
+    steps: list[Step]
     if call in OF_RENDERING:
         # A key is marked once: what comes before that has to go wrong first.
         wrong.sort(key=lambda aim: (aim.when != ("before",), aim.kind == "hold"))
@@ -291,9 +512,17 @@ def swept(chance: random.Random, call: str) -> Plan:
     if call.startswith((*OF_RECONCILE, "received.")):
         run = OUT_OF_TIME if call == "successor.invoke" else ()
         return Plan([step for _ in range(3) for step in _given_up_steps(chance, run)], wrong, alone=True)
+    if call.startswith(OF_DELETED):
+        steps = []
+        for number in range(4):
+            steps += [
+                (name, (number, *picks[1:]) if name in ("retry", "delete") else picks)
+                for name, picks in _deleting_steps()
+            ]
+        return Plan(steps, wrong, alone=True)
     content = NINE_PAGES if call in OF_LONG_DOCUMENTS else chance.choice((PAGE, PAGE, THREE_PAGES, DAMAGED))
     seconds = SECONDS_500 if call in OF_LONG_TICKS else 0
-    steps: list[Step] = []
+    steps = []
     for number, wait in enumerate((SECONDS_130, SECONDS_320, SECONDS_7, SECONDS_320, SECONDS_130)):
         if call == "results.delete":  # only another outcome leaves a name to delete
             content = (PAGE, DAMAGED)[number % 2]
@@ -306,17 +535,24 @@ def swept(chance: random.Random, call: str) -> Plan:
 
 
 PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
-    (0.15, taken_over),
+    (0.13, taken_over),
     (0.025, left_to_another),
-    (0.03, breaking),
+    (0.05, breaking),
     (0.02, unread),
     (0.025, unasked),
-    (0.025, dying),
+    (0.03, dying),
     (0.04, given_up),
     (0.06, rendered),
-    (0.12, together),
+    (0.09, together),
     (0.03, overtaken),
     (0.02, too_late),
+    (0.07, retried),
+    (0.1, kept),
+    (0.06, stopped),
+    (0.03, unsent),
+    (0.07, deleted),
+    (0.03, replaced),
+    (0.02, backfilled),
 )
 """Each with its share of the histories that are not a sweep."""
 SWEPT_EVERY = 10

@@ -1,4 +1,4 @@
-"""Makes up a history as it submit_passes, from a seed, and writes it down."""
+"""Makes up a history as it goes, from a seed, and writes it down."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TAKEN_OVER: tuple[str | tuple[str, ...], ...] = (
     "pause.read",
     "documents.write",
 )
-LONG_PICKS = (5, 6)
+LONG_PICKS = (5,)
 # And others in which uploads of one key are delivered at once, and one is held while it publishes.
 PUBLISHING = ("results.copy", "newest.", "results.exists", "results.delete", "documents.read")
 SHORT_PICKS = (0, 1, 2, 3)
@@ -48,6 +48,7 @@ KINDS = (
     ("kill", "hold", "store", "index", "lost", "clock"),
 )
 PICKS = 1 << 16
+REQUESTS = ("retry", "retry", "retry", "render", "cancel", "cancel", "delete", "backfill", "forget")
 
 
 class Chance:
@@ -70,6 +71,7 @@ class Chance:
             self._rate = self._random.choice((0.0, 0.0, self._rate))
             self._focus = self._random.choice(TAKEN_OVER if self._taken_over else PUBLISHING)
             self._kinds = ("hold",)
+        self._requests = self._random.random() < 0.4
         self._forbids = self._random.random() < 0.1
         self._forbidding, self._ocr_rate = False, 0.0
         self._weather()
@@ -118,7 +120,8 @@ class Chance:
             seldom = ["upload", "upload", "repeat", "repeat", "redeliver", "index", "configure"]
             seldom += ["reconcile", "message"]
             rarely = ["forget"] if self._random.random() < 0.3 else []
-            yield self._act(self._random.choice(often + seldom + rarely))
+            requests = [*REQUESTS] if self._requests else []
+            yield self._act(self._random.choice(often + seldom + rarely + requests))
             if self._random.random() < 0.35:
                 yield self._act("wait", self._random.randrange(len(WAITS_SECONDS) - (self._random.random() < 0.9)))
 

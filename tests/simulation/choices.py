@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from aws_events import TEST_EVENT, event, event_bridge_event, event_record
-from textdrop.core.documents import Resume, Source
+from textdrop.core.documents import Output, Resume, Source
 from textdrop.core.events import resume_body
 from world import RECONCILE_SECONDS
 
@@ -21,6 +21,18 @@ RECOGNITIONS_SECONDS = (0.0, 0.5, 4.0, 4.0, 20.0, 20.0, 20.0, 500.0)
 OPTIONS = (("ru en", "page"), ("ru en", "page"), ("en", "table"), ("*", "markdown"))
 OUTPUTS = ("", "", "", "", "markdown tables searchable-pdf", "searchable-pdf", "tables", "markdown")
 """What an upload asks for."""
+INVALID_MODEL = "no such"
+RETRIES: tuple[tuple[tuple[str, str], ...], ...] = (
+    *((), (), (), ()),
+    (("ocr-model", "table"), ("ocr-languages", "en")),
+    (("ocr-languages", "ru en"), ("ocr-model", "page")),
+    (("ocr-pages", "1"),),
+    (("ocr-pages", "all"), ("ocr-outputs", "markdown")),
+    (("ocr-model", INVALID_MODEL),),
+)
+"""The options that a retry asks for."""
+RENDERS: tuple[tuple[Output, ...] | None, ...] = (None, (), (Output.MARKDOWN,), tuple(Output))
+"""The outputs that are asked for again."""
 EVENTS = ("sent", "lost", "sent", "sent", "with another", "beside nonsense", "through EventBridge", *("sent",) * 9)
 """How an upload's event comes: not at all, in one message with another's, with a record that cannot be read, or in its
 other shape."""

@@ -7,35 +7,44 @@ fibre: it can be held before or after any of its calls while others work, and go
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from aws_events import event, event_bridge_event, event_record
+from fakes.buckets import Version
 from fakes.files import KilledError
 from fakes.ocr import Failure, synthetic_text
 from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
+from simulation import requests
 from simulation.choices import (
     CONTENTS,
     EVENTS,
+    INVALID_MODEL,
     NO_RECORD,
     ODD_MESSAGES,
     OPTIONS,
     OUTPUTS,
     RECOGNITIONS_SECONDS,
     RECONCILE_RUN_SECONDS,
+    RENDERS,
+    RETRIES,
     records,
 )
 from simulation.fibres import Invocation
 from simulation.mishaps import Mishaps, skew_of
 from simulation.script import SKEW_SECONDS, WAITS_SECONDS, Act, Author
-from simulation.stack import POLICY, Stack, Upload
+from simulation.stack import POLICY, Sent, Stack, Upload
 from simulation.uploads_queue import UploadsQueue, told_of
+from textdrop.core import keys, problems
 from textdrop.core.deliveries import takes_long
-from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Resume, Step
+from textdrop.core.documents import Document, DocumentState, DueKind, Operation, OperationState, Resume, Source, Step
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import delivery_body, parse_delivery
+from textdrop.core.ledger import Run
+from textdrop.core.observations import Cancelled, DeleteAsked, DocumentSeen, RenderAsked, RetryAsked
 from textdrop.usecases.accept import Message
 from textdrop.usecases.submit import SubmitSettings
 from world import DELIVER_SECONDS
@@ -72,7 +81,11 @@ class History(Mishaps):
     """One history: it acts, and is asked by every fake, before and after each effect, what goes wrong there.
 
     `heard` has the documents whose event was sent in a form that can be read; `takes` are the deliveries of each
-    document, in order.
+    document's run, in order; `finals` the rows of runs that are final; `entries` the ledger as it was last; `sources`
+    the last that each row knew. `older` is what was there before the table. `sent` are the pages that the service took;
+    `gone_at` says when an upload was deleted, and by which act, that has not come back. `asked` are the documents of
+    each kind of request, `invalid` those for which options were asked that there are not; `were_newest` those that ever
+    were their key's newest.
     """
 
     def __init__(
@@ -90,7 +103,15 @@ class History(Mishaps):
         self.uploads: list[Upload] = []
         self.uploads_of: dict[str, list[Upload]] = {}
         self.heard: set[str] = set()
-        self.takes: dict[str, list[Take]] = {}
+        self.takes: dict[tuple[str, int], list[Take]] = {}
+        self.finals: dict[tuple[str, int], Document] = {}
+        self.sources: dict[str, Source] = {}
+        self.sent: list[Sent] = []
+        self.entries: dict[tuple[str, int], Run] = {}
+        self.gone_at: dict[str, tuple[float, int]] = {}
+        self.asked: defaultdict[str, set[str]] = defaultdict(set)
+        self.invalid: set[str] = set()
+        self.were_newest: set[str] = set()
         self.seen: list[Message] = []
         self.lost: list[Message] = []
         self.delivered: list[Message] = []
@@ -100,6 +121,9 @@ class History(Mishaps):
         self._peaceful = random.Random(f"the peace of {seed}")
         self.world = self.stack.world(self, self.clock, self.hub, self._moved, self._read_page)
         self.queue = UploadsQueue(self.world, self.stack.receives_most)
+        self.older = self.stack.older_upload(self.world)
+        if self.older is not None:
+            self.uploads_of[self.older.source.key] = [self.older]
 
     def run(self) -> None:
         """The history, then peace until everything is at its end."""
@@ -129,18 +153,40 @@ class History(Mishaps):
 
     def after(self, call: str) -> None:
         if call in ("documents.write", "documents.postpone"):
-            self._follow_deliveries()
+            self._follow_documents()
+        elif call == "ocr.submit":
+            self._follow_sent()
+        elif call == "newest.update_if_newer":
+            self.were_newest.update(newest.document_id for newest in self.world.newest.rows.values())
         super().after(call)
 
-    def _follow_deliveries(self) -> None:
-        """Takes in what a write made of a row that is, or was, to be delivered."""
+    def _follow_sent(self) -> None:
+        """Takes in which page was sent by whom."""
+        page, me = self.world.ocr.accepted[-1], self.hub.current
+        body = page.content.partition(b" #")[0]
+        upload = next(upload for upload in self.every_upload() if upload.body == body)
+        row = self.world.documents.rows[upload.document.id]
+        if me is not None:
+            stopped = row.state is not DocumentState.RECOGNIZING
+            self.sent.append(Sent(page.operation_id, row.id, me, self.clock.true, stopped))
+
+    def every_upload(self) -> list[Upload]:
+        """With the one that was there before."""
+        return self.uploads if self.older is None else [self.older, *self.uploads]
+
+    def _follow_documents(self) -> None:
+        """Takes in what a write made of a row: of one that is, or was, to be delivered, and of one that is final."""
         me = self.hub.current
         for row in self.world.documents.rows.values():
             before = self._rows.get(row.id)
             if row is before or me is None:
                 continue
             self._rows[row.id] = row
-            takes = self.takes.setdefault(row.id, [])
+            if row.state is DocumentState.FINAL:
+                self.finals[row.id, row.run] = row
+            if row.source.key:
+                self.sources[row.id] = row.source
+            takes = self.takes.setdefault((row.id, row.run), [])
             was_delivering = before is not None and before.state is DocumentState.DELIVERING
             if row.state is DocumentState.DELIVERING and not was_delivering:
                 me.invocation.handed_out.add(Resume(row.id, row.rev))
@@ -151,6 +197,8 @@ class History(Mishaps):
                     takes.append(Take(before, row, me.invocation, self.clock.true))
                 elif row.state is DocumentState.FINAL:
                     takes[-1].ended = "final"
+                elif row.state is DocumentState.DELETING and takes:
+                    takes[-1].ended = takes[-1].ended or "deleted"
                 elif row.attempts == 0 and before.attempts > 0:
                     takes[-1].ended = "returned"
 
@@ -179,8 +227,13 @@ class History(Mishaps):
                 if messages:
                     self.world.queue.append(messages[pick[0] % len(messages)])
                     self._note(f"{act.number} message {self.world.queue[-1].id} comes again")
+            case "retry" | "render" | "cancel" | "delete":
+                self._ask(act)
+            case "backfill":
+                self._note(f"{act.number} a backfill of the bucket")
+                self._invoke(act.number, skew_of(pick[0]), lambda: requests.backfill(self.world.control_ports))
             case "forget":
-                self._forget(act)
+                self._forget(act.number, pick[0], pick[1] % 2 == 1)
             case "index":
                 self._note(f"{act.number} the index of what is due {'stands still' if pick[0] % 2 else 'follows'}")
                 self._index(pick[0])
@@ -203,6 +256,9 @@ class History(Mishaps):
         metadata = {"ocr-outputs": outputs} if outputs else {}
         source = world.uploads.put(self.stack.keys[key % len(self.stack.keys)], body, metadata)
         upload = Upload(world.document_of(source), source, name, body)
+        for earlier in self.uploads_of.get(source.key, []):
+            if self.stack.versioned and world.uploads.find(source.key, earlier.source.version_id) is not None:
+                self.gone_at.pop(earlier.document.id, None)
         if not self.stack.versioned:
             self._gone(earlier.document.id for earlier in self.uploads_of.get(source.key, []))
         if name in ("heavy", "bulky"):
@@ -314,17 +370,71 @@ class History(Mishaps):
             self._note(f"{act.number} the worker of {fibre.invocation.number} {fate}")
             self.hub.resume(fibre)
 
-    def _forget(self, act: Act) -> None:
-        """An upload is deleted for ever, whether or not it was read already."""
-        upload = self.uploads[act.picks[0] % len(self.uploads)]
-        key = upload.source.key
-        self._note(f"{act.number} {key} ({upload.body.decode()}) is deleted")
-        if self.stack.versioned:
-            self.world.uploads.forget(key, upload.source.version_id)
-            self._gone([upload.document.id])
-        elif key in self.world.uploads.versions:
-            self.world.uploads.delete(key)
-            self._gone(other.document.id for other in self.uploads_of[key])
+    def _ask(self, act: Act) -> None:
+        """Somebody asks for something to be done with a document."""
+        which, what, more, skew = act.picks[:4]
+        document = self.uploads[which % len(self.uploads)].document.id
+        seen: DocumentSeen
+        match act.name:
+            case "retry":
+                requested = RETRIES[what % len(RETRIES)]
+                if dict(requested).get("ocr-model") == INVALID_MODEL:
+                    self.invalid.add(document)
+                if more % 4 == 3:
+                    self._lose_results(act.number, document)
+                seen = RetryAsked(requested)
+            case "render":
+                seen = RenderAsked(RENDERS[what % len(RENDERS)])
+            case "cancel":
+                seen = Cancelled(problems.cancelled())
+            case _:
+                if what % 3:
+                    self._forget(act.number, which, what % 3 == 1)
+                seen = DeleteAsked()
+        if act.name == "render" and self._lacks_results(document):
+            return
+        self.asked[act.name].add(document)
+        self._note(f"{act.number} {act.name} of {document[:6]}: {seen}")
+        self._invoke(act.number, skew_of(skew), lambda: requests.ask(self.world.control_ports, document, seen))
+
+    def _lose_results(self, number: int, document: str) -> None:
+        """Somebody removes the stored pages of a document that nobody works on."""
+        row = self.world.documents.rows.get(document)
+        if row is None or row.state is not DocumentState.FINAL or self.hub.stopped:
+            return
+        start = f"{keys.folder(document)}pages/"
+        for name in [name for name in self.world.results.versions if name.startswith(start)]:
+            del self.world.results.versions[name]
+            self.counts["stored pages are lost"] += 1
+            self._note(f"{number} {name} is lost")
+
+    def _lacks_results(self, document: str) -> bool:
+        """Whether the stored result of a page of its last run is gone, which its files cannot be made without."""
+        row = self.world.documents.rows.get(document)
+        return row is not None and any(
+            self.world.file(keys.page(document, page.result_run, page.page)) is None
+            for page in self.world.documents.operations.values()
+            if (page.document_id, page.run, page.state) == (document, row.operations_run, OperationState.RECOGNIZED)
+        )
+
+    def _forget(self, number: int, which: int, marked: bool) -> None:
+        """An upload is deleted, for ever or beneath a marker, whether or not it was read already."""
+        upload = self.uploads[which % len(self.uploads)]
+        key, bucket = upload.source.key, self.world.uploads
+        self._note(f"{number} {key} ({upload.body.decode()}) is deleted{' by a marker' if marked else ''}")
+        if self.stack.versioned and not marked:
+            bucket.forget(key, upload.source.version_id)
+            gone = [upload]
+        elif key in bucket.versions:
+            current = bucket.find(key)
+            bucket.delete(key)
+            others = self.uploads_of[key]
+            gone = others if self.stack.versioned else [each for each in others if _is(each, current)]
+            self._gone(other.document.id for other in others)
+        else:
+            return
+        self._gone(each.document.id for each in gone)
+        self.gone_at.update({each.document.id: (self.clock.true, number) for each in gone})
 
     def _gone(self, documents: Iterable[str]) -> None:
         self.marked.update(documents)
@@ -401,6 +511,11 @@ class History(Mishaps):
             me = self.hub.current
             number = me.invocation.number if me is not None else 0
             self._tell(f"{self._when()}    {number}: {name[:6]}{page} {rule} → {row.state}")
+
+
+def _is(upload: Upload, version: Version | None) -> bool:
+    """Whether it is this version, in a bucket without versions."""
+    return version is not None and version.body == upload.body
 
 
 def _named(message: Message) -> str:

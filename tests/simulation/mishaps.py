@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from fakes.faults import Faults
 from fakes.files import KilledError
-from simulation.fibres import Hub
+from simulation.fibres import Hub, Invocation
 from simulation.script import OCR_ANSWERS, SKEW_SECONDS, WAITS_SECONDS, Author, Mishap
-from simulation.stack import HistoryClock, Post
+from simulation.stack import LIFE_SECONDS, HistoryClock, Post
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from world import World
 
 HELD_MOST = 6
-WRITING = ("results.put", "results.copy", "results.complete", "results.delete")
+WRITING = ("results.put", "results.copy", "results.complete", "results.delete", "results.remove")
 # A thread that reads a source holds it for its document's other threads, who could not be let go on before it.
 READING = ("sources.head", "sources.read")
 TROUBLES = ("kill", "hold", "store", "forbidden")
@@ -56,8 +56,7 @@ class Mishaps(Faults):
     def before(self, call: str) -> None:
         me = self.hub.current
         if me is not None:
-            if me.invocation.dead:
-                raise KilledError
+            self._live(me.invocation)
             me.invocation.calls += 1
             if call == "ocr.submit":
                 self.posts.append(Post(self.clock.true, 1.0 / me.invocation.submits_per_second))
@@ -65,6 +64,18 @@ class Mishaps(Faults):
                 self.asks[call].append(self.clock.true)
         if not self.peace:
             self._go_wrong(call, "before")
+            if me is not None:
+                self._live(me.invocation)
+
+    def _live(self, invocation: Invocation) -> None:
+        """Raises KilledError in one that is dead, or has run for as long as a function may."""
+        if not invocation.dead and self.clock.true > invocation.began_at + LIFE_SECONDS:
+            invocation.dead = True
+            invocation.troubles += 1
+            self.marked["kill"] += 1
+            self.counts["kill as its time was over"] += 1
+        if invocation.dead:
+            raise KilledError
 
     def after(self, call: str) -> None:
         try:

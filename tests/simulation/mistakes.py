@@ -20,12 +20,14 @@ import world
 from fakes.buckets import FakeResults
 from fakes.control import FakeQuota, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
+from fakes.ledger import FakeLedger
 from fakes.messages import FakeNotices, FakeQueue
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters
 from simulation.trial import Broken, by_chance
-from textdrop.core import deliveries, events, reconciling, results, states, window
+from textdrop.core import billing, deliveries, events, keys, reconciling, results, states, window
 from textdrop.core.document_rules import DOCUMENT_RULES
+from textdrop.core.documents import Document
 from textdrop.core.errors import OcrError, OcrSecretUnreadable
 from textdrop.core.keys import TABLES
 from textdrop.core.observations import NotDone, NotTaken
@@ -34,7 +36,8 @@ from textdrop.core.pause import Exchange
 from textdrop.core.rules import Rule
 from textdrop.core.schedule import Schedule, Step
 from textdrop.core.window import SPAN_SECONDS
-from textdrop.usecases import accept, ask, deliver, files, outputs, publish, send, tick
+from textdrop.usecases import accept, ask, deliver, files, keep, outputs, pages, publish, send, submit, sweep, tick
+from textdrop.usecases.send import SourceGone
 
 HISTORIES_MOST = 5_000
 
@@ -154,7 +157,7 @@ def shorter(row: Any, seen: Any) -> Any:
 
 
 def notice_first(right: Wrong, ports: Any, document: Any, *rest: Any) -> None:
-    body = results.notice(document, [], ports.results.bucket, ports.results.prefix, True, True)
+    body = results.notice(document, [], ports.prices, ports.results.bucket, ports.results.prefix, True, True)
     ports.notices[0].publish(body, results.notice_attributes(document))
     right(ports, document, *rest)
 
@@ -210,6 +213,54 @@ def ends_unsent(right: Wrong, ports: Any, run: Any) -> bool:
 def uncounted(right: Wrong, letter: Any, policy: Any) -> Any:
     again = right(letter, policy)
     return again and replace(again, redriven=letter.redriven)
+
+
+def keeps_any(right: Wrong, ports: Any, document: Any, *rest: Any) -> Iterator[Any]:
+    """The operations of all earlier runs, whatever their options."""
+    for run in range(document.run - 1, 0, -1):
+        if operations := ports.documents.read_operations(document.id, run):
+            yield operations
+
+
+class AllPages:
+    """The results, but every page that there may be is listed."""
+
+    def __init__(self, document: Any) -> None:
+        self._document = document
+
+    def list_keys(self, prefix: str) -> list[str]:
+        runs = range(1, self._document.run)
+        return [keys.page(self._document.id, run, page) for run in runs for page in range(1, 10)]
+
+
+def keeps_lost(right: Wrong, ports: Any, document: Any, *rest: Any) -> Any:
+    return right(replace(ports, results=AllPages(document)), document, *rest)
+
+
+def shows_last(right: Any) -> property:
+    """What an upload's names are to show, but always the last run with an outcome."""
+    return property(lambda row: right.fget(row if row.outcome is None else replace(row, before=None)))
+
+
+def blind(right: Wrong, *arguments: Any, **named: Any) -> Any:
+    seen = right(*arguments, **named)
+    return None if isinstance(seen, SourceGone) else seen
+
+
+def put_over(right: Wrong, self: FakeLedger, run: Any) -> Any:
+    self.rows.pop((run.document_id, run.run), None)
+    return right(self, run)
+
+
+@contextmanager
+def all_paid() -> Iterator[None]:
+    """Within it a page that was kept counts as paid, wherever that is counted."""
+
+    def count(right: Wrong, operations: Any) -> Any:
+        return right([replace(operation, paid_run=0) for operation in operations])
+
+    with around(billing, "billed", count), around(sweep, "billed", count):
+        yield
 
 
 MISTAKES: dict[str, Callable[[], Planted]] = {
@@ -316,6 +367,33 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
     "an upload to another bucket is taken for the stack's": lambda: around(
         accept, "is_foreign", lambda right, *asked: False
     ),
+    "a retry keeps pages whatever the model was": lambda: around(keep, "_runs_before", keeps_any),
+    "a retry keeps a page whose stored result is gone": lambda: around(submit, "keep_recognised", keeps_lost),
+    "a kept page counts as paid": all_paid,
+    "a page that runs is given up at once by the next run": lambda: around(
+        keep, "_of_this_run", lambda right, operation, *rest: replace(right(operation, *rest), deadline_at=0.0)
+    ),
+    "nobody sends a kept page that brought nothing": lambda: rule("pages_unsent", when=never),
+    "a retry does not wait for who may still be sending": lambda: rule(
+        "retried", then=lambda right, row, seen, now, *rest: replace(right(row, seen, now, *rest), due_at=now)
+    ),
+    "a run with fewer pages takes the names": lambda: patch.object(Document, "shown", shows_last(Document.shown)),
+    "a thread does not see that its document was cancelled": lambda: around(
+        pages, "_stopped", lambda right, *arguments, is_first: right(*arguments, is_first=True)
+    ),
+    "pages that a cancelled document has not sent may still be sent": lambda: around(
+        deliver, "transition_operation", lambda right, *arguments: None
+    ),
+    "an upload that was deleted is sent on": lambda: around(pages, "_stopped", blind),
+    "what is deleted is swept only once": lambda: rule(
+        "delete_asked", then=lambda right, row, seen, now, *rest: replace(right(row, seen, now, *rest), sweep_at=now)
+    ),
+    "what stays of a deleted document has its key": lambda: rule(
+        "deleted", then=lambda right, row, *rest: replace(right(row, *rest), source=row.source)
+    ),
+    "a deletion does not give the names back": lambda: around(sweep, "publish", lambda right, *arguments: None),
+    "the ledger is written after the notice": lambda: only_after((FakeLedger, "put"), (FakeNotices, "publish")),
+    "a run in the ledger is written over": lambda: around(FakeLedger, "put", put_over),
     "a plus sign in an event's key is not read as a space": lambda: patch.object(events, "unquote_plus", unquote),
 }
 """What each does, and how it is planted."""

@@ -7,15 +7,18 @@ from itertools import groupby
 from typing import Any
 
 from fakes.ocr import synthetic_text
+from simulation import run_promises
 from simulation.history import History
+from simulation.run_promises import operations_of, own_files
 from simulation.script import SKEW_SECONDS
 from simulation.stack import KEPT_SECONDS, POLICY, Upload
 from simulation.uploads_queue import told_of
-from textdrop.core import identity, keys
+from textdrop.core import keys
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output, Step
 from textdrop.core.errors import Reason
 from textdrop.core.events import parse_delivery
 
+ENDED = (DocumentState.FINAL, DocumentState.DELETED)
 DIED = ("pass_died", "delivery_died", "step_died")
 MARGIN_SECONDS = 1.0
 WRITES = tuple(f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation"))
@@ -44,6 +47,10 @@ def watch(history: History, call: str) -> None:
         assert len(parse_delivery(history.world.deliveries_alone.sent[-1])) == 1, "G6: together with others"
     if call == "poll ended":
         check_sent(history)
+    if call.startswith("ledger."):
+        run_promises.check_ledger(history)
+    if call == "ocr.submit":
+        run_promises.check_sent_on(history)
     if call == "notices.publish":
         check_notice(history, json.loads(history.world.notices.published[-1].body))
 
@@ -52,8 +59,9 @@ def check_due_times(history: History) -> None:
     """G1: every row that is not final has a due time, and a near one."""
     latest = history.clock.true + POLICY.recheck_seconds + POLICY.lease_margin_seconds + MARGIN_SECONDS
     for row in history.world.documents.rows.values():
-        assert (row.due_at is None) == (row.state is DocumentState.FINAL), f"G1: {row}"
-        assert row.due_at is None or row.due_at <= latest, f"G1: {row}"
+        assert (row.due_at is None) == (row.state in ENDED), f"G1: {row}"
+        swept_by = latest + POLICY.longest_lease_seconds if row.state is DocumentState.DELETING else latest
+        assert row.due_at is None or row.due_at <= swept_by, f"G1: {row}"
     for operation in history.world.documents.operations.values():
         assert (operation.due_at is not None) == (operation.state is OperationState.RUNNING), f"G1: {operation}"
 
@@ -62,17 +70,25 @@ def check_counts(history: History) -> None:
     """G3: while its pages come, a row counts those that are finished and recognised."""
     for row in history.world.documents.rows.values():
         if row.state is DocumentState.RECOGNIZING:
-            recognised = [page for page in operations_of(history, row) if page.state is OperationState.RECOGNIZED]
+            recognised = [
+                page for page in operations_of(history, row.id, row.run) if page.state is OperationState.RECOGNIZED
+            ]
             assert row.pages_recognized == sum(page.page not in row.unfinished for page in recognised), f"G3: {row}"
 
 
 def check_notice(history: History, notice: dict[str, Any]) -> None:
-    """G5: a result is stored before its notice, and the outcome that it tells stays."""
+    """G5: a result is stored before its notice, and the outcome that it tells stays; G8: its run is in the ledger."""
     row = history.world.documents.rows[notice["document"]]
-    assert str(row.outcome) == notice["outcome"], f"G5: {notice} of {row}"
-    own = own_files(history, row)
+    assert row.state is not DocumentState.DELETED, f"G9: {notice} of a deleted document"
+    run_promises.check_told(history, notice)
+    if row.state is DocumentState.DELETING:
+        return
+    told = row if row.run == notice["run"] else history.finals[row.id, notice["run"]]
+    assert str(told.outcome) == notice["outcome"], f"G5: {notice} of {told}"
+    own = own_files(history, told)
     assert None not in own.values(), f"G5: {[suffix for suffix, body in own.items() if body is None]} missing: {notice}"
-    assert notice["warnings"] == [warning for made in row.renderings for warning in made.warnings], f"G5: {notice}"
+    warnings = [warning for made in told.renderings for warning in made.warnings]
+    assert notice["warnings"] == warnings, f"G5: {notice}"
 
 
 def check_message(history: History, body: str) -> None:
@@ -116,27 +132,21 @@ def check(history: History) -> None:
     """All that must hold once everything has come to its end."""
     rows = history.world.documents.rows
     uploaded = {upload.document.id for upload in history.uploads}
-    assert set(rows) <= uploaded, "G1: a document that nobody uploaded, or from before the table"
+    asked_for = (
+        {upload.document.id for upload in history.every_upload()} if history.counts["act backfill"] else uploaded
+    )
+    assert set(rows) <= asked_for, "G1: a document that nobody uploaded, or from before the table"
     missing = uploaded - set(rows)
     # Who deletes or writes over an upload that no event told of leaves nothing to be found.
     unheard = {document for document in missing if history.marked[document] and document not in history.heard}
     assert missing - unheard <= history.queue.documents(), "G1: one document an upload"
     check_letters(history)
-    for upload in history.uploads:
-        if upload.document.id in missing:
-            continue
-        row = rows[upload.document.id]
-        operations = operations_of(history, row)
-        assert (row.state, row.due_at, row.attempts) == (DocumentState.FINAL, None, 0), f"G1: {row}"
-        check_takes(history, upload, row)
-        check_outcome(history, upload, row, operations)
-        check_text(history, upload, row, operations)
-        check_outputs(history, upload, row)
-        check_names(history, row)
-        check_paid(history, upload, row, operations)
-        ids = [notice["id"] for notice in history.world.notices_of(row)]
-        assert set(ids) == {identity.notice_id(row)}, f"G5: {ids} for {row}"
-    marked_only = [name for name, made in history.world.results.versions.items() if made[0].body is None]
+    for upload in history.every_upload():
+        if upload.document.id in rows:
+            check_document(history, upload, rows[upload.document.id])
+    for key in history.uploads_of:
+        run_promises.check_names(history, key)
+    marked_only = [name for name, made in history.world.results.versions.items() if made and made[0].body is None]
     assert not marked_only, f"deleted, and never there: {marked_only}"
     died = [entry.error for entry in history.world.journal.failures if entry.name in DIED]
     assert not died, f"G6: {died}"
@@ -147,6 +157,23 @@ def check(history: History) -> None:
     assert unconfirmed <= lost, f"G2: {unconfirmed} unknown, {lost} crashes and lost answers"
     check_quota(history)
     check_asks(history)
+
+
+def check_document(history: History, upload: Upload, row: Document) -> None:
+    """What must hold of one upload, and of each run of it."""
+    run_promises.check_paid(history, upload, row)
+    if row.state is DocumentState.DELETED:
+        run_promises.check_deleted(history, upload, row)
+        return
+    assert (row.state, row.due_at, row.attempts) == (DocumentState.FINAL, None, 0), f"G1: {row}"
+    run_promises.check_runs(history, row)
+    for run in range(1, row.run + 1):
+        final = history.finals[row.id, run]
+        operations = operations_of(history, row.id, final.operations_run)
+        check_takes(history, upload, final)
+        check_outcome(history, upload, final, operations)
+        check_text(history, upload, final, operations)
+        check_outputs(history, upload, final)
 
 
 def check_letters(history: History) -> None:
@@ -170,7 +197,7 @@ def check_takes(history: History, upload: Upload, row: Document) -> None:
     """G6: a delivery ends unless something happened to its worker, or its own document kills whoever delivers it; what
     other documents do to it, it shares once, as it goes alone from then on. It is given up when the policy says so."""
     died, works_until = 0, 0.0
-    for take in history.takes.get(row.id, []):
+    for take in history.takes.get((row.id, row.run), []):
         before = take.before
         assert take.at >= works_until - SKEW_SECONDS, f"G3: {take} while another may write"
         if take.row.outcome_replaced and not before.outcome_replaced:
@@ -183,7 +210,7 @@ def check_takes(history: History, upload: Upload, row: Document) -> None:
             died = 0
         deadly = upload.name == "heavy" or (upload.name == "mortal" and before.step is Step.RENDER)
         killed = take.by.dead and (deadly or before.attempts == 0)
-        assert take.ended == "final" or take.by.troubles or (killed and not take.ended), f"G6: {take}"
+        assert take.ended in ("final", "deleted") or take.by.troubles or (killed and not take.ended), f"G6: {take}"
         died, works_until = (0, 0.0) if take.ended else (died + 1, take.works_until)
 
 
@@ -192,10 +219,11 @@ def check_outcome(history: History, upload: Upload, row: Document, operations: l
     assert row.outcome is not None, f"G1: {row}"
     if row.problem is None:
         assert row.outcome is Outcome.SUCCEEDED, f"G6: {row}"
-        assert upload.name in GOOD, f"G6: {row}"
+        in_part = upload.name.startswith("pages") and row.options is not None and row.options.pages == "1"
+        assert upload.name in GOOD or in_part, f"G6: {row}"
         return
     assert row.outcome is not Outcome.SUCCEEDED, f"G6: {row}"
-    expected = possible_reasons(history, upload)
+    expected = possible_reasons(history, upload, row)
     failed = [operation for operation in operations if operation.state is OperationState.FAILED]
     problems = [operation.problem for operation in failed] if row.pages and row.pages > row.pages_recognized else []
     if row.outcome_replaced:
@@ -212,12 +240,16 @@ def check_outcome(history: History, upload: Upload, row: Document, operations: l
         assert problem.reason in reasons, f"G6: {problem.reason}: {row}"
 
 
-def possible_reasons(history: History, upload: Upload) -> set[Reason]:
+def possible_reasons(history: History, upload: Upload, row: Document) -> set[Reason]:
     """Why an upload may have failed, but for what its operations themselves explain."""
     marked, name = history.marked, upload.name
     possible = {REASONS[name]} if name in REASONS else set()
     if marked[upload.document.id]:
-        possible.add(Reason.OBJECT_GONE)
+        possible |= {Reason.OBJECT_GONE, Reason.SOURCE_DELETED}
+    if row.id in history.asked["cancel"]:
+        possible.add(Reason.CANCELLED)
+    if row.id in history.invalid and row.run > 1:
+        possible.add(Reason.INVALID_OPTIONS)
     if marked["fewer pages"] and name.startswith("pages"):
         possible.add(Reason.TOO_MANY_PAGES)
     # A killer takes its neighbours along as long as they are new (decision 0001).
@@ -263,19 +295,21 @@ def check_text(history: History, upload: Upload, row: Document, operations: list
     """G3: every document keeps its own files, which say what its row says, and hold each page's own text."""
     own = own_files(history, row)
     told = json.loads(own[keys.JSON if keys.JSON in own else keys.ERROR] or b"{}")
-    assert (told.get("id"), told.get("outcome")) == (row.id, str(row.outcome)), f"G3: {told} for {row}"
+    said = (told.get("id"), told.get("run"), told.get("outcome"))
+    assert said == (row.id, row.run, str(row.outcome)), f"G3: {told} for {row}"
     if keys.TEXT not in own:
         assert told.get("reason") == (row.problem.reason if row.problem else None), f"G3: {told} for {row}"
         return
     recognised = [operation.state is OperationState.RECOGNIZED for operation in operations]
     assert (len(recognised), sum(recognised)) == (row.pages, row.pages_recognized), f"G3: {row}"
     texts = [
-        synthetic_text(upload.body + (b" #%d" % operation.page if row.pages > 1 else b"")) + "\n" if there else ""
+        synthetic_text(upload.body + (b" #%d" % operation.page if row.file_pages > 1 else b"")) + "\n" if there else ""
         for operation, there in zip(operations, recognised, strict=True)
     ]
     assert own[keys.TEXT] == "\f".join(texts).encode(), f"G3: not the text of {row}"
     pages = [(page["number"], bool(page["text"])) for page in told["pages"]]
-    assert pages == list(enumerate(recognised, start=1)), f"G3: not the pages of {row}"
+    numbers = [operation.page for operation in operations]
+    assert pages == list(zip(numbers, recognised, strict=True)), f"G3: not the pages of {row}"
 
 
 def check_outputs(history: History, upload: Upload, row: Document) -> None:
@@ -297,7 +331,7 @@ def check_outputs(history: History, upload: Upload, row: Document) -> None:
 def is_explained(history: History, row: Document, warning: str) -> bool:
     """Whether what happened to a document's deliveries explains why an output is missing. That none came is nothing
     that could."""
-    takes = history.takes[row.id]
+    takes = history.takes[row.id, row.run]
     match warning.partition(". ")[2]:
         case "The uploaded file is no longer there.":
             return history.marked[row.id] > 0
@@ -307,62 +341,6 @@ def is_explained(history: History, row: Document, warning: str) -> bool:
             return any(take.by.troubles for take in takes)
         case _:
             return any(take.gave_up_outputs for take in takes)
-
-
-def check_names(history: History, row: Document) -> None:
-    """G3: the newest upload of a key has its names, alone."""
-    suffixes = (*keys.SUFFIXES, *keys.tables_of(history.world.results.keys(), row.source.key))
-    published = {suffix: history.world.file(row.source.key + suffix) for suffix in suffixes}
-    there = {suffix: body for suffix, body in published.items() if body is not None}
-    if not keys.can_be_published(row.source.key, ""):
-        assert not there, f"G3: {list(there)} are published under a name that is too long"
-    elif row in (newest := newest_of(history, row.source.key)):
-        shown = [own_files(history, one) for one in newest]
-        assert there in shown, f"G3: {list(there)} are published, not those of {row}"
-
-
-def newest_of(history: History, key: str) -> list[Document]:
-    """The document of the newest upload of a key that has one. Of one second, those with an event are the newer ones: a
-    listing knows nothing finer, so of several without one, where there are no versions, it may be any (decision 0008).
-    """
-    rows = history.world.documents.rows
-    known = [rows[upload.document.id] for upload in history.uploads_of[key] if upload.document.id in rows]
-    place = {row.id: number for number, row in enumerate(known)}
-
-    def order(row: Document) -> tuple[int, bool, int]:
-        told = bool(row.source.sequencer)
-        return (
-            int(row.source.last_modified or row.source.event_at),
-            told,
-            place[row.id] if told or row.source.version_id else 0,
-        )
-
-    newest = max(map(order, known))
-    return [row for row in known if order(row) == newest]
-
-
-def own_files(history: History, row: Document) -> dict[str, bytes | None]:
-    """The files of a document's outcome, by suffix."""
-    assert row.outcome is not None, f"G1: {row}"
-    tables = keys.tables_of(history.world.results.keys(), keys.base(row.id)) if keys.tables(row) else ()
-    assert len(tables) == keys.tables(row), f"G3: {tables} for {row}"
-    return {suffix: history.world.file(keys.own(row.id, suffix)) for suffix in (*keys.suffixes_of(row), *tables)}
-
-
-def check_paid(history: History, upload: Upload, row: Document, operations: list[Operation]) -> None:
-    """G2: pages sent ≤ accepted submits ≤ pages sent + counted unconfirmed; all with the document's options."""
-    sent = {operation.described.id for operation in operations if operation.described}
-    accepted = [page for page in history.world.ocr.accepted if page.content.partition(b" #")[0] == upload.body]
-    assert sent <= {page.operation_id for page in accepted}, f"G2: {row}"
-    assert len(sent) == sum(operation.sent for operation in operations), f"G2: {row}"
-    unconfirmed = sum(operation.unconfirmed for operation in operations)
-    assert len(accepted) <= len(sent) + unconfirmed, (
-        f"G2: {len(accepted)} accepted, {sent}, {unconfirmed} unknown: {row}"
-    )
-    for page in accepted:
-        options = row.options
-        assert options is not None, f"G2: {row}"
-        assert (page.languages, page.model) == (options.languages, options.model), f"G2: other options than {row}"
 
 
 def check_quota(history: History) -> None:
@@ -384,9 +362,3 @@ def check_asks(history: History) -> None:
     for call, times in history.asks.items():
         for first, after in zip(times, times[quota:], strict=False):
             assert after - first >= seconds - 1e-6, f"G4: more than {quota} {call} in {after - first:.3f} s at {first}"
-
-
-def operations_of(history: History, row: Document) -> list[Operation]:
-    """The rows of its pages, in order."""
-    found = [operation for operation in history.world.documents.operations.values() if operation.document_id == row.id]
-    return sorted(found, key=lambda operation: operation.page)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from fakes.faults import Faults
 from fakes.running import FakeClock, FakeJournal
-from simulation.fibres import FibreWorkers, Hub
+from simulation.fibres import Fibre, FibreWorkers, Hub
 from textdrop.core.documents import Document, Operation, Source
 from textdrop.core.policy import Policy
 from textdrop.ports import ReadPage
@@ -33,7 +33,10 @@ POLICY = Policy(
     max_message_retry_seconds=7.0,
 )
 SLEEPS_IN_TURN = 40
+LIFE_SECONDS = 900.0
+"""No function runs for longer."""
 BEFORE_THE_TABLE_SECONDS = 5.0
+OLDER = b"page that was there before"
 ODD_KEYS = ("b/б +.pdf", "a&b=c;d?e#f%20g+.png", "📄 \u200b.png", "a.png.txt", "é/" + "x" * 1015)
 """Keys that are hard to carry: the last is too long for a published name."""
 
@@ -94,6 +97,18 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A page that the service took: of which document, by which thread, and when. `stopped`: the document's row said by
+    then that nothing of it is to be sent."""
+
+    operation_id: str
+    document: str
+    by: Fibre
+    at: float
+    stopped: bool
+
+
+@dataclass(frozen=True)
 class Post:
     """One submit as it left: when, and how far apart its invocation's settings let them be."""
 
@@ -129,6 +144,15 @@ class Stack:
             older=setting.random() < 0.3,
         )
 
+    def older_upload(self, world: World) -> Upload | None:
+        """What was there before the table, if anything: only a backfill takes it."""
+        if not self.older:
+            return None
+        [version] = world.uploads.versions[self.keys[0]]
+        source = Source(world.uploads.name, self.keys[0], version.version_id, version.etag, len(OLDER))
+        source = replace(source, event_at=version.last_modified, last_modified=version.last_modified)
+        return Upload(world.document_of(source), source, "page", OLDER)
+
     def world(
         self,
         faults: Faults,
@@ -154,6 +178,7 @@ class Stack:
             read_page=read_page,
         )
         world.reconcile_ports = replace(world.reconcile_ports, journal=world.journal)
+        world.control_ports = replace(world.control_ports, journal=world.journal)
         world.submit_settings = replace(world.submit_settings, submits_per_second=self.submits_per_second)
         world.poll_settings = replace(
             world.poll_settings,
@@ -162,7 +187,7 @@ class Stack:
         )
         world.listing.most = self.listed_most
         if self.older:
-            world.uploads.put(self.keys[0], b"page that nobody asked for")
+            world.uploads.put(self.keys[0], OLDER)
             clock.advance(BEFORE_THE_TABLE_SECONDS)
         world.documents.made_at = clock.true
         return world

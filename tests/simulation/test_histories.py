@@ -54,6 +54,11 @@ def test_the_promises_hold_in_every_history() -> None:
         "deliver takes a document whatever rev its message has",
         "a document whose delivery died goes with others",
         "a secret that cannot be read counts as no connection",
+        "a kept page counts as paid",
+        "a retry keeps pages whatever the model was",
+        "a run with fewer pages takes the names",
+        "what is deleted is swept only once",
+        "a deletion does not give the names back",
     ],
 )
 def test_a_planted_mistake_is_found(name: str) -> None:
@@ -109,4 +114,4 @@ def test_too_few_of_a_rule_fail_a_long_run(
     assert command.main() == ended
     said = capsys.readouterr().out
     assert "0  rejected\n" in said
-    assert "pages_unsent: a recheck is set" in said
+    assert "tick.read: a tick takes the row" in said
