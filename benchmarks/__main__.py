@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import figures
 
-BENCHMARKS = ("latency", "backlog", "cost", "idle", "memory", "imports", "rendering", "virtual_time")
+BENCHMARKS = ("latency", "backlog", "cost", "idle", "memory", "imports", "rendering", "virtual_time", "control")
 """Modules of this package with `measure(say) -> list[Figure]`, in the order in which they run."""
 
 

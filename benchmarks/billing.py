@@ -2,8 +2,8 @@
 
 DynamoDB's units follow the documented rules (developer guide, "Read and write operations"): a write takes a unit for
 each begun KB of the larger of the item before and after, also when its condition fails; each change of an index entry
-another, two where its key changes; a consistent read a unit for each begun 4 KB, any other half. An item's size is
-that of its names and values.
+as many as that has, twice where its key changes; a consistent read a unit for each begun 4 KB, any other half, and so
+for each item of several that are got at once. An item's size is that of its names and values.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,7 +25,7 @@ from lambda_runtime.aws_over_http import AwsOverHttp
 from local.http_server import Answer, Request
 
 Stored = Mapping[str, Any]
-INDEX_KEYS = ("due_kind", "due_at")
+DUE_KEYS, HISTORY_KEYS = ("due_kind", "due_at"), ("history", "ended_at")
 CHUNK_BYTES = 64 * 1024
 LATENCY_SECONDS = {"dynamodb": 0.005, "sqs": 0.010, "sns": 0.020, "s3": 0.030, "lambda": 0.030}
 """What a request takes within a region, rounded up from what is usually seen: none is answered earlier here."""
@@ -74,7 +74,13 @@ class BilledAws(AwsOverHttp):
         status, _, content = answer
         asked = json.loads(body)
         self.count("dynamodb.request")
-        if action in ("PutItem", "UpdateItem"):
+        if action == "BatchWriteItem":
+            raise ValueError("no units of BatchWriteItem: no benchmark deletes documents")
+        if action == "BatchGetItem":
+            found = [item for items in json.loads(content)["Responses"].values() for item in items]
+            missing = sum(len(of["Keys"]) for of in asked["RequestItems"].values()) - len(found)
+            self.count("dynamodb.read_unit", sum(read_units([item], False) for item in [*found, *[None] * missing]))
+        elif action in ("PutItem", "UpdateItem"):
             kind, after = _kind(_key(asked)), self._item(action, body)
             self.count(f"{action} {kind}")
             for name in ("dynamodb.write_unit", f"write_unit {kind}"):
@@ -102,14 +108,19 @@ def write_units(before: Stored | None, after: Stored | None) -> int:
 
 
 def index_units(before: Stored | None, after: Stored | None) -> int:
-    """What the entry in the index takes besides: keys only, so it changes with its keys alone, and is small."""
-    old, new = _entry(before), _entry(after)
+    """What the entries in the indexes take besides. `due` has keys only, so its entry changes with them alone, and is
+    small; `history` has the whole of the item."""
+    old, new = _entry(before, DUE_KEYS), _entry(after, DUE_KEYS)
+    due = 0 if old == new else (old is not None) + (new is not None)
+    old, new = _entry(before, HISTORY_KEYS), _entry(after, HISTORY_KEYS)
+    if before == after or (old is None and new is None):
+        return due
     if old == new:
-        return 0
-    return (old is not None) + (new is not None)
+        return due + write_units(before, after)
+    return due + sum(write_units(item, None) for item, entry in ((before, old), (after, new)) if entry is not None)
 
 
-def read_units(items: Iterable[Stored], consistent: bool) -> float:
+def read_units(items: Iterable[Stored | None], consistent: bool) -> float:
     """What reading these items by one request takes."""
     units = max(1, math.ceil(sum(map(size, items)) / 4096))
     return units if consistent else units / 2
@@ -148,14 +159,15 @@ def s3_request(method: str, url: str) -> str:
     """Which price a request to S3 has. A DELETE is free; deleting several by one POST is taken for a POST."""
     if method == "DELETE":
         return "s3.delete"
-    listing = method == "GET" and "list-type" in parse_qs(urlsplit(url).query, keep_blank_values=True)
+    named = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    listing = method == "GET" and ("list-type" in named or "versions" in named)
     return "s3.write_request" if method in ("PUT", "POST") or listing else "s3.read_request"
 
 
-def _entry(item: Stored | None) -> tuple[Any, ...] | None:
-    if item is None or any(name not in item for name in INDEX_KEYS):
+def _entry(item: Stored | None, keys: Sequence[str]) -> tuple[Any, ...] | None:
+    if item is None or any(name not in item for name in keys):
         return None
-    return tuple(item[name] for name in INDEX_KEYS)
+    return tuple(item[name] for name in keys)
 
 
 def _key(asked: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -63,6 +63,7 @@ MILLISECONDS: Mapping[str, float] = {
     "documents.read_operations": QUERY,
     "documents.write": WRITE,
     "documents.write_operation": WRITE,
+    "ledger.put": WRITE,
     "newest.expect_outputs": WRITE,
     "newest.read": READ,
     "newest.update_if_newer": WRITE,
