@@ -45,7 +45,7 @@ MAY: dict[str, dict[str, str]] = {
         "SubmitLogGroup.Arn": LOG,
         "UploadsQueue.Arn": f"sqs:ChangeMessageVisibility {RECEIVE}",
         RESULTS: "s3:ListBucket",
-        TABLE: "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
+        TABLE: "dynamodb:BatchWriteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         f"{FUNCTION}poll": INVOKE,
     },
     "Poll": {
