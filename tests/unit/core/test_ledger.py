@@ -110,6 +110,14 @@ def test_runs_are_added_to_what_there_is() -> None:
     )
 
 
+def test_a_run_without_text_takes_nothing_from_what_was_recognised_before() -> None:
+    before = replace(RUN, run=1, recognized=8, kept=0)
+    cancelled = replace(RUN, outcome=Outcome.CANCELLED, recognized=0)
+    sums = ledger.added(DaySums("2026-11-29"), Outcome.PARTIAL, [before], 800.0)
+    counts = ledger.added(sums, Outcome.CANCELLED, [cancelled], 800.0).models["table"]
+    assert counts["recognized"] - counts["kept"] == 8
+
+
 def test_to_add_nothing_moves_on_how_far_the_sums_reach() -> None:
     sums = ledger.added(DaySums("2026-11-29", outcomes={"failed": 1}), Outcome.FAILED, [], 900.0)
     assert sums == DaySums("2026-11-29", until={"failed": 900.0}, outcomes={"failed": 1})

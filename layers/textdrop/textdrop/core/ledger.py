@@ -140,8 +140,10 @@ def added(sums: DaySums, outcome: Outcome, runs: Iterable[Run], until: float) ->
             _count(reasons, run.reason)
         unpriced = 0 if run.cost else run.submitted
         of_model = models.setdefault(run.model, {})
+        # Of a run without text, kept pages were recognised all the same, in the run that paid for them.
+        kept = min(run.kept, run.recognized)
         for name, more in zip(
-            _SUMMED, (1, run.recognized, run.submitted, run.unconfirmed, run.kept, unpriced), strict=True
+            _SUMMED, (1, run.recognized, run.submitted, run.unconfirmed, kept, unpriced), strict=True
         ):
             _count(of_model, name, more)
         if run.cost:
