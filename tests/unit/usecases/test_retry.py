@@ -612,3 +612,14 @@ def test_what_a_dead_pass_kept_for_other_options_is_not_used(world: World) -> No
     world.run()
     assert shown(world, document) == (2, Outcome.SUCCEEDED, 2, 0, Billed(2))
     assert sorted(page for _, run, page in world.documents.operations if run == 2) == [1, 2]
+
+
+def test_a_long_result_of_the_run_before_is_shown_in_parts_though_the_last_run_has_no_pages(world: World) -> None:
+    """One call could not copy it in its time, however often it was tried."""
+    document = world.upload("book.pdf", b"pages:101")
+    world.run()
+    assert world.transition(document, RetryAsked()) is not None
+    assert world.transition(document, Cancelled(cancelled())) is not None
+    world.run()
+    assert (world.row(document).outcome, world.row(document).pages) == (Outcome.CANCELLED, 0)
+    assert not world.faults.of("results.copy")

@@ -73,7 +73,9 @@ def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:
 def _show(ports: DeliverPorts, winner: Document, run: Shown, suffix: str, name: str, deadline: float) -> None:
     own = keys.own(winner.id, run.run, suffix)
     try:
-        if winner.pages > ports.policy.single_pass_max_pages or suffix == keys.SEARCHABLE_PDF:
+        # The run may be one before, and the row know nothing yet of the pages of its last.
+        pages = max(winner.pages, run.pages_recognized)
+        if pages > ports.policy.single_pass_max_pages or suffix == keys.SEARCHABLE_PDF:
             # More than one call may be able to copy in its time.
             ports.results.join([own], name, partial(check_deadline, ports, deadline))
             return
