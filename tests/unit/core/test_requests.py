@@ -308,6 +308,7 @@ def test_a_cursor_of_another_command_is_refused(command: dict[str, Any], cursor:
         ["ended", "2026-13", 1, 2, {}],
         ["ended", "2026", 1, 2, {}],
         ["ended", "26-1-11", 1, 2, {}],
+        ["ended", "2026-\uff11\uff11", 1, 2, {}],
         ["ended", "2026-11", "1", 2, {}],
         ["ended", "2026-11", 1, float("nan"), {}],
         ["ended", "2026-11", 1, 1e300, {}],
@@ -321,7 +322,9 @@ def test_a_cursor_of_another_command_is_refused(command: dict[str, Any], cursor:
         ["active", "sleep", 1, []],
         ["active", "submit", 1, [1]],
         ["days", 1],
+        ["days", -1e11, -1e11],
         ["object", 1, ""],
+        ["object", "\ud800", ""],
         ["object", "", None],
     ],
 )

@@ -103,13 +103,20 @@ def _document_kind(value: Any) -> DueKind:
 
 def _month(text: str) -> str:
     year, month = text.split("-")
-    if not (len(text) == 7 and year.isdecimal() and month.isdecimal() and 1 <= int(month) <= 12 and int(year) >= 2000):
+    if not (
+        len(text) == 7
+        and text.isascii()
+        and year.isdecimal()
+        and month.isdecimal()
+        and 1 <= int(month) <= 12
+        and int(year) >= 2000
+    ):
         raise ValueError("not a month")
     return text
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or abs(value) > 1e11:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or abs(value) > 1e10:
         raise ValueError("not a time")
     return float(value)
 
@@ -117,4 +124,5 @@ def _number(value: Any) -> float:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
+    value.encode()  # no key or id that we have told is not UTF-8
     return value
