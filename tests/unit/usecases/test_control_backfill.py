@@ -169,6 +169,14 @@ def test_files_are_opened_in_dry_runs_alone_and_at_most_three(world: World) -> N
     assert (answer["pages"], answer["pdfs_sampled"]) == (20, 0), "a page for each, as nothing is known"
 
 
+def test_after_a_file_that_takes_long_to_open_no_other_is_opened(world: World) -> None:
+    for number in range(3):
+        world.uploads.put(f"{number}.pdf", b"pages:2")
+    world.faults.happen("sources.head", lambda: world.clock.advance(11.0))
+    answer = world.ask("backfill", dry_run=True)
+    assert (answer["pages"], answer["pdfs_sampled"]) == (6, 1)
+
+
 @pytest.mark.parametrize("error", [ObjectForbidden("403"), StoreUnavailable("503")])
 def test_a_file_that_cannot_be_opened_counts_as_a_page(world: World, error: Exception) -> None:
     world.uploads.put("1.pdf", b"damaged")

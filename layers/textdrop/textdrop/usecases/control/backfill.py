@@ -24,6 +24,9 @@ from textdrop.usecases.side_by_side import side_by_side
 from textdrop.usecases.wake import wake
 
 SAMPLES_A_CALL = 3
+SAMPLING_SECONDS = 10.0
+"""No other file is opened after that: one that is hostile or far too large takes tens of seconds of the call's 60."""
+
 NO_TYPE = "none"
 PAGED = (".pdf", ".tif", ".tiff")
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".jp2", ".j2k", ".heic", ".heif", ".avif")
@@ -94,7 +97,11 @@ def _estimate(
     for source in new:
         types[_type(source.key)] = types.get(_type(source.key), 0) + 1
     paged = [source for source in new if _type(source.key) in PAGED]
-    sampled = [_pages(ports, settings, source) for source in _spread(paged)] if may_open else []
+    sampled: list[int] = []
+    until = ports.clock.now() + SAMPLING_SECONDS
+    for source in _spread(paged) if may_open else ():
+        if ports.clock.now() < until:
+            sampled.append(_pages(ports, settings, source))
     images = sum(types.get(each, 0) for each in IMAGES)
     pages = images + round(len(paged) * (sum(sampled) / len(sampled) if sampled else 1))
     return {
