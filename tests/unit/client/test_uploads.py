@@ -192,6 +192,15 @@ def test_bytes_need_a_key_and_files_a_permission(
         textdrop.put(tmp_path / "a.png")
 
 
+def test_deleting_again_with_the_upload_what_was_deleted_deletes_the_others(
+    textdrop: Textdrop, stack: FakeStack
+) -> None:
+    gone, other = textdrop.put(b"one", "a.png").wait(), textdrop.put(b"two", "b.png").wait()
+    stack.control.documents[gone.id].update(state="deleted", key="", bucket="", version_id=None)
+    textdrop.delete([gone.id, other.id], upload=True)
+    assert versions(stack) == [("a.png", gone.version_id)]
+
+
 def test_deleting_with_the_upload_removes_that_version_alone(textdrop: Textdrop, stack: FakeStack) -> None:
     first, second = textdrop.put(b"one", "a.png"), textdrop.put(b"two", "a.png")
     second.wait()

@@ -286,7 +286,8 @@ class Textdrop:
             missing: tuple[str, ...] = ()
         else:
             chosen, missing = self.status(documents)
-        for _ in at_once(partial(uploads.delete_version, self._s3), chosen):
+        # What was deleted before names no upload any more.
+        for _ in at_once(partial(uploads.delete_version, self._s3), [each for each in chosen if each.key]):
             pass
         ids = [document.id for document in chosen]
         changes = self._change("delete", "deleting", [*ids, *missing], {}, given, progress) if ids or missing else None
