@@ -71,6 +71,17 @@ def is_deleted(world: World, document: Document, submitted: int, unconfirmed: in
 # --- all that there is ---
 
 
+def test_a_document_that_ended_before_there_was_a_ledger_does_not_come_into_it(world: World) -> None:
+    document = world.upload("a/book.pdf", b"pages:2")
+    world.run()
+    world.documents.rows[document.id] = replace(world.row(document), billed=None)
+    world.ledger.rows.clear()
+    delete(world, document)
+    world.run()
+    assert world.row(document).state is DocumentState.DELETED
+    assert not world.ledger.runs(document.id)
+
+
 def test_of_a_document_with_outputs_segments_and_several_runs_nothing_is_left(world: World) -> None:
     document = world.upload("a/book.pdf", b"pages:5", OUTPUTS)
     world.run()

@@ -75,7 +75,9 @@ def _has_names(ports: DeliverPorts, document: Document, newest: Newest) -> bool:
 
 
 def _close_ledger(ports: DeliverPorts, document: Document) -> None:
-    """The ledger has the document's last run, and no key of it."""
+    """The ledger has the document's last run, unless that ended before there was a ledger, and no key of it."""
+    if document.step is Step.NOTICE and document.billed is None:
+        return  # what was paid for long ago would count as of today
     operations = ports.documents.read_operations(document.id, document.run)
     ended = replace(document, billed=billed(operations), source=replace(document.source, key=""))
     ports.ledger.put(run_of(ended, ports.clock.now(), ports.prices))
