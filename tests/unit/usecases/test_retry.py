@@ -623,3 +623,13 @@ def test_a_long_result_of_the_run_before_is_shown_in_parts_though_the_last_run_h
     world.run()
     assert (world.row(document).outcome, world.row(document).pages) == (Outcome.CANCELLED, 0)
     assert not world.faults.of("results.copy")
+
+
+def test_a_run_of_before_the_ledger_is_taken_off_no_sum_by_the_next(world: World) -> None:
+    document = world.upload("a.pdf", b"pages:2")
+    world.run()
+    world.documents.rows[document.id] = replace(world.row(document), billed=None)
+    world.ledger.rows.clear()
+    retry(world, document, model="table")
+    [run] = world.ledger.runs(document.id)
+    assert (run.run, run.replaces) == (2, None)

@@ -444,7 +444,8 @@ def _next_run(row: Document, now: float) -> Document:
         run=row.run + 1,
         began_at=now,
         before=row.shown,
-        ended_before=row.outcome,
+        # Of a run that ended before there was a ledger, which is in no sum, nothing is to be taken off one.
+        ended_before=None if row.billed is None else row.outcome,
         holder="",
         attempts=0,
         consecutive_failures=0,

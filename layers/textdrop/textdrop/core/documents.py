@@ -188,7 +188,7 @@ class Document:
     began_at: float = 0.0  # when this run began; 0: the first, when it was accepted
     requested: tuple[tuple[str, str], ...] = ()  # options that a retry asks for, by the names of metadata
     before: Shown | None = None  # what had the upload's names when this run began
-    ended_before: Outcome | None = None  # the outcome of the run before
+    ended_before: Outcome | None = None  # the outcome of the run before, if the ledger has it
     pages_run: int = 0  # the run whose operations are this one's too, as nothing is recognised anew; 0: its own
     held_until: float = 0.0  # a worker that it was taken from by a request may be at work until then
     sweep_at: float = 0.0  # of one that is being deleted: when no worker of before can be at work any more

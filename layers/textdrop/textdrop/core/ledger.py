@@ -23,7 +23,7 @@ class Run:
 
     `submitted` pages were taken by the service in this run, `unconfirmed` submits it may have taken besides, `kept`
     pages were recognised in an earlier run. `cost` is that of the submitted pages, a decimal as text, "" unknown.
-    `replaces` is the outcome of the run before, if there was one. `key` is "" once the document is deleted.
+    `replaces` is the outcome of the run before, if the ledger has one. `key` is "" once the document is deleted.
     """
 
     document_id: str
