@@ -146,13 +146,15 @@ def test_status(run: Run, stack: FakeStack) -> None:
     assert json.loads(run("textdrop status a.png --json").stdout)["documents"][0]["pages"]["total"] == 2
     stack.control.documents[f"{0:032x}"].update(key="", state="deleted", removed={"objects": 4, "rows": 1})
     gone = run(f"textdrop status {0:032x}").stdout.splitlines()
-    assert (gone[:2], gone[-1]) == ([f"{0:032x}", "  deleted"], "  removed: 4 objects, 1 rows")
+    assert (gone[:2], gone[-1]) == ([f"{0:032x}", "  deleted"], "  removed: 4 objects, 1 row")
 
 
 def test_status_with_details(run: Run, stack: FakeStack) -> None:
     stack.control.add("a.png", None)
-    assert run("textdrop status a.png --details").stdout.splitlines()[-3:] == [
-        "  page 1-2: recognized",
+    done = run("textdrop status nowhere.png a.png --details")
+    assert (done.exit_code, done.stderr) == (2, "textdrop: No document is known of nowhere.png.\n")
+    assert done.stdout.splitlines()[-3:] == [
+        "  pages 1-2: recognized",
         "  run 1: goes on; 2 pages paid for, 0 kept; 0.26 RUB",
         "  2026-11-29 12:00:00Z  received",
     ]
@@ -256,7 +258,7 @@ def test_retry_asks_with_the_numbers(run: Run, stack: FakeStack) -> None:
 def test_retry_with_other_options(run: Run, stack: FakeStack) -> None:
     stack.control.add("a.png")
     done = run("textdrop retry a.png nowhere.png --model table --yes --json")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert stack.control.requests[-1]["options"] == {"model": "table"}
     answer = json.loads(done.stdout)
     assert [each["run"] for each in answer["documents"]] == [2]
@@ -268,7 +270,7 @@ def test_retry_with_other_options(run: Run, stack: FakeStack) -> None:
 def test_what_is_to_be_changed_is_named_once(run: Run, stack: FakeStack, command: str) -> None:
     assert run(f"textdrop {command} --yes").exit_code == 2
     assert run(f"textdrop {command} a.png --prefix a --yes").exit_code == 2
-    assert run(f"textdrop {command} nowhere.png --yes").exit_code == 1
+    assert run(f"textdrop {command} nowhere.png --yes").exit_code == 2
     assert run(f"textdrop {command} --prefix nothing/").stdout == "Nothing to do.\n"
 
 
@@ -291,7 +293,7 @@ def test_delete_leaves_the_upload_unless_told(run: Run, stack: FakeStack, folder
         "  letter.pdf",
         "Being removed: 1 document.",
         "The OCR service's own copies expire by 2026-12-02 12:00:00Z.",
-        "A last sweep comes after about 15 minutes; textdrop status then says deleted.",
+        "A last sweep comes after about 16 minutes; textdrop status then says deleted.",
     ]
     assert keys(stack) == ["b.png", "letter.pdf"]
     gone = run("textdrop delete b.png --upload --yes --wait")
@@ -349,9 +351,11 @@ def test_a_backfill_that_breaks_off_says_how_to_go_on(run: Run, stack: FakeStack
         return real(prefix, cursor, dry_run)
 
     stack.control.on_backfill = breaks  # type: ignore[method-assign]
-    done = run("textdrop backfill old/ --yes")
+    done = run("textdrop backfill old/ --yes --region eu-central-1")
     assert done.exit_code == 130
-    assert done.stderr.splitlines()[-1] == "Interrupted. To go on: textdrop backfill old/ --from 2"
+    assert (
+        done.stderr.splitlines()[-1] == "Interrupted. To go on: textdrop backfill old/ --from 2 --region eu-central-1"
+    )
     stack.control.on_backfill = real  # type: ignore[method-assign]
     assert run("textdrop backfill old/ --from 2 --yes").stdout.startswith("1 object taken, 0 known")
     assert len(stack.control.documents) == 3

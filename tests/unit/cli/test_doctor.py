@@ -171,7 +171,7 @@ OLDEST = {"document": "0" * 32, "key": "a.png", "waiting_seconds": 30_000}
     [
         (changed(ahead=timedelta(minutes=-10)), "this clock", "10 min ahead of AWS's", "timedatectl"),
         (changed(ahead=timedelta(hours=2)), "this clock", "2 h 0 min behind AWS's", "timedatectl"),
-        (refused, "control", "did not answer", "aws logs tail /aws/lambda/textdrop-control"),
+        (refused, "control", "answered with an error", "aws logs tail /aws/lambda/textdrop-control"),
         (broken_check(version="0.2.0"), "versions", "the stack is 0.2.0, the client 0.1.0", "pip install"),
         (broken_check(version=None), "control", "check.version is not a text", "pip install"),
         (broken_check(ocr=NO_OCR), "OCR service", "The key is refused.", "Store another key."),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from documentation import TOP
@@ -135,7 +136,7 @@ def test_without_typer_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_error_is_two_sentences_and_with_json_a_document(run: Run, stack: FakeStack) -> None:
-    done = run("textdrop status nowhere.pdf --details --json")
+    done = run("textdrop wait nowhere.pdf --json")
     assert done.exit_code == 2
     assert done.stderr.startswith("textdrop: No document is known of nowhere.pdf.\n          Check the key")
     error = json.loads(done.stdout)["error"]
@@ -247,3 +248,50 @@ def test_times_ago() -> None:
     for wrong in ("", "2", "h", "2y", "-2h", "soon"):
         with pytest.raises(ValueError, match=r"."):
             point_in_time(wrong)
+
+
+# --- what keys, names and people may bring ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line", ["list --json --limit 0", "list --bogus --json", "frobnicate --json", "--bogus --json"]
+)
+def test_with_json_a_wrong_command_line_is_a_document_too(run: Run, line: str) -> None:
+    done = run(f"textdrop {line}")
+    assert (done.exit_code, json.loads(done.stdout)["error"]["kind"]) == (2, "WrongUse")
+    assert "Usage:" in done.stderr
+
+
+def test_who_does_not_agree_gets_a_document_too(run: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.control.add("a.png")
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: False)
+    declined = run("textdrop delete a.png --json", asks=True)
+    assert (declined.exit_code, json.loads(declined.stdout)["error"]["kind"]) == (1, "NotAgreed")
+
+    def interrupted(*_: object, **__: object) -> bool:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise typer.Abort from None
+
+    monkeypatch.setattr(typer, "confirm", interrupted)
+    assert run("textdrop delete a.png", asks=True).exit_code == 130
+    assert stack.control.documents[f"{0:032x}"]["state"] == "final"
+
+
+def test_a_key_moves_no_terminal(run: Run, stack: FakeStack) -> None:
+    stack.control.add("\x1b[2Jплан\n.png")
+    assert r"\x1b[2Jплан\n.png" in run("textdrop list").stdout
+
+
+def test_a_name_that_is_no_utf_8_does_not_break_the_document(run: Run, tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.pdf")).write_bytes(b"%PDF")
+    done = run(f"textdrop put {tmp_path} --json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["files"][0]["error"] == "The file's name is not UTF-8."
+
+
+def test_a_folder_that_is_a_file_is_wrong_use(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run(f'textdrop get "" {tmp_path / "file"}')
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, "          Name another folder.")

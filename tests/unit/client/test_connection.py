@@ -86,6 +86,23 @@ def test_a_retry_is_waited_for_even_if_the_former_run_is_still_shown(textdrop: T
     assert (again.wait().outcome, again.wait().run) == ("succeeded", 2)
 
 
+def test_a_deleted_document_is_waited_for_even_if_it_is_still_shown_as_it_was(
+    textdrop: Textdrop, stack: FakeStack
+) -> None:
+    was = stack.control.add("a.png")
+    before = dict(was)
+    deleting = textdrop.delete([was["document"]]).only()
+    real = stack.control.on_status
+    shown = iter([before])
+
+    def stale(documents: list[str], pages: bool = False) -> dict[str, Any]:
+        old = next(shown, None)
+        return {"documents": [old], "missing": []} if old else real(documents, pages)
+
+    stack.control.on_status = stale  # type: ignore[method-assign]
+    assert deleting.wait().state == "deleted"
+
+
 def test_references_go_a_hundred_a_call(textdrop: Textdrop, stack: FakeStack) -> None:
     ids = [stack.control.add(f"{number}.png")["document"] for number in range(250)]
     found, missing = textdrop.status([*ids, "nowhere.pdf"])
@@ -215,7 +232,7 @@ def client_error(code: str) -> ClientError:
         (client_error("ExpiredTokenException"), NoAccess, "credentials cannot be used: no"),
         (NoCredentialsError(), NoAccess, "Unable to locate credentials"),
         (EndpointConnectionError(endpoint_url="https://x"), Unreachable, "did not answer"),
-        (client_error("ServiceException"), Unreachable, "did not answer"),
+        (client_error("ServiceException"), Unreachable, "answered with an error .*: no"),
     ],
 )
 def test_failures_of_aws_are_the_clients_errors(

@@ -149,7 +149,7 @@ def test_keys_of_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         keys("d.png", "a/d.png")
 
 
-@pytest.mark.parametrize("key", ["", "a/", "б" * 513, "\ud800.png"])
+@pytest.mark.parametrize("key", ["", "a/", "б" * 513, "\ud800.png", "a/Thumbs.db"])
 def test_keys_that_s3_does_not_take_are_refused(textdrop: Textdrop, key: str) -> None:
     with pytest.raises(UploadRefused):
         textdrop.put(b"x", key)
@@ -168,11 +168,26 @@ def test_a_key_that_the_stack_does_not_look_at_is_refused(clock: Clock) -> None:
             textdrop.put(b"x", "scans/a.png", options=Options(model="table"))
 
 
-@pytest.mark.parametrize("metadata", [{"case": "№ 7"}, {"дело": "7"}, {"case": "a\nb"}, {"ocr-modle": "page"}])
+@pytest.mark.parametrize(
+    "metadata", [{"case": "№ 7"}, {"дело": "7"}, {"case": "a\nb"}, {"a case": "7"}, {"ocr-modle": "page"}]
+)
 def test_metadata_that_would_not_be_taken_is_refused(textdrop: Textdrop, stack: FakeStack, metadata: Any) -> None:
     with pytest.raises(UploadRefused):
         textdrop.put(b"x", "a.png", metadata=metadata)
     assert not versions(stack)
+
+
+def test_spaces_around_a_value_make_no_other_upload(textdrop: Textdrop, stack: FakeStack, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    for _ in range(2):
+        textdrop.put(tmp_path / "a.png", metadata={"case": " 7 "})
+    assert len(versions(stack)) == 1
+    assert stack.s3.head_object(Bucket=UPLOADS, Key="a.png")["Metadata"] == {"case": "7"}
+
+
+def test_a_path_that_cannot_be_looked_at_is_refused(textdrop: Textdrop) -> None:
+    with pytest.raises(UploadRefused, match="cannot be read"):
+        list(textdrop.put_tree("a" * 300))
 
 
 def test_bytes_need_a_key_and_files_a_permission(
@@ -211,3 +226,11 @@ def test_deleting_with_the_upload_removes_that_version_alone(textdrop: Textdrop,
     assert [document.id for document in changes.documents] == [second.id]
     assert stack.control.requests[-1]["documents"] == [second.id]  # of the key there may be another by now
     assert versions(stack) == [("a.png", first.version_id)]
+
+
+def test_what_was_deleted_has_no_upload_to_delete(textdrop: Textdrop, stack: FakeStack) -> None:
+    gone = stack.control.add("", None, bucket="", state="deleted")
+    upload = textdrop.put(b"x", "a.png")
+    changes = textdrop.delete([gone["document"], upload], upload=True)
+    assert upload.id in [document.id for document in changes.documents]
+    assert versions(stack) == []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from textdrop.cli import backfilling, changing, doctor, files, looking
 from textdrop.cli.shell import INTERRUPTED, Shell, everywhere
@@ -32,8 +34,36 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
 )
 """Each command, what does it, and an example."""
 
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+class _Commands(TyperGroup):
+    """With --json a command line that is wrong is told as a JSON document too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta["textdrop.json"] = "--json" in args
+        with _told(ctx):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _told(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _told(context: Any) -> Iterator[None]:
+    try:
+        yield
+    except _USAGE_ERROR as wrong:
+        shell = context.ensure_object(Shell)
+        shell.json = context.meta["textdrop.json"]
+        shell.failed("WrongUse", wrong.format_message(), "See --help.")  # type: ignore[attr-defined]  # click's
+        raise
+
+
 app = typer.Typer(
     name="textdrop",
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode=None,  # rich is imported only for bars
     pretty_exceptions_enable=False,
@@ -53,7 +83,9 @@ def _version(wanted: bool) -> None:
 @everywhere
 def _root(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Put files in, get their text: the command of a textdrop stack.
 

@@ -55,21 +55,26 @@ def estimate(context: typer.Context, prefix: Prefix = None) -> None:
 def _gone_through(shell: Shell, prefix: str | None, cursor: str | None, *, dry_run: bool) -> Backfill:
     """All pages of the listing. Where it breaks off, the command that goes on is told."""
     found = Backfill()
+    if not dry_run:  # a call that is interrupted may have begun some
+        shell.going_on = f"To go on: {_again(shell, prefix, cursor)}"
     try:
         with Progress(shell.terminal()) as progress:
             for found in shell.textdrop.backfill(prefix, dry_run=dry_run, cursor=cursor):
                 cursor = found.cursor
                 progress.show(f"{words.count(found.listed, 'object')} seen, {found.new:,} new")
-                shell.going_on = "Nothing was begun." if dry_run else f"To go on: {_again(prefix, cursor)}"
+                shell.going_on = "Nothing was begun." if dry_run else f"To go on: {_again(shell, prefix, cursor)}"
     except TextdropClientError:
         if not dry_run:
-            shell.note(f"It broke off after {words.count(found.listed, 'object')}. To go on: {_again(prefix, cursor)}")
+            seen = words.count(found.listed, "object")
+            shell.note(f"It broke off after {seen}. To go on: {_again(shell, prefix, cursor)}")
         raise
     return found
 
 
-def _again(prefix: str | None, cursor: str | None) -> str:
+def _again(shell: Shell, prefix: str | None, cursor: str | None) -> str:
+    """The command that goes on there, with the same stack."""
     import shlex
 
     parts = ["textdrop", "backfill", *([prefix] if prefix else []), *(["--from", cursor] if cursor else [])]
+    parts += shell.named()
     return shlex.join(parts)

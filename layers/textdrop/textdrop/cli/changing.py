@@ -13,7 +13,7 @@ from textdrop.cli import parameters as take
 from textdrop.cli import words
 from textdrop.cli.looking import wait_for
 from textdrop.cli.progress import Progress
-from textdrop.cli.shell import FINE, SOME_FAILED, Shell, WrongUse
+from textdrop.cli.shell import FINE, NOT_DONE, SOME_FAILED, Shell, WrongUse
 from textdrop.client.models import Changes, Pause
 
 _CHOOSE = "Name documents, or choose them by options."
@@ -54,11 +54,11 @@ def retry(
         shell.confirm(f"Read {words.changed(would)}, again?", yes)
     done = _done(shell, would, partial(shell.textdrop.retry, options=reading))
     _tell(shell, done, "Being read again")
-    code = SOME_FAILED if done.unchanged else FINE
+    code = _code(done)
     if wait and done.documents:
         found, failed = wait_for(shell, done.documents, timeout)
         done = Changes(tuple(found), done.unchanged, done.pages, done.cost)
-        code = SOME_FAILED if failed else code
+        code = max(code, SOME_FAILED) if failed else code
     shell.answer(done)
     raise typer.Exit(code)
 
@@ -82,7 +82,7 @@ def cancel(
     done = _done(shell, would, shell.textdrop.cancel)
     _tell(shell, done, "Cancelled")
     shell.answer(done)
-    raise typer.Exit(SOME_FAILED if done.unchanged else FINE)
+    raise typer.Exit(_code(done))
 
 
 def delete(
@@ -94,10 +94,14 @@ def delete(
     until: take.Until = None,
     upload: Annotated[bool, typer.Option("--upload", help="The uploaded file too, with your own permission.")] = False,
     yes: take.Yes = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the last sweep, some 15 minutes.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the last sweep, some 16 minutes.")] = False,
     timeout: take.Timeout = None,
 ) -> None:
-    """Remove results and all else that is kept of documents."""
+    """Remove results and all else that is kept of documents.
+
+    Named ones, or all that --prefix or --outcome chooses, and of those --since and --until. The uploaded files stay,
+    unless you add --upload.
+    """
     shell: Shell = context.obj
     filters = {"prefix": prefix, "outcome": outcome, "since": since, "until": until}
     chosen = _chosen(documents, filters)
@@ -110,19 +114,19 @@ def delete(
     kept = [each.ocr_result_kept_until for each in done.documents if each.ocr_result_kept_until]
     if kept:
         shell.say(f"The OCR service's own copies expire by {words.moment(max(kept))}.")
-    code = SOME_FAILED if done.unchanged else FINE
+    code = _code(done)
     if wait and done.documents:
         found, _ = wait_for(shell, done.documents, timeout)
         done = Changes(tuple(found), done.unchanged)
     elif done.documents:
-        shell.say("A last sweep comes after about 15 minutes; textdrop status then says deleted.")
+        shell.say("A last sweep comes after about 16 minutes; textdrop status then says deleted.")
     shell.answer(done)
     raise typer.Exit(code)
 
 
 def render(
     context: typer.Context,
-    documents: Annotated[list[str], typer.Argument(metavar="DOCUMENT...", help=take.NAMED)],
+    documents: Annotated[list[str], typer.Argument(metavar="DOCUMENT", help=take.NAMED)],
     outputs: take.Outputs = None,
     wait: take.Wait = False,
     timeout: take.Timeout = None,
@@ -134,11 +138,11 @@ def render(
     shell: Shell = context.obj
     done = shell.textdrop.render(documents, outputs)
     _tell(shell, done, "Being written again")
-    code = SOME_FAILED if done.unchanged else FINE
+    code = _code(done)
     if wait and done.documents:
         found, failed = wait_for(shell, done.documents, timeout)
         done = Changes(tuple(found), done.unchanged)
-        code = SOME_FAILED if failed else code
+        code = max(code, SOME_FAILED) if failed else code
     shell.answer(done)
     raise typer.Exit(code)
 
@@ -179,6 +183,13 @@ def _done(shell: Shell, would: Changes, change: Callable[..., Changes]) -> Chang
         total = len(would.documents)
         done = change(would.documents, progress=lambda all_: progress.show(words.changed(all_), total=total))
     return replace(done, unchanged=(*would.unchanged, *done.unchanged))
+
+
+def _code(done: Changes) -> int:
+    """The exit code: some documents are not known, or were left as they are, or neither."""
+    if any(each.document is None for each in done.unchanged):
+        return NOT_DONE
+    return SOME_FAILED if done.unchanged else FINE
 
 
 def _tell(shell: Shell, done: Changes, title: str) -> None:

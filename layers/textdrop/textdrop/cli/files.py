@@ -19,7 +19,7 @@ from textdrop.client.uploads import Put
 
 def put(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
     to: Annotated[str | None, typer.Option(metavar="FOLDER", help="The folder of the bucket to put them in.")] = None,
     model: take.Model = None,
     languages: take.Languages = None,

@@ -14,6 +14,7 @@ from textdrop.cli import parameters as take
 from textdrop.cli import words
 from textdrop.cli.progress import Progress
 from textdrop.cli.shell import FINE, NOT_DONE, SOME_FAILED, Shell, WrongUse
+from textdrop.client.errors import ControlRefused
 from textdrop.client.models import Document, Summary
 
 LOOK_SECONDS = 5.0
@@ -24,17 +25,24 @@ def status(
     context: typer.Context,
     documents: Annotated[
         list[str],
-        typer.Argument(metavar="DOCUMENT...", help=take.NAMED),
+        typer.Argument(metavar="DOCUMENT", help=take.NAMED),
     ],
     details: Annotated[bool, typer.Option("--details", help="Pages' states, timeline, and runs too.")] = False,
 ) -> None:
     """Tell how far documents are, or what became of them."""
     shell: Shell = context.obj
-    missing: Sequence[str] = ()
+    found: list[Document] = []
+    missing: list[str] = []
     if details:
-        found = [shell.textdrop.document(each, details=True) for each in documents]
+        for each in documents:
+            try:
+                found.append(shell.textdrop.document(each, details=True))
+            except ControlRefused as error:
+                if error.code != "not_found":
+                    raise
+                missing.append(each)
     else:
-        found, missing = shell.textdrop.status(documents)
+        found, missing = map(list, shell.textdrop.status(documents))
     for document in found:
         shell.say(words.told(document))
     for asked in missing:
@@ -73,7 +81,7 @@ def list_(
 def summary(context: typer.Context, since: take.Since = None, until: take.Until = None) -> None:
     """Sum up outcomes, pages, cost, and what is in flight.
 
-    Of the last 30 days, unless --since says otherwise.
+    Of whole days in UTC: the last 30, unless --since says otherwise.
     """
     shell: Shell = context.obj
     found = shell.textdrop.summary(since, until)

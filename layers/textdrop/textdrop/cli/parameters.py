@@ -23,7 +23,7 @@ NAMED = "Ids, keys such as contracts/scan.pdf, or s3:// addresses."
 _SINCE = "2h, 3d, 2026-11-01, or a full time; UTC unless it says."
 Documents = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[DOCUMENT]...", help=NAMED),
+    typer.Argument(metavar="DOCUMENT", help=NAMED),
 ]
 Outcome = Annotated[
     str | None, typer.Option(metavar="OUTCOME", help="succeeded, partial, failed, skipped or cancelled.")

@@ -17,7 +17,6 @@ import typer
 from textdrop.client.errors import ControlRefused, TextdropClientError, WaitTimedOut
 
 FINE, SOME_FAILED, NOT_DONE, INTERRUPTED = 0, 1, 2, 130
-SECTION = "Options of every command"
 
 
 def _connect(shell: Shell) -> Any:
@@ -55,18 +54,34 @@ class Shell:
         """Print the lines where the answer is expected, unless that is JSON."""
         if not self.json:
             for line in [lines] if isinstance(lines, str) else lines:
-                print(line, flush=True)
+                print(_printable(line), flush=True)
 
     def note(self, line: str) -> None:
         """Print a line beside the answer."""
-        print(line, file=sys.stderr, flush=True)
+        print(_printable(line), file=sys.stderr, flush=True)
 
     def answer(self, value: Any) -> None:
         """Print the one JSON document, if JSON was asked for."""
         if self.json:
             from textdrop.client.reading import written
 
-            print(json.dumps(written(value), ensure_ascii=False, indent=2), flush=True)
+            text = json.dumps(written(value), ensure_ascii=False, indent=2)
+            try:
+                text.encode(sys.stdout.encoding)
+            except UnicodeEncodeError:  # a file's name that is no UTF-8, or a terminal that is not
+                text = json.dumps(written(value), indent=2)
+            print(text, flush=True)
+
+    def failed(self, kind: str, what: str, advice: str = "") -> None:
+        """Print the error as the one JSON document, if JSON was asked for."""
+        self.answer({"error": {"kind": kind, "what": what, "advice": advice}})
+
+    def named(self) -> list[str]:
+        """The options that name this stack, for a command that is to be given again."""
+        given = {"--stack": self.stack if self.stack != "textdrop" else None}
+        given |= {"--profile": self.profile, "--region": self.region}
+        named = [part for option, value in given.items() if value for part in (option, value)]
+        return [*named, "--local"] if self.local else named
 
     def confirm(self, question: str, yes: bool) -> None:
         """Returns if the person agrees; otherwise the command is over."""
@@ -74,9 +89,23 @@ class Shell:
             return
         if not self.asks():
             raise WrongUse(f"This asks first: {question} There is no terminal to ask on.", "Add --yes if you mean it.")
-        if not typer.confirm(question, err=True):
-            self.note("Nothing was done.")
-            raise typer.Exit(SOME_FAILED)
+        code = SOME_FAILED
+        try:
+            if typer.confirm(_printable(question), err=True):
+                return
+        except typer.Abort as abort:  # Ctrl-C, or the end of what is typed
+            self.note("")
+            code = INTERRUPTED if isinstance(abort.__context__, KeyboardInterrupt) else SOME_FAILED
+        self.note("Nothing was done.")
+        self.failed("NotAgreed", "Nothing was done.")
+        raise typer.Exit(code)
+
+
+def _printable(line: str) -> str:
+    """The line without what a terminal would obey, or could not show: keys may have any characters."""
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() or each == "\xa0" else ascii(each)[1:-1] for each in line)
 
 
 class WrongUse(TextdropClientError):
@@ -144,7 +173,9 @@ def everywhere(function: Callable[..., None]) -> Callable[..., None]:
         except TextdropClientError as error:
             raise typer.Exit(_told(shell, error)) from None
         except KeyboardInterrupt:
-            shell.note(f"\nInterrupted. {shell.going_on}".rstrip())
+            shell.note("")
+            shell.note(f"Interrupted. {shell.going_on}".rstrip())
+            shell.failed("Interrupted", "Interrupted.", shell.going_on)
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:  # as of `textdrop list | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -156,7 +187,8 @@ def everywhere(function: Callable[..., None]) -> Callable[..., None]:
 
 def _told(shell: Shell, error: TextdropClientError) -> int:
     """The error is printed; the exit code."""
-    shell.note(f"textdrop: {error.what}\n          {error.advice}".rstrip())
-    kind = error.code if isinstance(error, ControlRefused) else type(error).__name__
-    shell.answer({"error": {"kind": kind, "what": error.what, "advice": error.advice}})
+    shell.note(f"textdrop: {error.what}")
+    if error.advice:
+        shell.note(f"          {error.advice}")
+    shell.failed(error.code if isinstance(error, ControlRefused) else type(error).__name__, error.what, error.advice)
     return SOME_FAILED if isinstance(error, WaitTimedOut) else NOT_DONE

@@ -13,6 +13,7 @@ from textdrop.client.published import Cost
 FAILED = ("failed", "partial", "cancelled")
 """Outcomes for which the exit code is 1."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_ENDS = {"none": "without an ending"}
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
 
 
@@ -89,9 +90,11 @@ def told(document: Document) -> Iterator[str]:
         if file:
             yield f"  {name.replace('_', ' ')}: s3://{file.bucket}/{file.key}"
     if document.removed:
-        yield "  removed: " + ", ".join(f"{number:,} {what}" for what, number in document.removed.items())
+        removed = (count(number, what.removesuffix("s")) for what, number in document.removed.items())
+        yield f"  removed: {', '.join(removed)}"
     for state in document.page_states or ():
-        yield f"  page {state.pages}: {state.state}" + (f" ({state.reason})" if state.reason else "")
+        pages_are = f"{'page' if state.pages.isdigit() else 'pages'} {state.pages}: {state.state}"
+        yield f"  {pages_are}" + (f" ({state.reason})" if state.reason else "")
     for run in document.runs or ():
         ending = ": ".join(filter(None, [run.outcome or "goes on", run.reason]))
         yield f"  run {run.run}: {ending}; {count(run.paid, 'page')} paid for, {run.kept:,} kept; {price(run.cost)}"
@@ -143,11 +146,11 @@ def changed(changes: Changes) -> str:
 
 def estimated(found: Backfill) -> Iterator[str]:
     """What a backfill would read."""
-    types = ", ".join(f"{number:,} {name}" for name, number in found.types.items())
+    types = ", ".join(f"{number:,} {_ENDS.get(name, name)}" for name, number in found.types.items())
     new = f"{found.new:,} new ({size(found.bytes)})"
     yield f"{count(found.listed, 'object')} seen: {new}, {found.known:,} known already"
     if found.ignored or found.older_versions:
-        yield f"Left out: {found.ignored:,} that are no documents, {found.older_versions:,} older versions"
+        yield f"Left out: {found.ignored:,} not documents, {count(found.older_versions, 'older version')}"
     if types:
         unreadable = f"; {found.unreadable:,} of them will be skipped" if found.unreadable else ""
         yield f"New: {types}{unreadable}"

@@ -105,7 +105,8 @@ def meaning(failure: Exception, what: str, permission: str = "") -> TextdropClie
     if code(failure) in _DENIED:
         needed = f"Ask for the permission {permission}." if permission else "Ask for the permission."
         return NoAccess(f"These credentials may not use {what}.", needed)
-    return Unreachable(f"AWS did not answer for {what}: {_sentence(failure)}", "Try again in a moment.")
+    said = "answered with an error" if code(failure) else "did not answer"
+    return Unreachable(f"AWS {said} for {what}: {_sentence(failure)}", "Try again in a moment.")
 
 
 def _sentence(failure: Exception) -> str:

@@ -220,11 +220,12 @@ class Textdrop:
             seconds = min(1.5 * seconds, LOOK_SECONDS)
 
     def _looked_at(self, seen: Sequence[Document]) -> Sequence[Document]:
-        """Those that were not done, as they are now. A run that was begun later than what control shows is kept."""
+        """Those that were not done, as they are now. Of several, control may show one as it was before the last write:
+        then what is known already is kept."""
         found, _ = self.status([document for document in seen if not document.done])
         now = {document.id: document for document in found}
         fresh = [now.get(document.id, document) for document in seen]
-        return [new if new.run >= old.run else old for old, new in zip(seen, fresh, strict=True)]
+        return [old if _is_behind(new, old) else new for old, new in zip(seen, fresh, strict=True)]
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
@@ -367,6 +368,11 @@ class Textdrop:
 
     def _own(self, document: Document) -> Document:
         return replace(document, textdrop=self)
+
+
+def _is_behind(new: Document, old: Document) -> bool:
+    """A document that is being deleted is nothing else any more, and runs count up."""
+    return new.run < old.run or (old.state == "deleting" and new.state not in ("deleting", "deleted"))
 
 
 def _unknown(reference: str) -> ControlRefused:

@@ -46,7 +46,7 @@ def fetch(s3: Any, stack: Stack, prefix: str, folder: Path, only: Sequence[str] 
 
     A file's path in the folder is its key behind the prefix's last "/". One that is there already, as it is in the
     bucket, is not fetched; others appear whole or not at all. `only` names some of KINDS. A key that would lead out of
-    the folder, or cannot be a file here, is refused by itself.
+    the folder, or cannot be a file here, is refused by itself. Raises TextdropClientError.
     """
     ends = re.compile("|".join(KINDS[kind] for kind in only))
     behind = stack.results_prefix + prefix[: prefix.rfind("/") + 1]
@@ -76,7 +76,10 @@ def fetch(s3: Any, stack: Stack, prefix: str, folder: Path, only: Sequence[str] 
             return Fetched(key, error=f"It cannot be written: {failure.strerror}.")
         return Fetched(key, path, found["Size"])
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise TextdropClientError(f"{folder} cannot be made: {failure.strerror}.", "Name another folder.") from failure
     return at_once(one, wanted())
 
 

@@ -7,7 +7,7 @@ TextdropClientError
 ├── ControlRefused   control understood, and does not do it; `code` says why
 ├── UploadRefused    this cannot be uploaded as it is; nothing of it was sent
 ├── WaitTimedOut     the documents were not all done in time; they are read on
-├── NoText           the document has ended, and has no text
+├── NoText           the document has no such file, or not yet
 └── NotReadable      a notice, file or answer that this client does not understand
 """
 
@@ -61,7 +61,7 @@ class WaitTimedOut(TextdropClientError):
 
 
 class NoText(TextdropClientError):
-    """The document has no text, or not yet."""
+    """The document has no such file, or not yet."""
 
 
 class NotReadable(TextdropClientError):

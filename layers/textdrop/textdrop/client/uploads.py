@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from textdrop.core.junk import is_junk
 PART_BYTES = 8 * 1024 * 1024
 """Above this a file goes up in parts of this size, as the aws command does it, so that ETags can be compared."""
 MAX_KEY_BYTES = 1_024
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # what a header's name may have (RFC 9110, 5.6.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,10 @@ def metadata_of(stack: Stack, options: Options | None, metadata: Mapping[str, st
     from textdrop.core.errors import InvalidOptions
 
     chosen = {f"{rules.PREFIX}{name}": value for name, value in (options or Options()).given().items()}
-    wanted = {name.lower(): value for name, value in (metadata or {}).items()} | chosen
+    # S3 leaves out spaces around a value: with them, what is there would never be the same.
+    wanted = {name.lower(): value.strip() for name, value in (metadata or {}).items()} | chosen
     for name, value in wanted.items():
-        if not (name + value).isascii() or not value.isprintable():
+        if not _NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
             raise UploadRefused(f'The metadata "{name}" has characters that S3 does not take.', "Write it in ASCII.")
     given = stack.parameters
     try:
@@ -64,6 +67,8 @@ def check_key(stack: Stack, key: str) -> None:
         raise UploadRefused("The file's name is not UTF-8.", "Rename it, or name a key.") from None
     if not 0 < size <= MAX_KEY_BYTES or key.endswith("/"):
         raise UploadRefused(f"A key has from 1 to {MAX_KEY_BYTES} bytes and does not end in /.", "Choose another key.")
+    if is_junk(key):
+        raise UploadRefused(f"{key} is named as what systems leave beside documents.", "Name it otherwise.")
     if not key.startswith(stack.source_prefix):
         raise UploadRefused(
             f"The stack takes only uploads below {stack.source_prefix}, and the key is {key}.",
@@ -131,11 +136,15 @@ def files_of(paths: Iterable[Path], to: str) -> list[tuple[Path, str]]:
     """
     found: dict[str, Path] = {}
     for path in paths:
-        if path.is_dir():
+        try:
+            is_folder, is_file = path.is_dir(), path.is_file()
+        except OSError as failure:
+            raise UploadRefused(f"{path} cannot be read: {failure.strerror}.", "Make it readable.") from failure
+        if is_folder:
             above = path if path.name in ("", "..") else path.parent
             inside = (file for file in sorted(path.rglob("*")) if file.is_file() and not is_junk(file.name))
             pairs = [(file, to + file.relative_to(above).as_posix()) for file in inside]
-        elif path.is_file():
+        elif is_file:
             pairs = [(path, to + path.name)]
         else:
             raise UploadRefused(f"{path} is not there.", "Check the name; nothing was uploaded.")
@@ -211,6 +220,7 @@ def _document(stack: Stack, key: str, answer: Mapping[str, Any]) -> Document:
 
 def delete_version(s3: Any, document: Document) -> bool:
     """The uploaded version of the document is gone; False where it was already, or another upload took its place.
+    What was deleted has no key any more, and nothing is removed.
 
     Without versions an object is removed only if it is still this document's: the key may have a newer upload.
     """
@@ -218,6 +228,8 @@ def delete_version(s3: Any, document: Document) -> bool:
 
     from textdrop.core.identity import document_id
 
+    if not document.key:
+        return False
     wanted = {"Bucket": document.bucket, "Key": document.key}
     needed = "s3:DeleteObjectVersion" if document.version_id else "s3:DeleteObject"
     try:
