@@ -149,6 +149,22 @@ def test_status(run: Run, stack: FakeStack) -> None:
     assert (gone[:2], gone[-1]) == ([f"{0:032x}", "  deleted"], "  removed: 4 objects, 1 row")
 
 
+def test_put_says_of_what_it_would_wait_for_in_vain(run: Run, stack: FakeStack, folder: Path) -> None:
+    run("textdrop put letter.pdf archive/b.png")
+    real = stack.control.on_status
+    looks = iter([lambda documents: {"documents": [], "missing": documents}])
+
+    def on_status(documents: list[str], pages: bool = False) -> dict[str, object]:
+        unknown = next(looks, None)
+        return unknown(documents) if unknown else real(documents, pages)
+
+    stack.control.on_status = on_status  # type: ignore[method-assign]
+    done = run("textdrop put letter.pdf --wait")
+    assert done.exit_code == 0
+    assert "letter.pdf is in the bucket, but not received yet. If it was there before the stack" in done.stderr
+    assert "not received" not in run("textdrop put letter.pdf --wait").stderr
+
+
 def test_status_with_details(run: Run, stack: FakeStack) -> None:
     stack.control.add("a.png", None)
     done = run("textdrop status nowhere.png a.png --details")

@@ -128,7 +128,7 @@ def test_without_typer_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "typer", None)
     for module in [name for name in sys.modules if name.startswith("textdrop.cli.")]:
         monkeypatch.delitem(sys.modules, module)
-    with pytest.raises(SystemExit, match=r'the package typer is missing: pip install "textdrop\[cli\]"'):
+    with pytest.raises(SystemExit, match=r'the package typer is missing: pip install "\.\[cli\]", in a checkout'):
         cli.main()
 
 

@@ -8,5 +8,7 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if missing.name not in ("typer", "rich"):
             raise
-        raise SystemExit(f'textdrop: the package {missing.name} is missing: pip install "textdrop[cli]"') from None
+        raise SystemExit(
+            f'textdrop: the package {missing.name} is missing: pip install ".[cli]", in a checkout'
+        ) from None
     run()

@@ -63,6 +63,11 @@ def put(
     code = SOME_FAILED if refused else FINE
     shell.say(f"{count(len(documents), 'file')} in the bucket" + (f", {len(refused)} not" if refused else "") + ".")
     if wait and documents:
+        _, unknown = shell.textdrop.status([each.document for each in done if each.document and each.there_already])
+        for each in done:
+            if each.document and each.document.id in unknown:
+                before = "If it was there before the stack, only textdrop backfill has it read."
+                shell.note(f"{each.key} is in the bucket, but not received yet. {before}")
         documents, failed = wait_for(shell, documents, timeout)
         code = SOME_FAILED if failed else code
     files = [

@@ -39,7 +39,8 @@ LOOK_SECONDS = 5.0
 Reference = str | Document
 """A document's id, a key below the source bucket, s3://bucket/key, or a document seen before."""
 Time = datetime | timedelta | str
-"""A point in time; a timedelta is so long ago; a text is RFC 3339."""
+"""A point in time, which is the shell's without a zone; a timedelta is so long ago; a text is RFC 3339, in UTC without
+a zone."""
 
 
 class Textdrop:
@@ -95,7 +96,7 @@ class Textdrop:
     ) -> Document:
         """The document of a file, or of bytes, uploaded under the key; without a key, under the file's name.
 
-        A file that the key already has, with the same metadata, is not uploaded `again`.
+        A file that the key already has, with the same metadata, is not uploaded, unless `again`. Bytes always are.
         """
         wanted = uploads.metadata_of(self.stack, options, metadata)
         if isinstance(source, bytes):
