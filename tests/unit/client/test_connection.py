@@ -56,7 +56,7 @@ def test_waiting_ends_after_its_time_and_says_what_it_waits_for(
         "documents": [stack.control.documents[each] for each in documents],
         "missing": [],
     }
-    with pytest.raises(WaitTimedOut, match="2 of 2 documents were not done after 3 s") as raised:
+    with pytest.raises(WaitTimedOut, match="After 3 s 2 of 2 documents had not ended") as raised:
         textdrop.wait(ids, timeout=3)
     assert [document.id for document in raised.value.waiting] == ids
     assert clock.now == 3.0
@@ -136,6 +136,23 @@ def test_lists_are_gone_through_page_by_page(textdrop: Textdrop, stack: FakeStac
     assert keys == ["a/1.png", "a/3.png", "a/5.png"]
     assert [request.get("cursor") for request in stack.control.requests] == [None, "2"]
     assert stack.control.requests[0]["since"].endswith("Z")
+
+
+def test_what_moves_on_between_two_pages_is_found_once(
+    textdrop: Textdrop, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = stack.control.add("a.png", None), stack.control.add("b.png", None)
+
+    def answers(name: str) -> Any:
+        def answer(cursor: str | None = None, **_: Any) -> dict[str, Any]:
+            return {name: [one, other] if cursor else [one], "cursor": None if cursor else "1"}
+
+        return answer
+
+    monkeypatch.setattr(stack.control, "on_list", answers("documents"))
+    monkeypatch.setattr(stack.control, "on_cancel", answers("cancelled"))
+    assert [each.key for each in textdrop.list("active")] == ["a.png", "b.png"]
+    assert [each.key for each in textdrop.cancel(prefix="a", dry_run=True).documents] == ["a.png", "b.png"]
 
 
 def test_the_summary_is_asked_for_until_it_is_complete(textdrop: Textdrop, stack: FakeStack) -> None:

@@ -170,8 +170,12 @@ class Textdrop:
     ) -> Iterator[Document]:
         """Documents, the newest first, by their last runs. Without an outcome all that ended; "active": in flight."""
         filters = _filters(outcome, reason, prefix, since, until)
+        seen: set[str] = set()  # what moves on meanwhile may be in two answers
         for answer in self._pages("list", filters):
-            yield from map(self._document, answer["documents"])
+            for document in map(self._document, answer["documents"]):
+                if document.id not in seen:
+                    seen.add(document.id)
+                    yield document
 
     def summary(self, since: Time | None = None, until: Time | None = None) -> Summary:
         """What became of documents since then (30 days ago), and what is in flight."""
@@ -212,8 +216,9 @@ class Textdrop:
                 return tuple(seen)
             left = None if until is None else until - self._clock()
             if left is not None and left <= 0:
+                documents = "document" if len(seen) == 1 else "documents"
                 raise WaitTimedOut(
-                    f"{len(waiting)} of {len(seen)} documents were not done after {timeout:g} s.",
+                    f"After {timeout:g} s {len(waiting)} of {len(seen)} {documents} had not ended.",
                     "They are read on: wait again, or look at their status.",
                     waiting,
                 )
@@ -351,10 +356,12 @@ class Textdrop:
         else:
             answers = self._pages(command, {**filters, **given})
         all_ = Changes(dry_run=bool(given.get("dry_run")))
+        found: dict[str, Document] = {}  # what moves on meanwhile may be in two answers
         for answer in answers:
             cost = read(Cost, answer["cost"]) if answer.get("cost") else None
+            found |= {document.id: document for document in map(self._document, answer.get(changed, []))}
             all_ = Changes(
-                (*all_.documents, *map(self._document, answer.get(changed, []))),
+                tuple(found.values()),
                 (*all_.unchanged, *(read(Unchanged, each) for each in answer.get("unchanged", []))),
                 all_.pages + int(answer.get("pages") or 0),
                 cost if all_.cost is None else _sum(all_.cost, cost),

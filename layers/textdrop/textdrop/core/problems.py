@@ -62,7 +62,8 @@ def breakdowns(times: int) -> Problem:
     return Problem(
         Reason.OCR_UNAVAILABLE,
         f"The OCR service answered {times} times that it failed to take the page.",
-        f"Later {RETRY}. If it happens again, save the file anew and upload it again, or ask the service's support.",
+        f"{RETRY.capitalize()} later. If it happens again, save the file anew and upload it again, or ask the "
+        "service's support.",
     )
 
 
