@@ -13,7 +13,9 @@ from textdrop.cli.shell import Shell
 from textdrop.client.errors import TextdropClientError
 from textdrop.client.models import Backfill
 
-Prefix = Annotated[str | None, typer.Argument(help="What the keys begin with, such as scans/2019/; all without it.")]
+Prefix = Annotated[
+    str | None, typer.Argument(metavar="PREFIX", help="What the keys begin with, such as scans/2019/; all without it.")
+]
 
 
 def backfill(

@@ -69,9 +69,9 @@ def cancel(
     prefix: take.Prefix = None,
     yes: take.Yes = False,
 ) -> None:
-    """Send documents no further.
+    """Stop reading documents.
 
-    Pages that are with the OCR service are paid for, and kept for a retry.
+    No more of their pages are sent. Those that the OCR service has are paid for, and kept for a retry.
     """
     shell: Shell = context.obj
     chosen = _chosen(documents, {"prefix": prefix})

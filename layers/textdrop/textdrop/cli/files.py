@@ -81,8 +81,11 @@ def put(
 
 def get(
     context: typer.Context,
-    prefix: Annotated[str, typer.Argument(help='What the uploads\' keys begin with, such as contracts/; "" for all.')],
-    folder: Annotated[Path, typer.Argument(help="The folder to fetch into; it is made.")],
+    prefix: Annotated[
+        str,
+        typer.Argument(metavar="PREFIX", help='What the uploads\' keys begin with, such as contracts/; "" for all.'),
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to fetch into; it is made.")],
     only: Annotated[
         list[str] | None, typer.Option(metavar="KIND", help=f"{', '.join(KINDS)}; may be repeated.")
     ] = None,

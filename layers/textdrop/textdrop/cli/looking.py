@@ -58,7 +58,7 @@ def list_(
     prefix: take.Prefix = None,
     since: take.Since = None,
     until: take.Until = None,
-    limit: Annotated[int, typer.Option(min=1, help="The most to list.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="The most to list.")] = 100,
 ) -> None:
     """List documents that have ended, or those in flight.
 

@@ -20,7 +20,7 @@ def _time(text: str) -> datetime:
 
 
 NAMED = "Ids, keys such as contracts/scan.pdf, or s3:// addresses."
-_SINCE = "2h, 3d, 2026-11-01, or a full time; UTC unless it says."
+_SINCE = "2h, 3d, 2026-11-01, or a full time; UTC if it names no zone."
 Documents = Annotated[
     list[str] | None,
     typer.Argument(metavar="DOCUMENT", help=NAMED),
