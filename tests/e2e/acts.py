@@ -398,8 +398,12 @@ def a_retry_does_not_send_what_is_recognised(stage: Stage) -> None:
         run=2,
         due_kind=DueKind.SUBMIT,
         due_at=time.time(),
+        submit_passes=1,
     )
     stage.put_row(items.of_document(again))
+    # A pass before, which died, kept one page more: for other options.
+    other = Operation(again.id, 2, 2, OperationState.RECOGNIZED, holder_rev=1, paid_run=1)
+    stage.put_row(items.of_operation(other))
     stage.run("submit", resume_body(Resume(again.id, again.rev)))
     row = stage.expect(ended.source, DocumentState.DELIVERING, Outcome.SUCCEEDED)
     if (row.pages_kept, row.billed) != (1, Billed()):
