@@ -373,6 +373,18 @@ def stopped(chance: random.Random) -> Plan:
     )
 
 
+def sent_on(chance: random.Random) -> Plan:
+    """An upload is deleted while a worker sends its many pages: where slots are a second apart, it has to look for it."""
+    return Plan(
+        [
+            *(("upload", (NINE_PAGES, 0, 0, SENT)), ("submit", (4,)), ("forget", (0, chance.choice((0, 1))))),
+            *(("continue", (0, 1)), ("poll", ()), DELIVER, ("wait", (SECONDS_25,)), ("poll", ()), DELIVER),
+        ],
+        [Aim(("ocr.submit",), ("before", "after"), "hold", (0,))],
+        alone=True,
+    )
+
+
 def unsent(chance: random.Random) -> Plan:
     """An upload is deleted when nothing of it could be sent yet, or a part."""
     taken = [Aim(("ocr.submit",), ("before",), "hold", (0,))] * chance.choice((0, 0, 1, 2))
@@ -550,6 +562,7 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.1, kept),
     (0.06, stopped),
     (0.03, unsent),
+    (0.01, sent_on),
     (0.07, deleted),
     (0.03, replaced),
     (0.02, backfilled),

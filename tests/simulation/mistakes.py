@@ -37,6 +37,7 @@ from textdrop.core.rules import Rule
 from textdrop.core.schedule import Schedule, Step
 from textdrop.core.window import SPAN_SECONDS
 from textdrop.usecases import accept, ask, deliver, files, keep, outputs, pages, publish, send, submit, sweep, tick
+from textdrop.usecases.send import SourceGone
 
 HISTORIES_MOST = 5_000
 
@@ -241,6 +242,11 @@ def shows_last(right: Any) -> property:
     return property(lambda row: right.fget(row if row.outcome is None else replace(row, before=None)))
 
 
+def blind(right: Wrong, *arguments: Any, **named: Any) -> Any:
+    seen = right(*arguments, **named)
+    return None if isinstance(seen, SourceGone) else seen
+
+
 def put_over(right: Wrong, self: FakeLedger, run: Any) -> Any:
     self.rows.pop((run.document_id, run.run), None)
     return right(self, run)
@@ -378,6 +384,7 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
     "pages that a cancelled document has not sent may still be sent": lambda: around(
         deliver, "transition_operation", lambda right, *arguments: None
     ),
+    "an upload that was deleted is sent on": lambda: around(pages, "_stopped", blind),
     "what is deleted is swept only once": lambda: rule(
         "delete_asked", then=lambda right, row, seen, now, *rest: replace(right(row, seen, now, *rest), sweep_at=now)
     ),
