@@ -357,8 +357,15 @@ def test_backfill_asks_with_its_estimate_and_is_safe_to_repeat(run: Run, stack: 
     assert run("textdrop backfill old/").stdout.startswith("3 objects seen: 0 new")
 
 
+@pytest.mark.parametrize("line", ["put a.pdf", "retry a.pdf --yes", "render a.pdf", "delete a.pdf --yes"])
+def test_a_time_to_wait_without_waiting_is_wrong_use(run: Run, line: str) -> None:
+    ended = run(f"textdrop {line} --timeout 5")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "--timeout says how long to wait, and nothing is waited for." in ended.stderr
+
+
 @pytest.mark.usefixtures("old")
-def test_a_backfill_that_breaks_off_says_how_to_go_on(run: Run, stack: FakeStack) -> None:
+def test_a_backfill_that_breaks_off_says_how_to_continue(run: Run, stack: FakeStack) -> None:
     real = stack.control.on_backfill
 
     def breaks(prefix: str = "", cursor: str | None = None, dry_run: bool = False) -> dict[str, object]:
@@ -378,7 +385,7 @@ def test_a_backfill_that_breaks_off_says_how_to_go_on(run: Run, stack: FakeStack
 
 
 @pytest.mark.usefixtures("old")
-def test_a_backfill_that_is_refused_in_its_midst_says_how_to_go_on(run: Run, stack: FakeStack) -> None:
+def test_a_backfill_that_is_refused_in_its_midst_says_how_to_continue(run: Run, stack: FakeStack) -> None:
     real = stack.control.on_backfill
 
     def refuses(prefix: str = "", cursor: str | None = None, dry_run: bool = False) -> dict[str, object]:

@@ -41,6 +41,7 @@ def retry(
     name one. Documents that have succeeded are only read with another --model, --languages, --outputs or --pages.
     """
     shell: Shell = context.obj
+    wait = take.waits(wait, timeout)
     filters = {"outcome": outcome, "reason": reason, "prefix": prefix, "since": since, "until": until}
     chosen = _chosen(documents, filters)
     if chosen is None and outcome is None:
@@ -103,6 +104,7 @@ def delete(
     unless you add --upload.
     """
     shell: Shell = context.obj
+    wait = take.waits(wait, timeout)
     filters = {"prefix": prefix, "outcome": outcome, "since": since, "until": until}
     chosen = _chosen(documents, filters)
     would = shell.textdrop.delete(chosen, **filters, dry_run=True)
@@ -136,6 +138,7 @@ def render(
     They are made of the pages that have been read.
     """
     shell: Shell = context.obj
+    wait = take.waits(wait, timeout)
     done = shell.textdrop.render(documents, outputs)
     _tell(shell, done, "Being written again")
     code = _code(done)

@@ -37,6 +37,7 @@ def put(
     A folder keeps its name and its tree. What is in the bucket already, unchanged, is not uploaded again.
     """
     shell: Shell = context.obj
+    wait = take.waits(wait, timeout)
     entries = [each.partition("=") for each in metadata or []]
     if any(not name or not is_set for name, is_set, _ in entries):
         raise WrongUse("--metadata takes NAME=VALUE.", "Such as --metadata case=7-114.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from textdrop.cli.shell import WrongUse
 from textdrop.cli.words import point_in_time
 from textdrop.client.models import Options
 
@@ -47,6 +48,13 @@ Pages = Annotated[str | None, typer.Option(metavar="PAGES", help='"all", or numb
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until all are done.")]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="Wait no longer than this.")]
+
+
+def waits(wait: bool, timeout: float | None) -> bool:
+    """Whether to wait. Raises WrongUse for a time to wait without waiting."""
+    if timeout is not None and not wait:
+        raise WrongUse("--timeout says how long to wait, and nothing is waited for.", "Add --wait.")
+    return wait
 
 
 def options(model: str | None, languages: str | None, outputs: str | None, pages: str | None) -> Options | None:
