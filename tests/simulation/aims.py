@@ -374,7 +374,7 @@ def stopped(chance: random.Random) -> Plan:
 
 
 def sent_on(chance: random.Random) -> Plan:
-    """An upload is deleted while a worker sends its many pages: where slots are a second apart, it has to look for it."""
+    """An upload is deleted while a worker sends its many pages: where slots are a second apart, that has to be seen."""
     return Plan(
         [
             *(("upload", (NINE_PAGES, 0, 0, SENT)), ("submit", (4,)), ("forget", (0, chance.choice((0, 1))))),

@@ -24,6 +24,8 @@ from textdrop.core import identity, keys
 from textdrop.core.documents import DocumentState, OperationState, Source
 from upgrade import former
 
+_BEGUN = (DocumentState.RECOGNIZING, DocumentState.DELIVERING, DocumentState.FINAL)
+"""The states in which any version has documents."""
 STATE = stack.ROOT / ".local" / "upgrade"
 COUNT, SEED = 60, 15
 LONG_PAGES = 120
@@ -166,7 +168,7 @@ class _Run:
         pages = Counter(f"pages {row.state}" for row in rows if not row.final)
         begun = {document: len(rows) for document, rows in operations.items()}
         unsent = sum(row.pages - begun.get(row.id, 0) for row in documents.values() if row.unfinished)
-        found = {f"documents {state}": states[f"documents {state}"] for state in list(DocumentState)[1:]}
+        found = {f"documents {state}": states[f"documents {state}"] for state in _BEGUN}
         found |= {"pages running": pages[f"pages {OperationState.RUNNING}"], "pages not sent": unsent}
         found |= {f"messages in {queue.removesuffix('Url')}": self.site.messages(queue) for queue in (*QUEUES, DEAD)}
         found["uploads nobody knows of"] = len(self.lost)
