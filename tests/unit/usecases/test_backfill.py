@@ -9,7 +9,7 @@ import pytest
 from aws_events import event
 from textdrop.core import identity, states
 from textdrop.core.documents import Document, DueKind, Outcome
-from textdrop.core.errors import ObjectForbidden, Reason
+from textdrop.core.errors import ObjectForbidden, OcrUnreachable, Reason
 from textdrop.core.observations import Backfilled, Cancelled
 from textdrop.core.policy import Policy
 from textdrop.core.problems import cancelled
@@ -160,6 +160,23 @@ def test_of_a_source_that_may_not_be_read_others_do_not_have_to_wait_for_long(wo
     assert (world.row(others[-1]).outcome_at or 0.0) - began_at < 900.0
     tries = [row for row in world.journal.transitions if row.name == "forbidden"]
     assert len(tries) == MIN_BACKFILLS * Policy().max_backfill_failures
+
+
+def test_what_waited_for_days_in_a_backfill_is_not_given_up_for_one_refusal(world: World) -> None:
+    [document] = backfill(world, 1)
+    world.clock.advance(3 * 86_400.0)
+    world.faults.fail("sources.head", lambda: ObjectForbidden("403"))
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+
+
+def test_a_page_of_what_waited_for_days_is_not_given_up_for_one_refusal_either(world: World) -> None:
+    [document] = backfill(world, 1)
+    world.clock.advance(3 * 86_400.0)
+    world.faults.fail("ocr.submit", lambda: OcrUnreachable("no connection"))
+    world.faults.fail("sources.head", lambda: ObjectForbidden("403"), skip=1)
+    world.run()
+    assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
 def test_one_that_waits_can_be_cancelled(world: World) -> None:

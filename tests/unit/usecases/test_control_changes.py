@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakes.ocr import Failure
-from textdrop.core.documents import Document, DocumentState, Outcome
+from textdrop.core.documents import Document, DocumentState, DueKind, Outcome
 from textdrop.core.errors import OcrUnreachable, StoreUnavailable
 from textdrop.core.observations import DeleteAsked
 from unit.usecases.operated import NOON, ids, keys, operated, paged, run_each
@@ -234,6 +234,16 @@ def test_all_of_an_outcome_are_retried_page_by_page_and_none_twice(world: World)
     world.run()
     assert {row.run for row in world.documents.rows.values() if row.source.key in bodies} == {2}
     assert {row.run for row in world.documents.rows.values() if row.source.key not in bodies} == {1}
+
+
+@pytest.mark.parametrize(("count", "kind"), [(10, DueKind.SUBMIT), (11, DueKind.BACKFILL)])
+def test_many_at_once_are_taken_after_live_uploads(world: World, count: int, kind: DueKind) -> None:
+    bodies = {f"{number}.png": b"damaged %d" % number for number in range(count)}
+    run_each(world, bodies, seconds=0.01)
+    world.ask("retry", documents=list(bodies))
+    assert {row.due_kind for row in world.documents.rows.values()} == {kind}
+    world.run()
+    assert {(row.state, row.run) for row in world.documents.rows.values()} == {(DocumentState.FINAL, 2)}
 
 
 # --- cancel -----------------------------------------------------------------------------------------------------------

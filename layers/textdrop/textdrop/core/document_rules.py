@@ -177,15 +177,17 @@ def refused(row: Document, seen: see.Refused, now: float, policy: Policy) -> Doc
     return _unsent(replace(row, source=seen.source), outcome, seen.problem, now)
 
 
+def is_forbidden_too_long(row: Document, now: float, policy: Policy) -> bool:
+    """Whether a source that may not be read is given up. In a backfill it keeps others waiting, so it is by the tries;
+    time, of which it may have waited for days by itself, says nothing there."""
+    if row.due_kind is DueKind.BACKFILL:
+        return row.consecutive_failures >= policy.max_backfill_failures
+    return now - row.run_began_at > policy.forbidden_seconds
+
+
 @rule(
     see.Forbidden,
-    lambda row, seen, now, policy: (
-        row.state is _ACCEPTED
-        and (
-            now - row.run_began_at > policy.forbidden_seconds
-            or (row.due_kind is DueKind.BACKFILL and row.consecutive_failures >= policy.max_backfill_failures)
-        )
-    ),
+    lambda row, seen, now, policy: row.state is _ACCEPTED and is_forbidden_too_long(row, now, policy),
 )
 def forbidden_too_long(row: Document, seen: see.Forbidden, now: float, policy: Policy) -> Document:
     """A source that may not be read for too long, or that keeps a backfill waiting, fails its document."""
@@ -314,7 +316,7 @@ def retried(row: Document, seen: see.RetryAsked, now: float, policy: Policy) -> 
         _next_run(row, now),
         state=_ACCEPTED,
         requested=tuple({**dict(row.requested), **dict(seen.requested)}.items()),
-        due_kind=DueKind.SUBMIT,
+        due_kind=DueKind.BACKFILL if seen.after_live else DueKind.SUBMIT,
         due_at=max(now, row.held_until),
         submit_passes=0,
         file_pages=0,

@@ -119,9 +119,11 @@ class Backfilled(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class RetryAsked(DocumentSeen):
-    """A request for the next run. `requested` are options, by the names of metadata; those of the run before stay."""
+    """A request for the next run. `requested` are options, by the names of metadata; those of the run before stay. One
+    of many is taken `after_live` uploads."""
 
     requested: tuple[tuple[str, str], ...] = ()
+    after_live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

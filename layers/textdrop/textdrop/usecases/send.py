@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pagekit.errors import Refusal
 from pagekit.prepared import PreparedPage
 from textdrop.core import intervals, problems
+from textdrop.core.document_rules import is_forbidden_too_long
 from textdrop.core.documents import Document, Operation, OperationState, Options, Problem
 from textdrop.core.errors import (
     ObjectDeleted,
@@ -109,7 +110,7 @@ def send_page(
             except ObjectGone:
                 return _unsendable(ports, considered, problems.object_gone())
             except ObjectForbidden:
-                if ports.clock.now() - document.run_began_at <= ports.policy.forbidden_seconds:
+                if not is_forbidden_too_long(document, ports.clock.now(), ports.policy):
                     raise
                 return _unsendable(ports, considered, problems.forbidden())
         last_start = deadline - ports.ocr.submit_seconds(len(body))

@@ -16,6 +16,9 @@ from textdrop.usecases.control.changing import WHY_NOT_FINAL, asked_for, change
 from textdrop.usecases.control.ended import ended
 from textdrop.usecases.control.settings import ControlSettings
 
+MAX_AT_ONCE = 10
+"""More documents than these in a request are taken after all live uploads, which would wait behind thousands."""
+
 COUNTED_DOCUMENTS = 20
 """Of so many documents a call, operations are read to tell which pages are to be paid for."""
 
@@ -36,7 +39,7 @@ def retry(ports: ControlPorts, settings: ControlSettings, asked: Retry) -> dict[
         ports,
         documents,
         partial(_refusal, requested=requested),
-        lambda row: RetryAsked(asked.requested),
+        lambda row: RetryAsked(asked.requested, after_live=len(documents) > MAX_AT_ONCE),
         asked.dry_run,
     )
     pages: dict[str, int] = {}
