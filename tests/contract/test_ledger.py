@@ -172,7 +172,7 @@ FIRST = DaySums(
     outcomes={"failed": 3},
     replaced={"partial": 1},
     reasons={"internal": 3},
-    models={"page": {"runs": 3, "submitted": 12}, "": {"runs": 1}},
+    models={"page": {"runs": 3, "paid": 12}, "": {"runs": 1}},
     costs={"page": {"RUB": "1.5852"}},
 )
 SECOND = replace(FIRST, rev=2, outcomes={"failed": 4, "skipped": 1}, until={"failed": DECEMBER, "skipped": NOVEMBER})

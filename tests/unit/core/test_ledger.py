@@ -96,8 +96,8 @@ def test_runs_are_added_to_what_there_is() -> None:
     unpriced = replace(RUN, run=1, model="markdown", cost="", reason="", replaces=None, submitted=5)
     sums = ledger.added(DaySums("2026-11-29", rev=3), Outcome.PARTIAL, [RUN, RUN, unpriced], 800.0)
     sums = ledger.added(sums, Outcome.FAILED, [replace(RUN, outcome=Outcome.FAILED, currency="USD", cost="1")], 900.0)
-    one = {"runs": 3, "recognized": 54, "submitted": 36, "unconfirmed": 9, "kept": 24, "unpriced": 0}
-    other = {"runs": 1, "recognized": 18, "submitted": 5, "unconfirmed": 3, "kept": 8, "unpriced": 5}
+    one = {"runs": 3, "recognized": 54, "paid": 36, "unconfirmed": 9, "kept": 24, "unpriced": 0}
+    other = {"runs": 1, "recognized": 18, "paid": 5, "unconfirmed": 3, "kept": 8, "unpriced": 5}
     assert sums == DaySums(
         "2026-11-29",
         rev=3,
@@ -148,7 +148,7 @@ def test_in_however_many_steps_they_are_added_the_sums_are_the_same(runs: list[R
     amounts = [Decimal(amount) for of_model in whole.costs.values() for amount in of_model.values()]
     assert sum(amounts) == sum(Decimal(run.cost) for run in runs if run.cost)
     assert sum(whole.outcomes.values()) == len(runs)
-    assert sum(of["submitted"] for of in whole.models.values()) == sum(run.submitted for run in runs)
+    assert sum(of["paid"] for of in whole.models.values()) == sum(run.paid for run in runs)
 
 
 # --- costs ------------------------------------------------------------------------------------------------------------

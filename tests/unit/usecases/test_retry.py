@@ -94,9 +94,12 @@ def test_of_200_pages_with_10_failed_a_retry_pays_10(world: World, refused: bool
         failing(world, body, wrong)
     document = world.upload("book.pdf", body)
     world.run()
-    paid = 190 if refused else 200
-    assert shown(world, document) == (1, Outcome.PARTIAL, 190, 0, Billed(paid))
-    assert len(world.ocr.accepted) == paid
+    taken = 190 if refused else 200
+    assert shown(world, document) == (1, Outcome.PARTIAL, 190, 0, Billed(taken, unbilled=taken - 190))
+    assert len(world.ocr.accepted) == taken
+    billing = world.json("book.pdf.ocr.json")["billing"]
+    assert isinstance(billing, dict)
+    assert (billing["pages_paid"], billing["cost"]["amount"]) == (190, "25.099"), "what it failed to read is free"
     stop()
     assert retry(world, document) == wrong
     assert shown(world, document) == (2, Outcome.SUCCEEDED, 200, 190, Billed(10))
@@ -108,7 +111,7 @@ def test_of_200_pages_with_10_failed_a_retry_pays_10(world: World, refused: bool
         "cost": {"amount": "1.321", "currency": "RUB", "prices_of": "2026-05"},
     }
     runs = [(run.run, run.outcome, run.submitted, run.kept, run.replaces) for run in world.ledger.runs(document.id)]
-    assert runs == [(1, Outcome.PARTIAL, paid, 0, None), (2, Outcome.SUCCEEDED, 10, 190, Outcome.PARTIAL)]
+    assert runs == [(1, Outcome.PARTIAL, taken, 0, None), (2, Outcome.SUCCEEDED, 10, 190, Outcome.PARTIAL)]
     assert [notice["id"].partition(":")[2] for notice in world.notices_of(document)] == ["1:partial", "2:succeeded"]
 
 

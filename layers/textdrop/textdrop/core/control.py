@@ -77,14 +77,14 @@ def document(
             "recognized": row.pages_recognized,
             "failed": finished - row.pages_recognized,
             "finished": finished,
-            "paid": billed.submitted,
+            "paid": billed.paid,
             "unconfirmed": billed.unconfirmed,
             "kept": row.pages_kept,
         },
         "model": model,
         "cost": None
         if row.billed is None
-        else ledger.as_cost(prices.cost(price_list, model or "", billed.submitted), price_list),
+        else ledger.as_cost(prices.cost(price_list, model or "", billed.paid), price_list),
         "accepted_at": timestamp(row.accepted_at),
         "began_at": timestamp(row.run_began_at),
         "outcome_at": timestamp(row.outcome_at),
@@ -134,7 +134,7 @@ def run(row: Run) -> dict[str, Any]:
         "ended_at": timestamp(row.ended_at),
         "pages": row.pages,
         "recognized": row.recognized,
-        "paid": row.submitted,
+        "paid": row.paid,
         "unconfirmed": row.unconfirmed,
         "kept": row.kept,
         "cost": ledger.as_cost(Decimal(row.cost) if row.cost else None, Prices({}, row.currency, "")),
@@ -236,7 +236,7 @@ def sums(days: Sequence[DaySums], price_list: Prices) -> dict[str, Any]:
             {
                 "day": each.day,
                 "documents": max(0, sum(each.outcomes.values()) - sum(each.replaced.values())),
-                "pages_paid": sum(counts.get("submitted", 0) for counts in each.models.values()),
+                "pages_paid": sum(counts.get("paid", 0) for counts in each.models.values()),
                 "cost": _cost([each], price_list),
             }
             for each in days
@@ -251,7 +251,7 @@ def _model(days: Sequence[DaySums], model: str, price_list: Prices) -> dict[str,
 
     return {
         "pages_recognized": summed("recognized") - summed("kept"),
-        "pages_paid": summed("submitted"),
+        "pages_paid": summed("paid"),
         "pages_unconfirmed": summed("unconfirmed"),
         "pages_kept": summed("kept"),
         "cost": _cost(days, price_list, model),

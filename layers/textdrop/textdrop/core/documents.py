@@ -147,11 +147,17 @@ class WarnedPages:
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """How many pages the service took in a run, and how many submits it may have taken besides, without our learning
-    it."""
+    """How many pages the service took in a run, how many submits it may have taken besides, without our learning it,
+    and how many of those that it took it failed to recognise: it bills recognised ones only."""
 
     submitted: int = 0
     unconfirmed: int = 0
+    unbilled: int = 0
+
+    @property
+    def paid(self) -> int:
+        """How many pages are billed."""
+        return self.submitted - self.unbilled
 
 
 @dataclass(frozen=True, slots=True)

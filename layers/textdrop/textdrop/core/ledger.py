@@ -21,8 +21,9 @@ from textdrop.core.prices import Prices
 class Run:
     """A run that has ended. Times are epoch seconds; `ended_at` is when the row was made.
 
-    `submitted` pages were taken by the service in this run, `unconfirmed` submits it may have taken besides, `kept`
-    pages were recognised in an earlier run. `cost` is that of the submitted pages, a decimal as text, "" unknown.
+    `submitted` pages were taken by the service in this run, of which it failed to recognise, and does not bill,
+    `unbilled`; `unconfirmed` submits it may have taken besides, `kept` pages were recognised in an earlier run. `cost`
+    is that of the pages that are billed, a decimal as text, "" unknown.
     `replaces` is the outcome of the run before, if the ledger has one. `key` is "" once the document is deleted.
     """
 
@@ -40,10 +41,16 @@ class Run:
     recognized: int = 0
     submitted: int = 0
     unconfirmed: int = 0
+    unbilled: int = 0
     kept: int = 0
     cost: str = ""
     currency: str = ""
     replaces: Outcome | None = None
+
+    @property
+    def paid(self) -> int:
+        """How many pages are billed."""
+        return self.submitted - self.unbilled
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class DaySums:
 
     `rev` grows with every write; 0: no row. `outcomes`, `replaced` (what was the outcome of the run before) and
     `reasons` count runs; `models` has by model the sums of `_SUMMED`; `costs` by model and currency as decimals in
-    text. `unpriced` counts submitted pages without a price.
+    text. `unpriced` counts paid pages without a price.
     """
 
     day: str
@@ -82,14 +89,14 @@ class DaySums:
     costs: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-_SUMMED = ("runs", "recognized", "submitted", "unconfirmed", "kept", "unpriced")
+_SUMMED = ("runs", "recognized", "paid", "unconfirmed", "kept", "unpriced")
 
 
 def run_of(document: Document, now: float, price_list: Prices) -> Run:
     """The row of the document's run, which has its outcome."""
     model = document.options.model if document.options else ""
     billed = document.billed or Billed()
-    spent = prices.cost(price_list, model, billed.submitted)
+    spent = prices.cost(price_list, model, billed.paid)
     return Run(
         document_id=document.id,
         run=document.run,
@@ -105,6 +112,7 @@ def run_of(document: Document, now: float, price_list: Prices) -> Run:
         recognized=document.pages_with_text,
         submitted=billed.submitted,
         unconfirmed=billed.unconfirmed,
+        unbilled=billed.unbilled,
         kept=document.pages_kept,
         cost="" if spent is None else str(spent),
         currency=price_list.currency,
@@ -138,13 +146,11 @@ def added(sums: DaySums, outcome: Outcome, runs: Iterable[Run], until: float) ->
             _count(replaced, str(run.replaces))
         if run.reason:
             _count(reasons, run.reason)
-        unpriced = 0 if run.cost else run.submitted
+        unpriced = 0 if run.cost else run.paid
         of_model = models.setdefault(run.model, {})
         # Of a run without text, kept pages were recognised all the same, in the run that paid for them.
         kept = min(run.kept, run.recognized)
-        for name, more in zip(
-            _SUMMED, (1, run.recognized, run.submitted, run.unconfirmed, kept, unpriced), strict=True
-        ):
+        for name, more in zip(_SUMMED, (1, run.recognized, run.paid, run.unconfirmed, kept, unpriced), strict=True):
             _count(of_model, name, more)
         if run.cost:
             amounts = costs.setdefault(run.model, {})

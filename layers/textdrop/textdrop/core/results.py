@@ -179,10 +179,10 @@ def billing(document: Document, price_list: Prices) -> dict[str, Any]:
     billed = document.billed or Billed()
     model = document.options.model if document.options else ""
     return {
-        "pages_paid": billed.submitted,
+        "pages_paid": billed.paid,
         "pages_unconfirmed": billed.unconfirmed,
         "pages_kept": document.pages_kept,
-        "cost": ledger.as_cost(prices.cost(price_list, model, billed.submitted), price_list),
+        "cost": ledger.as_cost(prices.cost(price_list, model, billed.paid), price_list),
     }
 
 

@@ -57,7 +57,7 @@ class _TimeSlice:
             return True
 
     def checks_source(self, now: float) -> bool:
-        """Whether the source is to be looked for now; so it is for the others too."""
+        """Whether it is time to look for the source; then the others need not."""
         with self.lock:
             if now < self.check_source_at:
                 return False

@@ -12,21 +12,21 @@ MAX_AT_ONCE = 16
 
 def side_by_side(run_parallel: RunParallel, calls: Sequence[Callable[[], object]]) -> None:
     """Every call has ended. Raises what one of them raised; then those that had not begun are left out."""
-    todo = deque(calls)
+    waiting = deque(calls)
 
     def work() -> None:
-        while (call := _next(todo)) is not None:
+        while (call := _next(waiting)) is not None:
             try:
                 call()
             except BaseException:
-                todo.clear()
+                waiting.clear()
                 raise
 
     run_parallel(work, min(len(calls), MAX_AT_ONCE))
 
 
-def _next(todo: deque[Callable[[], object]]) -> Callable[[], object] | None:
+def _next(waiting: deque[Callable[[], object]]) -> Callable[[], object] | None:
     try:
-        return todo.popleft()
+        return waiting.popleft()
     except IndexError:
         return None
