@@ -30,9 +30,9 @@ def machine() -> None:
         pytest.skip(str(not_here))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def clients() -> Iterator[dict[str, Any]]:
-    """AWS in this process, for all tests here; the environment is as it was afterwards."""
+    """AWS in this process, for the tests of one module; the environment is as it was afterwards."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_DEFAULT_REGION", REGION)
         for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_PROFILE"):

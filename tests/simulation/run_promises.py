@@ -55,7 +55,7 @@ def check_told(history: History, notice: dict[str, Any]) -> None:
     assert (str(entry.outcome), entry.reason) == (notice["outcome"], notice["reason"] or ""), f"G8: {entry}, {notice}"
     billing = notice["billing"]
     told = (billing["pages_paid"], billing["pages_unconfirmed"], billing["pages_kept"])
-    assert told == (entry.submitted, entry.unconfirmed, entry.kept), f"G8: {entry}, {notice}"
+    assert told == (entry.paid, entry.unconfirmed, entry.kept), f"G8: {entry}, {notice}"
 
 
 def check_runs(history: History, row: Document) -> None:
