@@ -9,6 +9,16 @@ from contract.moto_aws import MotoBucket
 from fakes import FakeBucket
 from textdrop import ports
 
+ODD_KEYS = [
+    "a b/c+d.pdf",
+    "Счёт № 7.pdf",
+    "\U0001f600?&=#%2F%.png",
+    "a//b/../c",
+    "tab\tline\nreturn\r\x01.txt",
+    "'\"<>&",
+]
+"""Keys that are hard to carry."""
+
 
 @dataclass(frozen=True)
 class Store:
@@ -24,3 +34,7 @@ class Store:
     pass_time: Callable[[], None]
     lose_answer: Callable[[], None]
     break_down: Callable[[], None]
+
+
+def never() -> None:
+    """The deadline is far."""

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from e2e.acts import ACTS, Act, Stage
+from e2e.acts import ACTS, Act
+from e2e.stage import Stage
 from e2e.whole_stack import MESSAGES_KEY, STORAGE_KEY, WholeStack
 from local import deployment
 from pagekit.child.process import Child
