@@ -24,8 +24,9 @@ def searchable(
     media_type: UploadType,
     pages: Iterable[tuple[int, RecognisedPage | None]],
     drawn: Collection[int],
+    own_text: Collection[int] = (),
 ) -> tuple[bytes, Sequence[str]]:
     """The searchable PDF and its warnings."""
     to = io.BytesIO()
-    warnings = searchable_pdf(_CHILD, io.BytesIO(content), media_type, pages, to, drawn)
+    warnings = searchable_pdf(_CHILD, io.BytesIO(content), media_type, pages, to, drawn, own_text)
     return to.getvalue(), warnings

@@ -31,6 +31,9 @@ class OnePage:
             raise ValueError(f"there is no page {number}: the document has 1")
         return self._page
 
+    def own_text(self, number: int) -> None:
+        """An image has none."""
+
     def close(self) -> None:
         """Nothing is held but the content."""
 

@@ -6,8 +6,11 @@ of a PDF in pixels of the page as the OCR service saw it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypedDict
+import json
+import types
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any, TypedDict, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 Polygon = list[list[int]]
 
@@ -67,6 +70,50 @@ class RecognisedPage(TypedDict):
     tables: list[Table]
     entities: list[Entity]
     markdown: str | None
+
+
+_FOUR_POINTS = [[int, int]] * 4
+
+
+def stored_page(body: bytes) -> RecognisedPage:
+    """The page in its JSON: with all fields that a page has, and no others. Raises ValueError where one is missing, or
+    of another type."""
+    try:
+        return cast(RecognisedPage, _reader(RecognisedPage)(json.loads(body)))
+    except (KeyError, RecursionError):
+        raise ValueError("not a page") from None
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    if kind == Polygon:
+        return _polygon
+    if is_typeddict(kind):
+        fields = [(name, _reader(hint)) for name, hint in get_type_hints(kind).items()]
+        return lambda value: _fields(_of_type(value, dict), fields)
+    if get_origin(kind) is list:
+        [item] = map(_reader, get_args(kind))
+        return lambda value: [item(each) for each in _of_type(value, list)]
+    if get_origin(kind) is types.UnionType:
+        [inner] = [_reader(each) for each in get_args(kind) if each is not types.NoneType]
+        return lambda value: None if value is None else inner(value)
+    return lambda value: _of_type(value, kind)
+
+
+def _fields(found: dict[str, Any], fields: list[tuple[str, Callable[[Any], Any]]]) -> dict[str, Any]:
+    return {name: read(found[name]) for name, read in fields}
+
+
+def _of_type(value: Any, kind: type) -> Any:
+    if type(value) is not kind:  # True is no number
+        raise ValueError(f"not a page: something is no {kind.__name__}")
+    return value
+
+
+def _polygon(value: Any) -> Any:
+    if [[type(each) for each in _of_type(point, list)] for point in _of_type(value, list)] != _FOUR_POINTS:
+        raise ValueError("not a page: something is no polygon")
+    return value
 
 
 def every_page(

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from pagekit.limits import FileFacts, MediaType
+from pagekit.page import RecognisedPage
 
 
 class How(StrEnum):
@@ -57,6 +58,13 @@ class Document(Protocol):
         """The page, counted from 1; the same bytes each time.
 
         Raises Refusal for what concerns this page alone, and what reading the file raises.
+        """
+
+    def own_text(self, number: int) -> RecognisedPage | None:
+        """What the page, counted from 1, says by itself, if it has text that tells all that can be read on it; else
+        None, as for every image. The same each time.
+
+        A page of a PDF is told in pixels of 1/300 inch, as viewers show it. Raises what reading the file raises.
         """
 
     def close(self) -> None:

@@ -119,11 +119,15 @@ def resaved(content: bytes, **save: Any) -> bytes:
 
 
 def rendered(
-    source: bytes, *pages: RecognisedPage | None, kind: Any = "application/pdf", drawn: Collection[int] = ()
+    source: bytes,
+    *pages: RecognisedPage | None,
+    kind: Any = "application/pdf",
+    drawn: Collection[int] = (),
+    own_text: Collection[int] = (),
 ) -> tuple[bytes, Rendered]:
     """The searchable PDF, whose first pages were recognised as given, and what is told of it."""
     to = io.BytesIO()
-    told = searchable_pdf(io.BytesIO(source), kind, enumerate(pages, start=1), to, drawn)
+    told = searchable_pdf(io.BytesIO(source), kind, enumerate(pages, start=1), to, drawn, own_text)
     return to.getvalue(), told
 
 

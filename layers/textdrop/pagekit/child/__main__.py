@@ -7,6 +7,7 @@ for. It opens nothing else, and has no credentials.
 from __future__ import annotations
 
 import io
+import json
 import os
 import resource
 import sys
@@ -182,7 +183,7 @@ def _opened(media_type: UploadType, file: BinaryIO, limits: FileLimits) -> Docum
 
 
 def _pages(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
-    """Answers with the facts, then with pages from `first` on."""
+    """Answers with the facts, then with pages from `first` on; if so asked, of those with their own text with that."""
     first = task["first"]
     try:
         document = _opened(task["media_type"], file, FileLimits(**task["limits"]))
@@ -193,21 +194,35 @@ def _pages(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
     pipes.answer({"facts": [facts.media_type, facts.pages, facts.attachments]})
     began, sent_bytes = time.monotonic(), 0
     for number in range(first, min(first + AHEAD_PAGES, facts.pages + 1)):
-        _allow_step(task)
-        try:
-            page = document.page(number)
-        except Refusal as refusal:
-            pipes.answer({"refused": number, **_told(refusal)})
-        else:
-            how, blank = page.preparation, is_blank(page.content, page.media_type)
-            pipes.answer(
-                {"page": number, "media_type": page.media_type, "how": [how.how, how.scale, how.warnings, blank]},
-                page.content,
-            )
-            sent_bytes += len(page.content)
+        has_own_text = False
+        if task["own_text"]:
+            _allow_step(task)
+            own_text = document.own_text(number)
+            content = json.dumps(own_text).encode()
+            pipes.answer({"own_text": number}, content)
+            sent_bytes += len(content)
+            has_own_text = own_text is not None
+        if not has_own_text:
+            _allow_step(task)
+            sent_bytes += _answer_page(pipes, document, number)
         if sent_bytes > AHEAD_BYTES or time.monotonic() > began + AHEAD_SECONDS:
             break
     document.close()
+
+
+def _answer_page(pipes: _Pipes, document: Document, number: int) -> int:
+    """Answers with the page, or why it is refused. How many bytes it has."""
+    try:
+        page = document.page(number)
+    except Refusal as refusal:
+        pipes.answer({"refused": number, **_told(refusal)})
+        return 0
+    how, blank = page.preparation, is_blank(page.content, page.media_type)
+    pipes.answer(
+        {"page": number, "media_type": page.media_type, "how": [how.how, how.scale, how.warnings, blank]},
+        page.content,
+    )
+    return len(page.content)
 
 
 def _told(refusal: Refusal) -> Message:
@@ -221,7 +236,8 @@ def _searchable_pdf(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
     output = _ParentsOutput(pipes)
     to = io.BufferedWriter(output, _PIECE_BYTES)
     try:
-        rendered = searchable_pdf(file, task["media_type"], _recognised(pipes, task), to, task["drawn"])
+        pages = _recognised(pipes, task)
+        rendered = searchable_pdf(file, task["media_type"], pages, to, task["drawn"], task["own_text"])
         to.flush()
     except NotRenderable as refusal:
         pipes.answer({"not_renderable": refusal.what})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
+from contextlib import suppress
 from dataclasses import asdict
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pagekit.child.messages import Message
 from pagekit.child.process import Child, ChildDied, Reply
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits, UploadType
+from pagekit.page import RecognisedPage
 from pagekit.prepared import How, PageWarning, Preparation, PreparedPage
 
 SENT_WHOLE_BYTES = 10_000_000
@@ -31,6 +34,8 @@ class ChildsDocument:
         self._limits = limits
         self._size = file.seek(0, io.SEEK_END)
         self._prepared: dict[int, PreparedPage | Refusal] = {}
+        # As JSON, which takes less memory.
+        self._own_texts: dict[int, bytes] = {}
         try:
             self._prepare(1)
         except ChildDied:
@@ -54,12 +59,25 @@ class ChildsDocument:
             raise prepared
         return prepared
 
+    def own_text(self, number: int) -> RecognisedPage | None:
+        """As `Document`."""
+        if self._media_type != "application/pdf" or not 1 <= number <= self.facts.pages:
+            return None
+        if number not in self._own_texts:
+            self._own_texts.clear()
+            self._prepared.clear()
+            with suppress(ChildDied, Refusal):
+                self._prepare(number, with_own_text=True)
+        return cast(RecognisedPage | None, json.loads(self._own_texts.pop(number, b"null")))
+
     def close(self) -> None:
         """As `Document`."""
         self._prepared.clear()
+        self._own_texts.clear()
 
-    def _prepare(self, first: int) -> None:
-        """The page is prepared, and some behind it. Raises ChildDied, Refusal, and what reading the file raises."""
+    def _prepare(self, first: int, *, with_own_text: bool = False) -> None:
+        """The page is prepared, and some behind it; `with_own_text`: but for those that have text, which is here then.
+        Raises ChildDied, Refusal, and what reading the file raises."""
         failure: Exception | None = None
 
         def answer(message: Message, content: bytes) -> Reply:
@@ -73,6 +91,8 @@ class ChildsDocument:
             if "facts" in message:
                 media_type, pages, attachments = message["facts"]
                 self.facts = FileFacts(media_type, pages, attachments)
+            elif "own_text" in message:
+                self._own_texts[message["own_text"]] = content
             elif "page" in message:
                 how, scale, warnings, blank = message["how"]
                 preparation = Preparation(How(how), scale, tuple(map(PageWarning, warnings)), blank)
@@ -85,7 +105,7 @@ class ChildsDocument:
 
         task = {"task": "pages", "media_type": self._media_type, "limits": asdict(self._limits), "first": first}
         whole = self._read(0, self._size) if self._size <= SENT_WHOLE_BYTES else b""
-        self._child.run({**task, "size": self._size}, whole, answer)
+        self._child.run({**task, "own_text": with_own_text, "size": self._size}, whole, answer)
         if failure is not None:
             raise failure
 

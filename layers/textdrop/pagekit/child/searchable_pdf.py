@@ -21,6 +21,7 @@ def searchable_pdf(
     pages: Iterable[tuple[int, RecognisedPage | None]],
     to: BinaryIO,
     drawn: Collection[int] = (),
+    own_text: Collection[int] = (),
 ) -> Sequence[str]:
     """As `pagekit.outputs.searchable_pdf`, in the child. Returns its warnings. Raises NotRenderable at a page that is
     out of bounds."""
@@ -50,7 +51,7 @@ def searchable_pdf(
             warnings = message["rendered"][2]
         return None
 
-    task = {"task": "searchable pdf", "media_type": media_type, "drawn": sorted(drawn)}
+    task = {"task": "searchable pdf", "media_type": media_type, "drawn": sorted(drawn), "own_text": sorted(own_text)}
     source.seek(0)
     whole = source.read(size) if size <= SENT_WHOLE_BYTES else b""
     try:

@@ -18,13 +18,15 @@ def searchable_pdf(
     pages: Iterable[tuple[int, RecognisedPage | None]],
     to: BinaryIO,
     drawn: Collection[int] = (),
+    own_text: Collection[int] = (),
 ) -> Rendered:
     """Writes the searchable PDF of the document in `source` to `to`: the same bytes for the same document and text.
 
     `source` is read where it is needed and may be larger than memory; it stays open. `pages` are numbers from 1,
     ascending, each with what was recognised, or None, and are taken one by one; pages that are missing count as not
     recognised. Of an image, what was recognised is in pixels of any frame with the upload's proportions. `drawn` are
-    the numbers of those pages of a PDF that were drawn to be recognised.
+    the numbers of those pages of a PDF that were drawn to be recognised, `own_text` of those whose text is their own,
+    which are taken over as they are.
     Raises NotRenderable, and what reading `source` and `pages` and writing `to` raises; then what stands in `to` is of
     no use.
     """
@@ -32,7 +34,7 @@ def searchable_pdf(
     if media_type == "application/pdf":
         from pagekit.pdf.layered_pdf import layered_pdf
 
-        return layered_pdf(source, pages, to, drawn)
+        return layered_pdf(source, pages, to, drawn, own_text)
     if media_type == "image/jpeg" or media_type == "image/png":
         from pagekit.pdf.image_pdf import image_pdf
 

@@ -14,8 +14,8 @@ drawn.
 from __future__ import annotations
 
 import zlib
-from collections import deque
-from collections.abc import Iterable
+from collections import ChainMap, deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -28,26 +28,29 @@ from pagekit.pdf.soundness import Soundness
 from pagekit.pdf.syntax import (
     NULL,
     Entries,
+    Resource,
     dictionary,
     entries_of,
+    named_in,
     names_in,
     plain_name,
     reference_in,
+    references_in,
     renumbered,
     text_of,
 )
 
-_INHERITED = (b"/Resources", b"/MediaBox", b"/CropBox", b"/Rotate")
+_INHERITED = (b"/MediaBox", b"/CropBox", b"/Rotate")
 _OF_A_PAGE = (b"/Contents", b"/Group", b"/UserUnit", b"/BleedBox", b"/TrimBox", b"/ArtBox")
-# What may be left out where its name does not occur. Colour spaces may not: some stand in for others by their names.
-_BY_NAME = (b"/XObject", b"/Font", b"/Pattern", b"/Shading", b"/ExtGState")
-# What draws with the resources of the page or form that it is used in, if it has none of its own.
-_DRAWING = (b"/XObject", b"/Font", b"/Pattern")
-# Links to other pages and files, and what is attached.
+# All of its resources that show: procedure sets say what printers had to be told.
+_RESOURCES = (b"/XObject", b"/Font", b"/Pattern", b"/Shading", b"/ExtGState", b"/ColorSpace", b"/Properties")
+# What is used by what it stands for, and not by its name.
+_STAND_INS = tuple((b"/ColorSpace", name) for name in (b"DefaultGray", b"DefaultRGB", b"DefaultCMYK"))
+# Links to other pages and files, what is attached, and its place in the document's structure.
 _NOT_OF_AN_ANNOTATION = frozenset(
     {
         *(b"/P", b"/Parent", b"/Kids", b"/T", b"/A", b"/AA", b"/PA", b"/Dest", b"/Popup", b"/IRT", b"/FS"),
-        *(b"/Sound", b"/Movie"),
+        *(b"/Sound", b"/Movie", b"/StructParent"),
     }
 )
 # What such annotations show is kept; as what they are they show nothing without what is left out.
@@ -55,9 +58,14 @@ _SHOWN_AS_STAMPS = frozenset({b"/FileAttachment", b"/Sound", b"/Movie", b"/Scree
 # What a field of a form gives to its parts, if they have none of their own.
 _OF_A_FIELD = (b"/FT", b"/V", b"/DA", b"/Q", b"/Ff", b"/MaxLen", b"/Opt", b"/I")
 _OF_A_FORM = (b"/NeedAppearances", b"/DA", b"/DR", b"/Q")
-_OF_LAYERS = (b"/BaseState", b"/ON", b"/OFF", b"/AS", b"/Intent")
-# Private data of programs, which can hold whole documents, and copies in other qualities.
-_NOT_OF_A_STREAM = frozenset({b"/Length", b"/Metadata", b"/PieceInfo", b"/Alternates", b"/OPI"})
+# Private data of programs, which can hold whole documents, copies in other qualities, places in the structure.
+_NOT_OF_A_STREAM = frozenset(
+    {
+        *(b"/Length", b"/Metadata", b"/PieceInfo", b"/Alternates", b"/OPI"),
+        *(b"/StructParent", b"/StructParents"),
+    }
+)
+_PACKING = frozenset({b"/Filter", b"/DecodeParms"})
 _OTHER_PAGES = (b"/Page", b"/Pages", b"/Catalog")
 _FLATE = (b"/FlateDecode", b"[ /FlateDecode ]")
 
@@ -68,8 +76,19 @@ _UNPACKED_BYTES = 32 * 1024 * 1024
 # LZW packs up to 2,500 times, and qpdf has no limit for it.
 _LZW_BYTES = 16 * 1024
 _TABLE_ENTRY_BYTES = 20
+# Forms can draw one another without end: so much of a page's operators is read; each stream and name counts as some.
+_MAX_READ_BYTES = _UNPACKED_BYTES
+_READING_BYTES = 2 * 1024
+_NAME_BYTES = 256
 
 _CATALOG, _PAGES, _PAGE = 1, 2, 3
+
+
+_Operators = tuple[Any, bytes]
+"""Operators, or a stream of them, and the resources as text that what they draw has of its own; null if it has none."""
+
+_Listed = dict[Resource, tuple[bytes, bytes]]
+"""What is in a dictionary of resources: each name as it is written, and the value."""
 
 
 class PageTooLarge(Exception):
@@ -106,7 +125,9 @@ def cut_page(
     Raises Refusal (`damaged`), PageTooLarge, or what pikepdf raises.
     """
     cut = _Cut(document, soundness, number, max_bytes)
-    cut.add_page(page, above)
+    form = cut.add_page(page, above)
+    cut.add_all_it_refers_to()
+    cut.add_catalog(form)
     cut.add_all_it_refers_to()
     return CutPage(cut.written_file(), frozenset(cut.faults))
 
@@ -122,31 +143,39 @@ class _Cut:
     faults: set[Fault] = field(default_factory=set)
     parts: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
     _size: int = 0
+    _read_bytes: int = 0
     _last: int = _PAGE
     _numbers: dict[tuple[int, int], int] = field(default_factory=dict)
     _waiting: deque[tuple[int, int]] = field(default_factory=deque)
+    _lists: dict[bytes, _Listed] = field(default_factory=dict)
+    _of_page: _Listed = field(default_factory=dict)
 
-    def add_page(self, page: pikepdf.Object, above: list[pikepdf.Object]) -> None:
+    def add_page(self, page: pikepdf.Object, above: list[pikepdf.Object]) -> bytes:
+        """The entry for the catalog with the form that has the page's fields; empty if it has none."""
         entries = _chosen(entries_of(text_of(page, resolved=True)), _OF_A_PAGE)
         entries |= {name: value for name in _INHERITED if (value := _inherited(page, above, name)) != NULL}
-        contents = _contents(page)
         for node in (page, *above):
             self._compare(node.objgen)
-        if b"/Resources" in entries:
-            entries[b"/Resources"] = self._needed(entries[b"/Resources"], contents)
-        annotations, fields = self._add_annotations(page.get("/Annots"))
+        # Programs that write a file anew move what stands here to a place of its own, or back.
+        entries = {name: self._resolved(value) for name, value in entries.items()}
+        annotations, fields, operators = self._add_annotations(page.get("/Annots"))
+        resources = _inherited(page, above, b"/Resources")
+        self._of_page = self._listed(resources)
+        entries[b"/Resources"] = self._needed(resources, [*_contents(page), *operators])
         self._add(
             _PAGE,
             entries,
             b"/Type /Page /Parent %d 0 R%b" % (_PAGES, b" /Annots [ %b ]" % annotations if annotations else b""),
         )
         self._add(_PAGES, {}, b"/Type /Pages /Count 1 /Kids [ %d 0 R ]" % _PAGE)
-        more = b"/Type /Catalog /Pages %d 0 R" % _PAGES
         form = self.document.Root.get("/AcroForm")
-        if fields and isinstance(form, pikepdf.Dictionary):
-            form_entries = _chosen(entries_of(text_of(form, resolved=True)), _OF_A_FORM)
-            more += b" /AcroForm " + self._dictionary(form_entries, b"/Fields [ %b ]" % fields)
-        self._add(_CATALOG, self._layers(), more)
+        if not fields or not isinstance(form, pikepdf.Dictionary):
+            return b""
+        form_entries = _chosen(entries_of(text_of(form, resolved=True)), _OF_A_FORM)
+        if b"/DR" in form_entries:
+            operators.append((self._string(form_entries.get(b"/DA", NULL)), NULL))
+            form_entries[b"/DR"] = self._needed(form_entries[b"/DR"], operators)
+        return b"/AcroForm " + self._dictionary(form_entries, b"/Fields [ %b ]" % fields)
 
     def add_all_it_refers_to(self) -> None:
         while self._waiting:
@@ -157,8 +186,17 @@ class _Cut:
                 self._add_stream(number, found)
             else:
                 text = text_of(found, resolved=True)
-                is_page = isinstance(found, pikepdf.Dictionary) and entries_of(text).get(b"/Type") in _OTHER_PAGES
-                self._keep(number, NULL if is_page else renumbered(text, self._number_of))
+                entries = entries_of(text) if isinstance(found, pikepdf.Dictionary) else {}
+                if entries.get(b"/Type") in _OTHER_PAGES:
+                    text = NULL
+                elif entries.get(b"/Subtype") == b"/Type3" and b"/Resources" in entries:
+                    needed = self._needed(entries[b"/Resources"], self._procedures(entries, NULL))
+                    text = dictionary({**entries, b"/Resources": needed})
+                self._keep(number, renumbered(text, self._number_of))
+
+    def add_catalog(self, form: bytes) -> None:
+        """Last, when it is known which layers the page is on."""
+        self._add(_CATALOG, self._layers(), b"/Type /Catalog /Pages %d 0 R %b" % (_PAGES, form))
 
     def written_file(self) -> bytes:
         pieces = [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"]
@@ -181,9 +219,11 @@ class _Cut:
         exact = entries.get(b"/Subtype") == b"/Image" and not self.document.is_encrypted
         if not self.soundness.is_whole(stream, data, stated_bytes=_stated_bytes(stream) if exact else 0):
             self.faults.add(Fault.BROKEN_DATA)
-        if entries.get(b"/Subtype") == b"/Form" and b"/Resources" in entries:
-            entries[b"/Resources"] = self._needed(entries[b"/Resources"], [stream])
-        entries = {name: value for name, value in entries.items() if name not in _NOT_OF_A_STREAM}
+        if b"/Resources" in entries:
+            entries[b"/Resources"] = self._needed(entries[b"/Resources"], [(stream, NULL)])
+        # Some programs say how nothing is packed, and some do not.
+        left_out = _NOT_OF_A_STREAM if data else _NOT_OF_A_STREAM | _PACKING
+        entries = {name: value for name, value in entries.items() if name not in left_out}
         text = self._dictionary(entries, b"/Length %d" % len(data))
         self._keep(number, text, b"\nstream\n", data, b"\nendstream")
 
@@ -211,10 +251,13 @@ class _Cut:
         except pikepdf.PdfError:
             return None
 
-    def _add_annotations(self, annotations: Any) -> tuple[bytes, bytes]:
-        """References to all annotations, and to those of them that are fields of a form."""
+    def _add_annotations(self, annotations: Any) -> tuple[bytes, bytes, list[_Operators]]:
+        """References to all annotations, and to those of them that are fields of a form; and what draws
+        annotations, with the resources of the page or of the form if it lacks them."""
         all_of_them: list[bytes] = []
         fields: list[bytes] = []
+        operators: list[_Operators] = []
+        styles: set[bytes] = set()
         for annotation in annotations if isinstance(annotations, pikepdf.Array) else []:
             entries = entries_of(text_of(annotation, resolved=True))
             if not entries:
@@ -233,7 +276,16 @@ class _Cut:
                     given = self._of_listed_field(annotation.objgen)
                 kept = {**given, **kept, b"/T": b"(%d)" % number}
             self._add(number, kept, b"/P %d 0 R" % _PAGE)
-        return b" ".join(all_of_them), b" ".join(fields)
+            operators += self._looks(kept.get(b"/AP", NULL))
+            styles.add(kept.get(b"/DA", NULL))
+        return b" ".join(all_of_them), b" ".join(fields), [*operators, *((self._string(each), NULL) for each in styles)]
+
+    def _looks(self, appearances: bytes) -> list[_Operators]:
+        """What an annotation looks like, in each of its states."""
+        values = list(self._entries(appearances).values())
+        values += [value for each in values for value in self._entries(each).values()]
+        looks = [look for look in map(self._found, values) if isinstance(look, pikepdf.Stream)]
+        return [(look, _stream_entries(look).get(b"/Resources", NULL)) for look in looks]
 
     def _of_listed_field(self, widget: tuple[int, int]) -> Entries:
         """What a field gives to a part that does not say whose it is, but is among the field's own."""
@@ -253,66 +305,149 @@ class _Cut:
         return {}
 
     def _layers(self) -> Entries:
-        """What the catalog must say for hidden layers to stay hidden."""
+        """What the catalog must say for hidden layers to stay hidden, of those layers alone that the page is on."""
         layers = self._entries(text_of(self.document.Root.get("/OCProperties")))
-        if not layers:
+        groups = self._reached(layers.get(b"/OCGs", NULL))
+        if not groups:
             return {}
-        shown = dictionary(_chosen(self._entries(layers.get(b"/D", NULL)), _OF_LAYERS))
-        return {b"/OCProperties": dictionary({b"/OCGs": layers.get(b"/OCGs", b"[ ]"), b"/D": shown})}
+        shown = self._entries(layers.get(b"/D", NULL))
+        kept: Entries = {name: self._resolved(shown[name]) for name in (b"/BaseState", b"/Intent") if name in shown}
+        kept |= {name: found for name in (b"/ON", b"/OFF") if (found := self._reached(shown.get(name, NULL)))}
+        usages = [self._usage(each) for each in _some(_below(self.document.Root, "/OCProperties", "/D", "/AS"))]
+        if any(usages):
+            kept[b"/AS"] = b"[ %b ]" % b" ".join(filter(None, usages))
+        return {b"/OCProperties": dictionary({b"/OCGs": groups, b"/D": dictionary(kept)})}
 
-    def _needed(self, resources: bytes, contents: list[Any]) -> bytes:
-        """The resources without those whose names do not occur in the content."""
-        entries = self._entries(resources)
-        kinds = {kind: self._entries(entries[kind]) for kind in _BY_NAME if kind in entries}
-        if sum(map(len, kinds.values())) > 1:
-            names = self._names(contents, kinds)
-            if names is not None:
-                kinds = {
-                    kind: {name: value for name, value in found.items() if plain_name(name) in names}
-                    for kind, found in kinds.items()
-                }
-                entries |= {kind: dictionary(found) for kind, found in kinds.items()}
-        return dictionary(entries)
+    def _usage(self, usage: Any) -> bytes:
+        """When viewers set the layers that the page is on by themselves; empty if it is about others."""
+        entries = entries_of(text_of(usage, resolved=True))
+        groups = self._reached(entries.get(b"/OCGs", NULL))
+        return dictionary({**_chosen(entries, (b"/Event", b"/Category")), b"/OCGs": groups}) if groups else b""
 
-    def _names(self, contents: list[Any], kinds: dict[bytes, Entries]) -> set[bytes] | None:
-        """Which of the names occur in the content and in what draws with the same resources; None if it is unknown."""
-        names: set[bytes] = set()
-        all_names = {plain_name(name) for found in kinds.values() for name in found}
-        unused = [(plain_name(name), value) for kind in _DRAWING for name, value in kinds.get(kind, {}).items()]
-        # Each with the names that it has of its own, beside these resources.
-        waiting: list[tuple[Any, set[bytes]]] = [(part, set()) for part in contents]
+    def _reached(self, value: bytes) -> bytes:
+        """Of the references in an array those to parts of the page, in the order of the parts; empty if none is."""
+        found = {each for each in references_in(self._resolved(value)) if each in self._numbers}
+        listed = sorted(found, key=self._numbers.__getitem__)
+        return b"[ %b ]" % b" ".join(b"%d %d R" % each for each in listed) if listed else b""
+
+    def _needed(self, resources: bytes, contents: Iterable[_Operators]) -> bytes:
+        """The resources without those that the content does not name, and nothing that it draws takes from here."""
+        listed = self._listed(resources)
+        named = self._named(contents, listed)
+        kinds: dict[bytes, Entries] = {}
+        for kind, plain in sorted(listed if named is None else named & listed.keys()):
+            name, value = listed[kind, plain]
+            kinds.setdefault(kind, {})[name] = value
+        if lacking := {kind for kind, _ in (named or set()) - listed.keys()}:
+            # Some viewers look in the page only if there is no dictionary of the kind, be it empty.
+            kinds |= {kind: {} for kind in sorted(lacking & self._entries(resources).keys()) if kind not in kinds}
+        return dictionary({kind: dictionary(found) for kind, found in kinds.items()})
+
+    def _listed(self, resources: bytes) -> _Listed:
+        """What is in a dictionary of resources; thousands of forms may share one."""
+        if resources not in self._lists:
+            entries = self._entries(resources)
+            self._lists[resources] = {
+                (kind, plain_name(name)): (name, value)
+                for kind in _RESOURCES
+                if kind in entries
+                for name, value in self._entries(entries[kind]).items()
+            }
+        return self._lists[resources]
+
+    def _named(self, contents: Iterable[_Operators], listed: _Listed) -> set[Resource] | None:
+        """Which of the resources, or else of the page's, content and all that it draws name; None if it is unknown.
+
+        What lacks a name in resources of its own takes it from the page, though PDF 1.7, 8.10.1, says that it should
+        not; what has none of its own, takes it from what it stands in, too.
+        """
+        named = {each for each in _STAND_INS if each in listed}
+        waiting = deque(contents)
+        read: set[tuple[Any, bytes]] = set()
+        drawn: set[tuple[bytes, bytes]] = set()
         while waiting:
-            for part, own_names in waiting:
-                operators = self._unpacked(part) if isinstance(part, pikepdf.Stream) else b""
-                if operators is None:
-                    return None
-                names |= names_in(operators, all_names) - own_names
-            used = [self._found(value) for name, value in unused if name in names]
-            unused = [(name, value) for name, value in unused if name not in names]
-            if any(_is_drawn_by_procedures(font) for font in used):
+            part, resources = waiting.popleft()
+            key = (part if isinstance(part, bytes) else part.objgen, resources)
+            if key in read:
+                continue
+            read.add(key)
+            operators = self._read(part)
+            if operators is None:
                 return None
-            # What lacks a name in resources of its own, or has none, draws with those that it stands in; some viewers
-            # look there in any case.
-            waiting = [(drawing, self._own_names(drawing)) for drawing in used if _has_operators(drawing)]
-        return names
+            own = self._listed(resources)
+            found = named_in(operators, ChainMap(own, listed, self._of_page))
+            self._read_bytes += _NAME_BYTES * len(found)
+            lacking = found - own.keys()
+            named |= lacking
+            values = {own[each][1] for each in found & own.keys()}
+            values |= {some[each][1] for some in (listed, self._of_page) for each in lacking & some.keys()}
+            for value in values:
+                if (value, resources) not in drawn:
+                    drawn.add((value, resources))
+                    waiting += self._drawn_by(value, resources)
+        return None if self._read_bytes > _MAX_READ_BYTES else named
 
-    def _own_names(self, drawing: pikepdf.Object) -> set[bytes]:
-        """The names in the resources that a form or pattern has of its own."""
-        own = self._entries(_stream_entries(drawing).get(b"/Resources", NULL))
-        return {plain_name(name) for kind in _BY_NAME if kind in own for name in self._entries(own[kind])}
+    def _drawn_by(self, value: bytes, around: bytes) -> Iterator[_Operators]:
+        """What a resource draws, and the colour spaces it names; `around` are the resources of what names it."""
+        self._read_bytes += _READING_BYTES
+        entries = self._described(value)
+        coloured = entries if b"/ColorSpace" in entries else self._described(entries.get(b"/Shading", NULL))
+        colours = self._resolved(coloured.get(b"/ColorSpace", NULL) if entries else value)
+        if names := names_in(colours):
+            yield b" ".join(b"%b cs" % name for name in names), around
+        state = self._entries(entries.get(b"/ExtGState", NULL))
+        masks = [self._entries(each.get(b"/SMask", NULL)).get(b"/G", NULL) for each in (entries, state)]
+        for each in (value, *masks):
+            form = self._found(each)
+            if isinstance(form, pikepdf.Stream) and form.get("/Subtype") != "/Image":
+                yield form, _stream_entries(form).get(b"/Resources", around)
+        if entries.get(b"/Subtype") == b"/Type3":
+            yield from self._procedures(entries, entries.get(b"/Resources", around))
+
+    def _read(self, part: Any) -> bytes | None:
+        """Operators; None if they cannot be unpacked, or if too much was read for the page."""
+        if self._read_bytes > _MAX_READ_BYTES:
+            return None
+        operators = part if isinstance(part, bytes) else self._unpacked(part)
+        self._read_bytes += _READING_BYTES + (_UNPACKED_BYTES if operators is None else len(operators))
+        return operators
+
+    def _procedures(self, font: Entries, resources: bytes) -> Iterator[_Operators]:
+        """What draws the letters of a font."""
+        for value in dict.fromkeys(self._entries(font.get(b"/CharProcs", NULL)).values()):
+            self._read_bytes += _READING_BYTES
+            if self._read_bytes > _MAX_READ_BYTES:
+                return
+            procedure = self._found(value)
+            if isinstance(procedure, pikepdf.Stream):
+                yield procedure, resources
+
+    def _described(self, value: bytes) -> Entries:
+        """The entries of a dictionary or a stream, which may be a reference to it."""
+        found = self._found(value)
+        return _stream_entries(found) if isinstance(found, pikepdf.Stream) else self._entries(value)
 
     def _entries(self, value: bytes) -> Entries:
         """The entries of a dictionary, which may be a reference to it."""
+        return entries_of(self._resolved(value))
+
+    def _resolved(self, value: bytes) -> bytes:
+        """What a reference refers to, if that is no stream; another value itself."""
         reference = reference_in(value)
         if reference is None:
-            return entries_of(value)
+            return value
         self._compare(reference)
-        return entries_of(text_of(self.document.get_object(reference), resolved=True))
+        return text_of(self.document.get_object(reference), resolved=True)
 
     def _found(self, value: bytes) -> Any:
         """What a reference refers to; None if the value is none, or refers to nothing."""
         reference = reference_in(value)
         return None if reference is None else self.document.get_object(reference)
+
+    def _string(self, value: bytes) -> bytes:
+        """A string's bytes; none if it is no string."""
+        resolved = self._resolved(value)
+        return bytes(pikepdf.Object.parse(resolved)) if resolved.startswith((b"(", b"<")) else b""
 
     def _add(self, number: int, entries: Entries, more: bytes) -> None:
         self._keep(number, self._dictionary(entries, more))
@@ -354,25 +489,14 @@ def _inherited(page: pikepdf.Object, above: Iterable[pikepdf.Object], name: byte
     return NULL
 
 
-def _contents(page: pikepdf.Object) -> list[Any]:
+def _contents(page: pikepdf.Object) -> list[_Operators]:
     contents = page.get("/Contents")
-    if contents is None:
-        return []
-    return list(contents) if isinstance(contents, pikepdf.Array) else [contents]
+    parts = list(contents) if isinstance(contents, pikepdf.Array) else [contents]
+    return [(part, NULL) for part in parts if isinstance(part, pikepdf.Stream)]
 
 
 def _stream_entries(stream: pikepdf.Object) -> Entries:
     return entries_of(stream.stream_dict.unparse(resolved=True))
-
-
-def _has_operators(drawing: Any) -> bool:
-    """Whether it is a form or a pattern, and no picture."""
-    return isinstance(drawing, pikepdf.Stream) and drawing.get("/Subtype") != "/Image"
-
-
-def _is_drawn_by_procedures(font: Any) -> bool:
-    """Whether it is a font whose letters are drawn with the resources of the page or form it is on."""
-    return isinstance(font, pikepdf.Dictionary) and font.get("/Subtype") == "/Type3" and font.get("/Resources") is None
 
 
 def _of_its_field(widget: pikepdf.Object) -> Entries:
@@ -385,6 +509,13 @@ def _of_its_field(widget: pikepdf.Object) -> Entries:
         given = {**_chosen(entries_of(text_of(above, resolved=True)), _OF_A_FIELD), **given}
         above = above.get("/Parent")
     return given
+
+
+def _below(value: Any, *names: str) -> Any:
+    """What is in the dictionary in the dictionary by these names; None if nothing is."""
+    for name in names:
+        value = value.get(name) if isinstance(value, pikepdf.Dictionary) else None
+    return value
 
 
 def _some(listed: Any) -> list[Any]:

@@ -24,6 +24,7 @@ import pikepdf
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
+from pagekit.page import RecognisedPage
 from pagekit.pdf import qpdf
 from pagekit.pdf.beside_pages import attached_files, is_dynamic_form
 from pagekit.pdf.cutting import CutPage, Fault, PageTooLarge, cut_page
@@ -86,6 +87,8 @@ class PdfDocument:
         self._shown: ShownPdf | None = None
         self._copied: IO[bytes] | None = None
         self._is_locked = False
+        # A page that was cut to see whether it has text, and its number: it is asked for next if it has none.
+        self._kept: tuple[int, CutPage | None] | None = None
         self._end = end_of_pdf(file)
         opened = self._read_by_qpdf()
         self._tree = opened.tree if opened is not None else None
@@ -106,7 +109,8 @@ class PdfDocument:
         if not 1 <= number <= self.facts.pages:
             raise ValueError(f"there is no page {number}: the document has {self.facts.pages}")
         is_listed = self._tree is not None and number <= self._tree.pages
-        cut = self._cut(number) if is_listed else None
+        kept, self._kept = self._kept, None
+        cut = kept[1] if kept is not None and kept[0] == number else self._cut(number) if is_listed else None
         faults = cut.faults if cut is not None else frozenset({Fault.MENDED} if is_listed else ())
         if cut is None or self._is_shown_whole or (not self.is_broken and faults & _SEEN_OTHERWISE):
             drawing, is_damaged = self._drawn_from_file(number, cut, faults)
@@ -124,6 +128,29 @@ class PdfDocument:
         preparation = Preparation(How.DRAWN, warnings=tuple(warning for warning, holds in warnings.items() if holds))
         return PreparedPage(drawing.content, drawing.media_type, preparation)
 
+    def own_text(self, number: int) -> RecognisedPage | None:
+        """As `Document`. A page that is not sound, or is too large to be sent as it is, has none."""
+        self._kept = None
+        if self.is_broken or not 1 <= number <= self.facts.pages:
+            return None
+        try:
+            cut = self._cut(number)
+        except Refusal:
+            return None
+        self._kept = number, cut
+        if cut is None or cut.faults or len(cut.content) > self._limits.max_bytes:
+            return None
+        from pagekit.pdf.drawing import ShownPdf
+
+        try:
+            shown = ShownPdf(cut.content)
+        except Refusal:
+            return None
+        try:
+            return shown.own_text(1)
+        finally:
+            shown.close()
+
     def close(self) -> None:
         """Nothing is held any more but the file; to ask for a page opens it again."""
         self._close_qpdf()
@@ -131,7 +158,7 @@ class PdfDocument:
             self._shown.close()
         if self._copied is not None:
             self._copied.close()
-        self._shown = self._copied = None
+        self._shown = self._copied = self._kept = None
 
     def _read_by_qpdf(self) -> _Opened | None:
         """None if qpdf cannot say which pages there are. Raises Refusal for what no viewer opens either."""
@@ -159,7 +186,7 @@ class PdfDocument:
 
     def _may_lack_pages(self) -> bool:
         """Whether something was mended when the list of pages was read, which is not as long as it says."""
-        is_mended = not all(map(qpdf.is_about_lengths, self._warnings))
+        is_mended = not all(map(qpdf.is_harmless, self._warnings))
         return is_mended and self._tree is not None and not self._tree.counts_are_right
 
     def _facts(self, opened: _Opened | None) -> FileFacts:
@@ -270,7 +297,7 @@ class PdfDocument:
             ) from None
         except (_Broken, Refusal):
             return None
-        if all(map(qpdf.is_about_lengths, self._warnings)):
+        if all(map(qpdf.is_harmless, self._warnings)):
             return cut
         return CutPage(cut.content, cut.faults | {Fault.MENDED})
 

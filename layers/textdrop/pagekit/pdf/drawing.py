@@ -20,6 +20,7 @@ import pypdfium2.raw as pdfium
 from PIL import Image, ImageChops
 
 from pagekit.limits import FileLimits, MediaType
+from pagekit.page import RecognisedPage
 from pagekit.pdf.qpdf import damaged, is_protected, needs_password
 from pagekit.pdf.soundness import Broken, inflated_bytes, is_whole_picture, starts_as_picture
 
@@ -123,6 +124,21 @@ class ShownPdf:
             return Drawing(content, media_type, dpi, has_broken_picture, shows_something, _lacks_font(page))
         except (pypdfium2.PdfiumError, ValueError, ArithmeticError):
             raise damaged(f"Page {number:,} of the PDF is damaged: it cannot be drawn.") from None
+        finally:
+            page.close()
+
+    def own_text(self, number: int) -> RecognisedPage | None:
+        """The page's own text, as `pagekit.pdf.own_text`; None for a page that cannot be shown."""
+        from pagekit.pdf.own_text import own_text
+
+        try:
+            page = self._pdf[number - 1]
+        except (pypdfium2.PdfiumError, IndexError):
+            return None
+        try:
+            return own_text(page)
+        except (pypdfium2.PdfiumError, ValueError, ArithmeticError):
+            return None
         finally:
             page.close()
 

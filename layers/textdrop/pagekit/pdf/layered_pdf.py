@@ -7,6 +7,7 @@ whatever state the page's operators leave behind does not matter to it, and they
 What of the text is laid over a page:
 - Words that stand on text of the page's own that can be seen and names its characters are left out. A page of which
   nearly nothing remains is left as it is: it can be searched already.
+- A page whose text was taken from the file is left as it is, whether that text can be seen or not.
 - A page that was drawn to be sent becomes the picture that was sent, with its text: in the file it is broken, or too
   large, or not seen by qpdf. A document that qpdf sees otherwise than viewers is made of such pictures alone.
 - Unseen text under a page that gets a layer, which another program put there, is taken out. A page that gets none,
@@ -83,11 +84,15 @@ _WARNED_OF = (_Became.NO_SIZE, _Became.DAMAGED, _Became.NOT_INSPECTED)
 
 
 def layered_pdf(
-    source: BinaryIO, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO, drawn: Collection[int] = ()
+    source: BinaryIO,
+    pages: Iterable[tuple[int, RecognisedPage | None]],
+    to: BinaryIO,
+    drawn: Collection[int] = (),
+    own_text: Collection[int] = (),
 ) -> Rendered:
     """As searchable_pdf."""
     if not drawn:
-        return _layered(source, pages, to, None, drawn)
+        return _layered(source, pages, to, None, drawn, own_text)
     try:
         shown = PdfDocument(source, FileLimits())
     except Refusal as refusal:
@@ -95,7 +100,7 @@ def layered_pdf(
     try:
         if shown.is_broken:
             return _of_pictures(shown, pages, to)
-        return _layered(source, pages, to, shown, drawn)
+        return _layered(source, pages, to, shown, drawn, own_text)
     finally:
         shown.close()
 
@@ -106,6 +111,7 @@ def _layered(
     to: BinaryIO,
     shown: PdfDocument | None,
     drawn: Collection[int],
+    own_text: Collection[int],
 ) -> Rendered:
     """The document itself, with those pages that were drawn replaced by their pictures."""
     became: dict[_Became, list[int]] = {outcome: [] for outcome in _Became}
@@ -123,7 +129,9 @@ def _layered(
                 with suppress(Refusal):
                     pictures.put(page, shown.page(number))
                     replaced.append(number)
-            if recognised is not None:
+            if number in own_text:
+                became[_Became.OWN_TEXT].append(number)
+            elif recognised is not None:
                 became[layers.lay(page, recognised)].append(number)
         layers.finish()
         _save(document, to)

@@ -28,8 +28,9 @@ RECONSTRUCTED = "Attempting to reconstruct cross-reference table"
 """What qpdf's warnings say when it has searched the whole file for objects."""
 
 # What qpdf's warnings say of where a stream or an object ends, and of data that it could not unpack: whether the data
-# is whole is found out from the data.
-_ABOUT_LENGTHS = (
+# is whole is found out from the data. And of references to object 0, which are to nothing (PDF 1.7, 7.5.4): qpdf itself
+# writes them for pages that were removed.
+_HARMLESS = (
     "expected endstream",
     "attempting to recover stream length",
     "recovered stream length",
@@ -39,6 +40,7 @@ _ABOUT_LENGTHS = (
     "expected endobj",
     "error decoding stream data",
     "stream will be re-processed without filtering",
+    "treating bad indirect reference (0 0 R) as null",
 )
 _BUFFER_BYTES = 16 * 1024
 _SAVE_AGAIN = "Save, print to PDF or scan the document again and upload that."
@@ -148,9 +150,10 @@ def warnings_of(document: pikepdf.Pdf) -> list[str]:
     return [str(warning) for warning in document.get_warnings()]
 
 
-def is_about_lengths(warning: str) -> bool:
-    """Whether a warning says no more than that something ends elsewhere than it says, or cannot be unpacked."""
-    return any(words in warning for words in _ABOUT_LENGTHS)
+def is_harmless(warning: str) -> bool:
+    """Whether a warning says no more than that something ends elsewhere than it says, cannot be unpacked, or refers to
+    nothing."""
+    return any(words in warning for words in _HARMLESS)
 
 
 def damaged(what: str) -> Refusal:

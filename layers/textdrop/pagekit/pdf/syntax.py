@@ -8,7 +8,7 @@ that are not UTF-8, which are all the Russian ones that older programs wrote.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pikepdf
@@ -16,13 +16,35 @@ import pikepdf
 Entries = dict[bytes, bytes]
 """Names with their slash, and values as text: "/Rotate" and "90", "/Contents" and "4 0 R"."""
 
+Resource = tuple[bytes, bytes]
+"""The kind of a resource and its name, without slash and escapes: "/Font" and "F1"."""
+
 NULL = b"null"
+
+_PIECE_BYTES = 256 * 1024
 
 _STRING = rb"\([^\\()]*(?:\\.[^\\()]*)*\)|<[0-9a-fA-F]+>"
 _REFERENCE = re.compile(rb"(\d+) (\d+) R")
 _REFERENCE_OR_STRING = re.compile(_STRING + rb"|(?<![^ ])(\d+) (\d+) R(?![^ ])", re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb"|<<|>>|\[|\]|(/[^\s/\[\]<>(){}%]*)", re.DOTALL)
-_NAME = re.compile(rb"/([^\x00\t\n\x0c\r /\[\]<>(){}%]*)")
+# A name in a page's content with what follows on it: the operator that it is for, or what shows that it is a tag.
+_SPACE, _REGULAR = rb"[\x00\t\n\x0c\r ]", rb"[^\x00\t\n\x0c\r /\[\]<>(){}%]"
+_NAME = re.compile(
+    rb"/(%b*+)(?:%b*+(?:(?:[-+.\d]++%b++)?([A-Za-z]{2,3}(?!%b)|<<)|(?=(/)%b*+%b*+(?:BDC|DP))))?"
+    % (_REGULAR, _SPACE, _SPACE, _REGULAR, _REGULAR, _SPACE)
+)
+_KINDS = (b"/XObject", b"/Font", b"/Pattern", b"/Shading", b"/ExtGState", b"/ColorSpace", b"/Properties")
+_NAMED_BY: dict[bytes, tuple[bytes, ...]] = {
+    b"Do": (b"/XObject",),
+    b"Tf": (b"/Font",),
+    b"gs": (b"/ExtGState",),
+    b"sh": (b"/Shading",),
+    **dict.fromkeys((b"cs", b"CS"), (b"/ColorSpace",)),
+    **dict.fromkeys((b"scn", b"SCN"), (b"/Pattern",)),
+    **dict.fromkeys((b"BDC", b"DP"), (b"/Properties",)),
+    # Tags of marked content, and keys.
+    **dict.fromkeys((b"BMC", b"MP", b"<<", b"/"), ()),
+}
 _ESCAPE = re.compile(rb"#([0-9a-fA-F]{2})")
 
 
@@ -68,6 +90,11 @@ def reference_in(value: bytes) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
+def references_in(text: bytes) -> list[tuple[int, int]]:
+    """Number and generation of each reference in the text."""
+    return [(int(found[1]), int(found[2])) for found in _REFERENCE_OR_STRING.finditer(text) if found[1]]
+
+
 def renumbered(text: bytes, number_of: Callable[[tuple[int, int]], int]) -> bytes:
     """The text with other numbers in its references."""
 
@@ -77,9 +104,25 @@ def renumbered(text: bytes, number_of: Callable[[tuple[int, int]], int]) -> byte
     return _REFERENCE_OR_STRING.sub(replaced, text)
 
 
-def names_in(content: bytes, among: set[bytes]) -> set[bytes]:
-    """Those names, without slashes and escapes, that occur in operators, or seem to."""
-    return {name for found in _NAME.finditer(content) if (name := plain_name(found[1])) in among}
+def names_in(text: bytes) -> list[bytes]:
+    """Each name in the text, with its slash."""
+    return [token[1] for token in _STRUCTURE.finditer(text) if token[1]]
+
+
+def named_in(content: bytes, among: Collection[Resource]) -> set[Resource]:
+    """Those resources that occur in operators, or seem to."""
+    found: set[Resource] = set()
+    start = 0
+    while start < len(content):
+        # In pieces that begin with names, as there may be millions.
+        end = content.find(b"/", start + _PIECE_BYTES)
+        end = len(content) if end < 0 else end
+        for name, operator, tag in set(_NAME.findall(content, start, end)):
+            kinds = _NAMED_BY.get(operator or tag, _KINDS)
+            plain = plain_name(name)
+            found.update(resource for kind in kinds if (resource := (kind, plain)) in among)
+        start = end
+    return found
 
 
 def plain_name(name: bytes) -> bytes:

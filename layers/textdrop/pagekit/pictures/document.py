@@ -66,6 +66,9 @@ class PictureDocument:
                 return self._jpeg_or_png(self._media_type)
             return fitted(decoded(self._content, self._media_type), self._limits, self._bilevel_limits)
 
+    def own_text(self, number: int) -> None:
+        """An image has none."""
+
     def close(self) -> None:
         """Lets go of the content."""
         self._content = b""

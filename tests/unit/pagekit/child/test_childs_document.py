@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from pikepdf import Pdf
 
 from pagekit.child.document import SENT_WHOLE_BYTES, ChildsDocument
-from pagekit.child.process import Child
+from pagekit.child.messages import Message
+from pagekit.child.process import Child, Reply
 from pagekit.child.searchable_pdf import searchable_pdf
 from pagekit.errors import NotRenderable, Reason, Refusal
 from pagekit.limits import FileLimits
@@ -16,7 +18,7 @@ from pagekit.outputs.searchable_pdf import searchable_pdf as searchable_pdf_here
 from pagekit.page import RecognisedPage
 from pagekit.pdf.document import PdfDocument
 from textdrop.core.errors import StoreUnavailable
-from unit.pagekit import making
+from unit.pagekit import making, typeset
 from unit.pagekit.opening.opening import CHILD, LIMITS, FailingFile, pages_of, refusal_of_page
 from unit.pagekit.outputs import drawing, reading
 
@@ -119,6 +121,75 @@ def test_a_file_that_takes_too_long_is_damaged() -> None:
     assert "time" in found.value.what
 
 
+# --- text of the page's own
+
+
+class NotingChild(Child):
+    """Notes of each task that it is given whether it is asked for own text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[bool] = []
+
+    def run(self, task: Message, content: bytes, answer: Callable[[Message, bytes], Reply]) -> None:
+        self.asked.append(task["own_text"])
+        super().run(task, content, answer)
+
+
+def text_and_scans(count: int) -> bytes:
+    """Every other page is a scan."""
+
+    def draw(document: Pdf) -> None:
+        for _ in range(count):
+            typeset.add_page(document, typeset.lines(drawing.RUSSIAN))
+            making.add_scan(document, drawing.page_of(drawing.RUSSIAN)[0])
+
+    return making.made(draw)
+
+
+def test_own_text_is_what_this_process_would_find_and_other_pages_are_prepared_with_it() -> None:
+    content = text_and_scans(3)
+    here, child = PdfDocument(io.BytesIO(content), LIMITS), NotingChild()
+    there = ChildsDocument(child, io.BytesIO(content), "application/pdf", LIMITS)
+    there.page(1)
+    assert child.asked == [False]
+    for number in range(1, 7):
+        found = there.own_text(number)
+        assert found == here.own_text(number)
+        assert (found is not None) == (number % 2 == 1)
+        if found is None:
+            assert there.page(number) == here.page(number)
+    # Some are found out at a time.
+    assert len(child.asked) < 1 + 6
+    # In any order, and again.
+    for number in (3, 2, 3, 6):
+        assert (there.own_text(number), there.page(number)) == (here.own_text(number), here.page(number))
+    assert (there.own_text(0), there.own_text(7)) == (None, None)
+    child.close()
+
+
+@pytest.mark.parametrize("hostile", [1, 2, 3])
+def test_a_page_that_kills_the_child_has_no_text(hostile: int) -> None:
+    document = in_child(chain_of_lengths(hostile))
+    for number in (1, 2, 3):
+        assert document.own_text(number) is None
+        if number == hostile:
+            assert refusal_of_page(document, number).reason is Reason.DAMAGED
+        else:
+            assert document.page(number).content.startswith(b"%PDF")
+
+
+def test_what_reading_the_file_for_own_text_raises_is_raised_here() -> None:
+    file = FailingFile(text_and_scans(1))
+    document = ChildsDocument(CHILD, file, "application/pdf", LIMITS)
+    file.reads = 0
+    with pytest.raises(StoreUnavailable):
+        document.own_text(1)
+
+
+# --- searchable PDFs
+
+
 def recognised(count: int) -> Iterator[tuple[int, RecognisedPage]]:
     for number in range(1, count + 1):
         yield number, drawing.page_of([f"Zebra {number}"], size=(1000, 1000), letter=30)[1]
@@ -132,6 +203,13 @@ def test_a_searchable_pdf_is_the_one_that_this_process_would_make() -> None:
     assert there.getvalue() == here.getvalue()
     assert tuple(warnings) == made.warnings
     assert reading.lines_by_pdfium(there.getvalue())[:1] == ["Zebra 1"]
+
+
+def test_a_page_with_its_own_text_stays_as_it_is_in_the_child_too() -> None:
+    to = io.BytesIO()
+    searchable_pdf(CHILD, io.BytesIO(making.pdf_of_pages(2)), "application/pdf", recognised(2), to, own_text={1})
+    assert reading.lines_by_pdfium(to.getvalue(), 0) == []
+    assert reading.lines_by_pdfium(to.getvalue(), 1) == ["Zebra 2"]
 
 
 def test_a_searchable_pdf_that_kills_the_child_cannot_be_rendered() -> None:

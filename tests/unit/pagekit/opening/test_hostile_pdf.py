@@ -223,5 +223,5 @@ def test_what_a_page_draws_goes_along(changed: dict[str, bytes], expected: list[
 def test_a_chain_of_references_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cutting, "_MAX_PARTS", 1_000)
     chain = {number: b"<< /Next %d 0 R >>" % (number + 1) for number in range(100, 2_000)}
-    first = PAGE.replace(b"/XObject", b"/Properties << /P 100 0 R >> /XObject") % (11, 12)
+    first = PAGE.replace(b"/Resources", b"/Group << /P 100 0 R >> /Resources") % (11, 12)
     assert pages(making.pdf({**objects(_10=first), **chain})) == [-1, 2, 3]

@@ -131,6 +131,35 @@ def test_text_in_forms_is_found_where_they_are_drawn(rotate: int) -> None:
     assert making.rendered(making.made(draw), PAGE)[1].own_text == (1,)
 
 
+@pytest.mark.parametrize("mode", [VISIBLE, INVISIBLE], ids=["seen", "unseen"])
+def test_a_page_whose_text_was_taken_from_it_stays_as_it_is(mode: int) -> None:
+    """The text is there once, in the file's own words; the page behind it gets a layer as ever."""
+
+    def draw(document: Pdf) -> None:
+        making.add_operators(making.add_scan(document, IMAGE), making.lines_as_text(PAGE, mode))
+        making.add_scan(document, IMAGE)
+
+    source = making.made(draw)
+    other = drawing.page_of(drawing.ENGLISH[::-1])[1]
+    document, told = making.rendered(source, other, PAGE, own_text={1})
+    assert (told.layered, told.own_text, told.warnings) == (1, (1,), ())
+    for number in (0, 1):
+        assert reading.lines_by_pdfium(document, number) == drawing.lines_of(PAGE)
+        assert reading.lines_by_pypdf(document, number) == drawing.lines_of(PAGE)
+        assert_same_picture(source, document, number)
+    with making.opened(source) as before, making.opened(document) as after:
+        assert [part.read_bytes() for part in after.pages[0].Contents] == [
+            part.read_bytes() for part in before.pages[0].Contents
+        ]
+
+
+def test_of_a_document_that_is_all_text_nothing_is_laid_over_it() -> None:
+    source = with_operators(making.lines_as_text(PAGE, INVISIBLE))
+    document, told = making.rendered(source, PAGE, own_text={1})
+    assert (told.layered, told.own_text) == (0, (1,))
+    assert b"Textdrop" not in document
+
+
 # --- old layers
 
 
