@@ -13,6 +13,7 @@ from typing import Any
 
 from aws_events import event, queue_event
 from fakes.buckets import FakeBucket, FakeResults, FakeSources
+from fakes.caps import FakeReservations, FakeSentPages
 from fakes.control import FakeQuota, FakeTick, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.faults import Faults
@@ -29,7 +30,7 @@ from functions.reconcile.handler import asked_age_seconds
 from functions.submit.handler import batch_failures, messages
 from pagekit.limits import FileLimits
 from textdrop.core import identity
-from textdrop.core.documents import Document, DocumentState, Operation, Source
+from textdrop.core.documents import Document, DocumentState, DueKind, Operation, Source
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.observations import DocumentSeen
 from textdrop.core.pause import Pause
@@ -71,6 +72,8 @@ class World:
         self.uploads = FakeBucket("uploads", self.clock, versioned=versioned)
         self.results = FakeBucket("results", self.clock)
         self.documents = FakeDocuments(self.faults)
+        self.reservations = FakeReservations(self.documents, self.faults)
+        self.sent_pages = FakeSentPages(self.faults)
         self.newest = FakeNewest(self.faults)
         self.ledger = FakeLedger(self.faults)
         self.sums = FakeSums(self.faults)
@@ -96,6 +99,8 @@ class World:
             documents=self.documents,
             ledger=self.ledger,
             quota=quota,
+            reservations=self.reservations,
+            sent_pages=self.sent_pages,
             pause=self.pause,
             tick=self.tick,
             sources=sources,
@@ -112,6 +117,7 @@ class World:
         self.poll_ports = PollPorts(
             clock=self.clock,
             documents=self.documents,
+            reservations=self.reservations,
             pause=self.pause,
             tick=self.tick,
             results=results,
@@ -129,6 +135,8 @@ class World:
             documents=self.documents,
             newest=self.newest,
             ledger=self.ledger,
+            reservations=self.reservations,
+            sent_pages=self.sent_pages,
             prices=Prices(),
             sources=sources,
             results=results,
@@ -153,6 +161,8 @@ class World:
             newest=self.newest,
             ledger=self.ledger,
             sums=self.sums,
+            reservations=self.reservations,
+            sent_pages=self.sent_pages,
             prices=Prices(),
             pause=self.pause,
             tick=self.tick,
@@ -271,7 +281,8 @@ class World:
         return reconcile(self.reconcile_ports, self.clock.now() + seconds, asked_age_seconds(event))
 
     def run(self, minutes: int = 600) -> None:
-        """Lets queue, wakes and the schedule work until every document is final. Fails when that does not come."""
+        """Lets queue, wakes and the schedule work until every document is final, or held. Fails when that does not
+        come."""
         for _ in range(minutes):
             while visible := self.visible():
                 batch = [self.receive(message) for message in visible[:5]]
@@ -293,8 +304,8 @@ class World:
         raise AssertionError(f"not quiet after {minutes} minutes")
 
     def quiet(self) -> bool:
-        """Nothing is due, now or later."""
-        return not self.queue and all(row.due_at is None for row in self.rows())
+        """Nothing is due, now or later, but what is held."""
+        return not self.queue and all(row.due_at is None or row.due_kind is DueKind.HELD for row in self.rows())
 
     def rows(self) -> list[Document | Operation]:
         """All rows of documents and operations."""

@@ -38,6 +38,11 @@ class FakeDocuments(Fake):
         with self.lock:
             self._held_index = None
 
+    @property
+    def index_is_held(self) -> bool:
+        """Whether it stands still."""
+        return self._held_index is not None
+
     @effect
     def create(self, document: Document) -> bool:
         stored = self.rows.get(document.id)
@@ -52,23 +57,33 @@ class FakeDocuments(Fake):
 
     @effect
     def write(self, before: Document, after: Document) -> bool:
+        if self.can_write(before, after):
+            self.write_over(before, after)
+            return True
+        return self.repeated and self.has_written(before, after)
+
+    def can_write(self, before: Document, after: Document) -> bool:
+        """Whether the row is still as `write` expects it."""
         if after.id != before.id or after.rev != before.rev + 1:
             raise ValueError("a document is written over itself, with a rev one higher")
         stored = self.rows.get(before.id)
-        if stored is None:
-            return False
-        shrinks = before.unfinished == after.unfinished
-        if stored.rev != before.rev:
-            if shrinks:
-                stored = replace(stored, unfinished=after.unfinished, pages_recognized=after.pages_recognized)
-            return self.repeated and stored == after
+        return stored is not None and stored.rev == before.rev
+
+    def write_over(self, before: Document, after: Document) -> None:
+        """The row has what differs between the two."""
         changed = {
             name: getattr(after, name)
             for name in Document.__dataclass_fields__
             if getattr(before, name) != getattr(after, name) or name in ("due_kind", "due_at")
         }
-        self.rows[before.id] = replace(stored, **changed)
-        return True
+        self.rows[before.id] = replace(self.rows[before.id], **changed)
+
+    def has_written(self, before: Document, after: Document) -> bool:
+        """Whether the row is as `write` leaves it."""
+        stored = self.rows.get(before.id)
+        if stored is not None and before.unfinished == after.unfinished:
+            stored = replace(stored, unfinished=after.unfinished, pages_recognized=after.pages_recognized)
+        return stored == after
 
     @effect
     def postpone(self, due: DueEntry, due_at: float) -> Document | None:

@@ -1,6 +1,7 @@
 """Files that say what is in them: "pages:3 bad:2" is a document of three pages whose second is damaged.
 
-"scaled" is an image that is sent with half its pixels each way, "attached:2" has two files attached.
+"scaled" is an image that is sent with half its pixels each way, "attached:2" has two files attached, "text:2" has text
+of its own on its second page; of "same:2" all pages from the second on are alike.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import BinaryIO
 
 from pagekit.errors import Reason, Refusal
 from pagekit.limits import FileFacts, FileLimits
+from pagekit.page import RecognisedPage
 from pagekit.prepared import How, PageWarning, Preparation, PreparedPage
 
 
@@ -29,14 +31,16 @@ class FakeDocument:
             raise Refusal(Reason.DAMAGED, "The file is damaged.", "Send it again.")
         if content.startswith(b"killer"):
             raise KilledError
-        told = dict(re.findall(rb"(pages|bad|deadly|drawn|attached):(\d+)", content))
+        told = dict(re.findall(rb"(pages|bad|deadly|drawn|attached|text|same):(\d+)", content))
         pages = int(told.get(b"pages", 1))
         if pages > limits.max_pages:
             raise Refusal(Reason.TOO_MANY_PAGES, f"The most is {limits.max_pages} pages.", "Split it.")
         self.facts = FileFacts(
             "application/pdf" if pages > 1 else "image/png", pages, attachments=int(told.get(b"attached", 0))
         )
-        self._bad, self._deadly, self._drawn = (int(told.get(name, 0)) for name in (b"bad", b"deadly", b"drawn"))
+        names = (b"bad", b"deadly", b"drawn", b"text")
+        self._bad, self._deadly, self._drawn, self._text = (int(told.get(name, 0)) for name in names)
+        self._same = int(told.get(b"same", pages))
 
     def page(self, number: int) -> PreparedPage:
         content = self._read()
@@ -49,7 +53,15 @@ class FakeDocument:
             return PreparedPage(content, "image/png", scaled if b"scaled" in content else Preparation(How.AS_IS))
         if number == self._drawn:
             return PreparedPage(content + b" #%d" % number, "image/png", Preparation(How.DRAWN))
-        return PreparedPage(content + b" #%d" % number, "application/pdf", Preparation(How.CUT))
+        return PreparedPage(content + b" #%d" % min(number, self._same), "application/pdf", Preparation(How.CUT))
+
+    def own_text(self, number: int) -> RecognisedPage | None:
+        if number != self._text:
+            return None
+        text = f"Own text of page {number}"
+        return RecognisedPage(
+            width=100, height=100, rotate=0, text=text, blocks=[], tables=[], entities=[], markdown=None
+        )
 
     def close(self) -> None:
         self._file.close()

@@ -37,7 +37,7 @@ class FakeNotices(Fake):
         sent = {name: _carried(value) for name, value in attributes.items() if value}
         carried = _carried(body)
         if "document" in json.loads(carried):
-            schemas.checked(carried, "textdrop.notice/1")
+            schemas.checked(carried, "textdrop.notice/1", "textdrop.held/1")
         self.published.append(Notice(carried, sent))
 
 

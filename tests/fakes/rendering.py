@@ -36,7 +36,12 @@ def _workbook(pages: Pages, to: BinaryIO) -> None:
 
 
 def _searchable_pdf(
-    source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, drawn: Collection[int]
+    source: BinaryIO,
+    media_type: str,
+    pages: Pages,
+    to: BinaryIO,
+    drawn: Collection[int],
+    own_text: Collection[int],
 ) -> Sequence[str]:
     source.seek(0)
     content = source.read()
@@ -47,7 +52,9 @@ def _searchable_pdf(
     if content.startswith(b"clumsy"):
         raise ValueError("this quotes the document")
     texts = [page["text"] if page is not None else "-" for _, page in pages]
-    to.write(content + b" with " + "|".join(texts).encode() + b"".join(b", drawn: %d" % page for page in sorted(drawn)))
+    to.write(content + b" with " + "|".join(texts).encode())
+    to.writelines(b", drawn: %d" % page for page in sorted(drawn))
+    to.writelines(b", as it is: %d" % page for page in sorted(own_text))
     return ["A signature is no longer valid."] if content.startswith(b"signed") else []
 
 

@@ -15,6 +15,7 @@ from pagekit import prepared
 from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
 from textdrop.core.answers import NotReady, OperationStatus, Recognition, Submitted
+from textdrop.core.caps import Answer, Caps, Used
 from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, Outcome, Source
 from textdrop.core.ledger import DaySums, HistoryCursor, HistoryPage, Run
 from textdrop.core.pause import Pause
@@ -22,6 +23,7 @@ from textdrop.core.policy import Policy
 from textdrop.core.prices import Prices
 from textdrop.core.quota import Quota
 from textdrop.core.reconciling import Cursor, DeadLetter, ListingPage, ReconcileRun, SourceBucket
+from textdrop.core.reuse import SentPage
 
 Row = TypeVar("Row")
 
@@ -166,6 +168,32 @@ class SubmitQuota(Protocol):
         """Replaces the row if its `throttles` is still `before`'s; `next_free_at` never moves back."""
 
 
+class Reservations(Protocol):
+    """How many pages documents have reserved: a row a month, with its days."""
+
+    def read(self, day: str) -> Used:
+        """What is reserved on that day ("2026-11-29") and in its month, read consistently."""
+
+    def write(self, before: Document, after: Document, changes: Mapping[str, int], caps: Caps | None) -> Answer:
+        """Changes the document as `Documents.write` does and, at the same time or not at all, the pages of each day.
+
+        With `caps` no day to which pages are added, nor its month, has more than its cap afterwards: else OVER.
+        """
+
+
+class SentPages(Protocol):
+    """Which page was sent for a fingerprint."""
+
+    def read(self, fingerprint: str) -> SentPage | None:
+        """The row, read consistently."""
+
+    def claim(self, before: SentPage | None, after: SentPage) -> bool:
+        """Replaces the row if it is still `before` (None: there is none)."""
+
+    def forget(self, fingerprints: Sequence[str], document_id: str) -> None:
+        """None of the rows names the document afterwards. May be repeated."""
+
+
 class VersionedRow(Protocol[Row]):
     """One row that is read, and replaced if nobody else has meanwhile: the pause, and reconcile's run."""
 
@@ -301,8 +329,9 @@ Pages = Iterable[tuple[int, RecognisedPage | None]]
 """A document's pages in order, each with its number; None for one that was not recognised."""
 
 
-MakeSearchablePdf = Callable[[BinaryIO, str, Pages, BinaryIO, Collection[int]], Sequence[str]]
-"""Source, its media type, pages, the file to write, and the numbers of the pages that were drawn; warnings."""
+MakeSearchablePdf = Callable[[BinaryIO, str, Pages, BinaryIO, Collection[int], Collection[int]], Sequence[str]]
+"""Source, its media type, pages, the file to write, the numbers of the pages that were drawn, and of those whose text
+is the file's own; warnings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,8 +341,8 @@ class Renderers:
 
     `markdown`: the document, piece by piece. `csv_files`: each table as CSV, with its page and its number on it, both
     from 1. `workbook`: all tables as XLSX, a sheet each. `searchable_pdf`: of the source and its media type, with the
-    numbers of the pages that were drawn to be sent, a PDF with the text in it; warnings in plain words. `no_tables`:
-    says that there are none, and, by the model, what may help.
+    numbers of the pages that were drawn to be sent, and of those that stay as they are, a PDF with the text in it;
+    warnings in plain words. `no_tables`: says that there are none, and, by the model, what may help.
     """
 
     markdown: Callable[[Pages], Iterator[str]]
@@ -463,6 +492,8 @@ class SubmitPorts(WakePorts):
 
     ledger: Ledger
     quota: SubmitQuota
+    reservations: Reservations
+    sent_pages: SentPages
     pause: VersionedRow[Pause]
     sources: Sources
     results: Results
@@ -477,6 +508,7 @@ class SubmitPorts(WakePorts):
 class PollPorts(TransitionPorts):
     """What the poll function works with."""
 
+    reservations: Reservations
     pause: VersionedRow[Pause]
     tick: TickRow
     ocr: Ocr
@@ -494,6 +526,8 @@ class DeliverPorts(TransitionPorts):
 
     newest: NewestUploads
     ledger: Ledger
+    reservations: Reservations
+    sent_pages: SentPages
     prices: Prices
     sources: Sources
     results: Results
@@ -526,6 +560,8 @@ class ControlPorts(WakePorts):
     newest: NewestUploads
     ledger: Ledger
     sums: Sums
+    reservations: Reservations
+    sent_pages: SentPages
     prices: Prices
     pause: VersionedRow[Pause]
     sources: Sources

@@ -110,6 +110,7 @@ def _due(run: Run) -> str:
         "when it was asked to be": getattr(seen, "due_at", None),
         "now": NOW,
         f"in {POLICY.recheck_seconds / 60:.0f} minutes": NOW + POLICY.recheck_seconds,
+        "by when it was accepted, the oldest first": getattr(before, "accepted_at", None),
         "when nobody can be sending for it any more": getattr(before, "held_until", None),
         "when nobody can be at work on it any more": getattr(after, "sweep_at", None),
     }

@@ -27,7 +27,9 @@ DOCUMENT = Document(
     options=Options(("ru", "en"), "table"),
     pages=20,
     pages_recognized=18,
-    pages_kept=8,
+    pages_kept=3,
+    pages_reused=4,
+    pages_skipped=1,
     outcome=Outcome.PARTIAL,
     problem=PROBLEM,
     billed=Billed(12, 3),
@@ -48,7 +50,9 @@ RUN = Run(
     recognized=18,
     submitted=12,
     unconfirmed=3,
-    kept=8,
+    kept=3,
+    reused=4,
+    skipped=1,
     cost="14.64",
     currency="RUB",
     replaces=Outcome.FAILED,
@@ -96,8 +100,26 @@ def test_runs_are_added_to_what_there_is() -> None:
     unpriced = replace(RUN, run=1, model="markdown", cost="", reason="", replaces=None, submitted=5)
     sums = ledger.added(DaySums("2026-11-29", rev=3), Outcome.PARTIAL, [RUN, RUN, unpriced], 800.0)
     sums = ledger.added(sums, Outcome.FAILED, [replace(RUN, outcome=Outcome.FAILED, currency="USD", cost="1")], 900.0)
-    one = {"runs": 3, "recognized": 54, "paid": 36, "unconfirmed": 9, "kept": 24, "unpriced": 0}
-    other = {"runs": 1, "recognized": 18, "paid": 5, "unconfirmed": 3, "kept": 8, "unpriced": 5}
+    one = {
+        "runs": 3,
+        "recognized": 54,
+        "paid": 36,
+        "unconfirmed": 9,
+        "kept": 9,
+        "reused": 12,
+        "skipped": 3,
+        "unpriced": 0,
+    }
+    other = {
+        "runs": 1,
+        "recognized": 18,
+        "paid": 5,
+        "unconfirmed": 3,
+        "kept": 3,
+        "reused": 4,
+        "skipped": 1,
+        "unpriced": 5,
+    }
     assert sums == DaySums(
         "2026-11-29",
         rev=3,
@@ -111,11 +133,11 @@ def test_runs_are_added_to_what_there_is() -> None:
 
 
 def test_a_run_without_text_takes_nothing_from_what_was_recognised_before() -> None:
-    before = replace(RUN, run=1, recognized=8, kept=0)
+    before = replace(RUN, run=1, recognized=8, kept=0, reused=3, skipped=2)
     cancelled = replace(RUN, outcome=Outcome.CANCELLED, recognized=0)
     sums = ledger.added(DaySums("2026-11-29"), Outcome.PARTIAL, [before], 800.0)
     counts = ledger.added(sums, Outcome.CANCELLED, [cancelled], 800.0).models["table"]
-    assert counts["recognized"] - counts["kept"] == 8
+    assert [counts[name] for name in ("recognized", "kept", "reused", "skipped")] == [8, 0, 3, 2]
 
 
 def test_to_add_nothing_moves_on_how_far_the_sums_reach() -> None:

@@ -1,6 +1,7 @@
-"""Notices: small, findable, filterable. The samples in `events/` are made by `core.results`, and stay so.
+"""Notices, and the message that a document is held: small, findable, filterable. The samples in `events/` are made by
+`core.results`, and stay so.
 
-After a change to the notice, write the samples anew with
+After a change to either, write the samples anew with
 `PYTHONPATH=layers/textdrop:tests .venv/bin/python tests/unit/core/test_notices.py`.
 """
 
@@ -17,17 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
+from documentation import example
 from textdrop.adapters.aws.eventbridge import DETAIL_TYPE, SOURCE
 from textdrop.core import page_numbers, problems, renderings, results
 from textdrop.core.documents import (
     Billed,
     Document,
     DocumentState,
+    Hold,
     Operation,
     OperationState,
     Options,
     Outcome,
     Output,
+    Period,
     Problem,
     Rendering,
     Source,
@@ -138,8 +142,20 @@ CANCELLED = replace(
     pages=200,
     pages_recognized=0,
 )
+HELD = replace(
+    CANCELLED,
+    id="b4b147bc522828731f1a016bfa72c073",
+    source=replace(CANCELLED.source, key="archive/maps.pdf", version_id="Yt3vBnTzTnB1kWqyRyq6gFJm2sG7"),
+    state=DocumentState.HELD,
+    outcome=None,
+    problem=None,
+    outcome_at=None,
+    billed=None,
+    hold=Hold(Period.DAY, 180, cap=1_000, at=1_773_480_416.0),
+)
 FAILED_IN_CONTRACTS = replace(FAILED, source=replace(FAILED.source, key="contracts/blurred.jpg"))
 BUS_SAMPLE = "eventbridge-notice.json"
+HELD_SAMPLE = "held.json"
 SAMPLES = {
     "notice-succeeded.json": SUCCEEDED,
     "notice-partial.json": PARTIAL,
@@ -200,6 +216,21 @@ def test_the_sample_of_an_event_has_a_notice_as_its_detail() -> None:
     assert (EVENTS / BUS_SAMPLE).read_text("utf-8") == bus_event()
 
 
+def held(hold: Hold, document: Document = HELD) -> dict[str, Any]:
+    """The message that the document is held, which agrees with its published schema."""
+    return schemas.checked(results.hold_message(replace(document, hold=hold), Prices()))
+
+
+def held_sample() -> str:
+    assert HELD.hold is not None
+    return json.dumps(held(HELD.hold), ensure_ascii=False, indent=2) + "\n"
+
+
+def test_the_sample_of_a_held_message_is_what_is_sent_and_what_the_documentation_shows() -> None:
+    assert (EVENTS / HELD_SAMPLE).read_text("utf-8") == held_sample()
+    assert example("docs/results.md", "held") == json.loads(held_sample())
+
+
 @pytest.mark.parametrize("published", [True, False])
 def test_files_are_named_with_the_prefix_of_the_results(published: bool) -> None:
     without, below = (notice(OUTPUTS, published, published, prefix=prefix)["files"] for prefix in ("", "ocr/2026/"))
@@ -256,6 +287,45 @@ def test_a_notice_can_be_read_in_russian_too() -> None:
     assert "договоры/скан.pdf" in results.notice(document, [], Prices(), BUCKET, "", True, True)
 
 
+# --- a document is held -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hold", "what", "turns_at"),
+    [
+        (Hold(Period.DAY, 1, cap=1), "1 page is to be sent to the OCR service, and the cap of 1 page a day", "-15T"),
+        (Hold(Period.MONTH, 2_000, cap=30_000), "2,000 pages are to be sent to the OCR service", "-04-01T"),
+    ],
+)
+def test_it_is_told_how_many_pages_wait_for_which_cap_until_when(hold: Hold, what: str, turns_at: str) -> None:
+    told = held(replace(hold, at=1_773_480_416.0))
+    assert told["what"].startswith(what)
+    assert turns_at + "00:00:00.000Z" in told["turns_at"]
+    assert (told["pages"], told["cap"], told["period"]) == (hold.pages, hold.cap, str(hold.period))
+    assert told["at"] == "2026-03-14T09:26:56.000Z"
+
+
+@pytest.mark.parametrize(("is_larger", "told"), [(False, "once the next day (UTC)"), (True, "a person")])
+def test_whether_it_goes_on_by_itself_is_said_to_programs_and_people(is_larger: bool, told: str) -> None:
+    message = held(Hold(Period.DAY, 3, is_larger, cap=2))
+    assert message["waits_for_a_person"] is is_larger
+    assert told in message["advice"]
+    assert "textdrop release" in message["advice"]
+
+
+def test_what_held_pages_cost_is_told_where_the_price_is_known() -> None:
+    hold = Hold(Period.DAY, 180, cap=1_000)
+    assert held(hold)["cost"] == {"amount": "23.778", "currency": "RUB", "prices_of": "2026-05"}
+    unpriced = replace(HELD, options=Options(("ru",), "markdown"))
+    assert held(hold, unpriced)["cost"]["amount"] is None
+
+
+def test_a_hold_is_told_apart_by_its_attributes_and_is_no_outcome() -> None:
+    assert results.hold_attributes(HELD) == {"held": "true", "model": "page", "prefix": "archive/"}
+    notices = {name for document in SAMPLES.values() for name in results.notice_attributes(document)}
+    assert "held" not in notices
+
+
 # --- attributes -------------------------------------------------------------------------------------------------------
 
 
@@ -289,3 +359,4 @@ if __name__ == "__main__":
     for sample_name, sample_document in SAMPLES.items():
         (EVENTS / sample_name).write_text(sample(sample_document), "utf-8")
     (EVENTS / BUS_SAMPLE).write_text(bus_event(), "utf-8")
+    (EVENTS / HELD_SAMPLE).write_text(held_sample(), "utf-8")

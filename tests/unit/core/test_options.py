@@ -107,15 +107,19 @@ UNKNOWN = [letter * 45 for letter in "abcdef"]
         (
             {"language": "ru", "lang": "ru"},
             '"ocr-lang", "ocr-language"',
-            {"ocr-languages", "ocr-model", "ocr-outputs", "ocr-pages"},
+            {"ocr-languages", "ocr-model", "ocr-outputs", "ocr-pages", "ocr-reuse"},
         ),
         *(
             ({"outputs": outputs}, 'The output "', {"markdown", "tables", "searchable-pdf", '"none"'})
             for outputs in ("docx", "none tables", "markdown, html")
         ),
         *(
-            ({"pages": pages}, "Not a page or a range of pages: ", {"ocr-pages", '"all"', "1-3", "5-"})
-            for pages in ("without-text", "0", "3-1", "-3", "1 - 3", "1..3", "1;3", "all-", "1234567890", "²", "1-3-5")
+            (
+                {"pages": pages},
+                "Not a page or a range of pages: ",
+                {"ocr-pages", '"all"', '"without-text"', "1-3", "5-"},
+            )
+            for pages in ("without-texts", "0", "3-1", "-3", "1 - 3", "1..3", "1;3", "all-", "1234567890", "²", "1-3-5")
         ),
         ({"pages": "2,x,0"}, 'Not a page or a range of pages: "x", "0".', {"ocr-pages"}),
         ({"pages": " ,"}, "No page is named.", {"ocr-pages"}),
@@ -142,7 +146,7 @@ def test_wrong_parameters_of_the_stack_are_named_as_such(
 ) -> None:
     refusal = refused(metadata, languages, model)
     assert refusal.what == what
-    assert ("parameters Languages, Model, Outputs and Pages" in refusal.advice) == (not metadata)
+    assert ("parameters Languages, Model, Outputs, Pages and Reuse" in refusal.advice) == (not metadata)
 
 
 # --- any text ---------------------------------------------------------------------------------------------------------
@@ -208,3 +212,63 @@ def test_outputs_are_made_in_one_order(
 def test_pages_are_written_in_one_way(metadata: dict[str, str], parameter: str, pages: str, origin: str) -> None:
     chosen = options.resolve(metadata, "ru en", "page", pages=parameter)
     assert (chosen.pages, chosen.pages_from) == (pages, origin)
+
+
+def test_pages_without_text_stand_alone() -> None:
+    assert resolved(pages=" Without-Text ").pages == "without-text"
+    assert options.resolve({}, "ru en", "page", pages="without-text").pages == "without-text"
+    assert refused({"ocr-pages": "without-text 3"}).what == 'Not a page or a range of pages: "without-text".'
+
+
+# --- reuse ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metadata", "parameter", "requested", "reuse", "origin"),
+    [
+        ({}, "yes", {}, True, "parameter"),
+        ({}, "no", {}, False, "parameter"),
+        ({"ocr-reuse": " No "}, "yes", {}, False, "metadata"),
+        ({"ocr-reuse": "YES"}, "no", {}, True, "metadata"),
+        ({"ocr-reuse": "maybe"}, "yes", {"ocr-reuse": "no"}, False, "request"),
+    ],
+)
+def test_reuse_is_yes_or_no(
+    metadata: dict[str, str], parameter: str, requested: dict[str, str], reuse: bool, origin: str
+) -> None:
+    chosen = options.resolve(metadata, "ru en", "page", requested=requested, reuse=parameter)
+    assert (chosen.reuse, chosen.reuse_from) == (reuse, origin)
+
+
+@pytest.mark.parametrize("word", ["true", "", "yes no", "1"])
+def test_reuse_is_nothing_else(word: str) -> None:
+    refusal = refused({"ocr-reuse": word})
+    assert refusal.what == f'"{word}" is neither yes nor no.'
+    assert refusal.advice.startswith("Allowed for ocr-reuse: yes or no. Retry the document")
+
+
+# --- models that an upload may name -----------------------------------------------------------------------------------
+
+
+def test_an_upload_names_only_the_models_that_are_allowed() -> None:
+    allowed = "Page, table"
+    for named in ("table", " TABLE ", "page"):
+        options.resolve({"ocr-model": named}, "ru en", "page", allowed_models=allowed)
+    with pytest.raises(InvalidOptions) as raised:
+        options.resolve({"ocr-model": "markdown"}, "ru en", "page", allowed_models=allowed)
+    assert raised.value.what == 'The model "markdown" may not be chosen here.'
+    assert raised.value.advice.startswith("Uploads may name page, table (the stack's parameter AllowedModels).")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "requested"),
+    [
+        ({}, {}),
+        ({"ocr-languages": "ru"}, {"ocr-languages": "en"}),
+        ({}, {"ocr-model": "passport"}),
+        ({"ocr-model": "markdown"}, {"ocr-model": "passport"}),  # it is not by the upload's word
+    ],
+)
+def test_a_request_and_the_parameter_name_any_model(metadata: dict[str, str], requested: dict[str, str]) -> None:
+    chosen = options.resolve(metadata, "ru en", "handwritten", requested=requested, allowed_models="page")
+    assert chosen.model == requested.get("ocr-model", "handwritten")

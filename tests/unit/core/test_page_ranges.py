@@ -27,6 +27,7 @@ WORDS = st.lists(
     ("words", "written"),
     [
         ("all", "all"),
+        ("without-text", "without-text"),
         ("1-", "all"),
         ("2-", "2-"),
         ("7", "7"),
@@ -79,3 +80,15 @@ def test_the_most_counts_the_pages_that_are_chosen_and_there() -> None:
 
 def test_a_page_that_is_named_more_than_once_counts_once() -> None:
     assert chosen(canonical(["1-"] * 700), 99_999, 99_999) == set(range(1, 100_000))
+
+
+@pytest.mark.parametrize("words", ["without-text all", "1 without-text", "without-text without-text"])
+def test_without_text_stands_alone(words: str) -> None:
+    with pytest.raises(InvalidOptions, match='Not a page or a range of pages: "without-text"'):
+        canonical(words.split())
+
+
+def test_without_text_every_page_is_to_have_text_in_the_end() -> None:
+    assert chosen("without-text", 3, 3) == {1, 2, 3}
+    with pytest.raises(Refusal, match="4 pages of the file are named; the most is 3"):
+        chosen("without-text", 4, 3)

@@ -73,6 +73,7 @@ def refused(request: Any) -> RequestRefused:
             {"command": "list", "outcome": "active", "cursor": cursors.to_text(ACTIVE)},
             requests.List(Filter(), active=True, cursor=ACTIVE),
         ),
+        ({"command": "list", "outcome": "held"}, requests.List(Filter(), active=True, held=True)),
         ({"command": "summary", "since": None}, requests.Summary()),
         ({"command": "summary", "cursor": cursors.to_text(DAYS)}, requests.Summary(cursor=DAYS)),
         (
@@ -84,6 +85,10 @@ def refused(request: Any) -> RequestRefused:
             requests.Retry((Reference("a", key="a"),), Filter(), (("ocr-languages", "kk"), ("ocr-pages", "1-3"))),
         ),
         (
+            {"command": "retry", "documents": ["a"], "options": {"reuse": "no", "pages": "without-text"}},
+            requests.Retry((Reference("a", key="a"),), Filter(), (("ocr-pages", "without-text"), ("ocr-reuse", "no"))),
+        ),
+        (
             {"command": "retry", "outcome": "partial", "dry_run": True, "cursor": cursors.to_text(ENDED)},
             requests.Retry(None, Filter(Outcome.PARTIAL), dry_run=True, cursor=ENDED),
         ),
@@ -92,6 +97,11 @@ def refused(request: Any) -> RequestRefused:
             requests.Cancel(None, Filter(), cursor=ACTIVE),
         ),
         ({"command": "cancel", "documents": ["a"]}, requests.Cancel((Reference("a", key="a"),), Filter())),
+        ({"command": "release", "documents": ["a"]}, requests.Release((Reference("a", key="a"),), Filter())),
+        (
+            {"command": "release", "prefix": "a/", "dry_run": True, "cursor": cursors.to_text(ACTIVE)},
+            requests.Release(None, Filter(prefix="a/"), dry_run=True, cursor=ACTIVE),
+        ),
         (
             {"command": "delete", "prefix": "a/", "since": "2026-11-29", "cursor": cursors.to_text(ACTIVE)},
             requests.Delete(None, Filter(prefix="a/", since=1_795_910_400.0), cursor=ACTIVE),
@@ -111,6 +121,10 @@ def refused(request: Any) -> RequestRefused:
             requests.Backfill("a/", dry_run=True, limit=10, cursor=OBJECT),
         ),
         ({"command": "backfill"}, requests.Backfill()),
+        (
+            {"command": "backfill", "dry_run": True, "options": {"pages": "without-text"}},
+            requests.Backfill(dry_run=True, requested=(("ocr-pages", "without-text"),)),
+        ),
     ],
     ids=lambda value: value["command"] if isinstance(value, dict) else "",
 )
@@ -170,7 +184,7 @@ def test_a_version_of_later_is_too_new_whatever_else_it_says() -> None:
         (
             {"command": "list", "outcome": "bad"},
             'The parameter outcome is "bad".',
-            "It is one of succeeded, partial, failed, skipped, cancelled, active.",
+            "It is one of succeeded, partial, failed, skipped, cancelled, active, held.",
         ),
         ({"command": "list", "outcome": ""}, 'The parameter outcome is "".', "It is one of succeeded, "),
         ({"command": "list", "reason": "tired"}, 'The parameter reason is "tired".', "It is one of unsupported_type, "),
@@ -212,7 +226,7 @@ def test_a_version_of_later_is_too_new_whatever_else_it_says() -> None:
         (
             {"command": "retry", "documents": ["a"], "options": {"colour": "red"}},
             'The parameter options is "dict".',
-            "It is an object with texts as the metadata have them: languages, model, outputs, pages.",
+            "It is an object with texts as the metadata have them: languages, model, outputs, pages, reuse.",
         ),
         (
             {"command": "retry", "documents": ["a"], "options": []},
@@ -229,6 +243,12 @@ def test_a_version_of_later_is_too_new_whatever_else_it_says() -> None:
             'Not a page or a range of pages: "3-1".',
             "Allowed for ocr-pages: ",
         ),
+        (
+            {"command": "backfill", "options": {"model": "table"}},
+            "The parameter options is for a dry run.",
+            "Add dry_run: a backfill goes by each upload's own options.",
+        ),
+        ({"command": "release"}, "Neither documents nor a filter is given.", "Give documents, or prefix."),
         ({"command": "cancel"}, "Neither documents nor a filter is given.", "Give documents, or prefix."),
         (
             {"command": "delete", "since": "2026-11-29"},
@@ -289,6 +309,8 @@ def test_the_end_has_no_cursor() -> None:
         ({"command": "summary"}, DaysCursor(10.0, 5.0)),
         ({"command": "retry", "outcome": "failed"}, ACTIVE),
         ({"command": "cancel", "prefix": "a"}, ENDED),
+        ({"command": "release", "prefix": "a"}, ENDED),
+        ({"command": "list", "outcome": "held"}, ENDED),
         ({"command": "delete", "prefix": "a"}, OBJECT),
         ({"command": "backfill"}, DAYS),
     ],

@@ -16,6 +16,7 @@ from pagekit.prepared import How, PageWarning, Preparation
 from textdrop import __version__
 from textdrop.core import problems, results
 from textdrop.core.answers import OperationDescription
+from textdrop.core.billing import TextFrom, text_from
 from textdrop.core.documents import Billed, Document, Operation, OperationState, Options, Outcome, Problem, Source
 from textdrop.core.errors import Reason, Trace
 from textdrop.core.prices import Prices
@@ -30,7 +31,8 @@ def text_file(pages: Sequence[RecognisedPage | None]) -> bytes:
 def result_file(document: Document, operations: Sequence[Operation], pages: Sequence[RecognisedPage | None]) -> bytes:
     """`<key>.ocr.json` of these pages."""
     head, tail = results.result_frame(document, operations, Prices())
-    body = [results.page_json(place, *each) for place, each in enumerate(zip(operations, pages, strict=True), start=1)]
+    each_page = enumerate(zip(operations, pages, strict=True), start=1)
+    body = [results.page_json(place, document.run, *each) for place, each in each_page]
     return b"".join([head, *body, tail])
 
 
@@ -86,6 +88,7 @@ OPTIONS_SHOWN = {
     "model": {"value": "page", "from": "parameter"},
     "outputs": {"value": [], "from": "parameter"},
     "pages": {"value": "all", "from": "parameter"},
+    "reuse": {"value": False, "from": "parameter"},
 }
 TIMINGS_SHOWN = {
     "uploaded_at": "2026-03-14T09:26:53.000Z",
@@ -202,6 +205,7 @@ def test_a_partial_result_says_which_pages_failed_and_why() -> None:
         "status": "failed",
         "reason": "failed_in_ocr",
         "problem": PROBLEM_SHOWN,
+        "text_from": None,
         "prepared": {"how": "scaled", "scale": 0.5, "warnings": ["low_resolution"]},
         "width": None,
         "height": None,
@@ -218,6 +222,58 @@ def test_a_partial_result_says_which_pages_failed_and_why() -> None:
 def test_a_page_that_was_never_sent_has_no_operation() -> None:
     page, _ = partial_result(UNSENT, OPERATION)["pages"]
     assert (page["operation"], page["reason"]) == (None, "submit_unconfirmed")
+
+
+OWN_TEXT = Operation(DOCUMENT.id, 1, 1, OperationState.RECOGNIZED, own_text=True)
+REUSED = replace(OPERATION, reused_from="another")
+KEPT = replace(OPERATION, run=2, paid_run=1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "run", "source"),
+    [
+        (OPERATION, 1, TextFrom.SERVICE),
+        (OWN_TEXT, 1, TextFrom.FILE),
+        (REUSED, 1, TextFrom.REUSED),
+        (KEPT, 2, TextFrom.EARLIER_RUN),
+        (replace(KEPT, reused_from="another"), 2, TextFrom.EARLIER_RUN),
+        (replace(OWN_TEXT, run=2, paid_run=1), 2, TextFrom.EARLIER_RUN),
+        (OPERATION, 2, TextFrom.EARLIER_RUN),
+        (FAILED, 1, None),
+        (replace(REUSED, state=OperationState.RUNNING), 1, None),
+    ],
+)
+def test_the_text_of_a_page_is_from_one_place(operation: Operation, run: int, source: TextFrom | None) -> None:
+    assert text_from(operation, run) is source
+
+
+def test_each_page_says_where_its_text_is_from() -> None:
+    shown = partial_result(OPERATION, OWN_TEXT, REUSED, FAILED, replace(OPERATION, paid_run=1))
+    assert [page["text_from"] for page in shown["pages"]] == ["service", "file", "reused", None, "earlier_run"]
+    of_own_text = shown["pages"][1]
+    assert (of_own_text["operation"], of_own_text["prepared"], of_own_text["text"]) == (None, None, PAGE["text"])
+    [again] = read(result_file(replace(DOCUMENT, run=2), [OWN_TEXT], [PAGE]))["pages"]
+    assert again["text_from"] == "earlier_run", "as a run has it that only makes outputs anew"
+
+
+def test_pages_that_cost_nothing_are_told_by_kind() -> None:
+    document = replace(DOCUMENT, billed=Billed(2), pages_kept=3, pages_reused=4, pages_skipped=5)
+    for shown in (read(result_file(document, [OPERATION], [PAGE])), error(document)):
+        told = {name: count for name, count in shown["billing"].items() if name != "cost"}
+        assert told == {
+            "pages_paid": 2,
+            "pages_unconfirmed": 0,
+            "pages_kept": 3,
+            "pages_reused": 4,
+            "pages_skipped": 5,
+        }
+
+
+def test_how_pages_without_text_and_reuse_were_chosen_is_told() -> None:
+    options = replace(DOCUMENT.options or Options((), ""), pages="without-text", pages_from="metadata", reuse=True)
+    shown = read(result_file(replace(DOCUMENT, options=options), [OPERATION], [PAGE]))["options"]
+    assert shown["pages"] == {"value": "without-text", "from": "metadata"}
+    assert shown["reuse"] == {"value": True, "from": "parameter"}
 
 
 @pytest.mark.parametrize(
@@ -284,6 +340,8 @@ def test_an_error_before_anything_was_sent() -> None:
             "pages_paid": 0,
             "pages_unconfirmed": 0,
             "pages_kept": 0,
+            "pages_reused": 0,
+            "pages_skipped": 0,
             "cost": {"amount": "0", "currency": "RUB", "prices_of": "2026-05"},
         },
         "pages": [],
@@ -320,6 +378,11 @@ def test_an_error_of_the_service_has_all_that_its_support_asks_for() -> None:
             },
         }
     ]
+
+
+def test_of_a_cancelled_document_a_page_with_its_own_text_is_recognised_without_an_operation() -> None:
+    [shown] = error(DOCUMENT, OWN_TEXT, outcome=Outcome.CANCELLED, problem=problems.cancelled())["pages"]
+    assert (shown["status"], shown["operation"], shown["submit"]) == ("recognized", None, None)
 
 
 def test_unversioned_and_unseen_uploads_have_null_for_what_is_not_known() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 import pytest
 
+from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import DueEntry, DueKind, Operation, OperationState
 from textdrop.core.intervals import (
     FIRST_TYPICAL_SECONDS,
@@ -38,7 +39,8 @@ def pages(count: int, age: float = 100.0) -> list[DueEntry]:
 
 def operation(job: Job, state: OperationState = OperationState.RUNNING) -> Operation:
     at = job.entry.due_at
-    return Operation(job.entry.document_id, 1, 1, state, submitted_at=at, deadline_at=at + DEADLINE)
+    row = Operation(job.entry.document_id, 1, 1, state, described=OperationDescription("op1"))
+    return replace(row, submitted_at=at, deadline_at=at + DEADLINE)
 
 
 def started(schedule: Schedule, after: float = 0.0) -> list[Job]:

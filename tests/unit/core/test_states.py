@@ -18,11 +18,13 @@ from textdrop.core.documents import (
     Document,
     DocumentState,
     DueKind,
+    Hold,
     Operation,
     OperationState,
     Options,
     Outcome,
     Output,
+    Period,
     Problem,
     Removed,
     Rendering,
@@ -100,6 +102,20 @@ FINAL_PARTIAL = replace(
 CANCELLED = replace(
     FINAL, outcome=Outcome.CANCELLED, problem=PROBLEM, pages_recognized=1, held_until=NOW + 40, billed=Billed(2)
 )
+HOLD = Hold(Period.DAY, 2, cap=500)
+WAITING_FOR_ROOM = replace(
+    RECOGNIZING,
+    state=DocumentState.HELD,
+    hold=HOLD,
+    holder="",
+    due_kind=DueKind.HELD,
+    due_at=ACCEPTED.accepted_at,
+    attempts=0,
+    reserved=3,
+    reserved_on="2027-01-14",
+    hold_told=True,
+)
+TO_BE_TOLD = replace(WAITING_FOR_ROOM, due_kind=DueKind.DELIVER, due_at=NOW - 1, hold_told=False)
 BACKFILLED = Document("d1", SOURCE, DocumentState.ACCEPTED, NOW, due_kind=DueKind.BACKFILL, due_at=NOW - 1)
 RETRIED_BACKFILL = replace(BACKFILLED, submit_passes=1)
 DELETING = replace(
@@ -135,6 +151,8 @@ RECOGNIZED = replace(RUNNING, state=OperationState.RECOGNIZED, due_kind=None, du
 FAILED = replace(RECOGNIZED, state=OperationState.FAILED, problem=PROBLEM)
 SECOND = replace(RECOGNIZED, page=2)
 SECOND_FAILED = replace(FAILED, page=2)
+REUSED = replace(RECOGNIZED, reused_from="d2")
+OWN_TEXT = replace(WAITING, state=OperationState.RECOGNIZED, own_text=True)
 KEPT = replace(FORGOTTEN, run=2, paid_run=1, deadline_at=NOW - 1)
 WORST = replace(RUNNING, unconfirmed=9, breakdowns=99)
 
@@ -146,6 +164,7 @@ CONSIDERED = see.Considered(holder_rev=5, attempts=1, unavailable_for=0.0, deadl
 DYING = replace(CONSIDERED, attempts=6)
 UNAVAILABLE = replace(CONSIDERED, unavailable_for=1e6)
 ACCEPTANCE = see.Accepted(5, DESCRIBED, 3610.0, Trace(status=200, request_id="r"))
+RESERVED = see.Reserved(5, "2027-01-15")
 ANSWERS = [see.NotTaken(5), see.Rejected(5, PROBLEM), see.AnswerLost(5)]
 RESULTS = [
     see.Recognised(),
@@ -168,6 +187,14 @@ def read(*operations: Operation) -> see.OperationsRead:
 
 Changes = Mapping[str, Any]
 HELD: Changes = {"holder": "w2", "due_at": LEASE}
+RELEASED: Changes = {
+    "state": DocumentState.RECOGNIZING,
+    "reserved": 5,
+    "reserved_on": "2027-01-15",
+    "hold": None,
+    "due_at": NOW,
+    "consecutive_failures": 0,
+}
 RUNS: Changes = {
     "state": OperationState.RUNNING,
     "holder_rev": 5,
@@ -276,6 +303,25 @@ DELETES: Changes = {
     "sweep_at": NOW + 960,
     "removed": Removed(),
 }
+SENDER = replace(
+    RUNNING,
+    document_id="d2",
+    page=7,
+    trace=Trace(status=200, request_id="r7"),
+    fingerprint="f1",
+    has_words=False,
+    result_bytes=70,
+    prepared=Preparation(How.DRAWN),
+)
+SHARES: Changes = {
+    "holder_rev": 5,
+    "prepared": CUT,
+    "fingerprint": "f1",
+    "reused_from": "d2",
+    "described": DESCRIBED,
+    "trace": SENDER.trace,
+    "submitted_at": SENDER.submitted_at,
+}
 SKIPPED_GONE = (Outcome.SKIPPED, Reason.OBJECT_GONE)
 
 EXAMPLES = [
@@ -377,8 +423,48 @@ EXAMPLES = [
         Example(
             "returned", row, see.Returned(NOW + 7, failed), {"due_at": NOW + 7, **BACK, "consecutive_failures": count}
         )
-        for row in (ACCEPTED, replace(RECOGNIZING, attempts=3), replace(DELIVERING, attempts=2), DELETING_AGAIN)
+        for row in (
+            ACCEPTED,
+            replace(RECOGNIZING, attempts=3),
+            replace(DELIVERING, attempts=2),
+            DELETING_AGAIN,
+            replace(TO_BE_TOLD, attempts=1),
+        )
         for failed, count in ((True, 8), (False, 0))
+    ),
+    # Its pages are counted against the caps.
+    Example("hold_taken", replace(TO_BE_TOLD, attempts=1), TAKEN, {**HELD, "attempts": 2}),
+    Example("reserved", RECOGNIZING, RESERVED, {"reserved": 5, "reserved_on": "2027-01-15"}),
+    *(
+        Example("released", row, replace(RESERVED, by_hand=by_hand, after_live=not by_hand), {**RELEASED, **more})
+        for row, by_hand, more in (
+            (WAITING_FOR_ROOM, True, {"due_kind": DueKind.SUBMIT, "released": True}),
+            (WAITING_FOR_ROOM, False, {"due_kind": DueKind.BACKFILL}),
+            (replace(WAITING_FOR_ROOM, released=True), False, {"due_kind": DueKind.BACKFILL}),
+            (replace(TO_BE_TOLD, holder="w1", attempts=2), False, {"due_kind": DueKind.BACKFILL, "holder": "", **BACK}),
+        )
+    ),
+    *(
+        Example(
+            "held",
+            replace(RECOGNIZING, attempts=3, hold_told=told),
+            see.OverCap(HOLD),
+            {"state": DocumentState.HELD, "hold": replace(HOLD, at=NOW), "holder": "", **BACK, **due},
+        )
+        for told, due in (
+            (False, {"due_kind": DueKind.DELIVER, "due_at": NOW}),
+            (True, {"due_kind": DueKind.HELD, "due_at": ACCEPTED.accepted_at}),
+        )
+    ),
+    Example(
+        "hold_told",
+        replace(TO_BE_TOLD, holder="w1", due_at=LEASE, attempts=1),
+        see.HoldTold(),
+        {"hold_told": True, "holder": "", "due_kind": DueKind.HELD, "due_at": ACCEPTED.accepted_at, **BACK},
+    ),
+    *(
+        Example("given_back", replace(row, reserved=5, reserved_on="2027-01-15"), see.GivenBack(2), {"reserved": 2})
+        for row in (DELIVERING, DELETING)
     ),
     # Its operations are read.
     Example(
@@ -399,6 +485,18 @@ EXAMPLES = [
         replace(RECOGNIZING, pages=3),
         read(replace(FAILED, page=3, problem=GONE), replace(RECOGNIZED, paid_run=1), SECOND_FAILED),
         delivers(Outcome.PARTIAL, PROBLEM, 1, billed=Billed(2), pages_kept=1),
+    ),
+    Example(
+        "concluded",
+        replace(RECOGNIZING, pages=6),
+        read(
+            RECOGNIZED,
+            *(replace(REUSED, page=page) for page in (2, 3)),
+            replace(OWN_TEXT, page=4),
+            # What an earlier run had brought in is kept, however it came by it; what failed has brought nothing.
+            *(replace(row, page=page, paid_run=1) for page, row in ((5, REUSED), (6, OWN_TEXT))),
+        ),
+        delivers(Outcome.SUCCEEDED, None, 6, billed=Billed(1), pages_kept=2, pages_reused=2, pages_skipped=1),
     ),
     Example(
         "concluded",
@@ -464,7 +562,19 @@ EXAMPLES = [
     ),
     Example(
         "retried",
-        replace(CANCELLED, pages_run=2, run=3, outcome_replaced=True, pages_kept=4),
+        replace(
+            CANCELLED,
+            pages_run=2,
+            run=3,
+            outcome_replaced=True,
+            pages_kept=4,
+            pages_reused=3,
+            pages_skipped=2,
+            reserved=7,
+            reserved_on="2027-01-14",
+            released=True,
+            hold_told=True,
+        ),
         see.RetryAsked(),
         {
             "state": DocumentState.ACCEPTED,
@@ -478,6 +588,12 @@ EXAMPLES = [
             "billed": None,
             "outcome_replaced": False,
             "pages_kept": 0,
+            "pages_reused": 0,
+            "pages_skipped": 0,
+            "reserved": 0,
+            "reserved_on": "",
+            "released": False,
+            "hold_told": False,
             "pages_run": 0,
             "due_kind": DueKind.SUBMIT,
             "due_at": NOW + 40,
@@ -522,6 +638,15 @@ EXAMPLES = [
     ),
     *(
         Example(
+            "cancelled",
+            replace(row, held_until=NOW - 50),
+            see.Cancelled(PROBLEM),
+            delivers(Outcome.CANCELLED, PROBLEM, hold=None, held_until=NOW),
+        )
+        for row in (WAITING_FOR_ROOM, TO_BE_TOLD)
+    ),
+    *(
+        Example(
             "source_gone",
             RECOGNIZING,
             see.SourceDeleted(operations),
@@ -556,9 +681,10 @@ EXAMPLES = [
                 "problem": Reason.CANCELLED,
                 "pages_recognized": 0,
                 "unfinished": frozenset(),
+                "hold": None,
             },
         )
-        for row in (ACCEPTED, replace(RECOGNIZING, pages_recognized=1))
+        for row in (ACCEPTED, replace(RECOGNIZING, pages_recognized=1), WAITING_FOR_ROOM)
     ),
     Example("delete_asked", FINAL_PARTIAL, see.DeleteAsked(), {**DELETES, "unfinished": frozenset()}),
     Example(
@@ -629,12 +755,55 @@ EXAMPLES = [
         replace(WAITING, unconfirmed=2, breakdowns=39),
         replace(CONSIDERED, attempts=5, unavailable_for=3610.0),
     ),
+    # It need not be submitted.
+    Example(
+        "own_text",
+        replace(WAITING, holder_rev=4, unconfirmed=1),
+        see.TextFound(5, 70),
+        {
+            "state": OperationState.RECOGNIZED,
+            "holder_rev": 5,
+            "own_text": True,
+            "result_bytes": 70,
+            "finished_at": NOW,
+        },
+    ),
+    Example(
+        "reused",
+        WAITING,
+        see.SentBefore(5, replace(SENDER, state=OperationState.RECOGNIZED, due_kind=None, due_at=None), CUT),
+        {
+            **SHARES,
+            "state": OperationState.RECOGNIZED,
+            "has_words": False,
+            "result_bytes": 70,
+            "finished_at": NOW,
+        },
+    ),
+    Example(
+        "shared",
+        WAITING,
+        see.SentBefore(5, SENDER, CUT),
+        {
+            **SHARES,
+            "state": OperationState.RUNNING,
+            "deadline_at": SENDER.deadline_at,
+            "due_kind": DueKind.ASK,
+            "due_at": NOW,
+        },
+    ),
     # It is submitted.
     Example(
         "intent",
         replace(WAITING, unconfirmed=1, holder_rev=4),
-        see.SlotReserved(5, "r2", CUT),
-        {"state": OperationState.SUBMITTING, "holder_rev": 5, "client_request_id": "r2", "prepared": CUT},
+        see.SlotReserved(5, "r2", CUT, "f1"),
+        {
+            "state": OperationState.SUBMITTING,
+            "holder_rev": 5,
+            "client_request_id": "r2",
+            "prepared": CUT,
+            "fingerprint": "f1",
+        },
     ),
     Example("accepted", SUBMITTING, ACCEPTANCE, RUNS),
     *(
@@ -685,6 +854,14 @@ EXAMPLES = [
             ("kept_ask_failed", see.AskFailed(NOW, True)),
         )
     ),
+    *(
+        Example(rule, replace(FORGOTTEN, run=2, holder_rev=5, reused_from="d2", fingerprint="f1"), seen, SENT_AGAIN)
+        for rule, seen in (
+            ("kept_failed_in_service", see.FailedInService(PROBLEM)),
+            ("kept_not_done", see.NotDone(NOW, True)),
+            ("kept_ask_failed", see.AskFailed(NOW, True)),
+        )
+    ),
     Example("kept_not_done", replace(KEPT, submitted_at=NOW - 60), see.NotDone(NOW, True), SENT_AGAIN),
     *(
         Example("not_done", row, see.NotDone(NOW, asked))
@@ -709,7 +886,16 @@ EXAMPLES = [
             ),
             (states.LATE, [DELIVERING, FINAL, DELETING, TOMBSTONE], [see.Cancelled(PROBLEM)]),
             (states.LATE, [DELETING, TOMBSTONE], [see.DeleteAsked(), read(RECOGNIZED)]),
-            (states.LATE, [TOMBSTONE], [TAKEN]),
+            (states.LATE, [TOMBSTONE, WAITING_FOR_ROOM], [TAKEN]),
+            (
+                states.LATE,
+                [WAITING_FOR_ROOM, TO_BE_TOLD],
+                [UPLOADED, see.RetryAsked(), see.RenderAsked(), read(SECOND)],
+            ),
+            (states.LATE, [ACCEPTED, DELIVERING, FINAL, DELETING, TOMBSTONE], [RESERVED]),
+            (NO_RULE, [ACCEPTED, DELIVERING, FINAL], [see.OverCap(HOLD), see.HoldTold()]),
+            (NO_RULE, [RECOGNIZING, FINAL], [see.GivenBack(0)]),
+            (NO_RULE, [SUBMITTING, RUNNING, FAILED], [see.TextFound(5, 70), see.SentBefore(5, RECOGNIZED, CUT)]),
             (states.LATE, [RECOGNIZED, FAILED], [see.Discarded(GONE)]),
             (NO_RULE, [DELETING, TOMBSTONE], [see.StepBegins(Step.FILES, LEASE), see.NoticeAccepted()]),
             (NO_RULE, [FINAL, TOMBSTONE], [see.Returned(NOW, True), see.Swept(NOW, Removed())]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fakes.running import FakeClock
-from textdrop.core.documents import Document
+from textdrop.core.documents import Document, DueKind
 from world import World
 
 NOON = 1_795_953_600.0
@@ -15,6 +15,19 @@ NOON = 1_795_953_600.0
 def operated(**options: Any) -> World:
     """A world on the 29th of November 2026, at noon."""
     return World(clock=FakeClock(NOON), **options)
+
+
+def hold_each(world: World, uploads: dict[str, bytes]) -> dict[str, Document]:
+    """Uploads, one after another, that are over a cap: each is held, and its owner told so."""
+    held = {}
+    for key, body in uploads.items():
+        held[key] = world.upload(key, body)
+        world.submit()
+        world.poll()
+        world.deliver()
+        world.clock.advance(1.0)
+        assert world.row(held[key]).due_kind is DueKind.HELD
+    return held
 
 
 def ids(documents: list[dict[str, Any]]) -> list[str]:

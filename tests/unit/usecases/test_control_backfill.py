@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from fakes.ocr import Failure
 from textdrop.core.documents import DocumentState, DueKind, Outcome
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from textdrop.core.reconciling import SourceBucket
+from textdrop.usecases.control import estimate
+from unit.usecases.capped import allow
 from unit.usecases.operated import NOON, operated
 from world import World
 
@@ -196,3 +199,116 @@ def test_the_pages_that_the_stack_reads_are_counted(world: World, pages: str, co
 def test_a_file_of_more_pages_than_are_allowed_costs_nothing(world: World) -> None:
     world.uploads.put("1.pdf", b"pages:10")
     assert world.ask("backfill", dry_run=True)["pages"] == 0
+
+
+KINDS = ("pages", "pages_paid", "pages_reused", "pages_skipped")
+
+
+def estimated(world: World, **parameters: Any) -> list[int]:
+    answer = world.ask("backfill", dry_run=True, **parameters)
+    return [answer[name] for name in KINDS]
+
+
+def reuse(world: World) -> None:
+    world.submit_settings = replace(world.submit_settings, reuse="yes")
+    world.control_settings = replace(world.control_settings, reuse="yes")
+
+
+def test_pages_that_were_sent_before_are_reused_if_options_and_uploads_allow_it(world: World) -> None:
+    reuse(world)
+    world.upload("before.pdf", b"pages:4")
+    world.run()
+    world.uploads.put("a/copy.pdf", b"pages:4")
+    world.uploads.put("a/no.pdf", b"pages:4", {"ocr-reuse": "no"})
+    world.uploads.put("a/other.pdf", b"pages:4", {"ocr-model": "table"})
+    world.uploads.put("b/1.png", b"pages:1")
+    calls = len(world.faults.calls)
+    answer = world.ask("backfill", dry_run=True, prefix="a/")
+    assert [answer[name] for name in KINDS] == [12, 8, 4, 0]
+    assert answer["models"] == {"page": 4, "table": 4}
+    assert answer["cost"]["amount"] == "5.4084", "each model at its own price"
+    assert answer["seconds"] == 0.8, "what is reused takes no slot"
+    made = {call for call in world.faults.calls[calls:] if call.split(".")[1] not in ("read", "read_operation")}
+    assert made <= {"uploads.after", "documents.known", "sources.head"}, "nothing is claimed or written"
+    assert estimated(world, prefix="a/", options={"reuse": "no"}) == [12, 12, 0, 0]
+    assert estimated(world, prefix="a/copy", options={"languages": "en"}) == [4, 4, 0, 0]
+    world.ask("backfill", prefix="a/")
+    world.run()
+    assert len(world.ocr.accepted) == 4 + 8
+
+
+@pytest.mark.parametrize("state", ["failed", "forgotten", "deleted"])
+def test_what_was_sent_before_and_can_not_be_taken_is_paid_for(world: World, state: str) -> None:
+    reuse(world)
+    world.ocr.table = {b"1": Failure()} if state == "failed" else {}
+    world.ocr.seconds = 1e9 if state == "forgotten" else 1.0
+    document = world.upload("before.png", b"1")
+    world.submit()
+    if state == "forgotten":
+        world.clock.advance(4 * 86_400.0)
+    else:
+        world.run()
+    if state == "deleted":
+        world.ask("delete", documents=[document.id])
+        world.run()
+    world.uploads.put("a/copy.png", b"1")
+    assert estimated(world, prefix="a/") == [1, 1, 0, 0]
+
+
+def test_pages_with_text_of_their_own_are_skipped_where_options_say_so(world: World) -> None:
+    world.uploads.put("1.pdf", b"pages:4 text:2")
+    world.uploads.put("2.pdf", b"pages:4 text:2", {"ocr-pages": "without-text"})
+    assert estimated(world) == [8, 7, 0, 1]
+    assert estimated(world, options={"pages": "without-text"}) == [8, 6, 0, 2]
+    world.control_settings = replace(world.control_settings, pages="without-text")
+    assert estimated(world) == [8, 6, 0, 2]
+
+
+def test_of_long_files_some_pages_are_looked_at_and_others_counted_like_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "PAGES_A_FILE", 2)
+    world.control_settings = replace(world.control_settings, pages="without-text")
+    world.uploads.put("1.pdf", b"pages:8 text:3")
+    assert estimated(world) == [8, 4, 0, 4], "pages 3 and 7 were looked at"
+
+
+def test_images_are_looked_into_by_example_too(world: World) -> None:
+    reuse(world)
+    world.upload("before.png", b"same")
+    world.run()
+    for number in range(6):
+        world.uploads.put(f"a/{number}.png", b"same" if number % 2 else b"%d" % number)
+    world.uploads.put("a/7.pdf", b"pages:5")
+    answer = world.ask("backfill", dry_run=True, prefix="a/")
+    assert (answer["images"], answer["images_sampled"], answer["pdfs"], answer["pdfs_sampled"]) == (6, 3, 1, 1)
+    assert [answer[name] for name in KINDS] == [11, 5, 6, 0], "1, 3 and 5 are those at equal distances"
+
+
+def test_no_page_is_looked_at_after_the_time_for_it(world: World) -> None:
+    reuse(world)
+    world.upload("before.png", b"same")
+    world.upload("before.pdf", b"pages:4")
+    world.run()
+    world.uploads.put("a/1.pdf", b"pages:4")
+    world.uploads.put("a/2.png", b"same")
+    world.faults.happen("sources.head", lambda: world.clock.advance(11.0))
+    answer = world.ask("backfill", dry_run=True, prefix="a/")
+    assert [answer[name] for name in KINDS] == [5, 5, 0, 0]
+    assert (answer["pdfs_sampled"], answer["images_sampled"]) == (1, 0)
+
+
+def test_a_file_whose_options_are_refused_costs_nothing(world: World) -> None:
+    world.control_settings = replace(world.control_settings, allowed_models="page")
+    world.uploads.put("1.pdf", b"pages:3", {"ocr-model": "handwritten"})
+    assert estimated(world) == [0, 0, 0, 0]
+    assert estimated(world, options={"model": "handwritten"}) == [3, 3, 0, 0]
+
+
+def test_the_caps_are_told_beside_it(world: World) -> None:
+    fill(world, 2)
+    assert world.ask("backfill", dry_run=True)["caps"] is None
+    allow(world, per_day=5)
+    world.reservations.days["2026-11-29"] = 4
+    told = {"cap": 5, "pages_used": 4, "percent": 80.0, "turns_at": "2026-11-30T00:00:00.000Z"}
+    assert world.ask("backfill", dry_run=True)["caps"] == {"day": told, "month": None}

@@ -213,6 +213,7 @@ def test_only_so_many_documents_have_their_operations_counted(world: World) -> N
     [
         (DocumentState.ACCEPTED, IN_FLIGHT),
         (DocumentState.RECOGNIZING, IN_FLIGHT),
+        (DocumentState.HELD, "It is held, over a cap: release it (textdrop release), or cancel it first."),
         (DocumentState.DELIVERING, "Its files are being written: ask again in a moment."),
         (DocumentState.DELETING, "It is being deleted."),
         (DocumentState.DELETED, "It was deleted."),

@@ -49,7 +49,7 @@ def test_a_stack_that_works_says_so_and_how_it_is_set_up(world: World) -> None:
         "history_index": True,
         "pause": {"why": "", "since": None, "probe_at": None},
         "oldest": None,
-        "due": {"ask": 0, "submit": 0, "backfill": 0, "recheck": 0, "deliver": 0},
+        "due": {"ask": 0, "submit": 0, "backfill": 0, "held": 0, "recheck": 0, "deliver": 0},
         "languages": "ru en",
         "model": "page",
         "outputs": "",

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from textdrop.core import control
-from textdrop.core.documents import Document, DocumentState, DueKind, Outcome, Removed, Source
+from textdrop.core.caps import Caps
+from textdrop.core.documents import Document, DocumentState, DueKind, Hold, Outcome, Period, Removed, Source
 from textdrop.core.errors import OcrCredentialsRefused, Trace
 from textdrop.core.observations import DeleteAsked, RetryAsked
 from textdrop.core.pause import Pause
@@ -114,13 +115,17 @@ def test_a_document_that_ended_shows_what_came_of_it(world: World) -> None:
         "reason": "damaged",
         "what": "Page 2 is damaged.",
         "advice": "Scan it again.",
-        "pages": {"total": 3, "recognized": 2, "failed": 1, "finished": 3, "paid": 2, "unconfirmed": 0, "kept": 0},
+        "pages": {
+            **{"total": 3, "recognized": 2, "failed": 1, "finished": 3, "paid": 2, "unconfirmed": 0, "kept": 0},
+            **{"reused": 0, "skipped": 0},
+        },
         "model": "page",
         "cost": {"amount": "0.2642", "currency": "RUB", "prices_of": "2026-05"},
         "accepted_at": "2026-11-29T12:00:00.000Z",
         "began_at": "2026-11-29T12:00:00.000Z",
         "due_at": None,
         "waiting_for": None,
+        "hold": None,
         "files": {
             "text": {"bucket": "results", "key": f"{own}.txt"},
             "json": {"bucket": "results", "key": f"{own}.ocr.json"},
@@ -137,7 +142,8 @@ def test_a_document_in_flight_shows_how_far_it_is(world: World) -> None:
     shown = one(world, document.id)
     assert shown["state"] == "recognizing"
     assert shown["pages"] == {
-        **{"total": 3, "recognized": 0, "failed": 1, "finished": 1, "paid": 0, "unconfirmed": 0, "kept": 0}
+        **{"total": 3, "recognized": 0, "failed": 1, "finished": 1, "paid": 0, "unconfirmed": 0, "kept": 0},
+        **{"reused": 0, "skipped": 0},
     }
     assert (shown["outcome"], shown["files"], shown["cost"], shown["outcome_at"]) == (None, None, None, None)
     assert shown["waiting_for"] == "the OCR service"
@@ -152,8 +158,8 @@ def test_details_are_pages_by_state_times_and_runs(world: World) -> None:
     world.run()
     shown = one(world, document.id, pages=True)
     assert shown["page_states"] == [
-        {"pages": "1, 3-4", "state": "recognized", "reason": None},
-        {"pages": "2", "state": "failed", "reason": "damaged"},
+        {"pages": "1, 3-4", "state": "recognized", "reason": None, "text_from": "earlier_run"},
+        {"pages": "2", "state": "failed", "reason": "damaged", "text_from": None},
     ]
     assert [(run["run"], run["outcome"], run["paid"], run["kept"]) for run in shown["runs"]] == [
         (1, "partial", 3, 0),
@@ -173,12 +179,29 @@ def test_details_are_pages_by_state_times_and_runs(world: World) -> None:
     ]
 
 
+def test_where_the_text_of_pages_is_from_is_told_with_what_cost_nothing(world: World) -> None:
+    world.submit_settings = replace(world.submit_settings, reuse="yes")
+    for key in ("a.pdf", "b.pdf"):
+        world.upload(key, b"pages:3 text:2", {"ocr-pages": "without-text"})
+        world.run()
+    first, second = (one(world, key, pages=True) for key in ("a.pdf", "b.pdf"))
+    assert [(each["pages"], each["text_from"]) for each in first["page_states"]] == [("1, 3", "service"), ("2", "file")]
+    assert [(each["pages"], each["text_from"]) for each in second["page_states"]] == [("1, 3", "reused"), ("2", "file")]
+    for shown in (second["pages"], second["runs"][0]):
+        assert (shown["paid"], shown["kept"], shown["reused"], shown["skipped"]) == (0, 0, 2, 1)
+    world.clock.advance(1_300.0)
+    summary = world.ask("summary")
+    names = ("pages_recognized", "pages_paid", "pages_kept", "pages_reused", "pages_skipped")
+    assert [summary[name] for name in names] == [6, 2, 0, 2, 2]
+    assert [summary["models"]["page"][name] for name in names] == [6, 2, 0, 2, 2]
+
+
 def test_pages_without_a_row_wait(world: World) -> None:
     world.faults.fail("ocr.submit", lambda: OcrCredentialsRefused("401", Trace(status=401)))
     document = world.upload("x.pdf", b"pages:3")
     world.submit()
     shown = one(world, document.id, pages=True)
-    assert shown["page_states"] == [{"pages": "1-3", "state": "waiting", "reason": None}]
+    assert shown["page_states"] == [{"pages": "1-3", "state": "waiting", "reason": None, "text_from": None}]
     assert shown["waiting_for"] == "the end of a pause: the OCR service refuses the credentials"
     assert [each["what"] for each in shown["timeline"]] == ["uploaded", "received"]
 
@@ -214,7 +237,41 @@ DELIVERED = {"state": DocumentState.DELIVERING, "due_kind": DueKind.DELIVER}
     ],
 )
 def test_what_a_document_waits_for_is_told_in_words(fields: dict[str, Any], words: str | None) -> None:
-    assert control.waiting_for(replace(ROW, **fields), Pause()) == words
+    assert control.waiting_for(replace(ROW, **fields), Pause(), Caps()) == words
+
+
+CAPS = Caps(pages_per_day=500, pages_per_month=1_200)
+
+
+@pytest.mark.parametrize(
+    ("hold", "limits", "words"),
+    [
+        (
+            Hold(Period.DAY, 60, cap=400),
+            CAPS,
+            "the next day (UTC): the cap of 500 pages a day has no room for 60 pages",
+        ),
+        (Hold(Period.MONTH, 1), CAPS, "the next month (UTC): the cap of 1,200 pages a month has no room for 1 page"),
+        (
+            Hold(Period.DAY, 501, is_larger=True),
+            CAPS,
+            "a person: 501 pages are more than the whole cap of 500 pages a day (textdrop release)",
+        ),
+        (Hold(Period.DAY, 500), CAPS, "the next day (UTC): the cap of 500 pages a day has no room for 500 pages"),
+        (
+            Hold(Period.DAY, 2, is_larger=True),
+            Caps(pages_per_month=1),
+            "a person: 2 pages are more than the whole cap of 1 page a month (textdrop release)",
+        ),
+        (Hold(Period.DAY, 60), Caps(pages_per_month=90), "its turn: there is no cap of pages a day any more"),
+    ],
+)
+@pytest.mark.parametrize("kind", [DueKind.DELIVER, DueKind.HELD])
+def test_a_held_document_waits_for_room_or_a_person_by_the_caps_of_now(
+    hold: Hold, limits: Caps, words: str, kind: DueKind
+) -> None:
+    row = replace(ROW, state=DocumentState.HELD, due_kind=kind, hold=hold, attempts=1)
+    assert control.waiting_for(row, Pause(operator_since=NOON), limits) == words
 
 
 @pytest.mark.parametrize(
@@ -232,12 +289,13 @@ def test_what_a_document_waits_for_is_told_in_words(fields: dict[str, Any], word
     ],
 )
 def test_a_pause_holds_what_is_to_be_sent_and_nothing_else(pause: Pause, words: str) -> None:
-    assert str(control.waiting_for(ROW, pause)).startswith(words)
+    assert str(control.waiting_for(ROW, pause, Caps())).startswith(words)
     recheck = replace(ROW, due_kind=DueKind.RECHECK)
-    assert control.waiting_for(recheck, pause) == "the OCR service"
+    assert control.waiting_for(recheck, pause, Caps()) == "the OCR service"
 
 
 def test_a_key_that_is_no_utf8_can_be_sent() -> None:
     row = replace(ROW, source=Source("b", "a\udcff"), outcome=Outcome.FAILED)
-    answer = control.answered({"documents": [control.document(row, Pause(), operated().control_ports.prices, "r", "")]})
+    shown = control.document(row, Pause(), operated().control_ports.prices, Caps(), "r", "")
+    answer = control.answered({"documents": [shown]})
     answer["answer"]["documents"][0]["key"].encode()

@@ -36,8 +36,9 @@ def test_documents_pages_and_cost_are_those_of_the_runs_that_ended(world: World)
     assert answer["documents"] == {**NONE, "succeeded": 2, "partial": 1, "failed": 2, "skipped": 1}
     assert answer["retried"] == NONE
     assert answer["reasons"] == {"damaged": 2, "failed_in_ocr": 1, "empty_file": 1}
-    page = {"pages_recognized": 3, "pages_paid": 3, "pages_unconfirmed": 0, "pages_kept": 0}
-    table = {"pages_recognized": 1, "pages_paid": 1, "pages_unconfirmed": 0, "pages_kept": 0}
+    unsent = {"pages_kept": 0, "pages_reused": 0, "pages_skipped": 0}
+    page = {"pages_recognized": 3, "pages_paid": 3, "pages_unconfirmed": 0, **unsent}
+    table = {"pages_recognized": 1, "pages_paid": 1, "pages_unconfirmed": 0, **unsent}
     assert answer["models"] == {
         "page": {**page, "cost": {"amount": "0.3963", **ROUBLES}},
         "table": {**table, "cost": {"amount": "1.22", **ROUBLES}},
@@ -145,11 +146,14 @@ def test_what_is_in_flight_is_counted_by_state_and_the_oldest_named(world: World
     due(world, 99, DueKind.DELIVER, state=DocumentState.DELETING)
     answer = world.ask("summary")
     assert answer["active"] == {
-        **{"accepted": 3, "recognizing": 3, "delivering": 5, "backfill": 5, "pages_running": 0, "at_most": False}
+        **{"accepted": 3, "recognizing": 3, "delivering": 5, "backfill": 5, "pages_running": 0, "at_most": False},
+        "held": 0,
     }
     assert answer["oldest"] == {"document": f"{34:032x}", "key": "34.png", "waiting_seconds": 34.0}
     assert world.ask("check")["oldest"] == answer["oldest"]
-    assert world.ask("check")["due"] == {"ask": 0, "submit": 5, "backfill": 5, "recheck": 1, "deliver": 5}
+    assert world.ask("check")["due"] == {
+        **{"ask": 0, "submit": 5, "backfill": 5, "held": 0, "recheck": 1, "deliver": 5}
+    }
 
 
 def test_pages_with_the_service_are_counted(world: World) -> None:

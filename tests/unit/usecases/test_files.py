@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import traceback
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -10,6 +12,8 @@ import pytest
 
 from fakes.faults import Faults
 from fakes.files import KilledError
+from pagekit.page import stored_page
+from pagekit.prepared import How, Preparation
 from textdrop.core import keys, results
 from textdrop.core.documents import Document, DocumentState, Operation, Outcome, Step
 from textdrop.core.errors import StoreUnavailable
@@ -18,6 +22,9 @@ from textdrop.usecases.files import PageMissing, stored_pages, write_files
 from textdrop.usecases.time_left import NoTimeLeft
 from world import DELIVER_SECONDS, World
 
+OWN_TEXT = (
+    b'{"width": 9, "height": 9, "rotate": 0, "text": "", "blocks": [], "tables": [], "entities": [], "markdown": null}'
+)
 LONG = Policy(single_pass_max_pages=3, segment_pages=2)
 
 
@@ -155,7 +162,7 @@ def test_a_segment_has_just_as_many_pages_as_make_its_size_and_all_of_them(pages
     world, document, operations = ready(b"pages:9 bad:1")
     stored = list(enumerate(stored_pages(world.deliver_ports, operations), start=1))
     texts = [results.page_text(place, page) for place, (_, page) in stored]
-    jsons = [results.page_json(place, row, page) for place, (row, page) in stored]
+    jsons = [results.page_json(place, 1, row, page) for place, (row, page) in stored]
     limit = sum(map(len, texts[:pages] + jsons[:pages])) + more
     object.__setattr__(world.deliver_ports, "policy", replace(LONG, segment_pages=500, segment_bytes=limit))
     world.faults.fail("results.put", StoreUnavailable("down"), when="after", skip=1)
@@ -172,6 +179,24 @@ def test_a_page_that_is_gone_is_said_to_be() -> None:
     world.results.delete(keys.page(document.id, 1, 2))
     with pytest.raises(PageMissing, match=f"page 2 of {document.id}"):
         write_files(world.deliver_ports, document, operations, world.clock.now() + DELIVER_SECONDS)
+
+
+def test_own_text_is_read_as_it_was_stored_and_to_no_scale() -> None:
+    world, _, operations = ready(b"pages:2")
+    key = keys.page(operations[0].document_id, 1, 1)
+    page = {**stored_page(OWN_TEXT), "text": "Own text\n"}
+    world.results.put(key, json.dumps(page).encode())
+    scaled = replace(operations[0], own_text=True, prepared=Preparation(How.SCALED, 0.5))
+    [(_, shown)] = stored_pages(world.deliver_ports, [scaled])
+    assert shown == page
+
+
+def test_own_text_that_cannot_be_read_is_said_to_be_missing_and_not_quoted() -> None:
+    world, document, operations = ready(b"pages:2")
+    world.results.put(keys.page(document.id, 1, 1), b'{"text": "private"}')
+    with pytest.raises(PageMissing, match=f"own text of page 1 of {document.id}") as missing:
+        list(stored_pages(world.deliver_ports, [replace(operations[0], own_text=True)]))
+    assert "private" not in "".join(traceback.format_exception(missing.value))
 
 
 def test_a_segment_ends_when_it_is_large_enough() -> None:

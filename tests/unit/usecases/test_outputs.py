@@ -107,6 +107,13 @@ def test_a_searchable_pdf_is_made_knowing_which_pages_were_drawn(world: World) -
     assert world.faults.calls.count("results.copy") == 2, "text and JSON: one call may not copy a large PDF in its time"
 
 
+def test_a_searchable_pdf_is_made_knowing_which_pages_stay_as_they_are(world: World) -> None:
+    world.upload("scan.pdf", b"pages:3 text:2", {"ocr-outputs": "searchable-pdf markdown", "ocr-pages": "without-text"})
+    world.run()
+    assert (world.file("scan.pdf.searchable.pdf") or b"").endswith(b", as it is: 2")
+    assert "<!-- page 2 -->\nOwn text of page 2" in (world.file("scan.pdf.md") or b"").decode()
+
+
 def test_the_stack_chooses_outputs_for_those_who_do_not(world: World) -> None:
     world.submit_settings = replace(world.submit_settings, outputs="markdown")
     world.upload("a.png", b"a")
@@ -186,7 +193,7 @@ def test_what_was_made_is_counted_by_its_files_from_the_whole_source() -> None:
     world = HandedOver("markdown tables searchable-pdf", b"pages:3")
     read: list[bytes] = []
 
-    def searchable_pdf(source: BinaryIO, media_type: str, pages: object, to: BinaryIO, drawn: object) -> list[str]:
+    def searchable_pdf(source: BinaryIO, media_type: str, pages: object, to: BinaryIO, *numbers: object) -> list[str]:
         read.append(source.read())
         to.write(b"pdf")
         return []

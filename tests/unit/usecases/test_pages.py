@@ -32,7 +32,7 @@ from textdrop.usecases import pages
 from textdrop.usecases.ask import ask_result
 from textdrop.usecases.conclude import conclude, page_finished
 from textdrop.usecases.pages import send_pages
-from textdrop.usecases.send import Later, Lost, Sent, Settled, SourceGone
+from textdrop.usecases.sent import Later, Lost, Sent, Settled, SourceGone
 from textdrop.usecases.source import PageSource
 from world import SUBMIT_SECONDS, World
 

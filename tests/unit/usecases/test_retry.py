@@ -108,6 +108,8 @@ def test_of_200_pages_with_10_failed_a_retry_pays_10(world: World, refused: bool
         "pages_paid": 10,
         "pages_unconfirmed": 0,
         "pages_kept": 190,
+        "pages_reused": 0,
+        "pages_skipped": 0,
         "cost": {"amount": "1.321", "currency": "RUB", "prices_of": "2026-05"},
     }
     runs = [(run.run, run.outcome, run.submitted, run.kept, run.replaces) for run in world.ledger.runs(document.id)]
@@ -137,6 +139,46 @@ def test_other_pages_are_paid_for_and_no_page_twice(world: World) -> None:
     assert len(texts(world, "book.pdf")) == 6
     assert retry(world, document) == [], "what a retry asked for is asked for by the next one"
     assert world.row(document).pages == 6
+
+
+def test_what_an_earlier_run_had_for_nothing_counts_as_kept_and_once(world: World) -> None:
+    """Page 2 has text of its own; all others are those of another document."""
+    asked = {PAGES: "without-text", "ocr-reuse": "yes"}
+    world.upload("first.pdf", b"pages:3 text:2", asked)
+    world.run()
+    document = world.upload("again.pdf", b"pages:3 text:2", asked)
+    world.run()
+    assert costs(world, document) == [("reused", "file", "reused"), (0, 0, 2, 1)]
+    assert retry(world, document, outputs="markdown") == []
+    assert costs(world, document) == [("earlier_run",) * 3, (0, 3, 0, 0)]
+    assert retry(world, document) == []
+    assert costs(world, document) == [("earlier_run",) * 3, (0, 3, 0, 0)], "nor in the run after"
+    assert {world.operation(document, page, 3).reused_from for page in (1, 2, 3)} == {""}
+
+
+@pytest.mark.parametrize("pages", ["all", "1-3"])
+def test_a_page_with_its_own_text_is_sent_when_a_retry_names_it(world: World, pages: str) -> None:
+    document = world.upload("book.pdf", b"pages:3 text:2", {PAGES: "without-text"})
+    world.run()
+    assert costs(world, document) == [("service", "file", "service"), (2, 0, 0, 1)]
+    assert retry(world, document, pages=pages) == [2]
+    assert "Own text" not in "".join(texts(world, "book.pdf"))
+    assert costs(world, document)[1][0] == 1
+    assert retry(world, document, pages="without-text") == [], "the service's text of it is kept then"
+    assert costs(world, document)[1] == (0, 3, 0, 0)
+
+
+def costs(world: World, document: Document) -> list[Any]:
+    """Where the texts of the last run's pages are from, and how many are paid, kept, reused and skipped, which the
+    result, the notice and the ledger tell alike."""
+    result: Any = world.json(f"{document.source.key}.ocr.json")
+    told = [
+        tuple(billing[f"pages_{kind}"] for kind in ("paid", "kept", "reused", "skipped"))
+        for billing in (result["billing"], world.notices_of(document)[-1]["billing"])
+    ]
+    run = world.ledger.runs(document.id)[-1]
+    assert {*told, (run.paid, run.kept, run.reused, run.skipped)} == {told[0]}
+    return [tuple(page["text_from"] for page in result["pages"]), told[0]]
 
 
 def test_what_there_is_to_keep_is_read_once_by_each_pass_and_not_when_nothing_is_left_to_send(world: World) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from pagekit.limits import FileFacts
 from pagekit.prepared import How, Preparation, PreparedPage
 from textdrop.core.answers import OperationDescription, Submitted
 from textdrop.core.documents import (
@@ -33,9 +34,12 @@ from textdrop.core.errors import (
     StoreUnavailable,
     Trace,
 )
+from textdrop.core.ledger import day
 from textdrop.core.pause import BY_OPERATOR, Exchange, Pause
 from textdrop.core.quota import Quota
-from textdrop.usecases.send import Later, Lost, Sent, Settled, send_page
+from textdrop.usecases.send import send_page
+from textdrop.usecases.sent import Later, Lost, Sent, Settled
+from textdrop.usecases.source import PageSource
 from world import World
 
 DOWN = StoreUnavailable("down")
@@ -48,6 +52,24 @@ PAGES = 7
 
 def throttle(retry_after: float | None = None) -> OcrThrottled:
     return OcrThrottled("429", Trace(status=429, code=8), retry_after)
+
+
+class Opened:
+    """A file whose one page is as `prepared` gives it."""
+
+    facts = FileFacts("image/png", 1)
+
+    def __init__(self, prepared: Callable[[], PreparedPage]) -> None:
+        self._prepared = prepared
+
+    def page(self, number: int) -> PreparedPage:
+        return self._prepared()
+
+    def own_text(self, number: int) -> None:
+        return None
+
+    def close(self) -> None:
+        pass
 
 
 class Page(World):
@@ -92,8 +114,14 @@ class Page(World):
         self.documents.operations[(row.document_id, 1, 1)] = row
         return row
 
-    def send_it(self, operation: Operation | None = None, prepared: Callable[[], PreparedPage] = lambda: PAGE) -> Sent:
-        return send_page(self.submit_ports, SLOTS, self.document, operation, 1, prepared, self.deadline)
+    def send_it(
+        self,
+        operation: Operation | None = None,
+        prepared: Callable[[], PreparedPage] = lambda: PAGE,
+        reserved_on: str = "",
+    ) -> Sent:
+        source = PageSource(lambda: Opened(prepared))
+        return send_page(self.submit_ports, SLOTS, self.document, operation, 1, source, self.deadline, reserved_on)
 
     def settled(self, operation: Operation | None = None) -> Operation:
         """The operation of the page, which could be sent or fails."""
@@ -489,3 +517,37 @@ def test_an_acceptance_is_written_over_what_a_later_holder_made_of_the_row(page:
     page.faults.happen("ocr.submit", lambda: page.store(**later))
     operation = page.settled()
     assert (operation.state, operation.unconfirmed) == (OperationState.RUNNING, 1)
+
+
+# --- within the caps ---
+
+
+def test_a_page_is_sent_only_on_the_day_on_which_it_is_reserved(page: Page) -> None:
+    today = day(page.now)
+    page.clock.advance(86_400.0 - page.now % 86_400.0 - 0.5)
+    page.quota.row = replace(page.quota.row, next_free_at=page.now + 0.6)
+    page.deadline = page.now + 300.0
+    sent = page.send_it(reserved_on=today)
+    assert sent == Later(page.now, failed=False)
+    assert page.stored is not None
+    assert (page.stored.state, page.stored.unconfirmed, page.ocr.accepted) == (OperationState.WAITING, 0, [])
+    assert isinstance(page.send_it(page.stored, reserved_on=day(page.now)), Settled)
+
+
+@pytest.mark.parametrize("reserved_on", [True, False])
+def test_a_page_whose_room_another_worker_used_is_not_sent_without_more(page: Page, reserved_on: bool) -> None:
+    def another_sends_it() -> OcrThrottled:
+        page.store(state=OperationState.WAITING, holder_rev=REV + 1, unconfirmed=2)
+        return throttle()
+
+    page.faults.happen("ocr.submit", another_sends_it)
+    sent = page.send_it(reserved_on=day(page.now) if reserved_on else "")
+    assert isinstance(sent, Later if reserved_on else Settled)
+    assert len(page.ocr.accepted) == (not reserved_on)
+
+
+def test_the_intent_of_a_worker_before_counts_as_sent_when_the_page_was_reserved(page: Page) -> None:
+    operation = page.store(state=OperationState.SUBMITTING, holder_rev=REV - 1)
+    assert isinstance(page.send_it(operation, reserved_on=day(page.now)), Settled)
+    assert page.stored is not None
+    assert page.stored.unconfirmed == 1

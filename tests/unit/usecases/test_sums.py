@@ -93,6 +93,7 @@ def test_money_and_pages_are_summed_by_model_to_the_last_digit(world: World) -> 
         put(world, number, NOON - DAY, recognized=2, unconfirmed=1, kept=1)
     [row] = [each for each in summed(world.control_ports, NOON - DAY, NOON - DAY).days if each.outcomes]
     sums_of_page = {"runs": 3, "recognized": 6, "paid": 3, "unconfirmed": 3, "kept": 3, "unpriced": 0}
+    sums_of_page |= {"reused": 0, "skipped": 0}
     assert row.models == {"page": sums_of_page}
     assert Decimal(row.costs["page"]["RUB"]) == Decimal("0.3")
     assert row.reasons == {"damaged": 3}

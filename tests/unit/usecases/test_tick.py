@@ -34,6 +34,7 @@ from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, MIN_KNOWN
 from textdrop.ports import Tick
 from textdrop.usecases.tick import FULL_REFRESH_SECONDS, PAUSE_REFRESH_SECONDS, tick
 from textdrop.usecases.wake import wake
+from unit.usecases.capped import capped, to_midnight, uploads, work
 from world import POLL_SECONDS, World
 
 DOWN = StoreUnavailable("down")
@@ -597,7 +598,7 @@ def test_in_a_pause_one_tick_hands_out_one_for_each_probe(endless: Ticking) -> N
 # --- what it measures ---
 
 
-@pytest.mark.parametrize("kind", [kind for kind in DueKind if kind is not DueKind.BACKFILL])
+@pytest.mark.parametrize("kind", [kind for kind in DueKind if kind not in (DueKind.BACKFILL, DueKind.HELD)])
 def test_it_measures_how_long_the_oldest_has_been_due_of_any_kind(ticking: Ticking, kind: DueKind) -> None:
     ticking.due(kind, due_in=-500.0)
     ticking.due(kind, due_in=-20.0)
@@ -649,6 +650,17 @@ def test_a_long_tick_measures_once_a_minute_and_logs_a_pause_though_nothing_wait
 
 
 # --- the wake ---
+
+
+def test_what_a_tick_releases_it_hands_out_too() -> None:
+    world = capped(per_day=5)
+    uploads(world, 10)
+    work(world)
+    to_midnight(world)
+    workers = SlowWorkers(world, 4, seconds=5.0)
+    world.poll_ports = replace(world.poll_ports, workers=workers)
+    world.poll()
+    assert len(world.queue) == 5
 
 
 def test_an_idle_tick_is_held_for_whoever_was_invoked_for_a_lease(world: World) -> None:

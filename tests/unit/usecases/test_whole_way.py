@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from fakes.ocr import page, synthetic_text
 from pagekit.page import Line
+from textdrop.core.caps import Caps
 from textdrop.core.documents import Document, DocumentState, Outcome
 from textdrop.core.errors import (
     ObjectForbidden,
     OcrAnswerLost,
     OcrUnreachable,
     Reason,
+    StoreUnavailable,
 )
 from world import World
 
@@ -31,6 +34,50 @@ def test_an_upload_ends_in_text_json_and_one_notice(world: World) -> None:
     assert notice["id"] == f"{document.id}:1:succeeded"
     assert world.notices.published[0].attributes == {"outcome": "succeeded", "model": "page", "prefix": "a/"}
     assert len(world.ocr.accepted) == 1
+
+
+def until_held(world: World, document: Document) -> None:
+    """Minutes pass until it was told that the document is held."""
+    for _ in range(9):
+        world.submit([world.receive(message) for message in world.visible()])
+        world.poll()
+        world.deliver()
+        world.clock.advance(60.0)
+        if world.row(document).hold_told:
+            return
+    pytest.fail("it is not held")
+
+
+def test_a_document_over_a_cap_is_told_once_to_be_held_and_has_its_notice_in_the_end(world: World) -> None:
+    limits, began_at = Caps(pages_per_day=2), world.clock.now()
+    world.submit_settings = replace(world.submit_settings, caps=limits)
+    world.poll_settings = replace(world.poll_settings, caps=limits)
+    world.upload("first.pdf", b"pages:2")
+    document = world.upload("a/second.pdf", b"pages:1")
+    until_held(world, document)
+    (held,) = world.notices_of(document)
+    assert (held["schema"], held["id"]) == ("textdrop.held/1", f"{document.id}:1:held")
+    assert (held["pages"], held["cap"], held["period"], held["waits_for_a_person"]) == (1, 2, "day", False)
+    attributes = {"held": "true", "model": "page", "prefix": "a/"}
+    assert [told.attributes for told in world.notices.published].count(attributes) == 1
+    assert world.file("a/second.pdf.txt") is None
+    at, turn = (datetime.fromisoformat(held[name]).timestamp() for name in ("at", "turns_at"))
+    assert began_at <= at < world.clock.now() < turn
+    world.clock.advance(turn - world.clock.now())
+    world.run()
+    assert [told["schema"] for told in world.notices_of(document)] == ["textdrop.held/1", "textdrop.notice/1"]
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert held["turns_at"] <= world.notices_of(document)[1]["at"]
+
+
+def test_a_held_message_that_the_topic_may_not_have_taken_is_sent_again_and_is_the_same(world: World) -> None:
+    world.submit_settings = replace(world.submit_settings, caps=Caps(pages_per_day=1))
+    document = world.upload("larger.pdf", b"pages:2")
+    world.faults.fail("notices.publish", lambda: StoreUnavailable("down"), when="after")
+    until_held(world, document)
+    first, again = world.notices_of(document)
+    assert first == again
+    assert first["waits_for_a_person"]
 
 
 def test_a_page_takes_so_many_writes_and_its_row_carries_nothing_of_requests(world: World) -> None:

@@ -7,15 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from textdrop.core import ledger, page_numbers, page_ranges, prices, results
+from textdrop.core import billing, caps, ledger, page_numbers, page_ranges, prices, results
+from textdrop.core.caps import Caps, Used
 from textdrop.core.documents import (
     Billed,
     Document,
     DocumentState,
     DueKind,
+    Hold,
     Operation,
     OperationState,
     Outcome,
+    Period,
 )
 from textdrop.core.errors import RequestRefused
 from textdrop.core.ledger import DaySums, Run
@@ -25,7 +28,7 @@ from textdrop.core.prices import Prices
 from textdrop.core.requests import VERSION
 from textdrop.core.results import timestamp
 
-IN_FLIGHT = frozenset({DocumentState.ACCEPTED, DocumentState.RECOGNIZING, DocumentState.DELIVERING})
+IN_FLIGHT = frozenset({DocumentState.ACCEPTED, DocumentState.RECOGNIZING, DocumentState.HELD, DocumentState.DELIVERING})
 MAX_PAGES_CHARACTERS = 20_000
 
 _PAUSED = {
@@ -50,7 +53,13 @@ def refused(error: RequestRefused) -> dict[str, Any]:
 
 
 def document(
-    row: Document, paused: Pause, price_list: Prices, results_bucket: str, results_prefix: str, asked: str | None = None
+    row: Document,
+    paused: Pause,
+    price_list: Prices,
+    limits: Caps,
+    results_bucket: str,
+    results_prefix: str,
+    asked: str | None = None,
 ) -> dict[str, Any]:
     """A document. Its files are the run's own, which stay whatever is uploaded under its key later; None until they are
     written."""
@@ -80,6 +89,8 @@ def document(
             "paid": billed.paid,
             "unconfirmed": billed.unconfirmed,
             "kept": row.pages_kept,
+            "reused": row.pages_reused,
+            "skipped": row.pages_skipped,
         },
         "model": model,
         "cost": None
@@ -89,14 +100,17 @@ def document(
         "began_at": timestamp(row.run_began_at),
         "outcome_at": timestamp(row.outcome_at),
         "due_at": timestamp(row.due_at),
-        "waiting_for": waiting_for(row, paused),
+        "waiting_for": waiting_for(row, paused, limits),
+        "hold": _hold(row.hold, limits) if row.hold else None,
         "files": results.files(row, results_bucket, results_prefix, published=False) if shows_files else None,
         **({"removed": {"objects": row.removed.objects, "rows": row.removed.rows}} if row.removed else {}),
     }
 
 
-def waiting_for(row: Document, paused: Pause) -> str | None:
+def waiting_for(row: Document, paused: Pause, limits: Caps) -> str | None:
     """What the document waits for, in plain words; None while somebody is at work on it, and when it has ended."""
+    if row.hold is not None:
+        return _held_for(row.hold, limits)
     if row.due_kind is None or row.attempts:
         return None
     if row.state is DocumentState.DELETING:
@@ -110,6 +124,45 @@ def waiting_for(row: Document, paused: Pause) -> str | None:
     if row.consecutive_failures:
         return "the next try, after a failure"
     return "a free slot, after all live uploads" if row.due_kind is DueKind.BACKFILL else "a free slot"
+
+
+def _hold(hold: Hold, limits: Caps) -> dict[str, Any]:
+    return {
+        "period": str(hold.period),
+        "pages": hold.pages,
+        "waits_for_a_person": caps.is_larger_than_any(limits, hold.pages),
+    }
+
+
+def _held_for(hold: Hold, limits: Caps) -> str:
+    pages = "1 page" if hold.pages == 1 else f"{hold.pages:,} pages"
+    for period in Period:
+        if 0 < limits.most(period) < hold.pages:
+            return f"a person: {pages} are more than the whole cap of {_cap(limits, period)} (textdrop release)"
+    if not limits.most(hold.period):
+        return f"its turn: there is no cap of pages a {hold.period} any more"
+    return f"the next {hold.period} (UTC): the cap of {_cap(limits, hold.period)} has no room for {pages}"
+
+
+def _cap(limits: Caps, period: Period) -> str:
+    return f"{limits.most(period):,} {'page' if limits.most(period) == 1 else 'pages'} a {period}"
+
+
+def caps_used(limits: Caps, used: Used, now: float) -> dict[str, Any]:
+    """How much of each cap is used, and when the next period (UTC) begins; None where there is no cap."""
+    return {str(period): _cap_used(limits, used, now, period) for period in Period}
+
+
+def _cap_used(limits: Caps, used: Used, now: float, period: Period) -> dict[str, Any] | None:
+    most, pages = limits.most(period), used.pages(period)
+    if not most:
+        return None
+    return {
+        "cap": most,
+        "pages_used": pages,
+        "percent": round(100 * pages / most, 1),
+        "turns_at": timestamp(caps.turn_at(period, now)),
+    }
 
 
 def pause(row: Pause) -> dict[str, Any]:
@@ -137,27 +190,33 @@ def run(row: Run) -> dict[str, Any]:
         "paid": row.paid,
         "unconfirmed": row.unconfirmed,
         "kept": row.kept,
+        "reused": row.reused,
+        "skipped": row.skipped,
         "cost": ledger.as_cost(Decimal(row.cost) if row.cost else None, Prices({}, row.currency, "")),
     }
 
 
 def page_states(row: Document, operations: Iterable[Operation]) -> list[dict[str, Any]]:
-    """The pages by state and reason, in the order of each group's first page. A page without a row waits."""
+    """The pages by state, reason and where their text is from, in the order of each group's first page. A page without
+    a row waits."""
     if row.options is None or not row.file_pages:
         return []
-    groups: dict[tuple[str, str | None], list[int]] = {}
+    groups: dict[tuple[str, str | None, str | None], list[int]] = {}
     known = {operation.page: operation for operation in operations}
     for page in sorted(page_ranges.chosen(row.options.pages, row.file_pages, row.file_pages)):
         found = known.get(page)
         reason = str(found.problem.reason) if found and found.problem else None
-        groups.setdefault((str(found.state if found else OperationState.WAITING), reason), []).append(page)
+        source = billing.text_from(found, row.run) if found else None
+        state = str(found.state if found else OperationState.WAITING)
+        groups.setdefault((state, reason, str(source) if source else None), []).append(page)
     return [
         {
             "pages": page_numbers.shortened(page_numbers.named(numbers), MAX_PAGES_CHARACTERS),
             "state": state,
             "reason": reason,
+            "text_from": text_from,
         }
-        for (state, reason), numbers in groups.items()
+        for (state, reason, text_from), numbers in groups.items()
     ]
 
 
@@ -176,7 +235,7 @@ def timeline(row: Document, operations: Sequence[Operation], runs: Sequence[Run]
         events.append((each.ended_at, f"run {each.run} ended"))
     if row.run > 1 and row.run not in ended:
         events.append((row.run_began_at, f"run {row.run} began"))
-    sent = [each.submitted_at for each in operations if each.submitted_at and not each.paid_run]
+    sent = [each.submitted_at for each in operations if each.submitted_at and each.is_sent_here]
     if sent:
         events += [(min(sent), "first page sent"), (max(sent), "last page sent so far")]
     done = [each.finished_at for each in operations if each.finished_at and not each.paid_run]
@@ -184,6 +243,8 @@ def timeline(row: Document, operations: Sequence[Operation], runs: Sequence[Run]
         events.append((max(done), "last page finished so far"))
     if row.outcome_at is not None and row.outcome is not None:
         events.append((row.outcome_at, f"run {row.run}: {row.outcome}"))
+    if row.hold is not None:
+        events.append((row.hold.at, "held"))
     return [{"at": timestamp(at), "what": what} for at, what in sorted(events, key=lambda event: event[0])]
 
 
@@ -191,7 +252,7 @@ def kept_by_service_until(row: Document, runs: Sequence[Run], now: float, policy
     """When the OCR service has deleted its last result of the document, at the latest; None: nothing was sent."""
     sent = [each.outcome_at for each in runs if each.submitted or each.unconfirmed]
     if row.outcome is None:
-        if row.state is DocumentState.RECOGNIZING:
+        if row.state is DocumentState.RECOGNIZING or (row.state is DocumentState.HELD and row.reserved):
             sent.append(now)
     elif row.billed is None or row.billed != Billed():
         sent.append(row.outcome_at or now)
@@ -207,6 +268,9 @@ def total_cost(models: Mapping[str, int], price_list: Prices) -> dict[str, Any]:
 
 
 # --- the summary ------------------------------------------------------------------------------------------------------
+
+
+_COUNTED = ("pages_recognized", "pages_paid", "pages_unconfirmed", "pages_kept", "pages_reused", "pages_skipped")
 
 
 def sums(days: Sequence[DaySums], price_list: Prices) -> dict[str, Any]:
@@ -227,10 +291,7 @@ def sums(days: Sequence[DaySums], price_list: Prices) -> dict[str, Any]:
         "retried": replaced,
         "reasons": reasons,
         "models": {model: each for model, each in models.items() if model},
-        **{
-            name: sum(each[name] for each in models.values())
-            for name in ("pages_recognized", "pages_paid", "pages_unconfirmed", "pages_kept")
-        },
+        **{name: sum(each[name] for each in models.values()) for name in _COUNTED},
         "cost": _cost(days, price_list),
         "days": [
             {
@@ -254,6 +315,8 @@ def _model(days: Sequence[DaySums], model: str, price_list: Prices) -> dict[str,
         "pages_paid": summed("paid"),
         "pages_unconfirmed": summed("unconfirmed"),
         "pages_kept": summed("kept"),
+        "pages_reused": summed("reused"),
+        "pages_skipped": summed("skipped"),
         "cost": _cost(days, price_list, model),
     }
 
@@ -274,16 +337,22 @@ def _cost(days: Sequence[DaySums], price_list: Prices, model: str | None = None)
 
 
 def oldest(rows: Iterable[Document], now: float) -> dict[str, Any] | None:
-    """The document among these that is in flight for the longest time."""
-    active = [row for row in rows if row.state in IN_FLIGHT]
+    """The document among these that is in flight for the longest time. One that is held waits for room, and not for
+    us; when it was, its wait is counted from the day of its release."""
+    active = [row for row in rows if row.state in IN_FLIGHT and row.state is not DocumentState.HELD]
     if not active:
         return None
-    row = min(active, key=lambda each: each.run_began_at)
+    row = min(active, key=_waits_since)
     return {
         "document": row.id,
         "key": row.source.key,
-        "waiting_seconds": round(max(0.0, now - row.run_began_at), 3),
+        "waiting_seconds": round(max(0.0, now - _waits_since(row)), 3),
     }
+
+
+def _waits_since(row: Document) -> float:
+    released_at = ledger.day_began_at(row.reserved_on) if row.hold_told and row.reserved_on else 0.0
+    return max(row.run_began_at, released_at)
 
 
 def _sendable(answer: dict[str, Any]) -> dict[str, Any]:

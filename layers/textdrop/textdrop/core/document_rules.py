@@ -3,10 +3,12 @@ of what they make."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from textdrop.core import billing, page_warnings, problems, renderings
 from textdrop.core import observations as see
+from textdrop.core.billing import TextFrom
 from textdrop.core.documents import (
     TO_SUBMIT,
     Billed,
@@ -25,7 +27,7 @@ from textdrop.core.options import NO_OUTPUTS, OUTPUTS
 from textdrop.core.policy import Policy
 from textdrop.core.rules import RuleTable
 
-_ACCEPTED, _RECOGNIZING = DocumentState.ACCEPTED, DocumentState.RECOGNIZING
+_ACCEPTED, _RECOGNIZING, _HELD = DocumentState.ACCEPTED, DocumentState.RECOGNIZING, DocumentState.HELD
 _DELIVERING, _FINAL = DocumentState.DELIVERING, DocumentState.FINAL
 _DELETING, _DELETED = DocumentState.DELETING, DocumentState.DELETED
 _table: RuleTable[Document] = RuleTable()
@@ -161,6 +163,12 @@ def delivery_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -
     )
 
 
+@rule(see.Taken, lambda row, seen, now, policy: row.state is _HELD and row.due_kind is DueKind.DELIVER)
+def hold_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
+    """A document of which it is to be told that it is held is held by one worker."""
+    return replace(row, holder=seen.holder, due_at=seen.lease_until, attempts=row.attempts + 1)
+
+
 @rule(see.Taken, lambda row, seen, now, policy: row.state is _DELETING)
 def sweep_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
     """A document that is to be deleted is held by one worker."""
@@ -228,6 +236,68 @@ def _due_again(row: Document, due_at: float, consecutive_failures: int) -> Docum
     return replace(row, due_at=due_at, attempts=0, consecutive_failures=consecutive_failures)
 
 
+# --- its pages are counted against the caps -----------------------------------------------------------------------
+
+
+@rule(see.Reserved, lambda row, seen, now, policy: row.state is _RECOGNIZING)
+def reserved(row: Document, seen: see.Reserved, now: float, policy: Policy) -> Document:
+    """Before pages are sent their number is reserved within the caps, on the day on which they are sent."""
+    return replace(row, reserved=seen.submits, reserved_on=seen.day)
+
+
+@rule(see.Reserved, lambda row, seen, now, policy: row.state is _HELD)
+def released(row: Document, seen: see.Reserved, now: float, policy: Policy) -> Document:
+    """A held document is due for submitting when its pages are reserved: in a new period, or by request."""
+    return replace(
+        row,
+        state=_RECOGNIZING,
+        reserved=seen.submits,
+        reserved_on=seen.day,
+        released=row.released or seen.by_hand,
+        hold=None,
+        due_kind=DueKind.BACKFILL if seen.after_live else DueKind.SUBMIT,
+        due_at=now,
+        holder="",
+        attempts=0,
+        consecutive_failures=0,
+    )
+
+
+@rule(see.OverCap, lambda row, seen, now, policy: row.state is _RECOGNIZING)
+def held(row: Document, seen: see.OverCap, now: float, policy: Policy) -> Document:
+    """A document whose pages have no room under a cap is held: nothing more of it is sent, and it is told so once."""
+    return replace(
+        row,
+        state=_HELD,
+        hold=replace(seen.hold, at=now),
+        due_kind=DueKind.HELD if row.hold_told else DueKind.DELIVER,
+        due_at=row.accepted_at if row.hold_told else now,
+        holder="",
+        attempts=0,
+        consecutive_failures=0,
+    )
+
+
+@rule(see.HoldTold, lambda row, seen, now, policy: row.state is _HELD)
+def hold_told(row: Document, seen: see.HoldTold, now: float, policy: Policy) -> Document:
+    """After the message was accepted a held document waits, in the order in which documents were accepted."""
+    return replace(
+        row,
+        hold_told=True,
+        due_kind=DueKind.HELD,
+        due_at=row.accepted_at,
+        holder="",
+        attempts=0,
+        consecutive_failures=0,
+    )
+
+
+@rule(see.GivenBack, lambda row, seen, now, policy: row.state in (_DELIVERING, _DELETING))
+def given_back(row: Document, seen: see.GivenBack, now: float, policy: Policy) -> Document:
+    """When nothing more of a run is sent, what it has reserved and not used is given back."""
+    return replace(row, reserved=seen.submits)
+
+
 # --- its operations are read --------------------------------------------------------------------------------------
 
 
@@ -245,11 +315,12 @@ def concluded(row: Document, seen: see.OperationsRead, now: float, policy: Polic
     )
     found = [operation.problem for operation in failed if operation.problem is not None]
     recognized = row.pages - len(failed)
+    texts_from = Counter(billing.text_from(operation, row.run) for operation in seen.operations)
     row = replace(
         row,
-        pages_kept=sum(
-            operation.paid_run > 0 and operation.state is OperationState.RECOGNIZED for operation in seen.operations
-        ),
+        pages_kept=texts_from[TextFrom.EARLIER_RUN],
+        pages_reused=texts_from[TextFrom.REUSED],
+        pages_skipped=texts_from[TextFrom.FILE],
         warned_pages=page_warnings.of(seen.operations),
         result_bytes=max((operation.result_bytes for operation in seen.operations), default=0),
         billed=billing.billed(seen.operations),
@@ -354,7 +425,7 @@ def render_again(row: Document, seen: see.RenderAsked, now: float, policy: Polic
     return _delivering(next_run, row.outcome or Outcome.SUCCEEDED, row.problem, row.pages_recognized, now)
 
 
-@rule(see.Cancelled, lambda row, seen, now, policy: row.state in (_ACCEPTED, _RECOGNIZING))
+@rule(see.Cancelled, lambda row, seen, now, policy: row.state in (_ACCEPTED, _RECOGNIZING, _HELD))
 def cancelled(row: Document, seen: see.Cancelled, now: float, policy: Policy) -> Document:
     """A document that has no outcome yet is cancelled: its worker loses it, and what runs is still asked for."""
     return _cancelled(row, seen.problem, now)
@@ -394,6 +465,7 @@ def delete_asked(row: Document, seen: see.DeleteAsked, now: float, policy: Polic
         attempts=0,
         consecutive_failures=0,
         unfinished=frozenset(),
+        hold=None,
         outcome=Outcome.CANCELLED if unended else row.outcome,
         problem=problems.deleted() if unended else row.problem,
         outcome_at=now if unended else row.outcome_at,
@@ -455,6 +527,12 @@ def _next_run(row: Document, now: float) -> Document:
         step=None,
         billed=None,
         pages_kept=0,
+        pages_reused=0,
+        pages_skipped=0,
+        reserved=0,
+        reserved_on="",
+        released=False,
+        hold_told=False,
     )
 
 
@@ -483,6 +561,7 @@ def _delivering(
         consecutive_failures=0,
         # A page that is finished only now is counted already: by its operation.
         unfinished=frozenset(),
+        hold=None,
         outcome=outcome,
         problem=problem,
         pages_recognized=pages_recognized,

@@ -12,10 +12,12 @@ from textdrop.core.errors import Reason, Trace
 
 
 class DocumentState(StrEnum):
-    """accepted → recognizing → delivering → final; by request, final → accepted, and all → deleting → deleted."""
+    """accepted → recognizing → delivering → final; recognizing ⇄ held; by request, final → accepted, and all →
+    deleting → deleted."""
 
     ACCEPTED = "accepted"  # → recognizing, when its pages are known; → delivering, when it is refused or cancelled
-    RECOGNIZING = "recognizing"  # → delivering, when every page is final, or it is cancelled
+    RECOGNIZING = "recognizing"  # → delivering, when every page is final, or it is cancelled; → held, over a cap
+    HELD = "held"  # → recognizing, when its pages are reserved: in a new period, or by request
     DELIVERING = "delivering"  # → final, when the notice was accepted
     FINAL = "final"  # → accepted or delivering, by a retry
     DELETING = "deleting"  # → deleted, when nothing of it can be written any more
@@ -48,6 +50,7 @@ class DueKind(StrEnum):
     ASK = "ask"  # of a running operation: ask the service for its result
     SUBMIT = "submit"  # inspect the source, send pages
     BACKFILL = "backfill"  # the same, after all that is due for SUBMIT
+    HELD = "held"  # nothing, over a cap; `due_at` is when it was accepted, so that the oldest is released first
     RECHECK = "recheck"  # every page is with the service: conclude the document, should nobody have done it
     DELIVER = "deliver"  # write files, publish, send the notice; or remove what is to be deleted
 
@@ -113,6 +116,8 @@ class Options:
     outputs_from: OptionFrom = "parameter"
     pages: str = "all"
     pages_from: OptionFrom = "parameter"
+    reuse: bool = False  # pages that were recognised before, of any document, are not sent again
+    reuse_from: OptionFrom = "parameter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,26 @@ class WarnedPages:
     warning: PageWarning
     count: int
     pages: str
+
+
+class Period(StrEnum):
+    """What a cap is for, in UTC."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a document is held: so many `pages` are to be sent, for which the cap of the `period`, so many pages, has no
+    room. `is_larger`: they are more than a whole cap, so that no new period is enough, and it waits for a person.
+    `at` is when it was held (epoch seconds)."""
+
+    period: Period
+    pages: int
+    is_larger: bool = False
+    cap: int = 0
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +243,13 @@ class Document:
     result_bytes: int = 0  # of the largest stored result among its pages; fixed with the outcome
     billed: Billed | None = None  # what this run was billed for; None: not counted yet
     pages_kept: int = 0  # how many were recognised in an earlier run
+    pages_reused: int = 0  # how many were recognised for another document, or as another page; fixed with the outcome
+    pages_skipped: int = 0  # how many have text of their own in the file, and were not sent; fixed with the outcome
+    reserved: int = 0  # how many submits of this run may be billed, within the caps, those that were made included
+    reserved_on: str = ""  # the day (UTC) on which those that are left may be made, "2026-11-29"; "": none
+    released: bool = False  # a person lets this run be sent whatever the caps
+    hold: Hold | None = None  # why it is held, while it is
+    hold_told: bool = False  # a message has said that this run is held
     outcome_at: float | None = None  # when the outcome was fixed
     outcome_replaced: bool = False  # the outcome was replaced by a failure, as its delivery kept dying
     step: Step | None = None  # the delivery's step that has begun
@@ -276,6 +308,9 @@ class Operation:
     result_bytes: int = 0  # of the stored result
     described: OperationDescription | None = None  # the service's own description, from acceptance on
     paid_run: int = 0  # the run that the page was sent in, and that its stored result carries; 0: this one
+    fingerprint: str = ""  # of what was sent, its model and languages, where it may be reused
+    reused_from: str = ""  # the document that a page was sent for which has the same fingerprint; "": none
+    own_text: bool = False  # the text is the file's own: nothing was sent
     submitted_at: float | None = None  # when the acceptance was written
     deadline_at: float | None = None  # an answer without a result after this fails the page
     due_kind: DueKind | None = None  # ASK while it is running
@@ -288,6 +323,11 @@ class Operation:
     def result_run(self) -> int:
         """The run that the page's stored result carries."""
         return self.paid_run or self.run
+
+    @property
+    def is_sent_here(self) -> bool:
+        """It is by this row that the service took the page: it was neither kept nor reused."""
+        return self.sent and not self.paid_run and not self.reused_from
 
     @property
     def final(self) -> bool:

@@ -50,3 +50,8 @@ def order(source: Source) -> str:
 def _seconds(source: Source) -> int:
     """When the version came, in whole seconds, cut off: HEAD knows no finer, though listings and events may."""
     return int(source.last_modified or source.event_at)
+
+
+def hold_id(document: Document) -> str:
+    """The id of the message that the document's run is held: the same on each repeat."""
+    return f"{document.id}:{document.run}:held"

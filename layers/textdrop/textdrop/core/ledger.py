@@ -22,8 +22,9 @@ class Run:
     """A run that has ended. Times are epoch seconds; `ended_at` is when the row was made.
 
     `submitted` pages were taken by the service in this run, of which it failed to recognise, and does not bill,
-    `unbilled`; `unconfirmed` submits it may have taken besides, `kept` pages were recognised in an earlier run. `cost`
-    is that of the pages that are billed, a decimal as text, "" unknown.
+    `unbilled`; `unconfirmed` submits it may have taken besides. `kept` pages were recognised in an earlier run,
+    `reused` ones for another document or as another page, and `skipped` ones have text of their own in the file.
+    `cost` is that of the pages that are billed, a decimal as text, "" unknown.
     `replaces` is the outcome of the run before, if the ledger has one. `key` is "" once the document is deleted.
     """
 
@@ -43,6 +44,8 @@ class Run:
     unconfirmed: int = 0
     unbilled: int = 0
     kept: int = 0
+    reused: int = 0
+    skipped: int = 0
     cost: str = ""
     currency: str = ""
     replaces: Outcome | None = None
@@ -89,7 +92,7 @@ class DaySums:
     costs: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-_SUMMED = ("runs", "recognized", "paid", "unconfirmed", "kept", "unpriced")
+_SUMMED = ("runs", "recognized", "paid", "unconfirmed", "kept", "reused", "skipped", "unpriced")
 
 
 def run_of(document: Document, now: float, price_list: Prices) -> Run:
@@ -114,6 +117,8 @@ def run_of(document: Document, now: float, price_list: Prices) -> Run:
         unconfirmed=billed.unconfirmed,
         unbilled=billed.unbilled,
         kept=document.pages_kept,
+        reused=document.pages_reused,
+        skipped=document.pages_skipped,
         cost="" if spent is None else str(spent),
         currency=price_list.currency,
         replaces=document.ended_before,
@@ -148,9 +153,10 @@ def added(sums: DaySums, outcome: Outcome, runs: Iterable[Run], until: float) ->
             _count(reasons, run.reason)
         unpriced = 0 if run.cost else run.paid
         of_model = models.setdefault(run.model, {})
-        # Of a run without text, kept pages were recognised all the same, in the run that paid for them.
-        kept = min(run.kept, run.recognized)
-        for name, more in zip(_SUMMED, (1, run.recognized, run.paid, run.unconfirmed, kept, unpriced), strict=True):
+        # Of a run without text none of these is among the recognised pages.
+        unsent = (min(pages, run.recognized) for pages in (run.kept, run.reused, run.skipped))
+        counts = (1, run.recognized, run.paid, run.unconfirmed, *unsent, unpriced)
+        for name, more in zip(_SUMMED, counts, strict=True):
             _count(of_model, name, more)
         if run.cost:
             amounts = costs.setdefault(run.model, {})

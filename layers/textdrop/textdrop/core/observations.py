@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pagekit.limits import FileFacts
 from pagekit.prepared import Preparation
 from textdrop.core.answers import OperationDescription
-from textdrop.core.documents import Operation, Options, Output, Problem, Removed, Rendering, Source, Step
+from textdrop.core.documents import Hold, Operation, Options, Output, Problem, Removed, Rendering, Source, Step
 from textdrop.core.errors import Trace
 
 
@@ -87,6 +87,39 @@ class OperationsRead(DocumentSeen):
     """The operations of the document's run, read consistently."""
 
     operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved(DocumentSeen):
+    """Within the caps, all in all so many submits of the run may be billed; those that are left on this day (UTC).
+
+    Of a held document: it is released by the period's turn, or by a person, to be sent whatever the caps (`by_hand`);
+    one of many `after_live` uploads.
+    """
+
+    submits: int
+    day: str
+    by_hand: bool = False
+    after_live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OverCap(DocumentSeen):
+    """The pages that are to be sent have no room under a cap."""
+
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTold(DocumentSeen):
+    """The topic took the message that the document is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack(DocumentSeen):
+    """What was reserved and not sent is given back: so many submits of the run were made."""
+
+    submits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +221,31 @@ class Considered(OperationSeen):
 
 
 @dataclass(frozen=True, slots=True)
+class TextFound(OperationSeen):
+    """The page has usable text of its own, which is stored as its result, of so many bytes."""
+
+    holder_rev: int
+    result_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentBefore(OperationSeen):
+    """The page, with its model and languages, is one that the service took before: for the operation `of`, which is
+    recognised, and its result stored for this page too, or is running. `prepared`: how this one was made."""
+
+    holder_rev: int
+    of: Operation
+    prepared: Preparation
+
+
+@dataclass(frozen=True, slots=True)
 class SlotReserved(OperationSeen):
     """A slot of the quota is ours, and the body is ready: the intent may be written, then the POST made."""
 
     holder_rev: int
     client_request_id: str
     prepared: Preparation
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,62 @@ def considered(row: Operation, seen: see.Considered, now: float, policy: Policy)
     """A page that may be sent stays as it is until it has a slot."""
 
 
+# --- it need not be submitted ---------------------------------------------------------------------------------------
+
+
+@rule(see.TextFound, lambda row, seen, now, policy: row.state is _WAITING)
+def own_text(row: Operation, seen: see.TextFound, now: float, policy: Policy) -> Operation:
+    """A page with usable text of its own is recognised by that: it is not sent."""
+    return replace(
+        row,
+        state=OperationState.RECOGNIZED,
+        holder_rev=seen.holder_rev,
+        own_text=True,
+        result_bytes=seen.result_bytes,
+        finished_at=now,
+    )
+
+
+@rule(
+    see.SentBefore,
+    lambda row, seen, now, policy: row.state is _WAITING and seen.of.state is OperationState.RECOGNIZED,
+)
+def reused(row: Operation, seen: see.SentBefore, now: float, policy: Policy) -> Operation:
+    """A page that was recognised before, of whatever document, is recognised by that result: it is not sent."""
+    return replace(
+        _sent_before(row, seen),
+        state=OperationState.RECOGNIZED,
+        has_words=seen.of.has_words,
+        result_bytes=seen.of.result_bytes,
+        finished_at=now,
+    )
+
+
+@rule(see.SentBefore, lambda row, seen, now, policy: row.state is _WAITING)
+def shared(row: Operation, seen: see.SentBefore, now: float, policy: Policy) -> Operation:
+    """A page that the service has taken, of whatever document, is asked for by that id: it is not sent."""
+    return replace(
+        _sent_before(row, seen),
+        state=_RUNNING,
+        deadline_at=seen.of.deadline_at,
+        due_kind=DueKind.ASK,
+        due_at=now,
+    )
+
+
+def _sent_before(row: Operation, seen: see.SentBefore) -> Operation:
+    return replace(
+        row,
+        holder_rev=seen.holder_rev,
+        prepared=seen.prepared,
+        fingerprint=seen.of.fingerprint,
+        reused_from=seen.of.document_id,
+        described=seen.of.described,
+        trace=seen.of.trace,
+        submitted_at=seen.of.submitted_at,
+    )
+
+
 # --- it is submitted ------------------------------------------------------------------------------------------------
 
 
@@ -84,6 +140,7 @@ def intent(row: Operation, seen: see.SlotReserved, now: float, policy: Policy) -
         holder_rev=seen.holder_rev,
         client_request_id=seen.client_request_id,
         prepared=seen.prepared,
+        fingerprint=seen.fingerprint,
     )
 
 
@@ -171,13 +228,21 @@ def unreadable(row: Operation, seen: see.Unreadable, now: float, policy: Policy)
 
 
 def _sent_again(row: Operation) -> Operation:
-    """As if it had never been sent: its document's run sends it."""
-    return Operation(row.document_id, row.run, row.page, _WAITING, holder_rev=row.holder_rev)
+    """As if it had never been sent, but for what may have been before it was shared: its document's run sends it."""
+    return Operation(
+        row.document_id,
+        row.run,
+        row.page,
+        _WAITING,
+        holder_rev=row.holder_rev,
+        unconfirmed=row.unconfirmed,
+        breakdowns=row.breakdowns,
+    )
 
 
-@rule(see.FailedInService, lambda row, seen, now, policy: row.state is _RUNNING and row.paid_run > 0)
+@rule(see.FailedInService, lambda row, seen, now, policy: row.state is _RUNNING and not row.is_sent_here)
 def kept_failed_in_service(row: Operation, seen: see.FailedInService, now: float, policy: Policy) -> Operation:
-    """A page that an earlier run paid for, and that failed in the service since, is sent in this run."""
+    """A page that another run paid for, and that failed in the service since, is sent in this run."""
     return _sent_again(row)
 
 
@@ -200,10 +265,12 @@ def _is_overdue(row: Operation, seen: see.NotDone) -> bool:
 
 @rule(
     see.NotDone,
-    lambda row, seen, now, policy: row.paid_run > 0 and (_is_forgotten(row, seen, policy) or _is_overdue(row, seen)),
+    lambda row, seen, now, policy: (
+        not row.is_sent_here and (_is_forgotten(row, seen, policy) or _is_overdue(row, seen))
+    ),
 )
 def kept_not_done(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> Operation:
-    """A page that an earlier run paid for, and that the service has no result of, is sent in this run."""
+    """A page that another run paid for, and that the service has no result of, is sent in this run."""
     return _sent_again(row)
 
 
@@ -224,9 +291,9 @@ def not_done(row: Operation, seen: see.NotDone, now: float, policy: Policy) -> N
     """A page that is not done stays running; nothing is written."""
 
 
-@rule(see.AskFailed, lambda row, seen, now, policy: row.paid_run > 0 and _is_forgotten(row, seen, policy))
+@rule(see.AskFailed, lambda row, seen, now, policy: not row.is_sent_here and _is_forgotten(row, seen, policy))
 def kept_ask_failed(row: Operation, seen: see.AskFailed, now: float, policy: Policy) -> Operation:
-    """A page that an earlier run paid for, and that could not be asked for in time, is sent in this run."""
+    """A page that another run paid for, and that could not be asked for in time, is sent in this run."""
     return _sent_again(row)
 
 

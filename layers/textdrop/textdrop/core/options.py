@@ -18,10 +18,14 @@ LANGUAGES = "ocr-languages"
 MODEL = "ocr-model"
 OUTPUTS = "ocr-outputs"
 PAGES = "ocr-pages"
-NAMES = (LANGUAGES, MODEL, OUTPUTS, PAGES)
+REUSE = "ocr-reuse"
+NAMES = (LANGUAGES, MODEL, OUTPUTS, PAGES, REUSE)
 NO_OUTPUTS = "none"
+YES, NO = "yes", "no"
 
-RETRY = "Retry the document with the right ones: textdrop retry, with --languages, --model, --outputs or --pages."
+RETRY = (
+    "Retry the document with the right ones: textdrop retry, with --languages, --model, --outputs, --pages or --reuse."
+)
 
 ANY_LANGUAGE = "*"
 SHARED_LANGUAGES = (
@@ -94,12 +98,17 @@ def resolve(
     outputs: str = "",
     pages: str = page_ranges.ALL,
     requested: Mapping[str, str] | None = None,
+    *,
+    reuse: str = NO,
+    allowed_models: str = "",
 ) -> Options:
     """The options of a document. What a request asks for, by the names of metadata, precedes the upload's metadata,
     and that the others, which are the stack's parameters. A request for options is followed whatever else the metadata
-    names, as they cannot be changed without another upload.
+    names, as they cannot be changed without another upload. `allowed_models` are those that an upload may name, ""
+    all; a request, and the parameter, may name any.
 
-    Languages, outputs and pages are separated by spaces or commas. Raises InvalidOptions, which names what is allowed.
+    Languages, outputs, pages and models are separated by spaces or commas. Raises InvalidOptions, which names what is
+    allowed.
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
     if unknown and not requested:
@@ -107,20 +116,24 @@ def resolve(
             f"The metadata {_quoted(unknown)} is not an option.",
             f"Options are {', '.join(NAMES)}. {RETRY}",
         )
+    uploaded = metadata
     metadata = {**metadata, **(requested or {})}
     chosen_languages = metadata.get(LANGUAGES, languages)
     chosen_model = metadata.get(MODEL, model).strip().lower()
     codes = _words(chosen_languages)
     try:
         _check_model(chosen_model)
+        if MODEL in uploaded and MODEL not in (requested or {}):
+            _check_allowed(chosen_model, _words(allowed_models))
         _check_languages(codes)
         _check_together(codes, chosen_model)
         chosen_outputs = _outputs(_words(metadata.get(OUTPUTS, outputs)))
         chosen_pages = page_ranges.canonical(_words(metadata.get(PAGES, pages)))
+        reuses = _reuse(metadata.get(REUSE, reuse).strip().lower())
     except InvalidOptions as refusal:
         if any(name in metadata for name in NAMES):
             raise InvalidOptions(refusal.what, f"{refusal.advice} {RETRY}") from None
-        where = "correct the stack's parameters Languages, Model, Outputs and Pages"
+        where = "correct the stack's parameters Languages, Model, Outputs, Pages and Reuse"
         raise InvalidOptions(
             refusal.what,
             f"The upload names no options: {where}, then retry the document (textdrop retry). {refusal.advice}",
@@ -138,6 +151,8 @@ def resolve(
         outputs_from=come_from(OUTPUTS),
         pages=chosen_pages,
         pages_from=come_from(PAGES),
+        reuse=reuses,
+        reuse_from=come_from(REUSE),
     )
 
 
@@ -163,6 +178,20 @@ def _check_model(model: str) -> None:
             f"The model {_quoted([model])} is not known.",
             f"Allowed for {MODEL}: {', '.join(MODELS)}.",
         )
+
+
+def _check_allowed(model: str, allowed: tuple[str, ...]) -> None:
+    if allowed and model not in allowed:
+        raise InvalidOptions(
+            f"The model {_quoted([model])} may not be chosen here.",
+            f"Uploads may name {', '.join(allowed)} (the stack's parameter AllowedModels).",
+        )
+
+
+def _reuse(word: str) -> bool:
+    if word not in (YES, NO):
+        raise InvalidOptions(f"{_quoted([word])} is neither yes nor no.", f"Allowed for {REUSE}: {YES} or {NO}.")
+    return word == YES
 
 
 def _check_languages(codes: tuple[str, ...]) -> None:

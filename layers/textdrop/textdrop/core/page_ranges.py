@@ -1,4 +1,5 @@
-"""Which pages of a file are to be recognised: `all`, or numbers and ranges such as `1-3,7` and `5-`, to the end."""
+"""Which pages of a file are to be recognised: `all`, numbers and ranges such as `1-3,7` and `5-`, to the end, or those
+without text of their own, `without-text`."""
 
 from __future__ import annotations
 
@@ -9,6 +10,9 @@ from pagekit.errors import Reason, Refusal
 from textdrop.core.errors import InvalidOptions
 
 ALL = "all"
+WITHOUT_TEXT = "without-text"
+"""All pages are recognised, those with usable text of their own by that."""
+
 MAX_FILE_PAGES = 99_999
 """The most pages of a file of which some are chosen: names in the results bucket have room for so many digits."""
 
@@ -19,15 +23,17 @@ Span = tuple[int, int]
 
 
 def canonical(words: Sequence[str]) -> str:
-    """The pages that the words name together: ranges in ascending order with gaps between them, or `all`.
-
-    Raises InvalidOptions.
+    """The pages that the words name together: ranges in ascending order with gaps between them, `all`, or
+    `without-text`. Raises InvalidOptions.
     """
+    if tuple(words) == (WITHOUT_TEXT,):
+        return WITHOUT_TEXT
     wrong = [f'"{word[:40]}"' for word in words if _span(word) is None]
     if wrong or not words:
         raise InvalidOptions(
             f"Not a page or a range of pages: {', '.join(wrong[:5])}." if wrong else "No page is named.",
-            f'Allowed for ocr-pages: "{ALL}", or numbers and ranges such as 1-3,7 or 5- (from page 5 to the end).',
+            f'Allowed for ocr-pages: "{ALL}" or "{WITHOUT_TEXT}" alone, or numbers and ranges such as 1-3,7 or 5- '
+            "(from page 5 to the end).",
         )
     merged: list[Span] = []
     for first, last in sorted(_spans(words)):
@@ -44,7 +50,8 @@ def chosen(pages: str, file_pages: int, max_pages: int) -> frozenset[int]:
 
     Raises InvalidOptions when the file has none of them, and Refusal (`too_many_pages`).
     """
-    spans = [(first, min(last, file_pages)) for first, last in _spans(pages.split(",")) if first <= file_pages]
+    words = [ALL] if pages == WITHOUT_TEXT else pages.split(",")
+    spans = [(first, min(last, file_pages)) for first, last in _spans(words) if first <= file_pages]
     count = sum(last - first + 1 for first, last in spans)
     if count == 0:
         has = "1 page" if file_pages == 1 else f"{file_pages:,} pages"

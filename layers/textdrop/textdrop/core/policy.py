@@ -37,6 +37,8 @@ class Policy:
 
     `longest_lease_seconds`: no function runs for longer than 15 minutes, so whoever was at work then no longer is.
     `sum_after_seconds`: no row of the ledger comes later than this with a time of before.
+
+    `reuse_wait_seconds`: so long a page waits for the same page of another document to be sent, before it is itself.
     """
 
     max_attempts: int = 5
@@ -79,6 +81,7 @@ class Policy:
     max_backfill_failures: int = 3
     longest_lease_seconds: float = 960.0
     sum_after_seconds: float = 1200.0
+    reuse_wait_seconds: float = 900.0
 
     def deadline_seconds(self, pages: int) -> float:
         """How long a document of so many pages may take in the service before its operations are given up."""

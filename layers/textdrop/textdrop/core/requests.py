@@ -20,6 +20,7 @@ MAX_LISTED = 100
 MAX_OBJECTS = 1_000
 MAX_DAYS = 1_100
 ACTIVE = "active"
+HELD = "held"
 _MAX_TEXT = 2_048
 _MAX_CURSOR = 150_000
 _DAY_SECONDS = 86_400.0
@@ -59,10 +60,11 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Documents that ended, or are in flight (`active`)."""
+    """Documents that ended, or are in flight (`active`); of those only the held ones (`held`)."""
 
     chosen: Filter
     active: bool = False
+    held: bool = False
     limit: int = MAX_LISTED
     cursor: EndedCursor | ActiveCursor | None = None
 
@@ -91,6 +93,16 @@ class Retry:
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """These documents, or some of those in flight below the prefix, are not wanted any more."""
+
+    documents: tuple[Reference, ...] | None
+    chosen: Filter
+    dry_run: bool = False
+    cursor: ActiveCursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """These documents, or some of those below the prefix, are held, and are to be sent whatever the caps."""
 
     documents: tuple[Reference, ...] | None
     chosen: Filter
@@ -128,10 +140,12 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """What is in the source bucket below the prefix is to be taken, at most `limit` objects in this call."""
+    """What is in the source bucket below the prefix is to be taken, at most `limit` objects in this call. In a dry run
+    `requested` options are taken as if each upload named them."""
 
     prefix: str = ""
     dry_run: bool = False
+    requested: tuple[tuple[str, str], ...] = ()
     limit: int = MAX_OBJECTS
     cursor: ObjectCursor | None = None
 
@@ -142,7 +156,7 @@ class Check:
 
 
 Command = (
-    Status | List | Summary | Retry | Cancel | Delete | Render | Pause | Resume | Backfill | Check
+    Status | List | Summary | Retry | Cancel | Release | Delete | Render | Pause | Resume | Backfill | Check
 )  # what each does, by its class
 
 
@@ -323,10 +337,10 @@ def _status(given: _Parameters) -> Status:
 
 
 def _list(given: _Parameters) -> List:
-    outcome = given.outcome(ACTIVE)
-    if outcome == ACTIVE:
-        cursor = given.cursor(ActiveCursor)
-        return List(given.chosen(), active=True, limit=given.number("limit", MAX_LISTED), cursor=cursor)
+    outcome = given.outcome(ACTIVE, HELD)
+    if outcome in (ACTIVE, HELD):
+        limit, cursor = given.number("limit", MAX_LISTED), given.cursor(ActiveCursor)
+        return List(given.chosen(), active=True, held=outcome == HELD, limit=limit, cursor=cursor)
     chosen = given.chosen(Outcome(outcome) if outcome else None)
     return List(chosen, limit=given.number("limit", MAX_LISTED), cursor=given.cursor(EndedCursor))
 
@@ -350,6 +364,11 @@ def _cancel(given: _Parameters) -> Cancel:
     return Cancel(documents, Filter(prefix=given.prefix()), given.flag("dry_run"), given.cursor(ActiveCursor))
 
 
+def _release(given: _Parameters) -> Release:
+    documents = given.documents_or("prefix")
+    return Release(documents, Filter(prefix=given.prefix()), given.flag("dry_run"), given.cursor(ActiveCursor))
+
+
 def _delete(given: _Parameters) -> Delete:
     documents = given.documents_or("prefix", "outcome")
     outcome = given.outcome()
@@ -368,7 +387,12 @@ def _render(given: _Parameters) -> Render:
 
 def _backfill(given: _Parameters) -> Backfill:
     cursor = given.cursor(ObjectCursor)
-    return Backfill(given.prefix(), given.flag("dry_run"), given.number("limit", MAX_OBJECTS), cursor)
+    dry_run, requested = given.flag("dry_run"), given.requested()
+    if requested and not dry_run:
+        raise _bad(
+            "The parameter options is for a dry run.", "Add dry_run: a backfill goes by each upload's own options."
+        )
+    return Backfill(given.prefix(), dry_run, requested, given.number("limit", MAX_OBJECTS), cursor)
 
 
 _FILTERS = ("outcome", "reason", "prefix", "since", "until", "cursor")
@@ -378,11 +402,12 @@ _COMMANDS: Mapping[str, tuple[Callable[[_Parameters], Command], tuple[str, ...]]
     "summary": (_summary, ("since", "until", "cursor")),
     "retry": (_retry, ("documents", *_FILTERS, "options", "dry_run")),
     "cancel": (_cancel, ("documents", "prefix", "cursor", "dry_run")),
+    "release": (_release, ("documents", "prefix", "cursor", "dry_run")),
     "delete": (_delete, ("documents", "outcome", "prefix", "since", "until", "cursor", "dry_run")),
     "render": (_render, ("documents", "outputs")),
     "pause": (lambda given: Pause(), ()),
     "resume": (lambda given: Resume(), ()),
-    "backfill": (_backfill, ("prefix", "cursor", "dry_run", "limit")),
+    "backfill": (_backfill, ("prefix", "cursor", "dry_run", "options", "limit")),
     "check": (lambda given: Check(), ()),
 }
 """How each command is read, and the parameters that it takes."""

@@ -11,13 +11,16 @@ from typing import Any, TypedDict
 from pagekit.page import RecognisedPage
 from pagekit.prepared import Preparation
 from textdrop import __version__
-from textdrop.core import identity, keys, ledger, page_numbers, page_warnings, prices
+from textdrop.core import caps, identity, keys, ledger, page_numbers, page_warnings, prices
+from textdrop.core.billing import text_from
 from textdrop.core.documents import (
     Billed,
     Document,
+    Hold,
     Operation,
     OperationState,
     Outcome,
+    Period,
     Problem,
 )
 from textdrop.core.errors import Reason, Trace
@@ -26,6 +29,7 @@ from textdrop.core.prices import Prices
 RESULT_SCHEMA = "textdrop.result/1"
 ERROR_SCHEMA = "textdrop.error/1"
 NOTICE_SCHEMA = "textdrop.notice/1"
+HELD_SCHEMA = "textdrop.held/1"
 PAGE_BREAK = "\f"
 NOTICE_WARNINGS = 10
 
@@ -76,9 +80,10 @@ def warnings(document: Document) -> list[str]:
     ]
 
 
-def page_json(place: int, operation: Operation, page: RecognisedPage | None) -> bytes:
-    """The part of `<key>.ocr.json` of the page in that place, from 1; a page without a recognition is None."""
-    line = json.dumps(_page(operation, page), ensure_ascii=False, separators=(", ", ": "))
+def page_json(place: int, run: int, operation: Operation, page: RecognisedPage | None) -> bytes:
+    """The part of that run's `<key>.ocr.json` of the page in that place, from 1; a page without a recognition is
+    None."""
+    line = json.dumps(_page(run, operation, page), ensure_ascii=False, separators=(", ", ": "))
     return ((",\n  " if place > 1 else "\n  ") + line).encode("utf-8", "replace")
 
 
@@ -173,15 +178,67 @@ def notice(
     return json.dumps(body, ensure_ascii=False)
 
 
+def hold_message(document: Document, price_list: Prices) -> str:
+    """The body of the message that a document's run is held: the same on each repeat."""
+    hold = document.hold or Hold(Period.DAY, document.pages)
+    model = document.options.model if document.options else ""
+    body: dict[str, Any] = {
+        "schema": HELD_SCHEMA,
+        "id": identity.hold_id(document),
+        "document": document.id,
+        "run": document.run,
+        "what": _why_held(hold),
+        "advice": _what_becomes_of_it(hold),
+        "source": _source(document),
+        **_metadata(document),
+        "model": model or None,
+        "pages": hold.pages,
+        "period": str(hold.period),
+        "cap": hold.cap,
+        "turns_at": timestamp(caps.turn_at(hold.period, hold.at)),
+        "waits_for_a_person": hold.is_larger,
+        "cost": ledger.as_cost(prices.cost(price_list, model, hold.pages), price_list),
+        "at": timestamp(hold.at),
+    }
+    return json.dumps(body, ensure_ascii=False)
+
+
+def _why_held(hold: Hold) -> str:
+    are = "1 page is" if hold.pages == 1 else f"{hold.pages:,} pages are"
+    cap = "1 page" if hold.cap == 1 else f"{hold.cap:,} pages"
+    return f"{are} to be sent to the OCR service, and the cap of {cap} a {hold.period} has no room left for that."
+
+
+def _what_becomes_of_it(hold: Hold) -> str:
+    if hold.is_larger:
+        return (
+            "It waits for a person, as it is larger than a whole cap. Let it be sent all the same (textdrop release), "
+            "or cancel it (textdrop cancel) and retry it with some of its pages (textdrop retry --pages)."
+        )
+    return (
+        f"Nothing needs to be done: once the next {hold.period} (UTC) has begun it is sent in its turn, the oldest "
+        "first. To have it sent now, whatever the caps: textdrop release."
+    )
+
+
+def hold_attributes(document: Document) -> dict[str, str]:
+    """What subscribers filter by: a hold is no outcome."""
+    model = document.options.model if document.options else ""
+    attributes = {"held": "true", "model": model, "prefix": keys.prefix(document.source.key)}
+    return {name: value for name, value in attributes.items() if value}
+
+
 def billing(document: Document, price_list: Prices) -> dict[str, Any]:
-    """What the document's run cost: pages that the service took, submits that it may have taken besides, and pages kept
-    from an earlier run, which cost nothing now."""
+    """What the document's run cost: pages that the service took, submits that it may have taken besides, and pages that
+    cost nothing: kept from an earlier run, reused from another document or page, or with text of their own."""
     billed = document.billed or Billed()
     model = document.options.model if document.options else ""
     return {
         "pages_paid": billed.paid,
         "pages_unconfirmed": billed.unconfirmed,
         "pages_kept": document.pages_kept,
+        "pages_reused": document.pages_reused,
+        "pages_skipped": document.pages_skipped,
         "cost": ledger.as_cost(prices.cost(price_list, model, billed.paid), price_list),
     }
 
@@ -268,16 +325,19 @@ def _options(document: Document) -> dict[str, Any] | None:
         "model": {"value": options.model, "from": options.model_from},
         "outputs": {"value": [str(output) for output in options.outputs], "from": options.outputs_from},
         "pages": {"value": options.pages, "from": options.pages_from},
+        "reuse": {"value": options.reuse, "from": options.reuse_from},
     }
 
 
-def _page(operation: Operation, page: RecognisedPage | None) -> dict[str, Any]:
+def _page(run: int, operation: Operation, page: RecognisedPage | None) -> dict[str, Any]:
     status = "failed" if operation.state is OperationState.FAILED else "recognized"
+    source = text_from(operation, run)
     head: dict[str, Any] = {
         "number": operation.page,
         "status": status,
         "reason": str(operation.problem.reason) if operation.problem else None,
         "problem": _problem(operation.problem),
+        "text_from": None if source is None else str(source),
         "prepared": _prepared(operation.prepared),
     }
     body: Mapping[str, Any] = (

@@ -299,8 +299,8 @@ class Schedule:
             return
         self._handled[name] = (operation.submitted_at, now)
         # One that hung until its deadline, or expired, says nothing of how long a recognition takes; nor does one that
-        # an earlier run sent.
-        if job.step is Step.RESULT and operation.state is OperationState.RECOGNIZED and not operation.paid_run:
+        # was sent by another row.
+        if job.step is Step.RESULT and operation.state is OperationState.RECOGNIZED and operation.is_sent_here:
             # It ended at some time between the last two asks. To take the end of that for it would make the next first
             # ask later, and what that finds later still.
             earliest = max(0.0, job.not_ready_at - operation.submitted_at)

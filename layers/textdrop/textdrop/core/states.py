@@ -28,11 +28,12 @@ _ENDED = frozenset({OperationState.RECOGNIZED, OperationState.FAILED})
 LATE_IN: Mapping[type, frozenset[DocumentState] | frozenset[OperationState]] = {
     see.Uploaded: frozenset(DocumentState),
     see.Taken: frozenset(DocumentState),
+    see.Reserved: frozenset(DocumentState) - {DocumentState.RECOGNIZING, DocumentState.HELD},
     see.OperationsRead: frozenset(DocumentState) - {DocumentState.ACCEPTED, DocumentState.RECOGNIZING},
     see.Backfilled: frozenset(DocumentState),
     see.RetryAsked: frozenset(DocumentState) - {DocumentState.FINAL},
     see.RenderAsked: frozenset(DocumentState),
-    see.Cancelled: frozenset(DocumentState) - {DocumentState.ACCEPTED, DocumentState.RECOGNIZING},
+    see.Cancelled: frozenset(DocumentState) - {DocumentState.ACCEPTED, DocumentState.RECOGNIZING, DocumentState.HELD},
     see.DeleteAsked: frozenset({DocumentState.DELETING, DocumentState.DELETED}),
     see.Discarded: _ENDED,
     see.Accepted: _ENDED | {OperationState.RUNNING},

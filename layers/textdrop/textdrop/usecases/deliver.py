@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from textdrop.core import page_ranges
+from textdrop.core import page_ranges, results
 from textdrop.core.deliveries import takes_long
 from textdrop.core.documents import (
+    Billed,
     Document,
     DocumentState,
     Newest,
@@ -23,11 +24,20 @@ from textdrop.core.documents import (
 )
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.ledger import run_of
-from textdrop.core.observations import DocumentSeen, NoticeAccepted, PagesCounted, StepBegins, Taken, Unsendable
+from textdrop.core.observations import (
+    DocumentSeen,
+    HoldTold,
+    NoticeAccepted,
+    PagesCounted,
+    StepBegins,
+    Taken,
+    Unsendable,
+)
 from textdrop.ports import DeliverPorts
 from textdrop.usecases.files import PageMissing, write_files
 from textdrop.usecases.outputs import make_outputs
 from textdrop.usecases.publish import FileMissing, notify, publish
+from textdrop.usecases.reserve import give_back
 from textdrop.usecases.side_by_side import side_by_side
 from textdrop.usecases.sweep import sweep
 from textdrop.usecases.time_left import NoTimeLeft
@@ -39,7 +49,7 @@ from textdrop.usecases.transitions import (
     transition_operation,
 )
 
-_HERE = (DocumentState.DELIVERING, DocumentState.DELETING)
+_HERE = (DocumentState.DELIVERING, DocumentState.DELETING, DocumentState.HELD)
 
 
 def deliver(ports: DeliverPorts, resumes: Sequence[Resume], deadline: float) -> None:
@@ -68,10 +78,17 @@ def _deliver(ports: DeliverPorts, resume: Resume, deadline: float) -> None:
         if held is None:
             return
         if held.state is DocumentState.DELETING:
-            transition_held(ports, held, sweep(ports, held, deadline))
+            sweep(ports, held, deadline)
             ports.journal.counted("DocumentsSwept")
             return
-        _finish(ports, _counted(ports, held), deadline)
+        if held.state is DocumentState.HELD:
+            _tell_hold(ports, held)
+            transition_held(ports, held, HoldTold())
+            return
+        held = _counted(ports, held)
+        billed = held.billed or Billed()
+        held = give_back(ports, held, billed.submitted + billed.unconfirmed)
+        _finish(ports, held, deadline)
     except NotOurs:
         return
     except (FileMissing, PageMissing) as error:
@@ -83,6 +100,13 @@ def _deliver(ports: DeliverPorts, resume: Resume, deadline: float) -> None:
             return_later(ports, held, failed=isinstance(error, StoreUnavailable))
     except Exception as error:  # noqa: BLE001 - ours, or no memory: the lease passes, the attempt counts, five fail it
         ports.journal.failed("delivery_died", error, document=resume.document_id)
+
+
+def _tell_hold(ports: DeliverPorts, document: Document) -> None:
+    """The topic, and the event bus if there is one, have accepted the message that the document is held."""
+    body = results.hold_message(document, ports.prices)
+    attributes = results.hold_attributes(document)
+    side_by_side(ports.run_parallel, [partial(each.publish, body, attributes) for each in ports.notices])
 
 
 def _is_deleted(ports: DeliverPorts, document_id: str) -> bool:

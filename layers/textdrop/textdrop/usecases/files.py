@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from pagekit.page import RecognisedPage, enlarged
+from pagekit.page import RecognisedPage, enlarged, stored_page
 from textdrop.core import keys, results
 from textdrop.core.documents import Document, Operation, OperationState, Outcome
 from textdrop.core.errors import TextdropError
@@ -23,7 +23,7 @@ PAGES_AT_ONCE = 16
 
 
 class PageMissing(TextdropError):
-    """A recognised page, or a page's row, is no longer there."""
+    """A recognised page, or a page's row, is no longer there, or cannot be read."""
 
 
 def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> None:
@@ -44,7 +44,7 @@ def write_files(ports: DeliverPorts, document: Document, operations: Sequence[Op
         first = done[-1][1] + 1 if done else 1
         if is_long:
             _time_for_segment(ports, deadline)
-        last, text, json = _segment(ports, operations, first)
+        last, text, json = _segment(ports, document.run, operations, first)
         if last < first:
             raise PageMissing(f"page in place {first} of {document.id} has no row")
         if first == 1:
@@ -85,7 +85,7 @@ def _time_for_segment(ports: DeliverPorts, deadline: float) -> None:
         raise NoTimeLeft("no time left for another segment")
 
 
-def _segment(ports: DeliverPorts, operations: Sequence[Operation], first: int) -> tuple[int, bytes, bytes]:
+def _segment(ports: DeliverPorts, run: int, operations: Sequence[Operation], first: int) -> tuple[int, bytes, bytes]:
     """As many pages, from this place on, as make a segment, at least one: the last place, and all as text and JSON.
 
     Places count the document's pages from 1; they are not the file's numbers where only some of it is recognised.
@@ -94,7 +94,7 @@ def _segment(ports: DeliverPorts, operations: Sequence[Operation], first: int) -
     for operation, page in stored_pages(ports, operations[first - 1 : first - 1 + ports.policy.segment_pages]):
         last += 1
         text += results.page_text(last, page)
-        json += results.page_json(last, operation, page)
+        json += results.page_json(last, run, operation, page)
         if len(text) + len(json) >= ports.policy.segment_bytes:
             break
     return last, bytes(text), bytes(json)
@@ -124,5 +124,15 @@ def _page(ports: DeliverPorts, operation: Operation, bodies: dict[int, bytes | N
     body = bodies.pop(operation.page)
     if body is None:
         raise PageMissing(f"page {operation.page} of {operation.document_id}")
+    if operation.own_text:
+        return _own_text(operation, body)
     page = ports.read_page(body)
     return enlarged(page, 1 / operation.prepared.scale) if operation.prepared is not None else page
+
+
+def _own_text(operation: Operation, body: bytes) -> RecognisedPage:
+    """A page whose text is the file's own is stored as it is shown: no service has answered anything."""
+    try:
+        return stored_page(body)
+    except ValueError as error:
+        raise PageMissing(f"own text of page {operation.page} of {operation.document_id}") from error

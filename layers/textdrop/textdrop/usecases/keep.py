@@ -10,19 +10,23 @@ from functools import partial
 from textdrop.core import keys
 from textdrop.core.documents import Document, DueKind, Operation, OperationState, Options
 from textdrop.core.errors import Reason
+from textdrop.core.page_ranges import WITHOUT_TEXT
 from textdrop.ports import SubmitPorts
 from textdrop.usecases.side_by_side import side_by_side
 
 
 def keep_recognised(ports: SubmitPorts, document: Document, options: Options, pages: Collection[int]) -> frozenset[int]:
     """Those of the pages that an earlier run has recognised, whose operations are written for this run, which has no
-    others. The document is held, and its pages are not known yet. Raises StoreUnavailable."""
+    others. A page with its own text is one of them if the options leave such pages as they are. The document is held,
+    and its pages are not known yet. Raises StoreUnavailable."""
     kept: dict[int, Operation] = {}
     stored: set[str] | None = None
     for operations in _runs_before(ports, document, options, document.options):
         stored = set(ports.results.list_keys(keys.pages(document.id))) if stored is None else stored
         for operation in operations:
             has_result = keys.page(document.id, operation.result_run, operation.page) in stored
+            if operation.own_text and options.pages != WITHOUT_TEXT:
+                continue
             if operation.state is OperationState.RECOGNIZED and has_result and operation.page in pages:
                 kept.setdefault(operation.page, _of_this_run(operation, document))
     if document.submit_passes > 1:
@@ -97,6 +101,7 @@ def _of_this_run(operation: Operation, document: Document) -> Operation:
         operation,
         run=document.run,
         paid_run=operation.result_run,
+        reused_from="",
         holder_rev=document.rev,
         unconfirmed=0,
         breakdowns=0,

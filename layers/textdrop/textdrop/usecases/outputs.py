@@ -99,8 +99,8 @@ def _searchable_pdf(ports: DeliverPorts, document: Document, pages: ParsedPages,
     try:
         with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as file:
             _fetch(ports, document, source, deadline)
-            read = pages.read(deadline)
-            warnings = ports.renderers.searchable_pdf(source, document.media_type, read, file, pages.drawn())
+            read, drawn, own_text = pages.read(deadline), pages.drawn(), pages.own_text()
+            warnings = ports.renderers.searchable_pdf(source, document.media_type, read, file, drawn, own_text)
             _put(ports, document, keys.SEARCHABLE_PDF, file, deadline)
     except ObjectGone as error:
         raise NotRenderable("The uploaded file is no longer there.") from error

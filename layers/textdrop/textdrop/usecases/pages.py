@@ -10,7 +10,8 @@ from functools import partial
 from textdrop.core.documents import Document, Operation
 from textdrop.core.errors import ObjectDeleted, ObjectGone, StoreUnavailable
 from textdrop.ports import SubmitPorts
-from textdrop.usecases.send import Later, Lost, Settled, SourceGone, send_page
+from textdrop.usecases.send import send_page
+from textdrop.usecases.sent import Later, Lost, Settled, SourceGone
 from textdrop.usecases.source import PageSource
 from textdrop.usecases.wake import wake
 
@@ -81,7 +82,7 @@ class _TimeSlice:
                 case Later(_, failed):
                     self.later.append(sent)
                     failures = sum(later.failed for later in self.later)
-                    self.ended = self.ended or not failed or failures >= max_failures
+                    self.ended = self.ended or not (failed or sent.is_own) or failures >= max_failures
 
 
 def send_pages(
@@ -91,13 +92,14 @@ def send_pages(
     operations: Mapping[int, Operation],
     source: PageSource,
     deadline: float,
+    reserved_on: str = "",
 ) -> tuple[Operation, ...] | Later | Lost | SourceGone:
     """Sends what is still to be sent, for as long as this turn lasts.
 
     The operations of all pages, as they stand, when every page has an id or is final; `Later` when some are left, with
     when to go on; `Lost` when the document is no longer ours, `SourceGone` when its upload was deleted. `operations`
-    are those there are. Raises StoreUnavailable
-    when a page could not be gone on with, after all others that had begun have come to an end.
+    are those there are; with caps all that are to be sent are reserved on the day `reserved_on`. Raises
+    StoreUnavailable when a page could not be gone on with, after all others that had begun have come to an end.
     """
     left = [page for page in document.unfinished if not _settled(operations.get(page))]
     # Taken from the end: in order, but a page that gave trouble before waits until the others have been tried. A page
@@ -113,7 +115,7 @@ def send_pages(
         ends_at=now + ports.policy.slice_seconds,
         check_source_at=now if operations else now + SOURCE_CHECK_SECONDS,
     )
-    task = partial(_send_while_there_are, ports, submits_per_second, document, source, deadline, turn)
+    task = partial(_send_while_there_are, ports, submits_per_second, document, source, deadline, reserved_on, turn)
     ports.run_parallel(task, 1 if died else min(MAX_WORKERS, len(left)))
     if turn.lost:
         return Lost()
@@ -122,9 +124,9 @@ def send_pages(
     if turn.later:
         due_at = max(later.due_at for later in turn.later)
         return Later(due_at, failed=any(later.failed for later in turn.later))
-    if turn.finished_last or document.run > 1:
-        # The last one was ours to conclude by, and those before it may have become final beside us; or what an earlier
-        # run paid for has to be sent after all.
+    if turn.finished_last or any(each.sent and not each.is_sent_here for each in turn.operations.values()):
+        # The last one was ours to conclude by, and those before it may have become final beside us; or what was sent in
+        # another run, or for another page, has to be sent after all.
         return tuple(ports.documents.read_operations(document.id, document.run))
     return tuple(turn.operations.values())
 
@@ -143,6 +145,7 @@ def _send_while_there_are(
     document: Document,
     source: PageSource,
     deadline: float,
+    reserved_on: str,
     turn: _TimeSlice,
 ) -> None:
     """What each thread of the turn does. Raises StoreUnavailable; the others then stop too."""
@@ -154,9 +157,8 @@ def _send_while_there_are(
             if stopped is not None:
                 turn.note(page, stopped, ports.policy.max_failures_in_slice)
                 continue
-            prepared = partial(source.page, page)
             row = turn.operations.get(page)
-            sent = send_page(ports, submits_per_second, document, row, page, prepared, deadline)
+            sent = send_page(ports, submits_per_second, document, row, page, source, deadline, reserved_on)
             if isinstance(sent, Settled) and sent.operation.final:
                 row_after = ports.documents.finish_page(sent.operation)
                 turn.finished_last = turn.finished_last or row_after is None or not row_after.unfinished

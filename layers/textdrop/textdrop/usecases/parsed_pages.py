@@ -60,6 +60,10 @@ class ParsedPages:
         made = ((operation.page, operation.prepared) for operation in self._operations)
         return frozenset(page for page, prepared in made if prepared is not None and prepared.how is How.DRAWN)
 
+    def own_text(self) -> frozenset[int]:
+        """The numbers of the pages whose text is the file's own."""
+        return frozenset(operation.page for operation in self._operations if operation.own_text)
+
     def _keep(self, page: RecognisedPage | None) -> None:
         self._file.seek(self._places[-1])
         data = marshal.dumps(page)  # type: ignore[arg-type]  # a page is plain JSON data

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from pagekit.errors import Refusal
-from pagekit.prepared import PreparedPage
-from textdrop.core import intervals, problems
-from textdrop.core.document_rules import is_forbidden_too_long
-from textdrop.core.documents import Document, Operation, OperationState, Options, Problem
+from textdrop.core import intervals, ledger, problems
+from textdrop.core.documents import Document, Operation, OperationState, Options
 from textdrop.core.errors import (
-    ObjectDeleted,
-    ObjectForbidden,
-    ObjectGone,
     OcrCredentialsRefused,
     OcrError,
     OcrRejected,
@@ -31,11 +22,13 @@ from textdrop.core.observations import (
     OperationSeen,
     Rejected,
     SlotReserved,
-    Unsendable,
 )
 from textdrop.core.pause import Exchange, Pause, observed, probing, unavailable_seconds, why_paused
 from textdrop.core.quota import interval_seconds, throttled
 from textdrop.ports import SubmitPorts
+from textdrop.usecases.ready import Ready, make_ready
+from textdrop.usecases.sent import Later, Lost, Sent, Settled
+from textdrop.usecases.source import PageSource
 from textdrop.usecases.transitions import transition_operation
 
 WRITE_TRIES = 5
@@ -46,82 +39,53 @@ _COUNTED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The page has an id or is final: nothing is left to send."""
-
-    operation: Operation
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """The page could not be sent now; its document should be due again at `due_at`."""
-
-    due_at: float
-    failed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The document is no longer ours: stop, and write nothing more."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceGone:
-    """The upload was deleted: nothing more of it is sent."""
-
-
-Sent = Settled | Later | Lost | SourceGone
-
-
 def send_page(
     ports: SubmitPorts,
     submits_per_second: float,
     document: Document,
     operation: Operation | None,
     page: int,
-    prepared: Callable[[], PreparedPage],
+    source: PageSource,
     deadline: float,
+    reserved_on: str = "",
 ) -> Sent:
-    """Sends a page of a document that we hold, if it is still to be sent.
+    """Sends a page of a document that we hold, if it is still to be sent, and need be.
 
-    `prepared` gives the page as it is sent, and is called only when a page is really about to be sent; it may raise
-    Refusal and ObjectGone, which fail the page, and ObjectForbidden, which for too long does. Raises StoreUnavailable.
+    With caps the page is reserved, for one submit that may be billed, on the day `reserved_on`; on another it is not
+    sent. Raises StoreUnavailable.
     """
-    ready: PreparedPage | None = None
+    counted = 0 if operation is None else operation.unconfirmed + (operation.state is OperationState.SUBMITTING)
+    ready: Ready | None = None
     body = b""
     while True:
         pause = ports.pause.read()
         considered = _consider(ports, document, operation, page, pause)
         if not isinstance(considered, Operation):
             return considered
+        if reserved_on and considered.unconfirmed > counted:
+            # Another worker has used what is reserved for the page.
+            return Later(ports.clock.now(), failed=False, is_own=True)
         later = _paused(ports, pause)
         if later is not None:
             return later
         if ready is None:
-            try:
-                ready = prepared()
-                options = document.options or Options(languages=(), model="")
-                body = ports.ocr.prepare(ready.content, ready.media_type, options.languages, options.model)
-            except Refusal as refusal:
-                return _unsendable(ports, considered, problems.of_refusal(refusal))
-            except ObjectDeleted:
-                return SourceGone()
-            except ObjectGone:
-                return _unsendable(ports, considered, problems.object_gone())
-            except ObjectForbidden:
-                if not is_forbidden_too_long(document, ports.clock.now(), ports.policy):
-                    raise
-                return _unsendable(ports, considered, problems.forbidden())
+            made = make_ready(ports, document, considered, source)
+            if not isinstance(made, Ready):
+                return made
+            ready = made
+            options = document.options or Options(languages=(), model="")
+            content = ready.page.content
+            body = ports.ocr.prepare(content, ready.page.media_type, options.languages, options.model)
         last_start = deadline - ports.ocr.submit_seconds(len(body))
         slot = _reserve(ports, submits_per_second, last_start)
         if slot is None:
             return Later(ports.clock.now(), failed=False)
-        seen = SlotReserved(document.rev, ports.clock.token(), ready.preparation)
+        seen = SlotReserved(document.rev, ports.clock.token(), ready.page.preparation, ready.fingerprint)
         intent = _put_intent(ports, considered, seen)
         if intent is None:
             return Lost()
-        if not _at_slot(ports, submits_per_second, slot, last_start):
+        is_at_slot = _at_slot(ports, submits_per_second, slot, last_start)
+        if not is_at_slot or (reserved_on and ledger.day(ports.clock.now()) != reserved_on):
             _write_answer(ports, intent, NotTaken(document.rev))
             return Later(ports.clock.now(), failed=False)
         sent = _exchange(ports, document, intent, body)
@@ -175,11 +139,6 @@ def _paused(ports: SubmitPorts, pause: Pause) -> Later | None:
     # While an operator pauses there is no next probe, and poll hands out nothing, whatever is due.
     due_at = pause.probe_at if pause.probe_at > now else now + ports.policy.probe_seconds
     return Later(due_at, failed=False)
-
-
-def _unsendable(ports: SubmitPorts, row: Operation, problem: Problem) -> Settled | Lost:
-    failed = transition_operation(ports, row, Unsendable(problem))
-    return Lost() if failed is None else Settled(failed)
 
 
 def _reserve(

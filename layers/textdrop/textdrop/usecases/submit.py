@@ -7,7 +7,7 @@ passes).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from pagekit.errors import Refusal
 from pagekit.limits import FileLimits
 from textdrop.core import intervals, options, page_ranges, problems
 from textdrop.core import observations as see
+from textdrop.core.caps import NO_CAPS, Caps
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -26,11 +27,13 @@ from textdrop.core.errors import InvalidOptions, ObjectForbidden, ObjectGone, St
 from textdrop.core.metadata import with_metadata
 from textdrop.ports import OpenedDocument, SubmitPorts
 from textdrop.usecases.accept import Message, accept
+from textdrop.usecases.ahead import settle_ahead
 from textdrop.usecases.keep import keep_recognised, keep_running
 from textdrop.usecases.pages import send_pages
-from textdrop.usecases.send import Later, Lost, SourceGone
+from textdrop.usecases.reserve import has_room, reserve, with_unconfirmed
+from textdrop.usecases.sent import Later, Lost, SourceGone
 from textdrop.usecases.source import PageSource
-from textdrop.usecases.transitions import return_later, transition_document
+from textdrop.usecases.transitions import NotOurs, return_later, transition_document
 from textdrop.usecases.wake import wake
 
 
@@ -46,6 +49,9 @@ class SubmitSettings:
     source_prefix: str = ""
     outputs: str = ""
     pages: str = page_ranges.ALL
+    reuse: str = options.NO
+    allowed_models: str = ""
+    caps: Caps = NO_CAPS
 
 
 def submit(
@@ -126,6 +132,8 @@ def _pass(ports: SubmitPorts, settings: SubmitSettings, document: Document, dead
     """One pass over a document that we hold. Never raises."""
     try:
         _submit_pass(ports, settings, document, deadline)
+    except NotOurs:
+        return
     except StoreUnavailable as error:
         ports.journal.failed("pass_failed", error, document=document.id)
         return_later(ports, document, failed=True)
@@ -150,8 +158,20 @@ def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Documen
     if document.run > 1:
         running = keep_running(ports, document, operations, options_before)
         operations |= {operation.page: operation for operation in running}
+    sent: tuple[Operation, ...] | Later | Lost | SourceGone
     with PageSource(partial(_open, ports, settings, document), opened) as source:
-        sent = send_pages(ports, settings.submits_per_second, document, operations, source, deadline)
+        if settings.caps.is_on:
+            document, ready = _reserved(ports, settings.caps, document, operations, source)
+        else:
+            ready = operations
+        if document.state is not DocumentState.RECOGNIZING:
+            wake(ports)
+            return
+        if isinstance(ready, SourceGone):
+            sent = ready
+        else:
+            reserved_on = document.reserved_on if settings.caps.is_on else ""
+            sent = send_pages(ports, settings.submits_per_second, document, ready, source, deadline, reserved_on)
     match sent:
         case Lost():
             return
@@ -163,6 +183,20 @@ def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Documen
         case _:
             transition_document(ports, document, see.OperationsRead(sent))
     wake(ports)
+
+
+def _reserved(
+    ports: SubmitPorts, caps: Caps, document: Document, operations: dict[int, Operation], source: PageSource
+) -> tuple[Document, dict[int, Operation] | SourceGone]:
+    """The document with room for all of its pages that have to be sent, or held; and its operations as they are then.
+    Raises NotOurs and StoreUnavailable."""
+    if has_room(document, operations, ports.clock.now()):
+        return document, operations
+    operations = with_unconfirmed(ports, document, operations)
+    settled = settle_ahead(ports, document, operations, source, ports.clock.now() + ports.policy.slice_seconds)
+    if isinstance(settled, SourceGone):
+        return document, settled
+    return reserve(ports, caps, document, settled), settled
 
 
 def _open(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> OpenedDocument:
@@ -185,7 +219,7 @@ def _look(
     try:
         seen = ports.sources.head(source)
         source = with_metadata(seen.source, seen.metadata)
-        chosen = options.resolve(seen.metadata, *_parameters(settings, document), dict(document.requested))
+        chosen = _chosen(settings, document, seen.metadata)
         opened = ports.open_document(seen.open(), _limits(settings, chosen))
         facts = opened.facts
         pages = page_ranges.chosen(chosen.pages, facts.pages, settings.limits.max_pages)
@@ -205,17 +239,25 @@ def _look(
             opened.close()
 
 
-def _parameters(settings: SubmitSettings, document: Document) -> tuple[str, str, str, str]:
-    """What is chosen where neither a request nor the upload says it: languages, model, outputs and pages. A retry goes
-    by those of the run before: a parameter that was changed since must not make it pay for all pages again."""
+def _chosen(settings: SubmitSettings, document: Document, metadata: Mapping[str, str]) -> Options:
+    """The document's options. Where neither a request nor the upload says it, a retry goes by those of the run before:
+    a parameter that was changed since must not make it pay for all pages again. Raises InvalidOptions."""
     before = document.options
-    if before is None:
-        return settings.languages, settings.model, settings.outputs, settings.pages
-    return " ".join(before.languages), before.model, " ".join(before.outputs) or options.NO_OUTPUTS, before.pages
+    parameters = (settings.languages, settings.model, settings.outputs, settings.pages)
+    if before is not None:
+        outputs = " ".join(before.outputs) or options.NO_OUTPUTS
+        parameters = (" ".join(before.languages), before.model, outputs, before.pages)
+    return options.resolve(
+        metadata,
+        *parameters,
+        dict(document.requested),
+        reuse=settings.reuse,
+        allowed_models=settings.allowed_models,
+    )
 
 
 def _limits(settings: SubmitSettings, chosen: Options) -> FileLimits:
     """What the file is held against: of one that is read in part, the pages that are chosen are counted later."""
-    if chosen.pages == page_ranges.ALL:
+    if chosen.pages in (page_ranges.ALL, page_ranges.WITHOUT_TEXT):
         return settings.limits
     return replace(settings.limits, max_pages=page_ranges.MAX_FILE_PAGES)

@@ -16,15 +16,17 @@ from textdrop.core.ledger import run_of
 from textdrop.core.observations import Discarded, Swept
 from textdrop.ports import DeliverPorts
 from textdrop.usecases.publish import publish
+from textdrop.usecases.reserve import give_back
 from textdrop.usecases.time_left import check_deadline
-from textdrop.usecases.transitions import transition_operation
+from textdrop.usecases.transitions import transition_held, transition_operation
 
 
-def sweep(ports: DeliverPorts, document: Document, deadline: float) -> Swept:
+def sweep(ports: DeliverPorts, document: Document, deadline: float) -> None:
     """Nothing is left of the document's results, and nothing more of it is asked for; in the last pass, its operations
-    are gone too, and the ledger has its last run and no key. What was removed.
+    are gone too, what it has reserved and not used is given back, and the ledger has its last run and no key. Its row
+    says what was removed.
 
-    The upload itself is not touched. Raises NoTimeLeft and StoreUnavailable.
+    The upload itself is not touched. Raises NotOurs, NoTimeLeft and StoreUnavailable.
     """
     began_at = ports.clock.now()
     is_early = began_at < document.sweep_at
@@ -40,10 +42,14 @@ def sweep(ports: DeliverPorts, document: Document, deadline: float) -> Swept:
     objects = _remove_results(ports, document, deadline)
     asked = sum(operation.state is OperationState.RUNNING for operation in operations)
     if is_early or asked:
-        return Swept(began_at, Removed(objects=objects), asked)
-    _close_ledger(ports, document)
+        transition_held(ports, document, Swept(began_at, Removed(objects=objects), asked))
+        return
+    document = give_back(ports, document, _close_ledger(ports, document))
+    sent = [operation.fingerprint for operation in operations if operation.fingerprint]
+    if sent:
+        ports.sent_pages.forget(sent, document.id)
     ports.documents.delete_operations(operations)
-    return Swept(began_at, Removed(objects, rows=len(operations)))
+    transition_held(ports, document, Swept(began_at, Removed(objects, rows=len(operations))))
 
 
 def _remove_results(ports: DeliverPorts, document: Document, deadline: float) -> int:
@@ -74,11 +80,13 @@ def _has_names(ports: DeliverPorts, document: Document, newest: Newest) -> bool:
     return row is not None and (row.step is Step.NOTICE or row.before is not None)
 
 
-def _close_ledger(ports: DeliverPorts, document: Document) -> None:
-    """The ledger has the document's last run, unless that ended before there was a ledger, and no key of it."""
+def _close_ledger(ports: DeliverPorts, document: Document) -> int:
+    """The ledger has the document's last run, unless that ended before there was a ledger, and no key of it. How many
+    submits of that run may be billed: by the ledger, as a pass before may have deleted its operations."""
     if document.step is Step.NOTICE and document.billed is None:
-        return  # what was paid for long ago would count as of today
+        return document.reserved  # what was paid for long ago would count as of today
     operations = ports.documents.read_operations(document.id, document.run)
     ended = replace(document, billed=billed(operations), source=replace(document.source, key=""))
-    ports.ledger.put(run_of(ended, ports.clock.now(), ports.prices))
+    run = ports.ledger.put(run_of(ended, ports.clock.now(), ports.prices))
     ports.ledger.forget_key(document.id)
+    return run.submitted + run.unconfirmed

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from textdrop.core import schedule
+from textdrop.core.caps import NO_CAPS, Caps
 from textdrop.core.deliveries import GROUP_SECONDS, messages
 from textdrop.core.documents import Document, DocumentState, DueEntry, DueKind, OperationState, Resume
 from textdrop.core.errors import StoreUnavailable
@@ -22,6 +23,7 @@ from textdrop.core.schedule import FORGET_SECONDS, MAX_DUE_ENTRIES, Job, Schedul
 from textdrop.ports import PollPorts, Tick
 from textdrop.usecases.ask import Asked, ask_result, ask_status
 from textdrop.usecases.conclude import conclude, page_finished, send_again
+from textdrop.usecases.release import cap_used_percent, release_held
 
 REFRESH_SECONDS = 0.5
 REFRESH_SHARE = 4.0
@@ -35,6 +37,7 @@ IN_FLIGHT_SECONDS = 86_400.0
 IN_FLIGHT = {
     DueKind.SUBMIT: "DocumentsToSubmit",
     DueKind.BACKFILL: "DocumentsToBackfill",
+    DueKind.HELD: "DocumentsHeld",
     DueKind.RECHECK: "DocumentsInService",
     DueKind.DELIVER: "DocumentsToDeliver",
     DueKind.ASK: "PagesRunning",
@@ -52,6 +55,7 @@ class PollSettings:
     submits_per_second: float
     step_seconds: float
     """The most that one ask can take, its result stored and its document concluded; none begins with less time left."""
+    caps: Caps = NO_CAPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class _Run:
     row: Tick
     deadline: float
     schedule: Schedule
+    caps: Caps
     renew_at: float
     refresh_at: float = 0.0
     refreshed_at: float = 0.0
@@ -81,6 +86,7 @@ class _Run:
     measure_at: float = 0.0
     rechecks: list[DueEntry] = field(default_factory=list)
     backfill_waits: bool = False
+    is_releasing: bool = False
     began: deque[tuple[Job, float]] = field(default_factory=deque)
     done: deque[_Done] = field(default_factory=deque)
     to_deliver: list[Document] = field(default_factory=list)
@@ -102,7 +108,7 @@ def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
     taken_at = ports.clock.now()
     jobs = schedule.new(row.typical_seconds, settings.reads_per_second, settings.submits_per_second, taken_at)
     jobs.asks_until = row.lease_until - ports.policy.lease_margin_seconds
-    run = _Run(owner, row, deadline, jobs, renew_at=now + ports.policy.tick_renew_seconds)
+    run = _Run(owner, row, deadline, jobs, settings.caps, renew_at=now + ports.policy.tick_renew_seconds)
     try:
         return _until_over(ports, settings, run)
     finally:
@@ -188,6 +194,32 @@ def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
         if run.backfill_waits:  # for days, it may be, which is no reason for an alarm
             waiting = ports.documents.due(DueKind.BACKFILL, until, MAX_DUE_ENTRIES)
             ports.journal.counted(IN_FLIGHT[DueKind.BACKFILL], len(waiting))
+        _look_at_held(ports, run, now)
+
+
+def _look_at_held(ports: PollPorts, run: _Run, now: float) -> None:
+    """Once a minute: how many documents are held, how much of a cap is used; and those that have room are released."""
+    held = ports.documents.due(DueKind.HELD, now, MAX_DUE_ENTRIES)
+    if run.caps.is_on:
+        ports.journal.counted("CapUsedPercent", cap_used_percent(ports, run.caps))
+    if not held:
+        return
+    ports.journal.counted(IN_FLIGHT[DueKind.HELD], len(held))
+    until = min(now + MEASURE_SECONDS / 2, run.deadline - ports.policy.lease_margin_seconds)
+
+    def work() -> None:
+        try:
+            released = release_held(ports, run.caps, until)
+            if released:
+                ports.journal.noted("released", documents=released)
+        except StoreUnavailable as error:
+            ports.journal.failed("release_failed", error)
+        finally:
+            run.schedule.due_soon = True  # until the next refresh shows what was released
+            run.is_releasing = False
+
+    run.is_releasing = True
+    ports.workers.start(work)
 
 
 def _backfills(ports: PollPorts, run: _Run, now: float) -> Sequence[DueEntry]:
@@ -295,7 +327,7 @@ def _send_deliveries(ports: PollPorts, run: _Run) -> None:
 
 def _ended(ports: PollPorts, run: _Run) -> bool:
     """Ends when nothing runs, nothing is due soon, and a refresh that came well after the last wake showed so."""
-    if not run.schedule.is_idle() or run.done or run.to_deliver:
+    if run.is_releasing or not run.schedule.is_idle() or run.done or run.to_deliver:
         return False
     if run.refreshed_at < run.row.wake_at + ports.policy.tick_settle_seconds:
         return False

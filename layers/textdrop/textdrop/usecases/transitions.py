@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textdrop.core import intervals, states
+from textdrop.core.caps import Answer, Caps
 from textdrop.core.documents import Document, Operation
 from textdrop.core.errors import StoreUnavailable, TextdropError
 from textdrop.core.observations import DocumentSeen, OperationSeen, Returned
-from textdrop.ports import TransitionPorts
+from textdrop.ports import Reservations, TransitionPorts
 
 
 class NotOurs(TextdropError):
@@ -18,6 +21,26 @@ def transition_document(ports: TransitionPorts, before: Document, seen: Document
     decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)
     if decision.row is None or not ports.documents.write(before, decision.row):
         return None
+    ports.journal.transition(decision.rule, decision.row)
+    return decision.row
+
+
+def transition_reserving(
+    ports: TransitionPorts,
+    reservations: Reservations,
+    before: Document,
+    seen: DocumentSeen,
+    changes: Mapping[str, int],
+    caps: Caps | None,
+) -> Document | Answer:
+    """Decides and writes, with what changes in the pages that are reserved, both or neither. The row afterwards; OVER
+    when a cap has no room, LOST when nothing was to be written, or another worker was first."""
+    decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)
+    if decision.row is None:
+        return Answer.LOST
+    answer = reservations.write(before, decision.row, changes, caps)
+    if answer is not Answer.WRITTEN:
+        return answer
     ports.journal.transition(decision.rule, decision.row)
     return decision.row
 

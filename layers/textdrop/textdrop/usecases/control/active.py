@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from textdrop.core.control import IN_FLIGHT
@@ -11,8 +11,12 @@ from textdrop.core.documents import Document, DocumentState, DueKind
 from textdrop.core.requests import Filter
 from textdrop.ports import ControlPorts
 
-KINDS = (DueKind.BACKFILL, DueKind.SUBMIT, DueKind.RECHECK, DueKind.DELIVER)
-"""In the order in which a document goes through them: so one that goes on meanwhile is met twice rather than never."""
+KINDS = (DueKind.BACKFILL, DueKind.SUBMIT, DueKind.RECHECK, DueKind.DELIVER, DueKind.HELD)
+"""In the order in which a document goes through them: so one that goes on meanwhile is met twice rather than never.
+Only what is released meanwhile goes back, and may be missed."""
+
+OF_HELD = (DueKind.DELIVER, DueKind.HELD)
+"""What held documents are due for: the message that they are held, then nothing."""
 
 ENTRIES_A_READ = 100
 READS_A_CALL = 10
@@ -35,13 +39,15 @@ def active(
     limit: int,
     cursor: ActiveCursor | None,
     states: Collection[DocumentState] = IN_FLIGHT,
+    kinds: Sequence[DueKind] = KINDS,
 ) -> Found:
-    """At most `limit` documents of those states that are chosen, behind the cursor, by what they are due for and when.
-    Each is found once in a call. Fewer than `limit`, or none, may be found though there are more.
+    """At most `limit` documents of those states that are chosen, behind the cursor, by what they are due for (`kinds`,
+    in the order of KINDS) and when. Each is found once in a call. Fewer than `limit`, or none, may be found though
+    there are more.
 
     Raises StoreUnavailable.
     """
-    place = cursor or ActiveCursor(KINDS[0])
+    place = cursor or ActiveCursor(kinds[0])
     found: dict[str, Document] = {}
     evaluated = 0
     for _ in range(READS_A_CALL):
@@ -63,7 +69,7 @@ def active(
             if row is not None and row.state in states and _is_chosen(row, chosen):
                 found[row.id] = row
         if len(entries) < size:
-            following = KINDS[KINDS.index(place.kind) + 1 :]
+            following = [kind for kind in KINDS[KINDS.index(place.kind) + 1 :] if kind in kinds]
             if not following:
                 return Found(tuple(found.values()), None, evaluated)
             place = ActiveCursor(following[0])

@@ -13,8 +13,9 @@ from textdrop.ports import ControlPorts
 from textdrop.usecases.control.active import active
 from textdrop.usecases.control.changing import asked_for, change
 from textdrop.usecases.control.settings import ControlSettings
+from textdrop.usecases.transitions import transition_document
 
-WITHOUT_OUTCOME = frozenset({DocumentState.ACCEPTED, DocumentState.RECOGNIZING})
+WITHOUT_OUTCOME = frozenset({DocumentState.ACCEPTED, DocumentState.RECOGNIZING, DocumentState.HELD})
 
 
 def cancel(ports: ControlPorts, settings: ControlSettings, asked: Cancel) -> dict[str, Any]:
@@ -26,7 +27,11 @@ def cancel(ports: ControlPorts, settings: ControlSettings, asked: Cancel) -> dic
         return page.documents, page.cursor
 
     documents, cursor = asked_for(ports, asked.documents, found)
-    done = change(ports, documents, _refusal, lambda row: Cancelled(problems.cancelled()), asked.dry_run)
+
+    def cancelled(row: Document) -> Document | None:
+        return transition_document(ports, row, Cancelled(problems.cancelled()))
+
+    done = change(ports, documents, _refusal, cancelled, asked.dry_run)
     return {**done.answer(ports, settings, "cancelled"), "cursor": cursors.to_text(cursor)}
 
 

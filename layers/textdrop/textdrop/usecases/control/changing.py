@@ -9,25 +9,30 @@ from functools import partial
 from textdrop.core.cursors import ActiveCursor, EndedCursor
 from textdrop.core.documents import Document, DocumentState
 from textdrop.core.errors import StoreUnavailable
-from textdrop.core.observations import DocumentSeen
 from textdrop.core.pause import Pause
 from textdrop.core.requests import Reference
 from textdrop.ports import ControlPorts
 from textdrop.usecases.control.references import Named, named
 from textdrop.usecases.control.settings import ControlSettings, shown
 from textdrop.usecases.side_by_side import side_by_side
-from textdrop.usecases.transitions import transition_document
 from textdrop.usecases.wake import wake
 
 TRIES = 3
+MAX_AT_ONCE = 10
+"""More documents than these in a request are taken after all live uploads, which would wait behind thousands."""
+
 UNKNOWN = "No document is known of it."
 
 Refusal = Callable[[Document], str]
 """Why a document is not to be changed; "" if it is."""
 
+Write = Callable[[Document], Document | None]
+"""Changes a document; as it is then, or None if another was first."""
+
 WHY_NOT_FINAL = {
     DocumentState.ACCEPTED: "It is in flight: wait for its outcome, or cancel it first.",
     DocumentState.RECOGNIZING: "It is in flight: wait for its outcome, or cancel it first.",
+    DocumentState.HELD: "It is held, over a cap: release it (textdrop release), or cancel it first.",
     DocumentState.DELIVERING: "Its files are being written: ask again in a moment.",
     DocumentState.DELETING: "It is being deleted.",
     DocumentState.DELETED: "It was deleted.",
@@ -73,10 +78,10 @@ def change(
     ports: ControlPorts,
     asked: Sequence[Named],
     refusal: Refusal,
-    seen: Callable[[Document], DocumentSeen],
+    write: Write,
     dry_run: bool,
 ) -> Change:
-    """Each of the documents is changed, once, by what `seen` makes of it, unless it is refused, or others change it
+    """Each of the documents is changed, once, by `write`, unless it is refused, or others change it
     again and again. In a dry run nothing is written, and they are as they were. What is due now is handed out.
 
     Raises StoreUnavailable before anything is changed; of a single document it is told beside the others.
@@ -88,7 +93,7 @@ def change(
         if each.row is not None and first.setdefault(each.row.id, index) != index:
             became[index] = Unchanged(each.asked, each.row.id, "It is named twice.")
     calls = [
-        partial(_change_one, ports, index, each, refusal, seen, dry_run, became)
+        partial(_change_one, ports, index, each, refusal, write, dry_run, became)
         for index, each in enumerate(asked)
         if index not in became
     ]
@@ -105,7 +110,7 @@ def _change_one(
     index: int,
     asked: Named,
     refusal: Refusal,
-    seen: Callable[[Document], DocumentSeen],
+    write: Write,
     dry_run: bool,
     became: dict[int, tuple[Document, Document] | Unchanged],
 ) -> None:
@@ -123,7 +128,7 @@ def _change_one(
             if refused := refusal(row):
                 why = refused
                 break
-            after = row if dry_run else transition_document(ports, row, seen(row))
+            after = row if dry_run else write(row)
             if after is not None:
                 became[index] = (row, after)
                 return

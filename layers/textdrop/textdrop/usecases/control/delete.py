@@ -17,6 +17,7 @@ from textdrop.usecases.control.active import active
 from textdrop.usecases.control.changing import asked_for, change
 from textdrop.usecases.control.ended import beginning, ended
 from textdrop.usecases.control.settings import ControlSettings
+from textdrop.usecases.transitions import transition_document
 
 
 def delete(ports: ControlPorts, settings: ControlSettings, asked: Delete) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def delete(ports: ControlPorts, settings: ControlSettings, asked: Delete) -> dic
         return page.documents, page.cursor
 
     documents, cursor = asked_for(ports, asked.documents, found)
-    done = change(ports, documents, _refusal, lambda row: DeleteAsked(), asked.dry_run)
+    done = change(ports, documents, _refusal, lambda row: transition_document(ports, row, DeleteAsked()), asked.dry_run)
     answer = done.answer(ports, settings, "deleting")
     kept_until = [_kept_until(ports, before) for before, _ in done.changed]
     shown: Any = answer["deleting"]

@@ -12,13 +12,14 @@ from textdrop.usecases.control.active import EVER_SECONDS
 MAX_COUNTED = 5_000
 LOOKED_AT = 100
 OLDEST = 10
-OF_DOCUMENTS = (DueKind.SUBMIT, DueKind.BACKFILL, DueKind.RECHECK, DueKind.DELIVER)
+MOVING = (DueKind.SUBMIT, DueKind.BACKFILL, DueKind.RECHECK, DueKind.DELIVER)
 
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
     """Entries of the index by kind, at most 5,000 of each (`at_most`: there may be more). `rows` are documents: the
-    first due of each kind, and the last due for submitting, which are those that are held."""
+    first due of each kind but those that are held over a cap, and the last due for submitting, which are those that a
+    worker has."""
 
     counts: Mapping[DueKind, int]
     at_most: bool
@@ -31,7 +32,7 @@ def in_flight(ports: ControlPorts) -> InFlight:
     until = ports.clock.now() + EVER_SECONDS
     entries = {kind: ports.documents.due(kind, until, MAX_COUNTED + 1) for kind in DueKind}
     counts = {kind: min(len(found), MAX_COUNTED) for kind, found in entries.items()}
-    first = [entry.document_id for kind in OF_DOCUMENTS for entry in entries[kind][:OLDEST]]
+    first = [entry.document_id for kind in MOVING for entry in entries[kind][:OLDEST]]
     last = [entry.document_id for entry in entries[DueKind.SUBMIT][-LOOKED_AT:]]
     wanted = list(dict.fromkeys([*first, *last]))
     rows = ports.documents.read_many(wanted) if wanted else {}

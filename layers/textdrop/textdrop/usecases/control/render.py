@@ -11,12 +11,17 @@ from textdrop.ports import ControlPorts
 from textdrop.usecases.control.changing import WHY_NOT_FINAL, change
 from textdrop.usecases.control.references import named
 from textdrop.usecases.control.settings import ControlSettings
+from textdrop.usecases.transitions import transition_document
 
 
 def render(ports: ControlPorts, settings: ControlSettings, asked: Render) -> dict[str, Any]:
     """The documents are delivered again. Raises StoreUnavailable; of a single one it is told beside the others."""
     documents = named(ports, asked.documents)
-    done = change(ports, documents, _refusal, lambda row: RenderAsked(asked.outputs), dry_run=False)
+
+    def rendered(row: Document) -> Document | None:
+        return transition_document(ports, row, RenderAsked(asked.outputs))
+
+    done = change(ports, documents, _refusal, rendered, dry_run=False)
     return done.answer(ports, settings, "began")
 
 

@@ -12,12 +12,10 @@ from textdrop.core.errors import InvalidOptions, StoreUnavailable
 from textdrop.core.observations import RetryAsked
 from textdrop.core.requests import MAX_LISTED, Retry
 from textdrop.ports import ControlPorts
-from textdrop.usecases.control.changing import WHY_NOT_FINAL, asked_for, change
+from textdrop.usecases.control.changing import MAX_AT_ONCE, WHY_NOT_FINAL, asked_for, change
 from textdrop.usecases.control.ended import ended
 from textdrop.usecases.control.settings import ControlSettings
-
-MAX_AT_ONCE = 10
-"""More documents than these in a request are taken after all live uploads, which would wait behind thousands."""
+from textdrop.usecases.transitions import transition_document
 
 COUNTED_DOCUMENTS = 20
 """Of so many documents a call, operations are read to tell which pages are to be paid for."""
@@ -35,13 +33,12 @@ def retry(ports: ControlPorts, settings: ControlSettings, asked: Retry) -> dict[
         return page.documents, page.cursor
 
     documents, cursor = asked_for(ports, asked.documents, found)
-    done = change(
-        ports,
-        documents,
-        partial(_refusal, requested=requested),
-        lambda row: RetryAsked(asked.requested, after_live=len(documents) > MAX_AT_ONCE),
-        asked.dry_run,
-    )
+    seen = RetryAsked(asked.requested, after_live=len(documents) > MAX_AT_ONCE)
+
+    def retried(row: Document) -> Document | None:
+        return transition_document(ports, row, seen)
+
+    done = change(ports, documents, partial(_refusal, requested=requested), retried, asked.dry_run)
     pages: dict[str, int] = {}
     counted = 0
     for before, _ in done.changed:
@@ -76,7 +73,8 @@ def _options(row: Document, requested: dict[str, str]) -> Options | None:
     if now is None:
         return None
     outputs = " ".join(map(str, now.outputs)) or options.NO_OUTPUTS
-    return options.resolve({}, " ".join(now.languages), now.model, outputs, now.pages, requested=requested)
+    reuse = options.YES if now.reuse else options.NO
+    return options.resolve({}, " ".join(now.languages), now.model, outputs, now.pages, requested, reuse=reuse)
 
 
 def _same(wanted: Options, now: Options | None) -> bool:

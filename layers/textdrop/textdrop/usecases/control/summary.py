@@ -13,12 +13,13 @@ from textdrop.core.requests import MAX_DAYS, Summary
 from textdrop.core.results import timestamp
 from textdrop.ports import ControlPorts
 from textdrop.usecases.control.in_flight import InFlight, in_flight
+from textdrop.usecases.control.settings import ControlSettings
 from textdrop.usecases.sums import summed
 
 DAYS = 30
 
 
-def summary(ports: ControlPorts, asked: Summary) -> dict[str, Any]:
+def summary(ports: ControlPorts, settings: ControlSettings, asked: Summary) -> dict[str, Any]:
     """The sums of whole days (UTC), the last one until now. Not complete: some that ended is not in them yet, and
     another call goes on. Raises RequestRefused and StoreUnavailable."""
     now = ports.clock.now()
@@ -34,7 +35,16 @@ def summary(ports: ControlPorts, asked: Summary) -> dict[str, Any]:
         "active": _active(flying),
         "oldest": control.oldest(flying.rows, now),
         "pause": control.pause(ports.pause.read()),
+        "caps": caps_used(ports, settings),
     }
+
+
+def caps_used(ports: ControlPorts, settings: ControlSettings) -> dict[str, Any] | None:
+    """How much of the caps is used now; None: there are none. Raises StoreUnavailable."""
+    if not settings.caps.is_on:
+        return None
+    now = ports.clock.now()
+    return control.caps_used(settings.caps, ports.reservations.read(ledger.day(now)), now)
 
 
 def _days(asked: Summary, now: float) -> DaysCursor:
@@ -50,13 +60,16 @@ def _days(asked: Summary, now: float) -> DaysCursor:
 
 def _active(flying: InFlight) -> dict[str, Any]:
     """Documents in flight by state. Of those due for submitting, the first are accepted: only the last ones, some of
-    which are held, are looked at."""
+    which a worker has, are looked at. Of those due for delivery the first are looked at: it may be yet to be told that
+    they are held."""
     recognizing = sum(row.state is DocumentState.RECOGNIZING for row in flying.submitting)
+    untold = sum(row.state is DocumentState.HELD and row.due_kind is DueKind.DELIVER for row in flying.rows)
     counts = flying.counts
     return {
         "accepted": counts[DueKind.SUBMIT] - recognizing,
         "recognizing": counts[DueKind.RECHECK] + recognizing,
-        "delivering": counts[DueKind.DELIVER],
+        "held": counts[DueKind.HELD] + untold,
+        "delivering": max(0, counts[DueKind.DELIVER] - untold),
         "backfill": counts[DueKind.BACKFILL],
         "pages_running": counts[DueKind.ASK],
         "at_most": flying.at_most,

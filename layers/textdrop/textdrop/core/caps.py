@@ -1,0 +1,122 @@
+"""Caps: how many pages may be sent in a day and in a month (UTC).
+
+Every document reserves its pages on the day on which they are sent, before the first of them is; so documents that are
+sent at the same time cannot pass a cap together. What counts is a submit that may be billed: each that the service
+took, and each whose answer was lost. What a document has reserved and not used is given back, or moves to the next day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from textdrop.core.documents import Document, Hold, Period
+from textdrop.core.ledger import day, day_began_at
+from textdrop.core.policy import DAY_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most pages that may be sent in a day and in a month; 0: any number."""
+
+    pages_per_day: int = 0
+    pages_per_month: int = 0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a cap at all."""
+        return bool(self.pages_per_day or self.pages_per_month)
+
+    def most(self, period: Period) -> int:
+        """The cap of a period; 0: none."""
+        return self.pages_per_day if period is Period.DAY else self.pages_per_month
+
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How many pages documents have reserved on a day, and in its month. `is_new`: none yet on that day."""
+
+    on_day: int = 0
+    in_month: int = 0
+    is_new: bool = True
+
+    def pages(self, period: Period) -> int:
+        """Those of the period."""
+        return self.on_day if period is Period.DAY else self.in_month
+
+
+class Answer(StrEnum):
+    """What became of a write that reserves pages."""
+
+    WRITTEN = "written"
+    OVER = "over"  # a cap has no room for the pages; nothing was written
+    LOST = "lost"  # another worker has written the document; nothing was written
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What is to be written: all submits that the run may then have made (`submits`), those that are left on `day`; and
+    by how much the pages of each day change, 0 left out."""
+
+    submits: int
+    day: str
+    changes: Mapping[str, int]
+
+
+def reservation(document: Document, made: int, needed: int, today: str) -> Reservation | None:
+    """Room for `needed` pages of a document today, of whose submits so many are `made`. None: it has that already.
+
+    What it has left of an earlier day is given back to that.
+    """
+    left = max(0, document.reserved - made)
+    is_today = document.reserved_on == today
+    if needed == 0 or (is_today and left >= needed):
+        return None
+    changes = {today: needed - left} if is_today else {today: needed}
+    if left and not is_today:
+        changes[document.reserved_on] = -left
+    return Reservation(made + needed, today, changes)
+
+
+def given_back(document: Document, made: int) -> Mapping[str, int]:
+    """What changes when a document, of whose submits so many were made, is not sent any further; {}: nothing."""
+    left = document.reserved - made
+    return {document.reserved_on: -left} if left > 0 and document.reserved_on else {}
+
+
+def hold(caps: Caps, used: Used, asked: Reservation, needed: int) -> Hold | None:
+    """Why the pages have no room; None if they have. A cap that they are larger than comes first, as no turn of the
+    other helps; then the longer period: its turn is waited for."""
+    month = asked.day[:7]
+    in_month = sum(change for of_day, change in asked.changes.items() if of_day[:7] == month)
+    for period, more in ((Period.MONTH, in_month), (Period.DAY, asked.changes[asked.day])):
+        most = caps.most(period)
+        if most and more > 0 and used.pages(period) + more > most:
+            larger = [each for each in Period if 0 < caps.most(each) < needed]
+            named = larger[0] if larger else period
+            return Hold(named, needed, bool(larger), caps.most(named))
+    return None
+
+
+def is_larger_than_any(caps: Caps, pages: int) -> bool:
+    """Whether so many pages are more than a whole period's cap."""
+    return any(most and pages > most for most in map(caps.most, Period))
+
+
+def turn_at(period: Period, now: float) -> float:
+    """When the period ends that `now` is in, in epoch seconds."""
+    if period is Period.DAY:
+        return day_began_at(day(now)) + DAY_SECONDS
+    at = datetime.fromtimestamp(now, UTC)
+    following = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)
+    return datetime(*following, 1, tzinfo=UTC).timestamp()
+
+
+def used_percent(caps: Caps, used: Used) -> float:
+    """How much of the cap that is nearest to its end is used; 0 without caps."""
+    return max((100 * used.pages(period) / caps.most(period) for period in Period if caps.most(period)), default=0.0)

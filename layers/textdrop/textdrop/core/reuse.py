@@ -1,0 +1,73 @@
+"""Reuse: a page whose bytes, model and languages the service took before is not sent again.
+
+A row by fingerprint names the operation that the page is, or was, sent for. Whoever is to send a page makes that row
+first, or finds another's: then it takes that operation's result, asks by its id, or waits until it is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+
+from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Options
+from textdrop.core.policy import Policy
+
+MIN_WAIT_SECONDS = 1.0
+MAX_WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SentPage:
+    """The row of a fingerprint: which page was claimed, to be sent, and when (epoch seconds)."""
+
+    fingerprint: str
+    document_id: str
+    run: int
+    page: int
+    claimed_at: float
+
+
+class Reuse(Enum):
+    """What is done with a page."""
+
+    SEND = "send"  # it is claimed already, for this very page
+    CLAIM = "claim"  # nobody has a claim that is worth anything: make one, then send
+    TAKE = "take"  # the other's result, or, while it runs, its id
+    WAIT = "wait"  # the other is about to be sent
+
+
+def fingerprint(content: bytes, media_type: str, options: Options) -> str:
+    """Of a page as it is sent: the same for the same bytes, model and languages, in whatever order they are named."""
+    kind = "\n".join((options.model, " ".join(sorted(options.languages)), media_type, ""))
+    return hashlib.sha256(kind.encode() + content).hexdigest()
+
+
+def decide(
+    mine: Operation, sent: SentPage | None, of: Operation | None, sender: Document | None, now: float, policy: Policy
+) -> Reuse:
+    """What is done with the page `mine`. `sent` is its fingerprint's row, `of` the operation that this names, and
+    `sender` the document of that; each None if it is not there."""
+    if sent is None:
+        return Reuse.CLAIM
+    if (sent.document_id, sent.run, sent.page) == (mine.document_id, mine.run, mine.page):
+        return Reuse.SEND
+    if of is not None and of.state is OperationState.RECOGNIZED:
+        return Reuse.TAKE
+    if of is not None and of.state is OperationState.RUNNING:
+        forgotten_at = (of.submitted_at or 0.0) + policy.result_kept_seconds
+        return Reuse.TAKE if now < min(forgotten_at, of.deadline_at or forgotten_at) else Reuse.CLAIM
+    is_failed = of is not None and of.state is OperationState.FAILED
+    is_being_sent = (
+        sender is not None
+        and sender.run == sent.run
+        and sender.state in (DocumentState.ACCEPTED, DocumentState.RECOGNIZING)
+    )
+    if is_failed or not is_being_sent or now >= sent.claimed_at + policy.reuse_wait_seconds:
+        return Reuse.CLAIM
+    return Reuse.WAIT
+
+
+def wait_seconds(sent: SentPage, now: float) -> float:
+    """How long until it is worth looking again whether the other was sent: twice as long as it has waited."""
+    return min(max(now - sent.claimed_at, MIN_WAIT_SECONDS), MAX_WAIT_SECONDS)

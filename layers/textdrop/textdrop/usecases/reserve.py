@@ -1,0 +1,140 @@
+"""Reserves a document's pages within the caps, and gives back what was not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textdrop.core import billing, caps
+from textdrop.core import observations as see
+from textdrop.core.caps import Answer, Caps, Reservation, Used
+from textdrop.core.documents import Document, DueKind, Hold, Operation, OperationState, Period
+from textdrop.core.errors import StoreUnavailable
+from textdrop.core.ledger import day
+from textdrop.ports import DeliverPorts, Reservations, SubmitPorts, TransitionPorts
+from textdrop.usecases.transitions import (
+    NotOurs,
+    transition_document,
+    transition_held,
+    transition_operation,
+    transition_reserving,
+)
+
+TRIES = 3
+MAX_LOOKED_AT = 20
+
+
+def has_room(document: Document, operations: Mapping[int, Operation], now: float) -> bool:
+    """Whether the document has reserved all that is to be sent. `operations` are all of its run's, by page."""
+    return _reservation(document, operations, day(now)) is None
+
+
+def with_unconfirmed(
+    ports: TransitionPorts, document: Document, operations: Mapping[int, Operation]
+) -> dict[int, Operation]:
+    """The operations, by page, of which what earlier workers may have sent counts as unconfirmed from now on. So none
+    of them takes off again what was counted on a day, when it has ended. Raises StoreUnavailable."""
+    counted = dict(operations)
+    for page, row in operations.items():
+        while counted[page].state is OperationState.SUBMITTING:
+            after = transition_operation(ports, counted[page], see.Considered(document.rev, 0, 0.0, 0.0))
+            if after is None:
+                after = ports.documents.read_operation(row.document_id, row.run, page)
+            else:
+                ports.journal.counted("SubmitsUnconfirmed")
+            if after is None or after == counted[page]:
+                raise NotOurs
+            counted[page] = after
+    return counted
+
+
+def reserve(ports: SubmitPorts, limits: Caps, held: Document, operations: Mapping[int, Operation]) -> Document:
+    """The document, which we hold, with room today for all that is to be sent; or, if there is none, on its way to be
+    held. `operations` are all of its run's, by page. Raises NotOurs and StoreUnavailable."""
+    needed = _needed(held, operations)
+    asked = _reservation(held, operations, day(ports.clock.now()))
+    if asked is None:
+        return held
+    for _ in range(TRIES):
+        hold = None if held.released else _hold(ports, limits, asked, needed)
+        if hold is not None:
+            return transition_held(ports, held, see.OverCap(hold))
+        within = None if held.released else limits
+        seen = see.Reserved(asked.submits, asked.day)
+        answer = transition_reserving(ports, ports.reservations, held, seen, asked.changes, within)
+        if isinstance(answer, Document):
+            return answer
+        if answer is Answer.LOST:
+            raise NotOurs
+        # Others took the room between the look and the write.
+    raise StoreUnavailable("others reserve pages again and again at the same time")
+
+
+def _needed(document: Document, operations: Mapping[int, Operation]) -> int:
+    """How many of its pages are to be sent."""
+    settled = {page for page, operation in operations.items() if operation.final or operation.sent}
+    return len(document.unfinished - settled)
+
+
+def _reservation(document: Document, operations: Mapping[int, Operation], today: str) -> Reservation | None:
+    made = billing.submits(tuple(operations.values()))
+    return caps.reservation(document, made, _needed(document, operations), today)
+
+
+def _hold(ports: SubmitPorts, limits: Caps, asked: Reservation, needed: int) -> Hold | None:
+    """Why the document is to be held, as far as a look tells."""
+    used = ports.reservations.read(asked.day)
+    hold = caps.hold(limits, used, asked, needed)
+    if hold is None and used.is_new and _others_wait(ports, limits, used, asked.day):
+        # Nobody has sent anything on this day: those who have waited for it come first.
+        period = Period.DAY if limits.pages_per_day else Period.MONTH
+        return Hold(period, needed, cap=limits.most(period))
+    return hold
+
+
+def _others_wait(ports: SubmitPorts, limits: Caps, used: Used, today: str) -> bool:
+    """Whether documents are held that have room today. A few are looked at: of more it is taken for granted."""
+    entries = ports.documents.due(DueKind.HELD, ports.clock.now(), MAX_LOOKED_AT + 1)
+    if not entries:
+        return False
+    rows = ports.documents.read_many([entry.document_id for entry in entries]).values()
+    waiting = [row.hold.pages for row in rows if row.hold is not None]
+    asked = [(pages, Reservation(pages, today, {today: pages})) for pages in waiting]
+    return len(entries) > MAX_LOOKED_AT or any(caps.hold(limits, used, each, pages) is None for pages, each in asked)
+
+
+def release(
+    ports: TransitionPorts,
+    reservations: Reservations,
+    limits: Caps,
+    document: Document,
+    *,
+    by_hand: bool,
+    after_live: bool,
+) -> Document | Hold | Answer:
+    """A held document is due for submitting afterwards, with room for its pages: by hand whatever the caps. Else why it
+    has none, or what has become of that. Raises StoreUnavailable."""
+    needed = document.hold.pages if document.hold else 0
+    today = day(ports.clock.now())
+    rows = {row.page: row for row in ports.documents.read_operations(document.id, document.run)}
+    made = billing.submits(tuple(with_unconfirmed(ports, document, rows).values()))
+    asked = caps.reservation(document, made, needed, today) if limits.is_on else None
+    if asked is None:
+        seen = see.Reserved(document.reserved, document.reserved_on, by_hand, after_live)
+        return transition_document(ports, document, seen) or Answer.LOST
+    hold = None if by_hand else caps.hold(limits, reservations.read(today), asked, needed)
+    if hold is not None:
+        return hold
+    seen = see.Reserved(asked.submits, asked.day, by_hand, after_live)
+    return transition_reserving(ports, reservations, document, seen, asked.changes, None if by_hand else limits)
+
+
+def give_back(ports: DeliverPorts, held: Document, made: int) -> Document:
+    """The document, which we hold, and of whose submits so many were made, has nothing reserved beyond them. Raises
+    NotOurs and StoreUnavailable."""
+    changes = caps.given_back(held, made)
+    if not changes:
+        return held
+    answer = transition_reserving(ports, ports.reservations, held, see.GivenBack(made), changes, None)
+    if not isinstance(answer, Document):
+        raise NotOurs
+    return answer
