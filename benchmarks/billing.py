@@ -1,9 +1,10 @@
 """What AWS would bill for the requests that were really sent: DynamoDB's units, S3's tiers, SQS's and SNS's requests.
 
 DynamoDB's units follow the documented rules (developer guide, "Read and write operations"): a write takes a unit for
-each begun KB of the larger of the item before and after, also when its condition fails; each change of an index entry
-as many as that has, twice where its key changes; a consistent read a unit for each begun 4 KB, any other half, and so
-for each item of several that are got at once. An item's size is that of its names and values.
+each begun KB of the larger of the item before and after, also when its condition fails, twice as many in a transaction;
+each change of an index entry as many as that has, twice where its key changes; a consistent read a unit for each begun
+4 KB, any other half, and so for each item of several that are got at once. An item's size is that of its names and
+values.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from lambda_runtime.aws_over_http import AwsOverHttp
 from local.http_server import Answer, Request
 
 Stored = Mapping[str, Any]
+TRANSACTION = "TransactWriteItems"
+WRITES = ("PutItem", "UpdateItem", TRANSACTION)
 DUE_KEYS, HISTORY_KEYS = ("due_kind", "due_at"), ("history", "ended_at")
 CHUNK_BYTES = 64 * 1024
 LATENCY_SECONDS = {"dynamodb": 0.005, "sqs": 0.010, "sns": 0.020, "s3": 0.030, "lambda": 0.030}
@@ -50,7 +53,7 @@ class BilledAws(AwsOverHttp):
         began = time.monotonic()
         with self._counting:  # so that the item before a write is the one that it changes
             action = asked.headers.get("x-amz-target", "").rpartition(".")[2]
-            before = self._item(action, asked.body)
+            before = self._items(action, asked.body)
             answer = super().answer(asked)
             service = self.requests.pop().service
             self._count(service, asked.method, asked.path, action, asked.body, before, answer)
@@ -59,7 +62,14 @@ class BilledAws(AwsOverHttp):
         return answer
 
     def _count(
-        self, service: str, method: str, path: str, action: str, body: bytes, before: Stored | None, answer: Answer
+        self,
+        service: str,
+        method: str,
+        path: str,
+        action: str,
+        body: bytes,
+        before: Sequence[Stored | None],
+        answer: Answer,
     ) -> None:
         match service:
             case "dynamodb":
@@ -70,7 +80,7 @@ class BilledAws(AwsOverHttp):
             case "s3":
                 self.count(s3_request(method, path))
 
-    def _count_dynamodb(self, action: str, body: bytes, before: Stored | None, answer: Answer) -> None:
+    def _count_dynamodb(self, action: str, body: bytes, before: Sequence[Stored | None], answer: Answer) -> None:
         status, _, content = answer
         asked = json.loads(body)
         self.count("dynamodb.request")
@@ -80,26 +90,26 @@ class BilledAws(AwsOverHttp):
             found = [item for items in json.loads(content)["Responses"].values() for item in items]
             missing = sum(len(of["Keys"]) for of in asked["RequestItems"].values()) - len(found)
             self.count("dynamodb.read_unit", sum(read_units([item], False) for item in [*found, *[None] * missing]))
-        elif action in ("PutItem", "UpdateItem"):
-            kind, after = _kind(_key(asked)), self._item(action, body)
-            self.count(f"{action} {kind}")
-            for name in ("dynamodb.write_unit", f"write_unit {kind}"):
-                self.count(name, write_units(before, after) + index_units(before, after))
-            if status != 200:
-                self.count(f"refused {kind}")
+        elif action in WRITES:
+            times = 2 if action == TRANSACTION else 1
+            for written, old, new in zip(_written(action, body), before, self._items(action, body), strict=True):
+                kind = _kind(_key(written))
+                self.count(f"{action} {kind}")
+                for name in ("dynamodb.write_unit", f"write_unit {kind}"):
+                    self.count(name, times * write_units(old, new) + index_units(old, new))
+                if status != 200:
+                    self.count(f"refused {kind}")
         else:
             found = json.loads(content)
             items = found["Items"] if action == "Query" else [item for item in [found.get("Item")] if item]
             self.count("dynamodb.read_unit", read_units(items, asked.get("ConsistentRead", False)))
 
     @staticmethod
-    def _item(action: str, body: bytes) -> Stored | None:
-        """What is stored now of the item that a request writes."""
-        if action not in ("PutItem", "UpdateItem"):
-            return None
-        asked = json.loads(body)
-        item = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_item(asked["TableName"], dict(_key(asked)))
-        return None if item is None else item.to_json()["Attributes"]
+    def _items(action: str, body: bytes) -> list[Stored | None]:
+        """What is stored now of the items that a request writes."""
+        table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION]
+        found = [table.get_item(written["TableName"], dict(_key(written))) for written in _written(action, body)]
+        return [None if item is None else item.to_json()["Attributes"] for item in found]
 
 
 def write_units(before: Stored | None, after: Stored | None) -> int:
@@ -168,6 +178,14 @@ def _entry(item: Stored | None, keys: Sequence[str]) -> tuple[Any, ...] | None:
     if item is None or any(name not in item for name in keys):
         return None
     return tuple(item[name] for name in keys)
+
+
+def _written(action: str, body: bytes) -> list[Mapping[str, Any]]:
+    """What a request asks for each item that it writes."""
+    if action not in WRITES:
+        return []
+    asked = json.loads(body)
+    return [asked] if action != TRANSACTION else [each["Update"] for each in asked["TransactItems"]]
 
 
 def _key(asked: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,11 +8,12 @@ requests, storage, KMS (cents for a million), and the OCR service's bill, which 
 
 The least beside each position is what the promises need, of one page, if nothing ever waited or collided:
 
-- DynamoDB writes, an index entry's change being one more, two where its time changes: row made 2, pages known 1, intent
-  1, id stored 2, document left to its recheck 3, page final 2, page out of the set 1, outcome fixed 3, delivery taken
-  3, steps 1 + 1, the run's row in the ledger 2, final 2, newest of its key 1, slot 1: 26.
-- DynamoDB reads: pause, quota, the operation when it is first asked for, document and operations for the delivery, the
-  newest of its key after publishing: 6.
+- DynamoDB writes, an index entry's change being one more, two where its time changes: row made 2, pages known 1, page
+  claimed for reuse 1, intent 1, id stored 2, document left to its recheck 3, page final 2, page out of the set 1,
+  outcome fixed 3, delivery taken 3, steps 1 + 1, the run's row in the ledger 2, final 2, newest of its key 1, slot 1:
+  27. Caps, which the stack has none of unless it is told, would be 4 more: the month and the document in a transaction.
+- DynamoDB reads: pause, quota, who has the page's claim, the operation when it is first asked for, document and
+  operations for the delivery, the newest of its key after publishing: 7.
 - S3 writes: the result, text and JSON, and both under the upload's name: 5; reads: HEAD and GET of the upload, the
   result once more, HEAD of an error under the upload's name: 4.
 - SQS: the event, a fifth of a receive and of a delete, and for the delivery half a send, receive and delete: five
@@ -32,8 +33,8 @@ WARM_UPS = 5
 WAIT_SECONDS = 90.0
 RECEIVES_AN_HOUR = 2 * 15 * 60
 LEAST_A_DOCUMENT = {
-    "DynamoDB write units": 26.0,
-    "DynamoDB read units": 6.0,
+    "DynamoDB write units": 27.0,
+    "DynamoDB read units": 7.0,
     "S3 writes": 5.0,
     "S3 reads": 4.0,
     "SQS requests": 2.9,
@@ -57,7 +58,7 @@ def measure(say: Say) -> list[Figure]:
         beside = f"least {least:,.0f}, ${least * price:.4f}" if least else ""
         digits = 0 if amount >= 10 else 4
         found.append(Figure(f"of it {position}", f"{amount:,.{digits}f}, ${amount * price:.4f}", beside))
-    for row in ("document", "operation", "run", "quota", "tick", "newest"):
+    for row in ("document", "operation", "page", "run", "quota", "tick", "newest"):
         written, refused = (backlog.units.get(f"{what} {row}", 0.0) / DOCUMENTS for what in ("write_unit", "refused"))
         found.append(Figure(f"write units a document, {row}", f"{written:.2f}", f"{refused:.2f} refused"))
     sent = DOCUMENTS * IMAGE_BYTES * 4 / 3 / prices.GIGABYTE

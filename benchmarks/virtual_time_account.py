@@ -477,10 +477,16 @@ class Account(World):
         self.functions.invoke_later(self._poll)
 
     def _searchable_pdf(
-        self, upload: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, drawn: Collection[int]
+        self,
+        upload: BinaryIO,
+        media_type: str,
+        pages: Pages,
+        to: BinaryIO,
+        drawn: Collection[int],
+        own_text: Collection[int],
     ) -> Sequence[str]:
         self.scheduler.sleep(self.setting.making_seconds)
-        return self.deliver_ports.renderers.searchable_pdf(upload, media_type, pages, to, drawn)
+        return self.deliver_ports.renderers.searchable_pdf(upload, media_type, pages, to, drawn, own_text)
 
     # --- what users do ------------------------------------------------------------------------------------------------
 

@@ -27,13 +27,16 @@ from fakes import (
     FakeVersionedRow,
     Faults,
 )
+from fakes.caps import FakeReservations, FakeSentPages
 from fakes.faults import ANY
 from textdrop.adapters.aws.control_rows import DynamoSubmitQuota, DynamoTickRow, DynamoVersionedRow
 from textdrop.adapters.aws.documents_table import DynamoDocuments, DynamoNewestUploads
 from textdrop.adapters.aws.dynamodb import Table
 from textdrop.adapters.aws.items import PAUSE_KEY, RECONCILE_RUN_KEY
 from textdrop.adapters.aws.ledger_table import DynamoLedger, DynamoSums
+from textdrop.adapters.aws.reservations_table import DynamoReservations
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
+from textdrop.adapters.aws.sent_pages_table import DynamoSentPages
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import Pause
@@ -64,12 +67,15 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
     """An empty store."""
     if request.param == "fake":
         faults = Faults()
+        documents = FakeDocuments(faults)
         yield Rows(
-            FakeDocuments(faults),
+            documents,
             FakeNewest(faults),
             FakeLedger(faults),
             FakeSums(faults),
             FakeQuota(faults),
+            FakeReservations(documents, faults),
+            FakeSentPages(faults),
             FakeVersionedRow("pause", Pause(), faults),
             FakeTick(faults),
             FakeVersionedRow("progress", ReconcileRun(), faults),
@@ -88,6 +94,8 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
         DynamoLedger(table),
         DynamoSums(table),
         DynamoSubmitQuota(table),
+        DynamoReservations(table),
+        DynamoSentPages(table),
         DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         DynamoTickRow(table),
         DynamoVersionedRow(table, RECONCILE_RUN_KEY, ReconcileRun()),

@@ -19,6 +19,8 @@ class Rows:
     ledger: ports.Ledger
     sums: ports.Sums
     quota: ports.SubmitQuota
+    reservations: ports.Reservations
+    sent_pages: ports.SentPages
     pause: ports.VersionedRow[Pause]
     tick: ports.TickRow
     progress: ports.VersionedRow[ReconcileRun]

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.moto_aws import NO_REPEATS, Transport, make_table
-from textdrop.adapters.aws.dynamodb import Table
+from textdrop.adapters.aws.dynamodb import Table, Update
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
 from textdrop.adapters.aws.sns import SnsNotices
@@ -74,9 +74,13 @@ def s3(transport: Transport) -> Any:
         lambda table: table.read((SECRET, "document")),
         lambda table: table.put({"pk": {"S": SECRET}, "sk": {"S": "document"}}, "attribute_not_exists(#pk)"),
         lambda table: table.update((SECRET, "document"), "SET #a = :value", "", {"value": {"S": SECRET}}),
+        lambda table: table.delete((SECRET, "document"), "#a = :value", {"value": {"S": SECRET}}),
+        lambda table: table.update_together(
+            [Update((SECRET, "document"), "SET #a = :value", "", {"value": {"S": SECRET}})]
+        ),
         lambda table: list(table.query("#pk = :value", {"value": {"S": SECRET}})),
     ],
-    ids=["read", "put", "update", "query"],
+    ids=["read", "put", "update", "delete", "update_together", "query"],
 )
 def test_any_answer_but_a_result_is_store_unavailable(
     transport: Transport, table: Table, call: Callable[[Table], object], status: int, body: str, told: str

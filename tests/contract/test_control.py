@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from contract.rows import Rows
-from textdrop.core.documents import Document, DocumentState, DueKind, Outcome, Source
+from textdrop.core.documents import Document, DocumentState, DueKind, Hold, Outcome, Period, Source
 from textdrop.core.ledger import Run
 from textdrop.usecases.control import active
+from unit.usecases.capped import allow
 from unit.usecases.operated import NOON, ids, operated, paged
 from world import World
 
@@ -20,7 +21,7 @@ def world(rows: Rows) -> World:
     world = operated()
     table = {
         **{"documents": rows.documents, "newest": rows.newest, "ledger": rows.ledger, "sums": rows.sums},
-        **{"pause": rows.pause, "tick": rows.tick},
+        **{"pause": rows.pause, "tick": rows.tick, "reservations": rows.reservations},
     }
     world.control_ports = replace(world.control_ports, **table)  # type: ignore[arg-type]  # each is the port of its name
     return world
@@ -59,8 +60,24 @@ def test_what_is_taken_in_is_found_in_flight_once_and_cancelled(world: World, mo
     assert len({*ids(paged(world, "list", outcome="active", limit=2))}) == 8
     assert world.ask("check")["due"][DueKind.BACKFILL] == 8
     assert len(paged(world, "cancel", "cancelled", prefix="1/")) == 4
-    assert world.ask("check")["due"] == {"ask": 0, "submit": 0, "backfill": 4, "recheck": 0, "deliver": 4}
+    due = world.ask("check")["due"]
+    assert due == {"ask": 0, "submit": 0, "backfill": 4, "held": 0, "recheck": 0, "deliver": 4}
     assert world.ask("status", documents=["1/1.png"], pages=True)["documents"][0]["outcome"] == "cancelled"
+
+
+def test_what_is_held_is_found_the_oldest_first_and_released(world: World) -> None:
+    allow(world, per_day=5)
+    for number in (2, 1, 3):
+        hold = Hold(Period.DAY, 2 * number, is_larger=number == 3, cap=5, at=NOON)
+        source = Source("uploads", f"{number}.pdf", version_id="1")
+        row = Document(f"{number:032x}", source, DocumentState.HELD, NOON + number, hold=hold, hold_told=True)
+        world.control_ports.documents.create(replace(row, due_kind=DueKind.HELD, due_at=row.accepted_at))
+    assert [each["key"] for each in paged(world, "list", outcome="held", limit=2)] == ["1.pdf", "2.pdf", "3.pdf"]
+    assert world.ask("summary")["active"]["held"] == 3
+    answer = world.ask("release", prefix="")
+    assert (len(answer["released"]), answer["pages"], answer["unchanged"]) == (3, 12, [])
+    assert world.ask("summary")["caps"]["day"]["pages_used"] == 12
+    assert world.ask("check")["due"]["submit"] == 3
 
 
 def test_a_retry_and_a_deletion_are_written(world: World) -> None:

@@ -24,7 +24,7 @@ from fakes import (
     Notice,
 )
 from fakes.faults import ANY
-from textdrop.adapters.aws.eventbridge import DETAIL_TYPE, SOURCE, EventBridgeNotices
+from textdrop.adapters.aws.eventbridge import DETAIL_TYPE, HELD_DETAIL_TYPE, SOURCE, EventBridgeNotices
 from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsQueue
@@ -236,6 +236,15 @@ def test_an_event_on_the_bus_has_the_notice_as_its_detail(ways: Ways) -> None:
     ways.bus.publish(body, {"outcome": "succeeded", "reason": ""})
     ways.bus.publish(json.dumps({"key": "a\x01\ud800\n"}, ensure_ascii=False), {})
     assert [json.loads(detail) for detail in ways.on_bus()] == [json.loads(body), {"key": "a\x01\ufffd\n"}]
+
+
+def test_that_a_document_is_held_is_an_event_of_a_type_of_its_own(clients: tuple[Transport, dict[str, Any]]) -> None:
+    transport, made = clients
+    transport.answer(200, json.dumps({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}))
+    EventBridgeNotices(made["events"], "default").publish("{}", {"held": "true", "prefix": "/"})
+    body: Any = transport.requests[-1].body
+    [entry] = json.loads(body)["Entries"]
+    assert entry["DetailType"] == HELD_DETAIL_TYPE
 
 
 def test_an_event_that_the_bus_did_not_take_is_store_unavailable(clients: tuple[Transport, dict[str, Any]]) -> None:

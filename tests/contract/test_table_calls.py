@@ -10,6 +10,7 @@ import pytest
 
 from contract.moto_aws import Transport
 from contract.rows import Rows
+from textdrop.core.caps import Caps
 from textdrop.core.documents import (
     Document,
     DocumentState,
@@ -26,6 +27,7 @@ from textdrop.core.ledger import DaySums, HistoryCursor, HistoryPage, Run
 from textdrop.core.pause import Pause
 from textdrop.core.quota import Quota
 from textdrop.core.reconciling import ReconcileRun
+from textdrop.core.reuse import SentPage
 
 ID = "0" * 32
 SOURCE = Source("uploads", "a/scan.pdf")
@@ -57,6 +59,11 @@ CALLS: dict[str, Callable[[Rows], object]] = {
     "read_quota": lambda rows: rows.quota.read(),
     "reserve": lambda rows: rows.quota.reserve(1, 0.1, 1.0, 1.0),
     "write_quota": lambda rows: rows.quota.write(Quota(), Quota(throttles=1)),
+    "read_reserved": lambda rows: rows.reservations.read("2026-11-29"),
+    "reserve_pages": lambda rows: rows.reservations.write(BEFORE, AFTER, {"2026-11-29": 1}, Caps(1, 1)),
+    "read_sent_page": lambda rows: rows.sent_pages.read("f"),
+    "claim": lambda rows: rows.sent_pages.claim(None, SentPage("f", ID, 1, 1, 1.0)),
+    "forget": lambda rows: rows.sent_pages.forget(["f"], ID),
     "read_pause": lambda rows: rows.pause.read(),
     "write_pause": lambda rows: rows.pause.write(Pause(), Pause(rev=1)),
     "read_progress": lambda rows: rows.progress.read(),

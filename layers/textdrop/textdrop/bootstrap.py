@@ -16,8 +16,10 @@ from textdrop.adapters.aws.dynamodb import Table
 from textdrop.adapters.aws.functions import LambdaFunction
 from textdrop.adapters.aws.items import PAUSE_KEY, RECONCILE_RUN_KEY
 from textdrop.adapters.aws.ledger_table import DynamoLedger, DynamoSums
+from textdrop.adapters.aws.reservations_table import DynamoReservations
 from textdrop.adapters.aws.s3 import S3Results, S3Sources
 from textdrop.adapters.aws.secrets import read_secret
+from textdrop.adapters.aws.sent_pages_table import DynamoSentPages
 from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsQueue
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
@@ -26,7 +28,8 @@ from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.recognition import read_page
-from textdrop.core import prices
+from textdrop.core import options, prices
+from textdrop.core.caps import Caps
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.pause import Pause
 from textdrop.core.policy import Policy
@@ -112,6 +115,8 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         documents=DynamoDocuments(table),
         ledger=DynamoLedger(table),
         quota=DynamoSubmitQuota(table),
+        reservations=DynamoReservations(table),
+        sent_pages=DynamoSentPages(table),
         pause=DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         tick=DynamoTickRow(table),
         sources=S3Sources(s3),
@@ -135,6 +140,9 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         source_prefix=settings.source_prefix,
         outputs=settings.outputs,
         pages=settings.pages,
+        reuse=_reuse(settings),
+        allowed_models=settings.allowed_models,
+        caps=_caps(settings),
     )
     return ports, chosen, ocr
 
@@ -150,6 +158,7 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
     ports = PollPorts(
         clock=SystemClock(),
         documents=DynamoDocuments(table),
+        reservations=DynamoReservations(table),
         pause=DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         tick=DynamoTickRow(table),
         results=results,
@@ -163,7 +172,8 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
         policy=Policy(),
     )
     step_seconds = ocr.ask_total_seconds + results.total_seconds + STEP_SPARE_SECONDS
-    return ports, PollSettings(settings.reads_per_second, settings.submits_per_second, step_seconds), ocr
+    chosen = PollSettings(settings.reads_per_second, settings.submits_per_second, step_seconds, _caps(settings))
+    return ports, chosen, ocr
 
 
 @cache
@@ -194,6 +204,8 @@ def deliver() -> DeliverPorts:
         documents=DynamoDocuments(table),
         newest=DynamoNewestUploads(table),
         ledger=DynamoLedger(table),
+        reservations=DynamoReservations(table),
+        sent_pages=DynamoSentPages(table),
         prices=prices.parse(settings.prices, settings.prices_currency),
         sources=S3Sources(s3),
         results=S3Results(s3, settings.results_bucket, settings.results_prefix),
@@ -250,6 +262,8 @@ def _control() -> tuple[ControlPorts, ControlSettings, YandexOcr]:
         newest=DynamoNewestUploads(table),
         ledger=DynamoLedger(table),
         sums=DynamoSums(table),
+        reservations=DynamoReservations(table),
+        sent_pages=DynamoSentPages(table),
         prices=prices.parse(settings.prices, settings.prices_currency),
         pause=DynamoVersionedRow(table, PAUSE_KEY, Pause()),
         tick=DynamoTickRow(table),
@@ -270,6 +284,9 @@ def _control() -> tuple[ControlPorts, ControlSettings, YandexOcr]:
         settings.results_prefix,
         outputs=settings.outputs,
         pages=settings.pages,
+        reuse=_reuse(settings),
+        allowed_models=settings.allowed_models,
+        caps=_caps(settings),
         max_pages=settings.max_pages,
         ocr_base_url=settings.ocr_base_url,
         operation_base_url=settings.operation_base_url,
@@ -282,6 +299,14 @@ def control() -> tuple[ControlPorts, ControlSettings]:
     ports, settings, ocr = _control()
     ocr.new_connections()
     return ports, settings
+
+
+def _caps(settings: SubmitFunctionSettings | PollFunctionSettings | ControlFunctionSettings) -> Caps:
+    return Caps(settings.pages_per_day, settings.pages_per_month)
+
+
+def _reuse(settings: SubmitFunctionSettings | ControlFunctionSettings) -> str:
+    return options.YES if settings.reuse else options.NO
 
 
 def _notices(settings: DeliverFunctionSettings) -> list[Notices]:

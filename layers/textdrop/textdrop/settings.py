@@ -6,19 +6,21 @@ out. All that is missing or wrong is reported at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from itertools import permutations
 from typing import Any, TypeVar, get_type_hints
 
 from textdrop.core.errors import SettingsError
+from textdrop.core.options import MODELS
 
 Settings = TypeVar("Settings")
 
 
-def at_least(minimum: float) -> Any:
+def at_least(minimum: float, default: Any = MISSING) -> Any:
     """A field with a number of at least so much."""
-    return field(metadata={"minimum": minimum})
+    return field(default=default, metadata={"minimum": minimum})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,8 @@ class OcrSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitFunctionSettings(OcrSettings):
-    """The environment of the submit function."""
+    """The environment of the submit function. `pages_per_day` and `pages_per_month`: the caps, 0 for none.
+    `allowed_models`: those that an upload may name, "" for all."""
 
     table_name: str
     source_bucket: str
@@ -46,6 +49,10 @@ class SubmitFunctionSettings(OcrSettings):
     model: str
     outputs: str = ""
     pages: str = "all"
+    reuse: bool = False
+    allowed_models: str = ""
+    pages_per_day: int = at_least(0, 0)
+    pages_per_month: int = at_least(0, 0)
     max_pages: int = at_least(1)
     uploads_queue_url: str
     poll_function_name: str
@@ -62,6 +69,8 @@ class PollFunctionSettings(OcrSettings):
     stack_id: str
     submits_per_second: float = at_least(0.1)
     reads_per_second: int = at_least(1)
+    pages_per_day: int = at_least(0, 0)
+    pages_per_month: int = at_least(0, 0)
     uploads_queue_url: str
     deliver_queue_url: str
     deliver_alone_queue_url: str
@@ -117,6 +126,10 @@ class ControlFunctionSettings(OcrSettings):
     model: str
     outputs: str = ""
     pages: str = "all"
+    reuse: bool = False
+    allowed_models: str = ""
+    pages_per_day: int = at_least(0, 0)
+    pages_per_month: int = at_least(0, 0)
     max_pages: int = at_least(1)
     prices: str = ""
     prices_currency: str = ""
@@ -144,6 +157,11 @@ def read(kind: type[Settings], variables: Mapping[str, str]) -> Settings:
                 "SOURCE_BUCKET and RESULTS_BUCKET are one bucket, so a result would be taken for an upload: "
                 "set the parameters SourcePrefix and ResultsPrefix to two folders, neither within the other"
             )
+    if set(re.findall(r"[^\s,]+", str(values.get("allowed_models", "")).lower())) - set(MODELS):
+        faults.append(
+            "ALLOWED_MODELS names a model that is not known: "
+            f"set the parameter AllowedModels to some of {' '.join(MODELS)}, or leave it empty to allow all"
+        )
     if faults:
         raise SettingsError("the function's environment is not right: " + "; ".join(faults))
     return kind(**values)

@@ -8,13 +8,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from textdrop.adapters.aws import items
-from textdrop.adapters.aws.dynamodb import EXISTS, NO_ROW, SAME_REV
+from textdrop.adapters.aws.dynamodb import EXISTS, NO_ROW, SAME_REV, Update
 from textdrop.adapters.aws.items import attribute
 from textdrop.core.documents import Document, DueEntry, DueKind, Newest, Operation, OperationState, Source
 from textdrop.core.identity import key_id
 
 if TYPE_CHECKING:
-    from textdrop.adapters.aws.dynamodb import Table
+    from textdrop.adapters.aws.dynamodb import Table, Written
 
 # The document is where the index saw it: nobody took it, handed it out or finished it since.
 DUE_ENTRY_UNCHANGED = "#due_kind = :kind AND #due_at = :entry_due_at"
@@ -41,25 +41,8 @@ class DynamoDocuments:
         return None if stored is None else items.to_document(stored)
 
     def write(self, before: Document, after: Document) -> bool:
-        if after.id != before.id or after.rev != before.rev + 1:
-            raise ValueError("a document is written over itself, with a rev one higher")
-        old, new = items.of_document(before), items.of_document(after)
-        shrinks = before.unfinished == after.unfinished
-        changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
-        # A hand-out moves the due time and leaves `rev`: what `before` says of it may be old.
-        changed |= {"due_kind", "due_at"}
-        written = self._table.update(
-            items.document_key(before.id),
-            _change(changed, new),
-            SAME_REV,
-            {"rev_before": attribute(before.rev), **{name: new[name] for name in changed & new.keys()}},
-        )
-        if written.applied or not (written.repeated and written.item):
-            return written.applied
-        stored = items.to_document(written.item)
-        if shrinks:
-            stored = replace(stored, unfinished=after.unfinished, pages_recognized=after.pages_recognized)
-        return stored == after
+        written = self._table.update(*document_update(before, after))
+        return written.applied or was_written_before(written, before, after)
 
     def postpone(self, due: DueEntry, due_at: float) -> Document | None:
         entry = {"kind": due.kind, "entry_due_at": due.due_at}
@@ -139,6 +122,32 @@ class DynamoDocuments:
 
     def kept_since(self) -> float:
         return self._table.made_at()
+
+
+def document_update(before: Document, after: Document) -> Update:
+    """What changes a document's row from `before` to `after`, if its `rev` is still that of `before`."""
+    if after.id != before.id or after.rev != before.rev + 1:
+        raise ValueError("a document is written over itself, with a rev one higher")
+    old, new = items.of_document(before), items.of_document(after)
+    changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    # A hand-out moves the due time and leaves `rev`: what `before` says of it may be old.
+    changed |= {"due_kind", "due_at"}
+    return Update(
+        items.document_key(before.id),
+        _change(changed, new),
+        SAME_REV,
+        {"rev_before": attribute(before.rev), **{name: new[name] for name in changed & new.keys()}},
+    )
+
+
+def was_written_before(written: Written, before: Document, after: Document) -> bool:
+    """Whether that change, refused on this try, was made by an earlier one, whose answer was lost."""
+    if not (written.repeated and written.item):
+        return False
+    stored = items.to_document(written.item)
+    if before.unfinished == after.unfinished:  # which shrinks beside us
+        stored = replace(stored, unfinished=after.unfinished, pages_recognized=after.pages_recognized)
+    return stored == after
 
 
 def _change(changed: set[str], new: Mapping[str, Any]) -> str:

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from textdrop.adapters.aws.failures import as_store_unavailable, code, repeated
+from textdrop.adapters.aws.failures import as_store_unavailable, cancellations, code, is_conflict, repeated
 from textdrop.adapters.aws.items import Key, attribute
+from textdrop.adapters.clock import SystemClock
 from textdrop.core.errors import HistoryMissing, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from textdrop.adapters.aws.items import Attribute, Item
+    from textdrop.ports import Clock
 
 DUE = "due"
 HISTORY = "history"
 KEYS_A_READ = 100  # the most of BatchGetItem
 KEYS_A_WRITE = 25  # the most of BatchWriteItem
+CONFLICT_WAITS_SECONDS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.32)
+"""While a transaction is at an item, every other write of it is refused: it is tried again after at most so long."""
 # What conditions mean everywhere: nobody has made this row; there is one; nobody has written it since we read it.
 NO_ROW = "attribute_not_exists(#pk)"
 EXISTS = "attribute_exists(#pk)"
 SAME_REV = "#rev = :rev_before"
 _NOTHING: Mapping[str, object] = {}
+_CONDITION_FAILED = "ConditionalCheckFailed"
 _NAME = re.compile(r"#(\w+)")
 
 
@@ -44,16 +49,26 @@ class Written:
     repeated: bool = False
 
 
+class Update(NamedTuple):
+    """A change of one item, as `Table.update` takes it."""
+
+    key: Key
+    change: str
+    condition: str  # "": always
+    values: Mapping[str, Attribute]
+
+
 class Table:
-    """One DynamoDB table.
+    """One DynamoDB table. `clock` is what waits, and by chance, where a transaction is in the way of a write.
 
     In expressions every attribute is named `#attribute` (so that reserved words do no harm) and every value `:name`,
     given as `name` in `values`.
     """
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
+    def __init__(self, client: DynamoDBClient, name: str, clock: Clock | None = None) -> None:
         self._client = client
         self._name = name
+        self._clock = clock or SystemClock()
 
     def read(self, key: Key) -> Mapping[str, Any] | None:
         """The item, read consistently."""
@@ -88,7 +103,8 @@ class Table:
         conditions: dict[str, Any] = (
             {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if condition else {}
         )
-        with as_store_unavailable("dynamodb.UpdateItem"):
+
+        def write() -> list[Written]:
             try:
                 answer = self._client.update_item(
                     TableName=self._name,
@@ -99,8 +115,69 @@ class Table:
                     **_placeholders(f"{change} {condition}", values),
                 )
             except ClientError as error:
-                return _refused(error)
-        return Written(True, answer.get("Attributes", {}))
+                return [_refused(error)]
+            return [Written(True, answer.get("Attributes", {}))]
+
+        with as_store_unavailable("dynamodb.UpdateItem"):
+            [written] = self._past_conflicts(write)
+        return written
+
+    def update_together(self, updates: Sequence[Update]) -> list[Written]:
+        """Makes all the changes if all their conditions hold, else none of them: then those whose condition failed are
+        not `applied`, and say what is stored. No key twice.
+
+        botocore sends its tries with one token, by which DynamoDB knows for ten minutes that a transaction was made: a
+        repeat is then answered as the first try was. Only a later one meets its own writes.
+        """
+        asked: list[Any] = [
+            {
+                "Update": {
+                    "TableName": self._name,
+                    "Key": _key(update.key),
+                    "UpdateExpression": update.change,
+                    **({"ConditionExpression": update.condition} if update.condition else {}),
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    **_placeholders(f"{update.change} {update.condition}", update.values),
+                }
+            }
+            for update in updates
+        ]
+
+        def write() -> list[Written]:
+            try:
+                self._client.transact_write_items(TransactItems=asked)
+            except ClientError as error:
+                return _cancelled(error)
+            return [Written(True, {}) for _ in updates]
+
+        with as_store_unavailable("dynamodb.TransactWriteItems"):
+            return self._past_conflicts(write)
+
+    def delete(self, key: Key, condition: str, values: Mapping[str, Attribute]) -> None:
+        """There is no item, if the condition held."""
+        with as_store_unavailable("dynamodb.DeleteItem"):
+            try:
+                self._client.delete_item(
+                    TableName=self._name,
+                    Key=_key(key),
+                    ConditionExpression=condition,
+                    **_placeholders(condition, values),
+                )
+            except ClientError as error:
+                _refused(error)
+
+    def _past_conflicts(self, write: Callable[[], list[Written]]) -> list[Written]:
+        """What the write brings, tried again while another transaction is in its way."""
+        waits, was_repeated = iter(CONFLICT_WAITS_SECONDS), False
+        while True:
+            try:
+                return [replace(each, repeated=each.repeated or was_repeated) for each in write()]
+            except ClientError as error:
+                longest_seconds = next(waits, None)
+                if longest_seconds is None or not is_conflict(error):
+                    raise
+                was_repeated = was_repeated or repeated(error)
+            self._clock.sleep(longest_seconds * self._clock.chance())
 
     def set(
         self,
@@ -205,6 +282,16 @@ def _refused(error: ClientError) -> Written:
         raise error
     stored: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # of this error alone
     return Written(False, stored, repeated(error))
+
+
+def _cancelled(error: ClientError) -> list[Written]:
+    """The answer to a transaction of which conditions failed; any other error goes on."""
+    reasons = cancellations(error)
+    applied = [reason.get("Code") != _CONDITION_FAILED for reason in reasons]
+    if all(applied):
+        raise error
+    items = [reason.get("Item", {}) for reason in reasons]
+    return [Written(*each, repeated(error)) for each in zip(applied, items, strict=True)]
 
 
 def _key(key: Key) -> dict[str, Any]:

@@ -14,24 +14,26 @@ if TYPE_CHECKING:
 
 SOURCE = "textdrop"
 DETAIL_TYPE = "Document Finished"
+HELD_DETAIL_TYPE = "Document Held"
 
 
 class EventBridgeNotices:
     """Notices as events on a bus: the detail is the notice, as the topic's subscribers get it. Rules filter by any of
-    its fields, so the attributes are left out."""
+    its fields, so the attributes are left out; that a document is held is an event of another type."""
 
     def __init__(self, client: EventBridgeClient, bus_name: str) -> None:
         self._client = client
         self._bus_name = bus_name
 
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
+        detail_type = HELD_DETAIL_TYPE if "held" in attributes else DETAIL_TYPE
         with as_store_unavailable("events.PutEvents"):
             answer = self._client.put_events(
                 Entries=[
                     {
                         "EventBusName": self._bus_name,
                         "Source": SOURCE,
-                        "DetailType": DETAIL_TYPE,
+                        "DetailType": detail_type,
                         "Detail": sendable(body),
                     }
                 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -21,7 +22,7 @@ def as_store_unavailable(call: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise StoreUnavailable(f"{call}: {code(error)}") from error
+        raise StoreUnavailable(f"{call}: {', '.join(sorted(_reasons(error))) or code(error)}") from error
     except (BotoCoreError, ResponseParserError, HTTPError) as error:
         # ResponseParserError: an answer that is not AWS's. HTTPError: the connection broke while a body was read.
         raise StoreUnavailable(f"{call}: {type(error).__name__}") from error
@@ -30,6 +31,22 @@ def as_store_unavailable(call: str) -> Iterator[None]:
 def code(error: ClientError) -> str:
     """AWS's error code, such as ThrottlingException."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def cancellations(error: ClientError) -> Sequence[Mapping[str, Any]]:
+    """Why a transaction was cancelled: `Code` for each of its items, in order, "None" where nothing was wrong with it,
+    and `Item`, as it is stored, where its condition failed. Of any other error: nothing."""
+    reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", ())
+    return reasons
+
+
+def is_conflict(error: ClientError) -> bool:
+    """Whether nothing was wrong but that another transaction was at an item. botocore does not try again then."""
+    return code(error) == "TransactionConflictException" or _reasons(error) == {"TransactionConflict"}
+
+
+def _reasons(error: ClientError) -> set[str]:
+    return {str(reason.get("Code")) for reason in cancellations(error)} - {"None"}
 
 
 def http_status(error: ClientError) -> int:

@@ -16,9 +16,11 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from textdrop.core.caps import Used
 from textdrop.core.documents import Document, DueEntry, DueKind, Operation, Outcome
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.ledger import DaySums, HistoryCursor, Run, month
+from textdrop.core.reuse import SentPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
@@ -35,6 +37,8 @@ Key = tuple[str, str]
 DOCUMENT_SK = "document"
 RUNS_PREFIX = "run#"
 SUMS_PK = "sums"
+CAPS_PK = "caps"
+SENT_PAGE_PREFIX = "page#"
 QUOTA_KEY: Key = ("quota", "quota")
 PAUSE_KEY: Key = ("pause", "pause")
 TICK_KEY: Key = ("tick", "tick")
@@ -69,6 +73,16 @@ def run_key(document_id: str, run: int) -> Key:
 def day_key(day: str) -> Key:
     """The key of the row with the sums of a day."""
     return SUMS_PK, day
+
+
+def caps_key(month: str) -> Key:
+    """The key of the row with the pages that are reserved in a month."""
+    return CAPS_PK, month
+
+
+def sent_page_key(fingerprint: str) -> Key:
+    """The key of the row that names the page that was sent for a fingerprint."""
+    return f"{SENT_PAGE_PREFIX}{fingerprint}", "page"
 
 
 def history_of(of_month: str, outcome: Outcome) -> str:
@@ -140,6 +154,29 @@ def of_sums(sums: DaySums) -> Item:
 def to_sums(stored: Mapping[str, Any]) -> DaySums:
     """The sums of an item."""
     return to_row(DaySums, {**stored, "day": stored["sk"]})
+
+
+def day_attribute(day: str) -> str:
+    """The attribute of a month's row that has the pages of a day of it."""
+    return f"day_{day[-2:]}"
+
+
+def to_used(stored: Mapping[str, Any], day: str) -> Used:
+    """The pages of a day, and of the month whose item this is."""
+    named = {"on_day": day_attribute(day), "in_month": "pages"}
+    pages = {field: stored[name] for field, name in named.items() if name in stored}
+    return to_row(Used, {**stored, **pages, "is_new": attribute("on_day" not in pages)})
+
+
+def of_sent_page(sent: SentPage) -> Item:
+    """The item of a fingerprint's row."""
+    return of_row(sent_page_key(sent.fingerprint), sent, without="fingerprint")
+
+
+def to_sent_page(stored: Mapping[str, Any]) -> SentPage:
+    """The row of an item."""
+    fingerprint = stored["pk"]["S"].removeprefix(SENT_PAGE_PREFIX)
+    return to_row(SentPage, {**stored, "fingerprint": attribute(fingerprint)})
 
 
 def of_row(key: Key, row: Any, without: str = "") -> Item:
