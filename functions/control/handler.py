@@ -15,6 +15,7 @@ from textdrop.usecases.control.cancel import cancel
 from textdrop.usecases.control.check import check
 from textdrop.usecases.control.delete import delete
 from textdrop.usecases.control.listing import list_documents
+from textdrop.usecases.control.release import release
 from textdrop.usecases.control.render import render
 from textdrop.usecases.control.retry import retry
 from textdrop.usecases.control.settings import ControlSettings
@@ -63,11 +64,13 @@ def _followed(ports: ControlPorts, settings: ControlSettings, command: requests.
         case requests.List():
             return list_documents(ports, settings, command)
         case requests.Summary():
-            return summary(ports, command)
+            return summary(ports, settings, command)
         case requests.Retry():
             return retry(ports, settings, command)
         case requests.Cancel():
             return cancel(ports, settings, command)
+        case requests.Release():
+            return release(ports, settings, command)
         case requests.Delete():
             return delete(ports, settings, command)
         case requests.Render():

@@ -37,7 +37,9 @@ def results(run: Run, block: str) -> list[Result]:
 
 def test_upload(run: Run, stack: FakeStack, folder: Path) -> None:
     done = results(run, command("docs/command.md", "upload"))
-    assert [each.exit_code for each in done] == [0, 0, 0]
+    assert [each.exit_code for each in done] == [0] * 4
+    head = stack.s3.head_object(Bucket=UPLOADS, Key="mixed/archive/a.png")
+    assert head["Metadata"] == {"ocr-pages": "without-text"}
     assert stack.s3.head_object(Bucket=UPLOADS, Key="prices.png")["Metadata"] == {
         "case": "7-114",
         "ocr-model": "table",
@@ -55,11 +57,13 @@ def test_look(run: Run, stack: FakeStack) -> None:
     stack.control.add("inbox/letter.pdf")
     stack.control.add("inbox/b.png", "failed", "damaged", outcome_at="2999-01-01T00:00:00.000Z")
     stack.control.add("inbox/c.png", None)
-    status, listed, _, waited, watched = results(run, command("docs/command.md", "look"))
+    stack.control.hold("other/large.pdf")
+    status, listed, held, _, waited, watched = results(run, command("docs/command.md", "look"))
     assert "  run 1: succeeded" in status.stdout
     assert listed.stdout.endswith("inbox/b.png\n")
+    assert held.stdout.endswith("other/large.pdf\n")
     assert waited.stdout.splitlines()[-1] == "1 document: 1 succeeded."
-    assert watched.stdout.startswith("Nothing is in flight.")
+    assert watched.stdout.startswith("Nothing is in flight but 1 held document.")
 
 
 def test_change(run: Run, stack: FakeStack) -> None:
@@ -80,10 +84,22 @@ def test_change(run: Run, stack: FakeStack) -> None:
 def test_backfill(run: Run, stack: FakeStack) -> None:
     stack.s3.put_object(Bucket=UPLOADS, Key="scans/1.pdf", Body=b"%PDF")
     stack.control.goes_on = True
-    estimated, taken, watched = results(run, command("docs/command.md", "backfill"))
+    estimated, otherwise, taken, watched = results(run, command("docs/command.md", "backfill"))
     assert "1 new" in estimated.stdout
+    assert "1 new" in otherwise.stdout
     assert taken.stdout.startswith("1 object taken")
     assert watched.stdout.endswith("  succeeded: 1\n")
+
+
+def test_held(run: Run, stack: FakeStack) -> None:
+    for key in ("inbox/atlas.pdf", "inbox/b.pdf", "c.pdf"):
+        stack.control.hold(key)
+    would, one, more = results(run, command("docs/command.md", "held"))
+    assert [each.exit_code for each in (would, one, more)] == [0, 0, 0]
+    assert "3 documents, about 3 pages, 0.40 RUB." in would.stdout
+    assert one.stdout.splitlines()[-1] == "1 document: 1 succeeded."
+    states = {each["key"]: each["state"] for each in stack.control.documents.values()}
+    assert states == {"inbox/atlas.pdf": "final", "inbox/b.pdf": "recognizing", "c.pdf": "held"}
 
 
 def test_programs(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -170,7 +171,7 @@ def test_status_with_details(run: Run, stack: FakeStack) -> None:
     done = run("textdrop status nowhere.png a.png --details")
     assert (done.exit_code, done.stderr) == (2, "textdrop: No document is known of nowhere.png.\n")
     assert done.stdout.splitlines()[-3:] == [
-        "  pages 1-2: recognized",
+        "  pages 1-2: recognized (reused)",
         "  run 1: goes on; 2 pages paid for, 0 kept; 0.26 RUB",
         "  2026-11-29 12:00:00Z  received",
     ]
@@ -282,7 +283,7 @@ def test_retry_with_other_options(run: Run, stack: FakeStack) -> None:
     assert answer["dry_run"] is False
 
 
-@pytest.mark.parametrize("command", ["retry", "cancel", "delete"])
+@pytest.mark.parametrize("command", ["retry", "cancel", "release", "delete"])
 def test_what_is_to_be_changed_is_named_once(run: Run, stack: FakeStack, command: str) -> None:
     assert run(f"textdrop {command} --yes").exit_code == 2
     assert run(f"textdrop {command} a.png --prefix a --yes").exit_code == 2
@@ -298,6 +299,109 @@ def test_cancel(run: Run, stack: FakeStack) -> None:
     done = run("textdrop cancel --prefix a/ --yes")
     assert (done.exit_code, done.stdout) == (0, "  a/1.png\nCancelled: 1 document.\n")
     assert stack.control.documents[f"{1:032x}"]["outcome"] is None
+
+
+# --- held documents ---------------------------------------------------------------------------------------------------
+
+HELD = [
+    "a/large.pdf: held. It waits for the next day (UTC): the cap of 10 pages a day has no room for 1 page.",
+    "What is held is read in its turn, or now, whatever the caps, by textdrop release.",
+]
+
+
+def test_release_asks_with_the_numbers_and_says_that_caps_are_passed(run: Run, stack: FakeStack) -> None:
+    for key in ("a/1.pdf", "a/2.pdf", "b.pdf"):
+        stack.control.hold(key)
+    refused = run("textdrop release --prefix a/")
+    assert refused.exit_code == 2
+    assert "Read 2 documents, about 2 pages, 0.26 RUB, whatever the caps? There is no terminal" in refused.stderr
+    would = run("textdrop release --all --dry-run")
+    assert (would.exit_code, would.stdout.splitlines()[-1]) == (
+        0,
+        "Would be read whatever the caps: 3 documents, about 3 pages, 0.40 RUB.",
+    )
+    assert {each["state"] for each in stack.control.documents.values()} == {"held"}
+    done = run("textdrop release --prefix a/ --wait", asks=True, typed="y\n")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "2 documents: 2 succeeded.")
+    assert [each["state"] for each in stack.control.documents.values()] == ["final", "final", "held"]
+
+
+def test_release_of_what_is_not_held_says_why(run: Run, stack: FakeStack) -> None:
+    stack.control.add("a.pdf")
+    stack.control.hold("b.pdf")
+    done = run("textdrop release a.pdf b.pdf --yes")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, "left as it is: a.pdf: It is not held.")
+    assert done.stdout.splitlines()[-1] == "Being read whatever the caps: 1 document, about 1 page, 0.13 RUB."
+    assert run("textdrop release --prefix b --all --yes").exit_code == 2
+    assert json.loads(run("textdrop release --all --json").stdout)["documents"] == []
+
+
+def test_what_is_held_is_listed_and_told(run: Run, stack: FakeStack) -> None:
+    stack.control.hold("a/large.pdf")
+    stack.control.add("b.pdf", None)
+    [line] = run("textdrop list --outcome held").stdout.splitlines()
+    assert line.split()[2:] == ["0/2", "held", "a/large.pdf"]
+    waits = "the next day (UTC): the cap of 10 pages a day has no room for 1 page"
+    assert run("textdrop status a/large.pdf").stdout.splitlines()[1] == f"  held; waits for {waits}"
+    stack.control.caps = {
+        "day": {"cap": 1_000, "pages_used": 1_000, "percent": 100.0, "turns_at": "2026-11-30T00:00:00.000Z"},
+        "month": {"cap": 9_000, "pages_used": 1_203, "percent": 13.4, "turns_at": "2026-12-01T00:00:00.000Z"},
+    }
+    assert run("textdrop summary").stdout.splitlines()[-4:-1] == [
+        "In flight:  1 reading, 1 held over a cap (1 page with the OCR service)",
+        "Today:      1,000 of the cap of 1,000 pages (100 %), until 2026-11-30 00:00:00Z",
+        "This month: 1,203 of the cap of 9,000 pages (13.4 %), until 2026-12-01 00:00:00Z",
+    ]
+
+
+def test_what_is_held_is_not_waited_for_unless_it_is_said_how_long(run: Run, stack: FakeStack) -> None:
+    stack.control.hold("a/large.pdf")
+    stack.control.add("a/small.pdf", None)
+    done = run("textdrop wait --prefix a/")
+    assert (done.exit_code, done.stderr.splitlines()[-2:]) == (1, HELD)
+    assert done.stdout.splitlines()[-1] == "2 documents: 1 held, 1 succeeded."
+    late = run("textdrop wait a/large.pdf --timeout 60")
+    assert late.exit_code == 1
+    assert "textdrop: After 60 s 1 of 1 document had not ended, 1 of them held over a cap." in late.stderr
+    assert run("textdrop wait a/small.pdf").exit_code == 0
+
+
+def test_put_and_wait_says_what_is_held(run: Run, stack: FakeStack, folder: Path) -> None:
+    run("textdrop put letter.pdf archive")
+    [letter] = stack.control.on_status(["letter.pdf"])["documents"]
+    stack.control.documents[letter["document"]].update(state="held", waiting_for="a person")
+    done = run("textdrop put letter.pdf archive --wait --json")
+    assert done.exit_code == 1
+    assert "letter.pdf: held. It waits for a person." in done.stderr
+    states = {each["key"]: each["state"] for each in json.loads(done.stdout)["documents"]}
+    assert states == {"letter.pdf": "held", "archive/2019/a.png": "final", "archive/b.png": "final"}
+
+
+def test_watch_ends_when_nothing_but_held_documents_is_left(run: Run, stack: FakeStack) -> None:
+    stack.control.hold("a/large.pdf")
+    stack.control.add("b.png", None, state="accepted")
+    stack.control.goes_on = True
+    done = run("textdrop watch")
+    assert (done.exit_code, done.stdout.splitlines()) == (
+        0,
+        ["Nothing is in flight but 1 held document. 1 document ended in 0 s.", "  succeeded: 1"],
+    )
+
+
+def test_reuse_and_pages_without_text_are_options(run: Run, stack: FakeStack, folder: Path) -> None:
+    run("textdrop put letter.pdf --no-reuse --pages without-text")
+    metadata = stack.s3.head_object(Bucket=UPLOADS, Key="letter.pdf")["Metadata"]
+    assert metadata == {"ocr-reuse": "no", "ocr-pages": "without-text"}
+    stack.control.add("a.png")
+    run("textdrop retry a.png --reuse --yes")
+    assert stack.control.requests[-1]["options"] == {"reuse": "yes"}
+
+
+def test_pages_that_cost_nothing_are_told(run: Run, stack: FakeStack) -> None:
+    document = stack.control.add("a.pdf")
+    document["pages"] |= {"total": 9, "recognized": 9, "kept": 3, "reused": 2, "skipped": 2}
+    assert "  9 pages, 9 read, 2 paid for, 3 kept, 2 reused, 2 skipped; 0.26 RUB" in run("textdrop status a.pdf").stdout
+    assert "Pages:      2 read, 2 paid for, 2 reused, 2 skipped; 0.26 RUB" in run("textdrop summary").stdout
 
 
 def test_delete_leaves_the_upload_unless_told(run: Run, stack: FakeStack, folder: Path) -> None:
@@ -357,6 +461,26 @@ def test_backfill_asks_with_its_estimate_and_is_safe_to_repeat(run: Run, stack: 
     assert run("textdrop backfill old/").stdout.startswith("3 objects seen: 0 new")
 
 
+@pytest.mark.usefixtures("old")
+def test_an_estimate_knows_what_need_not_be_paid_for_and_the_caps(run: Run, stack: FakeStack) -> None:
+    stack.control.kinds = (2, 3, 1)
+    stack.control.caps = {
+        "day": {"cap": 10, "pages_used": 8, "percent": 80.0, "turns_at": "2026-11-30T00:00:00.000Z"},
+        "month": None,
+    }
+    assert run("textdrop estimate old/ --pages without-text --reuse").stdout.splitlines()[2:] == [
+        "About 18 pages (6 paid for, 9 reused, 3 skipped), by 2 PDFs of 3 looked into; 0.79 RUB; 1 s at the quota",
+        "Caps: 4 pages have no room now; all are read in 2 days (UTC), if nothing else is",
+    ]
+    assert stack.control.requests[-1]["options"] == {"pages": "without-text", "reuse": "yes"}
+    answer = json.loads(run("textdrop estimate old/ --json").stdout)
+    assert (answer["pages_over_cap"], answer["days"], answer["caps"]["day"]["pages_used"]) == (4, 2, 8)
+    asked = run("textdrop backfill old/").stderr
+    assert "Read 3 objects, about 18 pages (6 paid for, 9 reused, 3 skipped), 0.79 RUB?" in asked
+    stack.control.caps["day"]["pages_used"] = 0
+    assert run("textdrop estimate old/").stdout.endswith("Caps: all have room now\n")
+
+
 @pytest.mark.parametrize("line", ["put a.pdf", "retry a.pdf --yes", "render a.pdf", "delete a.pdf --yes"])
 def test_a_time_to_wait_without_waiting_is_wrong_use(run: Run, line: str) -> None:
     ended = run(f"textdrop {line} --timeout 5")
@@ -368,7 +492,7 @@ def test_a_time_to_wait_without_waiting_is_wrong_use(run: Run, line: str) -> Non
 def test_a_backfill_that_breaks_off_says_how_to_continue(run: Run, stack: FakeStack) -> None:
     real = stack.control.on_backfill
 
-    def breaks(prefix: str = "", cursor: str | None = None, dry_run: bool = False) -> dict[str, object]:
+    def breaks(prefix: str = "", cursor: str | None = None, dry_run: bool = False, options: Any = None) -> Any:
         if cursor and not dry_run:
             raise KeyboardInterrupt
         return real(prefix, cursor, dry_run)
@@ -388,7 +512,7 @@ def test_a_backfill_that_breaks_off_says_how_to_continue(run: Run, stack: FakeSt
 def test_a_backfill_that_is_refused_in_its_midst_says_how_to_continue(run: Run, stack: FakeStack) -> None:
     real = stack.control.on_backfill
 
-    def refuses(prefix: str = "", cursor: str | None = None, dry_run: bool = False) -> dict[str, object]:
+    def refuses(prefix: str = "", cursor: str | None = None, dry_run: bool = False, options: Any = None) -> Any:
         if cursor and not dry_run:
             stack.control.unavailable = 4
         return real(prefix, cursor, dry_run)

@@ -221,6 +221,15 @@ def test_what_is_wrong_has_what_mends_it(
     assert mend in found["mend"]
 
 
+@pytest.mark.usefixtures("aws")
+def test_held_documents_are_told_and_nothing_is_wrong(run: Run, stack: FakeStack) -> None:
+    stack.control.check["due"] = {"submit": 1, "held": 3}
+    done = run("textdrop doctor")
+    assert done.exit_code == 0
+    assert "ok               held documents: 3 documents, as a cap has no room for their pages" in done.stdout
+    assert "-> textdrop list --outcome held, then textdrop release to have them read now" in done.stdout
+
+
 def test_what_may_not_be_seen_is_no_failure(run: Run, stack: FakeStack, aws: Aws) -> None:
     aws.denied = {"sqs", "metrics", "describe_alarms", "list_subscriptions_by_topic"}
     stack.invoker.failures = [ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, "Invoke")]

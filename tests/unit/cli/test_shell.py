@@ -120,7 +120,7 @@ def test_the_shell_is_taught_commands_and_options() -> None:
         )
         return done.stdout.split()
 
-    assert completed("textdrop", "re") == ["retry", "render", "resume"]
+    assert completed("textdrop", "re") == ["retry", "release", "render", "resume"]
     assert completed("textdrop", "retry", "--pr") == ["--prefix", "--profile"]
 
 

@@ -50,6 +50,9 @@ class FakeControl:
         self.page_size = 100
         self.paused = ""
         self.unavailable = 0
+        self.caps: dict[str, Any] | None = None
+        self.kinds = (3, 0, 0)
+        """Of each object that a backfill finds, how many pages are paid for, reused and skipped."""
         self.goes_on = False
         """Each summary, too, brings documents in flight one step on."""
         self.check: dict[str, Any] = {
@@ -69,6 +72,7 @@ class FakeControl:
         at = NOW - timedelta(minutes=number)
         done = outcome is not None
         pages = {"total": 2, "recognized": 2, "failed": 0, "finished": 2, "paid": 2, "unconfirmed": 0, "kept": 0}
+        pages |= {"reused": 0, "skipped": 0}
         if outcome not in ("succeeded", "partial"):
             pages |= {"recognized": 0, "failed": 2 if outcome == "failed" else 0, "finished": 2 if done else 1}
         document = {
@@ -95,6 +99,12 @@ class FakeControl:
         self.documents[document["document"]] = document
         return document
 
+    def hold(self, key: str, **more: Any) -> dict[str, Any]:
+        """A document that is held, with two pages of which one is still to be sent."""
+        waiting_for = "the next day (UTC): the cap of 10 pages a day has no room for 1 page"
+        hold = {"period": "day", "pages": 1, "waits_for_a_person": False}
+        return self.add(key, None, **{"state": "held", "waiting_for": waiting_for, "hold": hold, "cost": None, **more})
+
     def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         self.requests.append(request)
         given = {name: value for name, value in request.items() if name not in ("version", "command")}
@@ -120,7 +130,7 @@ class FakeControl:
             found.append({**document, "asked": asked})
             if pages:
                 found[-1] |= {
-                    "page_states": [{"pages": "1-2", "state": "recognized", "reason": None}],
+                    "page_states": [{"pages": "1-2", "state": "recognized", "reason": None, "text_from": "reused"}],
                     "timeline": [{"at": document["accepted_at"], "what": "received"}],
                     "runs": [{"run": 1, "outcome": document["outcome"], "pages": 2, "paid": 2, "cost": cost(2)}],
                 }
@@ -154,9 +164,13 @@ class FakeControl:
             "pages_paid": paid,
             "pages_unconfirmed": 0,
             "pages_kept": 0,
+            "pages_reused": sum(each["pages"]["reused"] for each in ended),
+            "pages_skipped": sum(each["pages"]["skipped"] for each in ended),
             "cost": cost(paid),
             "active": {name: sum(each["state"] == name for each in active) for name in STEPS[:3]}
+            | {"held": sum(each["state"] == "held" for each in self.documents.values())}
             | {"backfill": 0, "pages_running": len(active), "at_most": False},
+            "caps": self.caps,
             "oldest": {"document": active[0]["document"], "key": active[0]["key"], "waiting_seconds": 95.0}
             if active
             else None,
@@ -182,6 +196,14 @@ class FakeControl:
                 each.update(state="delivering", outcome="cancelled")
         return {"cancelled": chosen, "unchanged": unchanged, "cursor": after}
 
+    def on_release(self, documents: list[str] | None = None, dry_run: bool = False, **more: Any) -> dict[str, Any]:
+        chosen, unchanged, after = self._chosen(documents, more, outcome="held")
+        pages = sum(each["hold"]["pages"] for each in chosen)
+        if not dry_run:
+            for each in chosen:
+                each.update(state="recognizing", hold=None, waiting_for="a free slot")
+        return {"released": chosen, "unchanged": unchanged, "cursor": after, "pages": pages, "cost": cost(pages)}
+
     def on_delete(self, documents: list[str] | None = None, dry_run: bool = False, **more: Any) -> dict[str, Any]:
         chosen, unchanged, after = self._chosen(documents, more)
         if not dry_run:
@@ -206,7 +228,9 @@ class FakeControl:
     def on_check(self) -> dict[str, Any]:
         return {**self.check, "pause": self._pause()}
 
-    def on_backfill(self, prefix: str = "", cursor: str | None = None, dry_run: bool = False) -> dict[str, Any]:
+    def on_backfill(
+        self, prefix: str = "", cursor: str | None = None, dry_run: bool = False, options: Any = None
+    ) -> dict[str, Any]:
         keys = sorted(
             found["Key"] for found in self._s3.list_objects_v2(Bucket=UPLOADS, Prefix=prefix).get("Contents", [])
         )
@@ -217,6 +241,7 @@ class FakeControl:
         if not dry_run:
             for key in new:
                 self.add(key, None)
+        paid, reused, skipped = (len(new) * pages for pages in self.kinds)
         return {
             "listed": len(listed),
             "new": len(new),
@@ -225,12 +250,19 @@ class FakeControl:
             "older_versions": 0,
             "bytes": 1000 * len(new),
             "types": {".pdf": len(new)} if new else {},
-            "pages": 3 * len(new),
+            "pages": paid + reused + skipped,
+            "pages_paid": paid,
+            "pages_reused": reused,
+            "pages_skipped": skipped,
+            "models": {"page": paid},
             "pdfs": len(new),
             "pdfs_sampled": 1,
             "pdf_pages_sampled": 3,
-            "cost": cost(3 * len(new)),
-            "seconds": 0.3 * len(new),
+            "images": 0,
+            "images_sampled": 0,
+            "cost": cost(paid),
+            "seconds": 0.1 * paid,
+            "caps": self.caps,
             "cursor": str(start + self.page_size) if start + self.page_size < len(keys) else None,
         }
 
@@ -257,7 +289,7 @@ class FakeControl:
     def _step(self, document: dict[str, Any]) -> None:
         if document["state"] == "deleting":
             document.update(state="deleted", removed={"objects": 4, "rows": 3})
-        if document["state"] in ("final", "deleted"):
+        if document["state"] in ("final", "deleted", "held"):
             return
         state = STEPS[(("uploaded", *STEPS).index(document["state"]))]
         document["state"] = state
@@ -288,8 +320,9 @@ class FakeControl:
         chosen, unchanged = [], []
         for asked in documents:
             document = self._find(asked)
-            if document is None or (outcome == "active" and document["state"] == "final"):
-                why = "No document is known of it." if document is None else "It is done."
+            is_other = document is not None and outcome != "" and not _fits(document, {"outcome": outcome})
+            if document is None or is_other:
+                why = "No document is known of it." if document is None else f"It is not {outcome}."
                 unchanged.append({"asked": asked, "document": document and document["document"], "why": why})
             else:
                 chosen.append(document)
@@ -297,10 +330,11 @@ class FakeControl:
 
 
 def _fits(document: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
-    active = document["state"] in STEPS[:3]
+    active = document["state"] in (*STEPS[:3], "held")
     outcome = filters.get("outcome")
-    wanted = active if outcome == "active" else document["outcome"] == outcome if outcome else not active
-    return (
+    kinds = {None: not active, "active": active, "held": document["state"] == "held"}
+    wanted = kinds[outcome] if outcome in kinds else document["outcome"] == outcome
+    return bool(
         wanted
         and document["key"].startswith(filters.get("prefix", ""))
         and document["reason"] == filters.get("reason", document["reason"])

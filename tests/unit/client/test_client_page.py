@@ -40,8 +40,8 @@ def printed(name: str) -> str:
     return out.getvalue()
 
 
-def test_there_are_five_and_no_others() -> None:
-    assert len(EXAMPLES) == PAGE.count("```python") == 5
+def test_there_are_six_and_no_others() -> None:
+    assert len(EXAMPLES) == PAGE.count("```python") == 6
 
 
 def test_put_and_wait(stack: FakeStack, tmp_path: Path) -> None:
@@ -54,9 +54,10 @@ def test_put_and_wait(stack: FakeStack, tmp_path: Path) -> None:
 
 def test_notices_into_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(EXAMPLES["notices into SQLite"].split("\n\n")[1].splitlines()) == 10  # as asked for
-    failed, partly = ((TOP / "events" / f"notice-{name}.json").read_text("utf-8") for name in ("failed", "partial"))
+    names = ("notice-failed", "notice-partial", "held")
+    failed, partly, held = ((TOP / "events" / f"{name}.json").read_text("utf-8") for name in names)
     enveloped = json.dumps({"Type": "Notification", "Message": partly})
-    batches = [[failed, enveloped], [failed], []]
+    batches = [[failed, enveloped], [failed], [held], []]
     deleted: list[str] = []
 
     class Sqs:
@@ -74,7 +75,7 @@ def test_notices_into_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with contextlib.closing(sqlite3.connect("notices.db")) as database:
         rows = database.execute("SELECT outcome, reason FROM notices ORDER BY outcome").fetchall()
     assert rows == [("failed", json.loads(failed)["reason"]), ("partial", json.loads(partly)["reason"])]
-    assert deleted == ["2-0", "2-1", "1-0"]
+    assert deleted == ["3-0", "3-1", "2-0", "1-0"]
 
 
 def test_list_failures(stack: FakeStack) -> None:
@@ -92,6 +93,20 @@ def test_retry(stack: FakeStack) -> None:
         stack.control.add(f"more-{number}.png", "failed", "failed_in_ocr")
     assert printed("retry").startswith("500 documents, 1000 pages: Cost(amount='132.000'")
     assert {document["run"] for document in stack.control.documents.values()} == {1, 2}
+
+
+def test_release(stack: FakeStack) -> None:
+    for key in ("contracts/a.pdf", "other.pdf"):
+        stack.control.hold(key, waiting_for="a person")
+    assert printed("release").splitlines() == [
+        "contracts/a.pdf waits for a person",
+        "other.pdf waits for a person",
+        "contracts/a.pdf succeeded",
+    ]
+    assert [each["state"] for each in stack.control.documents.values()] == ["final", "held"]
+    stack.control.hold("contracts/b.pdf", hold={"period": "day", "pages": 100, "waits_for_a_person": True})
+    printed("release")
+    assert stack.control.documents[f"{2:032x}"]["state"] == "held"
 
 
 def test_delete(stack: FakeStack, clock: Clock) -> None:

@@ -14,6 +14,7 @@ from textdrop.client import (
     NoAccess,
     NoText,
     NotReadable,
+    Options,
     StackNotFound,
     Textdrop,
     Unreachable,
@@ -103,6 +104,39 @@ def test_a_deleted_document_is_waited_for_even_if_it_is_still_shown_as_it_was(
     assert deleting.wait().state == "deleted"
 
 
+def test_without_a_time_to_wait_what_is_held_is_not_waited_for(
+    textdrop: Textdrop, stack: FakeStack, clock: Clock
+) -> None:
+    stack.control.hold("held.pdf")
+    stack.control.add("read.pdf", None)
+    held, read = textdrop.wait(["held.pdf", "read.pdf"])
+    assert (held.state, held.done, read.outcome) == ("held", False, "succeeded")
+    with pytest.raises(NoText, match=r"held\.pdf is held\. It waits for the next day \(UTC\)"):
+        _ = held.text
+    with pytest.raises(WaitTimedOut, match=r"1 of 1 document had not ended, 1 of them held over a cap\."):
+        held.wait(timeout=600)
+    assert clock.now >= 600
+
+
+def test_what_control_shows_as_held_a_moment_after_its_release_is_waited_for(
+    textdrop: Textdrop, stack: FakeStack
+) -> None:
+    before = dict(stack.control.hold("held.pdf"))
+    released = textdrop.document("held.pdf").release()
+    assert (released.state, released.hold) == ("recognizing", None)
+    real = stack.control.on_status
+    shown = iter([before])
+
+    def stale(documents: list[str], pages: bool = False) -> dict[str, Any]:
+        old = next(shown, None)
+        return {"documents": [old], "missing": []} if old else real(documents, pages)
+
+    stack.control.on_status = stale  # type: ignore[method-assign]
+    assert released.wait().outcome == "succeeded"
+    with pytest.raises(ControlRefused, match="It is not held"):
+        released.release()
+
+
 def test_references_go_a_hundred_a_call(textdrop: Textdrop, stack: FakeStack) -> None:
     ids = [stack.control.add(f"{number}.png")["document"] for number in range(250)]
     found, missing = textdrop.status([*ids, "nowhere.pdf"])
@@ -181,7 +215,7 @@ def test_a_retry_by_filter_goes_on_with_the_cursor_and_sums_up(textdrop: Textdro
 
 def test_a_command_on_one_document_that_is_refused_says_why(textdrop: Textdrop, stack: FakeStack) -> None:
     stack.control.add("a.png")
-    with pytest.raises(ControlRefused, match="It is done"):
+    with pytest.raises(ControlRefused, match="It is not active"):
         textdrop.document("a.png").cancel()
 
 
@@ -206,6 +240,19 @@ def test_a_backfill_sums_up_its_pages(textdrop: Textdrop, stack: FakeStack) -> N
     assert not stack.control.documents
     assert [done.cursor for done in textdrop.backfill("old/")] == ["2", "4", None]
     assert [done.known for done in textdrop.backfill("old/", cursor="4")] == [1]
+
+
+def test_an_estimate_is_of_all_its_pages_together_within_the_caps(textdrop: Textdrop, stack: FakeStack) -> None:
+    for number in range(5):
+        stack.s3.put_object(Bucket="textdrop-uploads", Key=f"old/{number}.pdf", Body=b"%PDF")
+    stack.control.page_size = 2
+    stack.control.kinds = (3, 1, 2)
+    stack.control.caps = {"day": {"cap": 6, "pages_used": 4, "percent": 66.7}, "month": None}
+    would = textdrop.estimate("old/", Options(reuse=False))
+    assert (would.pages, would.pages_paid, would.pages_reused, would.pages_skipped) == (30, 15, 5, 10)
+    assert would.models == {"page": 15}
+    assert (would.pages_over_cap, would.days) == (13, 4)
+    assert stack.control.requests[-1]["options"] == {"reuse": "no"}
 
 
 def test_check_reads_what_the_stack_finds(textdrop: Textdrop) -> None:

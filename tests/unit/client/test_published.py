@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from documentation import TOP, example
-from textdrop.client import Cost, ErrorFile, Notice, NotReadable, Result
+from textdrop.client import Cost, ErrorFile, HeldNotice, Notice, NotReadable, Result, read_message
 from textdrop.client.reading import written
 
 NOTICES = sorted((TOP / "events").glob("notice-*.json"))
+HELD = (TOP / "events" / "held.json").read_text("utf-8")
 EVENT = (TOP / "events" / "eventbridge-notice.json").read_text("utf-8")
 BILLING = {
     "pages_paid": 1,
@@ -20,6 +21,7 @@ BILLING = {
     "pages_kept": 2,
     "cost": {"amount": "0.1321", "currency": "RUB", "prices_of": None},
 }
+"""As a former version wrote it."""
 
 
 @pytest.mark.parametrize("path", NOTICES, ids=lambda path: path.stem)
@@ -47,6 +49,33 @@ def test_a_notice_comes_as_an_event_too() -> None:
     assert notice.files.text is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        HELD,
+        json.dumps({"Type": "Notification", "Message": HELD}),
+        json.dumps({"detail-type": "Document Held", "detail": json.loads(HELD)}),
+    ],
+    ids=["raw", "envelope", "event"],
+)
+def test_that_a_document_is_held_is_told_apart_from_how_one_has_ended(body: str) -> None:
+    held = read_message(body)
+    assert isinstance(held, HeldNotice)
+    value, back = json.loads(HELD), written(held)
+    back["cost"].pop("unpriced")
+    assert back == {name: each for name, each in value.items() if name != "schema"}
+    with pytest.raises(NotReadable, match=r"tells that archive/maps\.pdf is held") as refused:
+        Notice.from_message(body)
+    assert "read_message" in refused.value.advice
+    assert read_message(EVENT) == Notice.from_message(EVENT)
+
+
+def test_a_held_message_of_a_later_version_says_which_it_is() -> None:
+    later = json.dumps({**json.loads(HELD), "schema": "textdrop.held/2"})
+    with pytest.raises(NotReadable, match=r'of schema "textdrop\.held/2"; this client reads textdrop\.held/1'):
+        read_message(later)
+
+
 def test_a_result_and_an_error_are_read_whole() -> None:
     result = Result.from_json({**example("docs/results.md", "result"), "billing": BILLING})
     assert result.pages[0].blocks[0].lines[0].words[2].text == "7"
@@ -54,6 +83,8 @@ def test_a_result_and_an_error_are_read_whole() -> None:
     assert result.timings.duration_seconds == 3.25
     assert result.billing is not None
     assert result.billing.cost == Cost("0.1321", "RUB", None)
+    assert (result.billing.pages_reused, result.billing.pages_skipped) == (0, 0)
+    assert result.pages[0].text_from == "service"
     error = ErrorFile.from_json(example("docs/results.md", "error"))
     assert error.pages[0].problem is not None
     assert error.pages[0].problem.service == error.service

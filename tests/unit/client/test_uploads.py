@@ -168,6 +168,17 @@ def test_a_key_that_the_stack_does_not_look_at_is_refused(clock: Clock) -> None:
             textdrop.put(b"x", "scans/a.png", options=Options(model="table"))
 
 
+def test_a_model_that_uploads_may_not_name_is_refused(clock: Clock) -> None:
+    with fake_stack(parameters={"AllowedModels": "page table"}) as stack:
+        given: Any = stack
+        textdrop = Textdrop(session=given, sleep=clock.sleep, clock=clock)
+        with pytest.raises(UploadRefused, match='The model "handwritten" may not be chosen here'):
+            textdrop.put(b"x", "a.png", options=Options(model="handwritten"))
+        textdrop.put(b"x", "a.png", options=Options(model="table", reuse=True, pages="without-text"))
+        metadata = stack.s3.head_object(Bucket=UPLOADS, Key="a.png")["Metadata"]
+        assert metadata == {"ocr-model": "table", "ocr-reuse": "yes", "ocr-pages": "without-text"}
+
+
 @pytest.mark.parametrize(
     "metadata", [{"case": "№ 7"}, {"дело": "7"}, {"case": "a\nb"}, {"a case": "7"}, {"ocr-modle": "page"}]
 )

@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("wait", looking.wait, "textdrop wait --prefix inbox/ --timeout 600"),
     ("retry", changing.retry, "textdrop retry --outcome failed --reason failed_in_ocr --since 1d"),
     ("cancel", changing.cancel, "textdrop cancel --prefix inbox/wrong/"),
+    ("release", changing.release, "textdrop release inbox/atlas.pdf"),
     ("delete", changing.delete, "textdrop delete inbox/letter.pdf --upload"),
     ("render", changing.render, "textdrop render inbox/letter.pdf --outputs searchable-pdf"),
     ("pause", changing.pause, "textdrop pause"),

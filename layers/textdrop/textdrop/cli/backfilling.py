@@ -11,7 +11,7 @@ from textdrop.cli import words
 from textdrop.cli.progress import Progress
 from textdrop.cli.shell import Shell
 from textdrop.client.errors import TextdropClientError
-from textdrop.client.models import Backfill
+from textdrop.client.models import Backfill, Options
 
 Prefix = Annotated[
     str | None, typer.Argument(metavar="PREFIX", help="What the keys begin with, such as scans/2019/; all without it.")
@@ -39,29 +39,42 @@ def backfill(
         return
     for line in words.estimated(would):
         shell.note(line)
-    question = f"Read {words.count(would.new, 'object')}, about {words.count(would.pages, 'page')}"
-    shell.confirm(f"{question}, {words.price(would.cost)}?", yes)
+    shell.confirm(f"Read {words.count(would.new, 'object')}, {words.pages_of(would)}, {words.price(would.cost)}?", yes)
     done = _gone_through(shell, prefix, cursor, dry_run=False)
     shell.say(f"{words.count(done.new, 'object')} taken, {done.known:,} known already. textdrop watch shows them.")
     shell.answer(done)
 
 
-def estimate(context: typer.Context, prefix: Prefix = None) -> None:
-    """Tell what a backfill would read, cost and take."""
+def estimate(
+    context: typer.Context,
+    prefix: Prefix = None,
+    model: take.Model = None,
+    languages: take.Languages = None,
+    pages: take.Pages = None,
+    reuse: take.Reuse = None,
+) -> None:
+    """Tell what a backfill would read, cost and take.
+
+    Some files are opened and some of their pages looked at; nothing is written or paid for. Options tell what it would
+    be if the uploads named them.
+    """
     shell: Shell = context.obj
-    found = _gone_through(shell, prefix, None, dry_run=True)
+    options = take.options(model, languages, None, pages, reuse)
+    found = _gone_through(shell, prefix, None, dry_run=True, options=options)
     shell.say(words.estimated(found))
     shell.answer(found)
 
 
-def _gone_through(shell: Shell, prefix: str | None, cursor: str | None, *, dry_run: bool) -> Backfill:
+def _gone_through(
+    shell: Shell, prefix: str | None, cursor: str | None, *, dry_run: bool, options: Options | None = None
+) -> Backfill:
     """All pages of the listing. Where it breaks off, the command that goes on is told."""
     found = Backfill()
     if not dry_run:  # a call that is interrupted may have begun some
         shell.going_on = f"To go on: {_again(shell, prefix, cursor)}"
     try:
         with Progress(shell.terminal()) as progress:
-            for found in shell.textdrop.backfill(prefix, dry_run=dry_run, cursor=cursor):
+            for found in shell.textdrop.backfill(prefix, options=options, dry_run=dry_run, cursor=cursor):
                 cursor = found.cursor
                 progress.show(f"{words.count(found.listed, 'object')} seen, {found.new:,} new")
                 shell.going_on = "Nothing was begun." if dry_run else f"To go on: {_again(shell, prefix, cursor)}"

@@ -1,4 +1,4 @@
-"""retry, cancel, delete, render, pause and resume."""
+"""retry, cancel, release, delete, render, pause and resume."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def retry(
     languages: take.Languages = None,
     outputs: take.Outputs = None,
     pages: take.Pages = None,
+    reuse: take.Reuse = None,
     yes: take.Yes = False,
     wait: take.Wait = False,
     timeout: take.Timeout = None,
@@ -46,7 +47,7 @@ def retry(
     chosen = _chosen(documents, filters)
     if chosen is None and outcome is None:
         filters["outcome"] = "failed"
-    reading = take.options(model, languages, outputs, pages)
+    reading = take.options(model, languages, outputs, pages, reuse)
     with Progress(shell.terminal()) as progress:
         would = shell.textdrop.retry(
             chosen, **filters, options=reading, dry_run=True, progress=lambda all_: progress.show(words.changed(all_))
@@ -84,6 +85,48 @@ def cancel(
     _tell(shell, done, "Cancelled")
     shell.answer(done)
     raise typer.Exit(_code(done))
+
+
+def release(
+    context: typer.Context,
+    documents: take.Documents = None,
+    prefix: take.Prefix = None,
+    all_: Annotated[bool, typer.Option("--all", help="All that are held.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would read and cost.")] = False,
+    yes: take.Yes = False,
+    wait: take.Wait = False,
+    timeout: take.Timeout = None,
+) -> None:
+    """Read held documents now, whatever the caps.
+
+    Documents are held when the day's or the month's cap of pages has no room for theirs. They are read by themselves
+    when the next day or month (UTC) has room; those that are larger than a whole cap wait for this command.
+    """
+    shell: Shell = context.obj
+    wait = take.waits(wait, timeout)
+    chosen = _chosen(documents, {"prefix": prefix, "all": all_})
+    if prefix and all_:
+        raise WrongUse("--all is given beside --prefix.", "Use one or the other.")
+    prefix = prefix if chosen is not None else prefix or ""
+    with Progress(shell.terminal()) as progress:
+        would = shell.textdrop.release(
+            chosen, prefix=prefix, dry_run=True, progress=lambda all_: progress.show(words.changed(all_))
+        )
+    if dry_run:
+        _tell(shell, would, "Would be read whatever the caps")
+        shell.answer(would)
+        raise typer.Exit(_code(would))
+    if would.documents:
+        shell.confirm(f"Read {words.changed(would)}, whatever the caps?", yes)
+    done = _done(shell, would, shell.textdrop.release)
+    _tell(shell, done, "Being read whatever the caps")
+    code = _code(done)
+    if wait and done.documents:
+        found, failed = wait_for(shell, done.documents, timeout)
+        done = Changes(tuple(found), done.unchanged, done.pages, done.cost)
+        code = max(code, SOME_FAILED) if failed else code
+    shell.answer(done)
+    raise typer.Exit(code)
 
 
 def delete(

@@ -158,6 +158,11 @@ def _of_check(check: Check, stack: Stack) -> Iterator[Finding]:
         yield Finding("oldest document", WRONG, what, f"textdrop status {oldest.document} --details")
     else:
         yield Finding("oldest document", OK, "none waits for long")
+    held = check.due.get("held", 0)
+    if held:
+        what = f"{count(held, 'document')}, as a cap has no room for their pages"
+        mend = "textdrop list --outcome held, then textdrop release to have them read now"
+        yield Finding("held documents", OK, what, mend)
 
 
 def _resumed(check: Check, store: str) -> str:

@@ -25,6 +25,7 @@ def put(
     languages: take.Languages = None,
     outputs: take.Outputs = None,
     pages: take.Pages = None,
+    reuse: take.Reuse = None,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Comes back in results and notices; may be repeated.")
     ] = None,
@@ -47,7 +48,7 @@ def put(
         for each in shell.textdrop.put_tree(
             paths,
             to,
-            options=take.options(model, languages, outputs, pages),
+            options=take.options(model, languages, outputs, pages, reuse),
             metadata={name: value for name, _, value in entries},
             again=again,
         ):

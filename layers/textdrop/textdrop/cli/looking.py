@@ -15,7 +15,7 @@ from textdrop.cli import words
 from textdrop.cli.progress import Progress
 from textdrop.cli.shell import FINE, NOT_DONE, SOME_FAILED, Shell, WrongUse
 from textdrop.client.errors import ControlRefused
-from textdrop.client.models import Document, Summary
+from textdrop.client.models import HELD, Document, Summary
 
 LOOK_SECONDS = 5.0
 _SAMPLE = 100
@@ -62,7 +62,7 @@ def list_(
 ) -> None:
     """List documents that have ended, or those in flight.
 
-    The newest are first; --outcome active lists what is in flight.
+    The newest are first; --outcome active lists what is in flight, --outcome held what a cap has no room for.
     """
     shell: Shell = context.obj
     documents = shell.textdrop.list(outcome, reason, prefix, since, until)
@@ -93,7 +93,10 @@ def watch(
     context: typer.Context,
     forever: Annotated[bool, typer.Option("--forever", help="Go on when nothing is in flight.")] = False,
 ) -> None:
-    """Show how fast it goes, until nothing is in flight."""
+    """Show how fast it goes, until nothing is in flight.
+
+    What is held over a cap is told, and not waited for.
+    """
     shell: Shell = context.obj
     shell.going_on = "Documents are read on; textdrop summary shows them."
     submits_per_second = shell.textdrop.check().submits_per_second
@@ -106,14 +109,16 @@ def watch(
             before = before or found
             ended = _since(before, found)
             # What is being deleted counts as in flight there, for a quarter of an hour, and is not listed.
-            flying = list(islice(shell.textdrop.list("active"), _SAMPLE)) if found.active.documents else []
+            listed = list(islice(shell.textdrop.list("active"), _SAMPLE)) if found.active.documents else []
+            flying = [document for document in listed if document.state != HELD]  # these are listed last
             if not flying and not forever:
                 break
             left = _left(flying, found, submits_per_second)
             progress.show(_watched(found, ended, time.monotonic() - start, left), sum(ended.values()))
             shell.textdrop.sleep(LOOK_SECONDS)
     documents = words.count(sum(ended.values()), "document")
-    shell.say(f"Nothing is in flight. {documents} ended in {words.duration(time.monotonic() - start)}.")
+    but = f" but {words.count(found.active.held, 'held document')}" if found.active.held else ""
+    shell.say(f"Nothing is in flight{but}. {documents} ended in {words.duration(time.monotonic() - start)}.")
     shell.say(f"  {outcome}: {number:,}" for outcome, number in ended.items())
     shell.answer({"ended": ended, "summary": found})
 
@@ -156,7 +161,7 @@ def wait(
     """Wait until documents are done.
 
     With --prefix all that are in flight below it when this begins. The exit code is 1 if one failed in whole or part,
-    or was cancelled.
+    or was cancelled. Held documents are not waited for, unless --timeout says for how long.
     """
     shell: Shell = context.obj
     if bool(documents) == (prefix is not None):
@@ -172,7 +177,8 @@ def wait(
 def wait_for(
     shell: Shell, chosen: Sequence[Any], timeout: float | None = None
 ) -> tuple[list[Document], list[Document]]:
-    """The documents when all are done, told one by one; and those that failed in whole or part."""
+    """The documents when all are done, told one by one, or, without a time to wait, held; and those that failed in
+    whole or part, or are held."""
     shell.going_on = "Documents are read on; textdrop wait shows them."
     told: set[str] = set()
     with Progress(shell.terminal()) as progress:
@@ -188,5 +194,10 @@ def wait_for(
     failed = [document for document in found if document.outcome in words.FAILED]
     for document in failed:
         shell.note(f"{document.key}: {document.what or document.progress} {document.advice or ''}".rstrip())
+    held = [document for document in found if document.state == HELD]
+    for document in held:
+        shell.note(f"{document.key}: held. It waits for {document.waiting_for}.")
+    if held:
+        shell.note("What is held is read in its turn, or now, whatever the caps, by textdrop release.")
     shell.say(f"{words.count(len(found), 'document')}: {words.outcomes(found)}.")
-    return found, failed
+    return found, failed + held

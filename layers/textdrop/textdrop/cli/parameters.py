@@ -31,7 +31,10 @@ Outcome = Annotated[
 ]
 OutcomeOrActive = Annotated[
     str | None,
-    typer.Option(metavar="OUTCOME", help="succeeded, partial, failed, skipped, cancelled, or active: in flight."),
+    typer.Option(
+        metavar="OUTCOME",
+        help="succeeded, partial, failed, skipped or cancelled; active: in flight; or held: over a cap.",
+    ),
 ]
 Reason = Annotated[str | None, typer.Option(metavar="REASON", help="A reason, such as failed_in_ocr.")]
 Prefix = Annotated[str | None, typer.Option(metavar="PREFIX", help="What the keys begin with, such as contracts/.")]
@@ -44,7 +47,19 @@ Languages = Annotated[str | None, typer.Option(metavar="LANGUAGES", help='Such a
 Outputs = Annotated[
     str | None, typer.Option(metavar="OUTPUTS", help="searchable-pdf, markdown, tables, several of them, or none.")
 ]
-Pages = Annotated[str | None, typer.Option(metavar="PAGES", help='"all", or numbers and ranges such as 1-3,7.')]
+Pages = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PAGES",
+        help='"all", numbers and ranges such as 1-3,7, or "without-text": only those without text of their own.',
+    ),
+]
+Reuse = Annotated[
+    bool | None,
+    typer.Option(
+        "--reuse/--no-reuse", help="Take pages that were read before, of any document, or pay for them again."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until all are done.")]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="Wait no longer than this.")]
@@ -57,7 +72,9 @@ def waits(wait: bool, timeout: float | None) -> bool:
     return wait
 
 
-def options(model: str | None, languages: str | None, outputs: str | None, pages: str | None) -> Options | None:
+def options(
+    model: str | None, languages: str | None, outputs: str | None, pages: str | None, reuse: bool | None
+) -> Options | None:
     """The options that were given; None if none was."""
-    given = Options(languages=languages, model=model, outputs=outputs, pages=pages)
+    given = Options(languages=languages, model=model, outputs=outputs, pages=pages, reuse=reuse)
     return given if given.given() else None

@@ -12,6 +12,8 @@ from textdrop.client.published import Cost
 
 FAILED = ("failed", "partial", "cancelled")
 """Outcomes for which the exit code is 1."""
+_PAGES = ("failed", "kept", "reused", "skipped", "unconfirmed")
+_TEXT_FROM = {"earlier_run": "kept", "reused": "reused", "file": "skipped: text of its own"}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _ENDS = {"none": "without an ending"}
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
@@ -80,7 +82,7 @@ def told(document: Document) -> Iterator[str]:
     yield f"  document {document.id}, run {document.run}, received {moment(document.accepted_at)}"
     pages = document.pages
     if pages.total:
-        more = [f"{number:,} {word}" for word in ("failed", "kept", "unconfirmed") if (number := getattr(pages, word))]
+        more = [f"{number:,} {word}" for word in _PAGES if (number := getattr(pages, word))]
         of = ", ".join([count(pages.total, "page"), f"{pages.recognized:,} read", f"{pages.paid:,} paid for", *more])
         yield f"  {of}; {price(document.cost)}"
     if document.what:
@@ -94,10 +96,13 @@ def told(document: Document) -> Iterator[str]:
         yield f"  removed: {', '.join(removed)}"
     for state in document.page_states or ():
         pages_are = f"{'page' if state.pages.isdigit() else 'pages'} {state.pages}: {state.state}"
-        yield f"  {pages_are}" + (f" ({state.reason})" if state.reason else "")
+        why = state.reason or _TEXT_FROM.get(state.text_from or "", "")
+        yield f"  {pages_are}" + (f" ({why})" if why else "")
     for run in document.runs or ():
         ending = ": ".join(filter(None, [run.outcome or "goes on", run.reason]))
-        yield f"  run {run.run}: {ending}; {count(run.paid, 'page')} paid for, {run.kept:,} kept; {price(run.cost)}"
+        more = [f", {number:,} {word}" for word in ("reused", "skipped") if (number := getattr(run, word))]
+        of = f"{count(run.paid, 'page')} paid for, {run.kept:,} kept{''.join(more)}"
+        yield f"  run {run.run}: {ending}; {of}; {price(run.cost)}"
     for event in document.timeline or ():
         yield f"  {moment(event.at)}  {event.what}"
 
@@ -114,12 +119,15 @@ def summed(summary: Summary) -> Iterator[str]:
     if retried:
         yield f"Run again:  {_numbers(retried)}"
     pages = [f"{summary.pages_recognized:,} read", f"{summary.pages_paid:,} paid for"]
-    pages += [f"{summary.pages_kept:,} kept"] if summary.pages_kept else []
-    pages += [f"{summary.pages_unconfirmed:,} unconfirmed"] if summary.pages_unconfirmed else []
+    pages += [f"{number:,} {word}" for word in _PAGES[1:] if (number := getattr(summary, f"pages_{word}"))]
     yield f"Pages:      {', '.join(pages)}; {price(summary.cost)}"
     for model, each in summary.models.items():
         yield f"            {model}: {each.pages_paid:,} paid for; {price(each.cost)}"
     yield f"In flight:  {in_flight(summary)}"
+    for name, cap in (("Today:", summary.caps.day), ("This month:", summary.caps.month)) if summary.caps else ():
+        if cap:
+            used = f"{cap.pages_used:,} of the cap of {count(cap.cap, 'page')} ({cap.percent:g} %)"
+            yield f"{name:<12}{used}, until {moment(cap.turns_at)}"
     if summary.oldest:
         yield f"Oldest:     {summary.oldest.key}, waiting for {duration(summary.oldest.waiting_seconds)}"
     if summary.pause.why:
@@ -130,8 +138,8 @@ def in_flight(summary: Summary) -> str:
     """What is in flight, in one line."""
     active = summary.active
     words = {"to backfill": active.backfill, "received": active.accepted, "reading": active.recognizing}
-    words["writing"] = active.delivering
-    if not active.documents:
+    words |= {"writing": active.delivering, "held over a cap": active.held}
+    if not any(words.values()):
         return "nothing"
     at_least = "at least " if active.at_most else ""
     pages = f" ({count(active.pages_running, 'page')} with the OCR service)" if active.pages_running else ""
@@ -144,6 +152,13 @@ def changed(changes: Changes) -> str:
     return f"{words}, about {count(changes.pages, 'page')}, {price(changes.cost)}" if changes.cost else words
 
 
+def pages_of(found: Backfill) -> str:
+    """About how many pages, and of which kind if not all are to be paid for."""
+    kinds = {"paid for": found.pages_paid, "reused": found.pages_reused, "skipped": found.pages_skipped}
+    some = f" ({_numbers(kinds)})" if found.pages_reused or found.pages_skipped else ""
+    return f"about {count(found.pages, 'page')}{some}"
+
+
 def estimated(found: Backfill) -> Iterator[str]:
     """What a backfill would read."""
     types = ", ".join(f"{number:,} {_ENDS.get(name, name)}" for name, number in found.types.items())
@@ -154,8 +169,24 @@ def estimated(found: Backfill) -> Iterator[str]:
     if types:
         unreadable = f"; {found.unreadable:,} of them will be skipped" if found.unreadable else ""
         yield f"New: {types}{unreadable}"
-    sampled = f", by {count(found.pdfs_sampled, 'PDF')} of {found.pdfs:,} looked into" if found.pdfs else ""
-    yield f"About {count(found.pages, 'page')}{sampled}; {price(found.cost)}; {duration(found.seconds)} at the quota"
+    looked_into = [
+        f"{count(sampled, one)} of {number:,}"
+        for one, sampled, number in (
+            ("PDF", found.pdfs_sampled, found.pdfs),
+            ("image", found.images_sampled, found.images),
+        )
+        if number
+    ]
+    sampled = f", by {' and '.join(looked_into)} looked into" if looked_into else ""
+    pages = pages_of(found)
+    price_is = f"{price(found.cost)}; {duration(found.seconds)} at the quota"
+    yield f"{pages[:1].upper()}{pages[1:]}{sampled}; {price_is}"
+    if len(found.models) > 1:
+        yield f"By model: {_numbers(dict(found.models))}"
+    if found.caps:
+        over = f"{count(found.pages_over_cap, 'page')} {'has' if found.pages_over_cap == 1 else 'have'} no room now"
+        in_days = f"{over}; all are read in {count(found.days, 'day')} (UTC), if nothing else is"
+        yield f"Caps: {in_days if found.pages_over_cap else 'all have room now'}"
 
 
 def outcomes(documents: Sequence[Document]) -> str:

@@ -15,9 +15,12 @@ from textdrop.client.errors import (
 )
 from textdrop.client.models import (
     Backfill,
+    Cap,
+    Caps,
     Changes,
     Check,
     Document,
+    Hold,
     Options,
     Pages,
     Pause,
@@ -25,12 +28,14 @@ from textdrop.client.models import (
     Summary,
     Unchanged,
 )
-from textdrop.client.published import Billing, Cost, ErrorFile, Notice, Result
+from textdrop.client.published import Billing, Cost, ErrorFile, HeldNotice, Notice, Result, read_message
 from textdrop.client.uploads import Put
 
 __all__ = [
     "Backfill",
     "Billing",
+    "Cap",
+    "Caps",
     "Changes",
     "Check",
     "ControlRefused",
@@ -38,6 +43,8 @@ __all__ = [
     "Document",
     "ErrorFile",
     "Fetched",
+    "HeldNotice",
+    "Hold",
     "NoAccess",
     "NoText",
     "NotReadable",
@@ -56,4 +63,5 @@ __all__ = [
     "Unreachable",
     "UploadRefused",
     "WaitTimedOut",
+    "read_message",
 ]

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from textdrop.client import access, control, downloads, uploads
 from textdrop.client.errors import ControlRefused, UploadRefused, WaitTimedOut
 from textdrop.client.models import (
+    HELD,
     Backfill,
+    Cap,
     Changes,
     Check,
     Document,
@@ -168,7 +170,8 @@ class Textdrop:
         since: Time | None = None,
         until: Time | None = None,
     ) -> Iterator[Document]:
-        """Documents, the newest first, by their last runs. Without an outcome all that ended; "active": in flight."""
+        """Documents, the newest first, by their last runs. Without an outcome all that ended; "active": in flight;
+        "held": of those, over a cap."""
         filters = _filters(outcome, reason, prefix, since, until)
         seen: set[str] = set()  # what moves on meanwhile may be in two answers
         for answer in self._pages("list", filters):
@@ -195,7 +198,8 @@ class Textdrop:
         timeout: float | None = None,
         progress: Callable[[Sequence[Document]], None] | None = None,
     ) -> tuple[Document, ...]:
-        """The documents when all are done, in that order. `progress` is called with them after each look.
+        """The documents when all are done, in that order. `progress` is called with them after each look. Without a
+        `timeout`, also when those that are not done are held, which may be for days.
 
         Raises WaitTimedOut after `timeout` seconds, and ControlRefused (not_found) for a reference of which nothing is
         known, unless it was uploaded here and may not have been taken yet.
@@ -208,17 +212,19 @@ class Textdrop:
         seen: Sequence[Document] = [each if isinstance(each, Document) else next(named) for each in references]
         seconds = FIRST_LOOK_SECONDS
         while True:
-            seen = self._looked_at(seen)
+            before, seen = seen, self._looked_at(seen)
             if progress:
                 progress(seen)
             waiting = tuple(document for document in seen if not document.done)
-            if not waiting:
+            if not waiting or (until is None and _are_held(before, seen)):
                 return tuple(seen)
             left = None if until is None else until - self._clock()
             if left is not None and left <= 0:
                 documents = "document" if len(seen) == 1 else "documents"
+                held = sum(document.state == HELD for document in waiting)
                 raise WaitTimedOut(
-                    f"After {timeout:g} s {len(waiting)} of {len(seen)} {documents} had not ended.",
+                    f"After {timeout:g} s {len(waiting)} of {len(seen)} {documents} had not ended"
+                    + (f", {held} of them held over a cap." if held else "."),
                     "They are read on: wait again, or look at their status.",
                     waiting,
                 )
@@ -265,6 +271,18 @@ class Textdrop:
         """The documents, or all in flight below the prefix, are sent no further."""
         filters = {"prefix": prefix}
         return self._change("cancel", "cancelled", documents, filters, {"dry_run": dry_run or None}, progress)
+
+    def release(
+        self,
+        documents: Sequence[Reference] | None = None,
+        *,
+        prefix: str | None = None,
+        dry_run: bool = False,
+        progress: Callable[[Changes], None] | None = None,
+    ) -> Changes:
+        """The documents, or all below the prefix, which are held, are sent whatever the caps, and paid for."""
+        filters = {"prefix": prefix}
+        return self._change("release", "released", documents, filters, {"dry_run": dry_run or None}, progress)
 
     def delete(
         self,
@@ -313,19 +331,26 @@ class Textdrop:
         return read(Pause, self.ask("resume")["pause"])
 
     def backfill(
-        self, prefix: str | None = None, *, dry_run: bool = False, cursor: str | None = None
+        self,
+        prefix: str | None = None,
+        *,
+        options: Options | None = None,
+        dry_run: bool = False,
+        cursor: str | None = None,
     ) -> Iterator[Backfill]:
         """What was found below the prefix of the source bucket so far, after each page of its listing; what has no
-        document gets one, to be read after live uploads. With `dry_run` nothing is written."""
+        document gets one, to be read after live uploads. With `dry_run` nothing is written, and `options` are taken as
+        if each upload named them."""
+        given = {"prefix": prefix, "options": options.given() or None if options else None, "dry_run": dry_run or None}
         sum_: Backfill | None = None
-        for answer in self._pages("backfill", {"prefix": prefix, "dry_run": dry_run or None}, cursor):
+        for answer in self._pages("backfill", given, cursor):
             page = read(Backfill, answer)
-            sum_ = page if sum_ is None else _added(sum_, page)
+            sum_ = _within_caps(page if sum_ is None else _added(sum_, page))
             yield sum_
 
-    def estimate(self, prefix: str | None = None) -> Backfill:
-        """What a backfill of the prefix would read, cost and take. Nothing is written."""
-        *_, found = self.backfill(prefix, dry_run=True)
+    def estimate(self, prefix: str | None = None, options: Options | None = None) -> Backfill:
+        """What a backfill of the prefix would read, cost and take, with these options. Nothing is written."""
+        *_, found = self.backfill(prefix, options=options, dry_run=True)
         return found
 
     def ask(self, command: str, **parameters: Any) -> dict[str, Any]:
@@ -378,6 +403,13 @@ class Textdrop:
         return replace(document, textdrop=self)
 
 
+def _are_held(before: Sequence[Document], now: Sequence[Document]) -> bool:
+    """Whether all that are not done are held, now and at the look before: control may show one as it was a moment ago,
+    before it was released."""
+    pairs = zip(before, now, strict=True)
+    return all(new.done or (old.state, new.state) == (HELD, HELD) for old, new in pairs)
+
+
 def _is_behind(new: Document, old: Document) -> bool:
     """A document that is being deleted is nothing else any more, and runs count up."""
     return new.run < old.run or (old.state == "deleting" and new.state not in ("deleting", "deleted"))
@@ -425,8 +457,26 @@ def _added(before: Backfill, page: Backfill) -> Backfill:
     sums: dict[str, Any] = {
         each.name: getattr(before, each.name) + getattr(page, each.name)
         for each in fields(Backfill)
-        if each.name not in ("types", "cost", "cursor")
+        if each.name not in ("types", "models", "cost", "caps", "days", "cursor")
     }
-    names = {*before.types, *page.types}
-    types = {name: before.types.get(name, 0) + page.types.get(name, 0) for name in sorted(names)}
-    return Backfill(**sums, types=types, cost=_sum(before.cost, page.cost), cursor=page.cursor)
+    types, models = (_counts(getattr(before, name), getattr(page, name)) for name in ("types", "models"))
+    cost = _sum(before.cost, page.cost)
+    return Backfill(**sums, types=types, models=models, cost=cost, caps=page.caps, cursor=page.cursor)
+
+
+def _counts(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
+
+
+def _within_caps(found: Backfill) -> Backfill:
+    """With how many of the pages are over the caps, and how many days it takes."""
+    from textdrop.core import caps, room
+
+    if found.caps is None:
+        return found
+    day, month = found.caps.day or Cap(0), found.caps.month or Cap(0)
+    limits = caps.Caps(day.cap, month.cap)
+    used = caps.Used(day.pages_used, month.pages_used)
+    days = room.days_for(limits, used, found.pages_paid, datetime.now(UTC).timestamp())
+    over = found.pages_paid - (room.now_for(limits, used) or 0)
+    return replace(found, pages_over_cap=max(0, over), days=days)

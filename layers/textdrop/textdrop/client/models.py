@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 UPLOADED = "uploaded"
 """The state of a document that was uploaded here and of which control knows nothing yet."""
+HELD = "held"
+"""The state of a document whose pages have no room under a cap."""
 DONE = ("final", "deleted")
 READ = ("succeeded", "partial")
 """Outcomes with a text."""
@@ -25,7 +27,8 @@ READ = ("succeeded", "partial")
 @dataclass(frozen=True, slots=True)
 class Pages:
     """How many pages of a document are to be read, have a text, failed, came to an end, were paid for, may have been
-    paid for without an answer, and were kept from an earlier run."""
+    paid for without an answer, were kept from an earlier run, were read before for another document or as another
+    page, and were skipped, as they have text of their own."""
 
     total: int = 0
     recognized: int = 0
@@ -34,15 +37,19 @@ class Pages:
     paid: int = 0
     unconfirmed: int = 0
     kept: int = 0
+    reused: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """Some pages of a document, such as "1-3, 7", and how far they are."""
+    """Some pages of a document, such as "1-3, 7", how far they are, and where their text is from: service, earlier_run,
+    reused or file."""
 
     pages: str
     state: str
     reason: str | None = None
+    text_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +75,27 @@ class Run:
     paid: int = 0
     unconfirmed: int = 0
     kept: int = 0
+    reused: int = 0
+    skipped: int = 0
     cost: Cost | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a document is held: the cap of pages a `period`, day or month, has no room for so many. One that is larger
+    than a whole cap waits for a person, who releases or cancels it."""
+
+    period: str
+    pages: int = 0
+    waits_for_a_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """A document as it was last seen: one version of one uploaded object. Frozen; each look gives a new one.
 
-    `state`: uploaded, accepted, recognizing, delivering, final, deleting or deleted. `page_states`, `timeline` and
-    `runs` are there when they were asked for.
+    `state`: uploaded, accepted, recognizing, held, delivering, final, deleting or deleted. `page_states`, `timeline`
+    and `runs` are there when they were asked for.
     """
 
     id: str = named("document")
@@ -97,6 +116,7 @@ class Document:
     outcome_at: datetime | None = None
     due_at: datetime | None = None
     waiting_for: str | None = None
+    hold: Hold | None = None
     files: Files | None = None
     removed: Mapping[str, int] | None = None
     ocr_result_kept_until: datetime | None = None
@@ -144,6 +164,8 @@ class Document:
         """One of its files: text, json, markdown, searchable_pdf, workbook or error. Raises NoText."""
         found = getattr(self.files, name, None) if self.files else None
         if found is None:
+            if self.state == HELD:
+                raise NoText(f"{self.key} is held. It waits for {self.waiting_for}.", "Wait, or release it.")
             if not self.done:
                 raise NoText(f"{self.key} is not done yet: {self.progress}.", "Wait for it first.")
             if self.outcome in READ:
@@ -157,7 +179,8 @@ class Document:
         return found[0] if found else self
 
     def wait(self, timeout: float | None = None) -> Document:
-        """The document when it is done. Raises WaitTimedOut after that many seconds."""
+        """The document when it is done, or raises WaitTimedOut after that many seconds. Without a time to wait, also
+        when it is held."""
         return self._textdrop.wait([self], timeout)[0]
 
     def retry(self, options: Options | None = None) -> Document:
@@ -167,6 +190,10 @@ class Document:
     def cancel(self) -> Document:
         """The document, which is sent no further. Raises ControlRefused where it is too late."""
         return self._textdrop.cancel([self]).only()
+
+    def release(self) -> Document:
+        """The document, which was held, and is sent whatever the caps. Raises ControlRefused where it is not held."""
+        return self._textdrop.release([self]).only()
 
     def delete(self, *, upload: bool = False) -> Document:
         """The document, whose rows and results are being removed; with `upload` the uploaded version is gone too."""
@@ -191,17 +218,20 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a document is to be read; what is None comes from the stack. Written as the metadata ocr-*."""
+    """How a document is to be read; what is None comes from the stack. Written as the metadata ocr-*. `reuse`: pages
+    that were read before, of any document, are not paid for again."""
 
     languages: str | None = None
     model: str | None = None
     outputs: str | None = None
     pages: str | None = None
+    reuse: bool | None = None
 
     def given(self) -> dict[str, str]:
         """Those that are not None, by their names."""
         names = ("languages", "model", "outputs", "pages")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        texts = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return texts if self.reuse is None else {**texts, "reuse": "yes" if self.reuse else "no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +245,8 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a command did, or with `dry_run` would do: the documents that changed, those that did not, and for a retry
-    an estimate of the pages to be paid for and their price."""
+    """What a command did, or with `dry_run` would do: the documents that changed, those that did not, and of a retry
+    or a release about how many pages are to be paid for and their price."""
 
     documents: tuple[Document, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
@@ -247,6 +277,7 @@ class Active:
 
     accepted: int = 0
     recognizing: int = 0
+    held: int = 0
     delivering: int = 0
     backfill: int = 0
     pages_running: int = 0
@@ -254,7 +285,7 @@ class Active:
 
     @property
     def documents(self) -> int:
-        """All that are in flight."""
+        """All that are in flight, but for those that are held."""
         return self.accepted + self.recognizing + self.delivering + self.backfill
 
 
@@ -274,6 +305,9 @@ class ModelSum:
     pages_recognized: int = 0
     pages_paid: int = 0
     pages_unconfirmed: int = 0
+    pages_kept: int = 0
+    pages_reused: int = 0
+    pages_skipped: int = 0
     cost: Cost | None = None
 
 
@@ -285,6 +319,24 @@ class Day:
     documents: int = 0
     pages_paid: int = 0
     cost: Cost | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The most pages of a day or month (UTC), how many of them are used, also in percent, and when the next begins."""
+
+    cap: int
+    pages_used: int = 0
+    percent: float = 0.0
+    turns_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The caps that there are; None: any number of pages."""
+
+    day: Cap | None = None
+    month: Cap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,10 +354,13 @@ class Summary:
     pages_paid: int = 0
     pages_unconfirmed: int = 0
     pages_kept: int = 0
+    pages_reused: int = 0
+    pages_skipped: int = 0
     cost: Cost | None = None
     active: Active = field(default_factory=Active)
     oldest: Oldest | None = None
     pause: Pause = field(default_factory=Pause)
+    caps: Caps | None = None
     days: tuple[Day, ...] = ()
 
     @classmethod
@@ -317,8 +372,11 @@ class Summary:
 @dataclass(frozen=True, slots=True)
 class Backfill:
     """What was found in the source bucket so far, and with `dry_run` what it would cost. `unreadable` are those of the
-    new whose names are no documents', `types` the new by the ends of their names. `seconds`: how long all takes at the
-    quota. `cursor`: how to go on if it breaks off; None: it is over."""
+    new whose names are no documents', `types` the new by the ends of their names. Of about so many `pages` those that
+    are paid for, also by model (`models`), reused, and skipped; by so many of the files that were opened
+    (`pdfs_sampled`, `images_sampled`). `pages_over_cap` have no room under the `caps` now, which have room for all in
+    so many `days`, if nothing else is read. `seconds`: how long all takes at the quota. `cursor`: how to go on if it
+    breaks off; None: it is over."""
 
     listed: int = 0
     new: int = 0
@@ -329,10 +387,19 @@ class Backfill:
     bytes: int = 0
     types: Mapping[str, int] = field(default_factory=dict)
     pages: int = 0
+    pages_paid: int = 0
+    pages_reused: int = 0
+    pages_skipped: int = 0
+    models: Mapping[str, int] = field(default_factory=dict)
     pdfs: int = 0
     pdfs_sampled: int = 0
     pdf_pages_sampled: int = 0
+    images: int = 0
+    images_sampled: int = 0
     cost: Cost | None = None
+    caps: Caps | None = None
+    pages_over_cap: int = 0
+    days: int = 1
     seconds: float = 0.0
     cursor: str | None = None
 

@@ -1,4 +1,5 @@
-"""What textdrop writes for its users, as docs/schemas describes it: notices, results and errors."""
+"""What textdrop writes for its users, as docs/schemas describes it: notices, results and errors, and that a document is
+held."""
 
 from __future__ import annotations
 
@@ -102,12 +103,15 @@ class Cost:
 @dataclass(frozen=True, slots=True)
 class Billing:
     """What a run cost: pages that the OCR service took, submits without an answer, which may have been billed besides,
-    and pages of an earlier run that cost nothing now."""
+    and pages that cost nothing: of an earlier run, recognised before for another document or as another page, and those
+    that have text of their own."""
 
     pages_paid: int
     pages_unconfirmed: int
     pages_kept: int
     cost: Cost
+    pages_reused: int = 0
+    pages_skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +148,60 @@ class Notice:
     def from_message(cls, body: str) -> Notice:
         """The notice in a message of a queue: raw, in SNS's envelope, or as an event of EventBridge.
 
-        Raises NotReadable.
+        Raises NotReadable, which says so if the message tells that a document is held.
         """
-        try:
-            value = json.loads(body)
-            if isinstance(value, dict) and value.get("Type") == "Notification":
-                value = json.loads(value["Message"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise NotReadable("This message is not a notice.", "Subscribe the queue to the results topic.") from None
-        if isinstance(value, dict) and "detail-type" in value:
-            value = value.get("detail")
-        return cls.from_json(value)
+        told = read_message(body)
+        if isinstance(told, HeldNotice):
+            raise NotReadable(
+                f"This message tells that {told.source.key} is held, not how it has ended.",
+                "Read messages with read_message, or let the queue have those with an outcome alone.",
+            )
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class HeldNotice:
+    """A document waits, as its `pages` have no room under the cap of the `period`, which ends at `turns_at`; it has no
+    outcome yet. Sent at least once: drop repeats by `id`. `cost` is what the pages cost when they are sent."""
+
+    id: str
+    document: str
+    run: int
+    what: str
+    advice: str
+    source: Source
+    model: str
+    pages: int
+    period: str
+    cap: int
+    turns_at: datetime
+    waits_for_a_person: bool
+    cost: Cost
+    at: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata_omitted: int = 0
+
+    @classmethod
+    def from_json(cls, value: Any) -> HeldNotice:
+        """The message that a JSON object is. Raises NotReadable."""
+        check_schema(value, "held", VERSION)
+        return read(cls, value)
+
+
+def read_message(body: str) -> Notice | HeldNotice:
+    """What a message of a queue tells: how a document has ended, or that it is held; raw, in SNS's envelope, or as an
+    event of EventBridge. Raises NotReadable."""
+    try:
+        value = json.loads(body)
+        if isinstance(value, dict) and value.get("Type") == "Notification":
+            value = json.loads(value["Message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise NotReadable("This message is not a notice.", "Subscribe the queue to the results topic.") from None
+    if isinstance(value, dict) and "detail-type" in value:
+        value = value.get("detail")
+    if isinstance(value, dict) and str(value.get("schema")).startswith("textdrop.held/"):
+        return HeldNotice.from_json(value)
+    return Notice.from_json(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +273,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a result: its text and where it stands, or its problem."""
+    """A page of a result: its text, where that is from and where it stands, or its problem."""
 
     number: int
     status: str
     reason: str | None = None
     problem: Problem | None = None
+    text_from: str | None = None
     prepared: Mapping[str, Any] | None = None
     width: int | None = None
     height: int | None = None

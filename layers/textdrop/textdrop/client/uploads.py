@@ -53,6 +53,7 @@ def metadata_of(stack: Stack, options: Options | None, metadata: Mapping[str, st
             given.get("Model", "page"),
             given.get("Outputs", ""),
             given.get("Pages", "all"),
+            allowed_models=given.get("AllowedModels", ""),
         )
     except InvalidOptions as wrong:
         raise UploadRefused(wrong.what, wrong.advice) from None
