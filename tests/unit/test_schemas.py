@@ -19,10 +19,12 @@ from pagekit.prepared import How, PageWarning
 from textdrop.adapters.yandex import recognition
 from textdrop.core import errors, keys, options, problems, results
 from textdrop.core.answers import OperationDescription
-from textdrop.core.documents import Operation, OperationState, Options, Outcome, Output
+from textdrop.core.billing import TextFrom
+from textdrop.core.documents import Operation, OperationState, Options, Outcome, Output, Period
 from world import World
 
 RESULT, ERROR, NOTICE = "textdrop.result/1", "textdrop.error/1", "textdrop.notice/1"
+HELD = "textdrop.held/1"
 FOLDER = schemas.FOLDER
 
 
@@ -48,7 +50,8 @@ def objects(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_there_is_one_for_each_kind_of_file() -> None:
-    assert {results.RESULT_SCHEMA, results.ERROR_SCHEMA, results.NOTICE_SCHEMA} == set(schemas.SCHEMAS)
+    written = {results.RESULT_SCHEMA, results.ERROR_SCHEMA, results.NOTICE_SCHEMA, results.HELD_SCHEMA}
+    assert written == set(schemas.SCHEMAS)
 
 
 @pytest.mark.parametrize("name", schemas.SCHEMAS)
@@ -61,7 +64,7 @@ def test_it_is_a_schema_of_2020_12_named_after_what_files_say(name: str) -> None
     jsonschema_rs.meta.validate(schema)
 
 
-ADDED = ("billing", "began_at")
+ADDED = ("billing", "began_at", "pages_reused", "pages_skipped", "reuse", "text_from")
 """What files of former versions lack."""
 
 
@@ -103,12 +106,14 @@ RECOGNISED = {str(outcome) for outcome in Outcome if keys.TEXT in keys.suffixes(
 OUTCOMES = {str(outcome) for outcome in Outcome}
 ENDS = {str(state) for state in OperationState if Operation("", 1, 1, state).final}
 LANGUAGES = {options.ANY_LANGUAGE, *options.SHARED_LANGUAGES, *options.SINGLE_LANGUAGES}
+TEXT_FROM = {str(source) for source in TextFrom}
 ROTATIONS = {None, 0, *recognition._ROTATIONS.values()}
 LISTS: dict[str, set[Any]] = {
     f"{RESULT}/properties/outcome": RECOGNISED,
     f"{ERROR}/properties/outcome": OUTCOMES - RECOGNISED,
     f"{ERROR}/allOf/0/then/properties/reason": SKIPPED,
     f"{ERROR}/allOf/1/then/properties/reason": CANCELLED,
+    f"{HELD}/properties/period": {str(period) for period in Period},
     f"{NOTICE}/properties/outcome": OUTCOMES,
     f"{NOTICE}/allOf/1/if/properties/outcome": RECOGNISED,
     f"{NOTICE}/allOf/3/then/properties/reason": SKIPPED,
@@ -122,8 +127,9 @@ LISTS: dict[str, set[Any]] = {
     "/$defs/prepared/properties/how": {str(how) for how in How},
     "/$defs/page/properties/rotate": ROTATIONS,
     "/$defs/page/properties/status": ENDS,
+    "/$defs/page/properties/text_from": {None, *TEXT_FROM},
+    "/$defs/page/else/if/properties/text_from": {"earlier_run", "file"},
     "/$defs/reason": REASONS,
-    "/$defs/sent_page/else/if/properties/status": {"recognized", "running"},
     "/$defs/sent_page/properties/status": {str(state) for state in OperationState},
     "/$defs/source/properties/media_type": {None, *get_args(UploadType)},
 }
@@ -161,7 +167,7 @@ def test_lists_that_no_enum_holds_are_the_codes() -> None:
         ("entity", pages.Entity, set()),
         ("service", errors.Trace, set()),
         ("operation", OperationDescription, {"error"}),
-        ("page", pages.RecognisedPage, {"number", "status", "reason", "problem", "prepared", "operation"}),
+        ("page", pages.RecognisedPage, {"number", "status", "reason", "problem", "text_from", "prepared", "operation"}),
     ],
 )
 def test_the_fields_are_the_codes_in_their_order(part: str, record: type, more: set[str]) -> None:
@@ -183,7 +189,7 @@ def every_page() -> Any:
     """A result with a page of every form."""
     value = shown("result")
     [page] = value["pages"]
-    parts_of_pages = [shown(name) for name in ("rotated page", "tables", "entities", "markdown")]
+    parts_of_pages = [shown(name) for name in ("rotated page", "tables", "entities", "markdown", "own text")]
     others = [shown("failed page"), shown("blank page"), *({**page, **part} for part in parts_of_pages)]
     value["pages"] = [{**each, "number": number} for number, each in enumerate([page, *others], start=1)]
     value["pages"][0]["operation"]["metadata"] = {"of": ["the service"]}
@@ -216,6 +222,7 @@ WRITTEN: dict[str, Any] = {
         "reason": "source_deleted",
         "pages": [{**shown("error")["pages"][0], "status": "running", "problem": None}],
     },
+    "held": shown("held"),
     "notice partial": shown("notice"),
     **{f"notice {name}": event(name) for name in ("succeeded", "failed", "skipped", "cancelled")},
     "notice of an older upload": {**event("succeeded"), "published": False, "newest": False},
@@ -225,6 +232,11 @@ WRITTEN: dict[str, Any] = {
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_what_is_written_agrees(kind: str) -> None:
     assert schemas.problems(WRITTEN[kind], WRITTEN[kind]["schema"]) == []
+
+
+def without(value: Any, name: str, **changed: Any) -> Any:
+    """The object without that field, as a former version wrote it, and with these others."""
+    return {field: each for field, each in value.items() if field != name} | changed
 
 
 ONE_PAGE = WRITTEN["succeeded"]["pages"][0]
@@ -244,6 +256,10 @@ FAILED_PAGE = WRITTEN["every page"]["pages"][1]
         ("every page", {"pages": [{**FAILED_PAGE, "width": 10}, ONE_PAGE]}),
         ("every page", {"pages": [FAILED_PAGE, {**ONE_PAGE, "reason": "damaged"}]}),
         ("every page", {"pages": [FAILED_PAGE, {**ONE_PAGE, "operation": None}]}),
+        ("every page", {"pages": [FAILED_PAGE, {**ONE_PAGE, "text_from": "reused", "operation": None}]}),
+        ("every page", {"pages": [FAILED_PAGE, without(ONE_PAGE, "text_from", operation=None)]}),
+        ("every page", {"pages": [FAILED_PAGE, {**ONE_PAGE, "text_from": None}]}),
+        ("every page", {"pages": [{**FAILED_PAGE, "text_from": "service"}, ONE_PAGE]}),
         ("succeeded", {"outcome": "failed"}),
         ("failed", {"outcome": "partial"}),
         ("skipped", {"reason": "damaged"}),
