@@ -26,6 +26,7 @@ from functions.submit import handler as submit_function
 from template.alarm_states import MINUTE_SECONDS, Value, state
 from template.cloudformation import Template
 from textdrop import bootstrap, observability
+from textdrop.core.caps import Caps
 from textdrop.observability import LambdaJournal
 from textdrop.usecases.accept import Message
 from world import DELIVER_SECONDS, POLL_SECONDS, RECONCILE_SECONDS, SUBMIT_SECONDS, World
@@ -245,6 +246,13 @@ class Drill:
             case {"Ref": function}:
                 return self._name(function)
         raise ValueError(f"no value for {value}")
+
+
+def cap_pages(drill: Drill, pages_per_month: int) -> None:
+    """From now on the stack sends so many pages in a month; 0: any number."""
+    caps = Caps(pages_per_month=pages_per_month)
+    drill.world.submit_settings = replace(drill.world.submit_settings, caps=caps)
+    drill.world.poll_settings = replace(drill.world.poll_settings, caps=caps)
 
 
 @contextmanager

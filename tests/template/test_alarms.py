@@ -10,14 +10,16 @@ import pytest
 
 from aws_events import event
 from template.alarm_states import Value, state
-from template.cloudformation import ROOT, Template
-from template.drill import Drill
+from template.cloudformation import ROOT, Template, holds
+from template.drill import STACK, Drill, Metric, cap_pages
 from textdrop.core.documents import Source
 from textdrop.core.errors import OcrAnswerLost, OcrCredentialsRefused, OcrUnreachable, StoreUnavailable, Trace
+from textdrop.core.ledger import day
 from textdrop.core.pause import Pause
 
 QUIET_MINUTES = 65
 HOUR, DAY = 60.0, 24 * 60.0
+DOCUMENTS_HELD: Metric = ("textdrop", "DocumentsHeld", frozenset({("service", f"{STACK}-poll")}))
 
 
 @pytest.fixture
@@ -99,6 +101,16 @@ def unreadable_bucket(drill: Drill) -> Callable[[], object]:
     return drill.reconcile
 
 
+def nearly_used_cap(drill: Drill) -> Callable[[], object]:
+    drill.world.reservations.days[day(drill.world.clock.now())] = 77
+    cap_pages(drill, 100)
+    for used in (78, 79):
+        drill.minute()
+        assert drill.values[drill.metric("CapNearlyUsedAlarm")][-1].value == used
+        assert drill.states("CapNearlyUsedAlarm") == {"OK"}
+    return lambda: cap_pages(drill, 1_000)
+
+
 def uninvoked_deliver(drill: Drill) -> Callable[[], object]:
     drill.world.upload("last.png", b"last")
     drill.uploads = drill.delivers = False
@@ -128,6 +140,7 @@ CASES: list[tuple[str, Trouble, float, float]] = [
     ("OldestDueAlarm", unanswered_ask, 2 * HOUR + 20, 30),
     ("OldestDueAlarm", paused_by_operator, 2 * HOUR + 20, 60),
     ("OldestDueAlarm", uninvoked_deliver, 2 * HOUR + 35, 45),
+    ("CapNearlyUsedAlarm", nearly_used_cap, 1, 20),
     ("ForeignUploadsAlarm", uploads_of_another_bucket, 3, 4 * HOUR + 5),
     ("ReconcileFailingAlarm", unreadable_bucket, 10, 30),
     ("DeliverFailingAlarm", mortal_output, 10, 60),
@@ -159,6 +172,24 @@ def test_the_messages_of_a_delivery_that_died_again_and_again_do_not_count_as_wa
         assert drill.states("OldestDueAlarm") == {"OK"}
 
 
+def test_documents_that_are_held_do_not_count_as_waiting(drill: Drill) -> None:
+    cap_pages(drill, 1)
+    for _ in range(int(3 * HOUR)):
+        drill.minute()
+        assert drill.states("OldestDueAlarm") == {"OK"}
+    assert [value.value for value in drill.values[DOCUMENTS_HELD]][-1] > 2 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("per_day", "per_month", "has_caps"), [("0", "0", False), ("1", "0", True), ("0", "1", True), ("9", "9", True)]
+)
+def test_a_stack_without_caps_pays_for_no_alarm_on_them(
+    template: Template, per_day: str, per_month: str, has_caps: bool
+) -> None:
+    made_if = template.body["Conditions"][template.resources["CapNearlyUsedAlarm"]["Condition"]]
+    assert holds(made_if, {"PagesPerDay": per_day, "PagesPerMonth": per_month}) == has_caps
+
+
 def test_every_alarm_is_driven(template: Template) -> None:
     assert {alarm for alarm, *_ in CASES} == set(template.of_type("AWS::CloudWatch::Alarm"))
 
@@ -174,11 +205,15 @@ def test_no_alarm_fires_without_trouble(drill: Drill, template: Template, upload
         assert {name for name in alarms if drill.states(name) != {"OK"}} == set()
 
 
-def test_an_idle_stack_has_one_metric_of_its_own(drill: Drill) -> None:
+@pytest.mark.parametrize(("pages_per_month", "more"), [(0, []), (100, ["CapUsedPercent"])], ids=["no cap", "a cap"])
+def test_an_idle_stack_has_one_metric_of_its_own_and_one_for_its_caps(
+    drill: Drill, pages_per_month: int, more: list[str]
+) -> None:
     drill.uploads = False
+    cap_pages(drill, pages_per_month)
     drill.minute()
     own = [name for namespace, name, _ in drill.values if namespace == "textdrop"]
-    assert own == ["OldestDueAge"]
+    assert own == ["OldestDueAge", *more]
 
 
 def test_a_stack_at_work_has_eight_more(drill: Drill) -> None:

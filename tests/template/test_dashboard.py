@@ -11,7 +11,7 @@ import jsonschema_rs
 import pytest
 
 from template.cloudformation import Template
-from template.drill import STACK, Drill, Metric
+from template.drill import STACK, Drill, Metric, cap_pages
 from textdrop.core import states
 from textdrop.core.documents import DocumentState
 from textdrop.core.errors import OcrAnswerLost, OcrThrottled, Trace
@@ -128,7 +128,9 @@ SCHEMA = {
 }
 
 
-def body(template: Template, stack: str = STACK, region: str = REGION, submits: str = "10") -> dict[str, Any]:
+def body(
+    template: Template, stack: str = STACK, region: str = REGION, submits: str = "10", *, has_caps: bool = True
+) -> dict[str, Any]:
     """What CloudFormation gives CloudWatch, where queues are called as in the template."""
     groups = template.of_type("AWS::Logs::LogGroup")
 
@@ -149,13 +151,18 @@ def body(template: Template, stack: str = STACK, region: str = REGION, submits: 
         raise ValueError(f"no value for {found[0]}")
 
     [dashboard] = template.of_type("AWS::CloudWatch::Dashboard").values()
-    parsed: dict[str, Any] = json.loads(re.sub(r"\$\{([^}]+)\}", value, dashboard["DashboardBody"]["Fn::Sub"]))
+    text, parts = dashboard["DashboardBody"]["Fn::Sub"]
+    for name, chosen in parts.items():
+        condition, with_caps, otherwise = chosen["Fn::If"]
+        assert (condition, otherwise) == ("HasCaps", "")
+        text = text.replace(f"${{{name}}}", with_caps["Fn::Sub"] if has_caps else otherwise)
+    parsed: dict[str, Any] = json.loads(re.sub(r"\$\{([^}]+)\}", value, text))
     return parsed
 
 
-def widgets(template: Template, kind: str) -> Iterator[dict[str, Any]]:
+def widgets(template: Template, kind: str, *, has_caps: bool = True) -> Iterator[dict[str, Any]]:
     """The properties of each widget of a kind."""
-    for widget in body(template)["widgets"]:
+    for widget in body(template, has_caps=has_caps)["widgets"]:
         if widget["type"] == kind:
             yield widget["properties"]
 
@@ -168,13 +175,17 @@ def metrics(template: Template) -> set[Metric]:
 
 
 @pytest.mark.parametrize(
-    ("stack", "region", "submits"),
-    [("textdrop", "eu-central-1", "10"), ("a" + "-Z9" * 42, "us-gov-west-1", "1000"), ("t", "ap-southeast-7", "1")],
+    ("stack", "region", "submits", "has_caps"),
+    [
+        ("textdrop", "eu-central-1", "10", False),
+        ("a" + "-Z9" * 42, "us-gov-west-1", "1000", True),
+        ("t", "ap-southeast-7", "1", True),
+    ],
 )
 def test_the_body_is_json_that_cloudwatch_takes_whatever_the_stack_is_called(
-    template: Template, stack: str, region: str, submits: str
+    template: Template, stack: str, region: str, submits: str, has_caps: bool
 ) -> None:
-    made = body(template, stack, region, submits)
+    made = body(template, stack, region, submits, has_caps=has_caps)
     jsonschema_rs.validator_for(SCHEMA).validate(made)
     assert {widget["properties"].get("region", region) for widget in made["widgets"]} == {region}
 
@@ -199,10 +210,20 @@ def test_widgets_stand_beside_each_other(template: Template) -> None:
         taken |= places
 
 
-def test_it_shows_every_alarm(template: Template) -> None:
-    [alarms] = widgets(template, "alarm")
+@pytest.mark.parametrize("has_caps", [True, False])
+def test_it_shows_every_alarm_that_is_made(template: Template, has_caps: bool) -> None:
+    [alarms] = widgets(template, "alarm", has_caps=has_caps)
     shown = {arn.rpartition("-")[2] for arn in alarms["alarms"]}
-    assert shown == set(template.of_type("AWS::CloudWatch::Alarm"))
+    made_if = {name: template.resources[name].get("Condition") for name in template.of_type("AWS::CloudWatch::Alarm")}
+    assert set(made_if.values()) == {None, "HasCaps"}
+    assert shown == {name for name, condition in made_if.items() if has_caps or condition is None}
+
+
+def test_of_caps_it_shows_something_only_where_there_are_any(template: Template) -> None:
+    def titles(*, has_caps: bool) -> list[str]:
+        return [properties["title"] for properties in widgets(template, "metric", has_caps=has_caps)]
+
+    assert titles(has_caps=True) == [*titles(has_caps=False), "Caps"]
 
 
 def test_expressions_are_on_metrics_of_their_own_widget(template: Template) -> None:
@@ -215,10 +236,11 @@ def test_expressions_are_on_metrics_of_their_own_widget(template: Template) -> N
         assert used == hidden, "what is hidden is there for an expression"
 
 
-def test_the_alarms_threshold_is_the_line_over_what_is_due(template: Template) -> None:
+def test_lines_that_are_called_as_an_alarm_are_at_its_threshold(template: Template) -> None:
     lines = [line for each in widgets(template, "metric") for line in each.get("annotations", {}).get("horizontal", [])]
     alarms = template.of_type("AWS::CloudWatch::Alarm")
-    assert [line["value"] == alarms[line["label"]]["Threshold"] for line in lines if line["label"] in alarms] == [True]
+    at = {line["label"]: line["value"] for line in lines if line["label"] in alarms}
+    assert at == {name: alarms[name]["Threshold"] for name in ("OldestDueAlarm", "CapNearlyUsedAlarm")}
 
 
 # ---- What there really is
@@ -246,16 +268,21 @@ def backfill(drill: Drill) -> None:
     assert drill.world.documents.create(found)
 
 
+def used_cap(drill: Drill) -> None:
+    cap_pages(drill, 1)
+
+
 @pytest.fixture(scope="module")
 def drilled(template: Template) -> Iterator[Drill]:
     """A stack that was at work for a while, with all that the dashboard tells of."""
     with pytest.MonkeyPatch.context() as patch:
         drill = Drill(template, patch)
-        for trouble in (throttled("ocr.submit"), throttled("ocr.result"), lost_answer, backfill, undelivered):
+        for trouble in (throttled("ocr.submit"), throttled("ocr.result"), lost_answer, backfill, used_cap, undelivered):
             trouble(drill)
             for _ in range(3):
                 drill.minute()
         drill.delivers = True
+        cap_pages(drill, 0)
         drill.world.upload("empty.png", b"")
         for _ in range(20):
             drill.minute()

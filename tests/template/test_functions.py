@@ -63,9 +63,17 @@ def test_who_tells_costs_and_who_estimates_know_the_same_of_the_stack(template: 
     submit, deliver, control = (
         template.functions()[f"{name}Function"]["Environment"]["Variables"] for name in ("Submit", "Deliver", "Control")
     )
-    for told, by in ((submit, ("LANGUAGES", "MODEL", "OUTPUTS", "PAGES", "MAX_PAGES")), (deliver, PRICES)):
+    options = ("LANGUAGES", "MODEL", "ALLOWED_MODELS", "OUTPUTS", "PAGES", "REUSE", "MAX_PAGES")
+    for told, by in ((submit, options), (deliver, PRICES)):
         assert {name: control[name] for name in by} == {name: told[name] for name in by}
     assert [deliver[name] for name in PRICES] == [{"Ref": "Prices"}, {"Ref": "PricesCurrency"}]
+
+
+def test_who_reserves_pages_knows_the_same_caps(template: Template) -> None:
+    caps = {"PAGES_PER_DAY": {"Ref": "PagesPerDay"}, "PAGES_PER_MONTH": {"Ref": "PagesPerMonth"}}
+    for name in ("Submit", "Poll", "Control"):
+        variables = template.functions()[f"{name}Function"]["Environment"]["Variables"]
+        assert {variable: variables[variable] for variable in caps} == caps, name
 
 
 def test_each_function_has_a_log_that_ends(template: Template) -> None:

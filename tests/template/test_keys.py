@@ -21,6 +21,7 @@ READS, WRITES = {DECRYPT}, {DECRYPT, GENERATE}
 NEEDED: dict[str, set[str]] = {
     "dynamodb:BatchGetItem": READS,
     "dynamodb:BatchWriteItem": READS,
+    "dynamodb:DeleteItem": READS,
     "dynamodb:GetItem": READS,
     "dynamodb:PutItem": READS,
     "dynamodb:Query": READS,

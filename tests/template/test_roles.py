@@ -45,7 +45,12 @@ MAY: dict[str, dict[str, str]] = {
         "SubmitLogGroup.Arn": LOG,
         "UploadsQueue.Arn": f"sqs:ChangeMessageVisibility {RECEIVE}",
         RESULTS: "s3:ListBucket",
-        TABLE: "dynamodb:BatchWriteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
+        f"{RESULTS}/< or ResultsPrefix>{keys.pages('*')}*": "s3:GetObject s3:PutObject",
+        TABLE: (
+            "dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query "
+            "dynamodb:UpdateItem"
+        ),
+        DUE: "dynamodb:Query",
         f"{FUNCTION}poll": INVOKE,
     },
     "Poll": {
@@ -68,7 +73,10 @@ MAY: dict[str, dict[str, str]] = {
             "s3:AbortMultipartUpload s3:DeleteObject s3:DeleteObjectVersion s3:GetObject s3:PutObject"
         ),
         RESULTS: "s3:ListBucket s3:ListBucketVersions",
-        TABLE: "dynamodb:BatchWriteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
+        TABLE: (
+            "dynamodb:BatchWriteItem dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query "
+            "dynamodb:UpdateItem"
+        ),
         "ResultsTopic": "sns:Publish",
         BUS: "events:PutEvents",
     },
@@ -91,20 +99,12 @@ MAY: dict[str, dict[str, str]] = {
         f"{FUNCTION}poll": INVOKE,
     },
 }
-"""What each function's role may do with what. Nobody changes uploads, deliver alone deletes rows and results, submit
-writes no results and lists only documents' own, poll opens no source and reads no result, deliver has no key of the OCR
-service, reconcile does none of this, and control touches no results."""
+"""What each function's role may do with what. Nobody changes uploads, deliver alone deletes rows and results,
+submit reads and writes no results but documents' pages, poll opens no source and reads no result, deliver has no key of
+the OCR service, reconcile does none of this, and control touches no results."""
 
 UNDER_PREFIX = {"Prefix": RESULTS_PREFIX}
 CONDITIONS = {
-    "Submit": [
-        (
-            "s3:ListBucket",
-            "StringLike",
-            "s3:prefix",
-            {"Fn::Sub": ["${Prefix}" + keys.folder("")[:-1] + "*", UNDER_PREFIX]},
-        )
-    ],
     "Deliver": [("s3:ListBucketVersions", "StringLike", "s3:prefix", {"Fn::Sub": ["${Prefix}*", UNDER_PREFIX]})],
     "Reconcile": [
         ("dynamodb:PutItem", "ForAllValues:StringEquals", "dynamodb:LeadingKeys", [RECONCILE_RUN_KEY[0], SUMS_PK])
