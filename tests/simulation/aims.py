@@ -8,17 +8,24 @@ from dataclasses import dataclass
 
 from fakes.faults import every_call
 from simulation.choices import (
+    CAPS,
     CONTENTS,
     EVENTS,
+    EXTRAS,
     ODD_MESSAGES,
     OUTPUTS,
     RECOGNITIONS_SECONDS,
     RECONCILE_RUN_SECONDS,
     RETRIES,
+    REUSES,
+    TURNS_SECONDS,
     UNREADABLE_MESSAGES,
+    WITHOUT_TEXT,
 )
 from simulation.script import NOT_ACCEPTED, OCR_ANSWERS, WAITS_SECONDS
 from simulation.stack import POLICY
+from textdrop.core.caps import NO_CAPS, Caps
+from textdrop.core.options import YES
 
 
 def _answers(*names: str) -> tuple[int, ...]:
@@ -32,6 +39,10 @@ MORTAL, HEAVY, BULKY = (CONTENTS.index(name) for name in ("mortal", "heavy", "bu
 NO_OUTPUT, EVERY_OUTPUT = OUTPUTS.index(""), OUTPUTS.index("markdown tables searchable-pdf")
 DAMAGED, NINE_PAGES, BROKEN = CONTENTS.index("damaged"), CONTENTS.index("pages:9"), CONTENTS.index("broken")
 BAD_PAGE, DEADLY_PAGE = CONTENTS.index("pages:4,bad:2"), CONTENTS.index("pages:4,deadly:2")
+WITH_TEXT, WITH_SAME = CONTENTS.index("pages:3,text:2"), CONTENTS.index("pages:4,same:2")
+FRESH, AGAIN, OWN_TEXT = EXTRAS.index(("", {})), EXTRAS.index(("again", {})), EXTRAS.index(("", WITHOUT_TEXT))
+AGAIN_OTHERWISE = AGAIN + 5
+REUSING, UNCAPPED = ("reuse", (REUSES.index(YES), 0)), ("caps", (CAPS.index(NO_CAPS),))
 SENT, LOST = EVENTS.index("sent"), EVENTS.index("lost")
 UNREADABLE = tuple(ODD_MESSAGES.index(message) for message in UNREADABLE_MESSAGES)
 SECONDS_7, SECONDS_25, SECONDS_130 = (WAITS_SECONDS.index(each) for each in (7.0, 25.0, 130.0))
@@ -63,6 +74,9 @@ OF_RETRIES = ("ledger.runs", "results.list_keys", "documents.write_operation", "
 OF_DELETING = ("results.remove", "documents.delete_operations", "ledger.", "newest.read", "documents.")
 OF_DELETED = ("results.remove", "documents.delete_operations", "ledger.forget_key", "ledger.runs")
 OF_RENDERING = ("newest.expect_outputs", "deliveries_alone.send_one")
+OF_CAPS = ("reservations.", "reservations.write", "documents.due", "documents.read_many", "documents.write")
+OF_HOLDS = ("notices.publish", "documents.write", "reservations.write", "documents.read")
+OF_REUSE = ("sent_pages.", "sent_pages.claim", "results.get", "results.put", "documents.read_operation", "ocr.submit")
 OF_LONG_TICKS = ("tick.hand_over", "tick.renew")
 
 Step = tuple[str, tuple[int, ...]]
@@ -500,6 +514,191 @@ def backfilled(chance: random.Random) -> Plan:
     )
 
 
+def _capped(chance: random.Random, *pages_a_day: int) -> Step:
+    return "caps", (CAPS.index(Caps(chance.choice(pages_a_day))),)
+
+
+def _turn(chance: random.Random, *seconds: float) -> Step:
+    """About a day's end, or a month's."""
+    return "turn", (chance.choice((0, 0, 3)), TURNS_SECONDS.index(chance.choice(seconds)))
+
+
+def _uploads(chance: random.Random, contents: tuple[int, ...], least: int, most: int) -> list[Step]:
+    """Several, which are submitted."""
+    number = chance.randint(least, most)
+    uploads: list[Step] = [
+        ("upload", (chance.choice(contents), each, 0, SENT, NO_OUTPUT, FRESH)) for each in range(number)
+    ]
+    return [*uploads, ("submit", (4,)), ("submit", (4,))]
+
+
+TELLING: tuple[Step, ...] = (("poll", ()), DELIVER, DELIVER, DELIVER, ("continue", (0, 1)), ("poll", ()), DELIVER)
+"""What it takes until it is told that documents are held."""
+
+
+def held_over(chance: random.Random) -> Plan:
+    """More is uploaded than a cap has room for, until days or months end; or the caps are turned off."""
+    turned: list[Step] = []
+    for _ in range(chance.choice((1, 2, 3))):
+        turn = UNCAPPED if chance.random() < 0.15 else _turn(chance, 0.0, 0.3, 60.0)
+        turned += [turn, ("poll", ()), ("continue", (0, 1)), ("submit", (4,)), *TELLING]
+    caps = chance.choice((_capped(chance, 1, 2, 3), ("caps", (CAPS.index(Caps(0, 4)),))))
+    begin = [_turn(chance, -20.0, -7.0)] if chance.random() < 0.5 else []
+    uploads = _uploads(chance, (PAGE, PAGE, THREE_PAGES), 2, 5)
+    if chance.random() < 0.5:  # one after another, and one first that may be larger than a whole cap
+        apart: list[Step] = [("submit", (4,)), ("wait", (1,))]
+        larger: Step = ("upload", (THREE_PAGES, 0, 0, SENT, NO_OUTPUT, FRESH))
+        uploads = [step for upload in (larger, *uploads) if upload[0] == "upload" for step in (upload, *apart)]
+    wrong = _wrong(chance, (*OF_CAPS, *OF_HOLDS), chance.choice((0, 0, 1, 2)))
+    return Plan([caps, *begin, *uploads, *TELLING, *turned], wrong)
+
+
+def turning(chance: random.Random) -> Plan:
+    """A day ends while pages are being sent, or a worker is held that sends them; perhaps another takes over."""
+    at = ("quota.", "ocr.submit", "ocr.submit", "documents.write_operation", "reservations.", "documents.write")
+    held = Aim((chance.choice(at),), ("before", "after"), "hold", (*SHORT, *LONG))
+    answer = [Aim(("ocr.submit",), ("held",), "ocr", chance.choice((REJECTED, NOT_TAKEN, LOST_ON_THE_WAY)))]
+    over: list[Step] = [("wait", (chance.choice((SECONDS_7, SECONDS_320)),)), ("poll", ()), ("submit", (4,))]
+    return Plan(
+        [
+            *(_capped(chance, 4, 9, 12), _turn(chance, -7.0, -1.0, -0.3, -0.1)),
+            *_uploads(chance, (PAGE, THREE_PAGES, NINE_PAGES), 1, 2),
+            *(over if chance.random() < 0.6 else [("continue", (0, 1))]),
+            *(("continue", (0, 1)), ("poll", ()), ("submit", (4,)), ("continue", (0, 1)), *TELLING),
+        ],
+        [held, *(answer if chance.random() < 0.5 else []), *([held] if chance.random() < 0.3 else [])],
+        alone=chance.random() < 0.7,
+    )
+
+
+def reserving(chance: random.Random) -> Plan:
+    """Several documents reserve the same room at the same time."""
+    # Between the look, which shows room, and the write, more often than elsewhere.
+    looked, writes = Aim(("reservations.read",), ("after",), "hold", SHORT), ("reservations.write",)
+    held = chance.choice((looked, Aim(writes, ("before",), "hold", SHORT), Aim(writes, ("after",), "hold", SHORT)))
+    one: list[Step] = [("upload", (chance.choice((PAGE, THREE_PAGES)), 0, 0, SENT, NO_OUTPUT, FRESH)), ("submit", (0,))]
+    ending: list[Step] = [("continue", (0, 1))] * 3
+    return Plan(
+        [_capped(chance, 1, 3, 3, 4), *one, *one, *one, *ending, *TELLING, _turn(chance, 0.3), *TELLING],
+        [held] * chance.choice((1, 2, 3)),
+        alone=chance.random() < 0.6,
+    )
+
+
+def released(chance: random.Random) -> Plan:
+    """A person has held documents sent, also such as are larger than a whole cap; and something goes wrong."""
+    on: list[Step] = [("release", (0,)), ("continue", (0, 1)), ("poll", ()), ("submit", (4,)), *TELLING]
+    stop: list[Step] = [(chance.choice(("cancel", "delete", "forget", "retry")), (0,))] if chance.random() < 0.3 else []
+    wrong = _wrong(chance, (*OF_HOLDS, "ocr.submit"), chance.choice((0, 1, 2)))
+    return Plan([_capped(chance, 1, 2), *_uploads(chance, (PAGE, THREE_PAGES), 1, 3), *TELLING, *stop, *on, *on], wrong)
+
+
+def sent_twice(chance: random.Random) -> Plan:
+    """A worker dies, or is held past its lease, that may have sent a page for which the cap had room but once."""
+    aim = chance.choice(
+        (
+            Aim(("ocr.submit",), ("before", "after"), "kill"),
+            Aim(("ocr.submit",), ("before", "after"), "hold", LONG),
+            Aim(("documents.write_operation",), ("after",), "hold", LONG),
+            Aim(("ocr.submit",), ("after",), "ocr", (0, 1)),
+        )
+    )
+    over: list[Step] = [("wait", (SECONDS_320,)), ("poll", ()), ("submit", (4,)), ("continue", (0, 1)), *TELLING]
+    begin = [_turn(chance, -7.0, -1.0)] if chance.random() < 0.3 else []
+    return Plan(
+        [
+            *(_capped(chance, 1, 3, 4), *begin),
+            *(("upload", (chance.choice((PAGE, THREE_PAGES)), 0, 0, SENT, NO_OUTPUT, FRESH)), ("submit", (4,))),
+            *([(chance.choice(("cancel", "delete")), (0,))] if chance.random() < 0.2 else []),
+            *(*over, _turn(chance, 0.3), *over),
+        ],
+        [aim] * chance.choice((1, 1, 2)),
+        alone=True,
+    )
+
+
+def given_back(chance: random.Random) -> Plan:
+    """A document is cancelled or deleted, or its upload is, of which not all was sent that is reserved; and whoever
+    gives that back fails."""
+    refused = [Aim(("ocr.submit",), ("before",), "ocr", NOT_TAKEN)] * chance.choice((0, 1, 2))
+    stop = chance.choice((("cancel", (0,)), ("delete", (0, 0)), ("delete", (0, 0)), ("forget", (0,))))
+    calls = chance.choice((("documents.delete_operations",), ("reservations.write",), ("documents.write", "ledger.")))
+    wrong = [Aim(calls, (chance.choice(("before", "after")),), chance.choice(("kill", "store")))]
+    ending: list[Step] = [("wait", (SECONDS_1300,)), ("poll", ()), DELIVER, ("poll", ()), DELIVER]
+    content = chance.choice((PAGE, THREE_PAGES, THREE_PAGES))
+    return Plan(
+        [
+            *(_capped(chance, 3, 4, 9), ("upload", (content, 0, 0, SENT, NO_OUTPUT, FRESH)), ("submit", (4,)), stop),
+            *(("wait", (SECONDS_7,)), ("poll", ()), ("submit", (4,)), ("poll", ()), DELIVER, *ending, *ending),
+        ],
+        [*refused, Aim(("documents.write",), ("after",), "index"), *wrong],
+        alone=chance.random() < 0.7,
+    )
+
+
+def _new_day(chance: random.Random) -> list[Step]:
+    """Documents wait for a new day, when another is uploaded that comes first."""
+    return [
+        *_uploads(chance, (PAGE,), 3, 4),
+        *(*TELLING, _turn(chance, 0.3), ("upload", (PAGE, 0, 0, SENT, NO_OUTPUT, FRESH)), ("submit", (4,))),
+        *(("continue", (0, 1)), *TELLING, ("submit", (4,)), *TELLING),
+    ]
+
+
+def new_day(chance: random.Random) -> Plan:
+    """As it says; and something may go wrong."""
+    wrong = _wrong(chance, ("documents.due", "documents.read_many", "reservations."), chance.choice((0, 0, 1)))
+    return Plan([_capped(chance, 1, 2), *_new_day(chance)], wrong, alone=True)
+
+
+def reused(chance: random.Random) -> Plan:
+    """The same pages are uploaded again: when they are recognised, while they run, or before they are sent."""
+    content = chance.choice((PAGE, PAGE, PAGE, THREE_PAGES, WITH_SAME, BROKEN))
+    seconds = chance.choice((0, SECONDS_20, SECONDS_500))
+    how = chance.random()
+    first: list[Step] = [("upload", (content, 0, seconds, SENT, NO_OUTPUT, FRESH)), ("submit", (4,))]
+    wrong: list[Aim] = []
+    if how < 0.35:
+        first += [("wait", (SECONDS_25,)), ("poll", ()), DELIVER]
+        if chance.random() < 0.3:  # its results are lost
+            first += [("retry", (0, 0, 3)), *chance.choice(((), (("poll", ()), ("submit", (4,)))))]
+    elif how < 0.65:
+        at = chance.choice(("quota.", "ocr.submit", "documents.write_operation"))
+        sends = Aim((at,), ("before", "after"), chance.choice(("hold", "hold", "kill")), (*SHORT, *LONG))
+        # Or between the look, which finds nobody, and the claim.
+        wrong = [chance.choice((sends, sends, Aim(("sent_pages.read",), ("after",), "hold", SHORT)))]
+    stop: list[Step] = [(chance.choice(("cancel", "delete", "delete")), (0, 0)), ("poll", ()), DELIVER]
+    gone: list[Step] = [("wait", (SECONDS_1300,)), ("poll", ()), DELIVER] if chance.random() < 0.5 else []
+    again: list[Step] = [
+        ("upload", (0, 1, seconds, SENT, NO_OUTPUT, chance.choice((AGAIN, AGAIN, AGAIN, AGAIN_OTHERWISE))))
+    ]
+    later = chance.choice((SECONDS_7, SECONDS_25, SECONDS_320, SECONDS_1300))
+    ending: list[Step] = [("wait", (later,)), ("poll", ()), ("submit", (4,)), ("continue", (0, 1)), *TELLING]
+    wrong += _wrong(chance, OF_REUSE, chance.choice((0, 0, 1, 2)))
+    return Plan(
+        [
+            *(REUSING, *first, *([*stop, *gone] if chance.random() < 0.35 else [])),
+            *(*again, ("submit", (4,)), *again, ("submit", (4,)), ("continue", (0, 1)), ("poll", ())),
+            *ending,
+            *(stop if chance.random() < 0.3 else []),
+            *ending,
+        ],
+        wrong,
+        alone=chance.random() < 0.6,
+    )
+
+
+def own_text(chance: random.Random) -> Plan:
+    """Pages with text of their own are not sent; perhaps there are caps, which they use nothing of."""
+    upload: Step = ("upload", (WITH_TEXT, 0, 0, SENT, NO_OUTPUT, OWN_TEXT))
+    setting = chance.choice((REUSING, _capped(chance, 1, 2, 3, 4)))
+    again: list[Step] = [("retry", (0, chance.choice((0, FIRST_PAGE)), 0)), ("poll", ()), *_through(SECONDS_7)]
+    wrong = _wrong(
+        chance, ("results.put", "documents.write_operation", "documents.finish_page"), chance.choice((0, 1, 1))
+    )
+    return Plan([setting, upload, *_through(SECONDS_7), *(again if chance.random() < 0.4 else [])], wrong)
+
+
 def _deleting_steps() -> list[Step]:
     """A document, run twice, and deleted."""
     return [
@@ -524,8 +723,11 @@ def swept(chance: random.Random, call: str) -> Plan:
     if call.startswith((*OF_RECONCILE, "received.")):
         run = OUT_OF_TIME if call == "successor.invoke" else ()
         return Plan([step for _ in range(3) for step in _given_up_steps(chance, run)], wrong, alone=True)
-    if call.startswith(OF_DELETED):
-        steps = []
+    if call.startswith(("reservations.", "documents.read_many")):
+        pages = 1 if call == "documents.read_many" else 2
+        return Plan([_capped(chance, pages), *[step for _ in range(8) for step in _new_day(chance)]], wrong, alone=True)
+    if call.startswith((*OF_DELETED, "sent_pages.")):
+        steps = [REUSING] if call.startswith("sent_pages.") else []
         for number in range(4):
             steps += [
                 (name, (number, *picks[1:]) if name in ("retry", "delete") else picks)
@@ -568,6 +770,18 @@ PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
     (0.02, backfilled),
 )
 """Each with its share of the histories that are not a sweep."""
+CAPPED_PLANS: tuple[tuple[float, Callable[[random.Random], Plan]], ...] = (
+    (0.035, held_over),
+    (0.02, turning),
+    (0.015, reserving),
+    (0.015, released),
+    (0.02, sent_twice),
+    (0.02, given_back),
+    (0.01, new_day),
+    (0.035, reused),
+    (0.02, own_text),
+)
+"""Each with its share of all histories that are not a sweep."""
 SWEPT_EVERY = 10
 
 
@@ -576,8 +790,15 @@ def plan(seed: int, chance: random.Random) -> Plan | None:
     if seed % SWEPT_EVERY == 0:
         calls = [*every_call(), *OF_RENDERING, "successor.invoke"]  # of those one round meets less
         return swept(chance, calls[seed // SWEPT_EVERY % len(calls)])
-    share = chance.random()
-    for least, make in PLANS:
+    # Chosen apart, so that those beside them stay what they were.
+    return _chosen(CAPPED_PLANS, random.Random(f"aims at caps of {seed}"), chance) or _chosen(PLANS, chance, chance)
+
+
+def _chosen(
+    plans: tuple[tuple[float, Callable[[random.Random], Plan]], ...], which: random.Random, chance: random.Random
+) -> Plan | None:
+    share = which.random()
+    for least, make in plans:
         if share < least:
             return make(chance)
         share -= least

@@ -48,6 +48,7 @@ KINDS = (
     ("kill", "hold", "store", "index", "lost", "clock"),
 )
 PICKS = 1 << 16
+CAPPED_SHARE, REUSING_SHARE = 0.45, 0.45
 REQUESTS = ("retry", "retry", "retry", "render", "cancel", "cancel", "delete", "backfill", "forget")
 
 
@@ -62,7 +63,12 @@ class Chance:
         self._rate = self._random.choice((0.0, 0.01, 0.03, 0.06))
         self._focus: str | tuple[str, ...] = self._random.choice(FOCUSES)
         self._kinds = self._random.choice(KINDS)
+        # How the stack is set up is chosen apart, so that the rest is the same with caps and without.
+        self._setting = random.Random(f"caps and reuse of {seed}")
+        self._is_capped = self._setting.random() < CAPPED_SHARE
+        self._is_reusing = self._setting.random() < REUSING_SHARE
         self._plan = plan(seed, self._random)
+        self._aims_at_caps = self._plan is not None and self._plan.steps[0][0] in ("caps", "reuse")
         style = self._random.random() if self._plan is None else 0.5
         self._taken_over, self._rivals = style < 0.15, style > 0.7
         self._hold_picks = LONG_PICKS if self._taken_over else SHORT_PICKS if self._rivals else ()
@@ -89,6 +95,8 @@ class Chance:
         return Script(self._seed, tuple(self._acts), tuple(self._mishaps))
 
     def acts(self, view: View) -> Iterator[Act]:
+        if not self._aims_at_caps:
+            yield from self._settings()
         if self._plan is not None:
             for name, picks in self._plan.steps:
                 yield self._act(name, *picks)
@@ -121,6 +129,10 @@ class Chance:
             seldom += ["reconcile", "message"]
             rarely = ["forget"] if self._random.random() < 0.3 else []
             requests = [*REQUESTS] if self._requests else []
+            if self._is_capped or self._aims_at_caps:
+                requests += ["turn", "turn", "turn", "release", "caps"]
+            if self._is_reusing and self._random.random() < 0.2:
+                rarely.append("reuse")
             yield self._act(self._random.choice(often + seldom + rarely + requests))
             if self._random.random() < 0.35:
                 yield self._act("wait", self._random.randrange(len(WAITS_SECONDS) - (self._random.random() < 0.9)))
@@ -133,6 +145,14 @@ class Chance:
         mishap = Mishap(act, nth, call, when, *chosen)
         self._mishaps.append(mishap)
         return mishap
+
+    def _settings(self) -> Iterator[Act]:
+        if self._is_capped:
+            yield self._act("caps", self._setting.randrange(PICKS))
+        if self._is_reusing:
+            yield self._act("reuse", self._setting.choice((0, 0, 0, 3)))
+        if self._is_capped and self._setting.random() < 0.4:
+            yield self._act("turn", self._setting.randrange(4), self._setting.randrange(4))
 
     def _act(self, name: str, *first: int) -> Act:
         picks = (*first, *(self._random.randrange(PICKS) for _ in range(6 - len(first))))

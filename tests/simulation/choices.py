@@ -6,19 +6,45 @@ import json
 from typing import Any
 
 from aws_events import TEST_EVENT, event, event_bridge_event, event_record
+from textdrop.core.caps import NO_CAPS, Caps
 from textdrop.core.documents import Output, Resume, Source
 from textdrop.core.events import resume_body
+from textdrop.core.options import NO, YES
 from world import RECONCILE_SECONDS
 
 CONTENTS = (
     *("page", "page", "page", "page", "pages:3", "pages:3", "pages:4,bad:2"),
     *("pages:4,deadly:2", "broken", "damaged", "killer", "pages:9"),
     *("mortal", "unrenderable", "clumsy", "heavy", "bulky", "bulky"),
+    *("pages:3,text:2", "pages:4,same:2"),
 )
 """A `mortal` one kills whoever renders it, the two behind that cannot be rendered. The result of a `heavy` one kills
-whoever reads it, and those of two `bulky` ones whoever reads both."""
+whoever reads it, and those of two `bulky` ones whoever reads both. The last but one has text of its own on a page; of
+the last all pages from the second on are alike."""
 RECOGNITIONS_SECONDS = (0.0, 0.5, 4.0, 4.0, 20.0, 20.0, 20.0, 500.0)
 OPTIONS = (("ru en", "page"), ("ru en", "page"), ("en", "table"), ("*", "markdown"))
+TEXT_PAGE, SAME_PAGES = 2, 2
+WITHOUT_TEXT, OTHER_MODEL = {"ocr-pages": "without-text"}, {"ocr-model": "table", "ocr-languages": "en"}
+EXTRAS: tuple[tuple[str, dict[str, str]], ...] = (
+    *[("", {})] * 21,
+    *[("again", {})] * 5,
+    ("again", OTHER_MODEL),
+    ("again", {"ocr-reuse": "no"}),
+    ("", {"ocr-reuse": "no"}),
+    ("", WITHOUT_TEXT),
+    ("again", WITHOUT_TEXT),
+    ("", OTHER_MODEL),
+)
+"""Whether an upload has the content of an earlier one, and what metadata it has besides."""
+CAPS = (
+    *(Caps(2), Caps(3), Caps(4), Caps(9), Caps(1), Caps(6, 9)),
+    *(Caps(0, 4), Caps(0, 9), Caps(3, 7), Caps(12), Caps(0, 30), NO_CAPS),
+)
+"""The caps of a day and a month."""
+REUSES = (YES, YES, YES, NO)
+ALLOWED_MODELS = (*("",) * 7, "page")
+TURNS_SECONDS = (-20.0, -7.0, -1.0, -0.3, -0.1, 0.0, 0.3, 60.0)
+"""How long after a day's or a month's end the clock is; under 0 before it."""
 OUTPUTS = ("", "", "", "", "markdown tables searchable-pdf", "searchable-pdf", "tables", "markdown")
 """What an upload asks for."""
 INVALID_MODEL = "no such"

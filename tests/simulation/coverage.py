@@ -18,7 +18,6 @@ UNREACHABLE: dict[str, str] = {}
 
 UNCALLED = {
     "tick.read": "a tick takes the row and submit wakes it, which both tell them how it is; only tests look",
-    "documents.read_many": "only lists need it",
 }
 """Calls that no use case of the histories makes; and why."""
 SELDOM = dict.fromkeys(

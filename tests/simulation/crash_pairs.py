@@ -13,7 +13,7 @@ from textdrop.core.documents import DocumentState, Outcome
 from world import World
 
 OUTPUTS = ("", "markdown tables searchable-pdf")
-STEPS = {"cancel and retry": 7, "delete": 3}
+STEPS = {"cancel and retry": 7, "delete": 3, "hold over": 7, "share with another": 3}
 """Of the ways that take longest so many pairs stand for one."""
 Crash = tuple[int, str]
 """At which call, and whether before or after its effect."""

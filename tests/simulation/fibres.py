@@ -11,15 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fakes.files import KilledError
+from textdrop.core.caps import NO_CAPS, Caps
 from textdrop.core.documents import Resume
+from textdrop.core.reuse import SentPage
 
 THREADS = 8
 
 
 @dataclass(eq=False)
 class Invocation:
-    """One run of a function, begun at `began_at`, on a machine whose clock is off by `skew` seconds, with the rate that
-    was configured then.
+    """One run of a function, begun at `began_at`, on a machine whose clock is off by `skew` seconds, with the rate
+    and the caps that were configured then.
 
     `dead`: nothing of it does anything more. `calls` counts its calls, `troubles` those that failed or at which it was
     killed or held. `heavy` are the documents with a result that needs much memory which it has read, `handed_out` those
@@ -30,6 +32,7 @@ class Invocation:
     began_at: float
     skew: float = 0.0
     submits_per_second: float = 0.0
+    caps: Caps = NO_CAPS
     dead: bool = False
     calls: int = 0
     sleeps: int = 0
@@ -73,7 +76,8 @@ def _nothing() -> None:
 
 class Fibre:
     """A thread of an invocation: `first` is the one that the function began in. `learnt`: whether the
-    service was there for its last submit, as long as nobody else knows."""
+    service was there for its last submit, as long as nobody else knows. `posted_on` is the day (UTC), by its clock, on
+    which that began; `claims` are those that there were when it read one last, and `read_at` when that was."""
 
     def __init__(self, hub: Hub, invocation: Invocation, body: Callable[[], None], first: bool) -> None:
         self.hub = hub
@@ -81,6 +85,9 @@ class Fibre:
         self.first = first
         self.ended = False
         self.learnt: bool | None = None
+        self.posted_on = ""
+        self.claims: dict[str, SentPage] = {}
+        self.read_at = 0.0
         self.waits_for: Sequence[Fibre] = ()
         self._body = body
         self._carrier = _Carrier.idle.pop() if _Carrier.idle else _Carrier()

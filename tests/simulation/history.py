@@ -20,8 +20,11 @@ from pagekit.limits import FileLimits
 from pagekit.page import RecognisedPage
 from simulation import requests
 from simulation.choices import (
+    ALLOWED_MODELS,
+    CAPS,
     CONTENTS,
     EVENTS,
+    EXTRAS,
     INVALID_MODEL,
     NO_RECORD,
     ODD_MESSAGES,
@@ -31,6 +34,8 @@ from simulation.choices import (
     RECONCILE_RUN_SECONDS,
     RENDERS,
     RETRIES,
+    REUSES,
+    TURNS_SECONDS,
     records,
 )
 from simulation.fibres import Invocation
@@ -39,18 +44,31 @@ from simulation.script import SKEW_SECONDS, WAITS_SECONDS, Act, Author
 from simulation.stack import POLICY, Sent, Stack, Upload
 from simulation.uploads_queue import UploadsQueue, told_of
 from textdrop.core import keys, problems
+from textdrop.core.caps import NO_CAPS, Caps, is_larger_than_any, turn_at
 from textdrop.core.deliveries import takes_long
-from textdrop.core.documents import Document, DocumentState, DueKind, Operation, OperationState, Resume, Source, Step
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    DueKind,
+    Operation,
+    OperationState,
+    Period,
+    Resume,
+    Source,
+    Step,
+)
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.events import delivery_body, parse_delivery
 from textdrop.core.ledger import Run
 from textdrop.core.observations import Cancelled, DeleteAsked, DocumentSeen, RenderAsked, RetryAsked
+from textdrop.core.options import YES
+from textdrop.core.reuse import SentPage
 from textdrop.usecases.accept import Message
-from textdrop.usecases.submit import SubmitSettings
 from world import DELIVER_SECONDS
 
 DAY_SECONDS = 86_400.0
 DAYS_MOST = 10
+TURNS_MOST = 100
 RUNS_MOST = 200
 
 
@@ -85,7 +103,11 @@ class History(Mishaps):
     the last that each row knew. `older` is what was there before the table. `sent` are the pages that the service took;
     `gone_at` says when an upload was deleted, and by which act, that has not come back. `asked` are the documents of
     each kind of request, `invalid` those for which options were asked that there are not; `were_newest` those that ever
-    were their key's newest.
+    were their key's newest. `caps_since` are the caps since the first upload, and since when, `caps` those of now;
+    `reused` whether pages might be at any time. `intents` are the operations by what each submit was called, as they
+    were then, `owners` those of what the service took. `claims` has each page that claimed a fingerprint, with it, and
+    `claimed` the rows of those as they are; `lost_pages` are results that were removed. `held_since` says since when a
+    document waits for room; `reserved` are the pages of each day.
     """
 
     def __init__(
@@ -93,11 +115,14 @@ class History(Mishaps):
         seed: int,
         author: Author,
         watch: Callable[[History, str], None],
+        watch_row: Callable[[History, Document, Document], None],
         *,
         tell: Callable[[str], None] | None = None,
     ) -> None:
-        """`watch` is called after each effect, with its name. `tell` gets a line for all that happens."""
+        """`watch` is called after each effect, with its name; `watch_row` when a document's row was written, as it was
+        and as it is. `tell` gets a line for all that happens."""
         self.seed = seed
+        self._watch_row = watch_row
         self.stack = Stack.of(seed)
         super().__init__(seed, author, partial(watch, self), self.stack.threads, tell)
         self.uploads: list[Upload] = []
@@ -115,6 +140,16 @@ class History(Mishaps):
         self.seen: list[Message] = []
         self.lost: list[Message] = []
         self.delivered: list[Message] = []
+        self.caps = NO_CAPS
+        self.caps_since: list[tuple[float, Caps]] = [(0.0, NO_CAPS)]
+        self.reused = False
+        self.intents: dict[str, Operation] = {}
+        self.owners: dict[str, Operation] = {}
+        self.claimed: dict[str, SentPage] = {}
+        self.claims: set[tuple[str, int, int, str]] = set()
+        self.lost_pages: set[str] = set()
+        self.held_since: dict[str, float] = {}
+        self.reserved: dict[str, int] = {}
         self._heavy: dict[str, Upload] = {}
         self._rows: dict[str, Document] = {}
         self.rate = self.stack.submits_per_second
@@ -152,8 +187,13 @@ class History(Mishaps):
         return len(self.world.deliver_queue)
 
     def after(self, call: str) -> None:
-        if call in ("documents.write", "documents.postpone"):
+        if call in ("documents.write", "documents.postpone", "reservations.write"):
             self._follow_documents()
+            self.reserved = dict(self.world.reservations.days)
+        elif call == "documents.write_operation":
+            for operation in self.world.documents.operations.values():
+                if operation.state is OperationState.SUBMITTING:
+                    self.intents.setdefault(operation.client_request_id, operation)
         elif call == "ocr.submit":
             self._follow_sent()
         elif call == "newest.update_if_newer":
@@ -163,12 +203,20 @@ class History(Mishaps):
     def _follow_sent(self) -> None:
         """Takes in which page was sent by whom."""
         page, me = self.world.ocr.accepted[-1], self.hub.current
-        body = page.content.partition(b" #")[0]
-        upload = next(upload for upload in self.every_upload() if upload.body == body)
-        row = self.world.documents.rows[upload.document.id]
+        owner = self.intents.get(page.client_request_id) or self._owner_by_content(page.content)
+        self.owners[page.operation_id] = owner
+        row = self.world.documents.rows[owner.document_id]
         if me is not None:
             stopped = row.state is not DocumentState.RECOGNIZING
-            self.sent.append(Sent(page.operation_id, row.id, me, self.clock.true, stopped))
+            sent = Sent(page.operation_id, row.id, me, self.clock.true, stopped, row.released, me.posted_on)
+            self.sent.append(sent)
+
+    def _owner_by_content(self, content: bytes) -> Operation:
+        """The page that it may be of which no intent tells."""
+        body, _, number = content.partition(b" #")
+        upload = next(upload for upload in self.every_upload() if upload.body == body)
+        row = self.world.documents.rows[upload.document.id]
+        return Operation(row.id, row.run, int(number or 1), OperationState.SUBMITTING)
 
     def every_upload(self) -> list[Upload]:
         """With the one that was there before."""
@@ -182,6 +230,8 @@ class History(Mishaps):
             if row is before or me is None:
                 continue
             self._rows[row.id] = row
+            if before is not None:
+                self._check(partial(self._watch_row, self, before, row))
             if row.state is DocumentState.FINAL:
                 self.finals[row.id, row.run] = row
             if row.source.key:
@@ -239,23 +289,40 @@ class History(Mishaps):
                 self._index(pick[0])
             case "configure":
                 self._configure(act)
+            case "caps":
+                self._cap(act)
+            case "reuse":
+                self._reuse(act)
+            case "turn":
+                self._turn(act)
+            case "release":
+                self._release(act)
             case "wait":
                 seconds = WAITS_SECONDS[pick[0] % len(WAITS_SECONDS)]
                 self._note(f"{act.number} {seconds:g} s pass")
                 self.clock.advance(seconds)
 
     def _upload(self, act: Act) -> None:
-        content, key, seconds, fate, asked = act.picks[:5]
+        content, key, seconds, fate, asked, extra = act.picks[:6]
+        object_key = self.stack.keys[key % len(self.stack.keys)]
         name = CONTENTS[content % len(CONTENTS)]
         body = f"{name} {len(self.uploads)}".encode()
+        again, more = EXTRAS[extra % len(EXTRAS)]
+        # Without versions the same bytes under the same key would be the same upload.
+        alike = [each for each in self.uploads if each.name not in ("heavy", "bulky")]
+        if not self.stack.versioned:
+            bodies = {each.body for each in self.uploads_of.get(object_key, [])}
+            alike = [each for each in alike if each.body not in bodies]
+        if again and alike:
+            body, name = alike[content % len(alike)].body, alike[content % len(alike)].name
         world = self.world
         if name == "broken":
             world.ocr.table[body] = Failure((3, 13)[content // len(CONTENTS) % 2])
         world.ocr.seconds = RECOGNITIONS_SECONDS[seconds % len(RECOGNITIONS_SECONDS)]
         outputs = OUTPUTS[asked % len(OUTPUTS)]
-        metadata = {"ocr-outputs": outputs} if outputs else {}
-        source = world.uploads.put(self.stack.keys[key % len(self.stack.keys)], body, metadata)
-        upload = Upload(world.document_of(source), source, name, body)
+        metadata = ({"ocr-outputs": outputs} if outputs else {}) | more
+        source = world.uploads.put(object_key, body, metadata)
+        upload = Upload(world.document_of(source), source, name, body, "ocr-model" in metadata)
         for earlier in self.uploads_of.get(source.key, []):
             if self.stack.versioned and world.uploads.find(source.key, earlier.source.version_id) is not None:
                 self.gone_at.pop(earlier.document.id, None)
@@ -266,8 +333,8 @@ class History(Mishaps):
         self.uploads.append(upload)
         self.uploads_of.setdefault(source.key, []).append(upload)
         told = self._tell_of(upload, EVENTS[fate % len(EVENTS)])
-        told_outputs = f", with {outputs}" if outputs else ""
-        self._note(f"{act.number} upload of {source.key} ({body.decode()}; {told}{told_outputs})")
+        named = "".join(f", {name} {value}" for name, value in metadata.items())
+        self._note(f"{act.number} upload of {source.key} ({body.decode()}; {told}{named})")
 
     def _tell_of(self, upload: Upload, how: str) -> str:
         """Sends its event, or not."""
@@ -405,6 +472,7 @@ class History(Mishaps):
         start = f"{keys.folder(document)}pages/"
         for name in [name for name in self.world.results.versions if name.startswith(start)]:
             del self.world.results.versions[name]
+            self.lost_pages.add(name)
             self.counts["stored pages are lost"] += 1
             self._note(f"{number} {name} is lost")
 
@@ -446,10 +514,57 @@ class History(Mishaps):
         self.rate = (1.0, 4.0, 10.0)[rate % 3]
         pages = (9, 9, 2)[most % 3]
         self.marked["fewer pages"] += pages == 2
-        settings = SubmitSettings(languages, model, self.rate, FileLimits(max_pages=pages), self.world.uploads.name)
-        self.world.submit_settings = settings
+        self.world.submit_settings = replace(
+            self.world.submit_settings,
+            languages=languages,
+            model=model,
+            submits_per_second=self.rate,
+            limits=FileLimits(max_pages=pages),
+        )
         self.world.poll_settings = replace(self.world.poll_settings, submits_per_second=self.rate)
         self._note(f"{act.number} {self.rate:g} submits a second, at most {pages} pages, {model} in {languages}")
+
+    def _cap(self, act: Act) -> None:
+        """As `_configure`, for the caps."""
+        self.caps = CAPS[act.picks[0] % len(CAPS)]
+        self.caps_since = self.caps_since if self.uploads else []
+        self.caps_since.append((self.clock.true, self.caps))
+        self.world.submit_settings = replace(self.world.submit_settings, caps=self.caps)
+        self.world.poll_settings = replace(self.world.poll_settings, caps=self.caps)
+        self._note(
+            f"{act.number} at most {self.caps.pages_per_day} pages a day, {self.caps.pages_per_month} a month (0: any)"
+        )
+
+    def _reuse(self, act: Act) -> None:
+        """As `_configure`, for the reuse of pages and the models that uploads may name."""
+        reuse, models = REUSES[act.picks[0] % len(REUSES)], ALLOWED_MODELS[act.picks[1] % len(ALLOWED_MODELS)]
+        self.reused = self.reused or reuse == YES
+        self.marked["allowed models"] += bool(models)
+        self.world.submit_settings = replace(self.world.submit_settings, reuse=reuse, allowed_models=models)
+        self._note(f"{act.number} pages are {'' if reuse == YES else 'not '}reused; models: {models or 'all'}")
+
+    def _turn(self, act: Act) -> None:
+        """Time passes until about the end of the day, or of the month."""
+        period = Period.MONTH if act.picks[0] % 4 == 3 else Period.DAY
+        seconds = TURNS_SECONDS[act.picks[1] % len(TURNS_SECONDS)]
+        self.clock.advance(turn_at(period, self.clock.true) + seconds - self.clock.true)
+        self._note(f"{act.number} the {period} ends{f', all but {-seconds:g} s of it' if seconds < 0 else ''}")
+
+    def _release(self, act: Act) -> None:
+        """A person has a held document sent, the oldest or another."""
+        held = self.holds()
+        if held:
+            row = held[act.picks[0] % len(held)]
+            self._note(f"{act.number} release of {row.id[:6]}")
+            self._release_now(act.number, skew_of(act.picks[1]), row.id)
+
+    def _release_now(self, number: int, skew: float, document: str) -> None:
+        self._invoke(number, skew, lambda: requests.release(self.world.control_ports, self.caps, document))
+
+    def holds(self) -> list[Document]:
+        """The documents that are held, the oldest first."""
+        held = [row for row in self.world.documents.rows.values() if row.state is DocumentState.HELD]
+        return sorted(held, key=lambda row: row.accepted_at)
 
     def _invoke(self, number: int, skew: float, function: Callable[[], object]) -> None:
         """Runs it until it ends, dies or is held."""
@@ -460,7 +575,7 @@ class History(Mishaps):
             except StoreUnavailable:
                 self.counts["invocation failed"] += 1
 
-        self.hub.invoke(Invocation(number, self.clock.true, skew, self.rate), body)
+        self.hub.invoke(Invocation(number, self.clock.true, skew, self.rate, self.caps), body)
 
     def _settle(self) -> None:
         """Nothing goes wrong any more: everything comes to its end, and the daily reconcile finds what was lost."""
@@ -476,7 +591,31 @@ class History(Mishaps):
         raise AssertionError("G1: reconcile finds something every day")
 
     def _come_to_rest(self) -> None:
-        """Within a day."""
+        """Within a day but for what is held: of that some each day, or each month, and what is larger by hand."""
+        self._rest_but_holds()
+        for _ in range(TURNS_MOST):
+            if not (held := self.holds()):
+                return
+            if all(self._is_larger(row) for row in held):
+                self._release_now(0, skew_of(self._peaceful.randrange(1 << 16)), held[0].id)
+                self._rest_but_holds()
+                assert held[0].id not in {row.id for row in self.holds()}, f"G1: {held[0]} is released, and held again"
+            elif not self._turns(Period.DAY, held) and not self._turns(Period.MONTH, held):
+                raise AssertionError(f"G1: {held} are held whatever day and month begin")
+        raise AssertionError(f"G1: {self.holds()} are held for ever")
+
+    def _turns(self, period: Period, held: list[Document]) -> bool:
+        """Whether the period's turn makes a difference to what is held."""
+        self.clock.advance(turn_at(period, self.clock.true) + 2 * SKEW_SECONDS - self.clock.true)
+        self._rest_but_holds()
+        return self.holds() != held
+
+    def _is_larger(self, row: Document) -> bool:
+        """Whether a held document is more than a whole cap."""
+        return row.hold is not None and is_larger_than_any(self.caps, row.hold.pages)
+
+    def _rest_but_holds(self) -> None:
+        """Within a day nothing is due but what is held."""
         world = self.world
         until = self.clock.true + DAY_SECONDS
         while self.clock.true < until:
@@ -487,10 +626,11 @@ class History(Mishaps):
                 message = world.deliver_queue.pop(0)
                 skew = skew_of(self._peaceful.randrange(1 << 16))
                 self._invoke(0, skew, partial(world.deliver_one, message))
-            if world.quiet():
+            due_at = [row.due_at for row in world.rows() if row.due_at is not None and row.due_kind is not DueKind.HELD]
+            if not world.queue and not due_at:
                 return
             hidden = [world.received.hidden_until.get(message.receipt, 0.0) for message in world.queue]
-            due = min([*hidden, *(row.due_at for row in world.rows() if row.due_at is not None)], default=0.0)
+            due = min([*hidden, *due_at], default=0.0)
             self.clock.advance(max(60.0, due - self.clock.true))
         raise AssertionError("G1: not quiet after a day")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from fakes.faults import Faults
 from fakes.files import KilledError
 from simulation.fibres import Hub, Invocation
 from simulation.script import OCR_ANSWERS, SKEW_SECONDS, WAITS_SECONDS, Author, Mishap
 from simulation.stack import LIFE_SECONDS, HistoryClock, Post
+from textdrop.core import ledger
 from textdrop.core.errors import ObjectForbidden, StoreUnavailable
 from world import World
 
@@ -60,6 +62,7 @@ class Mishaps(Faults):
             me.invocation.calls += 1
             if call == "ocr.submit":
                 self.posts.append(Post(self.clock.true, 1.0 / me.invocation.submits_per_second))
+                me.posted_on = ledger.day(self.clock.now())
             if call in self.asks:
                 self.asks[call].append(self.clock.true)
         if not self.peace:
@@ -78,12 +81,7 @@ class Mishaps(Faults):
             raise KilledError
 
     def after(self, call: str) -> None:
-        try:
-            self._watch(call)
-        except AssertionError as broken:
-            # Raised alone, it might be caught as any mistake of ours is.
-            self.hub.failure = self.hub.failure or broken
-            raise
+        self._check(partial(self._watch, call))
         if not self.peace:
             self._go_wrong(call, "after")
         self._learn(call, True)
@@ -93,6 +91,14 @@ class Mishaps(Faults):
             if call == "pause.write" or (me.learnt and (row is None or row.unavailable_since is None)):
                 self.answers.append((self.clock.true, me.learnt))
                 me.learnt = None
+
+    def _check(self, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except AssertionError as broken:
+            # Raised alone, it might be caught as any mistake of ours is.
+            self.hub.failure = self.hub.failure or broken
+            raise
 
     def answer_lost(self, call: str) -> bool:
         return not self.peace and self._mishap(call, "lost") is not None

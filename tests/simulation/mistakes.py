@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 import world
 from fakes.buckets import FakeResults
+from fakes.caps import FakeReservations, FakeSentPages
 from fakes.control import FakeQuota, FakeVersionedRow
 from fakes.documents import FakeDocuments, FakeNewest
 from fakes.ledger import FakeLedger
@@ -25,9 +26,10 @@ from fakes.messages import FakeNotices, FakeQueue
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters
 from simulation.trial import Broken, by_chance
-from textdrop.core import billing, deliveries, events, keys, reconciling, results, states, window
+from textdrop.core import billing, caps, deliveries, events, keys, reconciling, results, reuse, states, window
+from textdrop.core.caps import Caps
 from textdrop.core.document_rules import DOCUMENT_RULES
-from textdrop.core.documents import Document
+from textdrop.core.documents import Document, DueKind, OperationState, Outcome
 from textdrop.core.errors import OcrError, OcrSecretUnreadable
 from textdrop.core.keys import TABLES
 from textdrop.core.observations import NotDone, NotTaken
@@ -36,8 +38,25 @@ from textdrop.core.pause import Exchange
 from textdrop.core.rules import Rule
 from textdrop.core.schedule import Schedule, Step
 from textdrop.core.window import SPAN_SECONDS
-from textdrop.usecases import accept, ask, deliver, files, keep, outputs, pages, publish, send, submit, sweep, tick
-from textdrop.usecases.send import SourceGone
+from textdrop.usecases import (
+    accept,
+    ask,
+    deliver,
+    files,
+    keep,
+    outputs,
+    pages,
+    publish,
+    ready,
+    release,
+    reserve,
+    send,
+    submit,
+    sweep,
+    tick,
+)
+from textdrop.usecases.sent import SourceGone
+from textdrop.usecases.source import PageSource
 
 HISTORIES_MOST = 5_000
 
@@ -263,6 +282,44 @@ def all_paid() -> Iterator[None]:
         yield
 
 
+def without_unconfirmed(right: Wrong, operations: Any) -> Any:
+    taken = [operation for operation in operations if operation.state is not OperationState.SUBMITTING]
+    return right([replace(operation, unconfirmed=0) for operation in taken])
+
+
+def as_rows_tell(right: Wrong, ports: Any, document: Any) -> int:
+    right(ports, document)
+    return billing.submits(ports.documents.read_operations(document.id, document.run))
+
+
+def kept_by_cancelled(right: Wrong, ports: Any, held: Any, made: int) -> Any:
+    return held if held.outcome is Outcome.CANCELLED else right(ports, held, made)
+
+
+class AnyDay:
+    """The ledger's days, each of which is any other."""
+
+    def day(self, now: float) -> AnyDay:
+        return self
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+
+def newest_first(right: Wrong, self: FakeDocuments, kind: DueKind, *rest: Any) -> Any:
+    found = right(self, kind, *rest)
+    return found[::-1] if kind is DueKind.HELD else found
+
+
+def room_for_all(right: Wrong, ports: Any, reservations: Any, limits: Any, *rest: Any, **named: Any) -> Any:
+    return right(ports, reservations, Caps(10**6) if limits.is_on else limits, *rest, **named)
+
+
+def stays_on_both(right: Wrong, *arguments: Any) -> Any:
+    asked = right(*arguments)
+    return asked and replace(asked, changes={day: pages for day, pages in asked.changes.items() if pages > 0})
+
+
 MISTAKES: dict[str, Callable[[], Planted]] = {
     "the files of an older upload's tables stay": lambda: around(
         FakeResults,
@@ -394,6 +451,49 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
     "a deletion does not give the names back": lambda: around(sweep, "publish", lambda right, *arguments: None),
     "the ledger is written after the notice": lambda: only_after((FakeLedger, "put"), (FakeNotices, "publish")),
     "a run in the ledger is written over": lambda: around(FakeLedger, "put", put_over),
+    "pages are reserved whether or not a cap has room": lambda: around(
+        FakeReservations, "_is_over", lambda right, *arguments: False
+    ),
+    "what may have been sent does not count within a cap": lambda: around(billing, "submits", without_unconfirmed),
+    "what a deleted document has not sent is given back twice": lambda: around(sweep, "_close_ledger", as_rows_tell),
+    "what a cancelled document has not sent is not given back": lambda: around(deliver, "give_back", kept_by_cancelled),
+    "what moves to another day stays on its own too": lambda: around(caps, "reservation", stays_on_both),
+    "a page is sent though its day has ended": lambda: patch.object(send, "ledger", AnyDay()),
+    "of the held documents the newest is released first": lambda: around(FakeDocuments, "due", newest_first),
+    "held documents are released beyond the caps": lambda: around(release, "release", room_for_all),
+    "nobody is told that a document is held": lambda: around(deliver, "_tell_hold", lambda right, *arguments: None),
+    "a document that waits for a person keeps others waiting": lambda: around(
+        caps, "is_larger_than_any", lambda right, *arguments: False
+    ),
+    "documents stay held when the caps are turned off": lambda: around(
+        tick, "release_held", lambda right, ports, limits, until: right(ports, limits, until) if limits.is_on else 0
+    ),
+    "on a new day nobody waits for who is held": lambda: around(
+        reserve, "_others_wait", lambda right, *arguments: False
+    ),
+    "a release by hand goes by the caps": lambda: around(
+        reserve, "release", lambda right, *arguments, **named: right(*arguments, **(named | {"by_hand": False}))
+    ),
+    "a page is claimed over whoever has": lambda: around(
+        FakeSentPages,
+        "claim",
+        lambda right, self, before, after: right(self, self.rows.get(after.fingerprint), after),
+    ),
+    "a page that another model read counts as the same": lambda: around(
+        reuse,
+        "fingerprint",
+        lambda right, content, media_type, options: right(
+            content, media_type, replace(options, model="", languages=())
+        ),
+    ),
+    "a reused page has no result of its own": lambda: around(ready, "_has_result", lambda right, *arguments: True),
+    "a page whose result is gone is reused": lambda: around(
+        ready, "_has_result", lambda right, *arguments: right(*arguments) or True
+    ),
+    "what was sent is found by a document that was deleted": lambda: around(
+        FakeSentPages, "forget", lambda right, *arguments: None
+    ),
+    "a page with text of its own is sent": lambda: around(PageSource, "own_text", lambda right, self, number: None),
     "a plus sign in an event's key is not read as a space": lambda: patch.object(events, "unquote_plus", unquote),
 }
 """What each does, and how it is planted."""

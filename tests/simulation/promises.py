@@ -6,8 +6,7 @@ import json
 from itertools import groupby
 from typing import Any
 
-from fakes.ocr import synthetic_text
-from simulation import run_promises
+from simulation import cap_promises, reuse_promises, run_promises
 from simulation.history import History
 from simulation.run_promises import operations_of, own_files
 from simulation.script import SKEW_SECONDS
@@ -17,6 +16,7 @@ from textdrop.core import keys
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Outcome, Output, Step
 from textdrop.core.errors import Reason
 from textdrop.core.events import parse_delivery
+from textdrop.core.results import HELD_SCHEMA
 
 ENDED = (DocumentState.FINAL, DocumentState.DELETED)
 DIED = ("pass_died", "delivery_died", "step_died")
@@ -24,7 +24,7 @@ MARGIN_SECONDS = 1.0
 WRITES = tuple(f"documents.{name}" for name in ("create", "write", "postpone", "finish_page", "write_operation"))
 KILLERS = ("killer", "pages:4,deadly:2")
 UNRENDERED = {"unrenderable": "cannot be rewritten", "clumsy": "failed 2 times"}
-GOOD = ("page", "pages:3", "pages:9", "mortal", "bulky", *UNRENDERED)
+GOOD = ("page", "pages:3", "pages:9", "mortal", "bulky", *UNRENDERED, "pages:3,text:2", "pages:4,same:2")
 REASONS = {
     "damaged": Reason.DAMAGED,
     "pages:4,bad:2": Reason.DAMAGED,
@@ -49,8 +49,17 @@ def watch(history: History, call: str) -> None:
         check_sent(history)
     if call.startswith("ledger."):
         run_promises.check_ledger(history)
+    cap_promises.check_off(history, call)
+    if call == "sent_pages.read":
+        reuse_promises.follow_read(history)
+    if call.startswith("sent_pages."):
+        reuse_promises.check_claims(history)
+    if call in ("ocr.submit", "reservations.write"):
+        cap_promises.check_reserved(history)
     if call == "ocr.submit":
         run_promises.check_sent_on(history)
+        cap_promises.check_caps(history)
+        reuse_promises.check_sent(history)
     if call == "notices.publish":
         check_notice(history, json.loads(history.world.notices.published[-1].body))
 
@@ -78,6 +87,9 @@ def check_counts(history: History) -> None:
 
 def check_notice(history: History, notice: dict[str, Any]) -> None:
     """G5: a result is stored before its notice, and the outcome that it tells stays; G8: its run is in the ledger."""
+    if notice["schema"] == HELD_SCHEMA:
+        cap_promises.check_hold_message(history, notice)
+        return
     row = history.world.documents.rows[notice["document"]]
     assert row.state is not DocumentState.DELETED, f"G9: {notice} of a deleted document"
     run_promises.check_told(history, notice)
@@ -157,11 +169,14 @@ def check(history: History) -> None:
     assert unconfirmed <= lost, f"G2: {unconfirmed} unknown, {lost} crashes and lost answers"
     check_quota(history)
     check_asks(history)
+    cap_promises.check_given_back(history)
+    reuse_promises.check_forgotten(history)
 
 
 def check_document(history: History, upload: Upload, row: Document) -> None:
     """What must hold of one upload, and of each run of it."""
     run_promises.check_paid(history, upload, row)
+    reuse_promises.check_pages(history, upload, row)
     if row.state is DocumentState.DELETED:
         run_promises.check_deleted(history, upload, row)
         return
@@ -250,6 +265,8 @@ def possible_reasons(history: History, upload: Upload, row: Document) -> set[Rea
         possible.add(Reason.CANCELLED)
     if row.id in history.invalid and row.run > 1:
         possible.add(Reason.INVALID_OPTIONS)
+    if upload.names_model and marked["allowed models"]:
+        possible.add(Reason.INVALID_OPTIONS)
     if marked["fewer pages"] and name.startswith("pages"):
         possible.add(Reason.TOO_MANY_PAGES)
     # A killer takes its neighbours along as long as they are new (decision 0001).
@@ -303,7 +320,7 @@ def check_text(history: History, upload: Upload, row: Document, operations: list
     recognised = [operation.state is OperationState.RECOGNIZED for operation in operations]
     assert (len(recognised), sum(recognised)) == (row.pages, row.pages_recognized), f"G3: {row}"
     texts = [
-        synthetic_text(upload.body + (b" #%d" % operation.page if row.file_pages > 1 else b"")) + "\n" if there else ""
+        upload.text(operation, row.file_pages) + "\n" if there else ""
         for operation, there in zip(operations, recognised, strict=True)
     ]
     assert own[keys.TEXT] == "\f".join(texts).encode(), f"G3: not the text of {row}"

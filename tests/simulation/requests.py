@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from textdrop.core import states
+from textdrop.core.caps import Caps
+from textdrop.core.documents import Document, DocumentState
 from textdrop.core.identity import document_id
 from textdrop.core.junk import is_junk
 from textdrop.core.observations import Backfilled, DocumentSeen
 from textdrop.core.reconciling import Cursor
 from textdrop.ports import ControlPorts
+from textdrop.usecases import reserve
 from textdrop.usecases.transitions import transition_document
 from textdrop.usecases.wake import wake
 
@@ -16,6 +19,16 @@ def ask(ports: ControlPorts, document: str, seen: DocumentSeen) -> None:
     """A request for one document, if it is known and the rules allow it now. Raises StoreUnavailable."""
     row = ports.documents.read(document)
     if row is not None and transition_document(ports, row, seen) is not None:
+        wake(ports)
+
+
+def release(ports: ControlPorts, limits: Caps, document: str) -> None:
+    """A held document is due for submitting, whatever the caps. Raises StoreUnavailable."""
+    row = ports.documents.read(document)
+    if row is None or row.state is not DocumentState.HELD:
+        return
+    after = reserve.release(ports, ports.reservations, limits, row, by_hand=True, after_live=False)
+    if isinstance(after, Document):
         wake(ports)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fakes.faults import Faults
+from fakes.ocr import synthetic_text
 from fakes.running import FakeClock, FakeJournal
+from simulation.choices import SAME_PAGES
 from simulation.fibres import Fibre, FibreWorkers, Hub
 from textdrop.core.documents import Document, Operation, Source
 from textdrop.core.policy import Policy
@@ -94,18 +96,33 @@ class Upload:
     source: Source
     name: str
     body: bytes
+    names_model: bool = False
+
+    def content(self, page: int, file_pages: int) -> bytes:
+        """A page as it is sent."""
+        number = min(page, SAME_PAGES) if self.name.endswith("same:2") else page
+        return self.body + b" #%d" % number if file_pages > 1 else self.body
+
+    def text(self, operation: Operation, file_pages: int) -> str:
+        """The text of a page."""
+        if operation.own_text:
+            return f"Own text of page {operation.page}"
+        return synthetic_text(self.content(operation.page, file_pages))
 
 
 @dataclass(frozen=True)
 class Sent:
     """A page that the service took: of which document, by which thread, and when. `stopped`: the document's row said by
-    then that nothing of it is to be sent."""
+    then that nothing of it is to be sent; `released`: that a person had let it be, whatever the caps. `day`: on which,
+    by its clock, the POST had begun."""
 
     operation_id: str
     document: str
     by: Fibre
     at: float
     stopped: bool
+    released: bool
+    day: str
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulation import coverage, promises
+from simulation import cap_promises, coverage, promises
 from simulation.chance import Chance
 from simulation.history import History
 from simulation.script import Author, Replay, Script
@@ -53,7 +53,7 @@ def again(script: Script, tell: Callable[[str], None] | None = None) -> Broken |
 def _broken(
     seed: int, author: Author, counts: Counter[str] | None, tell: Callable[[str], None] | None = None
 ) -> str | None:
-    history = History(seed, author, promises.watch, tell=tell)
+    history = History(seed, author, promises.watch, cap_promises.check_row, tell=tell)
     try:
         history.run()
         promises.check(history)
