@@ -9,7 +9,7 @@ SAM = .local/venv/sam/bin/sam
 UV = .local/venv/uv/bin/uv
 SIMULATION = HISTORIES=$(HISTORIES) SEED=$(SEED) WORKERS=$(WORKERS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m simulation
 
-.PHONY: help setup up down status demo test simulate mistakes crashes mutation pips corpus hostile soak archive upgrade bench lint types imports template checkov format build deploy package requirements logs clean
+.PHONY: help setup up down status demo test simulate mistakes crashes mutation pips corpus hostile soak archive bill upgrade bench lint types imports template checkov format build deploy package requirements logs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
@@ -53,6 +53,9 @@ pips: ## build the dependencies' layers with older versions of pip, which are do
 
 soak: setup ## for real: a local stack whose calls fail and whose processes are killed: DOCUMENTS=500 SEED=1
 	@DOCUMENTS=$(DOCUMENTS) SEED=$(SEED) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m soak
+
+bill: setup ## UPLOADS=1000 at once against a cap of half as many pages a day, which then turns
+	@UPLOADS=$(UPLOADS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -u -m bill
 
 archive: setup ## as an operator: a bucket with OBJECTS=1000 is backfilled, watched, retried, cancelled, deleted and fetched
 	@OBJECTS=$(OBJECTS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -u -m archive

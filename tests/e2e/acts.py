@@ -13,11 +13,12 @@ from typing import Any, cast
 from unittest import mock
 
 import aws_events
+import hundred
 from e2e.stage import LONG_AGO_SECONDS, PREFIX, NotDone, Stage
 from textdrop import bootstrap
 from textdrop.adapters.aws import items, parts
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
-from textdrop.core import identity, keys, ledger, states
+from textdrop.core import identity, keys, ledger, reuse, states
 from textdrop.core.documents import (
     Billed,
     Document,
@@ -25,6 +26,7 @@ from textdrop.core.documents import (
     DueKind,
     Operation,
     OperationState,
+    Options,
     Outcome,
     Output,
     Removed,
@@ -34,7 +36,9 @@ from textdrop.core.documents import (
 from textdrop.core.events import delivery_body, resume_body
 from textdrop.core.observations import Uploaded
 from textdrop.core.policy import Policy
+from textdrop.core.reuse import SentPage
 from textdrop.usecases.accept import Message
+from textdrop.usecases.reserve import release
 from textdrop.usecases.time_left import NoTimeLeft
 from unit.pagekit import making
 
@@ -103,6 +107,42 @@ def a_retry_does_not_send_what_is_recognised(stage: Stage) -> None:
     row = stage.expect(ended.source, DocumentState.DELIVERING, Outcome.SUCCEEDED)
     if (row.pages_kept, row.billed) != (1, Billed()):
         raise NotDone("the page was sent again")
+
+
+def a_page_that_was_recognised_before_takes_that_result(stage: Stage) -> None:
+    content, now = hundred.image(next(stage.numbers)), time.time()
+    before = stage.to_deliver(stage.upload(content), now)
+    fingerprint = reuse.fingerprint(content, "image/png", Options(("ru", "en"), "page"))
+    stage.put_row(items.of_sent_page(SentPage(fingerprint, before.document_id, 1, 1, now)))
+    source = stage.upload(content, ocr_reuse="yes")
+    stage.run("submit", aws_events.event(source))
+    row = stage.expect(source, DocumentState.DELIVERING, Outcome.SUCCEEDED)
+    if (row.pages_reused, row.billed) != (1, Billed()):
+        raise NotDone("the page was sent again")
+
+
+def a_documents_pages_are_reserved_within_the_caps(stage: Stage) -> None:
+    source = stage.upload()
+    stage.run("submit", aws_events.event(source), pages_per_day=1)
+    if (stage.expect(source, DocumentState.RECOGNIZING).reserved, stage.reserved()) != (1, 1):
+        raise NotDone("the page is not reserved")
+    source = stage.upload()
+    stage.run("submit", aws_events.event(source), pages_per_day=1)
+    stage.expect(source, DocumentState.HELD)
+
+
+def on_a_new_day_documents_that_were_held_come_first(stage: Stage) -> None:
+    stage.held(time.time())
+    source = stage.upload()
+    stage.run("submit", aws_events.event(source), pages_per_day=100)
+    stage.expect(source, DocumentState.HELD)
+
+
+def a_held_document_is_released_when_there_is_room(stage: Stage) -> None:
+    document = stage.held(time.time())
+    assert stage.run("poll", pages_per_day=100) == {"ended": "ended"}
+    if (stage.expect(document.source, DocumentState.RECOGNIZING).reserved, stage.reserved()) != (1, 1):
+        raise NotDone("the page is not reserved")
 
 
 def what_is_due_is_handed_out(stage: Stage) -> None:
@@ -182,10 +222,28 @@ def a_large_file_that_is_given_up_leaves_no_parts(stage: Stage) -> None:
         raise NotDone("its parts are still there")
 
 
+def what_was_reserved_and_not_sent_is_given_back(stage: Stage) -> None:
+    at = time.time()
+    source = stage.upload()
+    resume = stage.to_deliver(source, at)
+    today = ledger.day(at)
+    stage.put_row(items.of_document(replace(stage.row(source), reserved=3, reserved_on=today)))
+    pk, sk = items.caps_key(today[:7])
+    stage.put_row({"pk": {"S": pk}, "sk": {"S": sk}, "pages": {"N": "3"}, items.day_attribute(today): {"N": "3"}})
+    stage.run("deliver", delivery_body([resume]))
+    stage.expect(source, DocumentState.FINAL)
+    if stage.reserved() != 1:
+        raise NotDone("what was not sent is not given back")
+
+
 def a_document_is_deleted_and_nothing_stays_of_it(stage: Stage) -> None:
     source = stage.upload()
     _deliver(stage, source)
     final = stage.row(source)
+    claim = SentPage(f"{next(stage.numbers):064x}", final.id, 1, 1, time.time())
+    sent = Operation(final.id, 1, 1, OperationState.RECOGNIZED, holder_rev=1, fingerprint=claim.fingerprint)
+    stage.put_row(items.of_sent_page(claim))
+    stage.put_row(items.of_operation(sent))
     deleting = replace(final, state=DocumentState.DELETING, due_kind=DueKind.DELIVER, due_at=time.time() + 900)
     stage.put_row(items.of_document(replace(deleting, removed=Removed())))
     s3, bucket = stage.whole.account.s3, stage.whole.account.results_bucket
@@ -198,13 +256,18 @@ def a_document_is_deleted_and_nothing_stays_of_it(stage: Stage) -> None:
         left = s3.list_object_versions(Bucket=bucket, Prefix=prefix)
         if left.get("Versions") or left.get("DeleteMarkers"):
             raise NotDone(f"of {prefix} there is something left")
-    rows = stage.whole.account.dynamodb.query(
-        TableName=stage.whole.account.table_name,
-        KeyConditionExpression="pk = :id",
-        ExpressionAttributeValues={":id": {"S": final.id}},
-    )["Items"]
+    rows = [row for pk in (final.id, items.sent_page_key(claim.fingerprint)[0]) for row in _rows(stage, pk)]
     if {row["sk"]["S"] for row in rows} != {items.document_key(final.id)[1], items.run_key(final.id, 1)[1]}:
         raise NotDone("of its rows there is something else left than the document's and the ledger's")
+
+
+def _rows(stage: Stage, pk: str) -> list[Any]:
+    return stage.whole.account.dynamodb.query(
+        TableName=stage.whole.account.table_name,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": pk}},
+        ConsistentRead=True,
+    )["Items"]
 
 
 def an_upload_whose_event_was_lost_is_found(stage: Stage) -> None:
@@ -280,6 +343,18 @@ def a_document_in_flight_is_cancelled(stage: Stage) -> None:
     stage.expect(document.source, DocumentState.DELIVERING, Outcome.CANCELLED)
 
 
+def a_held_document_is_released_by_hand_whatever_the_caps(stage: Stage) -> None:
+    document = stage.held(time.time())
+    with stage.process("control", pages_per_day=1):
+        ports, settings = bootstrap.control()
+        after = release(
+            ports, ports.reservations, settings.caps, stage.row(document.source), by_hand=True, after_live=False
+        )
+    assert isinstance(after, Document), after
+    if not stage.expect(document.source, DocumentState.RECOGNIZING).released or stage.reserved() != 1:
+        raise NotDone("it is not released")
+
+
 def what_is_in_the_bucket_is_estimated_and_taken_in(stage: Stage) -> None:
     source = stage.upload(making.pdf_of_pages(3), key=f"{PREFIX}{next(stage.numbers):04d}.pdf")
     _estimate_and_take_in(stage, source)
@@ -332,14 +407,23 @@ ACTS: Mapping[str, tuple[Act, ...]] = {
         a_document_goes_on,
         an_upload_that_is_gone_is_skipped,
         a_retry_does_not_send_what_is_recognised,
+        a_page_that_was_recognised_before_takes_that_result,
+        a_documents_pages_are_reserved_within_the_caps,
+        on_a_new_day_documents_that_were_held_come_first,
     ),
-    "poll": (a_tick_out_of_time_invokes_the_next, what_is_due_is_handed_out, a_page_is_asked_for_and_stored),
+    "poll": (
+        a_tick_out_of_time_invokes_the_next,
+        what_is_due_is_handed_out,
+        a_page_is_asked_for_and_stored,
+        a_held_document_is_released_when_there_is_room,
+    ),
     "deliver": (
         a_document_is_delivered_with_outputs,
         names_that_an_upload_has_no_more_are_deleted,
         a_document_of_a_bucket_without_versions_is_delivered,
         an_upload_that_is_gone_is_told_from_a_forbidden_one,
         a_large_file_that_is_given_up_leaves_no_parts,
+        what_was_reserved_and_not_sent_is_given_back,
         a_document_is_deleted_and_nothing_stays_of_it,
     ),
     "reconcile": (
@@ -352,6 +436,7 @@ ACTS: Mapping[str, tuple[Act, ...]] = {
         a_person_is_told_of_documents,
         documents_are_retried_rendered_and_deleted_by_request,
         a_document_in_flight_is_cancelled,
+        a_held_document_is_released_by_hand_whatever_the_caps,
         what_is_in_the_bucket_is_estimated_and_taken_in,
         what_is_in_a_bucket_without_versions_is_estimated_and_taken_in,
         submitting_is_paused_and_resumed_by_request,

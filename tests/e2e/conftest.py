@@ -14,8 +14,9 @@ STATE = stack.ROOT / ".local" / "e2e"
 @pytest.fixture(scope="package")
 def whole() -> Iterator[WholeStack]:
     """The running stack."""
-    keys = {"StorageKmsKeyArn": STORAGE_KEY, "MessagesKmsKeyArn": MESSAGES_KEY}
-    with running(STATE, "tesseract", EventBusName="default", **keys) as (env, account):
+    chosen = {"StorageKmsKeyArn": STORAGE_KEY, "MessagesKmsKeyArn": MESSAGES_KEY}
+    chosen["Reuse"] = "false"  # tests upload the same pages again and again, and count them
+    with running(STATE, "tesseract", EventBusName="default", **chosen) as (env, account):
         whole = WholeStack(env, STATE, account)
         # So that functions which cannot even start fail all tests at once, and not each after a long wait.
         whole.upload("first", b"no document")

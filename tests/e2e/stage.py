@@ -35,11 +35,13 @@ from textdrop.core.documents import (
     Document,
     DocumentState,
     DueKind,
+    Hold,
     Operation,
     OperationState,
     Options,
     Outcome,
     Output,
+    Period,
     Resume,
     Source,
     Step,
@@ -111,10 +113,11 @@ class Stage:
         event: object = None,
         seconds: float = INVOCATION_SECONDS,
         expected: Sequence[str] = (),
+        pages_per_day: int = 0,
     ) -> Any:
-        """What the function's handler answers to messages, or to an event. Raises NotDone if anything fails in it but
-        what is expected to."""
-        with self.process(function):
+        """What the function's handler answers to messages, or to an event, on a stack with this cap. Raises NotDone if
+        anything fails in it but what is expected to."""
+        with self.process(function, pages_per_day):
             context = SimpleNamespace(
                 function_name=f"{deployment.STACK}-{function}",
                 memory_limit_in_mb=1024,
@@ -134,10 +137,10 @@ class Stage:
         return answer
 
     @contextmanager
-    def process(self, function: str) -> Iterator[None]:
-        """This process is one of the function's, that has just begun."""
+    def process(self, function: str, pages_per_day: int = 0) -> Iterator[None]:
+        """This process is one of the function's, that has just begun, on a stack with this cap."""
         variables = {name: value for name, value in self.whole.env.items() if name.startswith("AWS_")}
-        variables |= {**self.variables[function], **self.rights}
+        variables |= {**self.variables[function], **self.rights, "PAGES_PER_DAY": str(pages_per_day)}
         self.failures.clear()
         _Journal.failures = _Clock.failures = self.failures
         session = SimpleNamespace(client=partial(_client, tuple(variables.get(name, "") for name in _CREDENTIALS)))
@@ -173,12 +176,12 @@ class Stage:
 
     # --- what was before ----------------------------------------------------------------------------------------------
 
-    def upload(self, content: bytes = b"", *, key: str = "", versioned: bool = True) -> Source:
+    def upload(self, content: bytes = b"", *, key: str = "", versioned: bool = True, **metadata: str) -> Source:
         """A new upload, as its event tells of it; without versions it has none there."""
         number = next(self.numbers)
         content = content or hundred.image(number)
         key = key or f"{PREFIX}{number:04d}"
-        version = self.whole.upload(key, content)
+        version = self.whole.upload(key, content, **metadata)
         seen = self.whole.account.s3.head_object(Bucket=self.whole.account.uploads_bucket, Key=key)
         source = Source(
             self.whole.account.uploads_bucket,
@@ -204,7 +207,8 @@ class Stage:
 
     def clear(self) -> None:
         """Nothing is left of acts before: no upload and no row of theirs, and no message."""
-        gone = [items.TICK_KEY, items.RECONCILE_RUN_KEY, items.day_key(ledger.day(time.time() - LONG_AGO_SECONDS))]
+        today, long_ago = ledger.day(time.time()), ledger.day(time.time() - LONG_AGO_SECONDS)
+        gone = [items.TICK_KEY, items.RECONCILE_RUN_KEY, items.day_key(long_ago), items.caps_key(today[:7])]
         for source in self.sources:
             document = identity.document_id(source)
             gone.append(items.document_key(document))
@@ -282,6 +286,30 @@ class Stage:
         self.put_row(items.of_document(document))
         self.put_row(items.of_operation(operation))
         return document
+
+    def held(self, now: float) -> Document:
+        """A document of one page that is held over a cap, as was told."""
+        running = self.running(now)
+        document = replace(
+            running,
+            state=DocumentState.HELD,
+            due_kind=DueKind.HELD,
+            due_at=running.accepted_at,
+            hold=Hold(Period.DAY, pages=1),
+            hold_told=True,
+        )
+        self.put_row(items.of_document(document))
+        self.put_row(items.of_operation(Operation(document.id, 1, 1, OperationState.WAITING, holder_rev=1)))
+        return document
+
+    def reserved(self) -> int:
+        """How many pages are reserved today."""
+        today = ledger.day(time.time())
+        pk, sk = items.caps_key(today[:7])
+        found = self.whole.account.dynamodb.get_item(
+            TableName=self.whole.account.table_name, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+        )
+        return items.to_used(found["Item"], today).on_day if "Item" in found else 0
 
     def ended(self, now: float) -> Document:
         """A document of one recognised page that is final, its row in the ledger too."""

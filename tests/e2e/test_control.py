@@ -70,7 +70,7 @@ def test_a_retry_pays_for_the_page_that_failed_and_outputs_are_made_again_for_no
         ("succeeded", 1),
         ("succeeded", 0),
     ]
-    assert told["page_states"] == [{"pages": "1-3", "state": "recognized", "reason": None}]
+    assert told["page_states"] == [{"pages": "1-3", "state": "recognized", "reason": None, "text_from": "earlier_run"}]
 
 
 def test_what_is_cancelled_in_a_pause_is_never_sent(whole: WholeStack, samples: Mapping[str, Sample]) -> None:

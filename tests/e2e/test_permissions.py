@@ -52,6 +52,7 @@ NOT_ENFORCED = {
         ("control", "s3:ListBucket", "UploadsBucket", _HEAD),
         # The emulator keeps keys' names and asks nobody for their permission.
         ("submit", "kms:Decrypt", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
+        ("submit", "kms:GenerateDataKey", STORAGE_KEY, _KEYS),
         ("poll", "kms:Decrypt kms:GenerateDataKey", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
         ("deliver", "kms:Decrypt kms:GenerateDataKey", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
         ("reconcile", "kms:Decrypt", f"{STORAGE_KEY} {MESSAGES_KEY}", _KEYS),
@@ -238,6 +239,7 @@ def as_list(value: Any) -> list[str]:
     ("function", "bucket", "call"),
     [
         ("submit", "RESULTS_BUCKET", "head_object"),
+        ("submit", "RESULTS_BUCKET", "put_object"),
         ("submit", "UPLOADS_BUCKET", "delete_object"),
         ("poll", "UPLOADS_BUCKET", "head_object"),
         ("poll", "RESULTS_BUCKET", "head_object"),

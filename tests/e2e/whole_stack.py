@@ -39,12 +39,14 @@ class Notice:
 
 @dataclass(slots=True)
 class WholeStack:
-    """The stack, through its `env` variables and the account they name. `notices` are all that came, in order."""
+    """The stack, through its `env` variables and the account they name. `notices` are all that came, in order, and
+    `held` the messages of documents that are held over a cap."""
 
     env: Mapping[str, str]
     state_folder: Path
     account: Account
     notices: list[Notice] = field(default_factory=list)
+    held: list[Mapping[str, Any]] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
     results_prefix: str = ""
 
@@ -94,12 +96,13 @@ class WholeStack:
         )
         for message in answer.get("Messages", []):
             attributes = message.get("MessageAttributes", {})
-            notice = Notice(
-                body=schemas.checked(message["Body"], "textdrop.notice/1"),
-                attributes={name: given["StringValue"] for name, given in attributes.items()},
-            )
-            self._check_own_file(notice)
-            self.notices.append(notice)
+            body = schemas.checked(message["Body"], "textdrop.notice/1", "textdrop.held/1")
+            if body["schema"] == "textdrop.held/1":
+                self.held.append(body)
+            else:
+                notice = Notice(body, {name: given["StringValue"] for name, given in attributes.items()})
+                self._check_own_file(notice)
+                self.notices.append(notice)
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
     def _check_own_file(self, notice: Notice) -> None:

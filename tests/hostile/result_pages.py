@@ -222,7 +222,7 @@ def _text(page: RecognisedPage) -> int:
 
 
 def _json(page: RecognisedPage) -> int:
-    return len(results.page_json(1, Operation("id", 1, 1, OperationState.RECOGNIZED), page))
+    return len(results.page_json(1, 1, Operation("id", 1, 1, OperationState.RECOGNIZED), page))
 
 
 def _markdown(page: RecognisedPage) -> int:

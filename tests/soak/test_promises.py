@@ -75,7 +75,7 @@ OCR[b"prices"] = {**set_page(f"{TEXT} in a table"), "tables": [table([[f"{TEXT} 
 
 
 def searchable_pdf(
-    source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, drawn: Collection[int]
+    source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, *numbers: Collection[int]
 ) -> Sequence[str]:
     """The recognised text over pages that have nothing else, as the uploads are no real files."""
     listed, blank = list(pages), io.BytesIO()
@@ -86,7 +86,7 @@ def searchable_pdf(
     return layered_pdf(blank, listed, to).warnings
 
 
-def mortal(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, drawn: Collection[int]) -> Sequence[str]:
+def mortal(source: BinaryIO, media_type: str, pages: Pages, to: BinaryIO, *numbers: Collection[int]) -> Sequence[str]:
     """Kills whoever makes a searchable PDF."""
     raise KilledError
 

@@ -12,12 +12,14 @@ from textdrop.adapters.aws.clients import session
 from textdrop.adapters.aws.eventbridge import EventBridgeNotices
 from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.core import prices
+from textdrop.core.caps import Caps
 from textdrop.core.errors import SettingsError
 from textdrop.core.reconciling import SourceBucket
 from textdrop.usecases.control.settings import ControlSettings
 from unit.test_settings import CONTROL, DELIVER, POLL, RECONCILE, SUBMIT
 
 FROM = {"SOURCE_BUCKET": "inbox", "SOURCE_PREFIX": "scans/", "OWN_SOURCE_BUCKET": "false", "STACK_ID": "stack/1"}
+LIMITS = {"PAGES_PER_DAY": "7", "PAGES_PER_MONTH": "70", "REUSE": "true", "ALLOWED_MODELS": "page table"}
 PLACE = {"RESULTS_BUCKET": "archive", "RESULTS_PREFIX": "ocr/"}
 
 
@@ -50,7 +52,7 @@ def test_submit_and_reconcile_take_uploads_of_that_bucket_under_that_prefix(monk
 def test_control_answers_by_the_parameters_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "S3UploadListing", lambda client, *listed: listed)
     more = {"SUBMITS_PER_SECOND": "7", "OUTPUTS": "tables", "PAGES": "1-3", "MAX_PAGES": "9", "PRICES": "page=0.5"}
-    for name, value in {**CONTROL, **FROM, **PLACE, **more}.items():
+    for name, value in {**CONTROL, **FROM, **PLACE, **LIMITS, **more}.items():
         monkeypatch.setenv(name, value)
     ports, settings = bootstrap.control()
     assert settings == ControlSettings(
@@ -58,6 +60,9 @@ def test_control_answers_by_the_parameters_of_the_stack(monkeypatch: pytest.Monk
         outputs="tables",
         pages="1-3",
         max_pages=9,
+        reuse="yes",
+        allowed_models="page table",
+        caps=Caps(pages_per_day=7, pages_per_month=70),
         ocr_base_url=CONTROL["OCR_BASE_URL"],
         operation_base_url=CONTROL["OPERATION_BASE_URL"],
     )
@@ -65,6 +70,39 @@ def test_control_answers_by_the_parameters_of_the_stack(monkeypatch: pytest.Monk
     listed: object = ports.uploads("scans/a/")
     assert listed == ("inbox", "scans/a/")
     assert str(ports.prices.by_model["page"]) == "0.5"
+
+
+@pytest.mark.parametrize(
+    ("variables", "caps", "reuse", "allowed"),
+    [(LIMITS, Caps(7, 70), "yes", "page table"), (dict.fromkeys(LIMITS, ""), Caps(), "no", "")],
+    ids=["set", "empty"],
+)
+def test_submit_and_poll_keep_to_the_caps_and_submit_to_reuse_and_the_models_that_are_allowed(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], caps: Caps, reuse: str, allowed: str
+) -> None:
+    for name, value in {**SUBMIT, **POLL, **variables}.items():
+        monkeypatch.setenv(name, value)
+    settings = bootstrap._submit()[1]
+    assert (settings.caps, settings.reuse, settings.allowed_models) == (caps, reuse, allowed)
+    assert bootstrap._poll()[1].caps == caps
+
+
+def test_reservations_and_sent_pages_are_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "Table", lambda client, name: name)
+    monkeypatch.setattr(bootstrap, "DynamoReservations", lambda table: ("reservations", table))
+    monkeypatch.setattr(bootstrap, "DynamoSentPages", lambda table: ("sent pages", table))
+    for name, value in {**SUBMIT, **POLL, **DELIVER, **CONTROL}.items():
+        monkeypatch.setenv(name, value)
+    submit, poll, deliver, control = (
+        bootstrap._submit()[0],
+        bootstrap._poll()[0],
+        bootstrap.deliver(),
+        bootstrap._control()[0],
+    )
+    reservations: list[object] = [ports.reservations for ports in (submit, poll, deliver, control)]
+    assert reservations == [("reservations", "table")] * 4
+    sent_pages: list[object] = [ports.sent_pages for ports in (submit, deliver)]
+    assert sent_pages == [("sent pages", "table")] * 2
 
 
 def test_submit_hides_messages_of_the_queue_of_uploads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_the_reasons_are_the_closed_list() -> None:
 
 
 def test_examples_agree_with_their_schemas() -> None:
-    for name in ("result", "error", "notice"):
+    for name in ("result", "error", "notice", "held"):
         schemas.checked(json.dumps(example("docs/results.md", name)), f"textdrop.{name}/1")
     schema = schemas.SCHEMAS["textdrop.result/1"]
     for name in ("failed page", "blank page"):
@@ -103,7 +103,23 @@ def test_filter_policies_are_policies_over_what_there_is() -> None:
     for policy in policies:
         FilterPolicyMatcher(policy, "MessageBody").matches({}, notice)  # raises for what SNS does not know
         for attribute, values in policy.items():
-            assert attribute in ("prefix", "pages", "metadata") or set(values) <= known[attribute]
+            is_free = attribute in ("prefix", "pages", "metadata") or values == [{"exists": True}]
+            assert is_free or set(values) <= known[attribute]
+
+
+def test_that_a_document_is_held_passes_no_policy_that_asks_for_an_outcome() -> None:
+    section = RESULTS.split("### Attributes and filter policies")[1].split("\n### ")[0]
+    policies = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL)]
+    held, ended = (
+        {name: {"Type": "String", "Value": value} for name, value in attributes.items()}
+        for attributes in ({"held": "true", "prefix": "contracts/"}, {"outcome": "failed", "prefix": "contracts/"})
+    )
+    asked = [policy for policy in policies if "outcome" in policy]
+    assert len(asked) > 3
+    for policy in asked:
+        assert not FilterPolicyMatcher(policy, None).matches(held, "{}")
+    asks = FilterPolicyMatcher(example("docs/results.md", "held filter"), None)
+    assert (asks.matches(held, "{}"), asks.matches(ended, "{}")) == (True, False)
 
 
 def test_the_rule_on_a_bus_takes_what_it_says_and_nothing_else() -> None:

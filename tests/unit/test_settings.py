@@ -10,6 +10,7 @@ import pytest
 
 from local import cloudformation
 from textdrop.core.errors import SettingsError
+from textdrop.core.options import MODELS
 from textdrop.settings import (
     ControlFunctionSettings,
     DeliverFunctionSettings,
@@ -76,6 +77,17 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
 }
 
 
+DEFAULTS: dict[str, object] = {
+    **dict.fromkeys(
+        ("outputs", "folder_id", "source_prefix", "results_prefix", "event_bus_name", "allowed_models"), ""
+    ),
+    **dict.fromkeys(("prices", "prices_currency"), ""),
+    **dict.fromkeys(("pages_per_day", "pages_per_month"), 0),
+    "pages": "all",
+    "reuse": False,
+}
+
+
 # --- what is read -----------------------------------------------------------------------------------------------------
 
 
@@ -86,6 +98,21 @@ FUNCTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
         ("submit", {"PAGES": "1-3,7"}, {"submits_per_second": 10.0, "max_pages": 5000}),
         ("submit", {"OUTPUTS": "", "FOLDER_ID": "b1gexample"}, {"submits_per_second": 10.0, "max_pages": 5000}),
         ("submit", {"SUBMITS_PER_SECOND": "0.1", "MAX_PAGES": "1"}, {"submits_per_second": 0.1, "max_pages": 1}),
+        (
+            "submit",
+            {"REUSE": "true", "ALLOWED_MODELS": "page, Table", "PAGES_PER_DAY": "7", "PAGES_PER_MONTH": "0"},
+            {"submits_per_second": 10.0, "max_pages": 5000, "reuse": True, "pages_per_day": 7, "pages_per_month": 0},
+        ),
+        (
+            "poll",
+            {"PAGES_PER_DAY": "0", "PAGES_PER_MONTH": "70"},
+            {"submits_per_second": 10.0, "reads_per_second": 50, "pages_per_day": 0, "pages_per_month": 70},
+        ),
+        (
+            "control",
+            {"REUSE": "False", "ALLOWED_MODELS": "", "PAGES_PER_DAY": "7", "PAGES_PER_MONTH": "70"},
+            {"submits_per_second": 10.0, "max_pages": 5000, "reuse": False, "pages_per_day": 7, "pages_per_month": 70},
+        ),
         ("poll", {"FOLDER_ID": ""}, {"submits_per_second": 10.0, "reads_per_second": 50}),
         ("deliver", {"CSV_BOM": "true"}, {"csv_bom": True}),
         ("deliver", {"CSV_BOM": "False"}, {"csv_bom": False}),
@@ -105,9 +132,7 @@ def test_a_function_reads_its_environment_and_blanks_around_values_do_not_count(
 ) -> None:
     kind, variables = FUNCTIONS[function]
     environment = variables | more
-    names = ("outputs", "folder_id", "source_prefix", "results_prefix", "event_bus_name", "prices", "prices_currency")
-    optional = {name: "" for name in names if name in kind.__dataclass_fields__}
-    optional |= {"pages": "all"} if "pages" in kind.__dataclass_fields__ else {}
+    optional = {name: value for name, value in DEFAULTS.items() if name in kind.__dataclass_fields__}
     texts = {name.lower(): value for name, value in environment.items()}
     if "OWN_SOURCE_BUCKET" in variables:
         not_texts = {"own_source_bucket": True} | not_texts
@@ -150,12 +175,27 @@ def test_what_is_missing_is_named_each_alone_and_all_at_once(function: str, noth
         ),
         (["submit", "control"], "MAX_PAGES", "must be a number of at least 1", ["many", "0", "-5", "nan", "inf"]),
         (["deliver"], "CSV_BOM", "must be true or false", ["yes"]),
+        (["submit", "control"], "REUSE", "must be true or false", ["yes", "0"]),
+        *(
+            (["submit", "poll", "control"], name, "must be a number of at least 0", ["-1", "many", "nan", "inf"])
+            for name in ("PAGES_PER_DAY", "PAGES_PER_MONTH")
+        ),
     ],
 )
 def test_a_wrong_value_is_named_and_not_repeated(functions: list[str], name: str, what: str, values: list[str]) -> None:
     for function in functions:
         for value in values:
             assert faults(function, **{name: value}) == [f"{name} {what}"]
+
+
+@pytest.mark.parametrize("function", ["submit", "control"])
+@pytest.mark.parametrize("names", ["pages", "page;table", "page, tables", "all"])
+def test_who_allows_a_model_that_there_is_not_is_told_which_there_are(function: str, names: str) -> None:
+    [fault] = faults(function, ALLOWED_MODELS=names)
+    assert fault.startswith(
+        "ALLOWED_MODELS names a model that is not known: set the parameter AllowedModels to some of"
+    )
+    assert all(f" {model}" in fault for model in MODELS)
 
 
 ONE_BUCKET = (

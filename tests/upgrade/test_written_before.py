@@ -67,7 +67,7 @@ def is_kept(before: Any, after: Any) -> bool:
 
 def test_each_state_is_recorded() -> None:
     for folder in FORMER:
-        since = {DocumentState.DELETING, DocumentState.DELETED}
+        since = {DocumentState.HELD, DocumentState.DELETING, DocumentState.DELETED}
         for kind, known in (("documents", set(DocumentState) - since), ("operations", set(OperationState))):
             rows = json.loads((folder / f"{kind}.json").read_text("utf-8")).values()
             assert {row["state"]["S"] for row in rows} == known, folder.name
