@@ -16,9 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from benchmarks import scans
 from documentation import command
 from e2e.whole_stack import WholeStack, running
 from local import servers, stack
+from steps import Broken, expect, step
 
 STATE = stack.ROOT / ".local" / "archive"
 BUCKET = "archive-of-ours"
@@ -34,10 +34,6 @@ IMAGE_BYTES = 4_000
 UNWANTED, PRIVATE = "scans/unwanted/", "scans/2024/private/"
 KEPT = ("scans/2023/", "scans/2024/")
 TEXT, ERROR = ".txt", ".error.json"
-
-
-class Broken(Exception):
-    """Something was not as it should be; the message says what."""
 
 
 def main() -> int:
@@ -91,7 +87,7 @@ def operate(whole: WholeStack, objects: dict[str, bytes]) -> None:
     with step("textdrop estimate"):
         estimate = textdrop(whole, "estimate", "scans/")
         print(f"  {json.dumps(estimate)[:400]}")
-    expect(accepted(whole) == {}, "the estimate has paid for something")
+    expect(whole.paid() == {}, "the estimate has paid for something")
     with step("textdrop backfill"):
         textdrop(whole, "backfill", "scans/", "--yes")
     with step("textdrop cancel of the unwanted"):
@@ -109,7 +105,7 @@ def operate(whole: WholeStack, objects: dict[str, bytes]) -> None:
         textdrop(whole, "retry", "--outcome", "failed", "--yes", "--wait", may_fail=True)
     succeeded = {document["key"] for document in documents(whole, "list", "--outcome", "succeeded")}
     expect(wanted <= succeeded, f"{len(wanted - succeeded)} were not read")
-    counted = accepted(whole)
+    counted = whole.paid()
     paid_unwanted = sum(counted.get(digest(objects[key]), 0) for key in objects.keys() - wanted)
     unwanted = len(objects) - len(wanted)
     print(f"  {sum(counted.values())} pages paid, {paid_unwanted} of {unwanted} unwanted ones before the cancel")
@@ -128,7 +124,7 @@ def operate(whole: WholeStack, objects: dict[str, bytes]) -> None:
         names = {f"{key}{TEXT}" for key in left} | {f"{key.removeprefix('scans/')}{TEXT}" for key in left}
         wrong = f"{len(texts)} texts, {len(left)} expected: {sorted(texts)[:3]}"
         expect(len(texts) == len(left) and texts <= names, wrong)
-    expect(accepted(whole) == counted, "something was paid for afterwards")
+    expect(whole.paid() == counted, "something was paid for afterwards")
 
 
 def textdrop(whole: WholeStack, *arguments: str, may_fail: bool = False) -> Any:
@@ -150,28 +146,9 @@ def documents(whole: WholeStack, *arguments: str) -> Sequence[dict[str, Any]]:
     return found
 
 
-def accepted(whole: WholeStack) -> dict[str, int]:
-    """How often the OCR service took each content, by its SHA-256."""
-    return dict(whole.ocr_stats()["submits"]["by_sha256"])
-
-
 def digest(content: bytes) -> str:
     """Its SHA-256."""
     return hashlib.sha256(content).hexdigest()
-
-
-def expect(holds: bool, otherwise: str) -> None:
-    """Raises Broken unless it holds."""
-    if not holds:
-        raise Broken(otherwise)
-
-
-@contextmanager
-def step(what: str) -> Iterator[None]:
-    """Prints how long it took."""
-    began = time.monotonic()
-    yield
-    print(f"{time.monotonic() - began:7.1f} s  {what}", flush=True)
 
 
 if __name__ == "__main__":

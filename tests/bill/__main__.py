@@ -14,13 +14,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import scans
 from e2e.whole_stack import WholeStack, running
 from local import cloudformation, deployment, stack
+from steps import Broken, expect, step
 
 STATE = stack.ROOT / ".local" / "bill"
 RECOGNITION = ["--seconds", "2", "--spread", "0.4"]
@@ -32,10 +32,6 @@ ROOM_SECONDS = 1_800
 TURN_SECONDS = 10
 STILL_SECONDS = 20
 STEP_SECONDS = 900
-
-
-class Broken(Exception):
-    """Something was not as it should be; the message says what."""
 
 
 def main() -> int:
@@ -98,7 +94,7 @@ def spend(whole: WholeStack, clock: Clock, count: int, cap: int) -> None:
         still_until = time.monotonic() + STILL_SECONDS
         whole.wait(lambda: time.monotonic() > still_until, STILL_SECONDS + 10, "time stands")
     expect(clock.day() == first_day, "the day turned too early: the machine was too slow")
-    paid = accepted(whole)
+    paid = whole.paid()
     print(f"  paid {sum(paid.values())} of {count} pages on {first_day}; rows {states(whole)}; reserved {days(whole)}")
     expect(sum(paid.values()) == cap and max(paid.values()) == 1, f"{sum(paid.values())} pages were paid for")
     expect(states(whole) == {"final": cap, "held": count - cap}, f"the rows are {states(whole)}")
@@ -106,7 +102,7 @@ def spend(whole: WholeStack, clock: Clock, count: int, cap: int) -> None:
     with step(f"the day turns ({TURN_SECONDS} s), until all are final"):
         whole.wait(lambda: told(whole)[0] == count, STEP_SECONDS, "not all came to their outcome")
         whole.wait(lambda: states(whole) == {"final": count}, 60, "not all rows are final")
-    paid = accepted(whole)
+    paid = whole.paid()
     print(f"  paid {sum(paid.values())} of {count} pages by {clock.day()}; reserved {days(whole)}")
     expect(sum(paid.values()) == count and max(paid.values()) == 1, f"{sum(paid.values())} pages were paid for")
     expect(sorted(days(whole).values()) == sorted([cap, count - cap]), f"reserved is {days(whole)}")
@@ -142,25 +138,6 @@ def days(whole: WholeStack) -> dict[str, int]:
         for name, value in item.items()
         if name.startswith("day_")
     }
-
-
-def accepted(whole: WholeStack) -> dict[str, int]:
-    """How often the OCR service took each content, by its SHA-256."""
-    return dict(whole.ocr_stats()["submits"]["by_sha256"])
-
-
-def expect(holds: bool, otherwise: str) -> None:
-    """Raises Broken unless it holds."""
-    if not holds:
-        raise Broken(otherwise)
-
-
-@contextmanager
-def step(what: str) -> Iterator[None]:
-    """Prints how long it took."""
-    began = time.monotonic()
-    yield
-    print(f"{time.monotonic() - began:7.1f} s  {what}", flush=True)
 
 
 if __name__ == "__main__":

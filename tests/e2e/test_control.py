@@ -29,17 +29,12 @@ def ask(whole: WholeStack, command: str, **parameters: Any) -> Any:
     return answer["answer"]
 
 
-def accepted(whole: WholeStack) -> int:
-    """How many pages the OCR service has taken."""
-    return int(whole.ocr_stats()["submits"]["accepted"])
-
-
 def until_final(whole: WholeStack, document: str) -> None:
     whole.wait(lambda: whole.state(document) == "final", 10, "the row is not final")
 
 
 def test_a_retry_pays_for_the_page_that_failed_and_outputs_are_made_again_for_nothing(whole: WholeStack) -> None:
-    key, before = FOLDER + "a b+c №1.pdf", accepted(whole)
+    key, before = FOLDER + "a b+c №1.pdf", whole.accepted()
     whole.tell_ocr("faults", {"kind": "failing_operation", "count": 1})
     whole.upload(key, making.pdf_of_pages(PAGES))
     first = whole.notice(key).body
@@ -61,7 +56,7 @@ def test_a_retry_pays_for_the_page_that_failed_and_outputs_are_made_again_for_no
     assert third.body["billing"]["pages_paid"] == 0
     assert whole.read(third, "markdown") is not None
     until_final(whole, document)
-    assert accepted(whole) - before == PAGES + 1, "by the OCR service's own count"
+    assert whole.accepted() - before == PAGES + 1, "by the OCR service's own count"
 
     [told] = ask(whole, "status", documents=[key], pages=True)["documents"]
     assert (told["state"], told["outcome"], told["run"]) == ("final", "succeeded", 3)
@@ -74,7 +69,7 @@ def test_a_retry_pays_for_the_page_that_failed_and_outputs_are_made_again_for_no
 
 
 def test_what_is_cancelled_in_a_pause_is_never_sent(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
-    key, before = FOLDER + "unwanted.png", accepted(whole)
+    key, before = FOLDER + "unwanted.png", whole.accepted()
     assert ask(whole, "pause")["pause"]["why"] == "operator"
     try:
         whole.upload(key, samples[BLANK].path.read_bytes())
@@ -89,7 +84,7 @@ def test_what_is_cancelled_in_a_pause_is_never_sent(whole: WholeStack, samples: 
     finally:
         assert ask(whole, "resume")["pause"]["why"] == ""
     until_final(whole, body["document"])
-    assert accepted(whole) == before
+    assert whole.accepted() == before
 
 
 def test_of_a_deleted_document_nothing_is_left_but_its_upload(whole: WholeStack, samples: Mapping[str, Sample]) -> None:
@@ -129,7 +124,7 @@ def test_a_document_that_is_deleted_is_not_in_flight(whole: WholeStack) -> None:
 def test_what_is_in_the_bucket_is_taken_in_after_its_estimate_and_once(
     whole: WholeStack, samples: Mapping[str, Sample]
 ) -> None:
-    prefix, before = FOLDER + "archive/", accepted(whole)
+    prefix, before = FOLDER + "archive/", whole.accepted()
     with no_events(whole):
         whole.upload(prefix + "1.png", samples[BLANK].path.read_bytes())
         whole.upload(prefix + "2/3.pdf", making.pdf_of_pages(2))
@@ -143,7 +138,7 @@ def test_what_is_in_the_bucket_is_taken_in_after_its_estimate_and_once(
         body = whole.notice(prefix + key).body
         assert body["outcome"] == "succeeded"
         until_final(whole, body["document"])
-    assert accepted(whole) - before == 3
+    assert whole.accepted() - before == 3
 
 
 def test_a_summary_and_a_check_say_what_there_is(whole: WholeStack, samples: Mapping[str, Sample]) -> None:

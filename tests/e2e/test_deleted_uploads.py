@@ -29,20 +29,15 @@ def slow(whole: WholeStack) -> Iterator[WholeStack]:
         yield stack
 
 
-def accepted(stack: WholeStack) -> int:
-    """How many pages the OCR service has taken."""
-    return int(stack.ocr_stats()["submits"]["accepted"])
-
-
 @pytest.mark.parametrize("versioned", [False, True])  # in this order: a bucket does not lose its versions
 def test_pages_of_a_deleted_upload_are_not_sent_and_one_notice_says_so(slow: WholeStack, versioned: bool) -> None:
-    s3, key, before = slow.account.s3, f"{versioned}/a b.pdf", accepted(slow)
+    s3, key, before = slow.account.s3, f"{versioned}/a b.pdf", slow.accepted()
     if versioned:
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=BUCKET, Key=key, Body=making.pdf_of_pages(PAGES))
-    slow.wait(lambda: accepted(slow) >= before + SENT_BEFORE, SENDING_SECONDS, "no page was sent")
+    slow.wait(lambda: slow.accepted() >= before + SENT_BEFORE, SENDING_SECONDS, "no page was sent")
     slow.shell(f"aws s3 rm --quiet 's3://{BUCKET}/{key}'")
-    sent = accepted(slow) - before
+    sent = slow.accepted() - before
     assert ("DeleteMarkers" in s3.list_object_versions(Bucket=BUCKET, Prefix=key)) == versioned
 
     notice = slow.notice(key)
@@ -57,5 +52,5 @@ def test_pages_of_a_deleted_upload_are_not_sent_and_one_notice_says_so(slow: Who
     slow.wait(lambda: slow.state(body["document"]) == "final", 10, "the row is not final")
     slow.until_idle()
     assert "due_at" not in (slow.row(body["document"]) or {})
-    assert accepted(slow) - before == paid, "by the OCR service's own count"
+    assert slow.accepted() - before == paid, "by the OCR service's own count"
     assert [each.body["id"] for each in slow.notices if each.body["document"] == body["document"]] == [body["id"]]

@@ -44,11 +44,6 @@ def rows(stack: WholeStack) -> dict[str, str]:
     return {item["pk"]["S"]: item["state"]["S"] for item in items if item["sk"]["S"] == "document"}
 
 
-def accepted(whole: WholeStack) -> int:
-    """How many pages the OCR service has taken."""
-    return int(whole.ocr_stats()["submits"]["accepted"])
-
-
 @pytest.fixture(scope="module")
 def adopting(whole: WholeStack, samples: Mapping[str, Sample]) -> Iterator[WholeStack]:
     """A stack on the existing bucket's prefix, with the table that another one has left, before anything new came."""
@@ -77,7 +72,7 @@ def since(stack: WholeStack) -> float:
 def test_what_comes_under_the_prefix_is_read_and_nothing_else_is_touched_or_billed(
     whole: WholeStack, adopting: WholeStack, samples: Mapping[str, Sample]
 ) -> None:
-    page, old, before = samples[BLANK].path.read_bytes(), rows(adopting), accepted(whole)
+    page, old, before = samples[BLANK].path.read_bytes(), rows(adopting), whole.accepted()
     there_before = whole.account.s3.head_object(Bucket=BUCKET, Key=f"{PREFIX}{UNDER - 1:04d}.png")["LastModified"]
     for key in NEW_KEYS + OUTSIDE_KEYS:
         whole.account.s3.put_object(Bucket=BUCKET, Key=key, Body=page)
@@ -91,7 +86,7 @@ def test_what_comes_under_the_prefix_is_read_and_nothing_else_is_touched_or_bill
     assert rows(adopting).keys() == old.keys() | documents
     assert since(adopting) > there_before.timestamp()
     assert len(documents) == len(adopting.notices) == len(NEW_KEYS)
-    assert accepted(whole) - before == len(NEW_KEYS)
+    assert whole.accepted() - before == len(NEW_KEYS)
     [listed, _] = re.findall(r'"listed":(\d+),"found":0', "".join(adopting.logged("reconcile", ADOPTING)))
     # The emulator lists an object without versions again where a page of the listing begins; S3 does not.
     assert int(listed) in (UNDER + len(NEW_KEYS), UNDER + len(NEW_KEYS) + 1)
@@ -110,12 +105,12 @@ def test_the_buckets_own_notifications_stay(whole: WholeStack, adopting: WholeSt
 
 
 def test_events_of_others_are_dropped_and_counted(whole: WholeStack, adopting: WholeStack) -> None:
-    before, old = accepted(whole), rows(adopting)
+    before, old = whole.accepted(), rows(adopting)
     other = Source(whole.account.uploads_bucket, PREFIX + "plain.png", etag="e", size=1, event_at=1_700_000_000.0)
     for body in (event(other), event(Source(BUCKET, BESIDE_KEYS[0], size=1)), event_bridge_event(other)):
         adopting.account.sqs.send_message(QueueUrl=adopting.output("UploadsQueueUrl"), MessageBody=body)
     adopting.until_idle()
-    assert (accepted(whole), rows(adopting)) == (before, old)
+    assert (whole.accepted(), rows(adopting)) == (before, old)
     log = "".join(adopting.logged("submit", ADOPTING))
     assert log.count("foreign_upload") == 3
     assert '"ForeignUploads"' in log

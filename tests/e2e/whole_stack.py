@@ -175,6 +175,14 @@ class WholeStack:
             counted: Mapping[str, Any] = json.load(answer)
         return counted
 
+    def accepted(self) -> int:
+        """How many pages the OCR service has taken."""
+        return int(self.ocr_stats()["submits"]["accepted"])
+
+    def paid(self) -> dict[str, int]:
+        """How often the OCR service took each content, by its SHA-256."""
+        return dict(self.ocr_stats()["submits"]["by_sha256"])
+
     def tell_ocr(self, name: str, body: object) -> None:
         """One request to the OCR service's admin endpoint."""
         request = urllib.request.Request(f"{self.env['OCR_BASE_URL']}/_admin/{name}", json.dumps(body).encode())
