@@ -249,47 +249,31 @@ def reserved(row: Document, seen: see.Reserved, now: float, policy: Policy) -> D
 def released(row: Document, seen: see.Reserved, now: float, policy: Policy) -> Document:
     """A held document is due for submitting when its pages are reserved: in a new period, or by request."""
     return replace(
-        row,
+        _freed(row, DueKind.BACKFILL if seen.after_live else DueKind.SUBMIT, now),
         state=_RECOGNIZING,
         reserved=seen.submits,
         reserved_on=seen.day,
         released=row.released or seen.by_hand,
         hold=None,
-        due_kind=DueKind.BACKFILL if seen.after_live else DueKind.SUBMIT,
-        due_at=now,
-        holder="",
-        attempts=0,
-        consecutive_failures=0,
     )
 
 
 @rule(see.OverCap, lambda row, seen, now, policy: row.state is _RECOGNIZING)
 def held(row: Document, seen: see.OverCap, now: float, policy: Policy) -> Document:
     """A document whose pages have no room under a cap is held: nothing more of it is sent, and it is told so once."""
-    return replace(
-        row,
-        state=_HELD,
-        hold=replace(seen.hold, at=now),
-        due_kind=DueKind.HELD if row.hold_told else DueKind.DELIVER,
-        due_at=row.accepted_at if row.hold_told else now,
-        holder="",
-        attempts=0,
-        consecutive_failures=0,
-    )
+    waits = _freed(row, DueKind.HELD, row.accepted_at) if row.hold_told else _freed(row, DueKind.DELIVER, now)
+    return replace(waits, state=_HELD, hold=replace(seen.hold, at=now))
 
 
 @rule(see.HoldTold, lambda row, seen, now, policy: row.state is _HELD)
 def hold_told(row: Document, seen: see.HoldTold, now: float, policy: Policy) -> Document:
     """After the message was accepted a held document waits, in the order in which documents were accepted."""
-    return replace(
-        row,
-        hold_told=True,
-        due_kind=DueKind.HELD,
-        due_at=row.accepted_at,
-        holder="",
-        attempts=0,
-        consecutive_failures=0,
-    )
+    return replace(_freed(row, DueKind.HELD, row.accepted_at), hold_told=True)
+
+
+def _freed(row: Document, due_kind: DueKind, due_at: float) -> Document:
+    """Held by nobody, and due for this."""
+    return replace(row, due_kind=due_kind, due_at=due_at, holder="", attempts=0, consecutive_failures=0)
 
 
 @rule(see.GivenBack, lambda row, seen, now, policy: row.state in (_DELIVERING, _DELETING))
