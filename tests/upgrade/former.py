@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 import tarfile
@@ -17,6 +18,22 @@ import sys
 from pathlib import Path
 from local import stack
 stack.up(Path(sys.argv[1]), engine="table", real_credentials=None, say=print, ocr_options=sys.argv[2:])
+"""
+
+
+CUT = """
+import hashlib, io, json, sys
+from pathlib import Path
+from pagekit.child.process import Child
+from pagekit.limits import FileLimits
+from pagekit.opening import open_document
+child = Child()
+cut = []
+for path in sys.argv[1:]:
+    opened = open_document(io.BytesIO(Path(path).read_bytes()), FileLimits(), child)
+    pages = range(1, opened.facts.pages + 1)
+    cut.append([hashlib.sha256(opened.page(page).content).hexdigest() for page in pages])
+print(json.dumps(cut))
 """
 
 
@@ -55,6 +72,17 @@ def checked_out(commit: str, folder: Path) -> None:
 def deployed(folder: Path, state: Path, ocr_options: Sequence[str]) -> None:
     """The commit of this folder is deployed in a local stack of that state folder, which goes on running."""
     _run([folder / ".venv" / "bin" / "python", "-c", PROGRAM, state, *ocr_options], folder)
+
+
+def cut(folder: Path, files: Sequence[Path]) -> list[list[str]]:
+    """The SHA-256 of each page of the files, in order, as the commit of this folder sends it."""
+    command: list[str | Path] = [folder / ".venv" / "bin" / "python", "-c", CUT, *files]
+    environment = servers.plain_environment() | {"PYTHONPATH": f"{folder}/layers/textdrop"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise FormerFailed(f"{folder} could not cut pages: {done.stderr[-2000:]}")
+    pages: list[list[str]] = json.loads(done.stdout)
+    return pages
 
 
 def _run(command: Sequence[str | Path], folder: Path) -> None:

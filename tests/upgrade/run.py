@@ -65,17 +65,21 @@ def upgrade(commit: str) -> Upgrade:
 
 def _upgraded(commit: str) -> Upgrade:
     made = [*uploads.uploads(COUNT, SEED), uploads.pdf(1_000, LONG_PAGES, random.Random(SEED))]
+    former.checked_out(commit, STATE / "former")
+    as_before = _cut_before(made)
+    texts = uploads.table(made)
     table = STATE / "table.json"
-    table.write_text(json.dumps(uploads.table(made)), "utf-8")
+    table.write_text(json.dumps(texts | {before: texts[now] for before, now in as_before.items()}), "utf-8")
     ocr_options = ["--seconds", "1", "--table", str(table)]
     began = time.monotonic()
-    former.checked_out(commit, STATE / "former")
     former.deployed(STATE / "former", STATE, ocr_options)
     took = {f"{commit} deployed": time.monotonic() - began}
     before = stack.read_env(STATE)
     with account.connected(before) as connected:
         site = Site(before, STATE, connected)
-        for fault in uploads.faults(made):
+        told = uploads.faults(made)
+        told += [{**fault, "sha256": was} for was, now in as_before.items() for fault in told if fault["sha256"] == now]
+        for fault in told:
             site.tell_ocr("faults", fault)
         run = _Run(site, made)
         with beside(site.take_notices):
@@ -95,6 +99,9 @@ def _upgraded(commit: str) -> Upgrade:
                 run.let_it_end()
             took["the work ended"] = time.monotonic() - began
         evidence = run.evidence()
+        accepted = evidence.ocr["submits"]["by_sha256"]
+        for cut_before, page in as_before.items():
+            accepted[page] = accepted.get(page, 0) + accepted.pop(cut_before, 0)
     changed: list[str] = []
     for document in rows.values():
         own = keys.base(document.id, 1)
@@ -104,6 +111,23 @@ def _upgraded(commit: str) -> Upgrade:
             same = (files[key] == evidence.files.get(key) for key in files if key.startswith(own))
             changed += [] if all(same) else [f"the files of {document.id}, which was final"]
     return Upgrade(evidence, in_flight, changed, took)
+
+
+def _cut_before(made: Sequence[Upload]) -> dict[str, str]:
+    """The pages of PDFs that the former commit cuts otherwise, by their SHA-256: that of the page as it is cut now."""
+    files = []
+    pdfs = [upload for upload in made if upload.content.startswith(b"%PDF") and upload.pages]
+    for number, upload in enumerate(pdfs):
+        files.append(STATE / "tmp" / f"{number}.pdf")
+        files[-1].parent.mkdir(parents=True, exist_ok=True)
+        files[-1].write_bytes(upload.content)
+    pairs = zip(pdfs, former.cut(STATE / "former", files), strict=True)
+    return {
+        was: page.sha256
+        for upload, pages in pairs
+        for was, page in zip(pages, upload.pages, strict=True)
+        if was != page.sha256
+    }
 
 
 def _outputs(site: Site) -> dict[str, str]:
