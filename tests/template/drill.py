@@ -257,7 +257,7 @@ def cap_pages(drill: Drill, pages_per_month: int) -> None:
 
 @contextmanager
 def _own_log() -> Iterator[io.StringIO]:
-    """What is logged goes here, and what a handler adds to each line is taken off again."""
+    """What is logged goes here."""
     [handler] = [found for found in observability.logger.handlers if isinstance(found, logging.StreamHandler)]
     logged = io.StringIO()
     before = handler.setStream(logged)
@@ -266,5 +266,3 @@ def _own_log() -> Iterator[io.StringIO]:
     finally:
         if before is not None:
             handler.setStream(before)
-        keys = ["cold_start", "function_name", "function_memory_size", "function_arn", "function_request_id"]
-        observability.logger.remove_keys(keys)

@@ -81,6 +81,7 @@ class Lines(io.StringIO):
 def lines() -> Iterator[Lines]:
     [handler] = [found for found in observability.logger.handlers if isinstance(found, logging.StreamHandler)]
     written = Lines()
+    observability.logger.clear_state()  # what handlers that ran in this process add to each line
     before = handler.setStream(written)
     yield written
     if before is not None:

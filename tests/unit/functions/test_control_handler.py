@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from functions.control.handler import handler
 from printed import printing
-from textdrop import bootstrap, observability
+from textdrop import bootstrap
 from textdrop.core.errors import OcrError, StoreUnavailable
 from textdrop.core.states import NoRule
 from textdrop.observability import InvocationDied, LambdaJournal
@@ -71,17 +70,14 @@ KEYS = {
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """One upload is in flight."""
     world = operated()
     world.upload("x.png", b"1")
     world.submit()
     ports = replace(world.control_ports, journal=LambdaJournal())
     monkeypatch.setattr(bootstrap, "control", lambda: (ports, world.control_settings))
-    yield world
-    # What a handler adds to each line of the log is taken off again.
-    keys = ["cold_start", "function_name", "function_memory_size", "function_arn", "function_request_id"]
-    observability.logger.remove_keys(keys)
+    return world
 
 
 def invoke(request: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.reconcile.handler import handler
-from textdrop import bootstrap, observability
+from textdrop import bootstrap
 from textdrop.core.events import MessageMalformed
 from textdrop.observability import LambdaJournal
 from world import World
@@ -27,17 +26,14 @@ SCHEDULED = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.ev
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """An upload came a minute ago, and its event did not."""
     world = World()
     world.upload_unheard("a.png", b"1")
     world.clock.advance(60.0)
     ports = replace(world.reconcile_ports, journal=LambdaJournal())
     monkeypatch.setattr(bootstrap, "reconcile", lambda: ports)
-    yield world
-    # What a handler adds to each line of the log is taken off again.
-    keys = ["cold_start", "function_name", "function_memory_size", "function_arn", "function_request_id"]
-    observability.logger.remove_keys(keys)
+    return world
 
 
 @pytest.mark.parametrize("event", [SCHEDULED, {}, {"textdrop": "continue"}, {"older_than_seconds": None}])
