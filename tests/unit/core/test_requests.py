@@ -224,6 +224,11 @@ def test_a_version_of_later_is_too_new_whatever_else_it_says() -> None:
             "Name documents, or choose by filters.",
         ),
         (
+            {"command": "retry", "documents": ["a"], "prefix": "b/"},
+            "The parameter prefix stands beside documents.",
+            "Name documents, or choose by filters.",
+        ),
+        (
             {"command": "retry", "documents": ["a"], "options": {"colour": "red"}},
             'The parameter options is "dict".',
             "It is an object with texts as the metadata have them: languages, model, outputs, pages, reuse.",
@@ -334,6 +339,7 @@ def test_a_cursor_of_another_command_is_refused(command: dict[str, Any], cursor:
         ["ended", "2026-11", "1", 2, {}],
         ["ended", "2026-11", 1, float("nan"), {}],
         ["ended", "2026-11", 1, 1e300, {}],
+        ["ended", "2026-11", 1, 10**400, {}],
         ["ended", "2026-11", 1, True, {}],
         ["ended", "2026-11", 1, 2, {"lost": None}],
         ["ended", "2026-11", 1, 2, {"failed": [1, "a"]}],

@@ -280,7 +280,7 @@ class _Parameters:
         """The documents that are named, or None where filters choose them, of which at least one is needed."""
         given = [name for name in filters if self.has(name)]
         if self.has("documents"):
-            beside = [name for name in (*filters, "reason", "since", "until", "cursor") if self.has(name)]
+            beside = [name for name in _FILTERS if self.has(name)]
             if beside:
                 raise _bad(
                     f"The parameter {beside[0]} stands beside documents.", "Name documents, or choose by filters."
