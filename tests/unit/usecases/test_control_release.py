@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from textdrop.core.documents import DocumentState, DueKind, Outcome
+from textdrop.core.documents import DocumentState, DueKind, Operation, OperationState, Outcome
 from textdrop.core.errors import OcrUnreachable, StoreUnavailable
 from unit.usecases.capped import allow
 from unit.usecases.operated import NOON, hold_each, ids, keys, operated, paged
@@ -121,6 +122,22 @@ def test_a_row_of_the_month_that_others_write_is_told_beside_the_others(world: W
     answer = world.ask("release", documents=list(held))
     assert keys(answer["released"]) == ["2.png"]
     assert (answer["pages"], why(answer)) == (1, "Its row could not be read or written: ask again.")
+
+
+def test_a_document_that_another_has_released_and_is_sending_is_told_beside_the_others(world: World) -> None:
+    held = hold_each(world, {"1.pdf": b"pages:6", "2.pdf": b"pages:7"})
+
+    def another_sends() -> None:
+        row = world.row(held["1.pdf"])
+        sending = replace(row, state=DocumentState.RECOGNIZING, rev=row.rev + 2, due_kind=DueKind.SUBMIT, hold=None)
+        world.documents.rows[row.id] = sending
+        page = Operation(row.id, 1, 1, OperationState.SUBMITTING, holder_rev=sending.rev)
+        world.documents.operations[row.id, 1, 1] = page
+
+    world.faults.happen("documents.read_operations", another_sends)
+    answer = world.ask("release", documents=list(held))
+    assert keys(answer["released"]) == ["2.pdf"]
+    assert why(answer) == "It is not held: it is in flight."
 
 
 # --- other requests -------------------------------------------------------------------------------------------------

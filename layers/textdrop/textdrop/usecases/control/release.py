@@ -14,6 +14,7 @@ from textdrop.usecases import reserve
 from textdrop.usecases.control.active import OF_HELD, active
 from textdrop.usecases.control.changing import MAX_AT_ONCE, asked_for, change
 from textdrop.usecases.control.settings import ControlSettings
+from textdrop.usecases.transitions import NotOurs
 
 HELD = frozenset({DocumentState.HELD})
 
@@ -30,7 +31,10 @@ def release(ports: ControlPorts, settings: ControlSettings, asked: Release) -> d
     after_live = len(documents) > MAX_AT_ONCE
 
     def released(row: Document) -> Document | None:
-        after = reserve.release(ports, ports.reservations, settings.caps, row, by_hand=True, after_live=after_live)
+        try:
+            after = reserve.release(ports, ports.reservations, settings.caps, row, by_hand=True, after_live=after_live)
+        except NotOurs:  # it was released beside us, and is being sent
+            return None
         return after if isinstance(after, Document) else None
 
     # All reserve in the row of this month: at the same time they would only be in each other's way.
