@@ -199,6 +199,16 @@ def test_of_a_cancelled_document_the_pages_that_were_recognised_are_kept(world: 
     assert (world.row(document).outcome, paid(world)) == (Outcome.SUCCEEDED, 5)
 
 
+def test_of_a_document_that_could_not_be_delivered_the_pages_that_were_recognised_are_kept(world: World) -> None:
+    document = world.upload("x.pdf", b"pages:3")
+    world.faults.fail("results.put", lambda: RuntimeError("died"), skip=3, times=world.policy.max_attempts)
+    world.run()
+    assert world.row(document).outcome_replaced
+    assert world.ask("retry", documents=["x.pdf"])["pages"] == 0
+    world.run()
+    assert (world.row(document).outcome, paid(world)) == (Outcome.SUCCEEDED, 3)
+
+
 def test_only_so_many_documents_have_their_operations_counted(world: World) -> None:
     made = [world.upload(f"{number}.pdf", b"pages:3 bad:2 %d" % number) for number in range(30)]
     world.run()

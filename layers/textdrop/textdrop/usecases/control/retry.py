@@ -101,8 +101,9 @@ def _pages_to_pay(
         return 0, False  # such a run is refused before anything is sent
     if (wanted.model, frozenset(wanted.languages)) != (now.model, frozenset(now.languages)):
         return len(chosen), False
-    # The row of a cancelled document does not say how many of its pages are recognised.
-    if (wanted.pages == now.pages and before.outcome is not Outcome.CANCELLED) or not may_read:
+    # The row of one that was cancelled, or could not be delivered, does not say how many pages are recognised.
+    is_told = before.outcome is not Outcome.CANCELLED and not before.outcome_replaced
+    if (wanted.pages == now.pages and is_told) or not may_read:
         return max(0, len(chosen) - before.pages_recognized), False
     try:
         operations = ports.documents.read_operations(before.id, before.operations_run)
