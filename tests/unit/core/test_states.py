@@ -877,7 +877,7 @@ EXAMPLES = [
         for rule, rows, observations in (
             (states.LATE, [ACCEPTED, FINAL, DELETING, TOMBSTONE], [UPLOADED, see.Backfilled("d1", SOURCE)]),
             (states.LATE, [BACKFILLED, RETRIED_BACKFILL], [see.Backfilled("d1", SOURCE)]),
-            (states.LATE, [RETRIED_BACKFILL], [UPLOADED]),
+            (states.LATE, [RETRIED_BACKFILL, replace(BACKFILLED, run=2)], [UPLOADED]),
             (states.LATE, [ACCEPTED, RECOGNIZING, DELIVERING, DELETING, TOMBSTONE], [see.RetryAsked()]),
             (
                 states.LATE,

@@ -56,7 +56,11 @@ def upload_new(row: Document, seen: see.Uploaded, now: float, policy: Policy) ->
 @rule(
     see.Uploaded,
     lambda row, seen, now, policy: (
-        row is not None and row.state is _ACCEPTED and row.due_kind is DueKind.BACKFILL and row.submit_passes == 0
+        row is not None
+        and row.state is _ACCEPTED
+        and row.due_kind is DueKind.BACKFILL
+        and row.submit_passes == 0
+        and row.run == 1
     ),
 )
 def backfilled_live(row: Document, seen: see.Uploaded, now: float, policy: Policy) -> Document:
