@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from math import nextafter
 from typing import Any
 
 import pytest
@@ -102,7 +103,8 @@ def test_money_and_pages_are_summed_by_model_to_the_last_digit(world: World) -> 
 def test_runs_at_the_very_ends_of_days_and_months_count_where_they_belong(world: World) -> None:
     world.clock.advance(10 * DAY)
     first = ledger.day_began_at("2026-12-01")
-    for number, at in enumerate([first, first - 0.000001, first + DAY, first + DAY - 0.000001, first - 3 * DAY]):
+    before = [nextafter(at, 0.0) for at in (first, first + DAY)]
+    for number, at in enumerate([first, first + DAY, first - 3 * DAY, *before]):
         put(world, number, at)
     done = summed(world.control_ports, first - 5 * DAY, first + 5 * DAY)
     assert counted(done) == truth(world, 0.0, first + 5 * DAY)

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from textdrop.core import prices
 from textdrop.core.documents import Billed, Document, Outcome
+from textdrop.core.policy import DAY_SECONDS
 from textdrop.core.prices import Prices
 
 
@@ -127,7 +129,12 @@ def run_of(document: Document, now: float, price_list: Prices) -> Run:
 
 def day(at: float) -> str:
     """The day of a time, in UTC: "2026-11-29"."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+    return _day(int(at // DAY_SECONDS))
+
+
+@lru_cache(10_000)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * DAY_SECONDS, UTC).strftime("%Y-%m-%d")
 
 
 def month(at: float) -> str:

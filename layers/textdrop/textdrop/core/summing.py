@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import inf, nextafter
 
 from textdrop.core import ledger
@@ -73,7 +72,7 @@ def advanced(
     `reached`; none is added that is newer than `horizon`."""
     by_day: dict[str, list[Run]] = {name: [] for name in stretch.days}
     for run in runs:
-        by_day[day(run.ended_at)].append(run)
+        by_day[ledger.day(run.ended_at)].append(run)
     changed: dict[str, DaySums] = {}
     for name, found in by_day.items():
         until = min(_end(name), reached, horizon)
@@ -82,16 +81,6 @@ def advanced(
         if until > before and (old or until == _end(name) or until - before >= MIN_STEP_SECONDS):
             changed[name] = ledger.added(sums[name], stretch.outcome, old, until)
     return changed
-
-
-def day(at: float) -> str:
-    """The day of a time, in UTC, as `ledger.day` has it."""
-    return _day_of_number(int(at // DAY_SECONDS))
-
-
-@cache
-def _day_of_number(number: int) -> str:
-    return ledger.day(number * DAY_SECONDS)
 
 
 def _before(name: str) -> float:

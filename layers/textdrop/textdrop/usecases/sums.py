@@ -114,7 +114,7 @@ class _Work:
             if reached is not None:
                 self._sums |= summing.advanced(self._sums, stretch, ready, reached, self._horizon)
                 for run in ready:
-                    day = summing.day(run.ended_at)
+                    day = ledger.day(run.ended_at)
                     if run.ended_at > self._sums[day].until.get(str(stretch.outcome), 0.0):
                         self._new[day, stretch.outcome].append(run)
                 runs = runs[len(ready) :]
