@@ -98,6 +98,13 @@ def test_what_is_deleted_is_not_listed(world: World) -> None:
     assert world.ask("list")["documents"] == []
 
 
+def test_a_cursor_of_a_request_without_times_brings_nothing_outside_of_those_that_are_asked_for(world: World) -> None:
+    made = [put(world, number, NOON - number, Outcome.FAILED) for number in range(5)]
+    cursor = world.ask("list", limit=1)["cursor"]
+    times = {"since": "2026-11-29T11:59:57Z", "until": "2026-11-29T11:59:58Z"}
+    assert ids(world.ask("retry", outcome="failed", cursor=cursor, **times, dry_run=True)["began"]) == made[2:4]
+
+
 def test_what_ends_while_a_list_is_paged_does_not_shift_it(world: World) -> None:
     made = [put(world, number, NOON - number - 1, Outcome.FAILED) for number in range(4)]
     first = world.ask("list", limit=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from textdrop.core import ledger
 from textdrop.core.cursors import EndedCursor
@@ -44,12 +44,16 @@ class _Outcome:
 
 
 def ended(ports: ControlPorts, chosen: Filter, limit: int, cursor: EndedCursor | None) -> Found:
-    """At most `limit` documents that are chosen, behind the cursor. Each is found once, by its last run; one that is
-    run again, or being deleted, is not. Fewer than `limit`, or none, may be found though there are more.
+    """At most `limit` documents that are chosen, behind the cursor, whose times are no wider than those chosen. Each is
+    found once, by its last run; one that is run again, or being deleted, is not. Fewer than `limit`, or none, may be
+    found though there are more.
 
     Raises StoreUnavailable.
     """
-    cursor = cursor or beginning(chosen, ports.clock.now())
+    first = beginning(chosen, ports.clock.now())
+    if cursor is None:
+        cursor = first
+    cursor = replace(cursor, since=max(cursor.since, first.since), until=min(cursor.until, first.until))
     outcomes = list(Outcome) if chosen.outcome is None else [chosen.outcome]
     found: list[Document] = []
     reads = evaluated = looked_up = 0
