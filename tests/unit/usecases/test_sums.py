@@ -307,6 +307,18 @@ def test_reconcile_sums_what_ended_since_yesterday(world: World) -> None:
     assert len(world.faults.of("ledger.history")) - read == len(Outcome)
 
 
+@pytest.mark.parametrize(("seconds", "stored"), [(900.0, 100), (100.0, 59)])
+def test_reconcile_sums_more_than_a_call_reads_for_as_long_as_it_has_time(
+    world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, stored: int
+) -> None:
+    monkeypatch.setattr(sums, "RUNS_A_READ", 10)
+    monkeypatch.setattr(sums, "READS_A_CALL", 6)
+    for number in range(100):
+        put(world, number, NOON - DAY + number, Outcome.SUCCEEDED)
+    world.reconcile(seconds=seconds)
+    assert sum(sum(row.outcomes.values()) for row in world.sums.rows.values()) == stored
+
+
 def test_that_it_cannot_sum_is_no_failure_of_reconcile(world: World) -> None:
     world.faults.fail("ledger.history", lambda: StoreUnavailable("dynamodb.Query: ValidationException"))
     assert world.reconcile() == "ended"

@@ -38,15 +38,18 @@ def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float 
     if ended == "handed_over" or (ended == "ended" and more):
         ports.successor.invoke()
         return "handed_over"
-    _sum_up(ports)
+    _sum_up(ports, deadline)
     return ended
 
 
-def _sum_up(ports: ReconcilePorts) -> None:
-    """The sums of the last days have what ended since yesterday, so that a summary finds little to add."""
+def _sum_up(ports: ReconcilePorts, deadline: float) -> None:
+    """The sums of the last days have what ended since yesterday, or as much of it as there is time for, so that a
+    summary finds little to add."""
     now = ports.clock.now()
     try:
-        summed(ports, now - SUMMED_DAYS * DAY_SECONDS, now)
+        while not summed(ports, now - SUMMED_DAYS * DAY_SECONDS, now).is_complete:
+            if ports.clock.now() + PART_SECONDS > deadline:
+                return
     except StoreUnavailable as error:
         ports.journal.failed("not_summed", error)  # whoever asks for a summary adds it
 
