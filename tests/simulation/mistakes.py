@@ -431,8 +431,8 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
         keep, "_of_this_run", lambda right, operation, *rest: replace(right(operation, *rest), deadline_at=0.0)
     ),
     "nobody sends a kept page that brought nothing": lambda: rule("pages_unsent", when=never),
-    "a retry does not wait for who may still be sending": lambda: rule(
-        "retried", then=lambda right, row, seen, now, *rest: replace(right(row, seen, now, *rest), due_at=now)
+    "a retry does not wait for who may still be sending": lambda: around(
+        submit, "_is_still_sent", lambda right, *arguments: False
     ),
     "a run with fewer pages takes the names": lambda: patch.object(Document, "shown", shows_last(Document.shown)),
     "a thread does not see that its document was cancelled": lambda: around(

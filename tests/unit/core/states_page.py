@@ -111,7 +111,6 @@ def _due(run: Run) -> str:
         "now": NOW,
         f"in {POLICY.recheck_seconds / 60:.0f} minutes": NOW + POLICY.recheck_seconds,
         "by when it was accepted, the oldest first": getattr(before, "accepted_at", None),
-        "when nobody can be sending for it any more": getattr(before, "held_until", None),
         "when nobody can be at work on it any more": getattr(after, "sweep_at", None),
     }
     if before is not None and (before.due_kind, before.due_at) == (after.due_kind, after.due_at):

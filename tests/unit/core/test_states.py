@@ -596,7 +596,7 @@ EXAMPLES = [
             "hold_told": False,
             "pages_run": 0,
             "due_kind": DueKind.SUBMIT,
-            "due_at": NOW + 40,
+            "due_at": NOW,
             "submit_passes": 0,
             "pages": 0,
             "outcome": None,

@@ -15,7 +15,7 @@ from pagekit.limits import FileLimits
 from textdrop.core import keys
 from textdrop.core.answers import Submitted
 from textdrop.core.documents import Billed, Document, DocumentState, DueKind, OperationState, Outcome, Output, Resume
-from textdrop.core.errors import OcrRejected, Reason, StoreUnavailable, Trace
+from textdrop.core.errors import OcrRejected, OcrThrottled, Reason, StoreUnavailable, Trace
 from textdrop.core.events import resume_body
 from textdrop.core.observations import Cancelled, RenderAsked, RetryAsked
 from textdrop.core.policy import DAY_SECONDS, Policy
@@ -371,33 +371,58 @@ def retry_now(world: World, document: Document) -> Outcome | None:
     return world.row(document).outcome
 
 
-def test_a_retry_waits_for_a_worker_that_is_still_sending_and_pays_nothing_twice(world: World) -> None:
-    """The cancel, its delivery and the retry all come while a page is on its way to the service."""
+@pytest.mark.parametrize("throttled", [False, True])
+def test_a_retry_waits_for_a_worker_that_is_still_sending_and_pays_nothing_twice(world: World, throttled: bool) -> None:
+    """The cancel and its delivery come while a page is on its way to the service, and so does the retry, or when the
+    service has not taken the page and it is to be sent again."""
     document = world.upload("book.pdf", b"pages:3")
     submit = world.ocr.submit
-    lease: list[float] = []
+
+    def retry_meanwhile() -> None:
+        world.transition(document, RetryAsked())
+        world.poll()
+        world.submit()
+        row = world.row(document)
+        assert (row.state, row.attempts, row.due_at) == (DocumentState.ACCEPTED, 0, world.clock.now() + 5.0)
+        assert world.ocr.accepted == [], "nobody sends for it before"
 
     def meanwhile(body: bytes, client_request_id: str) -> Submitted:
         world.ocr.submit = submit  # type: ignore[method-assign]
-        lease.append(world.row(document).due_at or 0.0)
         world.transition(document, Cancelled(cancelled()))
         world.poll()
         world.deliver()
         assert world.row(document).state is DocumentState.FINAL
         assert world.row(document).billed == Billed(0, 1)
-        row = world.transition(document, RetryAsked())
-        assert row is not None
-        assert (row.due_kind, row.due_at) == (DueKind.SUBMIT, lease[0])
-        world.poll()
-        assert world.queue == [], "nobody sends for it before"
+        if throttled:
+            world.faults.happen("pause.read", retry_meanwhile, skip=1)
+            raise OcrThrottled("429", Trace(status=429, code=8))
+        retry_meanwhile()
         return submit(body, client_request_id)
 
     world.ocr.submit = meanwhile  # type: ignore[method-assign]
+    began_at = world.clock.now()
     world.submit()
-    assert len(world.ocr.accepted) == 1
+    assert (world.faults.left(), len(world.ocr.accepted)) == (0, 1)
     world.run()
     assert sorted(_page(each.content) for each in world.ocr.accepted) == [1, 2, 3]
     assert shown(world, document) == (2, Outcome.SUCCEEDED, 3, 1, Billed(2))
+    assert (world.row(document).outcome_at or 0.0) - began_at < 120.0, "it waits for the page, and not for the lease"
+
+
+def test_a_retry_waits_no_longer_than_the_worker_that_died_can_have_been_at_work(world: World) -> None:
+    document = world.upload("book.pdf", b"pages:3")
+    world.faults.fail("ocr.submit", KilledError)
+    with suppress(KilledError):
+        world.submit()
+    lease = world.row(document).due_at
+    world.transition(document, Cancelled(cancelled()))
+    world.poll()
+    world.deliver()
+    world.transition(document, RetryAsked())
+    world.queue.clear()
+    world.run()
+    assert shown(world, document)[:3] == (2, Outcome.SUCCEEDED, 3)
+    assert min(world.faults.of("ocr.submit")[1:]) >= (lease or 0.0)
 
 
 # --- rows of a former version ---

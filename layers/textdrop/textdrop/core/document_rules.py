@@ -370,13 +370,13 @@ def notice_accepted(row: Document, seen: see.NoticeAccepted, now: float, policy:
 
 @rule(see.RetryAsked, lambda row, seen, now, policy: row.state is _FINAL)
 def retried(row: Document, seen: see.RetryAsked, now: float, policy: Policy) -> Document:
-    """A final document begins its next run, when no worker of the run before can still be sending."""
+    """A final document begins its next run."""
     return replace(
         _next_run(row, now),
         state=_ACCEPTED,
         requested=tuple({**dict(row.requested), **dict(seen.requested)}.items()),
         due_kind=DueKind.BACKFILL if seen.after_live else DueKind.SUBMIT,
-        due_at=max(now, row.held_until),
+        due_at=now,
         submit_passes=0,
         file_pages=0,
         pages=0,

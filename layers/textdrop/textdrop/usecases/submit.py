@@ -36,6 +36,9 @@ from textdrop.usecases.source import PageSource
 from textdrop.usecases.transitions import NotOurs, return_later, transition_document
 from textdrop.usecases.wake import wake
 
+STILL_SENT_SECONDS = 5.0
+"""So long a retry waits, again and again, for a page that a worker of the run before is sending."""
+
 
 @dataclass(frozen=True, slots=True)
 class SubmitSettings:
@@ -141,7 +144,21 @@ def _pass(ports: SubmitPorts, settings: SubmitSettings, document: Document, dead
         ports.journal.failed("pass_died", error, document=document.id)
 
 
+def _is_still_sent(ports: SubmitPorts, document: Document) -> bool:
+    """Whether a worker that a cancelled run was taken from may be about to send a page of it. Its delivery has failed
+    all others. Raises StoreUnavailable."""
+    if ports.clock.now() >= document.held_until:
+        return False
+    rows = (row for run in range(1, document.run) for row in ports.documents.read_operations(document.id, run))
+    return any(not (row.final or row.sent) for row in rows)
+
+
 def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Document, deadline: float) -> None:
+    if _is_still_sent(ports, document):
+        later = min(document.held_until, ports.clock.now() + STILL_SENT_SECONDS)
+        transition_document(ports, document, see.Returned(later, failed=False))
+        wake(ports)
+        return
     opened: OpenedDocument | None = None
     operations: dict[int, Operation] = {}
     options_before: Options | None = None
