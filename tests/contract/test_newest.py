@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from contract.fighting import fight
@@ -47,6 +49,18 @@ def test_that_there_may_be_outputs_is_kept_whichever_is_the_newest(rows: Rows) -
     assert rows.newest.read(SOURCE) == Newest("1", "document-1", has_outputs=True)
     assert rows.newest.update_if_newer(SOURCE, Newest("2", "document-2")) == Newest("2", "document-2", has_outputs=True)
     assert rows.newest.update_if_newer(SOURCE, Newest("1", "document-1")) == Newest("2", "document-2", has_outputs=True)
+
+
+def test_the_newest_is_replaced_by_an_older_one_if_it_is_still_that_document(rows: Rows) -> None:
+    old, deleted, other = Newest("1", "document-1"), Newest("2", "document-2"), Newest("3", "document-3")
+    rows.newest.update_if_newer(SOURCE, deleted)
+    rows.newest.expect_outputs(SOURCE)
+    assert rows.newest.replace(SOURCE, other, old) == replace(deleted, has_outputs=True)
+    assert rows.newest.replace(SOURCE, deleted, old) == replace(old, has_outputs=True)
+    assert rows.newest.replace(SOURCE, deleted, other) == replace(old, has_outputs=True), "another was first"
+    rows.lose_answer()
+    assert rows.newest.replace(SOURCE, old, other) == replace(other, has_outputs=True)
+    assert rows.newest.read(SOURCE) == replace(other, has_outputs=True)
 
 
 def test_a_lost_answer_changes_nothing(rows: Rows) -> None:

@@ -108,10 +108,11 @@ def test_a_deleted_upload_is_deleted(either_store: Store) -> None:
 
 def test_a_deleted_version_of_a_key_that_has_others_is_deleted(store: Store) -> None:
     first, second, third = (store.bucket.put("scan.pdf", body) for body in (b"first", b"second", b"third"))
-    for gone in (first, third):
+    for gone, is_current in ((first, False), (third, True)):
         store.bucket.forget("scan.pdf", gone.version_id)
         with pytest.raises(ObjectDeleted):
             store.sources.head(gone)
+        assert store.sources.head(second).is_current == is_current
     assert read(store.sources.head(second)) == b"second"
 
 

@@ -140,7 +140,8 @@ class FakeSources(Fake):
             last_modified=version.last_modified,
         )
         metadata = {name.lower(): value for name, value in version.metadata.items()}
-        return SourceObject(seen, metadata, lambda: SourceFile(partial(self.read, seen)))
+        is_current = self._buckets[source.bucket].find(source.key) is version
+        return SourceObject(seen, metadata, lambda: SourceFile(partial(self.read, seen)), is_current)
 
     @effect
     def read(self, source: Source) -> bytes:

@@ -184,6 +184,13 @@ class FakeNewest(Fake):
         return stored
 
     @effect
+    def replace(self, source: Source, before: Newest, after: Newest) -> Newest:
+        stored = self.rows[key_id(source)]
+        if stored.document_id == before.document_id:
+            stored = self.rows[key_id(source)] = replace(after, has_outputs=stored.has_outputs)
+        return stored
+
+    @effect
     def expect_outputs(self, source: Source) -> None:
         if stored := self.rows.get(key_id(source)):
             self.rows[key_id(source)] = replace(stored, has_outputs=True)

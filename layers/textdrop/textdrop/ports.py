@@ -106,6 +106,10 @@ class NewestUploads(Protocol):
     def update_if_newer(self, source: Source, newest: Newest) -> Newest:
         """Makes `newest` the key's newest if its order is higher than the row's; the row afterwards, consistently."""
 
+    def replace(self, source: Source, before: Newest, after: Newest) -> Newest:
+        """Makes `after` the key's newest, whatever its order, if that is still the document of `before`; the row
+        afterwards, consistently."""
+
     def read(self, source: Source) -> Newest | None:
         """The key's newest, read consistently."""
 
@@ -245,11 +249,12 @@ class TickRow(Protocol):
 class SourceObject:
     """An upload as the bucket shows it. `source` is complete (etag, size, last_modified, version); `metadata` are the
     user's, with lower-case names; `open()` gives the content as a file to seek and read in, which fetches what is read
-    of it. Reading may raise ObjectGone or StoreUnavailable."""
+    of it. Reading may raise ObjectGone or StoreUnavailable. `is_current`: no newer upload of its key is seen."""
 
     source: Source
     metadata: Mapping[str, str]
     open: Callable[[], BinaryIO]
+    is_current: bool = True
 
 
 class Sources(Protocol):

@@ -327,7 +327,7 @@ def bodies(world: World, name: str) -> list[bytes | None]:
     return [version.body for version in world.results.versions.get(name, [])]
 
 
-NEW = (synthetic_text(b"new") + "\n").encode()
+OLD, NEW = ((synthetic_text(body) + "\n").encode() for body in (b"old", b"new"))
 
 
 def test_the_newest_has_its_names_still_and_no_version_of_the_older_is_left(
@@ -343,16 +343,43 @@ def test_the_newest_has_its_names_still_and_no_version_of_the_older_is_left(
     assert world.file(keys.own(newer.id, 1, keys.TEXT)) == NEW
 
 
-def test_when_the_newest_is_deleted_no_older_one_takes_its_names(world: World, pair: tuple[Document, Document]) -> None:
+@pytest.mark.parametrize("upload_too", [False, True])
+def test_when_the_newest_is_deleted_an_older_one_takes_its_names_if_it_is_the_current_upload(
+    world: World, pair: tuple[Document, Document], upload_too: bool
+) -> None:
     older, newer = pair
+    if upload_too:
+        world.uploads.forget("x.png", newer.source.version_id)
     delete(world, newer)
     world.run()
     assert bodies(world, "x.png.txt") == []
     world.transition(older, RetryAsked())
     world.run()
-    assert bodies(world, "x.png.txt") == []
-    assert world.notices_of(older)[-1]["newest"] is False
+    assert bodies(world, "x.png.txt") == ([OLD] if upload_too else [])
+    notice = world.notices_of(older)[-1]
+    assert (notice["newest"], notice["published"]) == (upload_too, upload_too)
     assert world.file(keys.own(older.id, 1, keys.TEXT)) is not None
+
+
+def test_an_upload_that_took_the_names_of_a_deleted_one_gives_them_to_a_newer_one(
+    world: World, pair: tuple[Document, Document]
+) -> None:
+    older, newer = pair
+    world.uploads.forget("x.png", newer.source.version_id)
+    delete(world, newer)
+    world.run()
+    world.transition(older, RetryAsked())
+    newest = b""
+
+    def replaced() -> None:
+        nonlocal newest
+        newest = b"newest"
+        world.upload("x.png", newest)
+
+    world.faults.happen("newest.replace", replaced, when="after")
+    world.run()
+    assert newest
+    assert bodies(world, "x.png.txt")[-1] == (synthetic_text(newest) + "\n").encode()
 
 
 @pytest.mark.parametrize("place", range(7))

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from textdrop.core import identity, keys, results
-from textdrop.core.documents import Document, Newest, Operation, Shown
-from textdrop.core.errors import StoreUnavailable, TextdropError
+from textdrop.core.documents import Document, DocumentState, Newest, Operation, Shown, Source
+from textdrop.core.errors import ObjectForbidden, ObjectGone, StoreUnavailable, TextdropError
 from textdrop.ports import DeliverPorts
 from textdrop.usecases.side_by_side import side_by_side
 from textdrop.usecases.time_left import check_deadline
@@ -28,9 +28,14 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
     source = document.source
     if not keys.can_be_published(source.key, ports.results.prefix):
         return None
-    newest = ports.newest.update_if_newer(source, Newest(identity.order(source), document.id))
+    own = Newest(identity.order(source), document.id)
+    newest = ports.newest.update_if_newer(source, own)
     while True:
         winner = document if newest.document_id == document.id else ports.documents.read(newest.document_id)
+        if winner is not None and winner.state is DocumentState.DELETED and _is_current(ports, source):
+            # The newer upload was deleted from its bucket too, so that this one is the newest again.
+            newest = ports.newest.replace(source, newest, own)
+            continue
         run = None if winner is None or winner.outcome is None else winner.shown
         if winner is None or run is None:
             # The newest will publish itself, or is deleted.
@@ -63,6 +68,13 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
         if again.document_id == newest.document_id and (winner is document or _same_outcome(ports, winner, run)):
             return again
         newest = again
+
+
+def _is_current(ports: DeliverPorts, source: Source) -> bool:
+    try:
+        return ports.sources.head(source).is_current
+    except (ObjectGone, ObjectForbidden):
+        return False
 
 
 def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:

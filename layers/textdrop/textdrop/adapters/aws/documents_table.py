@@ -24,6 +24,8 @@ UNFINISHED = "#run = :run AND contains(#unfinished, :page)"
 SAME_SUBMIT = "#state = :before_state AND #holder_rev = :before_holder_rev AND #unconfirmed = :before_unconfirmed"
 # The key has no newest upload yet, or an older one.
 OLDER = "attribute_not_exists(#pk) OR #order < :order"
+# The key's newest upload is still the one that was read.
+SAME_DOCUMENT = "#document_id = :replaced"
 
 
 class DynamoDocuments:
@@ -164,8 +166,14 @@ class DynamoNewestUploads:
         self._table = table
 
     def update_if_newer(self, source: Source, newest: Newest) -> Newest:
+        return self._set(source, newest, OLDER, {})
+
+    def replace(self, source: Source, before: Newest, after: Newest) -> Newest:
+        return self._set(source, after, SAME_DOCUMENT, {"replaced": before.document_id})
+
+    def _set(self, source: Source, newest: Newest, condition: str, compared: Mapping[str, object]) -> Newest:
         new = {"order": newest.order, "document_id": newest.document_id, "schema": items.SCHEMA}
-        written = self._table.set(items.newest_key(key_id(source)), new, OLDER)
+        written = self._table.set(items.newest_key(key_id(source)), new, condition, compared)
         # The row that a failed condition met is as consistent as the one a write leaves; a repeat meets its own.
         return items.to_row(Newest, written.item)
 

@@ -33,7 +33,8 @@ class S3Sources:
     def head(self, source: Source) -> SourceObject:
         if not _is_utf8(source.key):
             raise ObjectDeleted("no object has this key: it is not UTF-8")
-        head = (self._head_if_current(source) if source.version_id else None) or self._head(which(source))
+        current = self._head_if_current(source) if source.version_id else None
+        head = current or self._head(which(source))
         # `version_id` stays as it was: it is a part of who the document is.
         seen = replace(
             source,
@@ -42,7 +43,8 @@ class S3Sources:
             last_modified=head["LastModified"].timestamp(),
         )
         metadata = {name.lower(): metadata_value(value) for name, value in head.get("Metadata", {}).items()}
-        return SourceObject(seen, metadata, partial(open_range, self._client, seen))
+        is_current = current is not None or not source.version_id
+        return SourceObject(seen, metadata, partial(open_range, self._client, seen), is_current)
 
     def _head_if_current(self, source: Source) -> HeadObjectOutputTypeDef | None:
         """The upload, if its version is the key's current one. Raises ObjectDeleted if the key has none."""
