@@ -13,6 +13,7 @@ from simulation.stack import POLICY, Sent, Upload
 from textdrop.core import keys
 from textdrop.core.documents import Document, DocumentState, Operation, OperationState, Options, Source
 from textdrop.core.errors import Reason
+from textdrop.core.identity import key_id
 from textdrop.core.ledger import Run
 from textdrop.core.results import HELD_SCHEMA
 from textdrop.usecases.pages import SOURCE_CHECK_SECONDS
@@ -104,8 +105,9 @@ def shown_of(history: History, row: Document) -> Document:
 
 def newest_of(history: History, key: str) -> list[Document]:
     """The document of the newest upload of a key that has one; of those that were deleted, one that had been the
-    newest. Of one second, those with an event are the newer ones: a listing knows nothing finer, so of several without
-    one, where there are no versions, it may be any (decision 0008).
+    newest, unless its upload is gone too, and an older one took the names. Of one second, those with an event are the
+    newer ones: a listing knows nothing finer, so of several without one, where there are no versions, it may be any
+    (decision 0008).
     """
     rows = history.world.documents.rows
     known = [rows[upload.document.id] for upload in history.uploads_of[key] if upload.document.id in rows]
@@ -121,8 +123,17 @@ def newest_of(history: History, key: str) -> list[Document]:
             place[row.id] if told or source.version_id else 0,
         )
 
-    newest = max(map(order, known), default=None)
-    return [row for row in known if order(row) == newest]
+    highest = max(map(order, known), default=None)
+    newest = [row for row in known if order(row) == highest]
+    if newest and all(row.state is DocumentState.DELETED and _has_no_upload(history, row) for row in newest):
+        named = history.world.newest.rows[key_id(history.sources[newest[0].id])]
+        return [rows[named.document_id]]
+    return newest
+
+
+def _has_no_upload(history: History, row: Document) -> bool:
+    source = history.sources[row.id]
+    return bool(source.version_id) and history.world.uploads.find(source.key, source.version_id) is None
 
 
 def own_files(history: History, row: Document) -> dict[str, bytes | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -359,6 +360,23 @@ def test_when_the_newest_is_deleted_an_older_one_takes_its_names_if_it_is_the_cu
     notice = world.notices_of(older)[-1]
     assert (notice["newest"], notice["published"]) == (upload_too, upload_too)
     assert world.file(keys.own(older.id, 1, keys.TEXT)) is not None
+
+
+@pytest.mark.parametrize("call", ["newest.replace", "sources.head"])
+@pytest.mark.parametrize("error", [StoreUnavailable("down"), KilledError()])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_upload_gets_the_names_of_a_deleted_one_whatever_fails_meanwhile(
+    world: World, pair: tuple[Document, Document], call: str, error: BaseException, when: Literal["before", "after"]
+) -> None:
+    older, newer = pair
+    world.uploads.forget("x.png", newer.source.version_id)
+    delete(world, newer)
+    world.run()
+    world.transition(older, RenderAsked())
+    world.faults.fail(call, error, when=when)
+    world.run()
+    assert world.faults.left() == 0
+    assert bodies(world, "x.png.txt")[-1] == OLD
 
 
 def test_an_upload_that_took_the_names_of_a_deleted_one_gives_them_to_a_newer_one(
