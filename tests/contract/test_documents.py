@@ -110,6 +110,7 @@ EVERYTHING = a_document(
     reserved=4,
     reserved_on="2026-11-30",
     released=True,
+    released_at=NOW + 1e-6,
     hold=Hold(Period.MONTH, 4, is_larger=True, cap=3, at=NOW),
     hold_told=True,
 )

@@ -111,6 +111,13 @@ def nearly_used_cap(drill: Drill) -> Callable[[], object]:
     return lambda: cap_pages(drill, 1_000)
 
 
+def one_larger_than_the_cap(drill: Drill) -> Callable[[], object]:
+    drill.uploads = False
+    cap_pages(drill, 8)
+    drill.world.upload("large.pdf", b"pages:9")
+    return lambda: cap_pages(drill, 9)
+
+
 def uninvoked_deliver(drill: Drill) -> Callable[[], object]:
     drill.world.upload("last.png", b"last")
     drill.uploads = drill.delivers = False
@@ -141,6 +148,7 @@ CASES: list[tuple[str, Trouble, float, float]] = [
     ("OldestDueAlarm", paused_by_operator, 2 * HOUR + 20, 60),
     ("OldestDueAlarm", uninvoked_deliver, 2 * HOUR + 35, 45),
     ("CapNearlyUsedAlarm", nearly_used_cap, 1, 20),
+    ("DocumentsHeldAlarm", one_larger_than_the_cap, 3, 30),
     ("ForeignUploadsAlarm", uploads_of_another_bucket, 3, 4 * HOUR + 5),
     ("ReconcileFailingAlarm", unreadable_bucket, 10, 30),
     ("DeliverFailingAlarm", mortal_output, 10, 60),
@@ -183,10 +191,11 @@ def test_documents_that_are_held_do_not_count_as_waiting(drill: Drill) -> None:
 @pytest.mark.parametrize(
     ("per_day", "per_month", "has_caps"), [("0", "0", False), ("1", "0", True), ("0", "1", True), ("9", "9", True)]
 )
+@pytest.mark.parametrize("alarm", ["CapNearlyUsedAlarm", "DocumentsHeldAlarm"])
 def test_a_stack_without_caps_pays_for_no_alarm_on_them(
-    template: Template, per_day: str, per_month: str, has_caps: bool
+    template: Template, per_day: str, per_month: str, has_caps: bool, alarm: str
 ) -> None:
-    made_if = template.body["Conditions"][template.resources["CapNearlyUsedAlarm"]["Condition"]]
+    made_if = template.body["Conditions"][template.resources[alarm]["Condition"]]
     assert holds(made_if, {"PagesPerDay": per_day, "PagesPerMonth": per_month}) == has_caps
 
 

@@ -60,7 +60,7 @@ MAY: dict[str, dict[str, str]] = {
         "DeliverQueue.Arn": "sqs:SendMessage",
         "DeliverAloneQueue.Arn": "sqs:SendMessage",
         f"{RESULTS}/< or ResultsPrefix>*": "s3:PutObject",
-        TABLE: "dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
+        TABLE: "dynamodb:BatchGetItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         DUE: "dynamodb:Query",
         f"{FUNCTION}poll": INVOKE,
     },

@@ -102,6 +102,25 @@ def test_of_a_document_in_the_middle_only_what_is_left_is_held_against_a_cap() -
 
 
 @pytest.mark.parametrize(
+    ("limits", "used", "held", "hold"),
+    [
+        (NO_CAPS, Used(99, 99), NONE_RESERVED, None),
+        (DAILY, Used(6, 6), NONE_RESERVED, None),
+        (DAILY, Used(7, 7), NONE_RESERVED, Hold(Period.DAY, 4, cap=10)),
+        (MONTHLY, Used(0, 97), having(9, LAST_MONTH), Hold(Period.MONTH, 4, cap=100)),
+        (MONTHLY, Used(0, 97), having(1, YESTERDAY), None),
+        (DAILY, Used(10, 10), having(4, TODAY), None),
+        (Caps(3), Used(), NONE_RESERVED, Hold(Period.DAY, 4, cap=3, is_larger=True)),
+    ],
+)
+def test_one_certainly_has_no_room_if_it_has_none_as_though_nothing_of_it_was_sent(
+    limits: Caps, used: Used, held: Document, hold: Hold | None
+) -> None:
+    document = replace(held, hold=Hold(Period.DAY, 4))
+    assert caps.certain_hold(limits, used, document, TODAY) == hold
+
+
+@pytest.mark.parametrize(
     ("period", "now", "turn"),
     [
         (Period.DAY, "2026-11-29T12:00:00", "2026-11-30T00:00:00"),

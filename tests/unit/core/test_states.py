@@ -192,6 +192,7 @@ RELEASED: Changes = {
     "reserved": 5,
     "reserved_on": "2027-01-15",
     "hold": None,
+    "released_at": NOW,
     "due_at": NOW,
     "consecutive_failures": 0,
 }

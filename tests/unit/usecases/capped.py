@@ -16,7 +16,7 @@ from unit.usecases.operated import NOON
 from world import World
 
 DAY_SECONDS = 86_400.0
-TODAY, TOMORROW, NEXT_MONTH = "2026-11-29", "2026-11-30", "2026-12-01"
+YESTERDAY, TODAY, TOMORROW, NEXT_MONTH = "2026-11-28", "2026-11-29", "2026-11-30", "2026-12-01"
 
 
 def capped(per_day: int = 0, per_month: int = 0, **options: Any) -> World:
@@ -89,10 +89,12 @@ def told(world: World, document: Document) -> list[str]:
     return [message["schema"] for message in world.notices_of(document)]
 
 
-def release_by_hand(world: World, document: Document) -> None:
-    """What a request does to release it."""
-    ports = world.control_ports
-    release(ports, ports.reservations, world.submit_settings.caps, world.row(document), by_hand=True, after_live=False)
+def release_by_hand(world: World, document: Document) -> Document:
+    """What a request does to release it. The row afterwards."""
+    ports, caps = world.control_ports, world.submit_settings.caps
+    after = release(ports, ports.reservations, caps, world.row(document), by_hand=True, after_live=False)
+    assert isinstance(after, Document)
+    return after
 
 
 def reserved(world: World) -> Mapping[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
@@ -12,8 +13,19 @@ import pytest
 from fakes.files import FakeDocument, KilledError
 from pagekit.prepared import PreparedPage
 from textdrop.core import problems
-from textdrop.core.documents import Document, DocumentState, DueKind, Hold, OperationState, Outcome, Period, Source
+from textdrop.core.documents import (
+    Document,
+    DocumentState,
+    DueKind,
+    Hold,
+    OperationState,
+    Outcome,
+    Period,
+    Resume,
+    Source,
+)
 from textdrop.core.errors import (
+    ObjectForbidden,
     OcrAnswerLost,
     OcrCredentialsRefused,
     OcrRejected,
@@ -23,13 +35,17 @@ from textdrop.core.errors import (
     StoreUnavailable,
     Trace,
 )
+from textdrop.core.events import resume_body
 from textdrop.core.observations import Cancelled, DeleteAsked, RetryAsked
+from textdrop.core.pause import Pause
 from textdrop.usecases.release import release_held
 from textdrop.usecases.tick import tick
 from unit.usecases.capped import (
+    DAY_SECONDS,
     NEXT_MONTH,
     TODAY,
     TOMORROW,
+    YESTERDAY,
     allow,
     capped,
     delete,
@@ -242,6 +258,34 @@ def test_one_that_is_held_again_on_the_day_of_its_release_is_not_told_again() ->
     assert world.row(document).state is DocumentState.HELD
     assert world.row(document).due_at == world.row(document).accepted_at
     assert told(world, document) == [HELD]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_no_deadline_runs_while_a_document_is_held(by_hand: bool) -> None:
+    world = capped(per_day=1)
+    world.reservations.days[TODAY] = 1
+    document = world.upload("x.png", b"page")
+    work(world)
+    outage = world.clock.now()
+    world.pause.row = Pause(unavailable_since=outage, unavailable_at=outage + 9_000.0)
+    world.clock.advance(10_000.0)
+    if by_hand:
+        release_by_hand(world, document)
+    else:
+        to_midnight(world)
+    work(world)
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+
+
+def test_of_a_document_that_was_held_for_days_a_source_that_may_not_be_read_is_tried_again() -> None:
+    world = capped(per_day=1)
+    document = world.upload("x.pdf", b"pages:2")
+    work(world)
+    world.clock.advance(3 * DAY_SECONDS)
+    release_by_hand(world, document)
+    world.faults.fail("sources.head", ObjectForbidden("403"))
+    work(world)
+    assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
 # --- what counts ---
@@ -557,6 +601,27 @@ def test_a_release_that_loses_the_room_between_the_look_and_the_write_waits() ->
     assert sent_on(world) == {TODAY: 1}
 
 
+def test_one_that_another_releases_and_sends_meanwhile_keeps_no_other_from_its_release() -> None:
+    world = capped(per_day=1)
+    world.reservations.days[TODAY] = 1
+    [first, second] = [world.upload(f"{number}.pdf", b"pages:2 %d" % number) for number in range(2)]
+    work(world)
+
+    def another_is_first() -> None:
+        released = release_by_hand(world, first)
+        world.send(resume_body(Resume(released.id, released.rev)))
+        world.faults.fail("ocr.submit", KilledError)
+        with suppress(KilledError):
+            world.submit()
+
+    allow(world, per_day=9)
+    world.faults.happen("documents.read_operations", another_is_first)
+    assert release_held(world.poll_ports, world.poll_settings.caps, world.clock.now() + 30.0) == 1
+    assert world.row(second).state is DocumentState.RECOGNIZING
+    assert world.operation(first).state is OperationState.SUBMITTING, "it is that worker's"
+    assert not world.journal.counts["SubmitsUnconfirmed"]
+
+
 def test_of_those_that_wait_for_a_day_none_overtakes_an_older_one() -> None:
     world = capped(per_day=4)
     world.reservations.days[TODAY] = 3
@@ -578,7 +643,7 @@ def test_an_upload_that_is_gone_before_its_pages_are_reserved_reserves_none() ->
     assert "reservations.write" not in world.faults.calls
 
 
-@pytest.mark.parametrize("call", ["reservations.write", "documents.due", "documents.read"])
+@pytest.mark.parametrize("call", ["reservations.write", "documents.due", "documents.read_many"])
 def test_a_release_that_fails_is_made_in_the_next_minute(call: str) -> None:
     world = capped(per_day=1)
     documents = uploads(world, 2)
@@ -624,14 +689,40 @@ def test_behind_hundreds_that_wait_for_a_person_the_others_are_released() -> Non
     assert reserved(world) == {TODAY: 200}
 
 
-def test_of_many_that_are_held_it_is_taken_for_granted_that_they_come_first_for_a_minute() -> None:
+def test_on_a_new_day_an_upload_waits_for_the_one_of_hundreds_that_has_room_and_else_for_none() -> None:
     world = capped(per_day=5)
-    for number in range(21):
+    for number in range(210):
         waits(world, number, pages=6)
-    [late] = uploads(world, 1, "late")
+    first, second = uploads(world, 2)
+    world.submit([world.receive(world.queue[0])])
+    assert world.row(first).state is DocumentState.RECOGNIZING
+    to_midnight(world)
+    waits(world, 210, pages=5)
     world.submit()
-    assert world.row(late).state is DocumentState.HELD
-    work(world, lambda: world.row(late).outcome is Outcome.SUCCEEDED)
+    assert world.row(second).state is DocumentState.HELD
+
+
+def test_what_waits_for_the_next_month_costs_a_few_reads_a_minute() -> None:
+    world = capped(per_day=9, per_month=20)
+    world.reservations.days["2026-11-01"] = 19
+    for number in range(250):
+        waits(world, number, pages=2)
+    last = waits(world, 250, pages=1)
+    assert release_held(world.poll_ports, world.poll_settings.caps, world.clock.now() + 30.0) == 1
+    assert Counter(world.faults.calls) == {
+        **{"documents.due": 3, "documents.read_many": 3, "documents.read_operations": 1},
+        **{"reservations.read": 4, "reservations.write": 1},
+    }
+    assert world.row(last).state is DocumentState.RECOGNIZING
+
+
+def test_pages_that_one_has_reserved_on_an_earlier_day_of_the_month_have_room_in_it() -> None:
+    world = capped(per_day=9, per_month=20)
+    world.reservations.days.update({"2026-11-01": 18, YESTERDAY: 2})
+    document = waits(world, 1, pages=2)
+    world.documents.rows[document.id] = replace(document, reserved=2, reserved_on=YESTERDAY)
+    assert release_held(world.poll_ports, world.poll_settings.caps, world.clock.now() + 30.0) == 1
+    assert reserved(world) == {"2026-11-01": 18, TODAY: 2}
 
 
 def test_one_that_loses_the_room_between_the_look_and_the_write_is_held() -> None:

@@ -103,6 +103,13 @@ def hold(caps: Caps, used: Used, asked: Reservation, needed: int) -> Hold | None
     return None
 
 
+def certain_hold(caps: Caps, used: Used, held: Document, today: str) -> Hold | None:
+    """Why a held document has no room today, however few of its pages were sent before; None if it may have."""
+    needed = held.hold.pages if held.hold else 0
+    asked = reservation(held, 0, needed, today)
+    return None if asked is None else hold(caps, used, asked, needed)
+
+
 def is_larger_than_any(caps: Caps, pages: int) -> bool:
     """Whether so many pages are more than a whole period's cap."""
     return any(most and pages > most for most in map(caps.most, Period))

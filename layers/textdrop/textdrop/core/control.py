@@ -338,21 +338,16 @@ def _cost(days: Sequence[DaySums], price_list: Prices, model: str | None = None)
 
 def oldest(rows: Iterable[Document], now: float) -> dict[str, Any] | None:
     """The document among these that is in flight for the longest time. One that is held waits for room, and not for
-    us; when it was, its wait is counted from the day of its release."""
+    us; when it was, its wait is counted from its release."""
     active = [row for row in rows if row.state in IN_FLIGHT and row.state is not DocumentState.HELD]
     if not active:
         return None
-    row = min(active, key=_waits_since)
+    row = min(active, key=lambda each: each.waits_since)
     return {
         "document": row.id,
         "key": row.source.key,
-        "waiting_seconds": round(max(0.0, now - _waits_since(row)), 3),
+        "waiting_seconds": round(max(0.0, now - row.waits_since), 3),
     }
-
-
-def _waits_since(row: Document) -> float:
-    released_at = ledger.day_began_at(row.reserved_on) if row.hold_told and row.reserved_on else 0.0
-    return max(row.run_began_at, released_at)
 
 
 def _sendable(answer: dict[str, Any]) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def is_forbidden_too_long(row: Document, now: float, policy: Policy) -> bool:
     time, of which it may have waited for days by itself, says nothing there."""
     if row.due_kind is DueKind.BACKFILL:
         return row.consecutive_failures >= policy.max_backfill_failures
-    return now - row.run_began_at > policy.forbidden_seconds
+    return now - row.waits_since > policy.forbidden_seconds
 
 
 @rule(
@@ -258,6 +258,7 @@ def released(row: Document, seen: see.Reserved, now: float, policy: Policy) -> D
         reserved=seen.submits,
         reserved_on=seen.day,
         released=row.released or seen.by_hand,
+        released_at=now,
         hold=None,
     )
 

@@ -248,6 +248,7 @@ class Document:
     reserved: int = 0  # how many submits of this run may be billed, within the caps, those that were made included
     reserved_on: str = ""  # the day (UTC) on which those that are left may be made, "2026-11-29"; "": none
     released: bool = False  # a person lets this run be sent whatever the caps
+    released_at: float = 0.0  # when it was last released; 0: it was not held
     hold: Hold | None = None  # why it is held, while it is
     hold_told: bool = False  # a message has said that this run is held
     outcome_at: float | None = None  # when the outcome was fixed
@@ -257,8 +258,13 @@ class Document:
 
     @property
     def run_began_at(self) -> float:
-        """When this run began: what is counted from there is a deadline of this run."""
+        """When this run began."""
         return self.began_at or self.accepted_at
+
+    @property
+    def waits_since(self) -> float:
+        """Since when it waits for us and the service: no deadline runs while it is held."""
+        return max(self.run_began_at, self.released_at)
 
     @property
     def operations_run(self) -> int:

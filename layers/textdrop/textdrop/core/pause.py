@@ -79,14 +79,14 @@ def observed(
     return replace(after, rev=pause.rev + 1)
 
 
-def unavailable_seconds(pause: Pause, accepted_at: float) -> float:
-    """How long the service was seen to be unavailable to a document of that time, from its first failure to its last.
+def unavailable_seconds(pause: Pause, since: float) -> float:
+    """How long the service was seen to be unavailable since that time, from its first failure to its last.
 
     Until now would be wrong: while submitting is paused, or a queue is long, nobody knows.
     """
     if pause.unavailable_since is None:
         return 0.0
-    return max(0.0, pause.unavailable_at - max(pause.unavailable_since, accepted_at))
+    return max(0.0, pause.unavailable_at - max(pause.unavailable_since, since))
 
 
 def _counted(pause: Pause, exchange: Exchange, answered_at: float, late: bool) -> Pause:

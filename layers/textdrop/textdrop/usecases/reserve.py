@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from textdrop.core import billing, caps
 from textdrop.core import observations as see
 from textdrop.core.caps import Answer, Caps, Reservation, Used
-from textdrop.core.documents import Document, DueKind, Hold, Operation, OperationState, Period
+from textdrop.core.documents import Document, DocumentState, DueKind, Hold, Operation, OperationState, Period
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.ledger import day
 from textdrop.ports import DeliverPorts, Reservations, SubmitPorts, TransitionPorts
@@ -20,7 +20,7 @@ from textdrop.usecases.transitions import (
 )
 
 TRIES = 3
-MAX_LOOKED_AT = 20
+ENTRIES_A_READ = 100
 
 
 def has_room(document: Document, operations: Mapping[int, Operation], now: float) -> bool:
@@ -34,14 +34,14 @@ def with_unconfirmed(
     """The operations, by page, of which what earlier workers may have sent counts as unconfirmed from now on. So none
     of them takes off again what was counted on a day, when it has ended. Raises StoreUnavailable."""
     counted = dict(operations)
-    for page, row in operations.items():
-        while counted[page].state is OperationState.SUBMITTING:
-            after = transition_operation(ports, counted[page], see.Considered(document.rev, 0, 0.0, 0.0))
+    for page in operations:
+        while (before := counted[page]).state is OperationState.SUBMITTING:
+            after = transition_operation(ports, before, see.Considered(document.rev, 0, 0.0, 0.0))
             if after is None:
-                after = ports.documents.read_operation(row.document_id, row.run, page)
-            else:
+                after = ports.documents.read_operation(before.document_id, before.run, page)
+            elif after is not before:
                 ports.journal.counted("SubmitsUnconfirmed")
-            if after is None or after == counted[page]:
+            if after is None or after == before:
                 raise NotOurs
             counted[page] = after
     return counted
@@ -91,15 +91,27 @@ def _hold(ports: SubmitPorts, limits: Caps, asked: Reservation, needed: int) -> 
     return hold
 
 
-def _others_wait(ports: SubmitPorts, limits: Caps, used: Used, today: str) -> bool:
-    """Whether documents are held that have room today. A few are looked at: of more it is taken for granted."""
-    entries = ports.documents.due(DueKind.HELD, ports.clock.now(), MAX_LOOKED_AT + 1)
-    if not entries:
-        return False
-    rows = ports.documents.read_many([entry.document_id for entry in entries]).values()
-    waiting = [row.hold.pages for row in rows if row.hold is not None]
-    asked = [(pages, Reservation(pages, today, {today: pages})) for pages in waiting]
-    return len(entries) > MAX_LOOKED_AT or any(caps.hold(limits, used, each, pages) is None for pages, each in asked)
+def _others_wait(ports: TransitionPorts, limits: Caps, used: Used, today: str) -> bool:
+    """Whether documents are held that have room today."""
+    return any(
+        caps.certain_hold(limits, used, document, today) is None
+        for documents in waiting(ports)
+        for document in documents
+    )
+
+
+def waiting(ports: TransitionPorts) -> Iterator[Sequence[Document]]:
+    """The documents that are held, and were told so, the oldest first, a hundred at a time. One that was held or
+    released just now may be missing, or among them. Raises StoreUnavailable."""
+    since = 0.0
+    while True:
+        entries = ports.documents.due(DueKind.HELD, ports.clock.now(), ENTRIES_A_READ, since)
+        rows = ports.documents.read_many([entry.document_id for entry in entries])
+        found = [rows[entry.document_id] for entry in entries if entry.document_id in rows]
+        yield [row for row in found if row.state is DocumentState.HELD and row.due_kind is DueKind.HELD]
+        if len(entries) < ENTRIES_A_READ or entries[-1].due_at == since:
+            return
+        since = entries[-1].due_at
 
 
 def release(
@@ -116,7 +128,10 @@ def release(
     needed = document.hold.pages if document.hold else 0
     today = day(ports.clock.now())
     rows = {row.page: row for row in ports.documents.read_operations(document.id, document.run)}
-    made = billing.submits(tuple(with_unconfirmed(ports, document, rows).values()))
+    try:
+        made = billing.submits(tuple(with_unconfirmed(ports, document, rows).values()))
+    except NotOurs:
+        return Answer.LOST
     asked = caps.reservation(document, made, needed, today) if limits.is_on else None
     if asked is None:
         seen = see.Reserved(document.reserved, document.reserved_on, by_hand, after_live)

@@ -105,7 +105,7 @@ def _consider(
     seen = Considered(
         holder_rev=document.rev,
         attempts=document.attempts,
-        unavailable_for=unavailable_seconds(pause, document.run_began_at),
+        unavailable_for=unavailable_seconds(pause, document.waits_since),
         deadline_seconds=ports.policy.deadline_seconds(document.pages),
     )
     row = operation or Operation(document.id, document.run, page, OperationState.WAITING)

@@ -24,7 +24,7 @@ DUE = "due"
 HISTORY = "history"
 KEYS_A_READ = 100  # the most of BatchGetItem
 KEYS_A_WRITE = 25  # the most of BatchWriteItem
-CONFLICT_WAITS_SECONDS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.32)
+CONFLICT_WAITS_SECONDS = (0.1,) * 9
 """While a transaction is at an item, every other write of it is refused: it is tried again after at most so long."""
 # What conditions mean everywhere: nobody has made this row; there is one; nobody has written it since we read it.
 NO_ROW = "attribute_not_exists(#pk)"
