@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simulation.choices import TEXT_PAGE
 from simulation.history import History
 from simulation.stack import POLICY, Upload
@@ -27,7 +29,8 @@ def check_claims(history: History) -> None:
             continue
         history.claims.add((row.document_id, row.run, row.page, fingerprint))
         assert before == me.claims.get(fingerprint), f"G2: {row} over {before}, whom it has not seen"
-        if before is not None and me.read_at == history.clock.true:
+        is_mine = before is not None and before == replace(row, claimed_at=before.claimed_at)
+        if before is not None and not is_mine and me.read_at == history.clock.true:
             assert is_worthless(history, before), f"G2: {row} over {before}"
     history.claimed = dict(rows)
 
@@ -37,7 +40,7 @@ def is_worthless(history: History, claim: SentPage) -> bool:
     documents, now = history.world.documents, history.clock.now()
     sender = documents.rows.get(claim.document_id)
     page = documents.operations.get((claim.document_id, claim.run, claim.page))
-    if page is not None and page.state is OperationState.RECOGNIZED:
+    if page is not None and page.state is OperationState.RECOGNIZED and not page.own_text:
         return history.world.file(keys.page(page.document_id, page.result_run, page.page)) is None
     if page is not None and page.state is OperationState.RUNNING:
         forgotten_at = (page.submitted_at or 0.0) + POLICY.result_kept_seconds

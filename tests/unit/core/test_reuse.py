@@ -42,6 +42,7 @@ def test_another_content_media_type_model_or_language_makes_another_page() -> No
 
 MINE = Operation("mine", 2, 3, OperationState.WAITING)
 SENT = SentPage(PAGE, "other", 1, 7, claimed_at=NOW - 5.0)
+MY_CLAIM = replace(SENT, document_id="mine", run=2, page=3)
 SENDER = Document("other", Source("uploads", "y.png"), DocumentState.RECOGNIZING, NOW)
 WAITING = Operation("other", 1, 7, OperationState.WAITING)
 RUNNING = replace(WAITING, state=OperationState.RUNNING, submitted_at=NOW - 60.0, deadline_at=NOW + 60.0)
@@ -54,8 +55,10 @@ KEPT_SECONDS, WAIT_SECONDS = POLICY.result_kept_seconds, POLICY.reuse_wait_secon
     ("sent", "of", "sender", "expected"),
     [
         (None, None, None, Reuse.CLAIM),
-        (replace(SENT, document_id="mine", run=2, page=3), None, None, Reuse.SEND),
-        (replace(SENT, document_id="mine", run=2, page=3, claimed_at=0.0), None, None, Reuse.SEND),
+        (MY_CLAIM, None, None, Reuse.SEND),
+        (replace(MY_CLAIM, claimed_at=NOW - WAIT_SECONDS / 2 + 1), None, None, Reuse.SEND),
+        # Before others may take it over, it is claimed anew.
+        (replace(MY_CLAIM, claimed_at=NOW - WAIT_SECONDS / 2), None, None, Reuse.CLAIM),
         # It was taken by the service.
         (SENT, RECOGNIZED, None, Reuse.TAKE),
         (replace(SENT, claimed_at=0.0), RECOGNIZED, None, Reuse.TAKE),
@@ -65,6 +68,8 @@ KEPT_SECONDS, WAIT_SECONDS = POLICY.result_kept_seconds, POLICY.reuse_wait_secon
         (SENT, replace(RUNNING, submitted_at=NOW - KEPT_SECONDS + 1, deadline_at=NOW + 1e6), None, Reuse.TAKE),
         (SENT, replace(RUNNING, submitted_at=NOW - KEPT_SECONDS, deadline_at=NOW + 1e6), None, Reuse.CLAIM),
         (SENT, FAILED, SENDER, Reuse.CLAIM),
+        # It was claimed, and then its own text was found usable.
+        (SENT, replace(RECOGNIZED, own_text=True), None, Reuse.CLAIM),
         # It is about to be sent.
         (SENT, None, SENDER, Reuse.WAIT),
         (SENT, WAITING, SENDER, Reuse.WAIT),

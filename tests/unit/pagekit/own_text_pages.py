@@ -129,6 +129,31 @@ def link(document: Pdf, page: Any) -> None:
     )
 
 
+def field(document: Pdf, page: Any, value: str = "Ivan Petrov, Yaroslavl", kind: Name = Name.Tx) -> Any:
+    """A field of a form with this value, and with the picture of it that its program made."""
+    operators = b"BT /R 11 Tf 2 4 Td (%b) Tj ET" % value.encode()
+    shows = document.make_stream(operators, Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 200, 18]))
+    shows.Resources = Dictionary(Font=page.Resources.Font)
+    widget = document.make_indirect(
+        Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=kind, T="name", F=4, Rect=Array([60, 500, 260, 518]))
+    )
+    widget.V, widget.AP = String(value), Dictionary(N=shows)
+    page.Annots = Array([widget])
+    document.Root.AcroForm = Dictionary(Fields=Array([widget]))
+    return widget
+
+
+def box_to_tick(document: Pdf, page: Any, state: Name) -> None:
+    """The group of boxes has a value, whichever of them is ticked."""
+    box = field(document, page, "v" if state == Name.On else "", Name.Btn)
+    box.AP, box.V, box.AS = Dictionary(N=Dictionary({str(state): box.AP.N})), Name.Other, state
+
+
+def signed(document: Pdf, page: Any) -> None:
+    """The value is a signature that shows next to nothing."""
+    field(document, page, "v", Name.Sig).V = Dictionary(Type=Name.Sig)
+
+
 UNDERLINED = b"0.6 w 60 777 m 290 777 l S 60 761.5 m 120 761.5 l S"
 FRAME = b"1 w 40 40 515 762 re S"
 DARK_HEAD = b"0.1 0.2 0.5 rg 0 800 595 42 re f 1 g " + shown("Общество любителей старины", 60, 815, 16) + b" 0 g"
@@ -153,6 +178,8 @@ TELLS_ALL: dict[str, bytes] = {
     "text outside the page": one(*BODY, OUTSIDE),
     "text in a form": changed(in_form),
     "a link": changed(link),
+    "an empty field": changed(lambda document, page: field(document, page, "")),
+    "a box that is not ticked": changed(lambda document, page: box_to_tick(document, page, Name.Off)),
     "names by the encoding alone": one(*BODY, names=None),
     "a scan with its text": scan(),
     "a scan with its text, english": scan(ENGLISH),
@@ -212,21 +239,6 @@ SLANTED = b"q 0.8 0.6 -0.6 0.8 300 20 cm 0.6 g " + shown("КОПИЯ ВЕРНА"
 STAMP = b"2 w 0 0 0.6 RG 400 250 m 400 277.6 377.6 300 350 300 c 322.4 300 300 277.6 300 250 c"
 STAMP += b" 300 222.4 322.4 200 350 200 c 377.6 200 400 222.4 400 250 c S"
 COVERED = b"1 g 50 640 500 150 re f 0 g"
-
-
-def field(document: Pdf, page: Any) -> None:
-    """A filled field of a form, with the picture of it that its program made."""
-    shows = document.make_stream(
-        b"BT /R 11 Tf 2 4 Td (Ivan Petrov, Yaroslavl) Tj ET", Type=Name.XObject, Subtype=Name.Form
-    )
-    shows.BBox = Array([0, 0, 200, 18])
-    shows.Resources = Dictionary(Font=page.Resources.Font)
-    widget = document.make_indirect(
-        Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T="name", F=4, Rect=Array([60, 500, 260, 518]))
-    )
-    widget.V, widget.AP = String("Ivan Petrov, Yaroslavl"), Dictionary(N=shows)
-    page.Annots = Array([widget])
-    document.Root.AcroForm = Dictionary(Fields=Array([widget]))
 
 
 def remark(document: Pdf, page: Any) -> None:
@@ -361,6 +373,9 @@ TELLS_NOT_ALL: dict[str, bytes] = {
     "a stamp": one(*BODY, STAMP),
     "a drawing": one(*BODY, CHART),
     "a filled field": changed(field),
+    "a digit in a field": changed(lambda document, page: field(document, page, "7")),
+    "a ticked box": changed(lambda document, page: box_to_tick(document, page, Name.On)),
+    "a small signature in a field": changed(signed),
     "a remark": changed(remark),
     "a pen on the words": changed(pen),
     "given as latin-1": one(*BODY, names=typeset.as_latin_1),

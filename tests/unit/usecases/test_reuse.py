@@ -350,6 +350,27 @@ def test_two_that_claim_a_page_at_the_same_time_send_it_once(world: World) -> No
     assert Counter(counts(world, document) for document in (first, second)) == {(1, 0, 0): 1, (0, 0, 1): 1}
 
 
+def test_one_that_claimed_the_page_long_ago_is_not_overtaken_while_it_waits_for_its_slot(world: World) -> None:
+    world.faults.fail("ocr.submit", OcrUnavailable("500", Trace(status=500, code=13)))
+    first = world.upload("a.png", PAGE)
+    world.submit()
+    world.clock.advance(world.policy.reuse_wait_seconds - 1.0)
+    world.poll()
+    second = world.upload("b.png", PAGE)
+    [other] = world.visible()[-1:]
+    taken = world.receive(other)
+
+    def meanwhile() -> None:
+        world.clock.advance(2.0)
+        world.submit([taken])
+
+    world.faults.happen("quota.reserve", meanwhile)
+    world.submit()
+    world.run()
+    assert [counts(world, document) for document in (first, second)] == [(1, 0, 0), (0, 0, 1)]
+    assert len(world.ocr.accepted) == 1
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("call", ["sent_pages.read", "sent_pages.claim", "results.get", "results.put"])
 def test_an_outage_while_a_page_is_looked_up_costs_no_second_page(

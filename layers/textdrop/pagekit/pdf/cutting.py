@@ -190,7 +190,7 @@ class _Cut:
                 if entries.get(b"/Type") in _OTHER_PAGES:
                     text = NULL
                 elif entries.get(b"/Subtype") == b"/Type3" and b"/Resources" in entries:
-                    needed = self._needed(entries[b"/Resources"], self._procedures(entries, NULL))
+                    needed = self._needed(entries[b"/Resources"], self._procedures(entries, NULL), may_be_shared=True)
                     text = dictionary({**entries, b"/Resources": needed})
                 self._keep(number, renumbered(text, self._number_of))
 
@@ -220,7 +220,7 @@ class _Cut:
         if not self.soundness.is_whole(stream, data, stated_bytes=_stated_bytes(stream) if exact else 0):
             self.faults.add(Fault.BROKEN_DATA)
         if b"/Resources" in entries:
-            entries[b"/Resources"] = self._needed(entries[b"/Resources"], [(stream, NULL)])
+            entries[b"/Resources"] = self._needed(entries[b"/Resources"], [(stream, NULL)], may_be_shared=True)
         # Some programs say how nothing is packed, and some do not.
         left_out = _NOT_OF_A_STREAM if data else _NOT_OF_A_STREAM | _PACKING
         entries = {name: value for name, value in entries.items() if name not in left_out}
@@ -330,10 +330,14 @@ class _Cut:
         listed = sorted(found, key=self._numbers.__getitem__)
         return b"[ %b ]" % b" ".join(b"%d %d R" % each for each in listed) if listed else b""
 
-    def _needed(self, resources: bytes, contents: Iterable[_Operators]) -> bytes:
-        """The resources without those that the content does not name, and nothing that it draws takes from here."""
+    def _needed(self, resources: bytes, contents: Iterable[_Operators], *, may_be_shared: bool = False) -> bytes:
+        """The resources without those that the content does not name, and nothing that it draws takes from here; as
+        they are, if that is unknown, and if they `may_be_shared` in the objects in which they are."""
         listed = self._listed(resources)
         named = self._named(contents, listed)
+        if named is None and may_be_shared:
+            # Written out in each of a thousand forms, the names of all would be a million.
+            return resources
         kinds: dict[bytes, Entries] = {}
         for kind, plain in sorted(listed if named is None else named & listed.keys()):
             name, value = listed[kind, plain]

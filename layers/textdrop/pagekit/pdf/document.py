@@ -147,7 +147,7 @@ class PdfDocument:
         except Refusal:
             return None
         try:
-            return shown.own_text(1)
+            return shown.own_text(1, user_unit=self._user_unit(number))
         finally:
             shown.close()
 

@@ -127,7 +127,7 @@ class ShownPdf:
         finally:
             page.close()
 
-    def own_text(self, number: int) -> RecognisedPage | None:
+    def own_text(self, number: int, *, user_unit: float) -> RecognisedPage | None:
         """The page's own text, as `pagekit.pdf.own_text`; None for a page that cannot be shown."""
         from pagekit.pdf.own_text import own_text
 
@@ -136,7 +136,7 @@ class ShownPdf:
         except (pypdfium2.PdfiumError, IndexError):
             return None
         try:
-            return own_text(page)
+            return own_text(page, user_unit)
         except (pypdfium2.PdfiumError, ValueError, ArithmeticError):
             return None
         finally:

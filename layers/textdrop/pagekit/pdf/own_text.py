@@ -9,6 +9,7 @@ As it needs pdfium, what `pagekit.pdf.drawing` says of it holds here too.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import sys
 import unicodedata
@@ -40,8 +41,8 @@ _MAX_INK_PIXELS = 4_100_000
 _MAX_OBJECTS = 20_000
 # Of the page: a picture that covers more is a scan, of which its ink tells whether the words are those on it.
 _GROUND = 0.5
-_BULLET_POINTS = 10
-# What is put on a page to link or mark what is there; of the fields of forms their ink tells whether they are empty.
+_BULLET_INCHES = 10 / _POINTS_PER_INCH
+# What is put on a page to link or mark what is there.
 _MARKS = (
     *(pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_TEXT, pdfium.FPDF_ANNOT_POPUP, pdfium.FPDF_ANNOT_WIDGET),
     *(pdfium.FPDF_ANNOT_HIGHLIGHT, pdfium.FPDF_ANNOT_UNDERLINE),
@@ -137,24 +138,25 @@ class _Placed:
     is_slanted: bool
 
 
-def own_text(page: pypdfium2.PdfPage) -> RecognisedPage | None:
+def own_text(page: pypdfium2.PdfPage, user_unit: float) -> RecognisedPage | None:
     """The text of a page, in pixels of the page as viewers show it, turned by its /Rotate, at 300 an inch.
 
-    None if it cannot stand for the page, or is out of bounds. The same for the same page. Raises PdfiumError.
+    `user_unit` is how many 72nds of an inch a unit of the page measures. None if the text cannot stand for the page, or
+    is out of bounds. The same for the same page. Raises PdfiumError and ArithmeticError.
     """
-    width, height = (round(side * DPI / _POINTS_PER_INCH) for side in page.get_size())
+    unit = user_unit / _POINTS_PER_INCH
+    width, height = (round(side * unit * DPI) for side in page.get_size())
     if width <= 0 or height <= 0 or width * height * (INK_DPI / DPI) ** 2 > _MAX_INK_PIXELS:
         return None
     words = _words(page, width, height)
-    if words is None or not is_readable([word.text for word in words]) or not _tells_all(page, words):
+    if not is_readable([word.text for word in words]) or not _tells_all(page, words, unit):
         return None
     lines = _lines(words)
     blocks = _blocks(lines)
-    [rotate, *_] = multimode(word.area.turns for word in words)
     return RecognisedPage(
         width=width,
         height=height,
-        rotate=90 * rotate,
+        rotate=90 * _turns(words),
         text="".join(f"{_text(line)}\n" for block in blocks for line in block),
         blocks=[_block(lines) for lines in blocks],
         tables=[],
@@ -163,22 +165,24 @@ def own_text(page: pypdfium2.PdfPage) -> RecognisedPage | None:
     )
 
 
-def _words(page: pypdfium2.PdfPage, width: int, height: int) -> list[_Placed] | None:
-    """The words on the page, in the order of the file; None if there are too few letters, or too many."""
-    text = page.get_textpage()
-    try:
-        if not MIN_LETTERS <= text.count_chars() <= MAX_CHARACTERS:
-            return None
-        turns = page.get_rotation() // 90
-        to_pixels = pixels_to_page(Box(*page.get_bbox()), turns, width, height).inverted()
-        words = [_placed(word, to_pixels, turns) for word in _read(text)]
-    except ZeroDivisionError:
-        return None
-    finally:
-        text.close()
+def _words(page: pypdfium2.PdfPage, width: int, height: int) -> list[_Placed]:
+    """The words on the page, in the order of the file; none if there are too few letters, or too many."""
+    page_turns = page.get_rotation() // 90
+    to_pixels = pixels_to_page(Box(*page.get_bbox()), page_turns, width, height).inverted()
+    words = [_placed(word, to_pixels, page_turns) for word in _read(page)]
+    if turns := _turns(words):
+        # What pdfium takes for one line it sorts, from the left of the page as shown: so most of it is shown upright.
+        page.set_rotation((page_turns - turns) % 4 * 90)
+        words = [_placed(word, to_pixels, page_turns) for word in _read(page)]
+        page.set_rotation(page_turns * 90)
     # What is beside the page, as printers' marks, is not shown.
     words = [word for word in words if _is_within(word.area, width, height)]
-    return words if len(words) <= MAX_WORDS else None
+    return words if len(words) <= MAX_WORDS else []
+
+
+def _turns(words: Sequence[_Placed]) -> int:
+    """How many quarter turns clockwise most words are read at."""
+    return multimode(word.area.turns for word in words)[0] if words else 0
 
 
 class _Letters(NamedTuple):
@@ -191,7 +195,16 @@ class _Letters(NamedTuple):
     angle: float
 
 
-def _read(text: pypdfium2.PdfTextPage) -> Iterator[_Letters]:
+def _read(page: pypdfium2.PdfPage) -> Iterator[_Letters]:
+    text = page.get_textpage()
+    try:
+        if MIN_LETTERS <= text.count_chars() <= MAX_CHARACTERS:
+            yield from _words_of(text)
+    finally:
+        text.close()
+
+
+def _words_of(text: pypdfium2.PdfTextPage) -> Iterator[_Letters]:
     letters: list[str] = []
     boxes: list[Box] = []
     room, angle = Box(0, 0, 0, 0), 0.0
@@ -241,9 +254,9 @@ def _is_within(area: _Area, width: int, height: int) -> bool:
     return 0 <= (x1 + x2) / 2 <= width and 0 <= (y1 + y2) / 2 <= height
 
 
-def _shows_picture(page: pypdfium2.PdfPage) -> bool:
-    """Whether there is a picture on the page that is more than a bullet or a rule, and is not the ground of it all, as
-    a scan is. Whatever it shows, no text tells it, be it too small or too faint to count as ink."""
+def _shows_picture(page: pypdfium2.PdfPage, bullet: float) -> bool:
+    """Whether there is a picture on the page that is larger than a bullet or a rule, and is not the ground of it all,
+    as a scan is. Whatever it shows, no text tells it, be it too small or too faint to count as ink."""
     shown = Box(*page.get_bbox())
     for count, found in enumerate(page.get_objects()):
         if count >= _MAX_OBJECTS:
@@ -260,28 +273,40 @@ def _shows_picture(page: pypdfium2.PdfPage) -> bool:
         width = min(max(across), shown.right) - max(min(across), shown.left)
         height = min(max(up), shown.top) - max(min(up), shown.bottom)
         is_ground = width * height > _GROUND * (shown.right - shown.left) * (shown.top - shown.bottom)
-        if min(width, height) > _BULLET_POINTS and not is_ground:
+        if min(width, height) > bullet and not is_ground:
             return True
     return False
 
 
 def _is_written_on(page: pypdfium2.PdfPage) -> bool:
-    """Whether something was put on the page with a viewer that may be writing or a picture, as a stamp or a pen's
-    strokes are. It may lie right over the words, where no other ink is seen."""
+    """Whether something was put on the page with a viewer that may be writing or a picture, as a stamp, a pen's strokes
+    or a field's value are. It may lie right over the words, where no other ink is seen, or be a digit or a tick."""
     for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
         annotation = pdfium.FPDFPage_GetAnnot(page, index)
         kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+        is_filled = kind == pdfium.FPDF_ANNOT_WIDGET and _is_filled(annotation)
         pdfium.FPDFPage_CloseAnnot(annotation)
-        if kind not in _MARKS:
+        if is_filled or kind not in _MARKS:
             return True
     return False
 
 
-def _tells_all(page: pypdfium2.PdfPage, words: Sequence[_Placed]) -> bool:
-    """Whether the words lie on ink, and next to no ink anywhere else."""
-    if _shows_picture(page) or _is_written_on(page):
+def _is_filled(field: object) -> bool:
+    """Whether it is ticked, or has a value that is not empty. If what it shows is something else, that is ink."""
+    entry = b"AS" if pdfium.FPDFAnnot_HasKey(field, b"AS") else b"V"
+    if pdfium.FPDFAnnot_GetValueType(field, entry) not in (pdfium.FPDF_OBJECT_STRING, pdfium.FPDF_OBJECT_NAME):
+        return bool(pdfium.FPDFAnnot_HasKey(field, entry))
+    size = pdfium.FPDFAnnot_GetStringValue(field, entry, None, 0)
+    value = ctypes.create_string_buffer(size)
+    pdfium.FPDFAnnot_GetStringValue(field, entry, ctypes.cast(value, ctypes.POINTER(pdfium.FPDF_WCHAR)), size)
+    return value.raw.decode("utf-16-le", "replace").strip("\0 ") not in ("", "Off")
+
+
+def _tells_all(page: pypdfium2.PdfPage, words: Sequence[_Placed], unit: float) -> bool:
+    """Whether the words lie on ink, and next to no ink anywhere else. A unit of the page measures so many inches."""
+    if _shows_picture(page, _BULLET_INCHES / unit) or _is_written_on(page):
         return False
-    bitmap = page.render(scale=INK_DPI / _POINTS_PER_INCH, grayscale=True)
+    bitmap = page.render(scale=INK_DPI * unit, grayscale=True)
     try:
         ink = Ink(bitmap.to_pil().convert("L"))
     finally:

@@ -32,7 +32,7 @@ class Reuse(Enum):
     """What is done with a page."""
 
     SEND = "send"  # it is claimed already, for this very page
-    CLAIM = "claim"  # nobody has a claim that is worth anything: make one, then send
+    CLAIM = "claim"  # nobody has a claim that is worth anything, or for long enough: make one, then send
     TAKE = "take"  # the other's result, or, while it runs, its id
     WAIT = "wait"  # the other is about to be sent
 
@@ -51,8 +51,9 @@ def decide(
     if sent is None:
         return Reuse.CLAIM
     if (sent.document_id, sent.run, sent.page) == (mine.document_id, mine.run, mine.page):
-        return Reuse.SEND
-    if of is not None and of.state is OperationState.RECOGNIZED:
+        # In the other half it gets its slot and is sent: a submit is no longer at work than that.
+        return Reuse.SEND if now < sent.claimed_at + policy.reuse_wait_seconds / 2 else Reuse.CLAIM
+    if of is not None and of.state is OperationState.RECOGNIZED and not of.own_text:
         return Reuse.TAKE
     if of is not None and of.state is OperationState.RUNNING:
         forgotten_at = (of.submitted_at or 0.0) + policy.result_kept_seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import pypdfium2
@@ -77,6 +78,28 @@ def test_lines_are_those_that_are_shown(case: str) -> None:
     assert page["text"] == "".join(f"{line}\n" for line in BOTH)
     assert page["rotate"] == (270 if case == "sideways" else 0)
     assert (page["tables"], page["entities"], page["markdown"]) == ([], [], None)
+
+
+def words(texts: Sequence[str], y: float) -> Iterator[bytes]:
+    """Operators that show each word of some lines by itself."""
+    for row, text in enumerate(texts):
+        for place, word in enumerate(text.split()):
+            before = " ".join([*text.split()[:place], ""])
+            yield shown(word, 60 + width_of(before, 11), y - 16 * row)
+
+
+@pytest.mark.parametrize("page_turns", range(4))
+@pytest.mark.parametrize("turns", range(4))
+def test_lines_and_their_words_keep_their_order_however_page_and_text_are_turned(turns: int, page_turns: int) -> None:
+    turned = (b"1 0 0 1 0 0", b"0 -1 1 0 0 842", b"-1 0 0 -1 595 842", b"0 1 -1 0 595 0")[turns]
+
+    def draw(document: Pdf) -> None:
+        text = lines(RUSSIAN, y=500), *words(ENGLISH, 430)
+        add_page(document, b"q %b cm" % turned, *text, b"Q").Rotate = 90 * page_turns
+
+    page = own(making.made(draw))
+    assert drawing.lines_of(page) == BOTH
+    assert page["rotate"] == 90 * ((turns + page_turns) % 4)
 
 
 def test_columns_and_cells_are_blocks_of_their_own() -> None:
@@ -167,6 +190,20 @@ def test_polygons_begin_at_the_top_left_of_the_text() -> None:
             assert (sign(x2 - x1), sign(y2 - y1)) == along
             # Clockwise.
             assert (x2 - x1) * (y3 - y2) - (y2 - y1) * (x3 - x2) > 0
+
+
+def with_unit(unit: float) -> bytes:
+    """A page whose units measure so many 72nds of an inch."""
+    return making.made(lambda document: setattr(add_page(document, *BODY), "UserUnit", Decimal(unit)))
+
+
+def test_pixels_are_of_the_size_that_the_page_really_has() -> None:
+    page, larger = own(TELLS_ALL["both"]), own(with_unit(2))
+    assert (larger["width"], larger["height"]) == (round(595 * 2 * DPI / 72), round(842 * 2 * DPI / 72))
+    for word, large in zip(drawing.words_of(page), drawing.words_of(larger), strict=True):
+        for (x, y), corner in zip(word["polygon"], large["polygon"], strict=True):
+            assert corner == [pytest.approx(2 * x, abs=2), pytest.approx(2 * y, abs=2)]
+    assert opened(with_unit(10)).own_text(1) is None  # larger than A1
 
 
 def sign(value: int) -> int:

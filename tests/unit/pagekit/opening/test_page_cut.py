@@ -189,6 +189,35 @@ def test_a_page_that_is_too_large_by_itself_is_drawn() -> None:
     assert difference(picture_of(pages[1]), picture_of(prepared(made(make))[1])) < BLANK / 2
 
 
+@pytest.mark.parametrize("kind", [Name.Form, Name.Type3])
+@pytest.mark.parametrize("is_whole_shared", [True, False])
+def test_hundreds_that_draw_each_other_share_the_dictionary_that_lists_them(kind: Name, is_whole_shared: bool) -> None:
+    """What each of them draws is too much to follow; written out for each, what is listed would be the whole file."""
+    count = 300
+
+    def make(document: Pdf) -> None:
+        page = document.add_blank_page(page_size=(200, 300))
+        listed = document.make_indirect(Dictionary())
+        resources = Dictionary({"/XObject" if kind == Name.Form else "/Font": listed})
+        resources = document.make_indirect(resources) if is_whole_shared else resources
+        for number in range(count):
+            if kind == Name.Form:
+                operators = b"0 0 9 9 re f /E%d Do" % ((number + 1) % count)
+                one = document.make_stream(operators, Subtype=kind, BBox=[0, 0, 9, 9], Resources=resources)
+            else:
+                operators = b"9 0 d0 BT /E%d 1 Tf (a) Tj ET" % ((number + 1) % count)
+                letters = Dictionary(a=document.make_stream(operators))
+                one = document.make_indirect(Dictionary(Subtype=kind, CharProcs=letters, Resources=resources))
+            listed[f"/E{number}"] = one
+        page.Resources = resources
+        page.Contents = document.make_stream(b"BT /E0 1 Tf ET /E0 Do")
+
+    content = made(make, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    [page] = prepared(content)
+    assert page.preparation.how is How.CUT
+    assert len(page.content) < 1.5 * len(content)
+
+
 @pytest.mark.parametrize("count", [0, 1, PAGES - 1, PAGES + 1, 9])
 def test_a_list_of_pages_that_lies_about_their_number_is_counted(count: int) -> None:
     content = made(plain, object_stream_mode=pikepdf.ObjectStreamMode.disable)
