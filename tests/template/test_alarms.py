@@ -12,7 +12,8 @@ from aws_events import event
 from template.alarm_states import Value, state
 from template.cloudformation import ROOT, Template, holds
 from template.drill import STACK, Drill, Metric, cap_pages
-from textdrop.core.documents import Source
+from textdrop.core.caps import turn_at
+from textdrop.core.documents import Period, Source
 from textdrop.core.errors import OcrAnswerLost, OcrCredentialsRefused, OcrUnreachable, StoreUnavailable, Trace
 from textdrop.core.ledger import day
 from textdrop.core.pause import Pause
@@ -118,6 +119,13 @@ def one_larger_than_the_cap(drill: Drill) -> Callable[[], object]:
     return lambda: cap_pages(drill, 9)
 
 
+def cap_of_a_month_that_turns(drill: Drill) -> Callable[[], object]:
+    now = drill.world.clock.now()
+    drill.world.reservations.days[day(now)] = 80
+    cap_pages(drill, 100)
+    return lambda: drill.world.clock.advance(turn_at(Period.MONTH, now) - drill.world.clock.now())
+
+
 def uninvoked_deliver(drill: Drill) -> Callable[[], object]:
     drill.world.upload("last.png", b"last")
     drill.uploads = drill.delivers = False
@@ -149,6 +157,7 @@ CASES: list[tuple[str, Trouble, float, float]] = [
     ("OldestDueAlarm", uninvoked_deliver, 2 * HOUR + 35, 45),
     ("CapNearlyUsedAlarm", nearly_used_cap, 1, 20),
     ("DocumentsHeldAlarm", one_larger_than_the_cap, 3, 30),
+    ("CapNearlyUsedAlarm", cap_of_a_month_that_turns, 1, 20),
     ("ForeignUploadsAlarm", uploads_of_another_bucket, 3, 4 * HOUR + 5),
     ("ReconcileFailingAlarm", unreadable_bucket, 10, 30),
     ("DeliverFailingAlarm", mortal_output, 10, 60),

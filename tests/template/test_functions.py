@@ -6,7 +6,11 @@ import re
 
 import pytest
 
+from pagekit.child.__main__ import MEMORY_BYTES
+from pagekit.limits import FileLimits
 from template.cloudformation import ROOT, Template, events, holds
+from textdrop import bootstrap
+from textdrop.core.deliveries import MAX_TOGETHER
 
 BOTOCORE_READ_SECONDS = 60
 """So long an AWS client waits for an answer by default."""
@@ -28,6 +32,22 @@ def test_all_functions_at_once_fit_into_a_new_account(template: Template) -> Non
         "deliver has two queues"
     )
     assert sum(by_queues) + len(by_schedules) + len(by_people) <= CONCURRENT_EXECUTIONS
+
+
+def test_who_opens_what_others_made_has_memory_for_the_child_and_as_much_for_itself(template: Template) -> None:
+    for name in ("Submit", "Deliver", "Control"):
+        assert template.functions()[f"{name}Function"]["MemorySize"] * 2**20 >= 2 * MEMORY_BYTES, name
+
+
+def test_deliver_has_room_for_the_largest_source_and_once_more_with_its_text(template: Template) -> None:
+    room = template.functions()["DeliverFunction"]["EphemeralStorage"]["Size"] * 2**20
+    assert room >= 2.2 * FileLimits().max_document_bytes
+
+
+def test_each_document_of_a_message_or_batch_has_a_thread(template: Template) -> None:
+    [batch] = [event["BatchSize"] for _, event in events(template, "SQS") if event["BatchSize"] > 1]
+    assert batch <= bootstrap.SUBMIT_THREADS
+    assert MAX_TOGETHER <= bootstrap.DELIVER_THREADS
 
 
 def test_a_stale_tick_is_dropped(template: Template) -> None:

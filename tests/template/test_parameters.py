@@ -97,6 +97,8 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
         ("Pages", "all 1", False),
         ("Pages", "1 without-text", False),
         ("Pages", "0", False),
+        ("Pages", "1," * 499 + "99", True),
+        ("Pages", "1," * 499 + "999", False),
         ("PricesCurrency", "KZT", True),
         ("PricesCurrency", "kzt", False),
         ("PricesCurrency", "₽", False),
@@ -117,7 +119,9 @@ def test_parameters_are_described_bounded_and_have_a_default_that_holds(template
     ],
 )
 def test_parameters_take_and_refuse(template: Template, name: str, value: str, taken: bool) -> None:
-    assert (re.fullmatch(template.parameters[name]["AllowedPattern"], value) is not None) == taken
+    parameter = template.parameters[name]
+    matches = re.fullmatch(parameter["AllowedPattern"], value) is not None
+    assert (matches and len(value) <= parameter.get("MaxLength", len(value))) == taken
 
 
 @pytest.mark.parametrize("text", ["page=0.15", "page=1 table=1.3", "page=1,table=2, handwritten=999999.999999"])

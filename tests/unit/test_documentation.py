@@ -22,9 +22,12 @@ import schemas
 from documentation import PAGES, SHELLS, TOP, command, commands, example
 from local import cloudformation
 from textdrop import __version__
+from textdrop.core import prices
 from textdrop.core.documents import Outcome
 from textdrop.core.errors import Reason
+from textdrop.core.ledger import as_cost
 from textdrop.core.options import MODELS
+from textdrop.core.prices import Prices
 
 NOT_RUN = {
     "yc iam key create --service-account-name <name> --output key.json": "it takes an account of Yandex Cloud",
@@ -92,6 +95,16 @@ def test_examples_agree_with_their_schemas() -> None:
     for name in ("failed page", "blank page"):
         page = {"$defs": schema["$defs"], "$ref": "#/$defs/page"}
         jsonschema_rs.validate(page, example("docs/results.md", name), validate_formats=True)
+
+
+@pytest.mark.parametrize("name", ["result", "error", "notice"])
+def test_examples_cost_what_was_recognised(name: str) -> None:
+    """All that failed in them the service failed to recognise, which it does not bill."""
+    value = example("docs/results.md", name)
+    pages = value["pages"]
+    paid = pages["recognized"] if name == "notice" else sum(page["status"] == "recognized" for page in pages)
+    cost = as_cost(prices.cost(Prices(), "page", paid), Prices())
+    assert (value["billing"]["pages_paid"], value["billing"]["cost"]) == (paid, cost)
 
 
 def test_filter_policies_are_policies_over_what_there_is() -> None:

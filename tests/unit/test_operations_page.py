@@ -106,7 +106,7 @@ def run(client: Any, table: str, shown: str) -> Any:
     return getattr(client, words[1].replace("-", "_"))(**given)
 
 
-def test_the_index_that_a_table_lacks_is_added_as_the_template_has_it(client: Any) -> None:
+def test_the_index_that_a_table_lacks_is_added_as_the_template_has_it_and_deleted(client: Any) -> None:
     table = TEMPLATE["Resources"]["Table"]["Properties"]
     indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
     defined = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
@@ -130,6 +130,9 @@ def test_the_index_that_a_table_lacks_is_added_as_the_template_has_it(client: An
     [query] = re.findall(r'--query "(.*)"', shown)
     assert jmespath.search(query, {"Table": made}) == ["ACTIVE"]
     assert shown.split()[:3] == ["aws", "dynamodb", "describe-table"]
+    run(client, "left", command("docs/operations.md", "delete the index"))
+    left = client.describe_table(TableName="left")["Table"]["GlobalSecondaryIndexes"]
+    assert [index["IndexName"] for index in left] == ["due"]
 
 
 def test_the_oldest_comes_first(client: Any, name: str) -> None:

@@ -173,11 +173,22 @@ def test_what_is_missing_is_named_each_alone_and_all_at_once(function: str, noth
             "must be a number of at least 0.1",
             ["ten", "0", "-1", "0.09", "nan", "inf", "1e999", "10 per second", "0x10"],
         ),
-        (["submit", "control"], "MAX_PAGES", "must be a number of at least 1", ["many", "0", "-5", "nan", "inf"]),
+        (
+            ["submit", "control"],
+            "MAX_PAGES",
+            "must be a whole number of at least 1",
+            ["many", "0", "-5", "1.5", "nan", "inf"],
+        ),
         (["deliver"], "CSV_BOM", "must be true or false", ["yes"]),
         (["submit", "control"], "REUSE", "must be true or false", ["yes", "0"]),
         *(
-            (["submit", "poll", "control"], name, "must be a number of at least 0", ["-1", "many", "nan", "inf"])
+            # CloudFormation takes half a page for a number, and a cap of none is no cap.
+            (
+                ["submit", "poll", "control"],
+                name,
+                "must be a whole number of at least 0",
+                ["-1", "0.5", "many", "nan", "inf"],
+            )
             for name in ("PAGES_PER_DAY", "PAGES_PER_MONTH")
         ),
     ],

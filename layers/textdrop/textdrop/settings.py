@@ -184,6 +184,7 @@ def _value(each: Field[Any], value_type: type, text: str) -> object:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not minimum <= number < float("inf"):
-        raise ValueError(f"must be a number of at least {minimum:g}") from None
+    whole = "whole " if value_type is int else ""
+    if not minimum <= number < float("inf") or (whole and number % 1):
+        raise ValueError(f"must be a {whole}number of at least {minimum:g}") from None
     return value_type(number)
