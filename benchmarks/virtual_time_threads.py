@@ -255,7 +255,7 @@ class VirtualWorkers:
 
 
 class VirtualCrew:
-    """What `adapters.threads.ThreadCrew` is."""
+    """What `adapters.threads.ParallelThreads` is."""
 
     def __init__(self, scheduler: Scheduler, helpers: int) -> None:
         self._scheduler = scheduler

@@ -23,7 +23,7 @@ from fakes.messages import FakeFunction, FakeNotices, FakeQueue, FakeReceivedMes
 from fakes.ocr import FakeOcr
 from fakes.reconciling import FakeDeadLetters, FakeUploadListing
 from fakes.rendering import fake_renderers
-from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_crew
+from fakes.running import FakeClock, FakeJournal, InlineWorkers, inline_parallel
 from functions.control.handler import answer
 from functions.deliver.handler import resumes
 from functions.reconcile.handler import asked_age_seconds
@@ -110,7 +110,7 @@ class World:
             received=self.received,
             poller=poller,
             workers=InlineWorkers(),
-            run_parallel=inline_crew,
+            run_parallel=inline_parallel,
             journal=self.journal,
             policy=self.policy,
         )
@@ -144,7 +144,7 @@ class World:
             renderers=fake_renderers(),
             notices=[self.notices],
             workers=InlineWorkers(),
-            run_parallel=inline_crew,
+            run_parallel=inline_parallel,
             journal=self.journal,
             policy=self.policy,
         )
@@ -171,7 +171,7 @@ class World:
             ocr=self.ocr,
             open_document=FakeDocument,
             poller=poller,
-            run_parallel=inline_crew,
+            run_parallel=inline_parallel,
             journal=self.journal,
             policy=self.policy,
         )

@@ -7,12 +7,11 @@ from typing import Any
 
 from textdrop import bootstrap
 from textdrop.core.events import MessageMalformed
-from textdrop.observability import logger, metrics, redact_errors
+from textdrop.observability import logger, redact_errors
 from textdrop.usecases.reconcile import reconcile
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
 @redact_errors
 def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, str]:
     """Looks through the bucket, or goes on where the last run stopped.

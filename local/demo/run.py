@@ -11,7 +11,7 @@ from local.accuracy import character_error_rate
 from local.samples import Sample
 from textdrop.client import Document, Textdrop, TextdropClientError
 
-LOOK_SECONDS = 1.0
+REFRESH_SECONDS = 1.0
 STILL_SECONDS = 420.0
 """Over the longest backoff (300 s) and poll's schedule (60 s) together: what goes on at all has advanced by then."""
 MOST_WRONG = 0.05
@@ -121,7 +121,7 @@ def follow(
         show(list(under_way.values()))
         if under_way and now - max(upload.advanced_at for upload in uploads) > STILL_SECONDS:
             return
-        sleep(LOOK_SECONDS if under_way else 0)
+        sleep(REFRESH_SECONDS if under_way else 0)
 
 
 def fetch(textdrop: Textdrop, upload: Upload, folder: Path) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from fakes import FakeClock, InlineWorkers
-from fakes.running import inline_crew
+from fakes.running import inline_parallel
 from textdrop.adapters.clock import SystemClock
-from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
+from textdrop.adapters.threads import ParallelThreads, ThreadWorkers
 from textdrop.core.errors import StoreUnavailable
 from textdrop.ports import Clock, RunParallel, Workers
 
@@ -133,11 +133,11 @@ def test_fake_time_only_moves_on() -> None:
 
 @pytest.fixture(params=["inline", "threads"])
 def run_parallel(request: pytest.FixtureRequest) -> RunParallel:
-    return inline_crew if request.param == "inline" else ThreadCrew(COUNT)
+    return inline_parallel if request.param == "inline" else ParallelThreads(COUNT)
 
 
 @pytest.mark.parametrize("max_workers", [0, 1, 2, 3 * COUNT])
-def test_a_crew_has_done_the_task_when_it_returns(run_parallel: RunParallel, max_workers: int) -> None:
+def test_the_task_is_done_when_it_returns(run_parallel: RunParallel, max_workers: int) -> None:
     todo, done = list(range(50)), list[int]()
 
     def task() -> None:
@@ -151,7 +151,7 @@ def test_a_crew_has_done_the_task_when_it_returns(run_parallel: RunParallel, max
     assert sorted(done) == list(range(50))
 
 
-def test_what_a_crew_raises_reaches_the_caller(run_parallel: RunParallel) -> None:
+def test_what_one_of_them_raises_reaches_the_caller(run_parallel: RunParallel) -> None:
     def task() -> None:
         raise StoreUnavailable("away")
 
@@ -160,8 +160,8 @@ def test_what_a_crew_raises_reaches_the_caller(run_parallel: RunParallel) -> Non
     run_parallel(lambda: None, COUNT)
 
 
-def test_a_crew_raises_what_a_helper_raised_after_all_have_ended() -> None:
-    run_parallel, caller, begun = ThreadCrew(1), threading.get_ident(), threading.Event()
+def test_what_a_helper_raised_is_raised_after_all_have_ended() -> None:
+    run_parallel, caller, begun = ParallelThreads(1), threading.get_ident(), threading.Event()
     ended = list[str]()
 
     def task() -> None:
@@ -177,8 +177,8 @@ def test_a_crew_raises_what_a_helper_raised_after_all_have_ended() -> None:
     assert ended == ["caller"]
 
 
-def test_a_crew_whose_helpers_are_busy_continues_alone_and_leaves_nothing_behind() -> None:
-    run_parallel, go, ran = ThreadCrew(1), threading.Event(), list[str]()
+def test_a_caller_whose_helpers_are_busy_continues_alone_and_leaves_nothing_behind() -> None:
+    run_parallel, go, ran = ParallelThreads(1), threading.Event(), list[str]()
     helping = threading.Barrier(2)
 
     def busy() -> None:

@@ -1,4 +1,4 @@
-"""ports.UploadListing: every version of every object, part by part, from any mark on."""
+"""ports.UploadListing: every version of every object, part by part, from any cursor on."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ ENCODED = """<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"
 
 
 def parts(uploads: UploadListing) -> list[ListingPage]:
-    """The whole listing, each part from the mark of the one before."""
+    """The whole listing, each part from the cursor of the one before."""
     found = [uploads.after(Cursor())]
-    while (mark := found[-1].after) is not None:
-        found.append(uploads.after(mark))
+    while (cursor := found[-1].after) is not None:
+        found.append(uploads.after(cursor))
     return found
 
 
@@ -132,10 +132,10 @@ def test_a_lost_answer_is_asked_for_again(store: Store) -> None:
 
 
 def test_a_breakdown_is_store_unavailable(store: Store) -> None:
-    for mark in (Cursor(), Cursor("a.png", "v1")):
+    for cursor in (Cursor(), Cursor("a.png", "v1")):
         store.break_down()
         with pytest.raises(StoreUnavailable):
-            store.uploads.after(mark)
+            store.uploads.after(cursor)
 
 
 def test_a_mark_that_is_no_longer_taken_is_the_beginning(s3_client: tuple[Transport, Any]) -> None:

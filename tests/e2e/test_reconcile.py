@@ -85,6 +85,6 @@ def test_a_dead_letter_goes_back_and_one_that_went_back_often_enough_stays(
 def test_its_log_names_documents_and_no_keys(whole: WholeStack, unheard: str) -> None:
     messages = "\n".join(whole.logged("reconcile"))
     assert unheard in messages
-    assert '"UploadsReconciled":' in messages
+    assert '"bucket_reconciled"' in messages
     assert "never heard of" not in messages
     assert GARBAGE not in messages

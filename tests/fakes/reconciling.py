@@ -31,16 +31,16 @@ class FakeUploadListing(Fake):
         self._store = store
 
     @effect
-    def after(self, mark: Cursor) -> ListingPage:
+    def after(self, cursor: Cursor) -> ListingPage:
         found: list[Source] = []
         current: list[Source] = []
-        last = mark
+        last = cursor
         entries = 0
         for key in sorted(self._store.versions, key=str.encode):
-            if not key.startswith(self.prefix) or key.encode() < mark.key.encode():
+            if not key.startswith(self.prefix) or key.encode() < cursor.key.encode():
                 continue
             for version in reversed(self._store.versions[key]):
-                if key == mark.key and not version.version_id < mark.version_id:
+                if key == cursor.key and not version.version_id < cursor.version_id:
                     continue
                 if entries == self.most:
                     return ListingPage(tuple(found), last, tuple(current))

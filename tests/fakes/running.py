@@ -63,7 +63,7 @@ class InlineWorkers:
         """Nothing is left running."""
 
 
-def inline_crew(task: Callable[[], None], max_workers: int) -> None:
+def inline_parallel(task: Callable[[], None], max_workers: int) -> None:
     """A run_parallel without helpers: the caller does it all."""
     task()
 

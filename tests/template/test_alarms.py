@@ -245,7 +245,7 @@ def test_a_stack_at_work_has_eight_more(drill: Drill) -> None:
         drill.minute()
     own = {name for namespace, name, _ in drill.values if namespace == "textdrop"}
     assert own == {
-        *("OldestDueAge", "SubmittingPaused", "StaleDeliveries"),  # of every stack, and of these troubles
+        *("OldestDueAge", "SubmittingPaused"),  # of every stack, and of this trouble
         *("Messages", "PagesSubmitted"),
         *("DocumentsToSubmit", "DocumentsInService", "DocumentsToDeliver", "PagesRunning", "Asks"),
         "UploadToNotice",

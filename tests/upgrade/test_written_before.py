@@ -208,10 +208,10 @@ def test_a_tick_is_taken_when_the_one_before_is_over_and_no_sooner(client: Any, 
 
 @pytest.mark.parametrize("folder", FORMER, ids=lambda folder: folder.name)
 def test_reconcile_goes_on_where_it_stopped(client: Any, folder: Path) -> None:
-    for name, mark in (("reconcile_under_way", Cursor("a b/№ 1.png", "v1")), ("reconcile_ended", Cursor())):
+    for name, cursor in (("reconcile_under_way", Cursor("a b/№ 1.png", "v1")), ("reconcile_ended", Cursor())):
         row = DynamoVersionedRow(kept_in(client, folder, name), items.RECONCILE_RUN_KEY, ReconcileRun())
         run = reconciling.begun(row.read(), None, NOW + 60, POLICY)
-        assert run.mark == mark
+        assert run.cursor == cursor
         assert row.write(row.read(), reconciling.advanced(run, ListingPage((), None), 0, NOW + 60))
 
 

@@ -24,7 +24,7 @@ from textdrop.adapters.aws.sns import SnsNotices
 from textdrop.adapters.aws.sqs import SqsDeadLetters, SqsQueue
 from textdrop.adapters.aws.uploads_listing import S3UploadListing
 from textdrop.adapters.clock import SystemClock
-from textdrop.adapters.threads import ThreadCrew, ThreadWorkers
+from textdrop.adapters.threads import ParallelThreads, ThreadWorkers
 from textdrop.adapters.yandex.client import YandexOcr
 from textdrop.adapters.yandex.credentials import Credentials
 from textdrop.adapters.yandex.recognition import read_page
@@ -41,6 +41,7 @@ from textdrop.settings import (
     DeliverFunctionSettings,
     OcrSettings,
     PollFunctionSettings,
+    RecognitionSettings,
     ReconcileFunctionSettings,
     SubmitFunctionSettings,
     read,
@@ -126,7 +127,7 @@ def _submit() -> tuple[SubmitPorts, SubmitSettings, YandexOcr]:
         received=SqsQueue(session().client("sqs"), settings.uploads_queue_url),
         poller=LambdaFunction(session().client("lambda"), settings.poll_function_name),
         workers=ThreadWorkers(SUBMIT_THREADS, partial(journal.failed, "task_died")),
-        run_parallel=ThreadCrew(SUBMIT_HELPERS),
+        run_parallel=ParallelThreads(SUBMIT_HELPERS),
         journal=journal,
         policy=Policy(),
     )
@@ -219,7 +220,7 @@ def deliver() -> DeliverPorts:
         ),
         notices=_notices(settings),
         workers=ThreadWorkers(DELIVER_THREADS, partial(journal.failed, "task_died")),
-        run_parallel=ThreadCrew(DELIVER_HELPERS),
+        run_parallel=ParallelThreads(DELIVER_HELPERS),
         journal=journal,
         policy=Policy(),
     )
@@ -272,7 +273,7 @@ def _control() -> tuple[ControlPorts, ControlSettings, YandexOcr]:
         ocr=ocr,
         open_document=partial(open_document, child=Child()),
         poller=LambdaFunction(session().client("lambda"), settings.poll_function_name),
-        run_parallel=ThreadCrew(CONTROL_HELPERS),
+        run_parallel=ParallelThreads(CONTROL_HELPERS),
         journal=LambdaJournal(),
         policy=Policy(),
     )
@@ -301,11 +302,11 @@ def control() -> tuple[ControlPorts, ControlSettings]:
     return ports, settings
 
 
-def _caps(settings: SubmitFunctionSettings | PollFunctionSettings | ControlFunctionSettings) -> Caps:
+def _caps(settings: RecognitionSettings | PollFunctionSettings) -> Caps:
     return Caps(settings.pages_per_day, settings.pages_per_month)
 
 
-def _reuse(settings: SubmitFunctionSettings | ControlFunctionSettings) -> str:
+def _reuse(settings: RecognitionSettings) -> str:
     return options.YES if settings.reuse else options.NO
 
 

@@ -437,7 +437,7 @@ class Journal(Protocol):
 class UploadListing(Protocol):
     """The source bucket, as a list of all that is in it under the prefix."""
 
-    def after(self, mark: Cursor) -> ListingPage:
+    def after(self, cursor: Cursor) -> ListingPage:
         """At most 1,000 versions of objects behind the cursor, without delete markers.
 
         A bucket without versions has one of each object, with `version_id` "". What comes or goes meanwhile may be

@@ -35,9 +35,9 @@ class OcrSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitFunctionSettings(OcrSettings):
-    """The environment of the submit function. `pages_per_day` and `pages_per_month`: the caps, 0 for none.
-    `allowed_models`: those that an upload may name, "" for all."""
+class RecognitionSettings(OcrSettings):
+    """How uploads are recognised: what submit does, and control tells. `pages_per_day` and `pages_per_month` are the
+    caps, 0 for none; `allowed_models` those that an upload may name, "" for all."""
 
     table_name: str
     source_bucket: str
@@ -54,8 +54,14 @@ class SubmitFunctionSettings(OcrSettings):
     pages_per_day: int = at_least(0, 0)
     pages_per_month: int = at_least(0, 0)
     max_pages: int = at_least(1)
-    uploads_queue_url: str
     poll_function_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitFunctionSettings(RecognitionSettings):
+    """The environment of the submit function."""
+
+    uploads_queue_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,29 +117,13 @@ class ReconcileFunctionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlFunctionSettings(OcrSettings):
-    """The environment of the control function; as those of the others."""
+class ControlFunctionSettings(RecognitionSettings):
+    """The environment of the control function. `own_source_bucket` and `stack_id` as poll's, prices as deliver's."""
 
-    table_name: str
-    source_bucket: str
-    source_prefix: str = ""
     own_source_bucket: bool
     stack_id: str
-    results_bucket: str
-    results_prefix: str = ""
-    submits_per_second: float = at_least(0.1)
-    languages: str
-    model: str
-    outputs: str = ""
-    pages: str = "all"
-    reuse: bool = False
-    allowed_models: str = ""
-    pages_per_day: int = at_least(0, 0)
-    pages_per_month: int = at_least(0, 0)
-    max_pages: int = at_least(1)
     prices: str = ""
     prices_currency: str = ""
-    poll_function_name: str
 
 
 def read(kind: type[Settings], variables: Mapping[str, str]) -> Settings:

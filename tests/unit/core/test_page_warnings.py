@@ -61,14 +61,14 @@ def test_of_very_many_pages_the_first_are_named() -> None:
             replace(DOCUMENT, warned_pages=(WarnedPages(PageWarning.NO_WORDS, 1, "7"),), attachments=1),
             [
                 "No word was recognised on page 7: see whether there is any on it.",
-                "The upload has 1 file attached, which was not read: save what is attached and upload it by itself.",
+                "The upload has 1 file attached, which was not read: save what is attached and upload it separately.",
             ],
         ),
         (
             replace(DOCUMENT, warned_pages=(WarnedPages(PageWarning.LOW_RESOLUTION, 2, "1, 3"),), attachments=12),
             [
                 "2 pages (1, 3) had less than 150 dots per inch for the OCR service: small letters may be read wrong.",
-                "The upload has 12 files attached, which were not read: save what is attached and upload it by itself.",
+                "The upload has 12 files attached, which were not read: save what is attached and upload it separately.",
             ],
         ),
     ],

@@ -111,7 +111,7 @@ def test_a_source_that_is_new_begins_with_its_first_look_from_the_beginning(
     assert row == recorded(source, since, rev=stored.rev + 1)
     assert configured(row, source, NOW + 9) is row
     first = begun(row, None, NOW + 9, POLICY)
-    assert (first.mark, first.older_than_seconds, first.since) == (Cursor(), POLICY.reconcile_after_seconds, since)
+    assert (first.cursor, first.older_than_seconds, first.since) == (Cursor(), POLICY.reconcile_after_seconds, since)
 
 
 def test_what_came_in_the_second_of_the_deployment_is_not_taken() -> None:
@@ -146,10 +146,11 @@ def test_the_first_pass_begins_at_the_beginning() -> None:
 def test_a_pass_goes_through_parts_to_its_end_and_the_next_begins_anew() -> None:
     first = begun(ReconcileRun(), None, NOW, POLICY)
     second = advanced(first, ListingPage((VERSIONED,) * 3, Cursor("k", "v9")), 2, NOW + 1)
-    assert (second.mark, second.rev, second.listed, second.found, second.ended_at) == (Cursor("k", "v9"), 1, 3, 2, 0.0)
+    assert (second.cursor, second.rev, second.ended_at) == (Cursor("k", "v9"), 1, 0.0)
+    assert (second.listed, second.found) == (3, 2)
     assert begun(second, None, NOW + 2, POLICY) == second
     ended = advanced(second, ListingPage((VERSIONED,), None), 0, NOW + 3)
-    assert (ended.mark, ended.rev, ended.listed, ended.found, ended.ended_at) == (Cursor(), 2, 4, 2, NOW + 3)
+    assert (ended.cursor, ended.rev, ended.listed, ended.found, ended.ended_at) == (Cursor(), 2, 4, 2, NOW + 3)
     assert begun(ended, None, NOW + 4, POLICY) == ReconcileRun(2, "", "", POLICY.reconcile_after_seconds, NOW + 4)
 
 

@@ -27,7 +27,7 @@ DAMAGED = Sample(Path("a.png"), "failed", "damaged", "", "half a file")
 @pytest.fixture
 def stack_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStack]:
     """A stack whose documents go on by one step at each look, and nobody waits between two looks."""
-    monkeypatch.setattr(run, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(run, "REFRESH_SECONDS", 0)
     with fake_stack() as made:
         yield made
 
@@ -156,7 +156,7 @@ def test_a_file_is_followed_for_as_long_as_its_pages_advance() -> None:
 def test_a_file_that_stands_still_is_left() -> None:
     slow = Slow(30, 37)
     assert slow.followed() == []
-    assert slow.now == 37 * 30 + run.STILL_SECONDS + run.LOOK_SECONDS
+    assert slow.now == 37 * 30 + run.STILL_SECONDS + run.REFRESH_SECONDS
 
 
 def test_one_file_that_advances_keeps_the_others_waited_for() -> None:

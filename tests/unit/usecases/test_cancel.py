@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pagekit.limits import FileLimits
-from textdrop.adapters.threads import ThreadCrew
+from textdrop.adapters.threads import ParallelThreads
 from textdrop.core.answers import Submitted
 from textdrop.core.documents import Billed, Document, DocumentState, OperationState, Outcome
 from textdrop.core.errors import ObjectForbidden, OcrThrottled, Reason, StoreUnavailable, Trace
@@ -62,7 +62,7 @@ def at_submit(world: World, number: int, act: Callable[[], object]) -> None:
 
 def test_of_200_pages_sent_by_8_threads_at_most_one_a_thread_goes_out_after_the_cancel(world: World) -> None:
     """Each thread may have its page on the way when the cancel is written."""
-    world.submit_ports = replace(world.submit_ports, run_parallel=ThreadCrew(MAX_WORKERS - 1))
+    world.submit_ports = replace(world.submit_ports, run_parallel=ParallelThreads(MAX_WORKERS - 1))
     document = book(world)
     submit, lock = world.ocr.submit, threading.Lock()
     everybody = threading.Barrier(MAX_WORKERS)

@@ -177,7 +177,7 @@ def test_more_than_can_be_counted_is_told(world: World, monkeypatch: pytest.Monk
 def test_what_is_held_is_told_from_what_waits_and_few_rows_are_read(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_flight, "LOOKED_AT", 5)
+    monkeypatch.setattr(in_flight, "LAST_READ", 5)
     for number in range(300):
         due(world, number, DueKind.SUBMIT, NOON - 10)
     for number in range(300, 303):

@@ -206,15 +206,13 @@ def test_what_was_made_is_counted_by_its_files_from_the_whole_source() -> None:
         Rendering(Output.TABLES, files=4),
         Rendering(Output.SEARCHABLE_PDF, files=1),
     )
-    assert (world.journal.counts["OutputsMade"], world.journal.counts["OutputsMissing"]) == (3, 0)
 
 
-def test_what_could_not_be_made_is_logged_each_time_and_counted() -> None:
+def test_what_could_not_be_made_is_logged_each_time() -> None:
     world = HandedOver("searchable-pdf", b"clumsy")
     assert world.delivered()
     assert world.failures() == [("output_failed", {"document": world.uploaded.id, "output": "searchable-pdf"})] * 2
     assert {type(entry.error) for entry in world.journal.failures} == {ValueError}
-    assert (world.journal.counts["OutputsMade"], world.journal.counts["OutputsMissing"]) == (0, 1)
 
 
 # --- whose it is ---

@@ -13,7 +13,7 @@ import pytest
 from fakes.files import FakeDocument, KilledError
 from pagekit.limits import FileLimits
 from pagekit.prepared import PreparedPage
-from textdrop.adapters.threads import ThreadCrew
+from textdrop.adapters.threads import ParallelThreads
 from textdrop.core.answers import OperationDescription
 from textdrop.core.documents import (
     Document,
@@ -181,7 +181,7 @@ def test_a_page_that_kills_its_worker_is_given_up_and_the_others_are_kept(world:
 def test_threads_send_every_page_once() -> None:
     for _ in range(20):
         world = World()
-        world.submit_ports = replace(world.submit_ports, run_parallel=ThreadCrew(7))
+        world.submit_ports = replace(world.submit_ports, run_parallel=ParallelThreads(7))
         document = world.upload("book.pdf", b"pages:9 bad:5")
         world.run()
         assert world.row(document).outcome is Outcome.PARTIAL
@@ -275,10 +275,10 @@ def test_wakes_are_as_far_apart_as_the_index_needs_to_settle(
 def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(
     world: World, pages: int, attempts: int, max_workers: int
 ) -> None:
-    crews: list[int] = []
+    asked: list[int] = []
 
     def run_parallel(task: Callable[[], None], max_workers: int) -> None:
-        crews.append(max_workers)
+        asked.append(max_workers)
         task()
 
     world.submit_ports = replace(world.submit_ports, run_parallel=run_parallel)
@@ -288,10 +288,10 @@ def test_pages_are_sent_side_by_side_but_alone_after_a_worker_died(
         with pytest.raises(KilledError):
             world.submit()
         world.queue.clear()
-        crews.clear()
+        asked.clear()
         resumed(world, document, attempts)
     world.submit()
-    assert crews == [max_workers]
+    assert asked == [max_workers]
 
 
 @pytest.mark.parametrize(("attempts", "first"), [(0, 1), (1, 9), (2, 1), (3, 9)])

@@ -7,13 +7,13 @@ from functools import partial
 
 import pytest
 
-from fakes.running import inline_crew
+from fakes.running import inline_parallel
 from textdrop.usecases.side_by_side import MAX_AT_ONCE, side_by_side
 
 
 def test_every_call_is_made_once_in_order_where_no_thread_is_free() -> None:
     made: list[int] = []
-    side_by_side(inline_crew, [partial(made.append, number) for number in range(40)])
+    side_by_side(inline_parallel, [partial(made.append, number) for number in range(40)])
     assert made == list(range(40))
 
 
@@ -23,13 +23,13 @@ def test_after_one_that_fails_nobody_begins_another() -> None:
     def fail() -> None:
         raise ValueError("down")
 
-    def crew(task: Callable[[], None], max_workers: int) -> None:
+    def run_parallel(task: Callable[[], None], max_workers: int) -> None:
         """One thread meets the failure; another looks for more to do afterwards."""
         with pytest.raises(ValueError, match="down"):
             task()
         task()
 
-    side_by_side(crew, [partial(made.append, 1), fail, partial(made.append, 2)])
+    side_by_side(run_parallel, [partial(made.append, 1), fail, partial(made.append, 2)])
     assert made == [1]
 
 

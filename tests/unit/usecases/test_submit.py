@@ -81,7 +81,7 @@ def test_a_resume_of_another_rev_or_a_row_that_is_gone_is_dropped_and_counted(wo
     world.send(resume_body(Resume(document.id, before.rev + (by or 0))))
     assert world.submit() == []
     assert world.documents.rows == rows
-    assert world.journal.counts["StaleResumes"] == 1
+    assert [entry.name for entry in world.journal.notes] == ["stale_resume"]
     assert world.failures() == []
 
 

@@ -51,7 +51,7 @@ class ThreadWorkers:
             self._changed.wait_for(lambda: self._unfinished == 0)
 
 
-class ThreadCrew:
+class ParallelThreads:
     """At most `helpers` threads, shared by all who call; besides, each caller works on its task in its own thread."""
 
     def __init__(self, helpers: int) -> None:

@@ -11,17 +11,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from textdrop.cli import backfilling, changing, doctor, files, looking
+from textdrop.cli import backfilling, changing, doctor, files, following
 from textdrop.cli.shell import INTERRUPTED, Shell, everywhere
 
 COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("put", files.put, "textdrop put letter.pdf archive --to inbox --wait"),
     ("get", files.get, "textdrop get inbox/ results --only text"),
-    ("status", looking.status, "textdrop status inbox/letter.pdf --details"),
-    ("list", looking.list_, "textdrop list --outcome failed --since 2d"),
-    ("summary", looking.summary, "textdrop summary --since 2026-11-01"),
-    ("watch", looking.watch, "textdrop watch"),
-    ("wait", looking.wait, "textdrop wait --prefix inbox/ --timeout 600"),
+    ("status", following.status, "textdrop status inbox/letter.pdf --details"),
+    ("list", following.list_, "textdrop list --outcome failed --since 2d"),
+    ("summary", following.summary, "textdrop summary --since 2026-11-01"),
+    ("watch", following.watch, "textdrop watch"),
+    ("wait", following.wait, "textdrop wait --prefix inbox/ --timeout 600"),
     ("retry", changing.retry, "textdrop retry --outcome failed --reason failed_in_ocr --since 1d"),
     ("cancel", changing.cancel, "textdrop cancel --prefix inbox/wrong/"),
     ("release", changing.release, "textdrop release inbox/atlas.pdf"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from textdrop.cli import parameters as take
 from textdrop.cli import words
-from textdrop.cli.looking import wait_for
+from textdrop.cli.following import wait_for
 from textdrop.cli.progress import Progress
 from textdrop.cli.shell import FINE, NOT_DONE, SOME_FAILED, Shell, WrongUse
 from textdrop.client.models import Changes, Pause
@@ -56,13 +56,7 @@ def retry(
         shell.confirm(f"Read {words.changed(would)}, again?", yes)
     done = _done(shell, would, partial(shell.textdrop.retry, options=reading))
     _tell(shell, done, "Being read again")
-    code = _code(done)
-    if wait and done.documents:
-        found, failed = wait_for(shell, done.documents, timeout)
-        done = Changes(tuple(found), done.unchanged, done.pages, done.cost)
-        code = max(code, SOME_FAILED) if failed else code
-    shell.answer(done)
-    raise typer.Exit(code)
+    _answer(shell, done, wait, timeout)
 
 
 def cancel(
@@ -83,8 +77,7 @@ def cancel(
         shell.confirm(f"Cancel {words.changed(would)}, with {words.count(left, 'page')} not read yet?", yes)
     done = _done(shell, would, shell.textdrop.cancel)
     _tell(shell, done, "Cancelled")
-    shell.answer(done)
-    raise typer.Exit(_code(done))
+    _answer(shell, done)
 
 
 def release(
@@ -114,19 +107,12 @@ def release(
         )
     if dry_run:
         _tell(shell, would, "Would be read whatever the caps")
-        shell.answer(would)
-        raise typer.Exit(_code(would))
+        _answer(shell, would)
     if would.documents:
         shell.confirm(f"Read {words.changed(would)}, whatever the caps?", yes)
     done = _done(shell, would, shell.textdrop.release)
     _tell(shell, done, "Being read whatever the caps")
-    code = _code(done)
-    if wait and done.documents:
-        found, failed = wait_for(shell, done.documents, timeout)
-        done = Changes(tuple(found), done.unchanged, done.pages, done.cost)
-        code = max(code, SOME_FAILED) if failed else code
-    shell.answer(done)
-    raise typer.Exit(code)
+    _answer(shell, done, wait, timeout)
 
 
 def delete(
@@ -162,7 +148,7 @@ def delete(
     code = _code(done)
     if wait and done.documents:
         found, _ = wait_for(shell, done.documents, timeout)
-        done = Changes(tuple(found), done.unchanged)
+        done = replace(done, documents=tuple(found))
     elif done.documents:
         shell.say("A last sweep comes after about 16 minutes; textdrop status then says deleted.")
     shell.answer(done)
@@ -184,13 +170,7 @@ def render(
     wait = take.waits(wait, timeout)
     done = shell.textdrop.render(documents, outputs)
     _tell(shell, done, "Being written again")
-    code = _code(done)
-    if wait and done.documents:
-        found, failed = wait_for(shell, done.documents, timeout)
-        done = Changes(tuple(found), done.unchanged)
-        code = max(code, SOME_FAILED) if failed else code
-    shell.answer(done)
-    raise typer.Exit(code)
+    _answer(shell, done, wait, timeout)
 
 
 def pause(context: typer.Context) -> None:
@@ -229,6 +209,17 @@ def _done(shell: Shell, would: Changes, change: Callable[..., Changes]) -> Chang
         total = len(would.documents)
         done = change(would.documents, progress=lambda all_: progress.show(words.changed(all_), total=total))
     return replace(done, unchanged=(*would.unchanged, *done.unchanged))
+
+
+def _answer(shell: Shell, done: Changes, wait: bool = False, timeout: float | None = None) -> NoReturn:
+    """Waits for the documents if that is asked for, prints the answer and exits."""
+    code = _code(done)
+    if wait and done.documents:
+        found, failed = wait_for(shell, done.documents, timeout)
+        done = replace(done, documents=tuple(found))
+        code = max(code, SOME_FAILED) if failed else code
+    shell.answer(done)
+    raise typer.Exit(code)
 
 
 def _code(done: Changes) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from textdrop.cli import parameters as take
-from textdrop.cli.looking import wait_for
+from textdrop.cli.following import wait_for
 from textdrop.cli.progress import Progress
 from textdrop.cli.shell import FINE, SOME_FAILED, Shell, WrongUse
 from textdrop.cli.words import count, size

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     import boto3
 
 REFERENCES_A_CALL = 100
-FIRST_LOOK_SECONDS = 1.0
-LOOK_SECONDS = 5.0
+FIRST_REFRESH_SECONDS = 1.0
+MAX_REFRESH_SECONDS = 5.0
 """The most between two looks at documents that are waited for."""
 
 Reference = str | Document
@@ -210,9 +210,9 @@ class Textdrop:
             raise _unknown(missing[0])
         named = iter(found)
         seen: Sequence[Document] = [each if isinstance(each, Document) else next(named) for each in references]
-        seconds = FIRST_LOOK_SECONDS
+        seconds = FIRST_REFRESH_SECONDS
         while True:
-            before, seen = seen, self._looked_at(seen)
+            before, seen = seen, self._refreshed(seen)
             if progress:
                 progress(seen)
             waiting = tuple(document for document in seen if not document.done)
@@ -229,9 +229,9 @@ class Textdrop:
                     waiting,
                 )
             self.sleep(seconds if left is None else min(seconds, left))
-            seconds = min(1.5 * seconds, LOOK_SECONDS)
+            seconds = min(1.5 * seconds, MAX_REFRESH_SECONDS)
 
-    def _looked_at(self, seen: Sequence[Document]) -> Sequence[Document]:
+    def _refreshed(self, seen: Sequence[Document]) -> Sequence[Document]:
         """Those that were not done, as they are now. Of several, control may show one as it was before the last write:
         then what is known already is kept."""
         found, _ = self.status([document for document in seen if not document.done])

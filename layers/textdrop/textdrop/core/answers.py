@@ -10,7 +10,7 @@ from textdrop.core.errors import Trace
 
 @dataclass(frozen=True, slots=True)
 class OperationDescription:
-    """An operation as the service itself describes it. Kept whole, and shown in the result.
+    """An operation as the service itself describes it; shown in the result.
 
     Times are RFC 3339 as received ("" where missing); `metadata` is the service's JSON, unread.
     """
@@ -42,15 +42,15 @@ class OperationStatus:
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """The result cannot be read, yet or any more: 404 or 410, an empty 200, or a body without a page. The caller knows
-    the operation's age."""
+    """The result cannot be read, yet or any more: 404 or 410, an empty 200, or a body without a page. Only the caller
+    knows how old the operation is."""
 
     trace: Trace = field(default_factory=Trace)
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """A whole result. `body` is exactly what the service sent, to be stored; it was read once and is complete.
+    """A whole result. `body` is exactly what the service sent, to be stored; it has been read once and is complete.
     `has_words`: there is text in it."""
 
     body: bytes

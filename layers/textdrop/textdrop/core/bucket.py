@@ -1,4 +1,4 @@
-"""A token bucket kept in one process: the pace of handing out."""
+"""A token bucket kept in one process: it paces how fast documents are handed out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """At most `capacity` at once, and `per_second` over time. `tokens` are those of the time `at`."""
+    """At most `capacity` at once, and `per_second` over time. The bucket held `tokens` at the time `at`."""
 
     per_second: float
     capacity: float
@@ -16,7 +16,7 @@ class Bucket:
 
 
 def full(per_second: float, capacity: float, now: float) -> Bucket:
-    """A bucket with everything in it."""
+    """A full bucket."""
     return Bucket(per_second, capacity, capacity, now)
 
 
@@ -26,7 +26,7 @@ def available(bucket: Bucket, now: float) -> int:
 
 
 def taken(bucket: Bucket, count: int, now: float) -> Bucket:
-    """The bucket after `count` tokens were taken; below zero means that nobody may take one for a while."""
+    """The bucket after `count` tokens were taken. Below zero, nobody may take one for a while."""
     return replace(bucket, tokens=_tokens(bucket, now) - count, at=max(now, bucket.at))
 
 

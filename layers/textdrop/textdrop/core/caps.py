@@ -1,8 +1,9 @@
 """Caps: how many pages may be sent in a day and in a month (UTC).
 
-Every document reserves its pages on the day on which they are sent, before the first of them is; so documents that are
-sent at the same time cannot pass a cap together. What counts is a submit that may be billed: each that the service
-took, and each whose answer was lost. What a document has reserved and not used is given back, or moves to the next day.
+Every document reserves its pages, on the day on which they are sent, before it sends the first of them. So documents
+that are sent at the same time cannot pass a cap together. What counts is a submit that may be billed: each that the
+service took, and each whose answer was lost. What a document has reserved but not used is given back, or moves to the
+next day.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from textdrop.core.policy import DAY_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The most pages that may be sent in a day and in a month; 0: any number."""
+    """The most pages that may be sent in a day and in a month; 0 means any number."""
 
     pages_per_day: int = 0
     pages_per_month: int = 0
@@ -30,7 +31,7 @@ class Caps:
         return bool(self.pages_per_day or self.pages_per_month)
 
     def most(self, period: Period) -> int:
-        """The cap of a period; 0: none."""
+        """The cap of a period; 0 means none."""
         return self.pages_per_day if period is Period.DAY else self.pages_per_month
 
 
@@ -46,7 +47,7 @@ class Used:
     is_new: bool = True
 
     def pages(self, period: Period) -> int:
-        """Those of the period."""
+        """The pages of that period."""
         return self.on_day if period is Period.DAY else self.in_month
 
 
@@ -60,8 +61,8 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What is to be written: all submits that the run may then have made (`submits`), those that are left on `day`; and
-    by how much the pages of each day change, 0 left out."""
+    """What to write: `submits`, all the submits that the run may then have made, of which those that are left count on
+    `day`; and by how much the pages of each day change (zeros left out)."""
 
     submits: int
     day: str
@@ -69,10 +70,8 @@ class Reservation:
 
 
 def reservation(document: Document, made: int, needed: int, today: str) -> Reservation | None:
-    """Room for `needed` pages of a document today, of whose submits so many are `made`. None: it has that already.
-
-    What it has left of an earlier day is given back to that.
-    """
+    """A reservation of `needed` pages today for a document that has `made` so many submits; None if it has that
+    reservation already. What it has left on an earlier day is given back to that day."""
     left = max(0, document.reserved - made)
     is_today = document.reserved_on == today
     if needed == 0 or (is_today and left >= needed):
@@ -84,14 +83,18 @@ def reservation(document: Document, made: int, needed: int, today: str) -> Reser
 
 
 def given_back(document: Document, made: int) -> Mapping[str, int]:
-    """What changes when a document, of whose submits so many were made, is not sent any further; {}: nothing."""
+    """How the pages of each day change when a document that has `made` so many submits sends nothing more; {} if they
+    do not."""
     left = document.reserved - made
     return {document.reserved_on: -left} if left > 0 and document.reserved_on else {}
 
 
 def hold(caps: Caps, used: Used, asked: Reservation, needed: int) -> Hold | None:
-    """Why the pages have no room; None if they have. A cap that they are larger than comes first, as no turn of the
-    other helps; then the longer period: its turn is waited for."""
+    """Why there is no room for the pages; None if there is.
+
+    A cap that the pages are larger than comes first, as the turn of the other period does not help. Then the longer
+    period comes first, as the document has to wait for that one's turn.
+    """
     month = asked.day[:7]
     in_month = sum(change for of_day, change in asked.changes.items() if of_day[:7] == month)
     for period, more in ((Period.MONTH, in_month), (Period.DAY, asked.changes[asked.day])):
@@ -111,12 +114,12 @@ def certain_hold(caps: Caps, used: Used, held: Document, today: str) -> Hold | N
 
 
 def is_larger_than_any(caps: Caps, pages: int) -> bool:
-    """Whether so many pages are more than a whole period's cap."""
+    """Whether so many pages are more than the cap of a whole period."""
     return any(most and pages > most for most in map(caps.most, Period))
 
 
 def turn_at(period: Period, now: float) -> float:
-    """When the period ends that `now` is in, in epoch seconds."""
+    """When the period that contains `now` ends, in epoch seconds."""
     if period is Period.DAY:
         return day_began_at(day(now)) + DAY_SECONDS
     at = datetime.fromtimestamp(now, UTC)
@@ -125,5 +128,5 @@ def turn_at(period: Period, now: float) -> float:
 
 
 def used_percent(caps: Caps, used: Used) -> float:
-    """How much of the cap that is nearest to its end is used; 0 without caps."""
+    """How much of the cap that is nearest to its limit is used; 0 without caps."""
     return max((100 * used.pages(period) / caps.most(period) for period in Period if caps.most(period)), default=0.0)

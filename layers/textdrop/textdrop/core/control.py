@@ -1,4 +1,4 @@
-"""What the control function answers, as plain JSON. Times are RFC 3339; what people read is in plain words."""
+"""What the control function answers, as plain JSON. Times are RFC 3339; texts for people are in plain words."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _PAUSED = {
 
 
 def answered(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a request that was followed."""
+    """The answer to a request that was carried out."""
     return _sendable({"version": VERSION, "ok": True, "answer": answer})
 
 
 def refused(error: RequestRefused) -> dict[str, Any]:
-    """The answer to a request that was not."""
+    """The answer to a request that was refused."""
     said = {"code": str(error.code), "what": error.what, "advice": error.advice}
     return _sendable({"version": VERSION, "ok": False, "error": said})
 
@@ -61,7 +61,7 @@ def document(
     results_prefix: str,
     asked: str | None = None,
 ) -> dict[str, Any]:
-    """A document. Its files are the run's own, which stay whatever is uploaded under its key later; None until they are
+    """A document. Its files are the run's own, which stay whatever is uploaded under the key later; None until they are
     written."""
     billed = row.billed or Billed()
     ended = row.outcome is not None
@@ -108,7 +108,7 @@ def document(
 
 
 def waiting_for(row: Document, paused: Pause, limits: Caps) -> str | None:
-    """What the document waits for, in plain words; None while somebody is at work on it, and when it has ended."""
+    """What the document waits for, in plain words; None while a worker has it, and once it has ended."""
     if row.hold is not None:
         return _held_for(row.hold, limits)
     if row.due_kind is None or row.attempts:
@@ -149,7 +149,7 @@ def _cap(limits: Caps, period: Period) -> str:
 
 
 def caps_used(limits: Caps, used: Used, now: float) -> dict[str, Any]:
-    """How much of each cap is used, and when the next period (UTC) begins; None where there is no cap."""
+    """How much of each cap is used, and when the next period (UTC) begins; None without caps."""
     return {str(period): _cap_used(limits, used, now, period) for period in Period}
 
 
@@ -166,7 +166,7 @@ def _cap_used(limits: Caps, used: Used, now: float, period: Period) -> dict[str,
 
 
 def pause(row: Pause) -> dict[str, Any]:
-    """Why nothing is sent but probes ("" when it is), since when, and when the next probe may go out."""
+    """Why nothing but probes is sent ("" if sending is not paused), since when, and when the next probe may be sent."""
     why = why_paused(row)
     by_operator = row.operator_since is not None
     return {
@@ -177,7 +177,7 @@ def pause(row: Pause) -> dict[str, Any]:
 
 
 def run(row: Run) -> dict[str, Any]:
-    """A run that has ended; its cost is by the prices of then."""
+    """A run that has ended. Its cost is by the prices of that time."""
     return {
         "run": row.run,
         "outcome": str(row.outcome),
@@ -197,8 +197,8 @@ def run(row: Run) -> dict[str, Any]:
 
 
 def page_states(row: Document, operations: Iterable[Operation]) -> list[dict[str, Any]]:
-    """The pages by state, reason and where their text is from, in the order of each group's first page. A page without
-    a row waits."""
+    """The pages by state, reason and origin of their text, each group where its first page is. A page without a row
+    waits."""
     if row.options is None or not row.file_pages:
         return []
     groups: dict[tuple[str, str | None, str | None], list[int]] = {}
@@ -249,7 +249,8 @@ def timeline(row: Document, operations: Sequence[Operation], runs: Sequence[Run]
 
 
 def kept_by_service_until(row: Document, runs: Sequence[Run], now: float, policy: Policy) -> str | None:
-    """When the OCR service has deleted its last result of the document, at the latest; None: nothing was sent."""
+    """The latest time by which the OCR service has deleted its last result of the document; None if nothing was
+    sent."""
     sent = [each.outcome_at for each in runs if each.submitted or each.unconfirmed]
     if row.outcome is None:
         if row.state is DocumentState.RECOGNIZING or (row.state is DocumentState.HELD and row.reserved):
@@ -260,7 +261,7 @@ def kept_by_service_until(row: Document, runs: Sequence[Run], now: float, policy
 
 
 def total_cost(models: Mapping[str, int], price_list: Prices) -> dict[str, Any]:
-    """What so many pages of each model cost; no amount, and the models that have no price, where one has none."""
+    """What so many pages of each model cost. If some models have no price there is no amount, and they are named."""
     costs = {model: prices.cost(price_list, model, pages) for model, pages in models.items()}
     unpriced = sorted(model for model, each in costs.items() if each is None)
     amount = None if unpriced else sum((each for each in costs.values() if each is not None), Decimal(0))
@@ -274,8 +275,8 @@ _COUNTED = ("pages_recognized", "pages_paid", "pages_unconfirmed", "pages_kept",
 
 
 def sums(days: Sequence[DaySums], price_list: Prices) -> dict[str, Any]:
-    """The part of a summary that is of what ended: documents by their last run's outcome, the runs that were replaced,
-    and pages and cost by model. Pages that were kept from an earlier run count as recognised in that one."""
+    """The part of a summary about what has ended: documents by the outcome of their last run, the number of runs that
+    were replaced, and pages and cost by model. Pages kept from an earlier run count as recognised in that run."""
     outcomes = {str(outcome): sum(each.outcomes.get(outcome, 0) for each in days) for outcome in Outcome}
     replaced = {str(outcome): sum(each.replaced.get(outcome, 0) for each in days) for outcome in Outcome}
     reasons: dict[str, int] = {}
@@ -286,7 +287,7 @@ def sums(days: Sequence[DaySums], price_list: Prices) -> dict[str, Any]:
         model: _model(days, model, price_list) for model in sorted({name for each in days for name in each.models})
     }
     return {
-        # A run may have replaced one from before the first day.
+        # A run may have replaced one that ended before the first day.
         "documents": {outcome: max(0, count - replaced[outcome]) for outcome, count in outcomes.items()},
         "retried": replaced,
         "reasons": reasons,
@@ -322,7 +323,8 @@ def _model(days: Sequence[DaySums], model: str, price_list: Prices) -> dict[str,
 
 
 def _cost(days: Sequence[DaySums], price_list: Prices, model: str | None = None) -> dict[str, Any]:
-    """The sum of what runs cost when they ended; no amount where one had no price, or one in another currency."""
+    """The total of what runs cost when they ended; without an amount if one had no price, or one in another
+    currency."""
     unpriced = set()
     amounts: list[Mapping[str, str]] = []
     for each in days:
@@ -337,8 +339,8 @@ def _cost(days: Sequence[DaySums], price_list: Prices, model: str | None = None)
 
 
 def oldest(rows: Iterable[Document], now: float) -> dict[str, Any] | None:
-    """The document among these that is in flight for the longest time. One that is held waits for room, and not for
-    us; when it was, its wait is counted from its release."""
+    """Of these documents, the one that has been in flight longest. A held document waits for room, not for us; so the
+    wait of a released one is counted from its release."""
     active = [row for row in rows if row.state in IN_FLIGHT and row.state is not DocumentState.HELD]
     if not active:
         return None
@@ -351,6 +353,6 @@ def oldest(rows: Iterable[Document], now: float) -> dict[str, Any] | None:
 
 
 def _sendable(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer as Lambda can send it: a key in a row may be no UTF-8."""
+    """The answer as Lambda can send it: a key in a row need not be UTF-8."""
     whole: dict[str, Any] = json.loads(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
     return whole

@@ -1,4 +1,4 @@
-"""Where a paged answer of control goes on: opaque text for whoever asks, a place here."""
+"""Where a paged answer of control continues: opaque text for the caller, a position here."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from textdrop.core.reconciling import Cursor as ObjectCursor
 
 @dataclass(frozen=True, slots=True)
 class EndedCursor:
-    """A place in what ended between `since` and `until`, newest first: in a month, behind these runs. An outcome that
-    is not among them is to be read from the month's end, one with None is read."""
+    """A position in what ended between `since` and `until`, newest first: in a month, after these runs of each outcome.
+    An outcome that is missing is read from the end of the month; one with None has been read."""
 
     month: str
     since: float
@@ -25,7 +25,8 @@ class EndedCursor:
 
 @dataclass(frozen=True, slots=True)
 class ActiveCursor:
-    """A place in what is due, by kind and due time: behind the entries of that time whose ids begin so."""
+    """A position in the index of what is due, by kind and due time: after the entries of that time whose ids begin like
+    this."""
 
     kind: DueKind
     due_at: float = 0.0
@@ -34,7 +35,7 @@ class ActiveCursor:
 
 @dataclass(frozen=True, slots=True)
 class DaysCursor:
-    """The times that a summary is of."""
+    """The times that a summary covers."""
 
     since: float
     until: float
@@ -44,14 +45,14 @@ AnyCursor = EndedCursor | ActiveCursor | DaysCursor | ObjectCursor
 
 
 def to_text(cursor: AnyCursor | None) -> str | None:
-    """The place as text; None for the end."""
+    """The position as text; None for the end."""
     if cursor is None:
         return None
     return base64.urlsafe_b64encode(json.dumps(_value(cursor), separators=(",", ":")).encode()).decode()
 
 
 def from_text(text: str) -> AnyCursor:
-    """The place that a text stands for. Raises ValueError for any other text."""
+    """The position that a text stands for. Raises ValueError for any other text."""
     try:
         kind, *fields = json.loads(base64.b64decode(text.encode("ascii"), b"-_", validate=True))
         return _cursor(kind, fields)
@@ -123,5 +124,5 @@ def _number(value: Any) -> float:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
-    value.encode()  # no key or id that we have told is not UTF-8
+    value.encode()  # every key and id that we have given out is UTF-8
     return value

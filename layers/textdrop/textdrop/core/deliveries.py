@@ -1,6 +1,7 @@
-"""Which documents go to deliver together. Each message is one invocation, which works on all documents it names.
+"""Which documents go to deliver together.
 
-There are two queues, as what takes long, or kills, must not have to be waited for by what is quick.
+Each message is one invocation, which works on all documents that it names. There are two queues, so that quick
+documents need not wait for those that take long or kill their worker.
 """
 
 from __future__ import annotations
@@ -12,27 +13,27 @@ from textdrop.core.documents import Document, Resume
 from textdrop.core.policy import Policy
 
 MAX_TOGETHER = 20
-"""Documents a message: deliver works on so many at once."""
+"""Documents in a message: deliver works on so many at once."""
 
 MAX_BYTES_TOGETHER = 10_000_000
-"""Of stored results a message, by the largest of each document: they take many times as much memory when they are read.
-A document with more has a message of its own."""
+"""Bytes of stored results in a message, counting each document's largest. They take many times as much memory when they
+are read, so a document with more has a message of its own."""
 
 GROUP_SECONDS = 0.25
-"""So long documents are collected when others have just been sent: four messages a second, of some 0.4 s of work each,
-keep two functions busy."""
+"""How long documents are collected after others were sent: four messages a second, of about 0.4 s of work each, keep
+two functions busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The documents of each message: `together` to the one queue, and those that each have a message of their own."""
+    """The documents of each message. `together` go to one queue; those in `alone` have a message each, in the other."""
 
     together: tuple[tuple[Resume, ...], ...]
     alone: tuple[tuple[Resume, ...], ...]
 
 
 def messages(documents: Sequence[Document], policy: Policy) -> Messages:
-    """What is sent of documents that are to be delivered."""
+    """The messages for documents that are to be delivered."""
     alone: list[Document] = []
     groups: list[list[Document]] = [[]]
     together_bytes = 0
@@ -54,12 +55,12 @@ def _resumes(documents: Sequence[Document]) -> tuple[Resume, ...]:
 
 
 def goes_alone(document: Document, policy: Policy) -> bool:
-    """Whether others must not share what may happen to it: it takes long, or the worker that had it last died."""
+    """Whether the document must not share its invocation with others: it takes long, or its last worker died."""
     return document.attempts > 0 or takes_long(document, policy)
 
 
 def takes_long(document: Document, policy: Policy) -> bool:
-    """Whether its delivery may use all the time that the function has: for outputs, many pages, or much to read."""
+    """Whether the delivery may need all the time that the function has: for outputs, many pages, or large results."""
     return (
         bool(document.to_render)
         or document.pages > policy.single_pass_max_pages

@@ -156,7 +156,7 @@ def delivery_attempts_exhausted(row: Document, seen: see.Taken, now: float, poli
 @rule(see.Taken, lambda row, seen, now, policy: row.state is _DELIVERING)
 def delivery_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
     """A delivery that was handed out is held by one worker; the attempt counts until it comes back."""
-    # A delivery that died continues with the step it had begun: those before it were done.
+    # A delivery that died continues with the step that it had begun: the steps before it were done.
     return replace(
         row,
         holder=seen.holder,
@@ -169,7 +169,7 @@ def delivery_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -
 
 @rule(see.Taken, lambda row, seen, now, policy: row.state is _HELD and row.due_kind is DueKind.DELIVER)
 def hold_taken(row: Document, seen: see.Taken, now: float, policy: Policy) -> Document:
-    """A document of which it is to be told that it is held is held by one worker."""
+    """A document whose hold is to be reported is held by one worker."""
     return replace(row, holder=seen.holder, due_at=seen.lease_until, attempts=row.attempts + 1)
 
 
@@ -190,8 +190,8 @@ def refused(row: Document, seen: see.Refused, now: float, policy: Policy) -> Doc
 
 
 def is_forbidden_too_long(row: Document, now: float, policy: Policy) -> bool:
-    """Whether a source that may not be read is given up. In a backfill it keeps others waiting, so it is by the tries;
-    time, of which it may have waited for days by itself, says nothing there."""
+    """Whether to give up a source that may not be read. In a backfill the number of tries decides, as the document
+    keeps others waiting, and may itself have waited for days before its first try."""
     if row.due_kind is DueKind.BACKFILL:
         return row.consecutive_failures >= policy.max_backfill_failures
     return now - row.waits_since > policy.forbidden_seconds
@@ -265,25 +265,26 @@ def released(row: Document, seen: see.Reserved, now: float, policy: Policy) -> D
 
 @rule(see.OverCap, lambda row, seen, now, policy: row.state is _RECOGNIZING)
 def held(row: Document, seen: see.OverCap, now: float, policy: Policy) -> Document:
-    """A document whose pages have no room under a cap is held: nothing more of it is sent, and it is told so once."""
+    """A document whose pages have no room under a cap is held: nothing more of it is sent, and one message in each run
+    says so."""
     waits = _freed(row, DueKind.HELD, row.accepted_at) if row.hold_told else _freed(row, DueKind.DELIVER, now)
     return replace(waits, state=_HELD, hold=replace(seen.hold, at=now))
 
 
 @rule(see.HoldTold, lambda row, seen, now, policy: row.state is _HELD)
 def hold_told(row: Document, seen: see.HoldTold, now: float, policy: Policy) -> Document:
-    """After the message was accepted a held document waits, in the order in which documents were accepted."""
+    """After that message was accepted a held document waits, in the order in which documents were accepted."""
     return replace(_freed(row, DueKind.HELD, row.accepted_at), hold_told=True)
 
 
 def _freed(row: Document, due_kind: DueKind, due_at: float) -> Document:
-    """Held by nobody, and due for this."""
+    """Taken from its worker, and due for this."""
     return replace(row, due_kind=due_kind, due_at=due_at, holder="", attempts=0, consecutive_failures=0)
 
 
 @rule(see.GivenBack, lambda row, seen, now, policy: row.state in (_DELIVERING, _DELETING))
 def given_back(row: Document, seen: see.GivenBack, now: float, policy: Policy) -> Document:
-    """When nothing more of a run is sent, what it has reserved and not used is given back."""
+    """When a run sends nothing more, what it has reserved and not used is given back."""
     return replace(row, reserved=seen.submits)
 
 
@@ -425,7 +426,7 @@ def cancelled(row: Document, seen: see.Cancelled, now: float, policy: Policy) ->
     lambda row, seen, now, policy: row.state is _RECOGNIZING and billing.billed(seen.operations) == Billed(),
 )
 def source_gone(row: Document, seen: see.SourceDeleted, now: float, policy: Policy) -> Document:
-    """A document whose source was deleted before anything of it was sent had nothing to recognise."""
+    """A document whose source was deleted before any page was sent had nothing to recognise."""
     return replace(_cancelled(row, problems.object_gone(), now), outcome=Outcome.SKIPPED)
 
 
@@ -437,13 +438,13 @@ def source_deleted(row: Document, seen: see.SourceDeleted, now: float, policy: P
 
 @rule(see.PagesCounted, lambda row, seen, now, policy: row.state is _DELIVERING)
 def pages_counted(row: Document, seen: see.PagesCounted, now: float, policy: Policy) -> Document:
-    """What a cancelled run was billed for is counted when each page that was not sent has failed."""
+    """What a cancelled run was billed for is counted once every page that was not sent has failed."""
     return replace(row, billed=billing.billed(seen.operations))
 
 
 @rule(see.DeleteAsked, lambda row, seen, now, policy: row.state not in (_DELETING, _DELETED))
 def delete_asked(row: Document, seen: see.DeleteAsked, now: float, policy: Policy) -> Document:
-    """A document that is to be deleted is swept at once, and again when no worker of before can be at work."""
+    """A document that is to be deleted is swept at once, and again when no earlier worker can still be at work."""
     unended = row.outcome is None
     return replace(
         row,
@@ -472,7 +473,7 @@ def swept_asked(row: Document, seen: see.Swept, now: float, policy: Policy) -> D
 
 @rule(see.Swept, lambda row, seen, now, policy: row.state is _DELETING and seen.began_at < row.sweep_at)
 def swept_early(row: Document, seen: see.Swept, now: float, policy: Policy) -> Document:
-    """A document that was swept while a worker of before may have been at work is swept again after that."""
+    """A document that was swept while an earlier worker may have been at work is swept again after that."""
     return _swept(row, seen, now)
 
 
@@ -507,7 +508,7 @@ def _next_run(row: Document, now: float) -> Document:
         run=row.run + 1,
         began_at=now,
         before=row.shown,
-        # Of a run that ended before there was a ledger, which is in no sum, nothing is to be taken off one.
+        # A run that ended before there was a ledger is in no sum, so nothing may be subtracted for it.
         ended_before=None if row.billed is None else row.outcome,
         holder="",
         attempts=0,
@@ -526,7 +527,7 @@ def _next_run(row: Document, now: float) -> Document:
 
 
 def _held_until(row: Document, now: float) -> float:
-    """Until when a worker may be at work on what is taken from it: its lease's end, or that of one before it."""
+    """Until when a worker that loses this row may be at work: the end of its lease, or of an earlier worker's."""
     return max(row.held_until, row.due_at if row.attempts and row.due_at is not None else now)
 
 
@@ -548,7 +549,7 @@ def _delivering(
         due_at=now,
         attempts=0,
         consecutive_failures=0,
-        # A page that is finished only now is counted already: by its operation.
+        # A page that has just finished is counted already, by its operation.
         unfinished=frozenset(),
         hold=None,
         outcome=outcome,

@@ -1,4 +1,4 @@
-"""The rows: a document, its operations, and what they are made of. Frozen data; `core.states` makes the next one."""
+"""The rows: a document and its operations, and the records in them. Frozen data; `core.states` makes the next one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from textdrop.core.errors import Reason, Trace
 
 
 class DocumentState(StrEnum):
-    """accepted → recognizing → delivering → final; recognizing ⇄ held; by request, final → accepted, and all →
-    deleting → deleted."""
+    """accepted → recognizing → delivering → final; recognizing ⇄ held; by request, final → accepted, and any → deleting
+    → deleted."""
 
     ACCEPTED = "accepted"  # → recognizing, when its pages are known; → delivering, when it is refused or cancelled
     RECOGNIZING = "recognizing"  # → delivering, when every page is final, or it is cancelled; → held, over a cap
@@ -45,13 +45,13 @@ class Outcome(StrEnum):
 
 
 class DueKind(StrEnum):
-    """The kind of work a row is due for: the partition of the index `due`."""
+    """The kind of work that a row is due for; the partition of the index `due`."""
 
     ASK = "ask"  # of a running operation: ask the service for its result
     SUBMIT = "submit"  # inspect the source, send pages
     BACKFILL = "backfill"  # the same, after all that is due for SUBMIT
     HELD = "held"  # nothing, over a cap; `due_at` is when it was accepted, so that the oldest is released first
-    RECHECK = "recheck"  # every page is with the service: conclude the document, should nobody have done it
+    RECHECK = "recheck"  # every page is with the service: conclude the document if nobody has done so
     DELIVER = "deliver"  # write files, publish, send the notice; or remove what is to be deleted
 
 
@@ -60,10 +60,8 @@ TO_SUBMIT = frozenset({DueKind.SUBMIT, DueKind.BACKFILL})
 
 
 class Step(StrEnum):
-    """The steps of a delivery, in order. Each is written on the row before it begins.
-
-    RENDER is there only for a document with text that asks for outputs.
-    """
+    """The steps of a delivery, in order. Each is written on the row before it begins. Only documents with text that ask
+    for outputs have RENDER."""
 
     RENDER = "render"
     FILES = "files"
@@ -72,7 +70,7 @@ class Step(StrEnum):
 
 
 class Output(StrEnum):
-    """What can be made of the recognised pages besides text and JSON; made in this order, the least risk first."""
+    """What can be made of the recognised pages besides text and JSON; made in this order, the least risky first."""
 
     MARKDOWN = "markdown"
     TABLES = "tables"
@@ -83,9 +81,9 @@ class Output(StrEnum):
 class Source:
     """One version of one object in the source bucket.
 
-    `version_id` is "" where the bucket has no versions; then `etag` and `last_modified` name the version. Times are
-    epoch seconds; `last_modified` is 0 until the object was seen. `sequencer` is S3's, as it came ("" unknown).
-    `metadata` are the entries to echo, each a name and a value, and `metadata_omitted` how many are too many for that.
+    `version_id` is "" in a bucket without versions, where `etag` and `last_modified` name the version. Times are epoch
+    seconds; `last_modified` is 0 until the object was seen. `sequencer` is S3's, as received ("" unknown). `metadata`
+    are the entries to echo, each a name and a value; `metadata_omitted` counts those that had no room.
     """
 
     bucket: str
@@ -105,8 +103,11 @@ OptionFrom = Literal["request", "metadata", "parameter"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a document is to be recognised, and where each choice came from: a request, such as a retry, precedes the
-    upload's metadata, and that the stack's parameter. `pages` are written by `page_ranges`."""
+    """How a document is to be recognised, and where each choice came from.
+
+    A request (such as a retry) takes precedence over the upload's metadata, and metadata over the stack's parameters.
+    `pages` is written as in `page_ranges`.
+    """
 
     languages: tuple[str, ...]
     model: str
@@ -122,7 +123,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why there is no text: the reason, what was wrong, what to do, and the exchange with the service, if any."""
+    """Why there is no text: the reason, what was wrong, what to do, and the exchange with the service, if there was
+    one."""
 
     reason: Reason
     what: str
@@ -132,8 +134,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """What became of an output that was asked for: `files` is how many the document has of it now (0: none);
-    `warnings` say in plain words what is missing in it, or why it is not there."""
+    """What became of an output: `files` counts the files that the document has of it now (0: none); `warnings` say in
+    plain words what is missing in it, or why there is none."""
 
     output: Output
     files: int = 0
@@ -142,8 +144,7 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class WarnedPages:
-    """Pages with text of their own or none that their owner should know something about: how many, and which, as in
-    "1-3, 7"."""
+    """Recognised pages that their owner should know something about: how many, and which, as in "1-3, 7"."""
 
     warning: PageWarning
     count: int
@@ -159,9 +160,11 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a document is held: so many `pages` are to be sent, for which the cap of the `period`, so many pages, has no
-    room. `is_larger`: they are more than a whole cap, so that no new period is enough, and it waits for a person.
-    `at` is when it was held (epoch seconds)."""
+    """Why a document is held: `pages` are to be sent, and the cap of the `period` has no room for them.
+
+    `is_larger`: they are more than the whole cap, so that no new period helps and the document waits for a person. `at`
+    is when it was held (epoch seconds).
+    """
 
     period: Period
     pages: int
@@ -172,8 +175,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """How many pages the service took in a run, how many submits it may have taken besides, without our learning it,
-    and how many of those that it took it failed to recognise: it bills recognised ones only."""
+    """How many pages the service took in a run (`submitted`); how many more it may have taken without our learning it
+    (`unconfirmed`); and how many of those it took it failed to recognise (`unbilled`), as it bills recognised pages
+    only."""
 
     submitted: int = 0
     unconfirmed: int = 0
@@ -187,7 +191,7 @@ class Billed:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A run whose files have the upload's names in the results bucket, and what they are."""
+    """A run whose files have the upload's names in the results bucket, and what those files are."""
 
     run: int
     outcome: Outcome
@@ -197,7 +201,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What was removed of a document that is being deleted: `objects` counts each version, `rows` those of pages."""
+    """What was removed of a document that is being deleted: `objects` counts each version, `rows` counts pages."""
 
     objects: int = 0
     rows: int = 0
@@ -207,7 +211,7 @@ class Removed:
 class Document:
     """Our row for an upload. Times are epoch seconds.
 
-    When it is deleted the row stays, without the source's bucket and key, so that the upload is not read again.
+    The row of a deleted document stays, without the source's bucket and key, so that the upload is not read again.
     """
 
     id: str  # the table's partition key; from `core.identity.document_id`
@@ -215,15 +219,15 @@ class Document:
     state: DocumentState
     accepted_at: float  # when the row was made
     rev: int = 1  # grows with every write but that of a finished page; the fencing token
-    run: int = 1  # each has operations and files of its own; a retry begins the next
-    began_at: float = 0.0  # when this run began; 0: the first, when it was accepted
+    run: int = 1  # each has its own operations and files; a retry begins the next
+    began_at: float = 0.0  # when this run began; 0: it is the first, which began at acceptance
     requested: tuple[tuple[str, str], ...] = ()  # options that a retry asks for, by the names of metadata
-    before: Shown | None = None  # what had the upload's names when this run began
+    before: Shown | None = None  # the run that had the upload's names when this run began
     ended_before: Outcome | None = None  # the outcome of the run before, if the ledger has it
     pages_run: int = 0  # the run whose operations are this one's too, as nothing is recognised anew; 0: its own
-    held_until: float = 0.0  # a worker that it was taken from by a request may be at work until then
-    sweep_at: float = 0.0  # of one that is being deleted: when no worker of before can be at work any more
-    removed: Removed | None = None  # of one that is being deleted
+    held_until: float = 0.0  # a worker that lost the row to a request may be at work until then
+    sweep_at: float = 0.0  # while it is being deleted: when no earlier worker can be at work any more
+    removed: Removed | None = None  # while it is being deleted
     holder: str = ""  # who has the lease: a token of one worker
     due_kind: DueKind | None = None  # the kind of work it is due for; None: final
     due_at: float | None = None  # when; in the future with a holder: a lease. None: final
@@ -232,29 +236,29 @@ class Document:
     submit_passes: int = 0  # all passes of submit
     options: Options | None = None  # None until the source was inspected
     media_type: str = ""  # by content; "" until the source was inspected
-    file_pages: int = 0  # how many the file has; 0 until it was inspected
-    pages: int = 0  # how many are to be recognised: those that the options choose; 0 until the source was inspected
+    file_pages: int = 0  # how many the file has; 0 until the source was inspected
+    pages: int = 0  # how many are to be recognised, by the options; 0 until the source was inspected
     attachments: int = 0  # files in the upload, which are not read
     unfinished: frozenset[int] = frozenset()  # pages not known to be final; shrinks beside other writes
     outcome: Outcome | None = None  # fixed once, before delivery begins
-    problem: Problem | None = None  # why there is no text, or of a partial document why its first failed page has none
-    pages_recognized: int = 0  # how many have text: of the finished pages, and of all once the outcome is fixed
+    problem: Problem | None = None  # why there is no text; for a partial document, why its first failed page has none
+    pages_recognized: int = 0  # how many have text: of the finished pages, or, once the outcome is fixed, of all
     warned_pages: tuple[WarnedPages, ...] = ()  # of recognised pages; fixed with the outcome
     result_bytes: int = 0  # of the largest stored result among its pages; fixed with the outcome
     billed: Billed | None = None  # what this run was billed for; None: not counted yet
     pages_kept: int = 0  # how many were recognised in an earlier run
     pages_reused: int = 0  # how many were recognised for another document, or as another page; fixed with the outcome
     pages_skipped: int = 0  # how many have text of their own in the file, and were not sent; fixed with the outcome
-    reserved: int = 0  # how many submits of this run may be billed, within the caps, those that were made included
-    reserved_on: str = ""  # the day (UTC) on which those that are left may be made, "2026-11-29"; "": none
-    released: bool = False  # a person lets this run be sent whatever the caps
+    reserved: int = 0  # submits of this run that may be billed under the caps, including those that were made
+    reserved_on: str = ""  # the day (UTC) on which the rest of them may be made, "2026-11-29"; "": none
+    released: bool = False  # a person has this run sent whatever the caps
     released_at: float = 0.0  # when it was last released; 0: it was not held
     hold: Hold | None = None  # why it is held, while it is
     hold_told: bool = False  # a message has said that this run is held
     outcome_at: float | None = None  # when the outcome was fixed
-    outcome_replaced: bool = False  # the outcome was replaced by a failure, as its delivery kept dying
-    step: Step | None = None  # the delivery's step that has begun
-    renderings: tuple[Rendering, ...] = ()  # outputs that were made, or cannot be
+    outcome_replaced: bool = False  # the outcome became a failure because its delivery kept dying
+    step: Step | None = None  # the step that the delivery has begun
+    renderings: tuple[Rendering, ...] = ()  # outputs that were made, or cannot be made
 
     @property
     def run_began_at(self) -> float:
@@ -273,14 +277,14 @@ class Document:
 
     @property
     def pages_with_text(self) -> int:
-        """How many pages its files have text of. A page may have been counted as recognised just when the document was
-        cancelled: it is in none of them."""
+        """How many pages its files have text of. A page may have been counted as recognised just as the document was
+        cancelled; the files do not have it."""
         return self.pages_recognized if self.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else 0
 
     @property
     def shown(self) -> Shown | None:
-        """What the upload's names are to show: the last run with an outcome, unless one before has more recognised
-        pages. None: nothing yet, or it is being deleted."""
+        """What the upload's names should show: the last run with an outcome, unless an earlier one has more recognised
+        pages. None if there is none yet, or the document is being deleted."""
         if self.state in (DocumentState.DELETING, DocumentState.DELETED):
             return None
         recognized = self.pages_with_text
@@ -290,7 +294,7 @@ class Document:
 
     @property
     def to_render(self) -> tuple[Output, ...]:
-        """The outputs that are asked for, can be made, and have not come to their end."""
+        """The outputs that are wanted, can be made, and are not finished."""
         if self.options is None or self.outcome not in (Outcome.SUCCEEDED, Outcome.PARTIAL):
             return ()
         ended = {rendering.output for rendering in self.renderings}
@@ -308,15 +312,15 @@ class Operation:
     holder_rev: int = 0  # the `rev` of the document's holder who wrote the intent
     unconfirmed: int = 0  # submits that may have been accepted without our learning it
     breakdowns: int = 0  # submits that the service answered with a failure of its own
-    client_request_id: str = ""  # what we called the last submit
-    prepared: Preparation | None = None  # how the page was made that was sent last
+    client_request_id: str = ""  # the id that we gave the last submit
+    prepared: Preparation | None = None  # how the page that was sent last was made
     has_words: bool = True  # False: the service found none
     result_bytes: int = 0  # of the stored result
     described: OperationDescription | None = None  # the service's own description, from acceptance on
-    paid_run: int = 0  # the run that the page was sent in, and that its stored result carries; 0: this one
-    fingerprint: str = ""  # of what was sent, its model and languages, where it may be reused
-    reused_from: str = ""  # the document that a page was sent for which has the same fingerprint; "": none
-    own_text: bool = False  # the text is the file's own: nothing was sent
+    paid_run: int = 0  # the run in which the page was sent, which its stored result is named after; 0: this one
+    fingerprint: str = ""  # of what was sent with its model and languages, if it may be reused
+    reused_from: str = ""  # the document for which a page with the same fingerprint was sent; "": none
+    own_text: bool = False  # the text is the file's own; nothing was sent
     submitted_at: float | None = None  # when the acceptance was written
     deadline_at: float | None = None  # an answer without a result after this fails the page
     due_kind: DueKind | None = None  # ASK while it is running
@@ -327,12 +331,12 @@ class Operation:
 
     @property
     def result_run(self) -> int:
-        """The run that the page's stored result carries."""
+        """The run that the page's stored result is named after."""
         return self.paid_run or self.run
 
     @property
     def is_sent_here(self) -> bool:
-        """It is by this row that the service took the page: it was neither kept nor reused."""
+        """Whether the service took the page by this row: it was neither kept nor reused."""
         return self.sent and not self.paid_run and not self.reused_from
 
     @property
@@ -348,7 +352,8 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class DueEntry:
-    """An entry of the index: this row may be due. The row itself is the truth. `page` 0: the document's row."""
+    """An entry of the index: this row may be due. The row itself is the truth. `page` 0 stands for the document's
+    row."""
 
     kind: DueKind
     due_at: float
@@ -358,16 +363,16 @@ class DueEntry:
 
     @property
     def name(self) -> tuple[str, int, int]:
-        """The row's: document id, run, page."""
+        """The row's key: document id, run, page."""
         return self.document_id, self.run, self.page
 
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """Which document is the newest upload of its key. `order` is from `core.identity.order`.
+    """Which document is the newest upload of its key.
 
-    `has_outputs`: outputs that were asked for may have the key's names, so that who publishes another document deletes
-    them.
+    `order` is from `core.identity.order`. `has_outputs`: outputs may have the key's names, so whoever publishes another
+    document deletes them.
     """
 
     order: str
@@ -377,7 +382,7 @@ class Newest:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """A message from poll to submit, or to deliver: go on with this document, if its `rev` is still this one."""
+    """A message from poll to submit or deliver: continue with this document, if its `rev` is still this one."""
 
     document_id: str
     rev: int

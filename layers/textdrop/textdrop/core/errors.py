@@ -3,11 +3,11 @@
 What is wrong with a file is an error of pagekit (`pagekit.errors`).
 
 TextdropError
-├── SettingsError             the deployment is wrong; nothing is tried until it is mended
-├── InvalidOptions            the upload's options cannot be followed; never again, and the user is told why
-├── RequestRefused            a request to control that is wrong, or cannot be followed now; whoever asked is told why
+├── SettingsError             the deployment is wrong; nothing is tried until that is mended
+├── InvalidOptions            the upload's options cannot be used; never tried again, and the user is told why
+├── RequestRefused            a request to control is wrong, or cannot be carried out now; the caller is told why
 ├── ObjectGone                the source is no longer there
-│   └── ObjectDeleted         it was deleted, not replaced: what of it is not sent yet is not wanted
+│   └── ObjectDeleted         it was deleted, not replaced: its pages that were not sent are not wanted
 ├── OcrError                  the OCR service, or the way to it
 │   ├── OcrUnreachable        nothing was sent, or not all of it: again, after a backoff
 │   ├── OcrSecretUnreadable   the secret cannot be read, nothing was sent: again; three in a row pause all
@@ -32,7 +32,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a document, or one of its pages, has no text. A closed list: it is part of what users program against."""
+    """Why a document, or one of its pages, has no text. A closed list: users write programs against it."""
 
     UNSUPPORTED_TYPE = "unsupported_type"
     EMPTY_FILE = "empty_file"
@@ -56,7 +56,7 @@ class Reason(StrEnum):
 
 
 SKIPPED: frozenset[Reason] = frozenset({Reason.UNSUPPORTED_TYPE, Reason.EMPTY_FILE, Reason.OBJECT_GONE})
-"""Reasons that mean "there was nothing to recognise": the outcome is `skipped`; all others are `failed`."""
+"""Reasons that mean "there was nothing to recognise". They give the outcome `skipped`; all others give `failed`."""
 
 
 class TextdropError(Exception):
@@ -68,7 +68,7 @@ class SettingsError(TextdropError):
 
 
 class InvalidOptions(TextdropError):
-    """The upload's options cannot be followed. `what` says which, `advice` what is allowed."""
+    """The upload's options cannot be used. `what` says which, `advice` what is allowed."""
 
     def __init__(self, what: str, advice: str) -> None:
         super().__init__(what)
@@ -77,7 +77,7 @@ class InvalidOptions(TextdropError):
 
 
 class Refused(StrEnum):
-    """Why control does not do what it is asked."""
+    """Why control refuses a request."""
 
     BAD_REQUEST = "bad_request"
     UNAVAILABLE = "unavailable"
@@ -85,7 +85,7 @@ class Refused(StrEnum):
 
 
 class RequestRefused(TextdropError):
-    """Control does not do what it is asked. `what` is wrong, `advice` says what to do: one plain sentence each. The
+    """Control refuses the request. `what` says what is wrong, `advice` what to do: one plain sentence each. The error's
     message has neither, as they may quote the request."""
 
     def __init__(self, code: Refused, what: str, advice: str) -> None:
@@ -100,19 +100,21 @@ class ObjectGone(TextdropError):
 
 
 class ObjectDeleted(ObjectGone):
-    """The version was deleted, or the object itself: in a bucket with versions a delete marker is its current one."""
+    """The version was deleted, or the object itself: in a bucket with versions its current version is a delete
+    marker."""
 
 
 class StoreUnavailable(TextdropError):
-    """A storage, queue or notification service failed or throttled us. What was asked may or may not have happened."""
+    """A storage, queue or notification service failed or throttled us. The call may or may not have taken effect."""
 
 
 class ObjectForbidden(StoreUnavailable):
-    """The uploaded object may not be read: a policy, a customer's key that our role may not use, an archive class."""
+    """The uploaded object may not be read: by a policy, a customer's key that our role may not use, or an archive
+    class."""
 
 
 class HistoryMissing(StoreUnavailable):
-    """The table has no index `history`: a stack before it had one has made the table."""
+    """The table has no index `history`: it was made by a stack of a version before that index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +142,18 @@ class OcrError(TextdropError):
 
 
 class OcrUnreachable(OcrError):
-    """The request was not sent, or not whole: no connection, no time left, no token to be had, a body broken off. Safe
-    to repeat, even a submit."""
+    """The request was not sent, or not whole: no connection, no time left, no token, or an interrupted body. Safe to
+    repeat, even for a submit."""
 
 
 class OcrSecretUnreadable(OcrError):
-    """The secret with the credentials could not be read, or not in time: denied, deleted, throttled. Nothing was sent,
-    and nothing is said of the OCR service. Safe to repeat, even a submit."""
+    """The secret with the credentials could not be read in time: denied, deleted or throttled. Nothing was sent, so
+    this says nothing about the OCR service. Safe to repeat, even for a submit."""
 
 
 class OcrUnavailable(OcrError):
-    """A 5xx that carries the service's own error body: it did not do what was asked. Safe to repeat, even a submit."""
+    """A 5xx that carries the service's own error body: it did not do what was asked. Safe to repeat, even for a
+    submit."""
 
 
 class OcrAnswerLost(OcrError):
@@ -159,7 +162,7 @@ class OcrAnswerLost(OcrError):
 
 
 class OcrThrottled(OcrError):
-    """429: over a quota. `retry_after_seconds` is what the service asks for, None where it names none."""
+    """429: over a quota. `retry_after_seconds` is what the service asks for, None if it names no time."""
 
     def __init__(
         self,
@@ -172,7 +175,7 @@ class OcrThrottled(OcrError):
 
 
 class OcrCredentialsRefused(OcrError):
-    """401 or 403. On a submit it concerns every document, not this one."""
+    """401 or 403. For a submit this concerns every document, not just this one."""
 
 
 class OcrCredentialsMissing(OcrCredentialsRefused):

@@ -1,8 +1,8 @@
-"""What the queues bring: events of S3 in either of their shapes, and our own messages about documents to go on with.
+"""What the queues bring: S3's events in both of their shapes, and our own messages about documents to continue with.
 
-S3 sends `Records` in which keys are form-encoded ("+" is a space, the rest percent-encoded UTF-8); this is the one
-place that decodes them, once (Amazon S3 user guide, "Event message structure"). Through EventBridge come events of one
-object each, whose keys are as they are ("EventBridge event message structure").
+S3 sends `Records`, whose keys are form-encoded ("+" is a space, the rest percent-encoded UTF-8); this is the only place
+that decodes them, once (Amazon S3 user guide, "Event message structure"). Events through EventBridge name one object
+each, with the key as it is ("EventBridge event message structure").
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class MessageMalformed(TextdropError):
 
 
 def parse(body: str) -> list[Source | Resume]:
-    """What one message asks for; empty for S3's test event, for events of other kinds and for folder markers.
+    """What one message asks for; nothing for S3's test event, for events of other kinds and for folder markers.
 
     Raises MessageMalformed.
     """
@@ -48,11 +48,11 @@ def parse(body: str) -> list[Source | Resume]:
 
 _CREATED = ("ObjectCreated:", "s3:ObjectCreated:")
 _DOCUMENT_ID = re.compile(r"[!-~]{1,64}")
-_MOST = 2**53  # larger whole numbers are neither sizes nor revisions, and not every store keeps them
+_MOST = 2**53  # larger integers are neither sizes nor revisions, and not every store can hold them
 
 
 def is_foreign(source: Source, bucket: str, prefix: str) -> bool:
-    """Whether the upload is to another bucket, or not under the prefix, so that it is none of the stack's."""
+    """Whether the upload is in another bucket, or not under the prefix, so that it does not concern this stack."""
     return source.bucket != bucket or not source.key.startswith(prefix)
 
 
@@ -75,7 +75,7 @@ def _of_event_bridge(event: Mapping[str, Any]) -> list[Source | Resume]:
 
 
 def _source(record: Mapping[str, Any]) -> Source | None:
-    """The upload that a record tells of; None for a folder marker."""
+    """The upload that a record is about; None for a folder marker."""
     seen = record["s3"]["object"]
     # Strict: bytes that are not UTF-8 must not turn into the name of another object.
     key = unquote_plus(_text(seen["key"]), errors="strict")
@@ -100,7 +100,7 @@ def _upload(
         etag=_text(etag or "").strip('"'),
         size=0 if size is None else _whole(size),
         sequencer=_text(seen.get("sequencer") or ""),
-        # S3's times are UTC, so one that names no zone is, wherever this runs.
+        # S3's times are UTC. So is one without a zone, wherever this runs.
         event_at=(event_time if event_time.tzinfo else event_time.replace(tzinfo=UTC)).timestamp(),
     )
 
@@ -118,12 +118,12 @@ def _whole(value: Any) -> int:
 
 
 def resume_body(resume: Resume) -> str:
-    """The message that `parse` gives back as this resume."""
+    """The message that `parse` reads as this resume."""
     return json.dumps({"textdrop": "resume", "document": resume.document_id, "rev": resume.rev})
 
 
 def delivery_body(resumes: Sequence[Resume]) -> str:
-    """The message that `parse_delivery` gives back as these."""
+    """The message that `parse_delivery` reads as these resumes."""
     return json.dumps(
         {
             "textdrop": "deliver",
@@ -144,9 +144,10 @@ def parse_delivery(body: str) -> list[Resume]:
 
 
 def upload_body(source: Source) -> str:
-    """The message that `parse` reads as S3's event of this upload, at the time that the bucket gives the version.
+    """The message that `parse` reads as S3's event of this upload, with the version's time in the bucket.
 
-    For an upload that a listing shows and whose event was lost: its document is the one that the event would have made.
+    It is for an upload that a listing shows and whose event was lost; its document is the one that the event would have
+    made.
     """
     seen: dict[str, Any] = {"key": quote_plus(source.key, safe="/"), "size": source.size, "eTag": source.etag}
     if source.version_id:

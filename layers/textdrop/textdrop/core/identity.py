@@ -11,14 +11,14 @@ SEQUENCER_WIDTH = 64
 
 
 def version(source: Source) -> str:
-    """What tells this version of the object from others: S3's version id, or what HEAD and a listing both give."""
+    """What tells this version of the object from others: S3's version id, or what both HEAD and a listing give."""
     if source.version_id:
         return source.version_id
     return f"{source.etag}@{_seconds(source)}"
 
 
 def document_id(source: Source) -> str:
-    """32 hex digits. The same for every event, listing and backfill that meets this version of this object."""
+    """32 hex digits, the same for every event, listing and backfill that finds this version of this object."""
     name = json.dumps(
         [source.bucket, source.key, version(source)],
         ensure_ascii=False,
@@ -39,7 +39,7 @@ def notice_id(document: Document) -> str:
 
 
 def order(source: Source) -> str:
-    """A text that compares as the uploads of one key do: by time of the version, then sequencer, then version id.
+    """A text that sorts as the uploads of one key do: by time of the version, then sequencer, then version id.
 
     S3's sequencers differ in length; the shorter is padded with zeros on the right before they are compared as text
     (Amazon S3 user guide, event message structure).
@@ -48,10 +48,11 @@ def order(source: Source) -> str:
 
 
 def _seconds(source: Source) -> int:
-    """When the version came, in whole seconds, cut off: HEAD knows no finer, though listings and events may."""
+    """When the version was created, truncated to whole seconds: HEAD knows nothing finer, though listings and events
+    may."""
     return int(source.last_modified or source.event_at)
 
 
 def hold_id(document: Document) -> str:
-    """The id of the message that the document's run is held: the same on each repeat."""
+    """The id of the message that this run of the document is held; the same on each repeat."""
     return f"{document.id}:{document.run}:held"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _PREFIXES = ("~$", "._")  # Microsoft Office's lock files; what macOS keeps of a file on other file systems
 _FINDER = ".DS_Store"
-_WINDOWS = ("thumbs.db", "desktop.ini")  # in any case, as Windows takes names
+_WINDOWS = ("thumbs.db", "desktop.ini")  # in any case, as Windows ignores case
 
 
 def is_junk(key: str) -> bool:

@@ -12,10 +12,10 @@ OWN_FOLDER = ".textdrop/"
 TEXT, JSON, ERROR = ".txt", ".ocr.json", ".error.json"
 MARKDOWN, SEARCHABLE_PDF, WORKBOOK = ".md", ".searchable.pdf", ".tables.xlsx"
 OF_OUTCOMES = (TEXT, JSON, ERROR)
-"""The suffixes of the files that outcomes have, whatever was asked for."""
+"""The suffixes of the files that an outcome has, whatever the options."""
 
 SUFFIXES = (*OF_OUTCOMES, MARKDOWN, SEARCHABLE_PDF, WORKBOOK)
-"""No suffix is the end of another, nor of a table's: `key + suffix` is different for every pair of key and suffix."""
+"""No suffix is the end of another, or of a table's: `key + suffix` is different for every pair of key and suffix."""
 
 TABLES = ".tables/"
 """What the suffixes of the tables' CSV files begin with; see `table`."""
@@ -25,7 +25,7 @@ OF_OUTPUT = {
     Output.TABLES: WORKBOOK,
     Output.SEARCHABLE_PDF: SEARCHABLE_PDF,
 }
-"""The suffix of the file that each output has, if it has any; tables have CSV files besides."""
+"""The suffix of each output's file; tables have CSV files besides."""
 
 CONTENT_TYPES = {
     TEXT: "text/plain; charset=utf-8",
@@ -42,7 +42,7 @@ _SEGMENT = re.compile(rf"-(\d{{6}})-(\d{{6}}){re.escape(JSON)}$")
 
 
 def folder(document_id: str) -> str:
-    """What the names of all own files of a document begin with."""
+    """What the names of all of a document's own files begin with."""
     return f"{OWN_FOLDER}documents/{document_id}/"
 
 
@@ -57,12 +57,12 @@ def page(document_id: str, run: int, number: int) -> str:
 
 
 def pages(document_id: str) -> str:
-    """What the names of all pages begin with, whichever run has paid for them."""
+    """What the names of all stored pages begin with, whichever run paid for them."""
     return f"{folder(document_id)}pages/"
 
 
 def segments(document_id: str, run: int) -> str:
-    """What the names of all segments begin with, of which a long document's result is made."""
+    """What the names of all segments begin with, from which a long document's result is joined."""
     return f"{folder(document_id)}segments/{run:04d}-"
 
 
@@ -72,8 +72,8 @@ def segment(document_id: str, run: int, first: int, last: int, suffix: str) -> s
 
 
 def segments_of(names: Iterable[str]) -> list[tuple[int, int]]:
-    """First and last page of each segment among the names whose JSON, which is written after the text, is there; from
-    the first page on, without a gap."""
+    """First and last page of each segment among the names whose JSON is there (it is written after the text); from the
+    first page on, without a gap."""
     segments: list[tuple[int, int]] = []
     found = (_SEGMENT.search(name) for name in names)
     for first, last in sorted((int(match[1]), int(match[2])) for match in found if match is not None):
@@ -88,23 +88,23 @@ def table(page: int, number: int) -> str:
 
 
 def tables_of(names: Iterable[str], base: str) -> tuple[str, ...]:
-    """The suffixes of those of the names that are a table's file behind `base`, which may have other files there."""
+    """The suffixes of those names that are a table's file after `base`, which may have other files too."""
     start = base + TABLES
     return tuple(name[len(base) :] for name in names if name.startswith(start) and _TABLE.fullmatch(name[len(start) :]))
 
 
 def base(document_id: str, run: int) -> str:
-    """What a run's own files are called before their suffixes."""
+    """What a run's own files are called, before their suffixes."""
     return f"{folder(document_id)}result" + (f"-{run:04d}" if run > 1 else "")
 
 
 def suffixes(outcome: Outcome) -> tuple[str, ...]:
-    """The files that an outcome has, besides what was asked for."""
+    """The files that an outcome has, besides the outputs."""
     return (TEXT, JSON) if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else (ERROR,)
 
 
 def suffixes_of(ended: Document | Shown) -> tuple[str, ...]:
-    """The files of a run with an outcome, but for its tables' CSV files."""
+    """The files of a run with an outcome, without its tables' CSV files."""
     if ended.outcome is None:
         return ()
     rendered = (OF_OUTPUT[rendering.output] for rendering in ended.renderings if rendering.files)
@@ -112,13 +112,13 @@ def suffixes_of(ended: Document | Shown) -> tuple[str, ...]:
 
 
 def tables(ended: Document | Shown) -> int:
-    """How many CSV files of tables the run has, besides the workbook that holds them all."""
+    """How many CSV files of tables the run has, besides the workbook with all of them."""
     found = (rendering.files - 1 for rendering in ended.renderings if rendering.output is Output.TABLES)
     return max(0, sum(found))
 
 
 def can_be_published(key: str, results_prefix: str) -> bool:
-    """Whether the upload's own name can carry the prefix and every suffix: it is short enough, and not within our own
+    """Whether the upload's own name can carry the prefix and every suffix: it is short enough, and not in our own
     folder."""
     longest = max(len(suffix) for suffix in (*SUFFIXES, table(MAX_FILE_PAGES, 999)))
     size = len((results_prefix + key).encode("utf-8", "surrogatepass")) + longest
@@ -126,13 +126,13 @@ def can_be_published(key: str, results_prefix: str) -> bool:
 
 
 def prefix(key: str) -> str:
-    """The place of an upload, for filters: up to and with the last "/"; "/" at the top of the bucket."""
+    """The folder of an upload, for filters: up to and including the last "/"; "/" at the top of the bucket."""
     return key[: key.rfind("/") + 1] or "/"
 
 
 def files(document: Document, published: bool) -> dict[str, str]:
-    """Where the files of a document with an outcome are: suffix → key below the results' prefix; `TABLES` → what the
-    keys of its tables' CSV files begin with, if it has any."""
+    """The files of a document with an outcome: suffix → key below the results' prefix; `TABLES` → what the keys of its
+    tables' CSV files begin with, if there are any."""
     there = suffixes_of(document) + ((TABLES,) if tables(document) else ())
     return {
         suffix: document.source.key + suffix if published else own(document.id, document.run, suffix)

@@ -1,7 +1,7 @@
 """The ledger: one row for each run that has ended, and the sums of each day.
 
-A row is put once, just before its run is final, from the run's own operations, and stays as it is but for its key,
-which goes when the document is deleted. So nothing is counted twice, and no row is hot.
+A row is put once, just before its run becomes final, from the run's own operations. It never changes but for its key,
+which is removed when the document is deleted. So nothing is counted twice, and no row is hot.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from textdrop.core.prices import Prices
 class Run:
     """A run that has ended. Times are epoch seconds; `ended_at` is when the row was made.
 
-    `submitted` pages were taken by the service in this run, of which it failed to recognise, and does not bill,
-    `unbilled`; `unconfirmed` submits it may have taken besides. `kept` pages were recognised in an earlier run,
-    `reused` ones for another document or as another page, and `skipped` ones have text of their own in the file.
-    `cost` is that of the pages that are billed, a decimal as text, "" unknown.
-    `replaces` is the outcome of the run before, if the ledger has one. `key` is "" once the document is deleted.
+    The service took `submitted` pages in this run; of these it failed to recognise, and does not bill, `unbilled`. It
+    may have taken `unconfirmed` more. `kept` pages were recognised in an earlier run, `reused` ones for another
+    document or as another page, and `skipped` ones have text of their own in the file. `cost` is that of the billed
+    pages, a decimal as text, "" if unknown. `replaces` is the outcome of the run before, if the ledger has it. `key` is
+    "" once the document is deleted.
     """
 
     document_id: str
@@ -60,7 +60,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class HistoryCursor:
-    """A place in the history of one month and outcome: right after this run."""
+    """A position in the history of one month and outcome: right after this run."""
 
     ended_at: float
     document_id: str
@@ -69,7 +69,7 @@ class HistoryCursor:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Runs by `ended_at`, and the place behind them (None: the end)."""
+    """Runs by `ended_at`, and the position after them (None: the end)."""
 
     runs: tuple[Run, ...]
     after: HistoryCursor | None
@@ -77,11 +77,11 @@ class HistoryPage:
 
 @dataclass(frozen=True, slots=True)
 class DaySums:
-    """The sums of the runs that ended on a day (UTC), "2026-11-29", up to and with `until` for each outcome.
+    """The sums of the runs that ended on a day (UTC), "2026-11-29"; `until` says for each outcome up to when.
 
-    `rev` grows with every write; 0: no row. `outcomes`, `replaced` (what was the outcome of the run before) and
-    `reasons` count runs; `models` has by model the sums of `_SUMMED`; `costs` by model and currency as decimals in
-    text. `unpriced` counts paid pages without a price.
+    `rev` grows with every write; 0: there is no row. `outcomes`, `replaced` (by the outcome of the run before) and
+    `reasons` count runs; `models` has the sums of `_SUMMED` by model; `costs` has decimals as text, by model and
+    currency. `unpriced` counts paid pages without a price.
     """
 
     day: str
@@ -148,7 +148,7 @@ def day_began_at(of: str) -> float:
 
 
 def added(sums: DaySums, outcome: Outcome, runs: Iterable[Run], until: float) -> DaySums:
-    """The sums with these runs of one outcome, which are all from where the sums ended up to `until`."""
+    """The sums with these runs of one outcome added. They must be all runs between the end of the sums and `until`."""
     outcomes, replaced, reasons = dict(sums.outcomes), dict(sums.replaced), dict(sums.reasons)
     models = {model: dict(counts) for model, counts in sums.models.items()}
     costs = {model: dict(amounts) for model, amounts in sums.costs.items()}
@@ -160,7 +160,7 @@ def added(sums: DaySums, outcome: Outcome, runs: Iterable[Run], until: float) ->
             _count(reasons, run.reason)
         unpriced = 0 if run.cost else run.paid
         of_model = models.setdefault(run.model, {})
-        # Of a run without text none of these is among the recognised pages.
+        # In a run without text none of these is among the recognised pages.
         unsent = (min(pages, run.recognized) for pages in (run.kept, run.reused, run.skipped))
         counts = (1, run.recognized, run.paid, run.unconfirmed, *unsent, unpriced)
         for name, more in zip(_SUMMED, counts, strict=True):
@@ -193,5 +193,5 @@ def as_cost(amount: Decimal | None, price_list: Prices) -> dict[str, Any]:
 
 
 def total(amounts: Iterable[Mapping[str, str]], currency: str) -> Decimal:
-    """The sum of what is in that currency."""
+    """The sum of the amounts in that currency."""
     return sum((Decimal(each[currency]) for each in amounts if currency in each), Decimal(0))

@@ -1,4 +1,4 @@
-"""What an upload's own metadata, which is no option of ours, becomes: an echo in whatever is delivered."""
+"""The upload's own metadata: what is not an option of ours is echoed in everything that is delivered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textdrop.core.documents import Source
 from textdrop.core.options import PREFIX
 
 MAX_BYTES = 2_048
-"""The most of names and values together, in UTF-8: rows and notices stay small."""
+"""The most that names and values may have together, in UTF-8, so that rows and notices stay small."""
 
 
 def with_metadata(source: Source, metadata: Mapping[str, str]) -> Source:

@@ -1,4 +1,4 @@
-"""What can be seen of a row. `core.states.decide` says what comes next."""
+"""What can be seen of a row. `core.states` decides what comes next."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Uploaded(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class Taken(DocumentSeen):
-    """A worker wants to go on with the document, and to hold it until `lease_until`."""
+    """A worker wants to continue with the document, and to hold it until `lease_until`."""
 
     holder: str
     lease_until: float
@@ -46,7 +46,7 @@ class Taken(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class Refused(DocumentSeen):
-    """The source was inspected and cannot be recognised. `source` carries what is now known of it."""
+    """The source was inspected and cannot be recognised. `source` has what is now known of it."""
 
     problem: Problem
     source: Source
@@ -54,15 +54,15 @@ class Refused(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class Forbidden(DocumentSeen):
-    """The source is there and may not be read. Again at `due_at`, for as long as the policy allows."""
+    """The source is there and may not be read. It is tried again at `due_at`, for as long as the policy allows."""
 
     due_at: float
 
 
 @dataclass(frozen=True, slots=True)
 class PagesKnown(DocumentSeen):
-    """The source was inspected: it is this file, and these of its pages are to be recognised. `kept`: those of them
-    that were recognised in an earlier run, whose operations are written for this one."""
+    """The source was inspected: it is this file, of which these pages are to be recognised. `kept` are those that an
+    earlier run recognised; their operations have been written for this run."""
 
     pages: frozenset[int]
     facts: FileFacts
@@ -73,9 +73,10 @@ class PagesKnown(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class Returned(DocumentSeen):
-    """An orderly return: out of time, no slot, a pause, a failure that did not kill the worker. Again at `due_at`.
+    """An orderly return: out of time, no slot, a pause, or a failure that did not kill the worker. Due again at
+    `due_at`.
 
-    `failed`: something failed, so that the next wait is longer. Waiting for a slot or a pause is none.
+    `failed`: something failed, so the next wait is longer. Waiting for a slot or a pause is no failure.
     """
 
     due_at: float
@@ -91,10 +92,10 @@ class OperationsRead(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class Reserved(DocumentSeen):
-    """Within the caps, all in all so many submits of the run may be billed; those that are left on this day (UTC).
+    """Within the caps, `submits` of the run may be billed in all; those that are left, on this day (UTC).
 
-    Of a held document: it is released by the period's turn, or by a person, to be sent whatever the caps (`by_hand`);
-    one of many `after_live` uploads.
+    A held document is released by this: at the turn of the period, or by a person, to be sent whatever the caps
+    (`by_hand`). One of many comes `after_live` uploads.
     """
 
     submits: int
@@ -117,14 +118,14 @@ class HoldTold(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class GivenBack(DocumentSeen):
-    """What was reserved and not sent is given back: so many submits of the run were made."""
+    """The run has made so many `submits`; what it reserved beyond them is given back."""
 
     submits: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered(DocumentSeen):
-    """An output has come to its end, made or not."""
+    """An output is finished: made, or not to be made."""
 
     rendering: Rendering
 
@@ -144,7 +145,7 @@ class NoticeAccepted(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class Backfilled(DocumentSeen):
-    """A request takes in this upload, which was there before the stack, or is asked for again."""
+    """A request takes up this upload, which was there before the stack, or is wanted again."""
 
     document_id: str
     source: Source
@@ -152,8 +153,8 @@ class Backfilled(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class RetryAsked(DocumentSeen):
-    """A request for the next run. `requested` are options, by the names of metadata; those of the run before stay. One
-    of many is taken `after_live` uploads."""
+    """A request for the next run. `requested` are options, by the names of metadata; all others stay as in the run
+    before. One of many comes `after_live` uploads."""
 
     requested: tuple[tuple[str, str], ...] = ()
     after_live: bool = False
@@ -161,7 +162,7 @@ class RetryAsked(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class RenderAsked(DocumentSeen):
-    """A request to make the files again of the pages there are. `outputs` None: those of the run before."""
+    """A request to make the files again from the recognised pages. `outputs` None: those of the run before."""
 
     outputs: tuple[Output, ...] | None = None
 
@@ -182,21 +183,21 @@ class SourceDeleted(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class PagesCounted(DocumentSeen):
-    """The operations of a run whose outcome is fixed. Of one that was cancelled none is waiting any more; what was on
-    its way to the service just then counts as unconfirmed."""
+    """The operations of a run whose outcome is fixed. In a cancelled run none is waiting any more; what was just being
+    sent counts as unconfirmed."""
 
     operations: tuple[Operation, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteAsked(DocumentSeen):
-    """A request to delete all that there is of the document."""
+    """A request to delete everything that is kept of the document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swept(DocumentSeen):
-    """A pass over all that is to be deleted, which began at `began_at`, has removed so much. `asked`: so many of its
-    pages were running until then, so that somebody may still be asking for them."""
+    """A pass over everything that is to be deleted, begun at `began_at`, has removed so much. `asked`: so many of its
+    pages were running until then, so somebody may still be asking for them."""
 
     began_at: float
     removed: Removed
@@ -208,11 +209,8 @@ class Swept(DocumentSeen):
 
 @dataclass(frozen=True, slots=True)
 class Considered(OperationSeen):
-    """The document's holder, whose `rev` this is, looks at a page before sending it.
-
-    `attempts` are the document's, with this pass; `unavailable_for` is how many seconds the service has been
-    unavailable to it.
-    """
+    """The document's holder, whose `rev` this is, considers a page before sending it. `attempts` are the document's,
+    including this pass; `unavailable_for` is for how many seconds the service has been unavailable to it."""
 
     holder_rev: int
     attempts: int
@@ -222,7 +220,7 @@ class Considered(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class TextFound(OperationSeen):
-    """The page has usable text of its own, which is stored as its result, of so many bytes."""
+    """The page has usable text of its own, which is stored as its result, with so many bytes."""
 
     holder_rev: int
     result_bytes: int
@@ -230,8 +228,8 @@ class TextFound(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class SentBefore(OperationSeen):
-    """The page, with its model and languages, is one that the service took before: for the operation `of`, which is
-    recognised, and its result stored for this page too, or is running. `prepared`: how this one was made."""
+    """The service took this page before, with the same model and languages: for the operation `of`, which is either
+    recognised, and its result stored for this page too, or running. `prepared`: how this page was made."""
 
     holder_rev: int
     of: Operation
@@ -240,7 +238,7 @@ class SentBefore(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class SlotReserved(OperationSeen):
-    """A slot of the quota is ours, and the body is ready: the intent may be written, then the POST made."""
+    """We have a slot of the quota, and the body is ready: the intent may be written, then the POST made."""
 
     holder_rev: int
     client_request_id: str
@@ -260,10 +258,10 @@ class Accepted(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class NotTaken(OperationSeen):
-    """The service certainly did not take the page, for a reason that is not the page's: 429, no connection, a page that
-    was not sent whole, a 5xx with the service's own body, credentials refused or not to be read.
+    """The service certainly did not take the page, and not because of the page: 429, no connection, a page that was not
+    sent whole, a 5xx with the service's own body, credentials that were refused or cannot be read.
 
-    `breakdown`: it was the 5xx. This page may be its cause, which shows when it happens again and again.
+    `breakdown`: it was the 5xx. The page may be its cause after all, which shows when it happens again and again.
     """
 
     holder_rev: int
@@ -280,28 +278,28 @@ class Rejected(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class AnswerLost(OperationSeen):
-    """Sent, and no answer that can be trusted."""
+    """The page was sent, and no answer came that can be trusted."""
 
     holder_rev: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unsendable(OperationSeen):
-    """The source of a page that has yet to be sent cannot be opened again, for this reason."""
+    """The source of a page that is still to be sent cannot be opened again, for this reason."""
 
     problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Discarded(OperationSeen):
-    """The document is being deleted: whatever the service still brings is not wanted."""
+    """The document is being deleted: what the service still brings is not wanted."""
 
     problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised(OperationSeen):
-    """The whole result is stored, which has so many bytes."""
+    """The whole result is stored, with so many bytes."""
 
     has_words: bool = True
     result_bytes: int = 0
@@ -323,8 +321,8 @@ class FailedInService(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class NotDone(OperationSeen):
-    """An ask that began at `asked_at` brought an answer of the service, and no result. `status_asked`: since the page's
-    deadline its status was asked for before, and told of no failure."""
+    """An ask that began at `asked_at` brought an answer of the service, but no result. `status_asked`: the status was
+    asked for since the page's deadline, and showed no failure."""
 
     asked_at: float
     status_asked: bool
@@ -332,7 +330,7 @@ class NotDone(OperationSeen):
 
 @dataclass(frozen=True, slots=True)
 class AskFailed(OperationSeen):
-    """An ask that began at `asked_at` brought no answer of the service: no deadline is held against the page.
+    """An ask that began at `asked_at` brought no answer of the service, so the page's deadline does not apply.
     `status_asked` as in NotDone."""
 
     asked_at: float

@@ -23,7 +23,7 @@ rule = _table.on
     lambda row, seen, now, policy: row.state is _SUBMITTING and row.holder_rev >= seen.holder_rev,
 )
 def intent_of_another(row: Operation, seen: see.Considered, now: float, policy: Policy) -> None:
-    """A page whose intent is of a later holder is left to that holder, and so is one of this very pass."""
+    """A page whose intent is a later holder's, or of this very pass, is left to that holder."""
 
 
 @rule(see.Considered, lambda row, seen, now, policy: row.state is _SUBMITTING and seen.attempts > policy.max_attempts)
@@ -40,7 +40,7 @@ def attempts_exhausted_waiting(row: Operation, seen: see.Considered, now: float,
 
 @rule(see.Considered, lambda row, seen, now, policy: row.state is _SUBMITTING)
 def intent_stale(row: Operation, seen: see.Considered, now: float, policy: Policy) -> Operation:
-    """An intent of an earlier holder may have been sent: it is counted as unconfirmed."""
+    """An earlier holder's intent may have been sent: it is counted as unconfirmed."""
     return replace(row, state=_WAITING, unconfirmed=row.unconfirmed + 1)
 
 
@@ -63,7 +63,7 @@ def unavailable_too_long(row: Operation, seen: see.Considered, now: float, polic
 
 @rule(see.Considered, lambda row, seen, now, policy: row.state is _WAITING and row.breakdowns >= policy.max_breakdowns)
 def breaks_the_service(row: Operation, seen: see.Considered, now: float, policy: Policy) -> Operation:
-    """A page that the service itself fails to take again and again fails, though it takes others."""
+    """A page that the service itself keeps failing to take, though it takes others, fails."""
     return _failed(row, problems.breakdowns(row.breakdowns), now)
 
 
@@ -93,7 +93,7 @@ def own_text(row: Operation, seen: see.TextFound, now: float, policy: Policy) ->
     lambda row, seen, now, policy: row.state is _WAITING and seen.of.state is OperationState.RECOGNIZED,
 )
 def reused(row: Operation, seen: see.SentBefore, now: float, policy: Policy) -> Operation:
-    """A page that was recognised before, of whatever document, is recognised by that result: it is not sent."""
+    """A page that was recognised before, for any document, takes that result: it is not sent."""
     return replace(
         _sent_before(row, seen),
         state=OperationState.RECOGNIZED,
@@ -105,7 +105,7 @@ def reused(row: Operation, seen: see.SentBefore, now: float, policy: Policy) -> 
 
 @rule(see.SentBefore, lambda row, seen, now, policy: row.state is _WAITING)
 def shared(row: Operation, seen: see.SentBefore, now: float, policy: Policy) -> Operation:
-    """A page that the service has taken, of whatever document, is asked for by that id: it is not sent."""
+    """A page that the service has taken before, for any document, is asked for by that id: it is not sent."""
     return replace(
         _sent_before(row, seen),
         state=_RUNNING,
@@ -228,7 +228,8 @@ def unreadable(row: Operation, seen: see.Unreadable, now: float, policy: Policy)
 
 
 def _sent_again(row: Operation) -> Operation:
-    """As if it had never been sent, but for what may have been before it was shared: its document's run sends it."""
+    """As if it had never been sent by this row: its document's run sends it. Submits from before it was shared still
+    count."""
     return Operation(
         row.document_id,
         row.run,
@@ -253,7 +254,7 @@ def failed_in_service(row: Operation, seen: see.FailedInService, now: float, pol
 
 
 def _is_forgotten(row: Operation, seen: see.NotDone | see.AskFailed, policy: Policy) -> bool:
-    """Whether the service no longer had the result when it was asked for, and does not say that it failed."""
+    """Whether the service no longer had the result when it was asked for, and reports no failure."""
     forgotten_at = (row.submitted_at or 0.0) + policy.result_kept_seconds
     return row.state is _RUNNING and seen.asked_at >= forgotten_at and seen.status_asked
 

@@ -1,7 +1,7 @@
 """How a document is to be recognised: from the upload's metadata, else from the stack's parameters.
 
-Languages and models are those of the OCR service's documentation (pages "Supported languages" and "Recognition
-models"), with its rules on what goes together.
+Languages and models, and the rules on which can be combined, are those of the OCR service's documentation (pages
+"Supported languages" and "Recognition models").
 """
 
 from __future__ import annotations
@@ -102,13 +102,13 @@ def resolve(
     reuse: str = NO,
     allowed_models: str = "",
 ) -> Options:
-    """The options of a document. What a request asks for, by the names of metadata, precedes the upload's metadata,
-    and that the others, which are the stack's parameters. A request for options is followed whatever else the metadata
-    names, as they cannot be changed without another upload. `allowed_models` are those that an upload may name, ""
-    all; a request, and the parameter, may name any.
+    """The options of a document.
 
-    Languages, outputs, pages and models are separated by spaces or commas. Raises InvalidOptions, which names what is
-    allowed.
+    A request takes precedence over the upload's metadata, and metadata over the other arguments, which are the stack's
+    parameters; requested options go by the names of metadata. An option that a request names is used whatever the
+    metadata says, as metadata cannot be changed without another upload. `allowed_models` are those that an upload may
+    name ("": all); a request and the parameter may name any. Languages, outputs, pages and models are separated by
+    spaces or commas. Raises InvalidOptions, which names what is allowed.
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
     if unknown and not requested:

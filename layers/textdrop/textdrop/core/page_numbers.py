@@ -19,7 +19,7 @@ def named(numbers: Sequence[int]) -> str:
 
 
 def shortened(ranges: str, most: int = MAX_CHARACTERS) -> str:
-    """A row and a notice are small: of a great many ranges they name the first; the result names all."""
+    """Rows and notices are small: of very many ranges only the first are named; the result names all."""
     if len(ranges) <= most:
         return ranges
     return ranges[: ranges.rindex(", ", 0, most)] + ", …"

@@ -1,5 +1,5 @@
-"""Which pages of a file are to be recognised: `all`, numbers and ranges such as `1-3,7` and `5-`, to the end, or those
-without text of their own, `without-text`."""
+"""Which pages of a file are recognised: `all`; numbers and ranges such as `1-3,7` and `5-` (to the end); or
+`without-text`, those without text of their own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from textdrop.core.errors import InvalidOptions
 
 ALL = "all"
 WITHOUT_TEXT = "without-text"
-"""All pages are recognised, those with usable text of their own by that."""
+"""All pages are recognised; those with usable text of their own by that text."""
 
 MAX_FILE_PAGES = 99_999
-"""The most pages of a file of which some are chosen: names in the results bucket have room for so many digits."""
+"""The most pages that a file may have if some are chosen: names in the results bucket have room for so many digits."""
 
 _NO_END = 10**9
 _RANGE = re.compile(r"([1-9][0-9]{0,8})(-([1-9][0-9]{0,8})?)?")
@@ -23,8 +23,9 @@ Span = tuple[int, int]
 
 
 def canonical(words: Sequence[str]) -> str:
-    """The pages that the words name together: ranges in ascending order with gaps between them, `all`, or
-    `without-text`. Raises InvalidOptions.
+    """The pages that the words name together: ascending ranges with gaps between them, `all`, or `without-text`.
+
+    Raises InvalidOptions.
     """
     if tuple(words) == (WITHOUT_TEXT,):
         return WITHOUT_TEXT
@@ -46,9 +47,9 @@ def canonical(words: Sequence[str]) -> str:
 
 
 def chosen(pages: str, file_pages: int, max_pages: int) -> frozenset[int]:
-    """The numbers of the pages to send, of a file with so many; `pages` are canonical. What is past the end is cut.
+    """The numbers of the pages to send, of a file with so many; `pages` are canonical. What is past the end is cut off.
 
-    Raises InvalidOptions when the file has none of them, and Refusal (`too_many_pages`).
+    Raises InvalidOptions if the file has none of them, and Refusal (`too_many_pages`).
     """
     words = [ALL] if pages == WITHOUT_TEXT else pages.split(",")
     spans = [(first, min(last, file_pages)) for first, last in _spans(words) if first <= file_pages]

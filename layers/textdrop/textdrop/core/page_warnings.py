@@ -1,4 +1,4 @@
-"""What the owner of a document should know of pages that were recognised, and of files in it that were not read."""
+"""What a document's owner should know about recognised pages, and about files in the upload that were not read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SENTENCES = {
     PageWarning.MISSING_FONT: "A font is missing in the file on {pages}: letters may be missing or read wrong.",
     PageWarning.NO_WORDS: "No word was recognised on {pages}: see whether there is any on it.",
 }
-_ATTACHED = "The upload has {files} attached, which {were} not read: save what is attached and upload it by itself."
+_ATTACHED = "The upload has {files} attached, which {were} not read: save what is attached and upload it separately."
 
 
 def of(operations: Sequence[Operation]) -> tuple[WarnedPages, ...]:
@@ -39,7 +39,7 @@ def of(operations: Sequence[Operation]) -> tuple[WarnedPages, ...]:
 
 
 def sentences(document: Document) -> list[str]:
-    """What to say of the document's pages and attached files."""
+    """The warnings on the document's pages and attached files, as sentences."""
     found = []
     for each in document.warned_pages:
         pages = f"page {each.pages}" if each.count == 1 else f"{each.count} pages ({each.pages})"

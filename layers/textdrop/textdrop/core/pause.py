@@ -1,8 +1,8 @@
 """The pause: when submitting stops for every document, and how it starts again.
 
-Credentials refused, or too many refusals, lost answers, connect failures or failures to read the secret in a row
-across documents, mean that trying the next document would fail alike. Then one probe a minute goes out until one is
-accepted. An operator's pause lasts until an operator ends it: nothing is sent meanwhile, not even a probe.
+Refused credentials, or too many refusals, lost answers, connect failures or failures to read the secret in a row across
+documents, mean that the next document would fail alike. Then one probe a minute is sent until one is accepted. An
+operator's pause lasts until an operator ends it: nothing is sent meanwhile, not even a probe.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ class Exchange(StrEnum):
     NOT_SENT = "not_sent"  # could not connect, or not send all of it
     UNAVAILABLE = "unavailable"  # a 5xx with the service's own body
     UNCONFIRMED = "unconfirmed"  # the answer was lost
-    THROTTLED = "throttled"  # over a quota: the service is there, and took nothing
+    THROTTLED = "throttled"  # over a quota: the service is there, but took nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The row. `since` is None unless exchanges have paused submitting; `why` is the last exchange that would have: a
-    secret that can be read again may hold a key that is refused.
+    """The row.
 
-    `unavailable_since` is when the service first failed to answer after it last did, `unavailable_at` when it last
-    failed: a throttle, a refusal, missing credentials or a secret that cannot be read are no unavailability, nor are
-    times without any try. `probe_at` is when the next probe may go out. `operator_since` is when an operator paused
-    submitting, None when nobody has: no exchange sets or ends it. `rev` fences the write.
+    `since` is None unless exchanges have paused submitting; `why` is the last exchange that would have paused it: a
+    secret that can be read again may hold a key that is refused. `unavailable_since` is when the service first failed
+    to answer after its last answer, `unavailable_at` when it last failed. Throttles, refusals, missing credentials and
+    an unreadable secret do not count as unavailability, nor do times without a try. `probe_at` is when the next probe
+    may be sent. `operator_since` is when an operator paused submitting, None if nobody has; no exchange sets or ends
+    it. `rev` fences the write.
     """
 
     rev: int = 0
@@ -52,7 +53,8 @@ class Pause:
 
 
 def why_paused(pause: Pause) -> str:
-    """Why nothing is sent but probes: BY_OPERATOR, for nothing at all, or an exchange; "" when submitting goes on."""
+    """Why nothing but probes is sent: BY_OPERATOR (then not even probes), or an exchange; "" if submitting is not
+    paused."""
     if pause.operator_since is not None:
         return BY_OPERATOR
     return "" if pause.since is None else pause.why
@@ -61,8 +63,10 @@ def why_paused(pause: Pause) -> str:
 def observed(
     pause: Pause, exchange: Exchange, answered_at: float, policy: Policy, reported_at: float | None = None
 ) -> Pause | None:
-    """The row after an exchange that ended at `answered_at` and is reported at `reported_at` (None: at once); None when
-    nothing changes, which is so for every acceptance in good times."""
+    """The row after an exchange that ended at `answered_at` and is reported at `reported_at` (None: at once).
+
+    None if nothing changes, as with every acceptance in good times.
+    """
     late = reported_at is not None and reported_at - answered_at > policy.late_report_seconds
     after = _counted(pause, exchange, answered_at, late)
     tripped = (
@@ -80,10 +84,8 @@ def observed(
 
 
 def unavailable_seconds(pause: Pause, since: float) -> float:
-    """How long the service was seen to be unavailable since that time, from its first failure to its last.
-
-    Until now would be wrong: while submitting is paused, or a queue is long, nobody knows.
-    """
+    """For how long the service was seen to be unavailable since that time: from its first failure to its last. Not
+    until now: while submitting is paused, or a queue is long, nobody knows."""
     if pause.unavailable_since is None:
         return 0.0
     return max(0.0, pause.unavailable_at - max(pause.unavailable_since, since))
@@ -93,7 +95,7 @@ def _counted(pause: Pause, exchange: Exchange, answered_at: float, late: bool) -
     unavailable = pause
     if pause.unavailable_since is not None:
         unavailable = replace(pause, unavailable_at=max(answered_at, pause.unavailable_at))
-    elif not late:  # since then the service may have answered others, which in good times nobody writes down
+    elif not late:  # the service may have answered others since then, which nobody writes down in good times
         unavailable = replace(pause, unavailable_since=answered_at, unavailable_at=answered_at)
     available = replace(pause, unavailable_since=None, unavailable_at=0.0)
     match exchange:
@@ -112,7 +114,7 @@ def _counted(pause: Pause, exchange: Exchange, answered_at: float, late: bool) -
 
 
 def probing(pause: Pause, now: float, policy: Policy) -> Pause | None:
-    """The row that lets its writer send one probe; None when it is not time yet. Of several writers, one succeeds."""
+    """The row that lets its writer send one probe; None if it is not time yet. Of several writers one succeeds."""
     if pause.operator_since is not None or pause.since is None or now < pause.probe_at:
         return None
     return replace(pause, rev=pause.rev + 1, probe_at=now + policy.probe_seconds)
@@ -126,8 +128,10 @@ def paused_by_operator(pause: Pause, now: float) -> Pause | None:
 
 
 def resumed_by_operator(pause: Pause, now: float) -> Pause | None:
-    """The row without an operator's pause; None if there is nothing to change. A pause of exchanges stays, and its next
-    probe may go out at once: whoever resumes has mended something."""
+    """The row without an operator's pause; None if there is nothing to change.
+
+    A pause by exchanges stays, but its next probe may be sent at once: whoever resumes has mended something.
+    """
     if pause.operator_since is None and (pause.since is None or pause.probe_at <= now):
         return None
     return replace(

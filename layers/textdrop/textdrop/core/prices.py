@@ -25,14 +25,14 @@ LIST_PRICES: Mapping[str, Decimal] = {
     "vehicle-registration-back": _TEMPLATE,
     "license-plates": _TEMPLATE,
 }
-"""The OCR service's list prices of a page in roubles with VAT, as its clients quoted them in `NOTED`. Of the models
-that give Markdown none is known."""
+"""The OCR service's list prices of a page in roubles with VAT, as its clients quoted them in `NOTED`. The prices of the
+models that give Markdown are not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices of a page by model, in one currency; a model without one costs an unknown amount. `noted`: of when the
-    list is, "" for prices of the stack's own."""
+    """Prices of a page by model, in one currency; without one the cost is unknown. `noted` is the date of the list, ""
+    for the stack's own prices."""
 
     by_model: Mapping[str, Decimal] = field(default_factory=lambda: LIST_PRICES)
     currency: str = CURRENCY
@@ -40,8 +40,8 @@ class Prices:
 
 
 def parse(text: str, currency: str = "") -> Prices:
-    """The prices that a parameter names, as in "page=0.15 table=1.3", separated by spaces or commas; the list's for
-    models that it does not name, if the currency is the list's. Raises SettingsError, which says what is wrong."""
+    """The prices in a parameter such as "page=0.15 table=1.3", separated by spaces or commas. Models that it does not
+    name have the list's price, if the currency is the list's. Raises SettingsError, which says what is wrong."""
     own: dict[str, Decimal] = {}
     for word in filter(None, re.split(r"[\s,]+", text.strip())):
         model, _, amount = word.lower().partition("=")
@@ -60,7 +60,7 @@ def parse(text: str, currency: str = "") -> Prices:
 
 
 def cost(prices: Prices, model: str, pages: int) -> Decimal | None:
-    """What so many pages cost; None where the model has no price, but for no pages at all."""
+    """What so many pages cost; None if the model has no price, unless there are no pages at all."""
     price = prices.by_model.get(model)
     if price is None:
         return None if pages else Decimal(0)

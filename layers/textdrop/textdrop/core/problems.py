@@ -1,4 +1,4 @@
-"""Problems that arise in our own decisions: in plain words, what was wrong and what to do."""
+"""Problems that arise from our own decisions: in plain words, what was wrong and what to do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from textdrop.core.documents import Operation, Problem
 from textdrop.core.errors import InvalidOptions, Reason, Trace
 
 RETRY = "retry the document (textdrop retry)"
-"""What to do about a file that needs no mending: pages that were recognised are not paid for again."""
+"""What to do if the file itself is fine: pages that were recognised are not paid for again."""
 
 UPLOAD_AGAIN = "Upload the file again if its text is still wanted."
 
 
 def of_refusal(refusal: Refusal | InvalidOptions) -> Problem:
-    """The problem that a refusal states. Each reason of pagekit is one of ours, of the same name."""
+    """The problem behind a refusal. Each reason of pagekit is one of ours, with the same name."""
     reason = Reason(refusal.reason) if isinstance(refusal, Refusal) else Reason.INVALID_OPTIONS
     return Problem(reason, refusal.what, refusal.advice)
 
@@ -167,7 +167,7 @@ def source_deleted() -> Problem:
 
 
 def deleted() -> Problem:
-    """A request to delete all that there is of the document came before its outcome."""
+    """A request to delete the document came before its outcome."""
     return Problem(
         Reason.CANCELLED,
         "The document was deleted by request before it had an outcome.",

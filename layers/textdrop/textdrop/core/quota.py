@@ -1,9 +1,9 @@
 """The submit quota: one row holds the next free time; a slot is a time at which one POST may begin.
 
-Slots are one interval apart, so that a worker that sends at its slots never exceeds the rate, nor a token bucket of
-one second's worth. A 429 moves the row forward once per pause and lowers the rate, which recovers step by step: so it
-also settles under a service that counts by a sliding window. There a 429 now and then is all that tells where the limit
-is, and lowers the rate a little; one that comes soon after another says that the rate is far too high.
+Slots are one interval apart. A worker that sends at its slots exceeds neither the rate, nor a token bucket of one
+second's worth. A 429 moves the row forward once per pause and lowers the rate, which recovers step by step; so it also
+settles under a service that counts by a sliding window. There an occasional 429 is the only sign of where the limit is,
+and lowers the rate a little; one that follows soon after another means that the rate is far too high.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ RECOVERY_PER_SECOND = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The row. `factor` (0.1 to 1) lowered the rate at `factor_at`; `throttles` counts pauses, and fences the write."""
+    """The row. The rate was lowered to `factor` (0.1 to 1) at `factor_at`; `throttles` counts pauses, and fences the
+    write."""
 
     next_free_at: float = 0.0
     factor: float = 1.0
@@ -39,7 +40,7 @@ def interval_seconds(quota: Quota, submits_per_second: float, now: float) -> flo
 
 
 def throttled(quota: Quota, now: float, pause_seconds: float) -> Quota | None:
-    """The row after a 429; None when a pause is under way already, so that a burst of 429s counts once."""
+    """The row after a 429; None during a pause, so that a burst of 429s counts once."""
     if now < quota.throttled_until:
         return None
     until = now + pause_seconds

@@ -1,4 +1,4 @@
-"""What reconcile does with what it finds: uploads that have no row, and messages that were given up."""
+"""What reconcile does with what it finds: uploads without a row, and messages that were given up."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from textdrop.core.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class SourceBucket:
-    """The bucket, and the prefix in it, that a stack takes uploads from.
-
-    `own`: the stack made the bucket. `stack` is the stack's id, which no other stack ever has.
-    """
+    """The bucket, and the prefix in it, that a stack takes uploads from. `own`: the stack made the bucket. `stack` is
+    the stack's id, which no other stack ever has."""
 
     name: str
     prefix: str
@@ -30,7 +28,7 @@ class SourceBucket:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in the listing of the source bucket: right after this version of this key. Both "": the beginning."""
+    """A position in the listing of the source bucket: right after this version of this key. Both "": the beginning."""
 
     key: str = ""
     version_id: str = ""
@@ -38,8 +36,8 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """A part of the listing: versions, by key, the newest of a key first, and the cursor behind them (None: the end).
-    `current` are those of them that are their key's current one: a key that was deleted has none."""
+    """A part of the listing: versions, ordered by key and the newest of a key first, and the cursor after them (None:
+    the end). `current` are those that are their key's current version; a deleted key has none."""
 
     sources: tuple[Source, ...]
     after: Cursor | None
@@ -48,11 +46,11 @@ class ListingPage:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRun:
-    """One listing of the bucket under its prefix, which several runs may share; the last one stays when it has ended.
+    """One listing of the bucket under its prefix, which several runs may share; the last one stays after it has ended.
 
     `rev` grows with every write. `key` and `version_id` are the cursor, `began_at` is 0 until the beginning, `ended_at`
-    until the end. `listed` versions were looked at, `found` of them had no row. `stack` has taken uploads of this
-    bucket and prefix since `since`. Times: epoch seconds.
+    until the end. Of `listed` versions, `found` had no row. `stack` has taken uploads of this bucket and prefix since
+    `since`. Times are epoch seconds.
     """
 
     rev: int = 0
@@ -69,18 +67,18 @@ class ReconcileRun:
     since: float = 0.0
 
     @property
-    def mark(self) -> Cursor:
-        """Where to go on."""
+    def cursor(self) -> Cursor:
+        """Where to continue."""
         return Cursor(self.key, self.version_id)
 
 
 def configured(stored: ReconcileRun, source: SourceBucket, now: float) -> ReconcileRun:
-    """The stored row if it is of this source, else the one to write, with which the source begins.
+    """The stored row if it is about this source; else the one to write, with which the source begins.
 
-    What came before it was configured, or while another one was, has no rows and must not be paid for: so `since` is
-    now (the next whole second, as versions have none finer). Only a bucket that the stack made, and begins with, has
-    nothing from before: one that it comes back to, as when an update is rolled back, may have. (Rows of former versions
-    name no bucket: such stacks had their own, and took all that came.)
+    What was uploaded before the source was configured, or while another one was, has no rows and must not be paid for:
+    so `since` is now (the next whole second, as versions have no finer time). Only a bucket that the stack made, and
+    begins with, has nothing from before; one that it returns to, as when an update is rolled back, may have. (Rows of
+    former versions name no bucket: those stacks had their own bucket, and took everything in it.)
     """
     if (stored.bucket, stored.prefix, stored.stack) == (source.name, source.prefix, source.stack):
         return stored
@@ -90,7 +88,7 @@ def configured(stored: ReconcileRun, source: SourceBucket, now: float) -> Reconc
 
 
 def begun(stored: ReconcileRun, older_than_seconds: float | None, now: float, policy: Policy) -> ReconcileRun:
-    """The run to continue: the stored one if it has not ended, unless an age is asked for, which begins a new one."""
+    """The listing to continue: the stored one if it has not ended, unless an age is given, which begins a new one."""
     if stored.began_at > 0.0 and stored.ended_at == 0.0 and older_than_seconds is None:
         return stored
     age = policy.reconcile_after_seconds if older_than_seconds is None else older_than_seconds
@@ -98,7 +96,7 @@ def begun(stored: ReconcileRun, older_than_seconds: float | None, now: float, po
 
 
 def advanced(current: ReconcileRun, listed: ListingPage, found: int, now: float) -> ReconcileRun:
-    """The run when this part of the listing is done with."""
+    """The run after this part of the listing."""
     after = Cursor() if listed.after is None else listed.after
     return replace(
         current,
@@ -112,10 +110,10 @@ def advanced(current: ReconcileRun, listed: ListingPage, found: int, now: float)
 
 
 def candidates(sources: Iterable[Source], since: float, until: float) -> dict[str, Source]:
-    """The uploads of that time, by their documents' ids, but for junk.
+    """The uploads of that time by their documents' ids, without junk.
 
-    Before `since` there was no table that could know them, or they were not this stack's: they are a backfill's. After
-    `until` their events may be on the way still. Versions have whole seconds, cut off, as times.
+    Uploads from before `since` are left to backfills: no table knew them then, or they were not this stack's. The
+    events of those from after `until` may still be on their way. Versions have whole seconds, truncated.
     """
     return {
         document_id(source): source
@@ -125,10 +123,8 @@ def candidates(sources: Iterable[Source], since: float, until: float) -> dict[st
 
 
 def lost(uploads: Mapping[str, Source], known: Collection[str]) -> dict[str, str]:
-    """The message that has submit accept it, for each upload without a row, by its document's id.
-
-    What submit makes no document of (a folder marker) is left out: it reads the message as submit will.
-    """
+    """For each upload without a row, by its document's id, the message that makes submit accept it. What submit makes
+    no document of (a folder marker) is left out: the message is read as submit will read it."""
     bodies = {identifier: upload_body(source) for identifier, source in uploads.items() if identifier not in known}
     return {identifier: body for identifier, body in bodies.items() if parse(body)}
 
@@ -138,11 +134,11 @@ def lost(uploads: Mapping[str, Source], known: Collection[str]) -> dict[str, str
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message in the dead letter queue, with the history that it carries.
+    """A message in the dead letter queue, with its history.
 
     `receipt` is needed to delete it. `redriven` counts how often it went back to the uploads queue; `former_ids` are
-    its message ids before, oldest first: under them submit's log says why it failed. `cause` is what reconcile can
-    tell itself. Time: epoch seconds.
+    its earlier message ids, oldest first: submit's log has the failures under them. `cause` is what reconcile itself
+    can tell. Time: epoch seconds.
     """
 
     id: str
@@ -155,7 +151,8 @@ class DeadLetter:
 
 
 def redriven(letter: DeadLetter, policy: Policy) -> DeadLetter | None:
-    """The message as it goes back to the uploads queue; None: it went often enough, and stays where it can be seen."""
+    """The message as it goes back to the uploads queue; None if it went often enough, and stays where it can be
+    seen."""
     if letter.redriven >= policy.max_redrives:
         return None
     return replace(
@@ -167,7 +164,7 @@ def redriven(letter: DeadLetter, policy: Policy) -> DeadLetter | None:
 
 
 def cause(body: str) -> str:
-    """Why submit gave the message back, as far as the message itself shows. Nothing of what it says."""
+    """Why submit gave the message back, as far as the message itself shows. It quotes nothing of the message."""
     try:
         parse(body)
     except MessageMalformed as error:

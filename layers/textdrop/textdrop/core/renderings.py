@@ -1,4 +1,4 @@
-"""What is said of outputs that are missing."""
+"""What results say about outputs that are missing."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _NONE = {
 
 
 def missing(output: Output, why: str) -> Rendering:
-    """There is no such output; `why` is a sentence, in plain words and without any of the document's text."""
+    """There is no such output; `why` is a plain sentence without any of the document's text."""
     return Rendering(output, warnings=(f"{_NONE[output]}. {why}",))
 
 
 def failed(output: Output, tries: int) -> Rendering:
-    """Making this output failed so often, within one pass."""
+    """Making this output failed so often within one pass."""
     return missing(output, f"Making it failed {tries} times.")
 
 
 def out_of_time(output: Output) -> Rendering:
-    """A pass that began with this output was over before it was whole."""
+    """A pass that began with this output ran out of time before it was whole."""
     return missing(output, "It takes longer than one delivery may.")
 
 
 def given_up(output: Output, attempts: int) -> Rendering:
-    """No pass came to an end with this output: so many died, or, if none did, too many failed."""
+    """No pass finished this output: so many died, or, if none did, too many failed."""
     why = f"Making it broke off {attempts} times." if attempts else "Making it failed again and again."
     return missing(output, why)

@@ -1,4 +1,4 @@
-"""Requests to the control function, read into typed commands. What is wrong with one is said in plain words."""
+"""Requests to the control function, read into typed commands. Errors say in plain words what is wrong."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LATEST = 4_102_444_800.0  # 2100-01-01
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A document as a request names it: by its id, or by the key of its upload. `bucket` is "" for the source's."""
+    """A document as a request names it: by its id, or by its upload's key. `bucket` is "" for the source bucket."""
 
     asked: str
     document_id: str = ""
@@ -40,8 +40,8 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which documents, by their last run: all that is given must be so. `outcome` None: any that ended. Times are when
-    the run ended, in epoch seconds; of what is in flight, when it began."""
+    """Which documents, by their last run; every condition must hold. `outcome` None: any that ended. Times are when the
+    run ended, in epoch seconds; for documents in flight, when it began."""
 
     outcome: Outcome | None = None
     reason: str = ""
@@ -52,7 +52,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How these documents are; with `pages`, which needs just one, also its pages, times and runs."""
+    """How these documents are; with `pages`, which allows only one document, also its pages, times and runs."""
 
     documents: tuple[Reference, ...]
     pages: bool = False
@@ -60,7 +60,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Documents that ended, or are in flight (`active`); of those only the held ones (`held`)."""
+    """Documents that ended, or are in flight (`active`), or of those only the held ones (`held`)."""
 
     chosen: Filter
     active: bool = False
@@ -80,8 +80,8 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The next run of these documents, or of one page of those that the filter chooses. `requested` are options, by the
-    names of metadata."""
+    """The next run of these documents, or of one page of the documents that the filter chooses. `requested` are
+    options, by the names of metadata."""
 
     documents: tuple[Reference, ...] | None
     chosen: Filter
@@ -92,7 +92,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """These documents, or some of those in flight below the prefix, are not wanted any more."""
+    """Cancel these documents, or some of those in flight below the prefix."""
 
     documents: tuple[Reference, ...] | None
     chosen: Filter
@@ -102,7 +102,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """These documents, or some of those below the prefix, are held, and are to be sent whatever the caps."""
+    """Send these held documents, or some of those below the prefix, whatever the caps."""
 
     documents: tuple[Reference, ...] | None
     chosen: Filter
@@ -112,7 +112,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """All that there is of these documents, or of some of those that the filter chooses, is to go."""
+    """Delete everything kept of these documents, or of some of those that the filter chooses."""
 
     documents: tuple[Reference, ...] | None
     chosen: Filter
@@ -122,7 +122,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Render:
-    """The files of these documents are to be made again. `outputs` None: those of the run before."""
+    """Make the files of these documents again. `outputs` None: those of the run before."""
 
     documents: tuple[Reference, ...]
     outputs: tuple[Output, ...] | None = None
@@ -130,18 +130,18 @@ class Render:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing is to be sent to the OCR service until a request resumes it."""
+    """Send nothing to the OCR service until a request resumes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Sending is to go on."""
+    """Send again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """What is in the source bucket below the prefix is to be taken, at most `limit` objects in this call. In a dry run
-    `requested` options are taken as if each upload named them."""
+    """Take up what is in the source bucket below the prefix, at most `limit` objects in this call. A dry run takes
+    `requested` options as if each upload named them."""
 
     prefix: str = ""
     dry_run: bool = False
@@ -152,7 +152,7 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Whether the stack can work."""
+    """Check whether the stack can work."""
 
 
 Command = (
@@ -187,7 +187,7 @@ def parse(request: Any) -> Command:
 
 
 class _Parameters:
-    """The parameters of a request, each read and checked by its name. null is as if it was not given."""
+    """The parameters of a request, each read and checked by its name. null counts as not given."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = given
@@ -277,7 +277,7 @@ class _Parameters:
         return Reference(text, bucket=bucket, key=key)
 
     def documents_or(self, *filters: str) -> tuple[Reference, ...] | None:
-        """The documents that are named, or None where filters choose them, of which at least one is needed."""
+        """The documents that are named; None if filters choose them, of which at least one is needed."""
         given = [name for name in filters if self.has(name)]
         if self.has("documents"):
             beside = [name for name in _FILTERS if self.has(name)]
@@ -303,7 +303,7 @@ class _Parameters:
         return cursor
 
     def requested(self) -> tuple[tuple[str, str], ...]:
-        """The options that are asked for, by the names of metadata; each is one that there is."""
+        """The requested options, by the names of metadata; each must exist."""
         names = [name.removeprefix(options.PREFIX) for name in options.NAMES]
         allowed = f"It is an object with texts as the metadata have them: {', '.join(names)}."
         value = self._given.get("options")
@@ -321,7 +321,7 @@ class _Parameters:
 
 
 def _checked(requested: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """Options that are allowed beside the list of languages and the model that go with all others."""
+    """The requested options, checked beside the languages and the model that can be combined with all others."""
     try:
         options.resolve({}, "ru en", "page", requested=requested)
     except InvalidOptions as refusal:

@@ -35,8 +35,8 @@ NOTICE_WARNINGS = 10
 
 
 def page_text(place: int, page: RecognisedPage | None) -> bytes:
-    """The part of `<key>.txt` of the page in that place, from 1: UTF-8, "\\n" at line ends, a form feed before each
-    page but the first. A page that failed is empty."""
+    """The part of `<key>.txt` for the page at that place, from 1: UTF-8, "\n" at line ends, a form feed before each
+    page but the first. A failed page is empty."""
     text = "" if page is None else _lines(page["text"])
     return ((PAGE_BREAK if place > 1 else "") + text).encode("utf-8", "replace")
 
@@ -68,21 +68,21 @@ def result_frame(document: Document, operations: Sequence[Operation], price_list
             "timings": _timings(document),
         }
     )
-    # No string can hold this: a line end in a string is escaped.
+    # No string can contain this: a line end in a string is escaped.
     head, pages, tail = frame.partition(b'\n "pages": [')
     return head + pages, b"\n " + tail
 
 
 def warnings(document: Document) -> list[str]:
-    """What of the upload was not read, or not as it should be, and what is missing of the outputs, in plain words."""
+    """What of the upload was not read, or not as it should be, and what is missing in the outputs, in plain words."""
     return page_warnings.sentences(document) + [
         warning for rendering in document.renderings for warning in rendering.warnings
     ]
 
 
 def page_json(place: int, run: int, operation: Operation, page: RecognisedPage | None) -> bytes:
-    """The part of that run's `<key>.ocr.json` of the page in that place, from 1; a page without a recognition is
-    None."""
+    """The part of that run's `<key>.ocr.json` for the page at that place, from 1; None for a page without a
+    recognition."""
     line = json.dumps(_page(run, operation, page), ensure_ascii=False, separators=(", ", ": "))
     return ((",\n  " if place > 1 else "\n  ") + line).encode("utf-8", "replace")
 
@@ -109,7 +109,7 @@ def failures(operations: Sequence[Operation]) -> list[FailedPages]:
 
 
 def error_file(document: Document, operations: Sequence[Operation], price_list: Prices) -> bytes:
-    """`<key>.error.json`: what went wrong in plain words, and all that support could ask for."""
+    """`<key>.error.json`: what went wrong in plain words, and everything that support could ask for."""
     return _json(
         {
             "schema": ERROR_SCHEMA,
@@ -146,7 +146,7 @@ def notice(
 ) -> str:
     """The notice's body: small, the same on each repeat, and enough to find everything.
 
-    `operations` are the run's, if any page failed; they are not needed else. All results are below the prefix.
+    `operations` are the run's, needed only if a page failed. All results are below the prefix.
     """
     body: dict[str, Any] = {
         "schema": NOTICE_SCHEMA,
@@ -179,7 +179,7 @@ def notice(
 
 
 def hold_message(document: Document, price_list: Prices) -> str:
-    """The body of the message that a document's run is held: the same on each repeat."""
+    """The body of the message that a run of the document is held; the same on each repeat."""
     hold = document.hold or Hold(Period.DAY, document.pages)
     model = document.options.model if document.options else ""
     body: dict[str, Any] = {
@@ -222,7 +222,7 @@ def _what_becomes_of_it(hold: Hold) -> str:
 
 
 def hold_attributes(document: Document) -> dict[str, str]:
-    """What subscribers filter by: a hold is no outcome."""
+    """What subscribers filter by. A hold is not an outcome."""
     model = document.options.model if document.options else ""
     attributes = {"held": "true", "model": model, "prefix": keys.prefix(document.source.key)}
     return {name: value for name, value in attributes.items() if value}
@@ -244,7 +244,7 @@ def billing(document: Document, price_list: Prices) -> dict[str, Any]:
 
 
 def notice_attributes(document: Document) -> dict[str, str]:
-    """What subscribers filter by. SNS knows no empty values: an attribute without one is left out."""
+    """What subscribers filter by. SNS does not allow empty values: an attribute without a value is left out."""
     attributes = {
         "outcome": str(document.outcome),
         "reason": str(document.problem.reason) if document.problem else "",
@@ -275,7 +275,7 @@ FILE_NAMES = {
 def files(
     document: Document, results_bucket: str, results_prefix: str, published: bool
 ) -> dict[str, dict[str, Any] | None]:
-    """Where the files are; None for what a document with text might have, and this one has not."""
+    """Where the files are; None for those that a document with text can have but this one does not."""
     there = {
         suffix: {"bucket": results_bucket, "key": results_prefix + key}
         for suffix, key in keys.files(document, published).items()
@@ -358,7 +358,7 @@ def _page(run: int, operation: Operation, page: RecognisedPage | None) -> dict[s
 
 
 def _prepared(prepared: Preparation | None) -> dict[str, Any] | None:
-    """How the page was made that was sent; None when none was."""
+    """How the page that was sent was made; None if none was sent."""
     if prepared is None:
         return None
     return {"how": str(prepared.how), "scale": prepared.scale, "warnings": [str(each) for each in prepared.warnings]}
@@ -408,7 +408,7 @@ def _duration(document: Document) -> float | None:
 
 
 def _cut(sentence: str) -> str:
-    """A notice is small; the files have all of it."""
+    """A notice is small; the files have everything."""
     most = page_numbers.MAX_CHARACTERS
     return sentence if len(sentence) <= most else sentence[:most] + "…"
 

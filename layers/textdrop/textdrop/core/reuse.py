@@ -1,7 +1,7 @@
 """Reuse: a page whose bytes, model and languages the service took before is not sent again.
 
-A row by fingerprint names the operation that the page is, or was, sent for. Whoever is to send a page makes that row
-first, or finds another's: then it takes that operation's result, asks by its id, or waits until it is sent.
+A row for each fingerprint names the operation for which the page is, or was, sent. Whoever is to send a page writes
+that row first, or finds another's: then it takes that operation's result, asks by its id, or waits until it is sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_WAIT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SentPage:
-    """The row of a fingerprint: which page was claimed, to be sent, and when (epoch seconds)."""
+    """The row of a fingerprint: the page that claimed it, to be sent, and when (epoch seconds)."""
 
     fingerprint: str
     document_id: str
@@ -29,16 +29,16 @@ class SentPage:
 
 
 class Reuse(Enum):
-    """What is done with a page."""
+    """What to do with a page."""
 
-    SEND = "send"  # it is claimed already, for this very page
-    CLAIM = "claim"  # nobody has a claim that is worth anything, or for long enough: make one, then send
-    TAKE = "take"  # the other's result, or, while it runs, its id
+    SEND = "send"  # it has been claimed for this very page
+    CLAIM = "claim"  # no claim is worth anything, or for long enough: make one, then send
+    TAKE = "take"  # the other's result, or its id while it runs
     WAIT = "wait"  # the other is about to be sent
 
 
 def fingerprint(content: bytes, media_type: str, options: Options) -> str:
-    """Of a page as it is sent: the same for the same bytes, model and languages, in whatever order they are named."""
+    """The fingerprint of a page as it is sent: the same for the same bytes, model and set of languages."""
     kind = "\n".join((options.model, " ".join(sorted(options.languages)), media_type, ""))
     return hashlib.sha256(kind.encode() + content).hexdigest()
 
@@ -46,8 +46,8 @@ def fingerprint(content: bytes, media_type: str, options: Options) -> str:
 def decide(
     mine: Operation, sent: SentPage | None, of: Operation | None, sender: Document | None, now: float, policy: Policy
 ) -> Reuse:
-    """What is done with the page `mine`. `sent` is its fingerprint's row, `of` the operation that this names, and
-    `sender` the document of that; each None if it is not there."""
+    """What to do with the page `mine`. `sent` is its fingerprint's row, `of` the operation that this names, and
+    `sender` that operation's document; each is None if it is not there."""
     if sent is None:
         return Reuse.CLAIM
     if (sent.document_id, sent.run, sent.page) == (mine.document_id, mine.run, mine.page):
@@ -70,5 +70,5 @@ def decide(
 
 
 def wait_seconds(sent: SentPage, now: float) -> float:
-    """How long until it is worth looking again whether the other was sent: twice as long as it has waited."""
+    """How long to wait before checking again whether the other was sent: as long again as it has waited."""
     return min(max(now - sent.claimed_at, MIN_WAIT_SECONDS), MAX_WAIT_SECONDS)

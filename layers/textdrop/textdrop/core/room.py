@@ -1,4 +1,4 @@
-"""How many more pages the caps have room for, and in how many days they have room for all."""
+"""How many more pages have room under the caps, and in how many days all of them have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from textdrop.core.caps import Caps, Used
 from textdrop.core.documents import Period
 
 MAX_DAYS = 3_660
-"""Ten years: as if for ever."""
+"""Ten years: as good as forever."""
 
 
 def now_for(limits: Caps, used: Used) -> int | None:
@@ -17,7 +17,7 @@ def now_for(limits: Caps, used: Used) -> int | None:
 
 
 def days_for(limits: Caps, used: Used, pages: int, now: float) -> int:
-    """On how many days (UTC), today the first, so many pages are sent, if nothing else is; at most ten years."""
+    """On how many days (UTC), starting today, so many pages are sent if nothing else is; at most ten years."""
     for days in range(1, MAX_DAYS):
         room = now_for(limits, used)
         if room is None or pages <= room:

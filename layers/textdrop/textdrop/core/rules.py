@@ -14,8 +14,8 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[Row, Seen]):
-    """`when` says whether the rule applies to a row and what was seen of it, `then` makes the next row (or None: it
-    stays as it is). `id` is the name of `then`, whose docstring says the rule."""
+    """`when` says whether the rule applies to a row and what was seen of it; `then` makes the next row (or None: the
+    row stays as it is). `id` is the name of `then`, whose docstring states the rule."""
 
     id: str
     seen: type[Seen]
@@ -32,7 +32,7 @@ class RuleTable(Generic[Row]):
     def on(
         self, seen: type[Seen], when: Callable[[Row, Seen, float, Policy], bool]
     ) -> Callable[[Callable[[Row, Seen, float, Policy], Row | None]], Callable[[Row, Seen, float, Policy], Row | None]]:
-        """Makes the decorated function the next rule: what becomes of a row that was seen so, when this holds."""
+        """Makes the decorated function the next rule: what a row becomes when this is seen of it and `when` holds."""
 
         def add(
             then: Callable[[Row, Seen, float, Policy], Row | None],

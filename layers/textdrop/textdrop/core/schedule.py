@@ -17,20 +17,20 @@ from textdrop.core.window import Window
 MAX_DUE_ENTRIES = 5_000
 MIN_KNOWN = 50
 FORGET_SECONDS = 10.0
-"""So long the index may lag behind the rows."""
+"""How long the index may lag behind the rows."""
 
 READ_AHEAD_SECONDS = 1.0
-"""So long before an operation is asked for its row is read."""
+"""How long before an operation is asked for its row is read."""
 
 MIN_BACKFILLS = 20
 BACKFILL_SECONDS = 2.0
-"""So long, at the pace of handing out, a document of a backfill takes from there until it is sent."""
+"""How long a document of a backfill takes from being handed out until it is sent, at the pace of handing out."""
 
 AGAIN_SECONDS = 1.0
-"""So soon a row is read or an operation asked for again, when the worker broke off."""
+"""How soon a row is read, or an operation asked for, again when the worker broke off."""
 
 Name = tuple[str, int, int]
-"""A row: document id, run, page (0, 0 for the document's own)."""
+"""A row: document id, run, page (0, 0 for the document's own row)."""
 
 
 class Step(Enum):
@@ -44,23 +44,23 @@ class Step(Enum):
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """What the tick works on: a document to deliver, recheck or hand out, or an operation, of which the row is read,
-    then the result is asked for; its status is a job of its own."""
+    """What the tick works on: a document to deliver, recheck or hand out; or an operation, whose row is read before its
+    result is asked for. Asking for its status is a separate job."""
 
     entry: DueEntry
-    start_at: float  # when it is to be worked on next
+    start_at: float  # when to work on it next
     step: Step = Step.DOCUMENT
     is_busy: bool = False  # a worker has it
     operation: Operation | None = None  # as it was last read
-    not_ready_at: float = 0.0  # when it was last asked for without a result
-    is_reserved: bool = False  # it is to be asked for, which has not begun
+    not_ready_at: float = 0.0  # when it was last asked for without getting a result
+    is_reserved: bool = False  # it is about to be asked for
     asked_at: float = 0.0  # when the last ask began
     status_asked: bool = False  # its status was asked for after its deadline
 
 
 @dataclass(slots=True)
 class Line:
-    """The asks of one kind, in the order in which they are due, and the quota that they have."""
+    """The asks of one kind, in the order in which they are due, and their quota."""
 
     window: Window
     jobs: dict[Name, Job] = field(default_factory=dict)
@@ -68,12 +68,12 @@ class Line:
     _waiting: list[tuple[float, Name]] = field(default_factory=list)
 
     def wait(self, job: Job) -> None:
-        """It is asked for when its time has come."""
+        """The job is asked for when its time has come."""
         self.jobs[job.entry.name] = job
         heapq.heappush(self._waiting, (job.start_at, job.entry.name))
 
     def next_at(self) -> float:
-        """When the next may begin; never is infinity."""
+        """When the next ask may begin; infinity means never."""
         while self._waiting:
             at, name = self._waiting[0]
             job = self.jobs.get(name)
@@ -83,7 +83,7 @@ class Line:
         return inf
 
     def take(self, now: float) -> Job | None:
-        """The one that is to begin now. It counts from now on until a while after it has begun."""
+        """The job to begin now. It counts against the quota from now until a while after it has begun."""
         if self.next_at() > now:
             return None
         window.reserve(self.window)
@@ -94,8 +94,11 @@ class Line:
 
 @dataclass(slots=True)
 class Schedule:
-    """All jobs of one tick. Documents are in the order in which they may start: deliveries and rechecks, then those for
-    submit. Each operation that runs is one of `results`, at first `_unread`."""
+    """All jobs of one tick.
+
+    Documents are in the order in which they may start: deliveries and rechecks, then those for submit. Each running
+    operation has a job in `results`, and first in `_unread`.
+    """
 
     typical_seconds: float  # what recognitions lately take
     reads_per_second: int
@@ -103,7 +106,7 @@ class Schedule:
     statuses: Line
     submit_quota: Bucket
     documents: dict[Name, Job] = field(default_factory=dict)
-    asks_until: float = inf  # the lease is not sure for longer: nothing is asked from then on
+    asks_until: float = inf  # the lease is only certain until then; nothing is asked after it
     submit_after: float = 0.0  # a pause: nothing is handed out before
     is_paused: bool = False
     due_soon: bool = True  # whether the last refresh of the index showed a document that is due soon
@@ -115,7 +118,7 @@ class Schedule:
     # --- what the index and the pause show ------------------------------------------------------------------------
 
     def add_asks(self, entries: Sequence[DueEntry], now: float) -> None:
-        """The running operations that are not known yet are read, and asked for when they may be ready."""
+        """Running operations that are not known yet are read, and asked for when they may be ready."""
         for entry in entries:
             if entry.name not in self.results.jobs and not self._was_handled(entry, now):
                 first_at = entry.due_at + intervals.first_ask_seconds(self.typical_seconds, self._load())
@@ -123,8 +126,8 @@ class Schedule:
                 heapq.heappush(self._unread, (first_at, entry.name))
 
     def replace_documents(self, entries: Sequence[DueEntry], soon: float, now: float) -> None:
-        """These are the documents in flight, in order, of which those count that are due soon; those that workers have
-        stay theirs."""
+        """These are the documents in flight, in order. Those that are due soon become jobs; those that workers have
+        stay with them."""
         fresh = [entry for entry in entries if entry.due_at <= soon and not self._was_handled(entry, now)]
         jobs = {name: job for name, job in self.documents.items() if job.is_busy}
         for entry in fresh:
@@ -133,8 +136,8 @@ class Schedule:
         self.due_soon = any(self._may_start_at(entry.kind, entry.due_at) <= soon for entry in fresh)
 
     def apply_pause(self, pause: Pause) -> None:
-        """While submitting is paused nothing is handed out but what the next probe needs; nothing at all while an
-        operator has paused it."""
+        """While submitting is paused, only what the next probe needs is handed out; nothing while an operator has
+        paused it."""
         why = why_paused(pause)
         self.is_paused = bool(why)
         if not why:
@@ -146,26 +149,26 @@ class Schedule:
             self.submit_after = max(pause.probe_at, 0.0 if self.submit_after == inf else self.submit_after)
 
     def knows_many(self) -> bool:
-        """Whether most running operations are known, so that reading those of late is enough."""
+        """Whether most running operations are known, so that reading the recent ones is enough."""
         return len(self.results.jobs) >= MIN_KNOWN
 
     def max_backfills(self) -> int:
-        """How many documents of backfills may be on their way through submit: as many as keep it busy, and no more, so
+        """How many documents of backfills may be on their way through submit: enough to keep it busy, and few enough
         that a live upload never waits behind many."""
         return max(MIN_BACKFILLS, ceil(BACKFILL_SECONDS * self.submit_quota.per_second))
 
     def max_submit_entries(self) -> int:
-        """How many entries are enough: one more than could have been handed out lately and still be in the index."""
+        """How many entries are enough: one more than could have been handed out recently and still be in the index."""
         return min(MAX_DUE_ENTRIES, 1 + ceil(self.submit_quota.per_second * (FORGET_SECONDS + 1.0)))
 
     # --- what starts now ------------------------------------------------------------------------------------------
 
     def documents_to_start(self, now: float, probe_seconds: float) -> Iterator[Job]:
-        """The documents that may start now, one by one. Whoever takes one has to tell when it has ended."""
+        """The documents that may start now, one by one. Whoever takes one must report when it has ended."""
         for job in list(self.documents.values()):
             is_submit = job.entry.kind in TO_SUBMIT
             if is_submit and (now < self.submit_after or bucket.available(self.submit_quota, now) < 1):
-                return  # so are all behind it: those for submit come last
+                return  # so are all after it: those for submit come last
             if job.is_busy or job.start_at > now:
                 continue
             if is_submit:
@@ -177,8 +180,8 @@ class Schedule:
             yield job
 
     def ask_to_start(self, now: float) -> Job | None:
-        """What begins now for an operation: a result or a status is asked for, that of the longest due, within their
-        quotas; or a row is read. Whoever takes one has to tell when it began, and when it has ended."""
+        """What begins now for an operation: within their quotas, the result or status that has been due longest is
+        asked for; or a row is read. Whoever takes one must report when it began, and when it has ended."""
         job = self._result_to_ask(now) or self._status_to_ask(now) if now < self.asks_until else None
         job = job or self._row_to_read(now)
         if job is not None:
@@ -204,26 +207,26 @@ class Schedule:
         return self.results.jobs[heapq.heappop(self._unread)[1]]
 
     def _next_read_at(self) -> float:
-        """A row is read a second before its operation is asked for; no more of them than can be asked for in one."""
+        """A row is read a second before its operation is asked for; no more rows than can be asked for in a second."""
         read = len(self.results.jobs) - len(self._unread) - self._not_ready
         if not self._unread or read >= self.reads_per_second:
             return inf
         return self._unread[0][0] - READ_AHEAD_SECONDS
 
     def next_ask_at(self) -> float:
-        """When the next ask may start; never is infinity."""
+        """When the next ask may start; infinity means never."""
         return min(self.results.next_at(), self.statuses.next_at(), self._next_read_at())
 
     # --- what has ended -------------------------------------------------------------------------------------------
 
     def document_ended(self, job: Job) -> None:
-        """A worker is done with the document, well or not. Its row says what comes next."""
+        """A worker is done with the document, successfully or not. Its row says what comes next."""
         self._end(job)
         if self.documents.get(job.entry.name) is job:
             del self.documents[job.entry.name]
 
     def document_concluded(self, document: Document, now: float) -> None:
-        """It is on its way to deliver; its entry, which the index is about to show, need not be handed out as well."""
+        """It is on its way to deliver. The index is about to show its entry, which need not be handed out as well."""
         if document.due_at is not None:
             self._handled[document.id, 0, 0] = (document.due_at, now)
 
@@ -234,7 +237,7 @@ class Schedule:
             window.begin(self._line(job).window, at)
 
     def ask_broke_off(self, job: Job, now: float) -> None:
-        """Nothing is known of the ask, nor whether it began: again soon."""
+        """Nothing is known of the ask, not even whether it began: try again soon."""
         self.began(job, now)
         self._end(job)
         if job.step is Step.READ:
@@ -245,14 +248,14 @@ class Schedule:
             self._line(job).wait(job)
 
     def throttle(self, job: Job, until: float) -> None:
-        """Nothing of the kind is asked for before."""
+        """Nothing of the job's kind is asked for before then."""
         line = self._line(job)
         line.after = max(line.after, until)
 
     def asked(self, job: Job, operation: Operation | None, now: float, *, may_have_failed: bool = False) -> None:
-        """A row was read or an ask has ended, with the row as it is now (None: it is gone, or another worker's).
+        """A row was read, or an ask has ended, with the row as it is now (None: it is gone, or another worker's).
 
-        `may_have_failed`: the service answered with an error, so that the status is worth an ask soon.
+        `may_have_failed`: the service answered with an error, so the status is worth asking for soon.
         """
         self._end(job)
         if not self._is_known(job):
@@ -268,7 +271,7 @@ class Schedule:
             self.results.wait(job)
 
     def _said_not_ready(self, job: Job, operation: Operation, now: float, may_have_failed: bool) -> None:
-        """From now on its status is asked for as well: soon, if it may have failed or is about to be given up."""
+        """From now on its status is asked for too: soon, if it may have failed or is about to be given up."""
         self._not_ready += not job.not_ready_at
         job.not_ready_at = job.asked_at
         name, submitted_at = job.entry.name, operation.submitted_at or now
@@ -298,11 +301,11 @@ class Schedule:
         if operation is None or operation.submitted_at is None:
             return
         self._handled[name] = (operation.submitted_at, now)
-        # One that hung until its deadline, or expired, says nothing of how long a recognition takes; nor does one that
-        # was sent by another row.
+        # One that hung until its deadline, or expired, says nothing about how long a recognition takes; nor does one
+        # that was sent by another row.
         if job.step is Step.RESULT and operation.state is OperationState.RECOGNIZED and operation.is_sent_here:
-            # It ended at some time between the last two asks. To take the end of that for it would make the next first
-            # ask later, and what that finds later still.
+            # It ended at some time between the last two asks. Taking the later one for its end would make the next
+            # first ask later, and what that finds later still.
             earliest = max(0.0, job.not_ready_at - operation.submitted_at)
             taken_seconds = (earliest + job.asked_at - operation.submitted_at) / 2
             self.typical_seconds = intervals.typical_after(self.typical_seconds, taken_seconds)
@@ -318,7 +321,8 @@ class Schedule:
         return self.results.window.limit / self.results.window.seconds
 
     def _load(self) -> float:
-        """How many run for each that the quota lets be asked for in the time that a recognition takes."""
+        """How many operations run for each one that the quota allows to ask for in the time of a typical
+        recognition."""
         return len(self.results.jobs) / (self._rate * self.typical_seconds)
 
     def is_idle(self) -> bool:
@@ -351,8 +355,8 @@ def _is_past_deadline(operation: Operation, now: float) -> bool:
 
 
 def new(typical_seconds: float, reads_per_second: int, submits_per_second: float, now: float) -> Schedule:
-    """A schedule without jobs, of a tick that took over at `now`: what the one before asked for in the last second is
-    not known. `typical_seconds` is what that has learnt; 0: nothing."""
+    """A schedule without jobs, for a tick that took over at `now`; what the tick before asked for in the last second is
+    not known. `typical_seconds` is what that tick has learnt; 0: nothing."""
     return Schedule(
         typical_seconds=typical_seconds or intervals.FIRST_TYPICAL_SECONDS,
         reads_per_second=reads_per_second,

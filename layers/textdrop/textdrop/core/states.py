@@ -1,7 +1,7 @@
 """One function decides, for every row and everything that can be seen of it, what the row becomes.
 
-A decision tries the rules from the top; the first whose `when` holds gives the next row. What is seen too late, of a
-row that has changed since, changes nothing. What neither covers is an error.
+The rules are tried from the top; the first whose `when` holds gives the next row. What is seen too late, of a row that
+has changed since, changes nothing. Anything else is an error.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ LATE_IN: Mapping[type, frozenset[DocumentState] | frozenset[OperationState]] = {
     see.NotDone: _ENDED,
     see.AskFailed: _ENDED,
 }
-"""In which states a row may be seen so without any rule for it: another worker was first."""
+"""The states in which a row may be seen so without a rule for it: another worker was first."""
 
 
 class NoRule(TextdropError):
-    """A row was seen in a way that cannot happen: a mistake in this program. Nothing is written."""
+    """Something was seen of a row that cannot happen: a mistake in this program. Nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def decide_document(
     policy: Policy,
     rules: tuple[Rule[Document, Any], ...] | None = None,
 ) -> Decision[Document]:
-    """What becomes of a document's row; its `rev` is one higher. Raises NoRule."""
+    """What a document's row becomes; its `rev` is one higher. Raises NoRule."""
     rule = _first(DOCUMENT_RULES if rules is None else rules, row, seen, now, policy)
     after = None if rule is None else rule.then(row, seen, now, policy)
     if after is not None and row is not None:
@@ -83,7 +83,7 @@ def decide_operation(
     policy: Policy,
     rules: tuple[Rule[Operation, Any], ...] | None = None,
 ) -> Decision[Operation]:
-    """What becomes of an operation's row. A page that has no row yet is given as `waiting`. Raises NoRule."""
+    """What an operation's row becomes. A page that has no row yet is given as `waiting`. Raises NoRule."""
     rule = _first(OPERATION_RULES if rules is None else rules, row, seen, now, policy)
     return Decision(LATE if rule is None else rule.id, None if rule is None else rule.then(row, seen, now, policy))
 
@@ -91,7 +91,7 @@ def decide_operation(
 def _first(
     rules: tuple[Rule[Any, Any], ...], row: Document | Operation | None, seen: object, now: float, policy: Policy
 ) -> Rule[Any, Any] | None:
-    """The rule that applies; None: the row has changed since it was seen so. Raises NoRule."""
+    """The rule that applies; None if the row has changed since it was seen so. Raises NoRule."""
     for rule in rules:
         if isinstance(seen, rule.seen) and rule.when(row, seen, now, policy):
             return rule

@@ -1,8 +1,8 @@
 """Which runs of the ledger are still to be added to the sums of which day, and what a part of them adds.
 
-The runs of an outcome that ended on a day are added in the order of their times, and the day's row says up to which. No
-run comes later than `policy.sum_after_seconds` with a time of before, so what is older than that is added for ever, and
-what is newer for one answer only.
+The runs of an outcome that ended on a day are added in the order of their times, and the day's row says up to which
+time. A run's row appears at most `policy.sum_after_seconds` after its time. So what is older than that is added for
+good; what is newer is added to one answer only.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from textdrop.core.ledger import DaySums, Run
 from textdrop.core.policy import DAY_SECONDS
 
 MIN_STEP_SECONDS = 600.0
-"""So much more time is worth a write by itself, when there is no run in it."""
+"""So much more time is worth a write even if no run lies in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Days of one month, one after another, of which the runs of this outcome are to be read that ended from `since` up
-    to `until`."""
+    """Consecutive days of one month. The runs of this outcome that ended from `since` up to `until` are to be read."""
 
     outcome: Outcome
     month: str
@@ -41,7 +40,7 @@ def days_between(since: float, until: float) -> list[str]:
 
 
 def open_stretches(sums: Mapping[str, DaySums], outcome: Outcome, now: float) -> list[Stretch]:
-    """What of these days is not summed to its end, or to now."""
+    """The parts of these days that are not summed yet, up to the end of each day or now."""
     stretches: list[Stretch] = []
     for name, row in sorted(sums.items()):
         after = max(_before(name), row.until.get(str(outcome), 0.0))
@@ -57,8 +56,11 @@ def open_stretches(sums: Mapping[str, DaySums], outcome: Outcome, now: float) ->
 
 
 def whole(runs: Sequence[Run], is_all: bool, until: float) -> tuple[Sequence[Run], float | None]:
-    """Those of the runs, read in the order of their times, that can be added now, and up to which time all are among
-    them. Of a part, those of its last time may go on in the next. None: all are of one time, and more must be read."""
+    """Those runs, given in the order of their times, that can be added now, and the time up to which no run is missing.
+
+    If only a part was read, the runs of its last time may continue in the next part. None: all are of one time, and
+    more must be read.
+    """
     if is_all:
         return runs, until
     earlier = [run for run in runs if run.ended_at < runs[-1].ended_at]
@@ -68,8 +70,8 @@ def whole(runs: Sequence[Run], is_all: bool, until: float) -> tuple[Sequence[Run
 def advanced(
     sums: Mapping[str, DaySums], stretch: Stretch, runs: Iterable[Run], reached: float, horizon: float
 ) -> dict[str, DaySums]:
-    """Those of the days that have more in them by these runs, which are all from where the days were summed up to
-    `reached`; none is added that is newer than `horizon`."""
+    """Those of the days that these runs add something to. The runs are all that ended from where the days were summed
+    up to `reached`; none newer than `horizon` is added."""
     by_day: dict[str, list[Run]] = {name: [] for name in stretch.days}
     for run in runs:
         by_day[ledger.day(run.ended_at)].append(run)

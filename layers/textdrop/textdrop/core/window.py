@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from math import inf
 
 SPAN_SECONDS = 1.04
-"""A second, and what one request may take longer on its way than another."""
+"""A second, plus how much longer one request may take on its way than another."""
 
 PARTS = 5
-"""Into so many parts the quota of a second is cut, so that one that takes longer still meets few others."""
+"""The quota of a second is divided into so many parts, so that a delayed request meets few others."""
 
 
 @dataclass(slots=True)
 class Window:
-    """At most `limit` begin in any `seconds`. `begun`: when each of the last `limit` did, in order. `reserved`: how
-    many more will begin, at a time that is not known yet."""
+    """At most `limit` begin in any `seconds`. `begun` has the times at which each of the last `limit` began, in order;
+    `reserved` is how many more will begin, at a time that is not known yet."""
 
     limit: int
     seconds: float
@@ -25,17 +25,15 @@ class Window:
 
 
 def full(per_second: int, now: float) -> Window:
-    """The window of a quota that may have been used up just before `now`, by others: nobody begins for a second.
-
-    At most `per_second` begin in any span shorter than SPAN_SECONDS.
-    """
+    """The window of a quota that others may have used up just before `now`: nobody begins for a second. At most
+    `per_second` begin in any span shorter than SPAN_SECONDS."""
     limit = max(1, per_second // PARTS)
     seconds = SPAN_SECONDS / (per_second // limit)
     return Window(limit, seconds, deque([now + SPAN_SECONDS - seconds] * limit, limit))
 
 
 def next_at(window: Window) -> float:
-    """From when on another may be reserved; infinity: not until one that was reserved has begun."""
+    """When another may be reserved; infinity: not until one that was reserved has begun."""
     return window.begun[window.reserved] + window.seconds if window.reserved < window.limit else inf
 
 

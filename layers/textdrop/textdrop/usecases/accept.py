@@ -73,7 +73,7 @@ def _create(ports: SubmitPorts, source: Source, holder: str, lease_until: float)
     if ports.documents.create(decision.row):
         ports.journal.transition(decision.rule, decision.row)
         return [decision.row]
-    ports.journal.counted("DuplicateUploads")
+    ports.journal.noted("duplicate_upload", document=decision.row.id)
     there = ports.documents.read(decision.row.id)
     taken = None if there is None else transition_document(ports, there, seen)
     return [] if taken is None else [taken]

@@ -68,7 +68,7 @@ def _deliver(ports: DeliverPorts, resume: Resume, deadline: float) -> None:
     try:
         document = ports.documents.read(resume.document_id)
         if document is None or document.rev != resume.rev or document.state not in _HERE:
-            ports.journal.counted("StaleDeliveries")
+            ports.journal.noted("stale_delivery", document=resume.document_id)
             return
         if not takes_long(document, ports.policy):
             deadline = min(deadline, ports.clock.now() + ports.policy.delivery_seconds)
@@ -79,7 +79,6 @@ def _deliver(ports: DeliverPorts, resume: Resume, deadline: float) -> None:
             return
         if held.state is DocumentState.DELETING:
             sweep(ports, held, deadline)
-            ports.journal.counted("DocumentsSwept")
             return
         if held.state is DocumentState.HELD:
             _tell_hold(ports, held)

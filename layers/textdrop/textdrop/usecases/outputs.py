@@ -33,7 +33,6 @@ def make_outputs(ports: DeliverPorts, document: Document, operations: Sequence[O
     with ParsedPages(ports, operations) as pages:
         for place, output in enumerate(document.to_render):
             rendering = _tried(ports, document, pages, output, deadline, is_first=place == 0)
-            ports.journal.counted("OutputsMade" if rendering.files else "OutputsMissing")
             document = transition_held(ports, document, Rendered(rendering))
     return document
 

@@ -34,7 +34,7 @@ def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float 
     StoreUnavailable: the next run goes on where this one stopped.
     """
     more = redrive(ports, min(ports.clock.now() + REDRIVE_SECONDS, deadline - PART_SECONDS))
-    ended = _look_through(ports, deadline, older_than_seconds)
+    ended = _search(ports, deadline, older_than_seconds)
     if ended == "handed_over" or (ended == "ended" and more):
         ports.successor.invoke()
         return "handed_over"
@@ -68,28 +68,23 @@ def record_source(progress: VersionedRow[ReconcileRun], source: SourceBucket, no
     raise StoreUnavailable("reconcile's row was written by others")
 
 
-def _look_through(ports: ReconcilePorts, deadline: float, older_than_seconds: float | None) -> str:
-    found = 0
-    try:
-        now = ports.clock.now()
-        recorded = record_source(ports.progress, ports.source, now)
-        since = max(recorded.since, ports.documents.kept_since())
-        current = reconciling.begun(recorded, older_than_seconds, now, ports.policy)
-        while True:
-            listed = ports.uploads.after(current.mark)
-            sent = _send_lost(ports, listed, since, current)
-            found += sent
-            after = reconciling.advanced(current, listed, sent, ports.clock.now())
-            if not ports.progress.write(current, after):
-                return "overtaken"
-            if listed.after is None:
-                ports.journal.noted("bucket_reconciled", listed=after.listed, found=after.found)
-                return "ended"
-            if ports.clock.now() + PART_SECONDS > deadline:
-                return "handed_over"
-            current = after
-    finally:
-        ports.journal.counted("UploadsReconciled", found)
+def _search(ports: ReconcilePorts, deadline: float, older_than_seconds: float | None) -> str:
+    now = ports.clock.now()
+    recorded = record_source(ports.progress, ports.source, now)
+    since = max(recorded.since, ports.documents.kept_since())
+    current = reconciling.begun(recorded, older_than_seconds, now, ports.policy)
+    while True:
+        listed = ports.uploads.after(current.cursor)
+        sent = _send_lost(ports, listed, since, current)
+        after = reconciling.advanced(current, listed, sent, ports.clock.now())
+        if not ports.progress.write(current, after):
+            return "overtaken"
+        if listed.after is None:
+            ports.journal.noted("bucket_reconciled", listed=after.listed, found=after.found)
+            return "ended"
+        if ports.clock.now() + PART_SECONDS > deadline:
+            return "handed_over"
+        current = after
 
 
 def _send_lost(ports: ReconcilePorts, listed: ListingPage, since: float, current: ReconcileRun) -> int:

@@ -36,8 +36,6 @@ def redrive(ports: ReconcilePorts, until: float) -> bool:
     except StoreUnavailable as error:
         ports.journal.failed("redrive_failed", error)
         return False
-    finally:
-        ports.journal.counted("MessagesRedriven", redriven)
     return redriven > 0
 
 

@@ -106,7 +106,7 @@ def _resumed(ports: SubmitPorts, resume: Resume) -> list[Document]:
         ports.journal.failed("resume_failed", error, document=resume.document_id)
         return []
     if document is None or document.rev != resume.rev:
-        ports.journal.counted("StaleResumes")
+        ports.journal.noted("stale_resume", document=resume.document_id)
         return []
     return [document]
 
@@ -164,7 +164,7 @@ def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Documen
     options_before: Options | None = None
     if document.state is DocumentState.ACCEPTED:
         options_before = document.options
-        known, opened = _look(ports, settings, document)
+        known, opened = _inspect(ports, settings, document)
         if known is None or known.state is not DocumentState.RECOGNIZING:
             wake(ports)
             return
@@ -223,7 +223,7 @@ def _open(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> O
     return ports.open_document(ports.sources.head(document.source).open(), limits)
 
 
-def _look(
+def _inspect(
     ports: SubmitPorts, settings: SubmitSettings, document: Document
 ) -> tuple[Document | None, OpenedDocument | None]:
     """What the source turns out to be: the row that follows (None: no longer ours), and the file if it is to be sent.

@@ -194,10 +194,10 @@ def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
         if run.backfill_waits:  # for days, it may be, which is no reason for an alarm
             waiting = ports.documents.due(DueKind.BACKFILL, until, MAX_DUE_ENTRIES)
             ports.journal.counted(IN_FLIGHT[DueKind.BACKFILL], len(waiting))
-        _look_at_held(ports, run, now)
+        _refresh_held(ports, run, now)
 
 
-def _look_at_held(ports: PollPorts, run: _Run, now: float) -> None:
+def _refresh_held(ports: PollPorts, run: _Run, now: float) -> None:
     """Once a minute: how many documents are held, how much of a cap is used; and those that have room are released."""
     held = ports.documents.due(DueKind.HELD, now, MAX_DUE_ENTRIES)
     if run.caps.is_on:

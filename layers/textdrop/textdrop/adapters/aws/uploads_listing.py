@@ -28,13 +28,13 @@ class S3UploadListing:
         self._bucket = bucket
         self._prefix = prefix
 
-    def after(self, mark: Cursor) -> ListingPage:
+    def after(self, cursor: Cursor) -> ListingPage:
         with as_store_unavailable("s3.ListObjectVersions"):
             try:
-                answer = self._list(mark)
+                answer = self._list(cursor)
             except ClientError as error:
-                # A mark that S3 no longer takes must not end all reconciling: from the beginning, then.
-                if not mark.key or code(error) != "InvalidArgument":
+                # A cursor that S3 no longer takes must not end all reconciling: from the beginning, then.
+                if not cursor.key or code(error) != "InvalidArgument":
                     raise
                 answer = self._list(Cursor())
         versions = answer.get("Versions", [])
@@ -44,12 +44,12 @@ class S3UploadListing:
             return ListingPage(sources, None, current)
         return ListingPage(sources, Cursor(answer["NextKeyMarker"], answer.get("NextVersionIdMarker", "")), current)
 
-    def _list(self, mark: Cursor) -> ListObjectVersionsOutputTypeDef:
+    def _list(self, cursor: Cursor) -> ListObjectVersionsOutputTypeDef:
         place: dict[str, Any] = {}
-        if mark.key:
-            place["KeyMarker"] = mark.key
-        if mark.version_id:
-            place["VersionIdMarker"] = mark.version_id
+        if cursor.key:
+            place["KeyMarker"] = cursor.key
+        if cursor.version_id:
+            place["VersionIdMarker"] = cursor.version_id
         # botocore has the keys come URL-encoded, and decodes them: XML could not carry every one.
         return self._client.list_object_versions(Bucket=self._bucket, Prefix=self._prefix, **place)
 

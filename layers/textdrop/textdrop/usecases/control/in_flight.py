@@ -10,7 +10,7 @@ from textdrop.ports import ControlPorts
 from textdrop.usecases.control.active import EVER_SECONDS
 
 MAX_COUNTED = 5_000
-LOOKED_AT = 100
+LAST_READ = 100
 OLDEST = 10
 MOVING = (DueKind.SUBMIT, DueKind.BACKFILL, DueKind.RECHECK, DueKind.DELIVER)
 
@@ -33,7 +33,7 @@ def in_flight(ports: ControlPorts) -> InFlight:
     entries = {kind: ports.documents.due(kind, until, MAX_COUNTED + 1) for kind in DueKind}
     counts = {kind: min(len(found), MAX_COUNTED) for kind, found in entries.items()}
     first = [entry.document_id for kind in MOVING for entry in entries[kind][:OLDEST]]
-    last = [entry.document_id for entry in entries[DueKind.SUBMIT][-LOOKED_AT:]]
+    last = [entry.document_id for entry in entries[DueKind.SUBMIT][-LAST_READ:]]
     wanted = list(dict.fromkeys([*first, *last]))
     rows = ports.documents.read_many(wanted) if wanted else {}
     submitting = tuple(rows[each] for each in dict.fromkeys(last) if each in rows)

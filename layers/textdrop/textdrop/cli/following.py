@@ -17,7 +17,7 @@ from textdrop.cli.shell import FINE, NOT_DONE, SOME_FAILED, Shell, WrongUse
 from textdrop.client.errors import ControlRefused
 from textdrop.client.models import HELD, Document, Summary
 
-LOOK_SECONDS = 5.0
+REFRESH_SECONDS = 5.0
 _SAMPLE = 100
 
 
@@ -115,7 +115,7 @@ def watch(
                 break
             left = _left(flying, found, submits_per_second)
             progress.show(_watched(found, ended, time.monotonic() - start, left), sum(ended.values()))
-            shell.textdrop.sleep(LOOK_SECONDS)
+            shell.textdrop.sleep(REFRESH_SECONDS)
     documents = words.count(sum(ended.values()), "document")
     but = f" but {words.count(found.active.held, 'held document')}" if found.active.held else ""
     shell.say(f"Nothing is in flight{but}. {documents} ended in {words.duration(time.monotonic() - start)}.")
