@@ -44,7 +44,7 @@ from simulation.script import SKEW_SECONDS, WAITS_SECONDS, Act, Author
 from simulation.stack import POLICY, Sent, Stack, Upload
 from simulation.uploads_queue import UploadsQueue, told_of
 from textdrop.core import keys, problems
-from textdrop.core.caps import NO_CAPS, Caps, is_larger_than_any, turn_at
+from textdrop.core.caps import NO_CAPS, Caps, smaller_cap, turn_at
 from textdrop.core.deliveries import takes_long
 from textdrop.core.documents import (
     Document,
@@ -612,7 +612,7 @@ class History(Mishaps):
 
     def _is_larger(self, row: Document) -> bool:
         """Whether a held document is more than a whole cap."""
-        return row.hold is not None and is_larger_than_any(self.caps, row.hold.pages)
+        return row.hold is not None and smaller_cap(self.caps, row.hold.pages) is not None
 
     def _rest_but_holds(self) -> None:
         """Within a day nothing is due but what is held."""

@@ -48,7 +48,6 @@ from textdrop.usecases import (
     pages,
     publish,
     ready,
-    release,
     reserve,
     send,
     submit,
@@ -311,8 +310,8 @@ def newest_first(right: Wrong, self: FakeDocuments, kind: DueKind, *rest: Any) -
     return found[::-1] if kind is DueKind.HELD else found
 
 
-def room_for_all(right: Wrong, ports: Any, reservations: Any, limits: Any, *rest: Any, **named: Any) -> Any:
-    return right(ports, reservations, Caps(10**6) if limits.is_on else limits, *rest, **named)
+def room_for_all(right: Wrong, ports: Any, limits: Any, until: float) -> Any:
+    return right(ports, Caps(10**6) if limits.is_on else limits, until)
 
 
 def stays_on_both(right: Wrong, *arguments: Any) -> Any:
@@ -460,10 +459,10 @@ MISTAKES: dict[str, Callable[[], Planted]] = {
     "what moves to another day stays on its own too": lambda: around(caps, "reservation", stays_on_both),
     "a page is sent though its day has ended": lambda: patch.object(send, "ledger", AnyDay()),
     "of the held documents the newest is released first": lambda: around(FakeDocuments, "due", newest_first),
-    "held documents are released beyond the caps": lambda: around(release, "release", room_for_all),
+    "held documents are released beyond the caps": lambda: around(tick, "release_held", room_for_all),
     "nobody is told that a document is held": lambda: around(deliver, "_tell_hold", lambda right, *arguments: None),
     "a document that waits for a person keeps others waiting": lambda: around(
-        caps, "is_larger_than_any", lambda right, *arguments: False
+        caps, "smaller_cap", lambda right, *arguments: None
     ),
     "documents stay held when the caps are turned off": lambda: around(
         tick, "release_held", lambda right, ports, limits, until: right(ports, limits, until) if limits.is_on else 0

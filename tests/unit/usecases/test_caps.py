@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -18,6 +18,7 @@ from textdrop.core.documents import (
     DocumentState,
     DueKind,
     Hold,
+    Operation,
     OperationState,
     Outcome,
     Period,
@@ -38,6 +39,9 @@ from textdrop.core.errors import (
 from textdrop.core.events import resume_body
 from textdrop.core.observations import Cancelled, DeleteAsked, RetryAsked
 from textdrop.core.pause import Pause
+from textdrop.ports import SubmitPorts
+from textdrop.usecases import submit
+from textdrop.usecases.ahead import settle_ahead
 from textdrop.usecases.release import release_held
 from textdrop.usecases.tick import tick
 from unit.usecases.capped import (
@@ -156,6 +160,19 @@ def test_on_a_new_day_an_upload_waits_for_those_that_were_held_before() -> None:
     assert [row.id for row in held(world)] == [late[1].id]
     assert sent_on(world) == {TODAY: 2, TOMORROW: 2}
     assert (told(world, late[0]), told(world, late[1])) == ([HELD, NOTICE], [HELD])
+
+
+def test_in_a_new_month_an_upload_waits_for_those_that_were_held_before() -> None:
+    world = capped(per_month=2)
+    uploads(world, 3)
+    work(world)
+    to_midnight(world)
+    to_midnight(world)
+    [late] = uploads(world, 1, "late")
+    world.submit()
+    assert world.row(late).hold == Hold(Period.MONTH, 1, cap=2, at=world.clock.now())
+    work(world)
+    assert sent_on(world) == {TODAY: 2, NEXT_MONTH: 2}
 
 
 def test_later_in_the_day_an_upload_that_has_room_is_sent_though_larger_ones_are_held() -> None:
@@ -305,6 +322,21 @@ def test_a_page_whose_answer_was_lost_needs_room_again() -> None:
     assert reserved(world) == sent_on(world) == {TODAY: 2, TOMORROW: 2}
 
 
+def test_one_that_needs_more_room_than_there_is_sends_what_it_has_reserved_before_it_is_held() -> None:
+    world = capped(per_day=5)
+    document = world.upload("x.pdf", b"pages:5")
+    world.faults.fail("ocr.submit", lambda: OcrAnswerLost("reset"), times=3)
+    work(world)
+    assert why(world.row(document)) == Hold(Period.DAY, 3)
+    assert reserved(world) == sent_on(world) == {TODAY: 5}
+    assert [world.operation(document, page).sent for page in range(1, 6)] == [False, False, False, True, True]
+    assert "pages_unsent" not in world.journal.rules(), "it is due again as it was"
+    to_midnight(world)
+    work(world)
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert reserved(world) == sent_on(world) == {TODAY: 5, TOMORROW: 3}
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -325,9 +357,10 @@ def test_a_page_that_was_certainly_not_taken_needs_no_more_room(error: Exception
     assert len(world.faults.of("reservations.write")) == 1
 
 
-def test_what_was_refused_here_or_by_the_service_is_given_back() -> None:
+def test_what_was_refused_here_or_by_the_service_is_given_back_once_though_its_delivery_fails() -> None:
     world = capped(per_day=9)
     world.faults.fail("ocr.submit", lambda: OcrRejected("400", Trace(status=400, code=3)))
+    world.faults.fail("notices.publish", DOWN)
     document = world.upload("x.pdf", b"pages:4 bad:2")
     work(world)
     assert world.row(document).outcome is Outcome.PARTIAL
@@ -374,6 +407,22 @@ def test_looking_ahead_takes_no_more_than_a_turn(monkeypatch: pytest.MonkeyPatch
     assert world.row(document).reserved == 4
     work(world)
     assert reserved(world) == {TODAY: 3}
+
+
+def test_a_document_is_looked_through_once_and_not_in_each_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def counted(ports: SubmitPorts, document: Document, *rest: Any) -> Any:
+        looked.append(document.id)
+        return settle_ahead(ports, document, *rest)
+
+    monkeypatch.setattr(submit, "settle_ahead", counted)
+    world = capped(per_day=9)
+    document = world.upload("x.pdf", b"pages:3")
+    world.faults.fail("ocr.submit", lambda: OcrUnreachable("no connection"), times=2)
+    work(world)
+    assert world.row(document).submit_passes > 1
+    assert looked == [document.id]
 
 
 def stopped(world: World) -> Document:
@@ -488,6 +537,17 @@ def test_what_is_released_by_hand_while_it_is_being_told_is_released() -> None:
     assert told(world, larger) == [HELD, NOTICE]
 
 
+def test_what_a_late_worker_may_send_of_a_held_document_is_unconfirmed_when_that_is_released() -> None:
+    world = capped(per_day=1)
+    document = world.upload("x.pdf", b"pages:2")
+    work(world)
+    intent = Operation(document.id, 1, 1, OperationState.SUBMITTING, holder_rev=1)
+    world.documents.operations[document.id, 1, 1] = intent
+    assert release_by_hand(world, document).reserved == 3
+    assert world.operation(document) == replace(intent, state=OperationState.WAITING, unconfirmed=1)
+    assert world.journal.counts["SubmitsUnconfirmed"] == 1
+
+
 def test_the_next_run_of_what_a_person_released_is_within_the_caps_again() -> None:
     world = capped(per_day=2)
     larger = world.upload("larger.pdf", b"pages:3 bad:1")
@@ -515,6 +575,17 @@ def test_with_caps_turned_off_or_raised_what_has_room_then_is_released(per_day: 
     assert sent_on(world) == {TODAY: sent}
     assert reserved(world) == {TODAY: sent if per_day else 2}
     assert (world.row(larger).outcome is Outcome.SUCCEEDED) == (sent == 5)
+
+
+def test_with_caps_turned_off_in_the_middle_of_a_document_its_pages_are_sent_on_any_day() -> None:
+    world = capped(per_day=9)
+    document = stopped(world)
+    allow(world)
+    world.faults.mend()
+    to_midnight(world)
+    work(world)
+    assert world.row(document).outcome is Outcome.SUCCEEDED
+    assert reserved(world) == {TODAY: 4}
 
 
 def test_one_that_was_larger_than_a_cap_is_released_when_that_is_raised() -> None:
@@ -584,6 +655,7 @@ def test_a_document_that_is_cancelled_just_then_reserves_and_sends_nothing() -> 
     work(world)
     assert world.row(document).outcome is Outcome.CANCELLED
     assert (world.ocr.accepted, reserved(world)) == ([], {})
+    assert len(world.faults.of("reservations.write")) == 1
 
 
 def test_a_release_that_loses_the_room_between_the_look_and_the_write_waits() -> None:
@@ -733,6 +805,8 @@ def test_one_that_loses_the_room_between_the_look_and_the_write_is_held() -> Non
         world.reservations.days[TODAY] = 1
 
     world.faults.happen("reservations.write", another_is_first)
+    world.submit()
+    assert world.ticks_asked == 1, "somebody is to tell of it"
     work(world)
     assert why(world.row(document)) == Hold(Period.DAY, 1)
     assert sent_on(world) == {}

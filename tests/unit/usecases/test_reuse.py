@@ -136,6 +136,8 @@ def test_one_page_twice_at_once_uses_the_room_of_one() -> None:
     world = reusing(capped(per_day=2))
     for key in ("a.png", "b.png", "c.png"):
         world.upload(key, PAGE)
+    world.submit()
+    assert {row.unfinished for row in world.documents.rows.values()} == {frozenset({1})}, "each waits for its text"
     work(world)
     assert {row.outcome for row in world.documents.rows.values()} == {Outcome.SUCCEEDED}
     assert reserved(world) == {TODAY: 1}

@@ -69,10 +69,15 @@ class Reservation:
     changes: Mapping[str, int]
 
 
+def unused(document: Document, made: int) -> int:
+    """How many of the submits that a document has reserved are left, when so many were made."""
+    return max(0, document.reserved - made)
+
+
 def reservation(document: Document, made: int, needed: int, today: str) -> Reservation | None:
     """A reservation of `needed` pages today for a document that has `made` so many submits; None if it has that
     reservation already. What it has left on an earlier day is given back to that day."""
-    left = max(0, document.reserved - made)
+    left = unused(document, made)
     is_today = document.reserved_on == today
     if needed == 0 or (is_today and left >= needed):
         return None
@@ -85,8 +90,8 @@ def reservation(document: Document, made: int, needed: int, today: str) -> Reser
 def given_back(document: Document, made: int) -> Mapping[str, int]:
     """How the pages of each day change when a document that has `made` so many submits sends nothing more; {} if they
     do not."""
-    left = document.reserved - made
-    return {document.reserved_on: -left} if left > 0 and document.reserved_on else {}
+    left = unused(document, made)
+    return {document.reserved_on: -left} if left else {}
 
 
 def hold(caps: Caps, used: Used, asked: Reservation, needed: int) -> Hold | None:
@@ -100,9 +105,9 @@ def hold(caps: Caps, used: Used, asked: Reservation, needed: int) -> Hold | None
     for period, more in ((Period.MONTH, in_month), (Period.DAY, asked.changes[asked.day])):
         most = caps.most(period)
         if most and more > 0 and used.pages(period) + more > most:
-            larger = [each for each in Period if 0 < caps.most(each) < needed]
-            named = larger[0] if larger else period
-            return Hold(named, needed, bool(larger), caps.most(named))
+            smaller = smaller_cap(caps, needed)
+            named = smaller or period
+            return Hold(named, needed, smaller is not None, caps.most(named))
     return None
 
 
@@ -113,9 +118,9 @@ def certain_hold(caps: Caps, used: Used, held: Document, today: str) -> Hold | N
     return None if asked is None else hold(caps, used, asked, needed)
 
 
-def is_larger_than_any(caps: Caps, pages: int) -> bool:
-    """Whether so many pages are more than the cap of a whole period."""
-    return any(most and pages > most for most in map(caps.most, Period))
+def smaller_cap(caps: Caps, pages: int) -> Period | None:
+    """The period whose whole cap is smaller than so many pages; None if neither's is."""
+    return next((period for period in Period if 0 < caps.most(period) < pages), None)
 
 
 def turn_at(period: Period, now: float) -> float:

@@ -130,15 +130,15 @@ def _hold(hold: Hold, limits: Caps) -> dict[str, Any]:
     return {
         "period": str(hold.period),
         "pages": hold.pages,
-        "waits_for_a_person": caps.is_larger_than_any(limits, hold.pages),
+        "waits_for_a_person": caps.smaller_cap(limits, hold.pages) is not None,
     }
 
 
 def _held_for(hold: Hold, limits: Caps) -> str:
     pages = "1 page" if hold.pages == 1 else f"{hold.pages:,} pages"
-    for period in Period:
-        if 0 < limits.most(period) < hold.pages:
-            return f"a person: {pages} are more than the whole cap of {_cap(limits, period)} (textdrop release)"
+    smaller = caps.smaller_cap(limits, hold.pages)
+    if smaller is not None:
+        return f"a person: {pages} are more than the whole cap of {_cap(limits, smaller)} (textdrop release)"
     if not limits.most(hold.period):
         return f"its turn: there is no cap of pages a {hold.period} any more"
     return f"the next {hold.period} (UTC): the cap of {_cap(limits, hold.period)} has no room for {pages}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from textdrop.core import billing, caps
 from textdrop.core.documents import Document, Operation
 from textdrop.core.errors import ObjectDeleted, ObjectGone, StoreUnavailable
 from textdrop.ports import SubmitPorts
@@ -98,7 +99,7 @@ def send_pages(
 
     The operations of all pages, as they stand, when every page has an id or is final; `Later` when some are left, with
     when to go on; `Lost` when the document is no longer ours, `SourceGone` when its upload was deleted. `operations`
-    are those there are; with caps all that are to be sent are reserved on the day `reserved_on`. Raises
+    are those there are; with caps no more are sent than are left of what is reserved on the day `reserved_on`. Raises
     StoreUnavailable when a page could not be gone on with, after all others that had begun have come to an end.
     """
     left = [page for page in document.unfinished if not _settled(operations.get(page))]
@@ -108,12 +109,18 @@ def send_pages(
     back = document.attempts % 2 == 0
     left.sort(key=lambda page: (_troubles(operations.get(page)), -page if back else page), reverse=True)
     now = ports.clock.now()
+    later: list[Later] = []
+    if reserved_on:
+        over = len(left) - caps.unused(document, billing.submits(tuple(operations.values())))
+        if over > 0:
+            left, later = left[over:], [Later(now, failed=False)]
     # Who has pages already was opened by an earlier pass; a new one has just been.
     turn = _TimeSlice(
         left,
         dict(operations),
         ends_at=now + ports.policy.slice_seconds,
         check_source_at=now if operations else now + SOURCE_CHECK_SECONDS,
+        later=later,
     )
     task = partial(_send_while_there_are, ports, submits_per_second, document, source, deadline, reserved_on, turn)
     ports.run_parallel(task, 1 if died else min(MAX_WORKERS, len(left)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from textdrop.core import billing, caps
 from textdrop.core import observations as see
 from textdrop.core.caps import Answer, Caps, Reservation, Used
-from textdrop.core.documents import Document, DocumentState, DueKind, Hold, Operation, OperationState, Period
+from textdrop.core.documents import Document, DueKind, Hold, Operation, OperationState, Period
 from textdrop.core.errors import StoreUnavailable
 from textdrop.core.ledger import day
 from textdrop.ports import DeliverPorts, Reservations, SubmitPorts, TransitionPorts
@@ -48,16 +48,18 @@ def with_unconfirmed(
 
 
 def reserve(ports: SubmitPorts, limits: Caps, held: Document, operations: Mapping[int, Operation]) -> Document:
-    """The document, which we hold, with room today for all that is to be sent; or, if there is none, on its way to be
-    held. `operations` are all of its run's, by page. Raises NotOurs and StoreUnavailable."""
+    """The document, which we hold, with room today for all that is to be sent; or, if there is none, with what it has
+    left of today, or on its way to be held. `operations` are all of its run's, by page. Raises NotOurs and
+    StoreUnavailable."""
     needed = _needed(held, operations)
     asked = _reservation(held, operations, day(ports.clock.now()))
     if asked is None:
         return held
+    has_some = asked.changes[asked.day] < needed
     for _ in range(TRIES):
         hold = None if held.released else _hold(ports, limits, asked, needed)
         if hold is not None:
-            return transition_held(ports, held, see.OverCap(hold))
+            return held if has_some else transition_held(ports, held, see.OverCap(hold))
         within = None if held.released else limits
         seen = see.Reserved(asked.submits, asked.day)
         answer = transition_reserving(ports, ports.reservations, held, seen, asked.changes, within)
@@ -108,7 +110,7 @@ def waiting(ports: TransitionPorts) -> Iterator[Sequence[Document]]:
         entries = ports.documents.due(DueKind.HELD, ports.clock.now(), ENTRIES_A_READ, since)
         rows = ports.documents.read_many([entry.document_id for entry in entries])
         found = [rows[entry.document_id] for entry in entries if entry.document_id in rows]
-        yield [row for row in found if row.state is DocumentState.HELD and row.due_kind is DueKind.HELD]
+        yield [row for row in found if row.due_kind is DueKind.HELD]
         if len(entries) < ENTRIES_A_READ or entries[-1].due_at == since:
             return
         since = entries[-1].due_at
