@@ -11,6 +11,7 @@ from fakes.ocr import Failure
 from textdrop.core.documents import Document, DocumentState, DueKind, Outcome
 from textdrop.core.errors import OcrUnreachable, StoreUnavailable
 from textdrop.core.observations import DeleteAsked
+from textdrop.usecases.control import active
 from unit.usecases.operated import NOON, ids, keys, operated, paged, run_each
 from world import World
 
@@ -276,6 +277,16 @@ def test_what_is_in_flight_below_a_prefix_is_cancelled_and_nothing_else(world: W
     assert {len(world.notices_of(each)) for each in [*inside, *outside]} == {1}
 
 
+def test_what_is_being_delivered_below_a_prefix_is_left_out(world: World) -> None:
+    world.upload("a/1.png", b"1")
+    world.submit()
+    world.clock.advance(5.0)
+    world.poll()
+    [inside] = wait_for_slots(world, 1, "a/")
+    answer = world.ask("cancel", prefix="a/")
+    assert (ids(answer["cancelled"]), answer["unchanged"]) == ([inside.id], [])
+
+
 def test_what_has_its_outcome_is_not_cancelled(world: World) -> None:
     document = run_each(world, {"x.png": b"1"})["x.png"]
     assert why(world.ask("cancel", documents=["x.png"])) == "It has its outcome already: succeeded."
@@ -338,6 +349,14 @@ def test_all_below_a_prefix_is_deleted_in_flight_or_not(world: World) -> None:
     states = [row.state for row in world.documents.rows.values()]
     assert (states.count(DocumentState.DELETED), states.count(DocumentState.FINAL)) == (123, 1)
     assert {key.split("/")[0] for key in world.results.keys()} == {".textdrop", "b"}  # noqa: SIM118
+
+
+def test_what_is_in_flight_behind_many_others_is_deleted_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(active, "ENTRIES_A_READ", 2)
+    wait_for_slots(world, active.READS_A_CALL * 2 + 1, "b/")
+    world.clock.advance(1.0)
+    [inside] = wait_for_slots(world, 1, "a/")
+    assert ids(paged(world, "delete", "deleting", prefix="a/")) == [inside.id]
 
 
 def test_with_an_outcome_only_what_has_it_is_deleted(world: World) -> None:

@@ -73,6 +73,19 @@ def test_a_deletion_that_fails_when_its_pages_are_gone_gives_nothing_back_twice(
     assert sum(world.reservations.days.values()) == len(world.ocr.accepted) == 1
 
 
+def test_a_deletion_gives_nothing_back_that_may_have_been_sent() -> None:
+    world = capped(2)
+    document = world.upload("a.png", b"page")
+    world.faults.fail("ocr.submit", KilledError, when="after")
+    with suppress(KilledError):
+        world.submit()
+    world.transition(document, DeleteAsked())
+    world.queue.clear()
+    world.run()
+    assert world.row(document).state is DocumentState.DELETED
+    assert sum(world.reservations.days.values()) == len(world.ocr.accepted) == 1
+
+
 def test_what_may_have_been_sent_still_counts_when_a_shared_page_is_sent_after_all() -> None:
     shared = Operation(
         "d", 1, 1, OperationState.RUNNING, holder_rev=3, unconfirmed=1, breakdowns=1, reused_from="another"

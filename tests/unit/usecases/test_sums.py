@@ -214,16 +214,33 @@ def test_more_that_is_new_than_can_be_read_is_left_out_and_told(world: World, mo
     assert counted(done) == truth(world, 0.0, NOON)
 
 
-def test_others_that_write_again_and_again_leave_it_incomplete(world: World) -> None:
+@pytest.mark.parametrize(("times", "is_complete"), [(2, True), (3, False)])
+def test_others_that_write_again_and_again_leave_it_incomplete(world: World, times: int, is_complete: bool) -> None:
     put(world, 1, NOON - 2_000.0)
 
     def another_writes() -> None:
         row = world.sums.rows.get("2026-11-29", DaySums("2026-11-29"))
         world.sums.rows["2026-11-29"] = replace(row, rev=row.rev + 1)
 
-    world.faults.happen("sums.write", another_writes, times=3)
-    assert not summed(world.control_ports, NOON, NOON).is_complete
+    world.faults.happen("sums.write", another_writes, times=times)
+    assert summed(world.control_ports, NOON, NOON).is_complete == is_complete
     assert summed(world.control_ports, NOON, NOON).is_complete
+
+
+def test_what_others_have_added_meanwhile_counts_once_in_an_incomplete_answer_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sums, "ROUNDS", 1)
+    put(world, 1, NOON - 2_000.0)
+    put(world, 2, NOON - 600.0)
+
+    def another_sums_later() -> None:
+        world.clock.advance(700.0)
+        another_sums(world)
+
+    world.faults.happen("sums.write", another_sums_later)
+    done = summed(world.control_ports, NOON, NOON)
+    assert (done.is_complete, sum_of(done)) == (False, 2)
 
 
 class SortedLedger(FakeLedger):

@@ -112,9 +112,8 @@ def _read(
     page = ports.ledger.history(month, of, cursor.since, cursor.until, size, place.after, newest_first=True)
     place.runs.extend(page.runs)
     place.is_read = page.after is None
-    if page.runs or page.after is None:
-        return
-    place.after = page.after  # nothing on this page, and more behind it
+    if not page.runs:
+        place.after = page.after  # there may be more behind it
 
 
 def _newest(place: _Outcome) -> float:
