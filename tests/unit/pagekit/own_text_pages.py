@@ -238,6 +238,8 @@ CHART = b"1.5 w 80 300 m 150 420 200 250 270 380 c 330 470 380 300 460 430 c S 8
 SLANTED = b"q 0.8 0.6 -0.6 0.8 300 20 cm 0.6 g " + shown("КОПИЯ ВЕРНА", 0, 0, 60) + b" Q"
 STAMP = b"2 w 0 0 0.6 RG 400 250 m 400 277.6 377.6 300 350 300 c 322.4 300 300 277.6 300 250 c"
 STAMP += b" 300 222.4 322.4 200 350 200 c 377.6 200 400 222.4 400 250 c S"
+MANY = lines([*RUSSIAN, *ENGLISH] * 3, y=800)
+NOBODY_SEES = "words that nobody sees"
 COVERED = b"1 g 50 640 500 150 re f 0 g"
 
 
@@ -389,6 +391,9 @@ TELLS_NOT_ALL: dict[str, bytes] = {
     "white on white": one(b"1 g", *BODY),
     "partly white on white": one(*BODY, b"1 g", lines(RUSSIAN, y=500)),
     "unseen text beside what is seen": one(*BODY, lines(RUSSIAN, y=500, mode=UNSEEN)),
+    "a few words of many white on white": one(MANY, b"1 g", shown(NOBODY_SEES, 60, 100)),
+    "a few words of many unseen": one(MANY, shown(NOBODY_SEES, 60, 100, mode=UNSEEN)),
+    "a few words of many unseen on others": one(MANY, shown(NOBODY_SEES, 60, 800, mode=UNSEEN)),
     "covered": one(*BODY, COVERED),
     "text twice": text_twice(),
     "spaced letters": one(lines([" ".join(text.replace(" ", "")) for text in RUSSIAN], size=8)),

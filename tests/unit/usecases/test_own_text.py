@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from pagekit.limits import FileLimits
+from pagekit.page import RecognisedPage
 from textdrop.core import keys
 from textdrop.core.documents import Billed, OperationState, Outcome
 from textdrop.core.observations import RetryAsked
@@ -46,6 +50,29 @@ def test_a_document_whose_every_page_has_text_is_done_without_the_service(world:
     world.run()
     assert (world.row(document).outcome, world.row(document).billed) == (Outcome.SUCCEEDED, Billed())
     assert world.ocr.accepted == []
+
+
+def test_a_document_of_more_pages_than_a_pass_looks_at_is_not_held_for_those_with_text() -> None:
+    world = capped(per_day=2)
+    opens = world.submit_ports.open_document
+
+    def open_document(file: Any, limits: FileLimits) -> Any:
+        opened: Any = opens(file, limits)
+        text = opened.own_text(1)
+
+        def own_text(number: int) -> RecognisedPage | None:
+            world.clock.advance(8.0)
+            return text if number != 5 else None
+
+        opened.own_text = own_text
+        return opened
+
+    world.submit_ports = replace(world.submit_ports, open_document=open_document)
+    document = world.upload("x.pdf", b"pages:9 text:1", WITHOUT_TEXT)
+    work(world)
+    row = world.row(document)
+    assert (row.outcome, row.pages_skipped, row.billed) == (Outcome.SUCCEEDED, 8, Billed(1))
+    assert reserved(world) == {TODAY: 1}
 
 
 def test_unless_that_is_asked_for_every_page_is_sent(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from fakes.ocr import INTERNAL, Failure
+from pagekit.prepared import How, Preparation
 from textdrop.core import keys, problems
 from textdrop.core.documents import Billed, Document, DocumentState, OperationState, Outcome, Resume
 from textdrop.core.errors import OcrRejected, OcrUnavailable, StoreUnavailable, Trace
@@ -141,6 +142,24 @@ def test_one_page_twice_at_once_uses_the_room_of_one() -> None:
     work(world)
     assert {row.outcome for row in world.documents.rows.values()} == {Outcome.SUCCEEDED}
     assert reserved(world) == {TODAY: 1}
+
+
+def test_places_are_in_pixels_of_each_upload_though_the_page_is_one(world: World) -> None:
+    """What the one was scaled to, the other is."""
+    first = done(world, "a.png", b"scaled")
+    opens = world.submit_ports.open_document
+
+    def open_document(file: Any, limits: Any) -> Any:
+        opened: Any = opens(file, limits)
+        page = opened.page(1)
+        opened.page = lambda number: replace(page, preparation=Preparation(How.AS_IS))
+        return opened
+
+    world.submit_ports = replace(world.submit_ports, open_document=open_document)
+    second = done(world, "b.png", b"scaled")
+    assert [counts(world, document) for document in (first, second)] == [(1, 0, 0), (0, 0, 1)]
+    pages: list[Any] = [world.json(f"{key}.ocr.json")["pages"] for key in ("a.png", "b.png")]
+    assert [(page["prepared"]["scale"], page["width"]) for [page] in pages] == [(0.5, 200), (1.0, 100)]
 
 
 # --- what is ---

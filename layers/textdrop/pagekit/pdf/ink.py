@@ -67,16 +67,16 @@ class Ink:
         return rules
 
 
-def stacked(boxes: Iterable[Box], size: tuple[int, int]) -> int:
-    """How many of the boxes, whose middles are on a picture of that size, have theirs in one of those before."""
+def are_stacked(boxes: Iterable[Box], size: tuple[int, int]) -> bool:
+    """Whether one of the boxes, whose middles are on a picture of that size, has its middle in one of those before."""
     painted = Image.new("1", size)
     draw = ImageDraw.Draw(painted)
-    count = 0
     for left, top, right, bottom in boxes:
         middle = (min(int((left + right) / 2), size[0] - 1), min(int((top + bottom) / 2), size[1] - 1))
-        count += bool(painted.getpixel(middle))
+        if painted.getpixel(middle):
+            return True
         draw.rectangle((left, top, right, bottom), fill=1)
-    return count
+    return False
 
 
 def _runs(ink: Image.Image, pixels: int, dx: int, dy: int) -> Image.Image:

@@ -1,6 +1,6 @@
 """The text that a page of a PDF has of its own, if that can stand for all that is to be read on it.
 
-It can if it is readable, nearly all its words lie on ink, and nearly all ink lies under its words. What else shows ink,
+It can if it is readable, all its words lie on ink, and nearly all ink lies under its words. What else shows ink,
 such as a picture, a scan, a stamp, a signature or a filled field of a form, is not told by the text. It makes no
 difference whether the text is drawn, or lies unseen over a scan that another program recognised.
 
@@ -23,7 +23,7 @@ import pypdfium2.raw as pdfium
 
 from pagekit.page import Block, Line, Polygon, RecognisedPage, Word
 from pagekit.pdf.ink import DPI as INK_DPI
-from pagekit.pdf.ink import Ink, stacked
+from pagekit.pdf.ink import Ink, are_stacked
 from pagekit.pdf.page_geometry import Box, Matrix, pixels_to_page
 from pagekit.pdf.readable import MIN_LETTERS, is_readable
 
@@ -48,12 +48,8 @@ _MARKS = (
     *(pdfium.FPDF_ANNOT_HIGHLIGHT, pdfium.FPDF_ANNOT_UNDERLINE),
     *(pdfium.FPDF_ANNOT_SQUIGGLY, pdfium.FPDF_ANNOT_STRIKEOUT),
 )
-# Of the words with letters or digits.
-_ON_INK = 0.98
 # Pixels of the small picture: those of some dots and marks, and not of a written word.
 _MOST_INK_OUTSIDE = 50
-# Of the words: those that stand on others are there twice, or hidden.
-_MOST_STACKED = 0.03
 _SLANT_DEGREES = 4
 # Of the size of letters: words further apart stand in different columns, and those that much lower on other lines.
 _APART, _LOWER = 1.5, 0.7
@@ -303,7 +299,7 @@ def _is_filled(field: object) -> bool:
 
 
 def _tells_all(page: pypdfium2.PdfPage, words: Sequence[_Placed], unit: float) -> bool:
-    """Whether the words lie on ink, and next to no ink anywhere else. A unit of the page measures so many inches."""
+    """Whether each word lies on ink, none on another, and next to no ink anywhere else. `unit` is in inches."""
     if _shows_picture(page, _BULLET_INCHES / unit) or _is_written_on(page):
         return False
     bitmap = page.render(scale=INK_DPI * unit, grayscale=True)
@@ -312,10 +308,9 @@ def _tells_all(page: pypdfium2.PdfPage, words: Sequence[_Placed], unit: float) -
     finally:
         bitmap.close()
     boxes = [(_box(word.area, INK_DPI / DPI), word) for word in words]
-    if stacked((box for box, _ in boxes), ink.size) > _MOST_STACKED * len(boxes):
-        return False
+    # What stands on another word is there twice, or hidden.
     told = [box for box, word in boxes if any(map(str.isalnum, word.text))]
-    if sum(map(ink.is_in, told)) < _ON_INK * len(told):
+    if are_stacked(told, ink.size) or not all(map(ink.is_in, told)):
         return False
     # The box of a slanted word has much in it that is not the word's.
     return not ink.is_outside((box for box, word in boxes if not word.is_slanted), _MOST_INK_OUTSIDE)

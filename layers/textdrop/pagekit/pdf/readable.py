@@ -32,9 +32,9 @@ _ADDRESS = re.compile("://|^www\\.|@")
 _CASES_MIXED = re.compile(f"[{_LETTERS}]*[a-zа-яё][A-ZА-ЯЁ]+[a-zа-яё]*")
 _DIGITS_MIXED = re.compile(f"[{_LETTERS}]+[0-9]+[{_LETTERS}]|[0-9][{_LETTERS}]+[0-9]")
 _MARKS_MIXED = re.compile(f"[{_LETTERS}][!-&*+<-?\\[-^`{{-~¡-©«-¹»-¿]+[{_LETTERS}]")
-# Of a word's letters: "été" has two thirds, Cyrillic that is taken for Latin-1 nothing else.
+# Of a word's letters: "été" has two thirds, Cyrillic that is taken for a coding of Latin letters nothing else.
 _OF_MISTAKEN_CYRILLIC = 0.7
-_OF_LATIN_1 = re.compile("[À-ÿ]")
+_ACCENTED = re.compile("[À-ÖØ-öø-ɏ]")
 _SCRIPTS = tuple(re.compile(f"[{script}]") for script in (_LATIN, _CYRILLIC, _GREEK))
 _VOWELS = frozenset("aeiouyıæøœəаеиоуыэюяіїєөүұәѣαεηιουω")
 
@@ -62,7 +62,7 @@ def _is_odd(word: str) -> bool:
     part = max(_PART.findall(word), key=len, default="")
     return bool(
         len(part) > _LONGEST_WORD
-        or (len(part) > 2 and len(_OF_LATIN_1.findall(part)) > _OF_MISTAKEN_CYRILLIC * len(part))
+        or (len(part) > 2 and len(_ACCENTED.findall(part)) > _OF_MISTAKEN_CYRILLIC * len(part))
         or sum(bool(script.search(part)) for script in _SCRIPTS) > 1
         or _CASES_MIXED.search(word)
         or _DIGITS_MIXED.search(word)

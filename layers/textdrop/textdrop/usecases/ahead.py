@@ -8,7 +8,7 @@ from functools import partial
 from textdrop.core.documents import Document, Operation, OperationState
 from textdrop.ports import SubmitPorts
 from textdrop.usecases.ready import Ready, make_ready
-from textdrop.usecases.sent import Lost, Settled, SourceGone
+from textdrop.usecases.sent import Later, Lost, Settled, SourceGone
 from textdrop.usecases.side_by_side import side_by_side
 from textdrop.usecases.source import PageSource
 from textdrop.usecases.transitions import NotOurs
@@ -16,9 +16,10 @@ from textdrop.usecases.transitions import NotOurs
 
 def settle_ahead(
     ports: SubmitPorts, document: Document, operations: Mapping[int, Operation], source: PageSource, until: float
-) -> dict[int, Operation] | SourceGone:
+) -> dict[int, Operation] | Later | SourceGone:
     """The operations with those pages settled that need not be sent: they have text of their own, were sent before, or
-    cannot be sent. After `until` no more are looked at. The document is held. Raises NotOurs and StoreUnavailable."""
+    cannot be sent. After `until` no more are looked at: `Later` if some were settled, as others may be next time. The
+    document is held. Raises NotOurs and StoreUnavailable."""
     settled = dict(operations)
     if document.attempts > ports.policy.max_attempts // 2:
         # A page of it may have killed its workers: each is opened when it is sent, so that all others get by.
@@ -36,7 +37,10 @@ def settle_ahead(
             if row.state is OperationState.WAITING
         ],
     )
-    return gone[0] if gone else settled
+    if gone:
+        return gone[0]
+    now = ports.clock.now()
+    return Later(now, failed=False) if now >= until and settled != operations else settled
 
 
 def _settle(

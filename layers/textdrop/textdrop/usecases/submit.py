@@ -184,7 +184,7 @@ def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Documen
         if document.state is not DocumentState.RECOGNIZING:
             wake(ports)
             return
-        if isinstance(ready, SourceGone):
+        if isinstance(ready, Later | SourceGone):
             sent = ready
         else:
             reserved_on = document.reserved_on if settings.caps.is_on else ""
@@ -204,14 +204,14 @@ def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Documen
 
 def _reserved(
     ports: SubmitPorts, caps: Caps, document: Document, operations: dict[int, Operation], source: PageSource
-) -> tuple[Document, dict[int, Operation] | SourceGone]:
+) -> tuple[Document, dict[int, Operation] | Later | SourceGone]:
     """The document with room for all of its pages that have to be sent, or held; and its operations as they are then.
     Raises NotOurs and StoreUnavailable."""
     if has_room(document, operations, ports.clock.now()):
         return document, operations
     operations = with_unconfirmed(ports, document, operations)
     settled = settle_ahead(ports, document, operations, source, ports.clock.now() + ports.policy.slice_seconds)
-    if isinstance(settled, SourceGone):
+    if isinstance(settled, Later | SourceGone):
         return document, settled
     return reserve(ports, caps, document, settled), settled
 

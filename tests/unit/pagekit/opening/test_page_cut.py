@@ -203,12 +203,12 @@ def test_hundreds_that_draw_each_other_share_the_dictionary_that_lists_them(kind
         for number in range(count):
             if kind == Name.Form:
                 operators = b"0 0 9 9 re f /E%d Do" % ((number + 1) % count)
-                one = document.make_stream(operators, Subtype=kind, BBox=[0, 0, 9, 9], Resources=resources)
+                drawn: Any = document.make_stream(operators, Subtype=kind, BBox=[0, 0, 9, 9], Resources=resources)
             else:
                 operators = b"9 0 d0 BT /E%d 1 Tf (a) Tj ET" % ((number + 1) % count)
                 letters = Dictionary(a=document.make_stream(operators))
-                one = document.make_indirect(Dictionary(Subtype=kind, CharProcs=letters, Resources=resources))
-            listed[f"/E{number}"] = one
+                drawn = document.make_indirect(Dictionary(Subtype=kind, CharProcs=letters, Resources=resources))
+            listed[f"/E{number}"] = drawn
         page.Resources = resources
         page.Contents = document.make_stream(b"BT /E0 1 Tf ET /E0 Do")
 
