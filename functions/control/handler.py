@@ -45,8 +45,8 @@ def answer(ports: ControlPorts, settings: ControlSettings, request: Any) -> dict
         return control.refused(
             RequestRefused(
                 Refused.UNAVAILABLE,
-                "The table has no index history: an older stack has made it.",
-                "Add the index as docs/operations.md shows, and ask again when it is active.",
+                "The table has no index history yet: an older stack has made it.",
+                "Wait until the index is made, or add it, as docs/operations.md shows (Over an older stack).",
             )
         )
     except TextdropError as error:

@@ -89,7 +89,7 @@ class Role:
 @pytest.fixture(scope="module")
 def stage(whole: WholeStack) -> Iterator[Stage]:
     """The stack, of which nothing runs by itself until the end of these tests."""
-    with whole.client("lambda") as functions, whole.client("sns") as notices:
+    with whole.client("lambda") as functions:
         names = [f"{deployment.STACK}-{function}" for function in ACTS]
         variables = {
             function: functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
@@ -102,13 +102,7 @@ def stage(whole: WholeStack) -> Iterator[Stage]:
         for name in names:
             functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
         stage = Stage(whole, variables, child)
-        topic = {"TopicArn": whole.env["RESULTS_TOPIC_ARN"], "AttributeName": "Policy"}
-        everybody = notices.get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"]["Policy"]
         try:
-            # A topic that has no policy of its own lets everybody of the account publish.
-            notices.set_topic_attributes(
-                **topic, AttributeValue=everybody.replace("SNS:Publish", "SNS:ListTagsForResource")
-            )
             stage.recognise()
             yield stage
         finally:
@@ -116,7 +110,6 @@ def stage(whole: WholeStack) -> Iterator[Stage]:
             # Nobody waits for these notices, and what some of them tell of is deleted.
             whole.account.sqs.purge_queue(QueueUrl=whole.env["NOTICES_QUEUE_URL"])
             child.close()
-            notices.set_topic_attributes(**topic, AttributeValue=everybody)
             for name in names:
                 functions.delete_function_concurrency(FunctionName=name)
             for source in sources:
@@ -243,6 +236,7 @@ def as_list(value: Any) -> list[str]:
         ("submit", "UPLOADS_BUCKET", "delete_object"),
         ("poll", "UPLOADS_BUCKET", "head_object"),
         ("poll", "RESULTS_BUCKET", "head_object"),
+        ("poll", "RESULTS_BUCKET", "put_object"),
         ("deliver", "UPLOADS_BUCKET", "delete_object"),
         ("deliver", "UPLOADS_BUCKET", "put_object"),
         ("reconcile", "UPLOADS_BUCKET", "get_object"),

@@ -81,6 +81,7 @@ def test_pages_may_upload_only_if_their_origins_are_named(template: Template) ->
     assert template.body["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [named, ""]}]}
     assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == ({"Ref": "UploadOrigins"}, ["POST"])
     assert "AllowedHeaders" not in rule
+    assert rule["ExposedHeaders"] == ["x-amz-version-id"]  # by which a page knows its upload's notice
     assert otherwise == {"Ref": "AWS::NoValue"}
 
 

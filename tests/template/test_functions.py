@@ -9,6 +9,7 @@ import pytest
 from pagekit.child.__main__ import MEMORY_BYTES
 from pagekit.limits import FileLimits
 from template.cloudformation import ROOT, Template, events, holds
+from template.drill import HANDLERS
 from textdrop import bootstrap
 from textdrop.core.deliveries import MAX_TOGETHER
 
@@ -48,6 +49,17 @@ def test_each_document_of_a_message_or_batch_has_a_thread(template: Template) ->
     [batch] = [event["BatchSize"] for _, event in events(template, "SQS") if event["BatchSize"] > 1]
     assert batch <= bootstrap.SUBMIT_THREADS
     assert MAX_TOGETHER <= bootstrap.DELIVER_THREADS
+
+
+def test_what_invokes_functions_and_brings_uploads_is_on(template: Template) -> None:
+    sources = [event for kind in ("SQS", "Schedule") for _, event in events(template, kind)]
+    for each in (*sources, template.resources["UploadsRule"]["Properties"]):
+        assert not {"Enabled", "State"} & each.keys()
+
+
+def test_functions_have_as_long_as_in_the_tests_of_what_they_do(template: Template) -> None:
+    given = {name: function["Timeout"] for name, function in template.functions().items() if name in HANDLERS}
+    assert given == {name: seconds for name, (_, seconds) in HANDLERS.items()}
 
 
 def test_a_stale_tick_is_dropped(template: Template) -> None:
@@ -124,6 +136,23 @@ def test_functions_that_wake_each_other_are_not_ended_as_a_loop(
     assert template.function_globals["RecursiveLoop"] == allowed
     assert not [name for name, function in template.functions().items() if "RecursiveLoop" in function]
     assert holds(template.body["Conditions"]["HasLoopDetection"], place) == detected
+
+
+@pytest.mark.parametrize("processor", ["arm64", "x86_64"])
+def test_functions_run_on_the_processor_that_is_asked_for_with_what_is_built_for_it(
+    template: Template, processor: str
+) -> None:
+    assert processor in template.parameters["Architecture"]["AllowedValues"]
+    assert template.function_globals["Architectures"] == [{"Ref": "Architecture"}]
+    made = {
+        name: holds(template.body["Conditions"][template.resources[name]["Condition"]], {"Architecture": processor})
+        for name in ("DependenciesArm64Layer", "DependenciesX8664Layer")
+    }
+    [layer] = [name for name, is_made in made.items() if is_made]
+    assert template.resources[layer]["Properties"]["CompatibleArchitectures"] == [processor]
+    condition, on_arm64, otherwise = template.function_globals["Layers"][0]["Fn::If"]
+    is_arm64 = holds(template.body["Conditions"][condition], {"Architecture": processor})
+    assert (on_arm64 if is_arm64 else otherwise) == {"Ref": layer}
 
 
 def test_layers_are_for_the_functions_runtime_and_have_a_build(template: Template) -> None:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from pagekit.limits import FileLimits
 from template.cloudformation import Template
 from textdrop.core import options, prices
 
@@ -124,6 +125,11 @@ def test_parameters_take_and_refuse(template: Template, name: str, value: str, t
     assert (matches and len(value) <= parameter.get("MaxLength", len(value))) == taken
 
 
+def test_no_more_pages_are_taken_than_a_document_may_have_and_caps_may_be_of_millions(template: Template) -> None:
+    assert template.parameters["MaxPages"]["MaxValue"] == FileLimits().max_pages
+    assert min(template.parameters[name]["MaxValue"] for name in ("PagesPerDay", "PagesPerMonth")) >= 10_000_000
+
+
 @pytest.mark.parametrize("text", ["page=0.15", "page=1 table=1.3", "page=1,table=2, handwritten=999999.999999"])
 def test_prices_that_the_template_takes_are_read(template: Template, text: str) -> None:
     assert re.fullmatch(template.parameters["Prices"]["AllowedPattern"], text)
@@ -160,3 +166,5 @@ def test_outputs_say_all_that_a_user_carries_on_with(template: Template) -> None
     } <= set(template.outputs)
     for name, output in template.outputs.items():
         assert output["Description"].endswith("."), name
+        named = re.fullmatch(r"(\w+(?:Function|Queue|Topic))(?:Name|Url|Arn)", name)
+        assert not named or output["Value"] == {"Ref": named[1]}, name

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from template.cloudformation import NOTHING, ROOT, TLS_ONLY, Template, either, listed, part, references, short
+from template.cloudformation import NOTHING, ROOT, TLS_ONLY, Template, either, holds, listed, part, references, short
 
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 PRIVATE = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
@@ -44,7 +44,10 @@ EVERY: dict[str, dict[str, Any]] = {
         "BillingMode": "PAY_PER_REQUEST",
         "TimeToLiveSpecification": None,
     },
-    "AWS::SecretsManager::Secret": {"KmsKeyId": either("HasStorageKey", STORAGE_KEY, NOTHING)},
+    "AWS::SecretsManager::Secret": {
+        "SecretString": "{}",  # which is taken for one that is not filled yet
+        "KmsKeyId": either("HasStorageKey", STORAGE_KEY, NOTHING),
+    },
     "AWS::IAM::Role": {
         "ManagedPolicyArns": None,
         "AssumeRolePolicyDocument": {"Statement": [TRUST]},
@@ -67,13 +70,16 @@ def test_what_is_kept_outlives_the_stack_and_what_was_begun_and_left_is_removed(
         resource = template.resources[name]
         # What a failed first deployment has made is empty, and is not kept.
         assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    # A stack of the same name, later, could not make what is still there under its name.
+    others = [each for name, each in template.resources.items() if name not in buckets and name != "Table"]
+    assert {each.get("DeletionPolicy", "Delete") for each in others} == {"Delete"}
     for bucket in buckets.values():
         assert any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"])
 
 
-def test_buckets_and_queues_refuse_what_is_not_tls(template: Template) -> None:
+def test_buckets_queues_and_topics_refuse_what_is_not_tls(template: Template) -> None:
     denied = set()
-    for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"):
+    for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
         for policy in template.of_type(kind).values():
             for statement in policy["PolicyDocument"]["Statement"]:
                 denial = [statement.get(name) for name in ("Effect", "Principal", "Condition")]
@@ -81,7 +87,8 @@ def test_buckets_and_queues_refuse_what_is_not_tls(template: Template) -> None:
                     denied.add((statement["Action"], *map(short, listed(statement["Resource"]))))
     queues = {("sqs:*", f"{name}.Arn") for name in template.of_type("AWS::SQS::Queue")}
     buckets = {("s3:*", f"{name}.Arn", f"${{{name}.Arn}}/*") for name in template.of_type("AWS::S3::Bucket")}
-    assert denied == queues | buckets
+    topics = {("sns:Publish", name) for name in template.of_type("AWS::SNS::Topic")}
+    assert denied == queues | buckets | topics
 
 
 def test_each_topic_has_a_key_that_whoever_publishes_may_use(template: Template) -> None:
@@ -116,6 +123,29 @@ def test_alarms_of_this_account_alone_are_mailed_and_only_if_somebody_is_named(t
         "Principal": {"Service": "cloudwatch.amazonaws.com"},
         **publish,
     }
+
+
+NAMED_BY = {
+    **{"MakeUploadsBucket": "SourceBucketName", "MakeResultsBucket": "ResultsBucketName"},
+    **{"MakeTable": "TableName", "MakeSecret": "CredentialsSecretArn"},
+    **{"HasSourcePrefix": "SourcePrefix", "HasEventBus": "EventBusName", "HasEmail": "NotificationEmail"},
+    **{"HasAlarmEmail": "AlarmEmail", "HasAlarmTopic": "AlarmTopicArn"},
+    **{"HasStorageKey": "StorageKmsKeyArn", "HasMessagesKey": "MessagesKmsKeyArn"},
+    "HasPermissionsBoundary": "PermissionsBoundaryArn",
+}
+"""The parameter by which a condition holds: what is made unless one is named, and what is there if one is."""
+
+OF_MORE = {"OnArm64", "OnX8664", "ResultsAtTop", "UploadsByRule", "HasCaps", "HasUploadOrigins", "HasLoopDetection"}
+"""Conditions with tests of their own."""
+
+
+def test_a_condition_goes_by_its_own_parameter(template: Template) -> None:
+    conditions = template.body["Conditions"]
+    assert set(conditions) == NAMED_BY.keys() | OF_MORE | {"HasDashboard"}
+    for name, parameter in NAMED_BY.items():
+        found = [holds(conditions[name], {parameter: value}) for value in ("", "one")]
+        assert found == [name.startswith("Make"), not name.startswith("Make")], name
+    assert [holds(conditions["HasDashboard"], {"Dashboard": value}) for value in ("true", "false")] == [True, False]
 
 
 def test_what_is_made_only_if_no_existing_one_is_named(template: Template) -> None:

@@ -59,7 +59,7 @@ MAY: dict[str, dict[str, str]] = {
         "UploadsQueue.Arn": "sqs:SendMessage",
         "DeliverQueue.Arn": "sqs:SendMessage",
         "DeliverAloneQueue.Arn": "sqs:SendMessage",
-        f"{RESULTS}/< or ResultsPrefix>*": "s3:PutObject",
+        f"{RESULTS}/< or ResultsPrefix>{keys.pages('*')}*": "s3:PutObject",
         TABLE: "dynamodb:BatchGetItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem",
         DUE: "dynamodb:Query",
         f"{FUNCTION}poll": INVOKE,
@@ -99,8 +99,8 @@ MAY: dict[str, dict[str, str]] = {
         f"{FUNCTION}poll": INVOKE,
     },
 }
-"""What each function's role may do with what. Nobody changes uploads, deliver alone deletes rows and results,
-submit reads and writes no results but documents' pages, poll opens no source and reads no result, deliver has no key of
+"""What each function's role may do with what. Nobody changes uploads, deliver alone deletes rows and results, submit
+and poll write no results but documents' pages, of which submit alone reads, poll opens no source, deliver has no key of
 the OCR service, reconcile does none of this, and control touches no results."""
 
 UNDER_PREFIX = {"Prefix": RESULTS_PREFIX}

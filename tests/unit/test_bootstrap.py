@@ -1,8 +1,9 @@
-"""What the functions' processes do beside putting ports together: poll says since when uploads are taken."""
+"""What the functions' processes do beside putting ports together: connections, and since when uploads are taken."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,3 +73,20 @@ def test_a_failure_to_say_so_keeps_no_tick_from_running_and_is_made_good_by_the_
         bootstrap.poll()
     assert [failure.name for failure in journal.failures] == ["source_not_recorded"]
     assert len(recorded) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "calls"),
+    [("submit", ["new_connections", "connect_ahead"]), ("poll", ["new_connections"]), ("control", ["new_connections"])],
+)
+def test_each_invocation_begins_with_new_connections_to_the_service(
+    monkeypatch: pytest.MonkeyPatch, function: str, calls: list[str]
+) -> None:
+    """A page that is sent on a connection which died while the process was frozen is paid for twice, it may be."""
+    made: list[str] = []
+    ocr = SimpleNamespace(**{call: partial(made.append, call) for call in ("new_connections", "connect_ahead")})
+    monkeypatch.setattr(bootstrap, f"_{function}", lambda: (None, None, ocr))
+    monkeypatch.setattr(bootstrap, "_record_source", lambda: None)
+    for _ in range(2):
+        getattr(bootstrap, function)()
+    assert made == [*calls, *calls]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from pagekit.limits import FileLimits
 from textdrop import bootstrap
 from textdrop.adapters.aws.clients import session
 from textdrop.adapters.aws.eventbridge import EventBridgeNotices
@@ -15,8 +17,11 @@ from textdrop.core import prices
 from textdrop.core.caps import Caps
 from textdrop.core.errors import SettingsError
 from textdrop.core.reconciling import SourceBucket
+from textdrop.settings import PollFunctionSettings, read
 from textdrop.usecases.control.settings import ControlSettings
+from textdrop.usecases.submit import SubmitSettings
 from unit.test_settings import CONTROL, DELIVER, POLL, RECONCILE, SUBMIT
+from world import POLL_SECONDS
 
 FROM = {"SOURCE_BUCKET": "inbox", "SOURCE_PREFIX": "scans/", "OWN_SOURCE_BUCKET": "false", "STACK_ID": "stack/1"}
 LIMITS = {"PAGES_PER_DAY": "7", "PAGES_PER_MONTH": "70", "REUSE": "true", "ALLOWED_MODELS": "page table"}
@@ -85,6 +90,65 @@ def test_submit_and_poll_keep_to_the_caps_and_submit_to_reuse_and_the_models_tha
     settings = bootstrap._submit()[1]
     assert (settings.caps, settings.reuse, settings.allowed_models) == (caps, reuse, allowed)
     assert bootstrap._poll()[1].caps == caps
+
+
+def test_submit_sends_by_the_parameters_of_the_stack_and_wakes_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "LambdaFunction", lambda client, name: name)
+    more = {"SUBMITS_PER_SECOND": "7", "OUTPUTS": "tables", "PAGES": "1-3", "MAX_PAGES": "9"}
+    for name, value in {**SUBMIT, **FROM, **LIMITS, **more}.items():
+        monkeypatch.setenv(name, value)
+    ports, settings, _ = bootstrap._submit()
+    assert settings == SubmitSettings(
+        *("ru en", "page", 7.0, FileLimits(max_pages=9)),
+        source_bucket="inbox",
+        source_prefix="scans/",
+        outputs="tables",
+        pages="1-3",
+        reuse="yes",
+        allowed_models="page table",
+        caps=Caps(pages_per_day=7, pages_per_month=70),
+    )
+    poller: object = ports.poller
+    assert poller == SUBMIT["POLL_FUNCTION_NAME"]
+
+
+def test_poll_keeps_to_the_quotas_and_hands_out_to_each_queue_what_is_its(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "LambdaFunction", lambda client, name: name)
+    monkeypatch.setattr(bootstrap, "SqsQueue", lambda client, url: url)
+    for name, value in POLL.items():
+        monkeypatch.setenv(name, value)
+    ports, settings, ocr = bootstrap._poll()
+    handed: list[object] = [ports.resumes, ports.deliveries, ports.deliveries_alone, ports.poller]
+    names = ("UPLOADS_QUEUE_URL", "DELIVER_QUEUE_URL", "DELIVER_ALONE_QUEUE_URL", "POLL_FUNCTION_NAME")
+    assert handed == [POLL[name] for name in names]
+    assert (settings.reads_per_second, settings.submits_per_second) == (50, 10.0)
+    # A step that has begun ends before its tick does, and a tick has time for some.
+    assert ocr.ask_total_seconds + ports.results.total_seconds < settings.step_seconds < POLL_SECONDS - 30.0
+
+
+def test_the_service_is_where_the_parameters_say_and_csv_files_begin_as_they_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bootstrap, "YandexOcr", lambda **given: given)
+    given: Any = bootstrap._ocr(read(PollFunctionSettings, POLL | {"FOLDER_ID": "b1gexample"}))
+    del given["credentials"]
+    assert given == {
+        "ocr_base_url": POLL["OCR_BASE_URL"],
+        "operation_base_url": POLL["OPERATION_BASE_URL"],
+        "folder_id": "b1gexample",
+    }
+    for name, value in {**DELIVER, "CSV_BOM": "true"}.items():
+        monkeypatch.setenv(name, value)
+    csv_files: Any = bootstrap.deliver().renderers.csv_files
+    assert csv_files.keywords == {"bom": True}
+
+
+def test_reconcile_sends_dead_letters_back_from_their_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "SqsDeadLetters", lambda client, *urls: urls)
+    for name, value in RECONCILE.items():
+        monkeypatch.setenv(name, value)
+    urls: object = bootstrap.reconcile().dead_letters
+    assert urls == (RECONCILE["DEAD_LETTER_QUEUE_URL"], RECONCILE["UPLOADS_QUEUE_URL"])
 
 
 def test_reservations_and_sent_pages_are_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -264,7 +264,7 @@ def test_the_template_gives_each_function_what_it_reads_and_nothing_else(functio
     own = template["Resources"][f"{function.title()}Function"]["Properties"]["Environment"]["Variables"]
     if function in ("reconcile", "deliver"):  # of what all have, the OCR service is none of their business
         shared = {name: value for name, value in shared.items() if name == "TABLE_NAME"}
-    # Powertools reads these two kinds itself.
+    # Powertools reads these two itself.
     given = {name for name in shared | own if name != "LOG_LEVEL" and not name.startswith("POWERTOOLS_")}
     kind, variables = FUNCTIONS[function]
     environment = _Watched(variables)
@@ -274,8 +274,6 @@ def test_the_template_gives_each_function_what_it_reads_and_nothing_else(functio
 
 def test_powertools_is_given_what_logs_and_metrics_need() -> None:
     template = cloudformation.load()
-    shared = template["Globals"]["Function"]["Environment"]["Variables"]
-    assert shared["POWERTOOLS_METRICS_NAMESPACE"]
     for function in FUNCTIONS:
         own = template["Resources"][f"{function.title()}Function"]["Properties"]["Environment"]["Variables"]
         # The metrics' one dimension: two stacks of an account must not count into one another's alarms.

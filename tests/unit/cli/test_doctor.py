@@ -177,7 +177,7 @@ OLDEST = {"document": "0" * 32, "key": "a.png", "waiting_seconds": 30_000}
         (broken_check(ocr=NO_OCR), "OCR service", "The key is refused.", "Store another key."),
         (broken_check(endpoints=[ENDPOINT]), "endpoint ocr", "no route", "curl -sv https://ocr.example"),
         (broken_check(clock={"offset_seconds": -90}), "OCR service's clock", "2 min behind", "support"),
-        (broken_check(history_index=False), "table", "no index history", "make deploy"),
+        (broken_check(history_index=False), "table", "no index history", "or add it: docs/operations.md"),
         (
             broken_check(oldest=OLDEST),
             "oldest document",

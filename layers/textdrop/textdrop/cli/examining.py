@@ -147,7 +147,8 @@ def _of_check(check: Check, stack: Stack) -> Iterator[Finding]:
     if check.history_index:
         yield Finding("table", OK, f"{table} has the index history")
     else:
-        yield Finding("table", WRONG, f"{table} has no index history, so nothing can be listed", "make deploy")
+        mend = "Wait until it is made, or add it: docs/operations.md, Over an older stack."
+        yield Finding("table", WRONG, f"{table} has no index history yet, so nothing can be listed", mend)
     if check.pause.why:
         yield Finding("pause", WRONG, f"nothing is sent: {check.pause.why}", _resumed(check, store))
     else:
