@@ -89,6 +89,7 @@ def test_put_with_something_wrong_uploads_nothing(
     done = run(line)
     assert done.exit_code == 2
     assert what in done.stderr.replace("\n          ", " ")
+    assert "etry" not in done.stderr  # there is nothing to retry
     assert keys(stack) == []
 
 

@@ -221,6 +221,15 @@ def test_what_is_wrong_has_what_mends_it(
     assert mend in found["mend"]
 
 
+def test_what_mends_it_reaches_this_very_stack(run: Run, stack: FakeStack, aws: Aws) -> None:
+    stack.control.paused, aws.dead = "operator", 1
+    [_, resume] = run("textdrop doctor --profile work --region eu-central-1").stdout.split(
+        "nothing is sent: operator\n"
+    )
+    assert resume.splitlines()[0].endswith("-> textdrop --profile work --region eu-central-1 resume")
+    assert resume.count("aws --profile work --region eu-central-1 ") == 2
+
+
 @pytest.mark.usefixtures("aws")
 def test_held_documents_are_told_and_nothing_is_wrong(run: Run, stack: FakeStack) -> None:
     stack.control.check["due"] = {"submit": 1, "held": 3}

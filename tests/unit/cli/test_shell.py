@@ -157,17 +157,31 @@ def test_ctrl_c_says_what_goes_on(run: Run, stack: FakeStack, monkeypatch: pytes
     assert done.stderr == "\nInterrupted. Documents are read on; textdrop wait shows them.\n"
 
 
-def test_a_reader_that_leaves_early_is_no_error(stack: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("going_on", "code", "says"),
+    [("", 0, ""), ("Say it again.", 1, "Nobody reads the answer any more. Say it again.\n")],
+    ids=["is no error", "is told what was begun"],
+)
+def test_a_reader_that_leaves_early(tmp_path: Path, going_on: str, code: int, says: str) -> None:
     program = (
         "from typer.testing import CliRunner\nfrom textdrop.cli.shell import *\nimport typer\n"
         "app = typer.Typer()\n@app.command()\n@everywhere\ndef talk(context: typer.Context) -> None:\n"
+        f"    context.obj.going_on = {going_on!r}\n"
         "    for _ in range(100_000): context.obj.say('x')\n"
         "app()\n"
     )
     (tmp_path / "talk.py").write_text(program)
     shell_line = f'"{sys.executable}" "{tmp_path / "talk.py"}" | head -n 1; echo "${{PIPESTATUS[0]}}"'
     done = subprocess.run(["bash", "-c", shell_line], env=CHECKOUT, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("x\n0\n", "")
+    assert (done.stdout, done.stderr) == (f"x\n{code}\n", says)
+
+
+def test_what_stdout_has_no_character_for_is_escaped() -> None:
+    program = "import sys; from textdrop.cli import app; app.app = lambda: print('план.png'); app.run()"
+    command = [sys.executable, "-c", program]
+    ascii_only = {**CHECKOUT, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=ascii_only, capture_output=True, text=True, check=True)
+    assert done.stdout == r"\u043f\u043b\u0430\u043d.png" + "\n"
 
 
 # --- the local stack --------------------------------------------------------------------------------------------------
@@ -260,6 +274,22 @@ def test_with_json_a_wrong_command_line_is_a_document_too(run: Run, line: str) -
     done = run(f"textdrop {line}")
     assert (done.exit_code, json.loads(done.stdout)["error"]["kind"]) == (2, "WrongUse")
     assert "Usage:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "get s3://results/in/ texts",
+        "put nowhere.pdf --to s3://uploads/in/",
+        "put nowhere.pdf --to /in/",
+        "estimate s3://uploads/in/",
+        "list --prefix s3://uploads/in/",
+    ],
+)
+def test_an_address_is_no_start_of_a_key(run: Run, stack: FakeStack, line: str) -> None:
+    done = run(f"textdrop {line}")
+    assert (done.exit_code, done.stderr.splitlines()[-1].endswith(" in/")) == (2, True)
+    assert stack.control.requests == []
 
 
 def test_who_does_not_agree_gets_a_document_too(run: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:

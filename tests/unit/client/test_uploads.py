@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,6 +148,32 @@ def test_keys_of_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "a" / "d.png").write_bytes(b"other")
     with pytest.raises(UploadRefused, match=r"would both be in/d\.png"):
         keys("d.png", "a/d.png")
+
+
+def test_links_are_followed_and_what_cannot_be_read_is_told(
+    textdrop: Textdrop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("scans/2019", "scans/locked", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "elsewhere" / "a.png").write_bytes(b"a")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "scans")
+    (tmp_path / "scans" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "scans" / "2019" / "loop").symlink_to("..")
+    (tmp_path / "scans" / "gone.png").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "scans" / "pipe")
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:  # root may list everything
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    done = {each.key: each.error and each.error.what for each in textdrop.put_tree(tmp_path / "scans")}
+    assert sorted(done) == ["scans/gone.png", "scans/linked/a.png", "scans/locked"]
+    assert done["scans/linked/a.png"] is None
+    assert "gone.png cannot be read: No such file" in str(done["scans/gone.png"])
+    assert "locked cannot be read" in str(done["scans/locked"])
 
 
 @pytest.mark.parametrize("key", ["", "a/", "б" * 513, "\ud800.png", "a/Thumbs.db"])

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -102,6 +103,8 @@ for _name, _function, _example in COMMANDS:
 
 def run() -> None:
     """Run the command; ends the process."""
+    if isinstance(sys.stdout, TextIOWrapper):  # keys have characters that a terminal, or a file on Windows, has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except SystemExit as end:

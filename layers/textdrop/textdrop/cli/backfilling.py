@@ -14,7 +14,10 @@ from textdrop.client.errors import TextdropClientError
 from textdrop.client.models import Backfill, Options
 
 Prefix = Annotated[
-    str | None, typer.Argument(metavar="PREFIX", help="What the keys begin with, such as scans/2019/; all without it.")
+    str | None,
+    typer.Argument(
+        metavar="PREFIX", parser=take.key_start, help="What the keys begin with, such as scans/2019/; all without it."
+    ),
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import typer
 
 from textdrop.cli.shell import FINE, SOME_FAILED, Shell
@@ -9,11 +11,13 @@ from textdrop.cli.shell import FINE, SOME_FAILED, Shell
 
 def doctor(context: typer.Context) -> None:
     """Look for what is wrong, and tell the command that mends it."""
-    from textdrop.cli.examining import WRONG, examined
+    from textdrop.cli.examining import WRONG, Typed, examined
 
     shell: Shell = context.obj
+    textdrop = shell.textdrop
+    typed = Typed(shlex.join(["textdrop", *shell.named()]), shlex.join(["aws", *shell.session_named()]))
     findings = []
-    for finding in examined(shell.textdrop):
+    for finding in examined(textdrop, typed):
         findings.append(finding)
         shell.say(f"{finding.state:<15}  {finding.name}: {finding.what}")
         if finding.mend:

@@ -37,7 +37,15 @@ class Finding:
     mend: str = ""
 
 
-def examined(textdrop: Textdrop) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """How commands begin that reach this very stack."""
+
+    textdrop: str = "textdrop"
+    aws: str = "aws"
+
+
+def examined(textdrop: Textdrop, typed: Typed) -> Iterator[Finding]:
     """What each check finds, as it is found. What cannot be known without the stack is left out without it."""
     yield from _credentials(textdrop)
     try:
@@ -46,7 +54,7 @@ def examined(textdrop: Textdrop) -> Iterator[Finding]:
         yield Finding("stack", WRONG, error.what, error.advice)
         return
     yield Finding("stack", OK, f"{stack.name}, uploads in {stack.source_bucket}, results in {stack.results_bucket}")
-    yield from _control(textdrop, stack)
+    yield from _control(textdrop, stack, typed)
     aws = textdrop.session
 
     def seen(service: str, name: str, look: Callable[[Any], Iterator[Finding]]) -> Iterator[Finding]:
@@ -57,11 +65,11 @@ def examined(textdrop: Textdrop) -> Iterator[Finding]:
         except (ClientError, BotoCoreError, TextdropClientError) as failure:
             yield Finding(name, UNKNOWN, str(failure).splitlines()[0])
 
-    yield from seen("sqs", "dead letters", lambda sqs: _dead_letters(sqs, stack))
-    yield from seen("cloudwatch", "queues", lambda cloudwatch: _ages(cloudwatch, stack))
+    yield from seen("sqs", "dead letters", lambda sqs: _dead_letters(sqs, stack, typed))
+    yield from seen("cloudwatch", "queues", lambda cloudwatch: _ages(cloudwatch, stack, typed))
     topics = [stack.outputs["ResultsTopicArn"]] if "ResultsTopicArn" in stack.outputs else []
     yield from seen("cloudwatch", "alarms", lambda cloudwatch: _alarms(cloudwatch, stack, topics))
-    yield from seen("sns", "subscriptions", lambda sns: _subscriptions(sns, topics))
+    yield from seen("sns", "subscriptions", lambda sns: _subscriptions(sns, topics, typed))
 
 
 def _credentials(textdrop: Textdrop) -> Iterator[Finding]:
@@ -94,8 +102,8 @@ def _clock(name: str, offset: float, whose: str, mend: str) -> Finding:
     return Finding(name, WRONG, f"{duration(abs(offset))} {'ahead of' if offset > 0 else 'behind'} {whose}", mend)
 
 
-def _control(textdrop: Textdrop, stack: Stack) -> Iterator[Finding]:
-    logs = f"aws logs tail /aws/lambda/{stack.control} --since 1h"
+def _control(textdrop: Textdrop, stack: Stack, typed: Typed) -> Iterator[Finding]:
+    logs = f"{typed.aws} logs tail /aws/lambda/{stack.control} --since 1h"
     try:
         check = textdrop.check()
     except NoAccess as error:
@@ -113,17 +121,18 @@ def _control(textdrop: Textdrop, stack: Stack) -> Iterator[Finding]:
         yield Finding("control", WRONG, error.what, logs)
         return
     yield Finding("control", OK, stack.control)
-    yield from _of_check(check, stack)
+    yield from _of_check(check, stack, typed)
 
 
-def _of_check(check: Check, stack: Stack) -> Iterator[Finding]:
+def _of_check(check: Check, stack: Stack, typed: Typed) -> Iterator[Finding]:
     if check.version == __version__:
         yield Finding("versions", OK, f"stack and client {check.version}")
     else:
         mend = 'pip install --upgrade ".[cli]" or make deploy, in a checkout of the newer one'
         yield Finding("versions", WRONG, f"the stack is {check.version}, the client {__version__}", mend)
     secret = stack.outputs.get("CredentialsSecretArn", "<the secret>")
-    store = f"aws secretsmanager put-secret-value --secret-id {shlex.quote(secret)} --secret-string file://key.json"
+    put = f"{typed.aws} secretsmanager put-secret-value"
+    store = f"{put} --secret-id {shlex.quote(secret)} --secret-string file://key.json"
     if check.ocr.ok:
         took = f", answered in {check.ocr.latency_seconds:.2f} s" if check.ocr.latency_seconds is not None else ""
         yield Finding("OCR service", OK, f"takes the stack's credentials{took}")
@@ -150,29 +159,29 @@ def _of_check(check: Check, stack: Stack) -> Iterator[Finding]:
         mend = "Wait until it is made, or add it: docs/operations.md, Over an older stack."
         yield Finding("table", WRONG, f"{table} has no index history yet, so nothing can be listed", mend)
     if check.pause.why:
-        yield Finding("pause", WRONG, f"nothing is sent: {check.pause.why}", _resumed(check, store))
+        yield Finding("pause", WRONG, f"nothing is sent: {check.pause.why}", _resumed(check, store, typed))
     else:
         yield Finding("pause", OK, "none")
     oldest = check.oldest
     if oldest and oldest.waiting_seconds > OLD_DOCUMENT_SECONDS:
         what = f"{oldest.key} has waited for {duration(oldest.waiting_seconds)}"
-        yield Finding("oldest document", WRONG, what, f"textdrop status {oldest.document} --details")
+        yield Finding("oldest document", WRONG, what, f"{typed.textdrop} status {oldest.document} --details")
     else:
         yield Finding("oldest document", OK, "none waits for long")
     held = check.due.get("held", 0)
     if held:
         what = f"{count(held, 'document')}, as a cap has no room for their pages"
-        mend = "textdrop list --outcome held, then textdrop release to have them read now"
+        mend = f"{typed.textdrop} list --outcome held, then {typed.textdrop} release to have them read now"
         yield Finding("held documents", OK, what, mend)
 
 
-def _resumed(check: Check, store: str) -> str:
+def _resumed(check: Check, store: str, typed: Typed) -> str:
     if check.pause.why == "operator" or check.ocr.ok:
-        return "textdrop resume"
+        return f"{typed.textdrop} resume"
     return store
 
 
-def _dead_letters(sqs: Any, stack: Stack) -> Iterator[Finding]:
+def _dead_letters(sqs: Any, stack: Stack, typed: Typed) -> Iterator[Finding]:
     queue = stack.outputs.get("UploadsDeadLetterQueueUrl")
     if queue is None:
         yield Finding("dead letters", UNKNOWN, "the stack has no output UploadsDeadLetterQueueUrl")
@@ -182,15 +191,15 @@ def _dead_letters(sqs: Any, stack: Stack) -> Iterator[Finding]:
     if not number:
         yield Finding("dead letters", OK, "none")
         return
-    mend = f"aws logs tail /aws/lambda/{stack.outputs.get('SubmitFunctionName', stack.name + '-submit')} --since 1d"
+    submit = stack.outputs.get("SubmitFunctionName", f"{stack.name}-submit")
+    mend = f"{typed.aws} logs tail /aws/lambda/{submit} --since 1d"
     reconcile = stack.outputs.get("ReconcileFunctionName")
-    again = (
-        f"; then aws lambda invoke --function-name {reconcile} --invocation-type Event answer.json" if reconcile else ""
-    )
+    invoke = f"; then {typed.aws} lambda invoke --function-name {reconcile} --invocation-type Event answer.json"
+    again = invoke if reconcile else ""
     yield Finding("dead letters", WRONG, f"{count(number, 'message')} given up", mend + again)
 
 
-def _ages(cloudwatch: Any, stack: Stack) -> Iterator[Finding]:
+def _ages(cloudwatch: Any, stack: Stack, typed: Typed) -> Iterator[Finding]:
     """By CloudWatch: SQS itself does not tell the age of the oldest message."""
     until = datetime.now(UTC)
     for title, output in _QUEUES.items():
@@ -211,7 +220,7 @@ def _ages(cloudwatch: Any, stack: Stack) -> Iterator[Finding]:
         elif newest["Maximum"] > OLD_MESSAGE_SECONDS:
             function = stack.outputs.get(f"{'Submit' if title == 'uploads' else 'Deliver'}FunctionName", "")
             what = f"a message has waited for {duration(newest['Maximum'])}"
-            yield Finding(name, WRONG, what, f"aws logs tail /aws/lambda/{function} --since 1h")
+            yield Finding(name, WRONG, what, f"{typed.aws} logs tail /aws/lambda/{function} --since 1h")
         else:
             yield Finding(name, OK, f"the oldest message has waited for {duration(newest['Maximum'])}")
 
@@ -238,7 +247,7 @@ def _alarms(cloudwatch: Any, stack: Stack, topics: list[str]) -> Iterator[Findin
         yield Finding("alarms' actions", OK, "each tells somebody")
 
 
-def _subscriptions(sns: Any, topics: Sequence[str]) -> Iterator[Finding]:
+def _subscriptions(sns: Any, topics: Sequence[str], typed: Typed) -> Iterator[Finding]:
     confirmed = pending = 0
     for arn in topics:
         for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn):
@@ -248,7 +257,9 @@ def _subscriptions(sns: Any, topics: Sequence[str]) -> Iterator[Finding]:
                     continue
                 pending += 1
                 to = f"--protocol {each['Protocol']} --notification-endpoint {shlex.quote(each['Endpoint'])}"
-                mend = f"aws sns subscribe --topic-arn {arn} {to}, and click the link in the mail that then comes"
+                mend = (
+                    f"{typed.aws} sns subscribe --topic-arn {arn} {to}, and click the link in the mail that then comes"
+                )
                 yield Finding("subscriptions", WRONG, f"{each['Endpoint']} has not confirmed", mend)
     if not pending:
         yield Finding("subscriptions", OK, f"{confirmed}, none waits to be confirmed")

@@ -20,7 +20,7 @@ from textdrop.client.uploads import Put
 def put(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
-    to: Annotated[str | None, typer.Option(metavar="FOLDER", help="The folder of the bucket to put them in.")] = None,
+    to: take.To = None,
     model: take.Model = None,
     languages: take.Languages = None,
     outputs: take.Outputs = None,
@@ -85,7 +85,11 @@ def get(
     context: typer.Context,
     prefix: Annotated[
         str,
-        typer.Argument(metavar="PREFIX", help='What the uploads\' keys begin with, such as contracts/; "" for all.'),
+        typer.Argument(
+            metavar="PREFIX",
+            parser=take.key_start,
+            help='What the uploads\' keys begin with, such as contracts/; "" for all.',
+        ),
     ],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to fetch into; it is made.")],
     only: Annotated[

@@ -20,6 +20,20 @@ def _time(text: str) -> datetime:
         raise typer.BadParameter(message) from None
 
 
+def key_start(text: str) -> str:
+    """What keys begin with. An address would be taken for that, and none begins with it."""
+    if text.startswith("s3://"):
+        below = text.removeprefix("s3://").partition("/")[2] or "inbox/"
+        raise typer.BadParameter(f"Name what comes behind the bucket alone, such as {below}")
+    return text
+
+
+def _folder(text: str) -> str:
+    if text.startswith("/"):
+        raise typer.BadParameter(f'A folder of the bucket does not begin with "/": {text.lstrip("/") or "inbox"}')
+    return key_start(text)
+
+
 NAMED = "Ids, keys such as contracts/scan.pdf, or s3:// addresses."
 _SINCE = "2h, 3d, 2026-11-01, or a full time; UTC if it names no zone."
 Documents = Annotated[
@@ -37,7 +51,14 @@ OutcomeOrActive = Annotated[
     ),
 ]
 Reason = Annotated[str | None, typer.Option(metavar="REASON", help="A reason, such as failed_in_ocr.")]
-Prefix = Annotated[str | None, typer.Option(metavar="PREFIX", help="What the keys begin with, such as contracts/.")]
+Prefix = Annotated[
+    str | None,
+    typer.Option(metavar="PREFIX", parser=key_start, help="What the keys begin with, such as contracts/."),
+]
+To = Annotated[
+    str | None,
+    typer.Option(metavar="FOLDER", parser=_folder, help="The folder of the bucket to put them in."),
+]
 Since = Annotated[datetime | None, typer.Option(help=_SINCE, parser=_time, metavar="TIME")]
 Until = Annotated[datetime | None, typer.Option(help="Likewise.", parser=_time, metavar="TIME")]
 Model = Annotated[

@@ -38,7 +38,7 @@ class Shell:
     asks: Callable[[], bool] = field(default=lambda: sys.stdin.isatty())
     terminal: Callable[[], bool] = field(default=lambda: sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
     going_on: str = ""
-    """What to say at Ctrl-C: what goes on without the command."""
+    """What to say where the command breaks off: what goes on without it, and how to go on; "" if it only tells."""
 
     @cached_property
     def textdrop(self) -> Any:
@@ -78,10 +78,13 @@ class Shell:
 
     def named(self) -> list[str]:
         """The options that name this stack, for a command that is to be given again."""
-        given = {"--stack": self.stack if self.stack != "textdrop" else None}
-        given |= {"--profile": self.profile, "--region": self.region}
-        named = [part for option, value in given.items() if value for part in (option, value)]
-        return [*named, "--local"] if self.local else named
+        stack = ["--stack", self.stack] if self.stack != "textdrop" else []
+        return [*stack, *self.session_named(), *(["--local"] if self.local else [])]
+
+    def session_named(self) -> list[str]:
+        """Those of them that the aws command has too."""
+        given = {"--profile": self.profile, "--region": self.region}
+        return [part for option, value in given.items() if value for part in (option, value)]
 
     def confirm(self, question: str, yes: bool) -> None:
         """Returns if the person agrees; otherwise the command is over."""
@@ -179,6 +182,9 @@ def everywhere(function: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:  # as of `textdrop list | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if shell.going_on:
+                shell.note(f"Nobody reads the answer any more. {shell.going_on}")
+                raise typer.Exit(SOME_FAILED) from None
 
     wrapped.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
     wrapped.__annotations__ = {each.name: each.annotation for each in [*own, *added]}

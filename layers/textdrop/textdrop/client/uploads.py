@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def metadata_of(stack: Stack, options: Options | None, metadata: Mapping[str, st
             allowed_models=given.get("AllowedModels", ""),
         )
     except InvalidOptions as wrong:
-        raise UploadRefused(wrong.what, wrong.advice) from None
+        raise UploadRefused(wrong.what, wrong.allowed) from None
     return wanted
 
 
@@ -132,7 +133,7 @@ def put_files(
 def files_of(paths: Iterable[Path], to: str) -> list[tuple[Path, str]]:
     """Each file and its key below `to`: its name, or its path in the folder that was named, with that folder's name.
 
-    What operating systems leave in folders is left out, and so is what is no file. Raises UploadRefused where a path
+    What operating systems leave in folders is left out, and so are pipes and devices. Raises UploadRefused where a path
     is not there, or two files would have the same key.
     """
     found: dict[str, Path] = {}
@@ -143,8 +144,7 @@ def files_of(paths: Iterable[Path], to: str) -> list[tuple[Path, str]]:
             raise UploadRefused(f"{path} cannot be read: {failure.strerror}.", "Make it readable.") from failure
         if is_folder:
             above = path if path.name in ("", "..") else path.parent
-            inside = (file for file in sorted(path.rglob("*")) if file.is_file() and not is_junk(file.name))
-            pairs = [(file, to + file.relative_to(above).as_posix()) for file in inside]
+            pairs = [(file, to + file.relative_to(above).as_posix()) for file in sorted(_inside(path))]
         elif is_file:
             pairs = [(path, to + path.name)]
         else:
@@ -153,6 +153,21 @@ def files_of(paths: Iterable[Path], to: str) -> list[tuple[Path, str]]:
             if found.setdefault(key, file) != file:
                 raise UploadRefused(f"{found[key]} and {file} would both be {key}.", "Put one of them elsewhere.")
     return [(file, key) for key, file in found.items()]
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """The files in the folder and below it, also by links, but for those that lead back up; and what is none that can
+    be read there: folders that cannot be listed, and links to nothing."""
+    unlisted: list[OSError] = []
+    for name, folders, files in os.walk(folder, onerror=unlisted.append, followlinks=True):
+        here = Path(name)
+        above = {here.resolve(), *(each.resolve() for each in here.parents)} if folders else set()
+        links = {each for each in folders if (here / each).is_symlink() and (here / each).resolve() in above}
+        folders[:] = [each for each in folders if each not in links]
+        for file in (here / each for each in files if not is_junk(each)):
+            if file.is_file() or (file.is_symlink() and not file.exists()):
+                yield file
+    yield from (Path(failure.filename) for failure in unlisted)
 
 
 def is_same(path: Path, size: int, head: Mapping[str, Any]) -> bool:

@@ -68,12 +68,14 @@ class SettingsError(TextdropError):
 
 
 class InvalidOptions(TextdropError):
-    """The upload's options cannot be used. `what` says which, `advice` what is allowed."""
+    """The upload's options cannot be used. `what` says which, `advice` what to do; `allowed` what may be named instead,
+    for whoever has not uploaded yet."""
 
-    def __init__(self, what: str, advice: str) -> None:
+    def __init__(self, what: str, advice: str, allowed: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.advice = advice
+        self.allowed = allowed or advice
 
 
 class Refused(StrEnum):

@@ -112,10 +112,8 @@ def resolve(
     """
     unknown = sorted(name for name in metadata if name.startswith(PREFIX) and name not in NAMES)
     if unknown and not requested:
-        raise InvalidOptions(
-            f"The metadata {_quoted(unknown)} is not an option.",
-            f"Options are {', '.join(NAMES)}. {RETRY}",
-        )
+        allowed = f"Options are {', '.join(NAMES)}."
+        raise InvalidOptions(f"The metadata {_quoted(unknown)} is not an option.", f"{allowed} {RETRY}", allowed)
     uploaded = metadata
     metadata = {**metadata, **(requested or {})}
     chosen_languages = metadata.get(LANGUAGES, languages)
@@ -132,7 +130,7 @@ def resolve(
         reuses = _reuse(metadata.get(REUSE, reuse).strip().lower())
     except InvalidOptions as refusal:
         if any(name in metadata for name in NAMES):
-            raise InvalidOptions(refusal.what, f"{refusal.advice} {RETRY}") from None
+            raise InvalidOptions(refusal.what, f"{refusal.advice} {RETRY}", refusal.advice) from None
         where = "correct the stack's parameters Languages, Model, Outputs, Pages and Reuse"
         raise InvalidOptions(
             refusal.what,

@@ -325,7 +325,7 @@ def _checked(requested: dict[str, str]) -> tuple[tuple[str, str], ...]:
     try:
         options.resolve({}, "ru en", "page", requested=requested)
     except InvalidOptions as refusal:
-        raise _bad(refusal.what, refusal.advice) from None
+        raise _bad(refusal.what, refusal.allowed) from None
     return tuple(requested.items())
 
 
