@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import boto3
@@ -22,6 +23,12 @@ REGION = "eu-central-1"
 NO_REPEATS = Config(retries={"mode": "standard", "total_max_attempts": 1})
 
 
+@cache
+def _session() -> boto3.Session:
+    """Made once: reading what a service is takes longer than a test."""
+    return boto3.Session("id", "secret", region_name=REGION)
+
+
 class Transport:
     """What stands between a client and moto.
 
@@ -36,7 +43,7 @@ class Transport:
 
     def client(self, service: str, config: Config = CONFIG) -> Any:
         """A client as the functions have it, over this transport."""
-        client = boto3.Session(region_name=REGION).client(service, config=config)  # type: ignore[call-overload]  # any
+        client = _session().client(service, config=config)  # type: ignore[call-overload]  # any
         client.meta.events.unregister("before-send", botocore_stubber)
         client.meta.events.register("before-send", self._send)
         return client
@@ -87,11 +94,16 @@ class Transport:
         return answer
 
 
-def make_table(client: Any, name: str) -> None:
-    """The table as the template has it."""
+@cache
+def _table() -> dict[str, Any]:
     table = cloudformation.load()["Resources"]["Table"]["Properties"]
     parts = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-    client.create_table(TableName=name, **{part: table[part] for part in parts})
+    return {part: table[part] for part in parts}
+
+
+def make_table(client: Any, name: str) -> None:
+    """The table as the template has it."""
+    client.create_table(TableName=name, **_table())
 
 
 class MotoBucket:

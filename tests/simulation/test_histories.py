@@ -53,18 +53,14 @@ def test_the_promises_hold_in_every_history() -> None:
         "a dead letter goes back without being counted",
         "deliver takes a document whatever rev its message has",
         "a document whose delivery died goes with others",
-        "a secret that cannot be read counts as no connection",
         "a kept page counts as paid",
-        "a run with fewer pages takes the names",
-        "what is deleted is swept only once",
-        "a deletion does not give the names back",
         "held documents are released beyond the caps",
         "what moves to another day stays on its own too",
         "nobody is told that a document is held",
-        "what may have been sent does not count within a cap",
     ],
 )
 def test_a_planted_mistake_is_found(name: str) -> None:
+    """Of those that few histories find; all: `make mistakes`."""
     _, broken = histories_until_found(name, 500)
     assert broken is not None
 

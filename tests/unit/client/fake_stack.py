@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
 import boto3
@@ -371,12 +372,17 @@ class FakeLambda:
         return {"Payload": io.BytesIO(json.dumps(self._control(json.loads(Payload))).encode())}
 
 
+@cache
+def _client(service: str) -> Any:
+    """Made once: that takes longer than a test. What is behind it is moto's, which is empty in each."""
+    return boto3.Session("id", "secret", region_name=REGION).client(service)  # type: ignore[call-overload]  # any
+
+
 class FakeStack:
     """The session that a Textdrop is given, and what is behind it."""
 
     def __init__(self, *, versioned: bool = True, parameters: Mapping[str, str] | None = None) -> None:
-        self._session = boto3.Session("id", "secret", region_name=REGION)
-        self.s3 = self._session.client("s3")
+        self.s3: Any = _client("s3")
         for bucket in (UPLOADS, RESULTS):
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
             if versioned:
@@ -392,7 +398,7 @@ class FakeStack:
             return self.others[service]
         if service == "cloudformation":
             return self
-        return {"s3": self.s3, "lambda": self.invoker}.get(service) or self._session.client(service)  # type: ignore[call-overload]  # any
+        return {"s3": self.s3, "lambda": self.invoker}.get(service) or _client(service)
 
     class meta:  # noqa: N801  # as a client has it
         region_name = REGION

@@ -25,7 +25,6 @@ from unit.usecases.operated import NOON, operated
 from world import World
 
 DAY = 86_400.0
-MIDNIGHT = NOON - DAY / 2
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from textdrop.adapters.aws.ranges import BLOCK_BYTES, MAX_BLOCKS_AT_ONCE, WHOLE_
 from textdrop.core.documents import Source
 from textdrop.core.errors import ObjectDeleted, ObjectForbidden, ObjectGone, StoreUnavailable
 
-LARGE = b"".join(b"%010d" % number for number in range(1_200_007))  # 12 MB, and no whole number of blocks
+LARGE = random.Random(1).randbytes(12_000_070)  # no whole number of blocks
 
 
 class Bucket:
