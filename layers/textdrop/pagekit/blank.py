@@ -1,6 +1,6 @@
-"""Whether there is nothing to see on a page, as far as that can be said without decoding it.
+"""Whether there is nothing to see on a page, as far as that can be told without decoding it.
 
-A page without a word is no surprise if it is blank. Where this cannot tell, it says that the page is not.
+A page without a word is no surprise if it is blank. If this cannot tell, it says that the page is not blank.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from typing import Any
 from pagekit.images import FRAME_HEADERS, jpeg_segments
 from pagekit.limits import MediaType
 
-# One colour all over is one pattern of bytes again and again: packed twice it has 60 to 600 bytes, with a small drawing
-# 900 and more.
+# One colour all over is the same pattern of bytes again and again: packed twice it has 60 to 600 bytes; with a small
+# drawing, 900 and more.
 _PACKED_BYTES = 700
-# A picture of one colour has fewer bytes than this for a pixel (4:4:4 has the most), so others are not packed.
+# A picture of one colour has fewer bytes per pixel than this (4:4:4 has the most), so others are not packed.
 _BYTES_PER_PIXEL = 0.03
 _SOS = 0xDA
-# Operators that paint, but for those that show what is named, and images within the content.
+# Operators that paint, except those that show what is named, and images within the content.
 _PAINTS = re.compile(rb"(?:^|[\s\])>])(?:T[jJ]|['\"]|[sSfFbB]\*?|sh|BI)(?:\s|$)")
 _SHOWS = re.compile(rb"\sDo(?:\s|$)")
 _SIDES = re.compile(rb"/(?:Width|Height) (\d{1,5})\b")
-# A page that paints nothing has little more than its own dictionary, and is not opened to see whether it does else.
+# A page that paints nothing has little more than its own dictionary; a larger one is not opened to check.
 _EMPTY_PDF_BYTES = 4_000
 # A small picture has few bytes whatever it shows.
 _MIN_PICTURE_PIXELS = 100_000
 
 
 def is_blank(content: bytes, media_type: MediaType) -> bool:
-    """Whether the page, a sound file as it is sent, shows nothing: no operator that paints, or one colour all over."""
+    """Whether the page, a sound file as it is sent, shows nothing: no operator paints, or it has one colour all
+    over."""
     if media_type == "application/pdf":
         return _shows_nothing(content)
     if media_type == "image/png":
@@ -57,7 +58,7 @@ def _is_of_one_colour(data: bytes, pixels: int) -> bool:
 
 
 def _shows_nothing(pdf: bytes) -> bool:
-    """Of a page as `pagekit.pdf.cutting` writes it."""
+    """For a page as `pagekit.pdf.cutting` writes it."""
     longest = max((int(side) for side in _SIDES.findall(pdf)), default=0)
     if len(pdf) > _EMPTY_PDF_BYTES + _BYTES_PER_PIXEL * longest * longest or b"/Annots" in pdf:
         return False

@@ -1,7 +1,5 @@
-"""Why a file, a page or an output is refused.
-
-Each error carries the sentence for the owner of the file; trying again cannot help.
-"""
+"""Why a file, a page or an output is refused. Each error carries a sentence for the owner of the file; trying again
+cannot help."""
 
 from __future__ import annotations
 
@@ -24,8 +22,8 @@ class Reason(StrEnum):
 class Refusal(Exception):
     """This file, or this page of it, cannot be read.
 
-    `what` says what was wrong with this very file, in one sentence without any of its text; `advice` says what its
-    owner can do.
+    `what` says what was wrong with this particular file, in one sentence without any of its text; `advice` says what
+    its owner can do.
     """
 
     def __init__(self, reason: Reason, what: str, advice: str) -> None:
@@ -36,10 +34,8 @@ class Refusal(Exception):
 
 
 class NotRenderable(Exception):
-    """An output, such as a searchable PDF, cannot be made of this document.
-
-    `what` says why to the document's owner, in one sentence without any of its text.
-    """
+    """An output, such as a searchable PDF, cannot be made of this document. `what` tells the document's owner why, in
+    one sentence without any of its text."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)

@@ -1,10 +1,9 @@
-"""JPEG and PNG: their size in pixels, and whether they are sound.
+"""JPEG and PNG: their size in pixels, and whether they are sound. Nothing is decoded into pixels.
 
-Nothing is decoded into pixels. An image library is no help here: it reads a JPEG's size without noticing that the
-half of it is missing, or it decodes all of it (20 megapixels are 60 MB and more). Walking the file's own structure
-distinguishes a cut from a whole image in milliseconds, in constant memory, and leaves a decompression bomb alone.
-
-Sources: JPEG is ITU-T T.81, annex B; PNG is the W3C Recommendation "Portable Network Graphics", third edition.
+An image library is no help here: it reads a JPEG's size without noticing that half of the file is missing, or it
+decodes all of it (20 megapixels are 60 MB and more). Walking through the file's own structure tells a truncated image
+from a whole one in milliseconds, in constant memory, and a decompression bomb does no harm. Sources: JPEG is ITU-T
+T.81, annex B; PNG is the W3C Recommendation "Portable Network Graphics", third edition.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _SCAN_AGAIN = "Save or scan the image again and upload that."
 _EOI, _SOS = 0xD9, 0xDA
 FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE_FRAMES = (0xC2, 0xC6, 0xCA, 0xCE)
-# Within the coded data FF is followed by 00 or by a restart marker D0 to D7, anywhere it may be repeated as filling.
+# Within the coded data FF is followed by 00 or by a restart marker D0 to D7; it may be repeated anywhere as filling.
 _NEXT_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 # A colour profile or extended metadata takes up to some 255 segments, a progressive image a few dozen.
 _MAX_SEGMENTS = 10_000
@@ -77,8 +76,8 @@ def can_be_sent(content: bytes, media_type: UploadType, limits: FileLimits) -> b
     """Whether a file of this type is a JPEG or PNG that can be sent as it is: sound, and within the limits of a page.
 
     All others are for PictureDocument, which mends, converts or fits them. Raises Refusal (`damaged`) for what that
-    could not read either. Of a JPEG what follows its end marker does not matter, nor of a PNG what follows its last
-    chunk: phones add further images there.
+    could not read either. What follows a JPEG's end marker, or a PNG's last chunk, does not matter: phones add further
+    images there.
     """
     if media_type not in ("image/jpeg", "image/png") or len(content) > limits.max_bytes:
         return False
@@ -113,7 +112,8 @@ def scan_count(content: bytes) -> int:
 
 
 def has_all_scans(content: bytes) -> bool:
-    """Whether a JPEG without end marker has the scans, up to the beginning of the last, that make the whole picture.
+    """Whether a JPEG without an end marker has all the scans that make up the picture, up to the beginning of the last
+    one.
 
     That is: all bits of all 64 coefficients of each of its components (T.81, G.1.1.1.1), in a file that ends in a scan.
     """
@@ -154,10 +154,10 @@ def png_header(content: bytes) -> PngHeader:
 
 
 def check_png(content: bytes) -> bool:
-    """Whether a strict reader takes the PNG as it is; not so, a chunk beside the picture has a wrong checksum.
+    """Whether a strict reader takes the PNG as it is; it does not if a chunk beside the picture has a wrong checksum.
 
     Raises Refusal (`damaged`) if anything of the picture is missing or broken. Its data is unpacked piece by piece and
-    thrown away, to see that every row is there: check the size that png_header says first.
+    thrown away, to see that every row is there: check the size in png_header first.
     """
     header = png_header(content)
     missing_bytes = header.data_bytes
@@ -212,12 +212,13 @@ def is_ancillary(name: bytes) -> bool:
 
 
 def damaged(what: str) -> Refusal:
-    """The refusal of an image that is damaged, as this sentence says."""
+    """The refusal of a damaged image; `what` is the sentence that says how."""
     return Refusal(Reason.DAMAGED, what, _SCAN_AGAIN)
 
 
 def jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and payload of each segment up to and with the end marker; fewer where the file is cut or broken."""
+    """Marker and payload of each segment up to and including the end marker; fewer if the file is truncated or
+    broken."""
     position = 2
     for _ in range(_MAX_SEGMENTS):
         # Between segments, too, readers skip what is no marker.
@@ -254,9 +255,9 @@ def _jpeg_header(marker: int, frame: bytes, scan: bytes) -> JpegHeader:
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
-    """Name, start and end of the data, and whether the checksum is right, of each chunk up to and with the last.
+    """For each chunk up to and including the last: name, start and end of the data, and whether the checksum is right.
 
-    Raises Refusal (`damaged`) where the file ends before.
+    Raises Refusal (`damaged`) if the file ends before that.
     """
     position = _PNG_SIGNATURE_BYTES
     name = b""
@@ -278,7 +279,7 @@ def _unpacked_bytes(unpacker: zlib._Decompress, packed: memoryview, wanted_bytes
     for start in range(0, len(packed), _INFLATE_INPUT_BYTES):
         pending = bytes(packed[start : start + _INFLATE_INPUT_BYTES])
         unpacked = _INFLATE_OUTPUT_BYTES
-        # A full output buffer says that there is more to come, even when all input is taken.
+        # A full output buffer means that there is more to come, even when all input was consumed.
         while unpacked == _INFLATE_OUTPUT_BYTES and count < wanted_bytes and not unpacker.eof:
             try:
                 unpacked = len(unpacker.decompress(pending, _INFLATE_OUTPUT_BYTES))

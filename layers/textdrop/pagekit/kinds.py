@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: one of the types that can be sent, or a name for what it looks like instead."""
+"""What a file is, by its first bytes: one of the types that can be sent, or a name for what it looks like."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TEXT_SAMPLE_BYTES = 4096
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\f\r\x1b")) + b"\x7f"
 
 READABLE = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000, HEIC and AVIF"
-"""What can be recognised, as sentences for owners of files name it."""
+"""What can be recognised, as named in sentences for owners of files."""
 
 _CONVERT = "Convert it to PDF, JPEG or PNG and upload that."
 _SAVE_AS_PDF = "Save or print it as PDF and upload that."
@@ -19,7 +19,7 @@ _UNPACK = "Unpack it and upload the documents and images in it one by one."
 _NOTHING_TO_DO = "It holds text already, so there is nothing to recognise; to have it read as a page, print it as PDF."
 _ACCEPTED = f"{READABLE} files are accepted, whatever their names."
 
-# What can be recognised, but for PDF, which may begin further in. An ISO media file (HEIC, AVIF, MP4, …) is below.
+# What can be recognised, except PDF, which may begin further in. An ISO media file (HEIC, AVIF, MP4, …) is below.
 _READABLE: tuple[tuple[int, bytes | tuple[bytes, ...], UploadType], ...] = (
     (0, b"\xff\xd8\xff", "image/jpeg"),
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -45,7 +45,7 @@ _SIGNATURES: tuple[tuple[int, bytes | tuple[bytes, ...], str, str], ...] = (
     (257, b"ustar", "a TAR archive", _UNPACK),
 )
 
-# An ISO media file says in its first box which of them it is, and with which others it agrees.
+# The first box of an ISO media file says which of them it is, and which others it is compatible with.
 _ISO_BRANDS: tuple[tuple[frozenset[bytes], UploadType], ...] = (
     (frozenset((b"avif", b"avis")), "image/avif"),
     (
@@ -55,7 +55,7 @@ _ISO_BRANDS: tuple[tuple[frozenset[bytes], UploadType], ...] = (
 )
 _MAX_BRANDS = 64
 
-# The parts that office documents must have, looked for by name in the ZIP file that such a document is.
+# The parts that office documents must have, searched by name in the document's ZIP file.
 _ZIPPED_DOCUMENTS: tuple[tuple[bytes, str], ...] = (
     (b"word/document.xml", "a Word document (DOCX)"),
     (b"xl/workbook.xml", "an Excel workbook (XLSX)"),
@@ -66,9 +66,10 @@ _ZIPPED_DOCUMENTS: tuple[tuple[bytes, str], ...] = (
 
 
 def media_type(content: bytes) -> UploadType | None:
-    """The type of a file that can be recognised, by its content alone; None if it is any other.
+    """The type of a file that can be recognised, by its content alone; None for any other file.
 
-    A known signature in the first bytes wins over a PDF header further in: a ZIP file may hold a PDF as it is.
+    A known signature in the first bytes takes precedence over a PDF header further in: a ZIP file may contain a PDF
+    unpacked.
     """
     for offset, signature, readable in _READABLE:
         if content.startswith(signature, offset):
@@ -109,7 +110,7 @@ def _binary_kind(content: bytes) -> tuple[str, str] | None:
 
 
 def _iso_brands(content: bytes) -> set[bytes]:
-    """The brands of an ISO media file: the major one and those it is compatible with; none if it is no such file."""
+    """The brands of an ISO media file: the major one and those it is compatible with; none for other files."""
     if content[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(content[:4], "big"), 16 + 4 * _MAX_BRANDS)

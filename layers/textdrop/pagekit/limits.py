@@ -20,7 +20,7 @@ UploadType = Literal[
     "image/heic",
     "image/avif",
 ]
-"""What can be uploaded: what the service takes as it is, and what is converted."""
+"""What can be uploaded: what the service takes as it is, and what is converted for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class FileLimits:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """A file that can be sent: what it really is, by content. `attachments`: how many files a PDF has in it."""
+    """A file that can be sent: its actual type, by content. `attachments`: how many files a PDF has in it."""
 
     media_type: UploadType
     pages: int

@@ -1,4 +1,4 @@
-"""An uploaded file as a document: what it really is, or why it is refused, and its pages, one by one."""
+"""An uploaded file as a document: what it actually is, or why it is refused, and its pages, one by one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pagekit.kinds import READABLE, describe_unsupported, media_type
 from pagekit.limits import FileFacts, FileLimits, MediaType
 from pagekit.prepared import Document, How, Preparation, PreparedPage
 
-# Enough to detect a type; of an archive also the end, where the names of the files in it are.
+# Enough to detect a type; in an archive also the end, where its files are named.
 _SAMPLE_BYTES = 64 * 1024
 
 
@@ -43,7 +43,7 @@ def open_document(file: BinaryIO, limits: FileLimits, child: Child) -> Document:
 
     Raises Refusal, whatever the bytes (`empty_file`, `unsupported_type`, `file_too_large`, `image_too_large`,
     `damaged`, `encrypted`, `xfa_form` or `too_many_pages`), and what reading the file raises, but nothing else. The
-    type comes before the size: nobody should make a file smaller only to learn that it cannot be read anyway.
+    type is checked before the size: nobody should make a file smaller only to learn that it cannot be read anyway.
     """
     size = file.seek(0, io.SEEK_END)
     if size == 0:

@@ -1,6 +1,6 @@
 """A recognised page, as plain JSON data in the shape of `pages[]` in the result file.
 
-Polygons are four `[x, y]` from the top left, clockwise: of an image in its own pixels, turned as EXIF says; of a page
+Polygons are four `[x, y]` from the top left, clockwise: for an image in its own pixels, turned as EXIF says; for a page
 of a PDF in pixels of the page as the OCR service saw it.
 """
 
@@ -76,8 +76,10 @@ _FOUR_POINTS = [[int, int]] * 4
 
 
 def stored_page(body: bytes) -> RecognisedPage:
-    """The page in its JSON: with all fields that a page has, and no others. Raises ValueError where one is missing, or
-    of another type."""
+    """The page in its JSON: with all fields that a page has, and no others.
+
+    Raises ValueError if one is missing, or of another type.
+    """
     try:
         return cast(RecognisedPage, _reader(RecognisedPage)(json.loads(body)))
     except (KeyError, RecursionError):
@@ -105,7 +107,7 @@ def _fields(found: dict[str, Any], fields: list[tuple[str, Callable[[Any], Any]]
 
 
 def _of_type(value: Any, kind: type) -> Any:
-    if type(value) is not kind:  # True is no number
+    if type(value) is not kind:  # True is not a number
         raise ValueError(f"not a page: something is no {kind.__name__}")
     return value
 
@@ -119,7 +121,8 @@ def _polygon(value: Any) -> Any:
 def every_page(
     pages: Iterable[tuple[int, RecognisedPage | None]], count: int
 ) -> Iterator[tuple[int, RecognisedPage | None]]:
-    """The pages, which are in ascending order, and between them and up to `count` None for each that is not there."""
+    """The pages, which are in ascending order, with None for each one that is missing between them and up to
+    `count`."""
     last = 0
     for number, recognised in pages:
         yield from ((missing, None) for missing in range(last + 1, number))
@@ -129,7 +132,7 @@ def every_page(
 
 
 def enlarged(page: RecognisedPage, factor: float) -> RecognisedPage:
-    """The page with its size and all its polygons in pixels that are `factor` times as many each way."""
+    """The page with its size and all its polygons in pixels of which there are `factor` times as many each way."""
     if factor == 1.0:
         return page
 

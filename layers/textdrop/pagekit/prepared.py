@@ -14,14 +14,14 @@ class How(StrEnum):
     """How a page was made of the upload."""
 
     AS_IS = "as_is"  # the upload itself, byte for byte
-    CUT = "cut"  # a page of a PDF as a PDF of its own; nothing was encoded anew
+    CUT = "cut"  # a page of a PDF as a PDF of its own; nothing was encoded again
     DRAWN = "drawn"  # a picture of a page of a PDF
     CONVERTED = "converted"  # an image, or one of its pages, in another format, with all its pixels
     SCALED = "scaled"  # an image with fewer pixels, in whatever format
 
 
 class PageWarning(StrEnum):
-    """What the owner of the upload should know about a page; the words are the result's."""
+    """What the owner of the upload should know about a page; the wording is in the result."""
 
     DAMAGED = "damaged"  # drawn as a viewer shows it, since the file is damaged there
     LOW_RESOLUTION = "low_resolution"  # sent with fewer than 150 dots per inch
@@ -61,11 +61,12 @@ class Document(Protocol):
         """
 
     def own_text(self, number: int) -> RecognisedPage | None:
-        """What the page, counted from 1, says by itself, if it has text that tells all that can be read on it; else
-        None, as for every image. The same each time.
+        """The own text of the page, counted from 1, if it is all that can be read there; else None, as for every image.
+        The same each time.
 
-        A page of a PDF is told in pixels of 1/300 inch, as viewers show it. Raises what reading the file raises.
+        Positions on a page of a PDF are in pixels of 1/300 inch, as viewers show it. Raises what reading the file
+        raises.
         """
 
     def close(self) -> None:
-        """Lets go of what it holds; the file it reads from stays open."""
+        """Releases what it holds; the file that it reads stays open."""

@@ -1,4 +1,4 @@
-"""Puts adapters and use cases together, once for a process. The one place that knows both."""
+"""Assembles adapters and use cases, once for each process. The only place that knows both."""
 
 from __future__ import annotations
 
@@ -52,28 +52,28 @@ from textdrop.usecases.submit import SubmitSettings
 from textdrop.usecases.tick import PollSettings
 
 SUBMIT_THREADS = 8
-"""A batch's five documents at once, and some: each sends pages in its own thread."""
+"""Enough for a batch's five documents at once: each sends pages in its own thread."""
 
 SUBMIT_HELPERS = 7
 """More threads for documents of several pages. (Threads + helpers) × concurrent functions are the submits in flight."""
 
 POLL_THREADS = 32
-"""An ask holds one for some six calls: a result that is read is stored, and its document concluded."""
+"""An ask holds one for about six calls: a result that was read is stored, and its document concluded."""
 
 DELIVER_THREADS = 20
 """All the documents of a message at once."""
 
 DELIVER_HELPERS = 24
-"""More threads for calls of one document side by side."""
+"""More threads, for the parallel calls of one document."""
 
 CONTROL_HELPERS = 15
-"""More threads for rows that are read or written side by side."""
+"""More threads, for rows that are read or written in parallel."""
 
 STEP_SPARE_SECONDS = 5.0
 
 
 class LambdaContext(Protocol):
-    """What is used of the context that Lambda gives a handler."""
+    """What we use of the context that Lambda gives a handler."""
 
     def get_remaining_time_in_millis(self) -> int:
         """How long until this invocation is ended by force."""
@@ -87,7 +87,7 @@ def deadline(context: LambdaContext) -> float:
 def submit() -> tuple[SubmitPorts, SubmitSettings]:
     """The submit function's ports and settings, ready for one invocation. Raises SettingsError."""
     ports, settings, ocr = _submit()
-    # A connection kept from an earlier invocation may be dead; a POST on it would be an answer lost.
+    # A connection kept from an earlier invocation may be dead; a POST on it would count as a lost answer.
     ocr.new_connections()
     ocr.connect_ahead()
     return ports, settings
@@ -179,8 +179,8 @@ def _poll() -> tuple[PollPorts, PollSettings, YandexOcr]:
 
 @cache
 def _record_source() -> None:
-    """The table says since when uploads are taken from here: within a minute of a deployment, as poll is scheduled.
-    Once a process, as its environment does not change."""
+    """The table says since when uploads are taken from this source, within a minute of a deployment, as poll is
+    scheduled. Written once a process, whose environment does not change."""
     settings = read(PollFunctionSettings, os.environ)
     table = Table(session().client("dynamodb"), settings.table_name)
     record_source(_reconcile_run(table), _source(settings), SystemClock().now())
@@ -189,7 +189,7 @@ def _record_source() -> None:
 @cache
 def deliver() -> DeliverPorts:
     """The deliver function's ports. Raises SettingsError."""
-    # Nothing but this function needs what outputs are made of, so it alone pays for importing it.
+    # Only this function needs what outputs are made of, so only it pays for importing that.
     from pagekit.child.searchable_pdf import searchable_pdf
     from pagekit.outputs.csv_files import csv_files
     from pagekit.outputs.markdown import markdown
@@ -314,7 +314,7 @@ def _notices(settings: DeliverFunctionSettings) -> list[Notices]:
     topic = SnsNotices(session().client("sns"), settings.results_topic_arn)
     if not settings.event_bus_name:
         return [topic]
-    # Only where a bus is named is its client made, which a cold start would pay for.
+    # Its client is made only if a bus is named: a cold start would pay for it.
     from textdrop.adapters.aws.eventbridge import EventBridgeNotices
 
     return [topic, EventBridgeNotices(session().client("events"), settings.event_bus_name)]

@@ -1,4 +1,4 @@
-"""Logs and metrics, made in one place. Never any text of a document, nor its upload's key, nor a credential."""
+"""Logs and metrics, in one place. They never contain text of a document, the key of its upload, or a credential."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 logger = Logger()
 metrics = Metrics(namespace="textdrop")
-# An invocation may have nothing to count; Powertools' warning of it would be a line that is not JSON.
+# An invocation may have nothing to count; Powertools' warning about that would be a line that is not JSON.
 warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 _counting = threading.Lock()
@@ -31,18 +31,20 @@ _TAKEN = {*vars(logging.makeLogRecord({})), "message", "asctime", "level", "loca
 
 
 class InvocationDied(TextdropError):
-    """An error that nobody expected ended this invocation. It is named by its kind; the log has its place."""
+    """This invocation was ended by an error that nobody expected. The message is the kind of the error; the log has its
+    place."""
 
 
 def redact_errors(handler: Callable[P, T]) -> Callable[P, T]:
-    """The handler, but that no error of others leaves it: Lambda would log its message, which may quote a document."""
+    """The handler, but only our own errors leave it: Lambda logs an error's message, and others' may quote a
+    document."""
 
     @wraps(handler)
     def told(*arguments: P.args, **named: P.kwargs) -> T:
         try:
             return handler(*arguments, **named)
         except TextdropError as error:
-            # Without what it came of: whatever shows errors may show that too, and it quotes others.
+            # Without its cause: whatever shows errors may show that too, and its message may quote a document.
             raise error from None
         except Exception as error:  # noqa: BLE001 - whatever it is, its kind is told and its message is not
             LambdaJournal().failed("invocation_died", error)
@@ -102,13 +104,13 @@ class LambdaJournal:
 
 
 def _add(metric: str, unit: MetricUnit, value: float) -> None:
-    # Powertools' metrics are not made for threads: counts double or get lost, and writing them out may fail.
+    # Powertools' metrics are not thread-safe: counts double or get lost, and writing them out may fail.
     with _counting:
         metrics.add_metric(name=metric, unit=unit, value=value)
 
 
 def _present(**fields: str | float | None) -> Mapping[str, object]:
-    # A log record refuses fields with the names of its own, and Powertools lets them replace its own.
+    # A log record refuses fields named like its own, and Powertools lets them replace its own.
     return {
         f"{name}_" if name in _TAKEN else name: value
         for name, value in fields.items()

@@ -1,7 +1,7 @@
-"""What the use cases need of the world. Each method says what is atomic and what may be repeated.
+"""What the use cases need from the outside. Each method says what is atomic and what may be repeated.
 
-Every method may raise `StoreUnavailable` (a cloud service failed or throttled us) unless it says otherwise; then what
-was asked may or may not have happened. A conditional write that returns True was applied, once, by this call, even when
+Every method may raise `StoreUnavailable` (a cloud service failed or throttled us) unless it says otherwise; then the
+call may or may not have taken effect. A conditional write that returns True was applied, once, by this call, even if
 the first answer was lost and the repeat met its own write.
 """
 
@@ -29,7 +29,7 @@ Row = TypeVar("Row")
 
 
 class Clock(Protocol):
-    """Time and chance, so that tests and simulations hold both."""
+    """Time and chance, so that tests and simulations control both."""
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -56,27 +56,27 @@ class Documents(Protocol):
     def write(self, before: Document, after: Document) -> bool:
         """Changes the row from `before` to `after` (whose `rev` is one higher) if its `rev` is still `before.rev`.
 
-        `unfinished` and `pages_recognized` are written only where they differ between the two: `finish_page` changes
-        them beside us.
+        `unfinished` and `pages_recognized` are only written if the two differ in them: `finish_page` changes them
+        concurrently.
         """
 
     def postpone(self, due: DueEntry, due_at: float) -> Document | None:
         """Moves the document's `due_at` if its kind and time are still those of the entry; nothing else changes.
 
-        The row as it is afterwards; None when it is no longer as the entry says. A repeat may return None though the
-        first took effect: the row then comes due at the later time.
+        The row afterwards; None if the entry is out of date. A repeat may return None though the first try took effect:
+        the row then comes due at the later time.
         """
 
     def finish_page(self, operation: Operation) -> Document | None:
-        """Takes the page of a final operation out of `unfinished`, and counts it in `pages_recognized` if it was in
-        there and is recognised. The document's row as it is afterwards; None if it is gone or of another run.
+        """Takes the page of a final operation out of `unfinished`; if it was in there and is recognised, counts it in
+        `pages_recognized`.
 
-        Leaves `rev` alone. May be repeated.
+        The document's row afterwards; None if it is gone or of another run. Leaves `rev` alone. May be repeated.
         """
 
     def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
-        """At most `limit` rows of that kind with `since` ≤ `due_at` ≤ `until`, oldest first: entries that lag behind
-        the rows."""
+        """At most `limit` rows of that kind with `since` ≤ `due_at` ≤ `until`, oldest first. Entries may lag behind the
+        rows."""
 
     def read_operation(self, document_id: str, run: int, page: int) -> Operation | None:
         """The row, read consistently."""
@@ -88,23 +88,25 @@ class Documents(Protocol):
         """Changes the row if its state, `holder_rev` and `unconfirmed` are still those of `before` (None: no row)."""
 
     def known(self, document_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that have a document row, however many are asked for. A row made just now may be missing."""
+        """Those of the ids that have a document row; any number may be asked for. A row made just now may be
+        missing."""
 
     def read_many(self, document_ids: Sequence[str]) -> dict[str, Document]:
-        """Those of the rows that there are, by id, however many are asked for. A write of just now may be missing."""
+        """Those of the rows that exist, by id; any number may be asked for. A write made just now may be missing."""
 
     def delete_operations(self, operations: Sequence[Operation]) -> None:
-        """None of them has a row afterwards. May be repeated."""
+        """None of these operations has a row afterwards. May be repeated."""
 
     def kept_since(self) -> float:
-        """When the rows' table was made: it knows nothing of uploads before. Epoch seconds."""
+        """When the rows' table was made, in epoch seconds: it knows of no earlier uploads."""
 
 
 class NewestUploads(Protocol):
     """Which document is the newest of its key."""
 
     def update_if_newer(self, source: Source, newest: Newest) -> Newest:
-        """Makes `newest` the key's newest if its order is higher than the row's; the row afterwards, consistently."""
+        """Makes `newest` the key's newest if its order is higher than the row's. The row afterwards, read
+        consistently."""
 
     def replace(self, source: Source, before: Newest, after: Newest) -> Newest:
         """Makes `after` the key's newest, whatever its order, if that is still the document of `before`; the row
@@ -114,14 +116,14 @@ class NewestUploads(Protocol):
         """The key's newest, read consistently."""
 
     def expect_outputs(self, source: Source) -> None:
-        """From now on the key's row says `has_outputs`, whichever document is its newest. May be repeated."""
+        """From now on the key's row has `has_outputs`, whichever document is its newest. May be repeated."""
 
 
 class Ledger(Protocol):
-    """What each run came to, for ever; and its index `history`, by month and outcome."""
+    """What became of each run, kept forever; and its index `history`, by month and outcome."""
 
     def put(self, run: Run) -> Run:
-        """The run has a row, which is returned: this one, unless there was one before. May be repeated."""
+        """The run has a row, which is returned: this one, unless there was one already. May be repeated."""
 
     def runs(self, document_id: str) -> list[Run]:
         """The rows of a document, by run, read consistently."""
@@ -140,16 +142,19 @@ class Ledger(Protocol):
         *,
         newest_first: bool = False,
     ) -> HistoryPage:
-        """At most `limit` rows of the month ("2026-11") and outcome with `since` ≤ `ended_at` ≤ `until`, behind the
-        cursor, in the order of `ended_at`. One read of the index, which may lag behind the rows for a moment. Raises
-        HistoryMissing where there is no such index."""
+        """At most `limit` rows of the month ("2026-11") and outcome with `since` ≤ `ended_at` ≤ `until`, after the
+        cursor, by `ended_at`.
+
+        One read of the index, which may lag behind the rows for a moment. Raises HistoryMissing if there is no such
+        index.
+        """
 
 
 class Sums(Protocol):
     """The sums of the ledger, a row a day."""
 
     def read(self, since: str, until: str) -> list[DaySums]:
-        """The rows there are of these days ("2026-11-29") and those between, by day, read consistently."""
+        """The rows of these days ("2026-11-29") and the days between, by day, read consistently."""
 
     def write(self, before: DaySums, after: DaySums) -> bool:
         """Replaces the day's row if its `rev` is still `before.rev` (0: there is none)."""
@@ -164,8 +169,8 @@ class SubmitQuota(Protocol):
     def reserve(self, slots: int, interval_seconds: float, now: float, ahead_seconds: float) -> float | None:
         """Reserves so many slots, one interval apart, and returns when the first begins (≥ `now`).
 
-        None: the next free time is more than `ahead_seconds` away, and nothing was reserved. One atomic update; slots
-        of a reservation whose answer was lost are left unused.
+        None: the next free time is more than `ahead_seconds` away, and nothing was reserved. One atomic update; the
+        slots of a reservation whose answer was lost are left unused.
         """
 
     def write(self, before: Quota, after: Quota) -> bool:
@@ -173,15 +178,16 @@ class SubmitQuota(Protocol):
 
 
 class Reservations(Protocol):
-    """How many pages documents have reserved: a row a month, with its days."""
+    """How many pages documents have reserved: one row a month, with its days."""
 
     def read(self, day: str) -> Used:
         """What is reserved on that day ("2026-11-29") and in its month, read consistently."""
 
     def write(self, before: Document, after: Document, changes: Mapping[str, int], caps: Caps | None) -> Answer:
-        """Changes the document as `Documents.write` does and, at the same time or not at all, the pages of each day.
+        """Changes the document as `Documents.write` does, and the pages of each day: both or neither.
 
-        With `caps` no day to which pages are added, nor its month, has more than its cap afterwards: else OVER.
+        With `caps`, no day to which pages are added has more than its cap afterwards, nor has its month; otherwise the
+        answer is OVER.
         """
 
 
@@ -199,7 +205,7 @@ class SentPages(Protocol):
 
 
 class VersionedRow(Protocol[Row]):
-    """One row that is read, and replaced if nobody else has meanwhile: the pause, and reconcile's run."""
+    """One row that is read, and replaced if nobody else has done so meanwhile: the pause, and reconcile's run."""
 
     def read(self) -> Row:
         """The row, read consistently; one with rev 0 if there is none."""
@@ -210,7 +216,7 @@ class VersionedRow(Protocol[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The tick row. `wake` grows with each wake, `wake_at` is when it last did."""
+    """The tick row. `wake` grows with each wake; `wake_at` is when it last did."""
 
     state: str = "idle"  # idle, starting, running
     owner: str = ""
@@ -233,7 +239,7 @@ class TickRow(Protocol):
         """idle → starting. True for the one caller that changed it, who then invokes poll."""
 
     def take(self, owner: str, now: float, lease_until: float) -> Tick | None:
-        """idle, starting or a passed lease → running, owned. None: somebody else runs."""
+        """idle, starting or an expired lease → running, owned. None: somebody else runs."""
 
     def renew(self, owner: str, lease_until: float) -> Tick | None:
         """A later lease for the owner; the row afterwards. None: the row is no longer the owner's."""
@@ -247,9 +253,12 @@ class TickRow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """An upload as the bucket shows it. `source` is complete (etag, size, last_modified, version); `metadata` are the
-    user's, with lower-case names; `open()` gives the content as a file to seek and read in, which fetches what is read
-    of it. Reading may raise ObjectGone or StoreUnavailable. `is_current`: no newer upload of its key is seen."""
+    """An upload as the bucket shows it.
+
+    `source` is complete (etag, size, last_modified, version); `metadata` is the user's, with lower-case names; `open()`
+    returns the content as a seekable file, which fetches what is read. Reading may raise ObjectGone or
+    StoreUnavailable. `is_current`: no newer upload of its key was seen.
+    """
 
     source: Source
     metadata: Mapping[str, str]
@@ -266,18 +275,18 @@ class Sources(Protocol):
 
 
 class Results(Protocol):
-    """The results bucket, or the part of it whose keys begin with `prefix`: the keys here are what follows it."""
+    """The results bucket, or the part of it whose keys begin with `prefix`. Keys here leave out the prefix."""
 
     bucket: str
     prefix: str
     total_seconds: float
-    """The most that one call can take, all in all."""
+    """The longest that one call can take in total."""
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """The object is there, whole, afterwards. May be repeated."""
 
     def put_file(self, key: str, file: BinaryIO, content_type: str, check_deadline: Callable[[], None]) -> None:
-        """The object has the whole of the file afterwards, however large it is.
+        """The object has the whole content of the file afterwards, however large it is.
 
         Takes several calls, before each of which `check_deadline` is called; what that raises goes to the caller, and
         the object is then as it was. May be repeated.
@@ -290,7 +299,7 @@ class Results(Protocol):
         """`to` has the content and type of `key` afterwards. May be repeated."""
 
     def join(self, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
-        """`to` has the contents of the keys one after another, and the type of the first, however large it is.
+        """`to` has the contents of the keys one after another, however large, and the type of the first.
 
         Takes several calls, before each of which `check_deadline` is called; what that raises goes to the caller, and
         `to` is then as it was. May be repeated.
@@ -303,13 +312,13 @@ class Results(Protocol):
         """Whether there is such an object now."""
 
     def delete(self, keys: Sequence[str]) -> None:
-        """None of them exists afterwards. May be repeated. What is not there leaves a delete marker in S3."""
+        """None of them exists afterwards. May be repeated. In S3 a key that has no object gets a delete marker."""
 
     def remove(
         self, prefix: str, wanted: Callable[[str], bool], check_deadline: Callable[[], None], *, current: bool
     ) -> int:
-        """Of the objects whose keys begin with the prefix and are wanted no version is left, and no delete marker; or,
-        unless `current`, none but the current one, if that is an object. How many were removed.
+        """No version or delete marker is left of the wanted objects whose keys begin with the prefix; unless `current`,
+        a current version that is an object stays. How many were removed.
 
         Takes several calls, before each of which `check_deadline` is called; what that raises goes to the caller. May
         be repeated.
@@ -320,14 +329,15 @@ class Notices(Protocol):
     """Where notices are sent: the results topic, an event bus."""
 
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
-        """It has accepted the notice. May be repeated: notices are at least once. A bus leaves out the attributes."""
+        """It has accepted the notice. May be repeated: notices are sent at least once. A bus does not get the
+        attributes."""
 
 
 class Function(Protocol):
-    """A function of the stack, as others and it itself invoke it: poll, reconcile."""
+    """A function of the stack that another, or it itself, invokes: poll, reconcile."""
 
     def invoke(self) -> None:
-        """It has been asked, asynchronously, to run. May be repeated."""
+        """It has been asked to run, asynchronously. May be repeated."""
 
 
 Pages = Iterable[tuple[int, RecognisedPage | None]]
@@ -335,19 +345,18 @@ Pages = Iterable[tuple[int, RecognisedPage | None]]
 
 
 MakeSearchablePdf = Callable[[BinaryIO, str, Pages, BinaryIO, Collection[int], Collection[int]], Sequence[str]]
-"""Source, its media type, pages, the file to write, the numbers of the pages that were drawn, and of those whose text
-is the file's own; warnings."""
+"""Arguments: source, its media type, pages, the file to write, the numbers of the pages that were drawn, and of those
+whose text is the file's own. Returns warnings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Renderers:
-    """Makes outputs of recognised pages. Each raises NotRenderable and
-    whatever reading the pages or the source raises. Files to write are temporary ones, written from their beginning.
+    """Makes outputs of recognised pages. Each raises NotRenderable and whatever reading the pages or the source raises.
+    Files to write are temporary ones, written from their beginning.
 
-    `markdown`: the document, piece by piece. `csv_files`: each table as CSV, with its page and its number on it, both
-    from 1. `workbook`: all tables as XLSX, a sheet each. `searchable_pdf`: of the source and its media type, with the
-    numbers of the pages that were drawn to be sent, and of those that stay as they are, a PDF with the text in it;
-    warnings in plain words. `no_tables`: says that there are none, and, by the model, what may help.
+    `markdown`: the document, piece by piece. `csv_files`: each table as CSV, with its page and its number on the page,
+    both from 1. `workbook`: all tables as XLSX, each on a sheet. `searchable_pdf`: the source with its text in it, as
+    MakeSearchablePdf. `no_tables`: the sentence that there are none and, by the model, what may help.
     """
 
     markdown: Callable[[Pages], Iterator[str]]
@@ -361,13 +370,13 @@ class Ocr(Protocol):
     """The OCR service. Methods raise `OcrError`s, never StoreUnavailable. Safe to call from several threads."""
 
     ask_total_seconds: float
-    """The most that one ask can take, all in all."""
+    """The longest that one ask can take in total."""
 
     def prepare(self, content: bytes, media_type: str, languages: Sequence[str], model: str) -> bytes:
         """The body of a submit, made before a slot is reserved."""
 
     def submit_seconds(self, body_bytes: int) -> float:
-        """The most that one submit of a body of so many bytes can take, all in all: more for a larger one."""
+        """The longest that one submit of a body of so many bytes can take in total."""
 
     def submit(self, body: bytes, client_request_id: str) -> Submitted:
         """Sends the page once. Every call may cost money."""
@@ -382,7 +391,7 @@ class Ocr(Protocol):
         """Reads a stored result again."""
 
     def clock_offset_seconds(self) -> float | None:
-        """The service's time minus ours by the last answer, in whole seconds; None while it is not known."""
+        """The service's time minus ours by the last answer, in whole seconds; None if it is not known yet."""
 
 
 ReadPage = Callable[[bytes], RecognisedPage]
@@ -392,14 +401,14 @@ OpenedDocument = prepared.Document
 """A file that was inspected, and can be sent page by page."""
 
 OpenDocument = Callable[[BinaryIO, FileLimits], OpenedDocument]
-"""Inspects a file: what it is, by its content, not its name; the document reads in the file as long as it is used.
+"""Inspects a file: what it is, by its content, not its name. The document reads the file as long as it is used.
 
 Raises Refusal, whatever the bytes, and whatever reading the file raises; nothing else.
 """
 
 RunParallel = Callable[[Callable[[], None], int], None]
-"""Runs a task that can be shared in this thread and, as far as threads are free, in others at the same time, so many in
-all; returns when all have ended, or raises what one of them raised then."""
+"""Runs a task that can be shared, in this thread and, as far as threads are free, in others at the same time, up to
+that many in total. Returns when all have ended, or raises what one of them raised."""
 
 
 class Workers(Protocol):
@@ -416,7 +425,7 @@ class Workers(Protocol):
 
 
 class Journal(Protocol):
-    """Logs and metrics. Never any text of a document. Never raises."""
+    """Logs and metrics. They never contain text of a document. Never raises."""
 
     def transition(self, rule: str, row: Document | Operation) -> None:
         """A row was written by this rule: one INFO line a transition."""
@@ -431,26 +440,26 @@ class Journal(Protocol):
         """A metric that measures a time."""
 
     def failed(self, event: str, error: BaseException, **fields: str | float | None) -> None:
-        """Something went wrong that is no document's fault: one line with the error's kind and place."""
+        """Something went wrong that is not a document's fault: one line with the error's kind and place."""
 
 
 class UploadListing(Protocol):
-    """The source bucket, as a list of all that is in it under the prefix."""
+    """The source bucket, as a list of everything in it under the prefix."""
 
     def after(self, cursor: Cursor) -> ListingPage:
-        """At most 1,000 versions of objects behind the cursor, without delete markers.
+        """At most 1,000 versions of objects after the cursor, without delete markers.
 
         A bucket without versions has one of each object, with `version_id` "". What comes or goes meanwhile may be
-        listed or not; all else is.
+        listed or not; everything else is.
         """
 
 
 class Queue(Protocol):
-    """The way to submit, for uploads and for documents to go on with; and the way to deliver."""
+    """A queue to submit, for uploads and documents to continue with; or to deliver."""
 
     def send(self, bodies: Sequence[str]) -> None:
-        """All the messages are in the queue, however many. May be repeated: all but the first are dropped, by row or
-        `rev`. After a failure some of them may be."""
+        """All the messages are in the queue, however many. May be repeated: receivers drop repeats, by row or `rev`.
+        After a failure some of them may be in the queue."""
 
 
 class ReceivedMessages(Protocol):
@@ -464,7 +473,7 @@ class DeadLetters(Protocol):
     """The messages that submit gave back too often."""
 
     def receive(self) -> list[DeadLetter]:
-        """Some of them, at most ten, which nobody else receives for two minutes; none: nothing was seen there."""
+        """Some of them, at most ten, which nobody else receives for two minutes. None: no message was seen there."""
 
     def redrive(self, letter: DeadLetter) -> None:
         """The message is in the uploads queue, its body as it was, with this history. May be repeated."""
@@ -475,7 +484,7 @@ class DeadLetters(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionPorts:
-    """What every function works with; rows are written with it."""
+    """What every function works with, to write rows."""
 
     clock: Clock
     documents: Documents
@@ -485,7 +494,7 @@ class TransitionPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakePorts(TransitionPorts):
-    """What it takes to wake poll."""
+    """What waking poll needs."""
 
     tick: TickRow
     poller: Function
@@ -559,7 +568,7 @@ class ReconcilePorts(TransitionPorts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPorts(WakePorts):
-    """What the control function works with. `uploads` lists what of the source is below a prefix of keys."""
+    """What the control function works with. `uploads` lists the part of the source below a prefix of keys."""
 
     source: SourceBucket
     newest: NewestUploads

@@ -1,7 +1,7 @@
-"""The functions' settings, read from environment variables of their fields' names in capitals.
+"""The functions' settings, read from environment variables with the names of their fields in capitals.
 
-A text must not be empty, a number must be at least what the field's metadata says; fields with a default may be left
-out. All that is missing or wrong is reported at once.
+A text must not be empty, and a number must be at least what the field's metadata says; fields with a default may be
+left out. Everything that is missing or wrong is reported at once.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class OcrSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecognitionSettings(OcrSettings):
-    """How uploads are recognised: what submit does, and control tells. `pages_per_day` and `pages_per_month` are the
-    caps, 0 for none; `allowed_models` those that an upload may name, "" for all."""
+    """How uploads are recognised: submit works by it, and control reports it. `pages_per_day` and `pages_per_month` are
+    the caps, 0 for none; `allowed_models` are those that an upload may name, "" for all."""
 
     table_name: str
     source_bucket: str
@@ -87,8 +87,11 @@ class PollFunctionSettings(OcrSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverFunctionSettings:
-    """The environment of the deliver function. `csv_bom`: CSV files begin with a byte order mark. `event_bus_name`: a
-    bus that gets the notices too, "" for none. `prices` and their currency as `core.prices` reads them."""
+    """The environment of the deliver function.
+
+    `csv_bom`: CSV files begin with a byte order mark. `event_bus_name`: a bus that gets the notices too, "" for none.
+    `prices` and `prices_currency` are as `core.prices` reads them.
+    """
 
     table_name: str
     source_bucket: str
@@ -127,7 +130,7 @@ class ControlFunctionSettings(RecognitionSettings):
 
 
 def read(kind: type[Settings], variables: Mapping[str, str]) -> Settings:
-    """The settings of that kind; of those with both, source and results stand apart.
+    """The settings of that kind. If it has both source and results, they must not overlap.
 
     Raises SettingsError, which names every fault and repeats no value.
     """

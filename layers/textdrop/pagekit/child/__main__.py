@@ -1,7 +1,7 @@
 """The child process: it opens files that others made, within limits of memory and processor time.
 
-It reads tasks from its standard input and answers on its standard output; what it reads of the file it asks its parent
-for. It opens nothing else, and has no credentials.
+It reads tasks from its standard input and answers on its standard output; it asks its parent for what it reads of the
+file. It opens nothing else, and has no credentials.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from pagekit.page import RecognisedPage
 
 MEMORY_BYTES = 470_000_000
-"""What it may fill with data of its own: with its parent, 60 % of a function of 1,024 MB."""
+"""The most data of its own: together with its parent, 60 % of a function of 1,024 MB."""
 
 ADDRESS_BYTES = 1_000_000_000
-"""The address space that it may take up, with all libraries; where the system does not count data alone, the limit."""
+"""The most address space, with all libraries; it is the limit on systems that do not count data separately."""
 
 MENDING_SECONDS_PER_BYTE = 0.06e-6
-"""What a step may take beyond that: a file whose table of objects is rebuilt is read from end to end."""
+"""What a step may take beyond that: if a file's table of objects is rebuilt, the file is read from end to end."""
 
 KEPT_BYTES = 200_000_000
-"""A child that has taken up more than this is replaced: what it took it does not give back."""
+"""A child that has taken more memory than this is replaced: it does not give memory back."""
 
 AHEAD_PAGES = 16
 AHEAD_BYTES = 4_000_000
 AHEAD_SECONDS = 1.0
-"""So many pages are prepared beyond the one that was asked for: to open a document again costs more than a page."""
+"""So many pages are prepared beyond the one that was asked for: opening a document again costs more than a page."""
 
 _PIECE_BYTES = 1024 * 1024
 _BUFFER_BYTES = 64 * 1024
@@ -87,7 +87,8 @@ class _ParentsFile(io.RawIOBase):
 
 
 class _ParentsOutput(io.RawIOBase):
-    """A file that the parent writes, from its beginning on, until it `is_over`: what is left in buffers is dropped."""
+    """A file that the parent writes, from its beginning on, until `is_over`: then what is left in buffers is
+    dropped."""
 
     def __init__(self, pipes: _Pipes) -> None:
         super().__init__()
@@ -109,7 +110,7 @@ class _Pipes:
 
     def __init__(self) -> None:
         self._input = sys.stdin.buffer
-        # Libraries may write to standard output; what they write must not come among the messages.
+        # Libraries may write to standard output; that must not get between the messages.
         self._output = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
 
@@ -128,7 +129,7 @@ class _Pipes:
 
 
 def main() -> None:
-    """Does tasks until the parent ends, or too much memory was taken up."""
+    """Does tasks until the parent ends, or too much memory was taken."""
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, MEMORY_BYTES)
     _limit(resource.RLIMIT_AS, ADDRESS_BYTES)
@@ -145,7 +146,7 @@ def main() -> None:
         except _ReadFailed:
             pass
         except MemoryError:
-            # What is left of the task may hold it all: a new child is the sure way to be rid of it.
+            # What is left of the task may hold all the memory: a new child is the sure way to free it.
             os._exit(1)
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > KEPT_BYTES:
             pipes.answer({"done": "ends"})
@@ -159,7 +160,7 @@ def _limit(what: int, most: int) -> None:
 
 
 def _allow_step(task: Message) -> None:
-    """The next step has its processor time; past it the system ends this process."""
+    """The next step has its processor time; after that the system ends this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     allowed = task["step_seconds"] + int(MENDING_SECONDS_PER_BYTE * task["size"])
     _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + allowed)
@@ -183,7 +184,8 @@ def _opened(media_type: UploadType, file: BinaryIO, limits: FileLimits) -> Docum
 
 
 def _pages(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
-    """Answers with the facts, then with pages from `first` on; if so asked, of those with their own text with that."""
+    """Answers with the facts, then with pages from `first` on; if requested, with the own text of those that have
+    it."""
     first = task["first"]
     try:
         document = _opened(task["media_type"], file, FileLimits(**task["limits"]))
@@ -211,7 +213,7 @@ def _pages(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
 
 
 def _answer_page(pipes: _Pipes, document: Document, number: int) -> int:
-    """Answers with the page, or why it is refused. How many bytes it has."""
+    """Answers with the page, or why it is refused. Returns how many bytes it has."""
     try:
         page = document.page(number)
     except Refusal as refusal:
@@ -230,7 +232,7 @@ def _told(refusal: Refusal) -> Message:
 
 
 def _searchable_pdf(pipes: _Pipes, task: Message, file: BinaryIO) -> None:
-    """Takes recognised pages one by one, and answers with the PDF in pieces, then with what is to be said of it."""
+    """Takes recognised pages one by one, and answers with the PDF in pieces, then with its warnings."""
     from pagekit.outputs.searchable_pdf import searchable_pdf
 
     output = _ParentsOutput(pipes)

@@ -16,13 +16,13 @@ from pagekit.page import RecognisedPage
 from pagekit.prepared import How, PageWarning, Preparation, PreparedPage
 
 SENT_WHOLE_BYTES = 10_000_000
-"""A file of this size or smaller goes to the child with its task; of a larger one it asks for what it reads."""
+"""A file of this size or less goes to the child with its task; of a larger one the child asks for what it reads."""
 
 _SAVE_AGAIN = "Save, print to PDF or scan the document again and upload that."
 
 
 class ChildsDocument:
-    """A `Document` whose file the child opens each time anew; the pages it has prepared ahead are kept here."""
+    """A `Document` whose file the child opens anew each time; pages that it prepared ahead are kept here."""
 
     facts: FileFacts
 
@@ -39,7 +39,7 @@ class ChildsDocument:
         try:
             self._prepare(1)
         except ChildDied:
-            # With the facts known, it died of a page, which is refused when it is asked for.
+            # With the facts known, a page killed it; that page is refused when it is asked for.
             if not hasattr(self, "facts"):
                 raise _damaged("The file cannot be opened: that takes too much time or memory.") from None
 
@@ -76,8 +76,11 @@ class ChildsDocument:
         self._own_texts.clear()
 
     def _prepare(self, first: int, *, with_own_text: bool = False) -> None:
-        """The page is prepared, and some behind it; `with_own_text`: but for those that have text, which is here then.
-        Raises ChildDied, Refusal, and what reading the file raises."""
+        """Prepares the page, and some after it; with `with_own_text` it sends own texts, which are then kept here, in
+        place of the pages that have them.
+
+        Raises ChildDied, Refusal, and what reading the file raises.
+        """
         failure: Exception | None = None
 
         def answer(message: Message, content: bytes) -> Reply:

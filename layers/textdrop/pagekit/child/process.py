@@ -1,7 +1,7 @@
 """The child process that opens files which others made, as its parent sees it.
 
 A hostile file can make a library overrun its stack, fill the memory or run for minutes. In a process of its own, with
-limits, that is the end of the process and not of the function, and costs one page or one file.
+limits, that ends the process and not the function, and costs one page or one file.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from pathlib import Path
 from pagekit.child.messages import Broken, Message, receive, send
 
 STEP_SECONDS = 10
-"""The processor time for opening a file, and for each page. Honest ones take milliseconds, drawn ones a second."""
+"""Processor time for opening a file, and for each page. Honest files take milliseconds, drawn pages a second."""
 
 SILENT_SECONDS = 60.0
-"""A child that says nothing for so long is killed. It is ended by its processor time long before, wherever it has half
-a processor for itself."""
+"""A child that says nothing for so long is killed. Its processor time ends it long before, if it has half a processor
+to itself."""
 
-# The runtime's own libraries, and one heap for all threads: a heap each takes up address space.
+# The runtime's own libraries, and one heap for all threads: separate heaps would take up address space.
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG")
 
 Reply = tuple[Message, bytes] | None
 
 
 class ChildDied(Exception):
-    """The child ended before its task. `out_of_time`: for the processor time or the silence that it is allowed."""
+    """The child ended before its task. `out_of_time`: it exceeded its processor time, or was silent for too long."""
 
     def __init__(self, *, out_of_time: bool) -> None:
         super().__init__("out of time" if out_of_time else "died")
@@ -38,7 +38,7 @@ class ChildDied(Exception):
 
 
 class Child:
-    """One child, started when it is first needed, kept for the tasks after, and replaced when it has died.
+    """One child: started when it is first needed, kept for later tasks, and replaced when it has died.
 
     Any thread may use it: it works on one task at a time. It has this process's path, and none of its credentials.
     """
@@ -50,10 +50,10 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self, task: Message, content: bytes, answer: Callable[[Message, bytes], Reply]) -> None:
-        """The task has been done. `answer` takes each message of the child, and gives what to reply, if anything.
+        """The task has been done. `answer` takes each message of the child, and returns the reply, if there is one.
 
-        A child that has worked before, and dies before its first answer, may have died of what came before: the task
-        then begins again in a new one. Raises ChildDied, and what `answer` raises, after which the child is ended.
+        A child that has worked before, and dies before its first answer, may have died of an earlier task: then the
+        task begins again in a new one. Raises ChildDied, and what `answer` raises, after which the child is ended.
         """
         with self._lock:
             answered = False
@@ -101,7 +101,7 @@ class Child:
 
     def _received(self, process: subprocess.Popen[bytes]) -> tuple[Message, bytes]:
         assert process.stdout is not None
-        # A thread that kills it is the one way to bound a read that ends with the child on every system.
+        # A thread that kills the child is the only way to bound a read from it on every system.
         timer = threading.Timer(SILENT_SECONDS, process.send_signal, [signal.SIGXCPU])
         timer.start()
         try:
@@ -130,7 +130,7 @@ class Child:
         return self._process
 
     def _end(self, process: subprocess.Popen[bytes]) -> bool:
-        """It is gone afterwards. Whether it had been ended for its time."""
+        """The child is gone afterwards. Returns whether it had been ended because of its time."""
         self._process = None
         assert process.stdin is not None
         assert process.stdout is not None

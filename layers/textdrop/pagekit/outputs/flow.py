@@ -1,4 +1,4 @@
-"""What stands on a page, in the order of reading: headings, paragraphs, list items, tables, notes."""
+"""What stands on a page, in reading order: headings, paragraphs, list items, tables, notes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TELLING_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A text of its own. `kind` is the type of its block; `is_item`: it is an item of a list, which began with `marker`
+    """A text of its own. `kind` is the type of its block. `is_item`: it is an item of a list, which began with `marker`
     if that was recognised; the marker is not in `text`."""
 
     kind: str
@@ -36,10 +36,10 @@ class Passage:
 
 
 def flow(number: int, page: RecognisedPage, furniture: Furniture) -> list[Passage | Grid]:
-    """The page's passages and tables: headers first, then the text with the tables in it, footnotes, footers.
+    """The page's passages and tables: headers first, then the text with its tables, footnotes, footers.
 
-    Texts of a table's cells are in the table alone, though they stand in the page's blocks too. A paragraph that the
-    end of a column cuts is one. Headers and footers that `furniture` has already are left out.
+    Texts of a table's cells are only in the table, though they stand in the page's blocks too. A paragraph that the end
+    of a column cuts in two is one. Headers and footers that `furniture` has already are left out.
     """
     box_of = box_reader(page)
     has_lines = any(block["lines"] for block in page["blocks"])
@@ -78,8 +78,8 @@ def _passages(piece: _Piece | Grid, words: frozenset[str]) -> Iterator[Passage |
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """Lines of a block that stand below each other, with nothing between; `words` are the texts and boxes of each
-    line's words in a header or footer, of which it matters how far they are apart."""
+    """Lines of a block that stand below each other, with nothing in between. `words` are the texts and boxes of each
+    line's words, if it is a header or footer, where their distance matters."""
 
     kind: str
     lines: list[TextLine]
@@ -98,7 +98,7 @@ class _Lines:
         return made
 
     def apart(self) -> list[str]:
-        """The texts that stand apart from each other: each line, cut where the space between two words is wide."""
+        """The separate texts: each line, cut wherever the space between two words is wide."""
         parts: list[str] = []
         for line, words in zip(self.lines, self.words, strict=True):
             if " ".join(text for text, _ in words) != line.text:
@@ -118,7 +118,7 @@ class _Lines:
 
 @dataclass(slots=True)
 class _Piece:
-    """Paragraphs of one kind. `is_full`: the last line goes on to the edge, as a line in mid-paragraph does."""
+    """Paragraphs of one kind. `is_full`: the last line reaches the edge, as a line in mid-paragraph does."""
 
     kind: str
     paragraphs: list[Paragraph]
@@ -143,7 +143,8 @@ class _Piece:
 
 
 def _columns(blocks: Iterable[Sequence[TextLine]]) -> list[tuple[int, int]]:
-    """Left and right edge of the page's columns, as its blocks of several lines show them; by their right edges."""
+    """Left and right edges of the page's columns, ordered by the right ones, as the blocks of several lines show
+    them."""
     known = ([line.box for line in lines if line.box.is_known] for lines in blocks)
     telling = [boxes for boxes in known if len(boxes) >= _TELLING_LINES]
     edges = ((min(box.left for box in boxes), max(box.right for box in boxes)) for boxes in telling)
@@ -151,8 +152,8 @@ def _columns(blocks: Iterable[Sequence[TextLine]]) -> list[tuple[int, int]]:
 
 
 def _right_edge(columns: Iterable[tuple[int, int]], lines: Sequence[TextLine]) -> int:
-    """How far lines of a block too short to show it by itself may reach: where most blocks end that begin as far to the
-    left; 0 when there are none. Most, since a block across the page may begin there too."""
+    """How far the lines of a block may reach if it is too short to show this: where most blocks end that begin as far
+    to the left; 0 if there are none. Most, as a block across the page may begin there too."""
     boxes = [line.box for line in lines if line.box.is_known]
     if not boxes:
         return 0
@@ -164,10 +165,8 @@ def _right_edge(columns: Iterable[tuple[int, int]], lines: Sequence[TextLine]) -
 def _with_tables(
     blocks: list[_Lines], page: RecognisedPage, box_of: Callable[[Polygon], Box]
 ) -> Iterator[_Lines | Grid]:
-    """The blocks' lines that are no table's, in order, and each table where its first line stood.
-
-    A table none of whose lines is in the blocks stands before the first block that begins below its top.
-    """
+    """The blocks' lines that belong to no table, in order, and each table where its first line stood. A table with no
+    line in the blocks stands before the first block that begins below its top."""
     tables = [(TableLines(table, box_of), grid(table)) for table in page["tables"]]
     waiting = [found for found in tables if not found[1].is_empty]
     placed: list[TableLines] = []
@@ -197,7 +196,7 @@ def _with_tables(
 
 
 def _blocks_of_text(text: str) -> list[Block]:
-    """The page's text as blocks without places, for a page that has none; an empty line begins a block."""
+    """The text of a page without blocks, as blocks without positions; an empty line begins a block."""
     blocks: list[Block] = []
     lines: list[Line] = []
     for line in [*text.splitlines(), ""]:

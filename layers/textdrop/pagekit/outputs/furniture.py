@@ -1,9 +1,9 @@
 """Running heads, feet and page numbers: what stands on every page alike is kept once.
 
-Only what the service calls a header or a footer is compared. A page number alone is left out: each page's mark has the
-number. What stood on an earlier page with the same words is left out too; the first time it is kept, and so is whatever
-differs. A number among the words counts as the page's only when it says so ("стр. 3", "3 of 10") or stands apart at an
-end, so that "Invoice 123" and "Invoice 124" are both kept.
+Only what the service calls a header or a footer is compared. A page number alone is left out, as each page is marked
+with its number. What an earlier page had with the same words is left out too; its first occurrence is kept, and so is
+whatever differs. A number among the words only counts as the page's if it says so ("стр. 3", "3 of 10") or stands apart
+at an end, so that "Invoice 123" and "Invoice 124" are both kept.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _NO_WORD = re.compile(r"[\W_]*\Z")
 
 
 class Furniture:
-    """Remembers what stood at the head and the foot of the pages so far; of a great many, the latest."""
+    """Remembers what stood at the head and the foot of the pages so far; if there is very much, the latest."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
     def is_repeated(self, parts: Sequence[str], page: int) -> bool:
-        """Whether a header or footer says nothing new; from now on it is known. `parts` are its texts that stand
-        apart from each other, `page` the number of its page."""
+        """Whether a header or footer says nothing new; from now on it is known. `parts` are its separate texts, `page`
+        the number of its page."""
         segments = [segment for part in parts for segment in _SEPARATOR.split(_COUNTED.sub("", part))]
         words = [segment for segment in segments if not _NO_WORD.match(segment) and not _is_number(segment, page)]
         if not words:

@@ -1,4 +1,4 @@
-"""Words of Russian and English that are written with a hyphen, as far as their parts show."""
+"""Russian and English words that are written with a hyphen, as far as their parts show it."""
 
 from __future__ import annotations
 

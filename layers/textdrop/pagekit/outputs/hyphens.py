@@ -22,20 +22,20 @@ from pagekit.outputs.plain_text import SOFT_HYPHEN, one_line
 _HYPHENS = ("-", "\N{HYPHEN}", "\N{NON-BREAKING HYPHEN}")
 _CUTS = (SOFT_HYPHEN, "\N{NOT SIGN}")
 _WORD = re.compile(r"[^\W_]+(?:[-\u2010\u2011][^\W_]+)*")
-# A cut word is judged by so many of its last characters: words have fewer, and a whole page of hyphens is one word.
+# Only so many last characters of a cut word are judged: words have fewer, and a page full of hyphens is one word.
 _LONGEST_HEAD = 100
 _NOT_HYPHEN_MINUS = re.compile("[\u2010\u2011]")
 _CYRILLIC = re.compile("[\u0400-\u052f]")
 
 
 def vocabulary(lines: Iterable[str]) -> frozenset[str]:
-    """The words of a page as they stand within its lines, in lower case: what rule 4 compares with."""
+    """The words of a page as they stand within its lines, in lower case: rule 4 compares with them."""
     whole = (line.replace(SOFT_HYPHEN, "") for line in lines)
     return frozenset(_NOT_HYPHEN_MINUS.sub("-", word).casefold() for line in whole for word in _WORD.findall(line))
 
 
 def ends_cut(line: str) -> bool:
-    """Whether the line ends in a hyphen of any kind, so that its last word may go on in the next."""
+    """Whether the line ends in a hyphen of any kind, so that its last word may continue in the next."""
     return line.endswith((*_HYPHENS, *_CUTS))
 
 
@@ -55,7 +55,7 @@ def joined(lines: Sequence[str], words: frozenset[str]) -> str:
 
 
 def _joint(end: str, line: str, words: frozenset[str]) -> str:
-    """What stands for the last character of `end`, in which the text ends so far, when the line comes after it."""
+    """What replaces the last character of `end`, in which the text ends so far, when the line follows."""
     if end.endswith(_CUTS) and line[0].isalpha() and end[-2:-1].isalpha():
         return ""
     if not end.endswith(_HYPHENS):
@@ -68,7 +68,8 @@ def _joint(end: str, line: str, words: frozenset[str]) -> str:
 
 
 def _keeps_hyphen(head: str, tail: str, words: frozenset[str]) -> bool:
-    """Whether the word is written with a hyphen: `head` stood before it at the line's end, `tail` begins the next."""
+    """Whether the word is written with a hyphen: `head` stood before it at the line's end, `tail` begins the next
+    line."""
     before = _NOT_HYPHEN_MINUS.sub("-", head).rpartition("-")[2]
     if not tail[0].islower() or len(before) == 1 or len(tail) == 1:
         return True

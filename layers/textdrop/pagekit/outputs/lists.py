@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """`BULLET` says by itself that its line is an item; the others are also found where no list is."""
+    """A line with a `BULLET` is always an item; the others are also found outside lists."""
 
     BULLET = "bullet"
     DASH = "dash"

@@ -20,12 +20,12 @@ _HEADINGS = {"title": "# ", "section_header": "## "}
 
 
 def markdown(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Iterator[str]:
-    """The document in parts, one for each page as it comes; no page is kept. `pages` have their numbers in the file, in
-    ascending order; a page that failed is None.
+    """The document in parts, one for each page as it comes; no page is kept.
 
-    Each page begins with a comment, `<!-- page 2 -->`; a page that failed says so under it. Where the service gives
-    Markdown, that is the page, made harmless; else it is made from the page's blocks and tables. Text from a page is
-    never taken for syntax, HTML or a link. "\\n" at line ends. Raises NotRenderable at a page that is out of bounds.
+    `pages` have their numbers in the file, in ascending order; a page that failed is None. Each page begins with a
+    comment, `<!-- page 2 -->`; a page that failed says so under it. If the service gives Markdown, that is the page,
+    made harmless; otherwise it is made from the page's blocks and tables. Text from a page is never taken for syntax,
+    HTML or a link. Line ends are "\n". Raises NotRenderable at a page that is out of bounds.
     """
     furniture = Furniture()
     for place, (number, page) in enumerate(bounded(pages)):
@@ -42,7 +42,7 @@ def _page(number: int, page: RecognisedPage | None, furniture: Furniture) -> str
 
 
 def _written(passages: Iterable[Passage | Grid]) -> Iterator[str]:
-    """Each passage with what stands between it and the one before it."""
+    """Each passage, with what stands between it and the one before it."""
     before: _List | None = None
     for passage in passages:
         if isinstance(passage, Grid):
@@ -57,17 +57,17 @@ def _written(passages: Iterable[Passage | Grid]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """The list that an item is in: what its items begin with, "-" or the "." or ")" after `number`."""
+    """The list of an item: what its items begin with, "-", or the "." or ")" after `number`."""
 
     sign: str
     number: int = 0
 
 
 def _list_of(passage: Passage, before: _List | None) -> _List | None:
-    """The list that a passage is an item of; None when it is none.
+    """The list that a passage is an item of; None if it is not one.
 
-    Markdown counts the items of a list by itself. A number that does not follow the one before it in the same list
-    would be shown as another, so it is no item, but a paragraph that begins with that number.
+    Markdown counts the items of a list itself, so a number that does not follow the one before it in the same list
+    would be shown as another. It is then no item, but a paragraph that begins with that number.
     """
     marker = passage.marker
     if marker is None or marker.kind is not Kind.NUMBER:
@@ -95,7 +95,7 @@ def _paragraph(passage: Passage) -> str:
 
 
 def _table(grid: Grid) -> str:
-    """A pipe table whose first row is the head, since it must have one; "" when no place has text."""
+    """A pipe table whose first row is the head, since it must have one; "" if no cell has text."""
     rows = [[_cell(text) for text in row] for row in grid.rows]
     if not any(map(any, rows)):
         return ""

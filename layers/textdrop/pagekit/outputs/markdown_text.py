@@ -1,7 +1,7 @@
 """Recognised text as Markdown that reads as the text: nothing in it is taken for syntax, HTML or a link.
 
-For CommonMark and GitHub's dialect, and what other dialects read into braces, dollars and tildes. What a viewer makes
-of a bare address, such as a link, is the viewer's doing.
+This covers CommonMark and GitHub's dialect, and what other dialects read into braces, dollars and tildes. What a viewer
+makes of a bare address, such as a link, is the viewer's own doing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def escaped(text: str) -> str:
 
 
 def escaped_block(text: str) -> str:
-    """Text on one line, to begin a paragraph or an item: it begins no list, quotation or rule either."""
+    """Text on one line, to begin a paragraph or an item: it does not begin a list, quotation or rule either."""
     inline = escaped(text)
     if _BLOCK_START.match(inline):
         return "\\" + inline

@@ -1,9 +1,9 @@
 """Which columns of a table are numbers, and how each number is shown: as it stands on the page.
 
-A column is numbers when each of its texts below the header is one (docs/decisions/0013). Empty places and dashes alone
-count for nothing. What only looks like a number stays text: codes with leading zeros, more than 15 digits, nine or more
-digits without a space between (INN, accounts, telephones), days of a month, numbered items. So does a column that could
-be read in two ways, and one whose units differ.
+A column is numbers if each of its texts below the header is one (docs/decisions/0013). Empty cells and dashes alone do
+not count. What only looks like a number stays text: codes with leading zeros, more than 15 digits, nine or more digits
+without a space in between (INN, accounts, telephones), days of a month, numbered items. So does a column that could be
+read in two ways, and one whose units differ.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ class Number(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """`header` is how many rows are the head, 0 where none looks like one; `marks` has the decimal mark, "," or ".", of
+    """`header` is how many rows are the head, 0 if none looks like one; `marks` has the decimal mark, "," or ".", of
     each column that is numbers."""
 
     header: int
     marks: Mapping[int, str]
 
     def number(self, row: int, column: int, text: str) -> Number | None:
-        """What stands there as a number; None where it is text."""
+        """The number that stands there; None if it is text."""
         mark = self.marks.get(column)
         return read(text, mark) if mark is not None and row >= self.header else None
 
 
 def kinds(grid: Grid) -> Kinds:
-    """The first row is the head when it is all text and stands over numbers; so are the rows that its cells span."""
+    """The first row is the head if it is all text and stands over numbers; so are the rows that its cells span."""
     depth = 1 + max((merge.last_row for merge in grid.merges if merge.row == 0), default=0)
     head = [text for row in grid.rows[:depth] for text in row if text]
     if head and all(read(text, mark) is None for text in head for mark in _FORMS):
@@ -97,8 +97,8 @@ def _literal(text: str) -> str:
 
 
 def _marks(rows: Sequence[Sequence[str]]) -> dict[int, str]:
-    """The columns that are numbers. Where both marks are possible and make different numbers ("1,234"), the one that
-    the table's other columns have decides; where they have none, or both, the column is text."""
+    """The columns that are numbers. If both marks are possible and make different numbers ("1,234"), the one that the
+    table's other columns have decides; if they have none, or both, the column is text."""
     possible = {column: _possible(texts) for column, texts in enumerate(_columns(rows))}
     known = {mark for values in possible.values() if len(values) == 1 for mark in values}
     marks = {}
@@ -111,7 +111,7 @@ def _marks(rows: Sequence[Sequence[str]]) -> dict[int, str]:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The texts of each column; dashes are none."""
+    """The texts of each column, without dashes."""
     columns: list[list[str]] = [[] for _ in range(max(map(len, rows), default=0))]
     for row in rows:
         for column, text in enumerate(row):
@@ -121,7 +121,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def _possible(texts: Sequence[str]) -> dict[str, list[float]]:
-    """The values of a column by the decimal mark with which all its texts are numbers of one unit."""
+    """The values of a column by each decimal mark with which all its texts are numbers of one unit."""
     if not texts or all(map(_DAY_OF_MONTH.fullmatch, texts)) or _are_items(texts):
         return {}
     possible = {}
@@ -133,7 +133,7 @@ def _possible(texts: Sequence[str]) -> dict[str, list[float]]:
 
 
 def _are_items(texts: Sequence[str]) -> bool:
-    """Whether they count items within items: 1, 1.1, 1.2, 2, 2.1."""
+    """Whether they number nested items: 1, 1.1, 1.2, 2, 2.1."""
     found = [match for text in texts if (match := _ITEM.fullmatch(text))]
     if not 1 < len(found) == len(texts) or not any(match[2] for match in found):
         return False

@@ -1,6 +1,6 @@
 """How much a page can have for an output to be laid out from it.
 
-What was recognised comes from a service that may be wrong. A page of more than this would take minutes or hundreds of
+Recognised pages come from a service that may be wrong. A page of more than this would take minutes or hundreds of
 megabytes; within it every output takes seconds at most. No real page comes near: a dense newspaper page has some 10,000
 words in 3,000 lines, with 80,000 letters, which are given as words, as lines and as the whole text. An output is then
 refused, rather than made without the page; text and JSON have all of it.
@@ -17,7 +17,7 @@ MOST = {"blocks": 10_000, "lines": 20_000, "words": 50_000, "tables": 200, "cell
 
 
 def bounded(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Iterator[tuple[int, RecognisedPage | None]]:
-    """The pages, as they come. Raises NotRenderable instead of one on which there is more than MOST."""
+    """The pages, as they come. Raises NotRenderable at a page with more than MOST."""
     for number, page in pages:
         for what, count in counted(page).items() if page is not None else ():
             if count > MOST[what]:
@@ -29,7 +29,7 @@ def bounded(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Iterator[tupl
 
 
 def counted(page: RecognisedPage) -> dict[str, int]:
-    """How many there are of all that MOST bounds; characters are those of all texts together."""
+    """How many there are of everything that MOST bounds; characters are those of all texts together."""
     lines = [line for block in page["blocks"] for line in block["lines"]]
     cells = [cell for table in page["tables"] for cell in table["cells"]]
     characters = len(page["text"]) + len(page["markdown"] or "")

@@ -23,7 +23,7 @@ from pagekit.outputs.hyphens import ends_cut
 from pagekit.outputs.reading_frame import Box
 
 _GAP = 1.4
-# Of two lines the one step between them has nothing to be compared with but their height.
+# The step between two lines can only be compared with their height.
 _LONE_GAP = 2.5
 _INDENT = 0.8
 _SENTENCE_END = re.compile(r"[.!?…:;][\"'”»)\]]*\Z")
@@ -32,7 +32,7 @@ _ITEM_END = re.compile(r"[.!?…:;,][\"'”»)\]]*\Z")
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line in the reading frame; `first_word` is the width of its first word, 0 when it is not known."""
+    """A line in the reading frame; `first_word` is the width of its first word, 0 if it is not known."""
 
     text: str
     box: Box
@@ -48,14 +48,16 @@ class Paragraph:
 
 
 def goes_on(before: str, after: str) -> bool:
-    """Whether a text is in mid-sentence: what comes after it begins as nothing new does."""
+    """Whether a text is in mid-sentence: what follows begins as nothing new does."""
     return after[:1].islower() and (ends_cut(before) or not _SENTENCE_END.search(before))
 
 
 def paragraphs(lines: Sequence[TextLine], *, listed: bool, column_edge: int = 0) -> list[Paragraph]:
-    """The paragraphs of a block, in order, every line in one. In a block that is a list (`listed`), each is an item;
-    its `marker` is None when none was recognised. `column_edge` is where lines about the block end, for a block too
-    short to show it."""
+    """The paragraphs of a block, in order, with every line in one.
+
+    In a block that is a list (`listed`), each is an item; its `marker` is None if none was recognised. `column_edge` is
+    where lines around the block end, for a block too short to show it.
+    """
     if not lines:
         return []
     measures = _Measures.of(lines, column_edge)
@@ -86,7 +88,7 @@ def paragraphs(lines: Sequence[TextLine], *, listed: bool, column_edge: int = 0)
 
 
 def _is_item(marker: lists.Marker, before: str, new: bool, dashes: int, last: lists.Marker | None) -> bool:
-    """Whether a line with this marker is an item, rather than a sentence that happens to go on so."""
+    """Whether a line with this marker is an item, rather than a sentence that happens to continue like one."""
     if marker.kind is lists.Kind.BULLET:
         return True
     if marker.kind is lists.Kind.DASH and dashes < 2 and not before.endswith(":"):
@@ -102,8 +104,8 @@ def _follows(marker: lists.Marker, last: lists.Marker | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Measures:
-    """What is usual in a block: the height of its lines, the step to the next that is a gap, its edges, in
-    pixels."""
+    """What is usual in a block, in pixels: the height of its lines, the step to the next line that is a gap, its
+    edges."""
 
     height: float
     gap: float

@@ -1,4 +1,4 @@
-"""Where things stand on a page when it is held upright, as its text is read."""
+"""Where things stand on a page that is held upright, as its text is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether it has an extent: of what the service gave no place, all points are zero."""
+        """Whether it has an extent. If the service gave no position, all points are zero."""
         return self.right > self.left and self.bottom > self.top
 
     def holds_middle_of(self, other: Box) -> bool:
@@ -31,7 +31,7 @@ class Box(NamedTuple):
 
 
 def box_reader(page: RecognisedPage) -> Callable[[Polygon], Box]:
-    """Gives the box of a polygon of this page, turned back by the page's `rotate`."""
+    """Returns what gives the box of a polygon of this page, turned back by the page's `rotate`."""
     width, height, rotate = page["width"], page["height"], page["rotate"]
 
     def box(polygon: Polygon) -> Box:

@@ -1,4 +1,5 @@
-"""A searchable PDF: the document as it was uploaded, with the recognised text, unseen, over each page's picture."""
+"""A searchable PDF: the document as it was uploaded, with the recognised text laid invisibly over each page's
+picture."""
 
 from __future__ import annotations
 
@@ -22,13 +23,12 @@ def searchable_pdf(
 ) -> Rendered:
     """Writes the searchable PDF of the document in `source` to `to`: the same bytes for the same document and text.
 
-    `source` is read where it is needed and may be larger than memory; it stays open. `pages` are numbers from 1,
-    ascending, each with what was recognised, or None, and are taken one by one; pages that are missing count as not
-    recognised. Of an image, what was recognised is in pixels of any frame with the upload's proportions. `drawn` are
-    the numbers of those pages of a PDF that were drawn to be recognised, `own_text` of those whose text is their own,
-    which are taken over as they are.
-    Raises NotRenderable, and what reading `source` and `pages` and writing `to` raises; then what stands in `to` is of
-    no use.
+    `source` is read where needed and may be larger than memory; it stays open. `pages` are numbers from 1, ascending,
+    each with what was recognised, or None; they are taken one by one, and missing pages count as not recognised. For an
+    image, the recognised text is in pixels of any frame with the upload's proportions. `drawn` are the numbers of the
+    pages of a PDF that were drawn to be recognised, `own_text` of those whose text is their own, which are copied as
+    they are. Raises NotRenderable, and what reading `source` and `pages` and writing `to` raises; then the content of
+    `to` is of no use.
     """
     # Each costs memory and time to import that the other should not pay for.
     if media_type == "application/pdf":

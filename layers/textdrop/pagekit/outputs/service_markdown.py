@@ -32,7 +32,7 @@ _OTHER_FENCE = re.compile(rf"\A({_BEFORE}+)(?=```|~~~)")
 
 
 def harmless(markdown: str) -> str:
-    """The service's Markdown of one page, which does nothing but show text, and ends where the page does."""
+    """The service's Markdown of one page, which can only show text, and ends where the page does."""
     text = _FIRST_TAG.sub(r"\1< ", plain(markdown).strip("\n"))
     text = _LINK.sub("] ", _TAG.sub(lambda found: found[0] if found[0] != "<" else "< ", text))
     return "\n".join(_fenced(text.split("\n")))

@@ -1,4 +1,4 @@
-"""Which lines of a page are the text of its tables' cells: with tables, the service gives that text twice."""
+"""Which lines of a page are the text of its tables' cells: the service gives the text of tables twice."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pagekit.page import Polygon, Table
 
 
 class TableLines:
-    """One table, to be asked for each line of its page.
+    """One table, which is asked about each line of its page.
 
-    A line is the table's when its middle is within the table and each of its words is in a cell: what the table leaves
-    out stays in the text. Of a table without a place, each line of a cell stands for one such line of the text.
+    A line is the table's if its middle is within the table and each of its words is in a cell: what the table leaves
+    out stays in the text. For a table without a position, each line of a cell stands for one such line of the text.
     """
 
     def __init__(self, table: Table, box_of: Callable[[Polygon], Box]) -> None:
@@ -34,7 +34,7 @@ class TableLines:
 
 
 def _around(boxes: list[Box]) -> Box:
-    """The table's own box; where it has none, the one around its cells."""
+    """The table's own box; if it has none, the one around its cells."""
     known = [box for box in boxes if box.is_known]
     if not known or boxes[0].is_known:
         return boxes[0]

@@ -1,4 +1,4 @@
-"""A recognised table as rows of texts, however its cells are numbered, and all tables of a document."""
+"""A recognised table as rows of texts, however its cells are numbered; and all tables of a document."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pagekit.outputs.plain_text import plain
 from pagekit.page import Cell, RecognisedPage, Table
 
 MAX_COLUMNS = 1_000
-"""A wider table is laid out without its empty places, in rows of so many cells. A sheet may have 16,384 columns, but
-writing each row of it takes time for the widest; and no page has room for a thousand."""
+"""A wider table is laid out without its empty cells, in rows of so many cells. A sheet may have 16,384 columns, but the
+time to write each row depends on the widest; and no page has room for a thousand."""
 MAX_PLACES = 10_000
 MAX_PLACES_FOR_A_CELL = 10
-"""A table of more places than MAX_PLACES, and than ten times its cells, is laid out without its empty ones: counts are
-what the service claims, and a few cells must not make a gigabyte."""
+"""A table with more places than MAX_PLACES, and than ten times its cells, is laid out without its empty ones: counts
+are only what the service claims, and a few cells must not make a gigabyte."""
 
 
 class Merge(NamedTuple):
@@ -31,10 +31,10 @@ class Merge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table laid out: `rows` of texts, "" where nothing stands, "\\n" at the line ends of a text.
+    """A table laid out: `rows` of texts, "" where nothing stands, "\n" at the line ends of a text.
 
-    A cell's text stands in its first place; the others that it covers are empty, and in `merges` when nothing else
-    stands there. Rows are of one length, but in a table that was too large: there cells stand side by side.
+    A cell's text stands in its first place; the others that it covers are empty, and in `merges` if nothing else stands
+    there. All rows have the same length, except in a table that was too large: there cells stand side by side.
     """
 
     rows: list[list[str]]
@@ -55,8 +55,10 @@ class NumberedTable(NamedTuple):
 
 
 def numbered_tables(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Iterator[NumberedTable]:
-    """The tables of a document in order, one page at a time; empty ones are left out and not counted. Raises
-    NotRenderable at a page that is out of bounds."""
+    """The tables of a document in order, one page at a time; empty ones are left out and not counted.
+
+    Raises NotRenderable at a page that is out of bounds.
+    """
     for number, page in bounded(pages):
         grids = [grid(table) for table in page["tables"]] if page is not None else []
         for position, laid_out in enumerate((found for found in grids if not found.is_empty), 1):
@@ -64,15 +66,18 @@ def numbered_tables(pages: Iterable[tuple[int, RecognisedPage | None]]) -> Itera
 
 
 def no_tables_note(model: str) -> str:
-    """The note for whoever asked for the tables of a document in which the model found none."""
+    """The note on a document that asked for tables, and in which the model found none."""
     if model == "table":
         return "No tables were found."
     return f'No tables were found by the model "{model}"; the model "table" finds ruled tables.'
 
 
 def grid(table: Table) -> Grid:
-    """The table laid out. No text is lost: a cell outside the table makes it larger, and texts of cells that claim the
-    same place stand below each other."""
+    """The table laid out.
+
+    No text is lost: a cell outside the table makes it larger, and texts of cells that claim the same place stand below
+    each other.
+    """
     cells = sorted(table["cells"], key=lambda cell: (cell["row"], cell["column"]))
     rows = max([table["rows"], *(cell["row"] + 1 for cell in cells)])
     columns = max([table["columns"], *(cell["column"] + 1 for cell in cells)])
@@ -106,7 +111,7 @@ def _merges(cells: list[Cell], places: list[list[str]]) -> Iterator[Merge]:
             continue
         unclaimed -= (last_row - cell["row"] + 1) * (last_column - cell["column"] + 1)
         if unclaimed < 0:
-            return  # so they overlap, and visiting each place of each could take for ever
+            return  # so they overlap, and visiting each place of each could take forever
         covered = set(product(range(cell["row"], last_row + 1), range(cell["column"], last_column + 1))) - {first}
         if taken.isdisjoint(covered):
             taken |= covered
@@ -114,7 +119,7 @@ def _merges(cells: list[Cell], places: list[list[str]]) -> Iterator[Merge]:
 
 
 def _side_by_side(cells: list[Cell]) -> list[list[str]]:
-    """Row for row the cells there are, no place left empty for those between."""
+    """The cells of each row side by side, with no empty places between them."""
     rows: list[list[str]] = []
     last = None
     for cell in cells:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import xlsxwriter
 
 MAX_SHEETS = 200
-"""A table of its own has one of so many sheets. Further ones stand below each other on the next: each sheet holds a
-file open until the end, and nobody leafs through more."""
+"""So many tables have a sheet each. Further ones stand below each other on the next sheet: each sheet holds a file open
+until the end, and nobody leafs through more."""
 MAX_ROWS = 1_048_576
 MAX_TEXT = 32_767
 CUT = "… [cut]"
 MAX_NUMBER_FORMATS = 200
-"""Excel opens no more of its own in one workbook; numbers of further ones stay texts, which look as on the page."""
+"""Excel opens no more formats in one workbook; further numbers stay texts, which look as on the page."""
 # The same tables make the same bytes.
 _CREATED = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _SIGNS = ("=", "+", "-", "@")
@@ -29,17 +29,16 @@ _WIDTHS = (8, 60)
 
 
 def workbook(pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -> None:
-    """Writes the workbook of the tables that there are into `to`.
+    """Writes the workbook of all tables into `to`.
 
-    Sheets are named by page and table ("p2 t1"); beyond MAX_SHEETS tables they are "more", with each table under its
-    name; a table too long for a sheet goes on in the next. A cell's spans are merged where nothing else stands in them.
-    Columns of numbers are numbers, shown as on the page; a head is bold, and on a sheet of its own stays in sight.
-    A text too long for a cell is cut, and says so at its end. Should reading the pages fail, what was written into `to`
-    is of no use.
+    Sheets are named by page and table ("p2 t1"). Beyond MAX_SHEETS, tables are on "more", each under its name. A table
+    too long for a sheet continues on the next. A cell's spans are merged if nothing else stands in them. Columns of
+    numbers are numbers, shown as on the page; a head is bold and, on a sheet of its own, stays in sight. A text too
+    long for a cell is cut, and says so at its end. If reading the pages fails, what was written into `to` is of no use.
     """
     import xlsxwriter
 
-    # Rows are written to disk as they come, and texts into their cells rather than into a list of all.
+    # Rows are written to disk as they come; texts go into their cells rather than into one list.
     with xlsxwriter.Workbook(to, {"constant_memory": True}) as book:
         book.set_properties({"created": _CREATED})
         writer = _Writer(book)
@@ -57,7 +56,7 @@ class _Writer:
         self._next_row = 0
 
     def add(self, table: NumberedTable, *, alone: bool) -> None:
-        """Afterwards the table is in the workbook: on a sheet of its own, or below the ones before."""
+        """Adds the table to the workbook: on a sheet of its own, or below the ones before."""
         name = f"p{table.page} t{table.table}"
         if alone or len(table.grid.rows) >= MAX_ROWS:
             self._add_sheets(name, table.grid)
@@ -71,7 +70,7 @@ class _Writer:
         self._next_row += len(table.grid.rows) + 2
 
     def _add_sheets(self, name: str, grid: Grid) -> None:
-        """A sheet, or as many as a table needs that is too long for one; spans are merged on the first."""
+        """Adds a sheet, or several for a table too long for one; spans are merged on the first."""
         found = kinds(grid)
         for part, first in enumerate(range(0, len(grid.rows), MAX_ROWS), 1):
             rows = grid.rows[first : first + MAX_ROWS]
@@ -99,7 +98,7 @@ class _Writer:
         if number is not None and self._takes(number.format):
             sheet.write_number(row, column, number.value, self._format(num_format=number.format))
             return
-        # Excel must go on taking what looks like a formula for a text when it is edited.
+        # Excel must still take what looks like a formula for a text when it is edited.
         quoted = text.lstrip().startswith(_SIGNS)
         style = self._format(text_wrap="\n" in text, quote_prefix=quoted, bold=is_head)
         sheet.write_string(row, column, cell_text(text), style)
@@ -117,7 +116,7 @@ class _Writer:
 
     @staticmethod
     def _set_widths(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
-        """Each column that has text as wide as its longest line, within limits."""
+        """Makes each column that has text as wide as its longest line, within limits."""
         widths: dict[int, int] = {}
         for row in rows:
             for column, text in enumerate(row):
@@ -129,7 +128,7 @@ class _Writer:
 
 
 def cell_text(text: str) -> str:
-    """The text as a cell takes it: at most MAX_TEXT of what Excel counts, UTF-16 units."""
+    """The text as a cell takes it: at most MAX_TEXT UTF-16 units, which is what Excel counts."""
     if text.startswith("<r>") and text.endswith("</r>"):
         text += " "  # XlsxWriter would take it for XML of its own, and write it unescaped
     if len(text.encode("utf-16-le")) // 2 <= MAX_TEXT:

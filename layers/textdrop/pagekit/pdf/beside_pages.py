@@ -1,4 +1,4 @@
-"""What a PDF holds beside its pages: attached files, and forms that are shown in place of the pages."""
+"""What a PDF contains besides its pages: attached files, and forms that are shown in place of the pages."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def attached_files(document: pikepdf.Pdf, tree: PageTree | None) -> int:
 
 
 def is_dynamic_form(document: pikepdf.Pdf) -> bool:
-    """Whether a dynamic XFA form is to be shown in place of the pages, which say at most "Please wait".
+    """Whether a dynamic XFA form is to be shown in place of the pages, which then say at most "Please wait".
 
-    A static one has its fields on the pages, which are drawn there (XFA 3.3, "Static forms"; PDF 1.7, 12.7.8).
+    The fields of a static form are on the pages, and are drawn there (XFA 3.3, "Static forms"; PDF 1.7, 12.7.8).
     """
     form = document.Root.get("/AcroForm")
     if not isinstance(form, pikepdf.Dictionary) or form.get("/XFA") is None:

@@ -42,9 +42,9 @@ from pagekit.pdf.syntax import (
 
 _INHERITED = (b"/MediaBox", b"/CropBox", b"/Rotate")
 _OF_A_PAGE = (b"/Contents", b"/Group", b"/UserUnit", b"/BleedBox", b"/TrimBox", b"/ArtBox")
-# All of its resources that show: procedure sets say what printers had to be told.
+# All of its resources that can be seen. Procedure sets only told printers what to load.
 _RESOURCES = (b"/XObject", b"/Font", b"/Pattern", b"/Shading", b"/ExtGState", b"/ColorSpace", b"/Properties")
-# What is used by what it stands for, and not by its name.
+# What is used in place of something else, not by its own name.
 _STAND_INS = tuple((b"/ColorSpace", name) for name in (b"DefaultGray", b"DefaultRGB", b"DefaultCMYK"))
 # Links to other pages and files, what is attached, and its place in the document's structure.
 _NOT_OF_AN_ANNOTATION = frozenset(
@@ -53,9 +53,9 @@ _NOT_OF_AN_ANNOTATION = frozenset(
         *(b"/Sound", b"/Movie", b"/StructParent"),
     }
 )
-# What such annotations show is kept; as what they are they show nothing without what is left out.
+# The appearance of such annotations is kept; as their own kind they show nothing without what is left out.
 _SHOWN_AS_STAMPS = frozenset({b"/FileAttachment", b"/Sound", b"/Movie", b"/Screen", b"/RichMedia"})
-# What a field of a form gives to its parts, if they have none of their own.
+# What a field of a form passes on to its parts, if they have none of their own.
 _OF_A_FIELD = (b"/FT", b"/V", b"/DA", b"/Q", b"/Ff", b"/MaxLen", b"/Opt", b"/I")
 _OF_A_FORM = (b"/NeedAppearances", b"/DA", b"/DR", b"/Q")
 # Private data of programs, which can hold whole documents, copies in other qualities, places in the structure.
@@ -76,7 +76,7 @@ _UNPACKED_BYTES = 32 * 1024 * 1024
 # LZW packs up to 2,500 times, and qpdf has no limit for it.
 _LZW_BYTES = 16 * 1024
 _TABLE_ENTRY_BYTES = 20
-# Forms can draw one another without end: so much of a page's operators is read; each stream and name counts as some.
+# Forms can draw one another without end: only so much of a page's operators is read; each stream and name adds some.
 _MAX_READ_BYTES = _UNPACKED_BYTES
 _READING_BYTES = 2 * 1024
 _NAME_BYTES = 256
@@ -85,20 +85,21 @@ _CATALOG, _PAGES, _PAGE = 1, 2, 3
 
 
 _Operators = tuple[Any, bytes]
-"""Operators, or a stream of them, and the resources as text that what they draw has of its own; null if it has none."""
+"""Operators, or a stream of them; and, as text, the resources of their own that they draw from, null if they have
+none."""
 
 _Listed = dict[Resource, tuple[bytes, bytes]]
-"""What is in a dictionary of resources: each name as it is written, and the value."""
+"""The content of a dictionary of resources: each name as it is written, and the value."""
 
 
 class PageTooLarge(Exception):
-    """The page by itself is larger than it may be."""
+    """The page is larger than a page may be."""
 
 
 class Fault(Enum):
     """Why a page that could be cut is not sound."""
 
-    BROKEN_DATA = 1  # some of its data is broken; the page that was cut shows what is left of it
+    BROKEN_DATA = 1  # some of its data is broken; the cut page shows what is left of it
     LEFT_OUT = 2  # something is in the file that qpdf does not see
     MENDED = 3  # qpdf had to guess what an object of it is, or where
 
@@ -120,7 +121,7 @@ def cut_page(
     *,
     max_bytes: int,
 ) -> CutPage:
-    """The page cut out; the same bytes each time. `above` are the nodes over it, from the root on.
+    """The page cut out; the same bytes each time. `above` are the nodes over it, from the root down.
 
     Raises Refusal (`damaged`), PageTooLarge, or what pikepdf raises.
     """
@@ -134,7 +135,7 @@ def cut_page(
 
 @dataclass(slots=True)
 class _Cut:
-    """The parts of the file that is made, by their new numbers."""
+    """The parts of the new file, by their new numbers."""
 
     document: pikepdf.Pdf
     soundness: Soundness
@@ -151,12 +152,12 @@ class _Cut:
     _of_page: _Listed = field(default_factory=dict)
 
     def add_page(self, page: pikepdf.Object, above: list[pikepdf.Object]) -> bytes:
-        """The entry for the catalog with the form that has the page's fields; empty if it has none."""
+        """Returns the catalog's entry for a form with the page's fields; empty if it has none."""
         entries = _chosen(entries_of(text_of(page, resolved=True)), _OF_A_PAGE)
         entries |= {name: value for name in _INHERITED if (value := _inherited(page, above, name)) != NULL}
         for node in (page, *above):
             self._compare(node.objgen)
-        # Programs that write a file anew move what stands here to a place of its own, or back.
+        # Programs that rewrite a file move these values to an object of their own, or back.
         entries = {name: self._resolved(value) for name, value in entries.items()}
         annotations, fields, operators = self._add_annotations(page.get("/Annots"))
         resources = _inherited(page, above, b"/Resources")
@@ -215,20 +216,21 @@ class _Cut:
     def _add_stream(self, number: int, stream: pikepdf.Object) -> None:
         entries = _stream_entries(stream)
         data = self._data(stream)
-        # Changed line ends make text a little shorter, and decryption makes all data so: nothing is lost by either.
+        # Converted line ends make text a little shorter, as decryption does with all data: nothing is lost by either.
         exact = entries.get(b"/Subtype") == b"/Image" and not self.document.is_encrypted
         if not self.soundness.is_whole(stream, data, stated_bytes=_stated_bytes(stream) if exact else 0):
             self.faults.add(Fault.BROKEN_DATA)
         if b"/Resources" in entries:
             entries[b"/Resources"] = self._needed(entries[b"/Resources"], [(stream, NULL)], may_be_shared=True)
-        # Some programs say how nothing is packed, and some do not.
+        # Some programs say how empty data is packed, and some do not.
         left_out = _NOT_OF_A_STREAM if data else _NOT_OF_A_STREAM | _PACKING
         entries = {name: value for name, value in entries.items() if name not in left_out}
         text = self._dictionary(entries, b"/Length %d" % len(data))
         self._keep(number, text, b"\nstream\n", data, b"\nendstream")
 
     def _data(self, stream: pikepdf.Object) -> bytes:
-        """The stream's data as it is. It may be a gigabyte, and qpdf reads it at once: so that is found out before."""
+        """The stream's data as it is. It may be a gigabyte, and qpdf reads it at once, so its size is checked
+        before."""
         if _stated_bytes(stream) > self.max_bytes:
             raise PageTooLarge
         return stream.read_raw_bytes()
@@ -239,7 +241,7 @@ class _Cut:
         packing = entries.get(b"/Filter", b"")
         data = self._data(stream)
         if packing in _FLATE and b"/DecodeParms" not in entries:
-            # qpdf unpacks less, for the sake of its own needs.
+            # qpdf itself unpacks less than this.
             unpacker = zlib.decompressobj()
             with suppress(zlib.error):
                 unpacked = unpacker.decompress(data, _UNPACKED_BYTES)
@@ -288,7 +290,7 @@ class _Cut:
         return [(look, _stream_entries(look).get(b"/Resources", NULL)) for look in looks]
 
     def _of_listed_field(self, widget: tuple[int, int]) -> Entries:
-        """What a field gives to a part that does not say whose it is, but is among the field's own."""
+        """What a field passes on to a part that does not name its field, but is listed among the field's own parts."""
         form = self.document.Root.get("/AcroForm")
         listed = form.get("/Fields") if isinstance(form, pikepdf.Dictionary) else None
         waiting: list[tuple[Any, Entries]] = [(field, {}) for field in _some(listed)]
@@ -305,7 +307,7 @@ class _Cut:
         return {}
 
     def _layers(self) -> Entries:
-        """What the catalog must say for hidden layers to stay hidden, of those layers alone that the page is on."""
+        """What the catalog must say so that hidden layers stay hidden; only those layers that the page is on."""
         layers = self._entries(text_of(self.document.Root.get("/OCProperties")))
         groups = self._reached(layers.get(b"/OCGs", NULL))
         if not groups:
@@ -319,20 +321,20 @@ class _Cut:
         return {b"/OCProperties": dictionary({b"/OCGs": groups, b"/D": dictionary(kept)})}
 
     def _usage(self, usage: Any) -> bytes:
-        """When viewers set the layers that the page is on by themselves; empty if it is about others."""
+        """When viewers should switch the page's layers on their own; empty if this is about other layers."""
         entries = entries_of(text_of(usage, resolved=True))
         groups = self._reached(entries.get(b"/OCGs", NULL))
         return dictionary({**_chosen(entries, (b"/Event", b"/Category")), b"/OCGs": groups}) if groups else b""
 
     def _reached(self, value: bytes) -> bytes:
-        """Of the references in an array those to parts of the page, in the order of the parts; empty if none is."""
+        """Those references in an array that are to parts of the page, in the order of the parts; empty if none is."""
         found = {each for each in references_in(self._resolved(value)) if each in self._numbers}
         listed = sorted(found, key=self._numbers.__getitem__)
         return b"[ %b ]" % b" ".join(b"%d %d R" % each for each in listed) if listed else b""
 
     def _needed(self, resources: bytes, contents: Iterable[_Operators], *, may_be_shared: bool = False) -> bytes:
-        """The resources without those that the content does not name, and nothing that it draws takes from here; as
-        they are, if that is unknown, and if they `may_be_shared` in the objects in which they are."""
+        """The resources without those that neither the content nor anything that it draws names; unchanged if that is
+        unknown and they `may_be_shared` in the objects in which they are."""
         listed = self._listed(resources)
         named = self._named(contents, listed)
         if named is None and may_be_shared:
@@ -348,7 +350,7 @@ class _Cut:
         return dictionary({kind: dictionary(found) for kind, found in kinds.items()})
 
     def _listed(self, resources: bytes) -> _Listed:
-        """What is in a dictionary of resources; thousands of forms may share one."""
+        """The content of a dictionary of resources; thousands of forms may share one."""
         if resources not in self._lists:
             entries = self._entries(resources)
             self._lists[resources] = {
@@ -360,10 +362,11 @@ class _Cut:
         return self._lists[resources]
 
     def _named(self, contents: Iterable[_Operators], listed: _Listed) -> set[Resource] | None:
-        """Which of the resources, or else of the page's, content and all that it draws name; None if it is unknown.
+        """Which of the resources, or else of the page's, the content and everything that it draws name; None if
+        unknown.
 
-        What lacks a name in resources of its own takes it from the page, though PDF 1.7, 8.10.1, says that it should
-        not; what has none of its own, takes it from what it stands in, too.
+        A name that a form's own resources lack is taken from the page's, though PDF 1.7, 8.10.1, says that it should
+        not; a form without resources of its own also takes names from where it is drawn.
         """
         named = {each for each in _STAND_INS if each in listed}
         waiting = deque(contents)
@@ -392,7 +395,7 @@ class _Cut:
         return None if self._read_bytes > _MAX_READ_BYTES else named
 
     def _drawn_by(self, value: bytes, around: bytes) -> Iterator[_Operators]:
-        """What a resource draws, and the colour spaces it names; `around` are the resources of what names it."""
+        """What a resource draws, and the colour spaces that it names; `around` are the resources of what names it."""
         self._read_bytes += _READING_BYTES
         entries = self._described(value)
         coloured = entries if b"/ColorSpace" in entries else self._described(entries.get(b"/Shading", NULL))
@@ -436,7 +439,7 @@ class _Cut:
         return entries_of(self._resolved(value))
 
     def _resolved(self, value: bytes) -> bytes:
-        """What a reference refers to, if that is no stream; another value itself."""
+        """What a reference refers to, if that is not a stream; any other value unchanged."""
         reference = reference_in(value)
         if reference is None:
             return value
@@ -444,12 +447,12 @@ class _Cut:
         return text_of(self.document.get_object(reference), resolved=True)
 
     def _found(self, value: bytes) -> Any:
-        """What a reference refers to; None if the value is none, or refers to nothing."""
+        """What a reference refers to; None if the value is not a reference, or refers to nothing."""
         reference = reference_in(value)
         return None if reference is None else self.document.get_object(reference)
 
     def _string(self, value: bytes) -> bytes:
-        """A string's bytes; none if it is no string."""
+        """A string's bytes; empty if it is not a string."""
         resolved = self._resolved(value)
         return bytes(pikepdf.Object.parse(resolved)) if resolved.startswith((b"(", b"<")) else b""
 
@@ -479,7 +482,7 @@ class _Cut:
         return self._last
 
     def _compare(self, reference: tuple[int, int]) -> None:
-        """Notices what the object refers to and qpdf leaves out."""
+        """Notes whether the object refers to something that qpdf leaves out."""
         if self.soundness.refers_to_what_is_left_out(reference, self.document):
             self.faults.add(Fault.LEFT_OUT)
 
@@ -504,7 +507,7 @@ def _stream_entries(stream: pikepdf.Object) -> Entries:
 
 
 def _of_its_field(widget: pikepdf.Object) -> Entries:
-    """What a field gives to its parts."""
+    """What a field passes on to its parts."""
     given: Entries = {}
     above = widget.get("/Parent")
     for _ in range(_MAX_FIELD_DEPTH):
@@ -516,14 +519,14 @@ def _of_its_field(widget: pikepdf.Object) -> Entries:
 
 
 def _below(value: Any, *names: str) -> Any:
-    """What is in the dictionary in the dictionary by these names; None if nothing is."""
+    """The value at this path of names through nested dictionaries; None if there is none."""
     for name in names:
         value = value.get(name) if isinstance(value, pikepdf.Dictionary) else None
     return value
 
 
 def _some(listed: Any) -> list[Any]:
-    """What is in an array, up to a number; nothing if it is none."""
+    """The items of an array, up to a number; none if it is not an array."""
     return list(listed)[:_MAX_FIELDS] if isinstance(listed, pikepdf.Array) else []
 
 

@@ -1,11 +1,9 @@
 """PDF: whether it can be opened, how many pages it has, and each of them as it is sent.
 
-A page that is sound is cut out by qpdf. One whose own data is broken, or that is too large, is drawn from what was cut;
-one of which qpdf does not see all, from the file. Of a file that qpdf has to mend as a whole, every page is drawn from
-the file: viewers show its newest state, and what qpdf makes of it may be an older one.
-
-Opening reads the list of pages, and each page is read and judged when it is asked for: a file may be larger than
-memory, and a broken page does not lose the others.
+A sound page is cut out by qpdf. One whose own data is broken, or that is too large, is drawn from what was cut; one of
+which qpdf does not see everything, from the file. If qpdf has to mend a file as a whole, every page is drawn from the
+file: viewers show its newest state, and qpdf may see an older one. Opening reads the list of pages; each page is read
+and judged when it is asked for. So a file may be larger than memory, and a broken page does not cost the others.
 """
 
 from __future__ import annotations
@@ -44,14 +42,14 @@ _SMALL_BYTES = 10_000_000
 _MAX_DRAWN_FILE_BYTES = 200_000_000
 _MAX_CUT_BYTES = 120_000_000
 _COPIED_BYTES = 1024 * 1024
-# So many pages of a small document may have been lost, if it states them.
+# A small document may have lost so many pages, if it states them.
 _LOST_PAGES = 10
 _SEEN_OTHERWISE = frozenset({Fault.LEFT_OUT, Fault.MENDED})
 _LOW_DPI = 150
 
 
 class _Broken(Exception):
-    """Whatever a malformed object makes the library raise, it means one thing."""
+    """Whatever a malformed object makes the library raise, it means the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +61,9 @@ class _Opened:
 
 
 class PdfDocument:
-    """A PDF that has been opened. The file it reads from is not closed by it.
+    """A PDF that has been opened. It does not close the file that it reads.
 
-    One thread may use it at a time, and one in the whole process while pages are drawn: pdfium is not thread-safe.
+    One thread may use it at a time; while pages are drawn, one in the whole process: pdfium is not thread-safe.
     """
 
     def __init__(self, file: BinaryIO, limits: FileLimits) -> None:
@@ -80,14 +78,14 @@ class PdfDocument:
         self._failure = qpdf.Failure()
         self._document: pikepdf.Pdf | None = None
         self._soundness: Soundness | None = None
-        # What had to be mended in this reading.
+        # What had to be mended while it was open this time.
         self._warnings: list[str] = []
         # Whether opening rebuilds the table of objects, which reads the whole file.
         self._is_reconstructed = False
         self._shown: ShownPdf | None = None
         self._copied: IO[bytes] | None = None
         self._is_locked = False
-        # A page that was cut to see whether it has text, and its number: it is asked for next if it has none.
+        # A page that was cut to see whether it has text, and its number: if it has none, that page is asked for next.
         self._kept: tuple[int, CutPage | None] | None = None
         self._end = end_of_pdf(file)
         opened = self._read_by_qpdf()
@@ -152,7 +150,7 @@ class PdfDocument:
             shown.close()
 
     def close(self) -> None:
-        """Nothing is held any more but the file; to ask for a page opens it again."""
+        """Holds nothing any more but the file; asking for a page opens it again."""
         self._close_qpdf()
         if self._shown is not None:
             self._shown.close()
@@ -169,7 +167,7 @@ class PdfDocument:
                     raise _dynamic_form()
                 is_small = self._size <= _SMALL_BYTES
                 tree = read_page_tree(document, self._limits.max_pages, trusting=not is_small)
-                # Whether the table of objects is wrong as a whole is better found out now, with the time for it.
+                # Whether the table of objects is wrong as a whole is better found out now, while there is time for it.
                 with suppress(Refusal):
                     tree.find(document, 1)
                 return _Opened(tree, attached_files(document, tree if is_small else None))
@@ -185,12 +183,12 @@ class PdfDocument:
             return None
 
     def _may_lack_pages(self) -> bool:
-        """Whether something was mended when the list of pages was read, which is not as long as it says."""
+        """Whether something was mended when the list of pages was read, and the list is shorter than it says."""
         is_mended = not all(map(qpdf.is_harmless, self._warnings))
         return is_mended and self._tree is not None and not self._tree.counts_are_right
 
     def _facts(self, opened: _Opened | None) -> FileFacts:
-        """Of a broken file the longer list of pages counts, qpdf's or pdfium's."""
+        """If the file is broken the longer list of pages counts, qpdf's or pdfium's."""
         pages = opened.tree.pages if opened is not None else 0
         attachments = opened.attachments if opened is not None else 0
         if self.is_broken:
@@ -215,11 +213,11 @@ class PdfDocument:
         return FileFacts("application/pdf", pages, attachments)
 
     def _drawn_from_file(self, number: int, cut: CutPage | None, faults: frozenset[Fault]) -> tuple[Drawing, bool]:
-        """The page as viewers show it, where qpdf sees it otherwise, and whether that is damage. Where pdfium shows
-        nothing it is what qpdf sees, which is now and then more."""
+        """The page as viewers show it, if qpdf sees it differently, and whether that is damage. If pdfium shows
+        nothing, it is what qpdf sees, which occasionally is more."""
         shown, tree = self._file_as_shown(), self._tree
         has_same_pages = tree is not None and tree.pages == shown.pages
-        # Else pdfium may take another page for it.
+        # Otherwise pdfium may take another page for it.
         is_found = self._is_shown_whole or (has_same_pages and tree is not None and tree.counts_are_right)
         drawing = None
         if is_found:
@@ -235,7 +233,7 @@ class PdfDocument:
         from pagekit.pdf.drawing import ShownPdf
 
         user_unit = self._user_unit(number)
-        # What qpdf holds of a large page is needed no more, and pdfium is about to take its share.
+        # What qpdf holds of a large page is not needed any more, and pdfium is about to take as much.
         self._close_qpdf()
         shown = ShownPdf(cut.content)
         try:
@@ -244,7 +242,7 @@ class PdfDocument:
             shown.close()
 
     def _file_as_shown(self) -> ShownPdf:
-        """The file as pdfium opens it, which reads a broken one whole: so it is copied. Raises Refusal."""
+        """The file as pdfium opens it. pdfium reads a broken file whole, so that is copied. Raises Refusal."""
         if self._shown is None:
             if self._size > _MAX_DRAWN_FILE_BYTES:
                 raise Refusal(
@@ -268,7 +266,7 @@ class PdfDocument:
         return self._shown
 
     def _user_unit(self, number: int) -> float:
-        """How many 72nds of an inch a unit of the page measures; 1 where that cannot be told."""
+        """How many 72nds of an inch a unit of the page measures; 1 if that cannot be read."""
         try:
             with self._reading():
                 unit = float(self._page(number)[0].get("/UserUnit", 1))
@@ -277,7 +275,7 @@ class PdfDocument:
         return unit if math.isfinite(unit) and unit > 0 else 1.0
 
     def _cut(self, number: int) -> CutPage | None:
-        """The page cut out; None if qpdf cannot read it. Raises Refusal where no more can be done for it."""
+        """The page cut out; None if qpdf cannot read it. Raises Refusal if nothing more can be done for it."""
         try:
             with self._reading():
                 page, above = self._page(number)
@@ -323,7 +321,7 @@ class PdfDocument:
                 self._document = qpdf.opened(self._source())
             except pikepdf.PasswordError:
                 raise qpdf.needs_password() from None
-            # Other warnings come each time it is opened, and are about as little as a blank in the wrong place.
+            # Other warnings come each time it is opened, and are about trifles such as a blank in the wrong place.
             if any(qpdf.RECONSTRUCTED in warning for warning in qpdf.warnings_of(self._document)):
                 self._is_reconstructed = True
         return self._document
@@ -335,8 +333,8 @@ class PdfDocument:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """The document is read within it. Raises Refusal, PageTooLarge, _Broken, MemoryError, and what the file
-        raises."""
+        """The document is read inside this context. Raises Refusal, PageTooLarge, _Broken, MemoryError, and what the
+        file raises."""
         self._failure.error = None
         self._warnings = []
         outcome: Exception | None = None
@@ -349,8 +347,8 @@ class PdfDocument:
         if self._document is not None:
             self._warnings = qpdf.warnings_of(self._document)
         failure = self._failure.error
-        # What was read while the file seemed to end is not in it for qpdf. What was mended is not reported again, and a
-        # table that was rebuilt for one page may be wrong for others.
+        # For qpdf, what was read while the file seemed to end does not exist. What was mended is not reported again,
+        # and a table that was rebuilt for one page may be wrong for others.
         if failure is not None or (self._warnings and not self._is_reconstructed):
             self._close_qpdf()
         if failure is not None:

@@ -33,9 +33,9 @@ POINTS_PER_INCH = 72
 _JPEG_QUALITIES = (90, 75, 60)
 _SMALLER = 0.75
 _MIN_DPI = 1.0
-# Colours that are as close as this to grey are the noise of a scan or of JPEG.
+# Colours as close as this to grey are the noise of a scan or of JPEG.
 _GREY_TOLERANCE = 12
-# A page of print has hardly any other pixels than of a few values; then PNG is small and loses nothing.
+# Nearly all pixels of a printed page have one of a few values; then PNG is small and loses nothing.
 _FEW_GREYS = 4
 _MOSTLY = 0.9
 _PNG_LEVEL = 4
@@ -46,7 +46,7 @@ _MAX_NAME_BYTES = 256
 _NEARLY_NOTHING = 0.05
 _OF_A_CUT_PICTURE = 0.5
 _STANDARD_FONTS = ("helvetica", "arial", "times", "courier", "symbol", "zapfdingbats")
-# What the standard fonts have letters for, as pdfium brings them along.
+# The letters that pdfium's own standard fonts have.
 _STANDARD_LETTERS = "cp1252"
 _SYMBOLS = ("symbol", "zapfdingbats")
 
@@ -107,8 +107,8 @@ class ShownPdf:
     def draw(self, number: int, limits: FileLimits, *, user_unit: float = 1.0, is_sound: bool = False) -> Drawing:
         """The page, counted from 1; the same bytes each time.
 
-        `user_unit` is how many 72nds of an inch a unit of the page measures; pictures of a page that `is_sound` are
-        not inspected again. Raises Refusal (`damaged`).
+        `user_unit` is how many 72nds of an inch a unit of the page measures; pictures of a page that `is_sound` are not
+        inspected again. Raises Refusal (`damaged`).
         """
         try:
             page = self._pdf[number - 1]
@@ -143,7 +143,7 @@ class ShownPdf:
             page.close()
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Releases the file."""
         self._pdf.close()
 
 
@@ -166,7 +166,7 @@ def _fitting(
 
 
 def _image(page: pypdfium2.PdfPage, scale: float, max_pixels: int) -> Image.Image:
-    """The page in so many pixels a unit, grey where it is grey."""
+    """The page in so many pixels a unit, grey if it is grey."""
     # Sides are rounded up to whole pixels.
     while math.ceil(page.get_width() * scale) * math.ceil(page.get_height() * scale) > max_pixels:
         scale *= 0.999
@@ -212,9 +212,9 @@ def _objects(page: pypdfium2.PdfPage) -> Iterator[pypdfium2.PdfObject]:
 
 
 def _inspected(page: pypdfium2.PdfPage) -> tuple[bool, bool]:
-    """Whether a picture on the page is not whole, and whether anything is on it but pictures that are nearly empty.
+    """Whether a picture on the page is not whole, and whether there is anything on it but nearly empty pictures.
 
-    It is found out from their data, as pdfium fills in what is missing.
+    Their data shows this, as pdfium fills in what is missing.
     """
     shares = [
         _share_of_picture(found) if found.type == pdfium.FPDF_PAGEOBJ_IMAGE else 1.0
@@ -226,7 +226,7 @@ def _inspected(page: pypdfium2.PdfPage) -> tuple[bool, bool]:
 
 
 def _share_of_picture(picture: pypdfium2.PdfObject) -> float:
-    """How much of a picture's data is there, from 0 to 1; 1 where that cannot be told."""
+    """How much of a picture's data is there, from 0 to 1; 1 if that cannot be told."""
     filters = range(pdfium.FPDFImageObj_GetImageFilterCount(picture))
     packing = ["/" + _text(partial(pdfium.FPDFImageObj_GetImageFilter, picture, index)) for index in filters]
     size = pdfium.FPDFImageObj_GetImageDataRaw(picture, None, 0)
@@ -251,7 +251,7 @@ def _share_of_picture(picture: pypdfium2.PdfObject) -> float:
 
 
 def _lacks_font(page: pypdfium2.PdfPage) -> bool:
-    """Whether some text is set in a font that is not in the file, and that pdfium has no equal of."""
+    """Whether some text is set in a font that is not in the file, and for which pdfium has no equivalent."""
     textpage: pypdfium2.PdfTextPage | None = None
     fonts: dict[int, str] = {}
     for found in _objects(page):
@@ -287,7 +287,7 @@ def _text(read: Callable[[object, int], int]) -> str:
 
 
 def _utf16(found: pypdfium2.PdfObject, textpage: pypdfium2.PdfTextPage) -> str:
-    """The text of an object as far as pdfium knows its characters."""
+    """The text of an object, as far as pdfium knows its characters."""
     size = pdfium.FPDFTextObj_GetText(found, textpage, None, 0)
     buffer = ctypes.create_string_buffer(size)
     pdfium.FPDFTextObj_GetText(found, textpage, ctypes.cast(buffer, ctypes.POINTER(pdfium.FPDF_WCHAR)), size)

@@ -25,19 +25,19 @@ EM = 1000
 WIDTHS = tuple(round(100 * 1.1**step) for step in range(33))
 USUAL_WIDTH = 500
 DESCENT = -1
-"""As good as none. Where a font says that it is none at all, poppler takes it for a mistake."""
+"""As good as none. If a font has none at all, poppler takes that for a mistake."""
 
 _FONT_NAME = Name("/AAAAAA+TextdropGlyphless")
 _REPLACEMENT = "\ufffd"
 _LAST_CODE = 0xFFFF
-# Beyond this, a character gets no more widths than one.
+# With more characters than this, a character gets only one width.
 _PLENTY_OF_CODES = 50_000
 _MAX_IN_A_BLOCK = 100
 _CHECKSUM_OF_A_FONT = 0xB1B0AFBA
 
 
 class GlyphlessFont:
-    """The font of one document. Text is `encoded` first, then the font is `written`, once, when all text is known."""
+    """The font of one document. Text is `encoded` first; then the font is `written`, once, when all text is known."""
 
     def __init__(self, document: Pdf) -> None:
         self.object = document.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type0))
@@ -50,12 +50,12 @@ class GlyphlessFont:
     def encoded(self, text: str, width: float) -> tuple[str, int]:
         """The codes of the text, four hexadecimal digits for each character, and how wide they are together.
 
-        That is as near to `width` as a tenth of a letter or, where it is extreme, as letters can be. Should the codes
-        run out, letters are of another width or, after some fifty thousand different characters, U+FFFD.
+        That is as near to `width` as a tenth of a letter or, in extreme cases, as letters can be. If the codes run out,
+        letters have another width or, after some fifty thousand different characters, are U+FFFD.
         """
         narrow = min(max(bisect_right(WIDTHS, width / len(text)) - 1, 0), len(WIDTHS) - 2)
         least, step = WIDTHS[narrow] * len(text), WIDTHS[narrow + 1] - WIDTHS[narrow]
-        # So many of the letters are of the next width.
+        # So many of the letters have the next width.
         wide = min(max(round((width - least) / step), 0), len(text))
         codes = self._coded(text[:wide], narrow + 1) + self._coded(text[wide:], narrow)
         if len(self._letters) < _PLENTY_OF_CODES:
@@ -64,7 +64,7 @@ class GlyphlessFont:
         return codes, sum(widths)
 
     def written(self) -> None:
-        """Afterwards the font is whole in the document."""
+        """Writes the whole font into the document."""
         widths = [WIDTHS[step] for _, step in self._letters]
         glyphs = b"\0\0" + b"".join((step + 1).to_bytes(2, "big") for _, step in self._letters)
         file = self._packed(font_file())
@@ -107,7 +107,7 @@ class GlyphlessFont:
             return self._coded(text, step)
 
     def _code(self, character: str, step: int) -> str:
-        """A code for a character that has none in this width."""
+        """A code for a character that has none for this width yet."""
         if len(self._letters) >= _PLENTY_OF_CODES and character in self._any_code:
             return self._any_code[character]
         if len(self._letters) >= _LAST_CODE - 1 and character != _REPLACEMENT:
@@ -176,7 +176,7 @@ def font_file() -> bytes:
 
 
 def _glyph(width: int) -> bytes:
-    """One contour of three points on it, to each of which it goes on from the one before; no instructions."""
+    """One contour of three points, each drawn from the one before; no instructions."""
     half = width // 2
     across, up = struct.pack(">3h", 0, half, width - half), struct.pack(">3h", 0, EM // 2, EM // 2)
     glyph = struct.pack(">5hHH", 1, 0, 0, width, EM, 2, 0) + b"\1\1\1" + across + up

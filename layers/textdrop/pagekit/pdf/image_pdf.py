@@ -52,12 +52,12 @@ _PLACED: dict[int, Matrix] = {
 
 
 class NeedsDecoding(Exception):
-    """The image can be in a PDF only when it is decoded, and is too large for that."""
+    """The image can only be in a PDF if it is decoded, and is too large for that."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePage:
-    """A PDF of one page that shows an image, whose operators are still to be written."""
+    """A PDF of one page that shows an image; its operators are still to be written."""
 
     document: Pdf
     width: float
@@ -68,7 +68,7 @@ class ImagePage:
 def image_pdf(
     source: BinaryIO, media_type: MediaType, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO
 ) -> Rendered:
-    """As searchable_pdf. The image's own pixels are in it, shown as EXIF says, and nothing else.
+    """As searchable_pdf. It contains the image's own pixels, shown as EXIF says, and nothing else.
 
     An image that has to be decoded for it, and is larger than what the OCR service takes, is in it as it was sent.
     """
@@ -109,14 +109,14 @@ def image_page(content: bytes) -> ImagePage:
     page.MediaBox = Array([0, 0, Decimal(f"{width:.3f}"), Decimal(f"{height:.3f}")])
     placement = Matrix(width, 0, 0, height, 0, 0).after(_PLACED[orientation])
     operators = f"q {' '.join(f'{number:.3f}' for number in placement)} cm {name} Do Q\n".encode()
-    del document.trailer["/ID"]  # img2pdf's is of the time; without it the id is of the contents alone
+    del document.trailer["/ID"]  # img2pdf's id depends on the time; without it the id depends on the contents alone
     return ImagePage(document, width, height, operators)
 
 
 def page_text(
     recognised: RecognisedPage | None, width: float, height: float, font: GlyphlessFont
 ) -> tuple[bytes, str | None]:
-    """The operators that lay the text over a page of this size in points, if there is any, or a warning why not."""
+    """The operators that lay the text, if there is any, over a page of this size in points, or a warning why not."""
     if recognised is None or not recognised["blocks"]:
         return b"", None
     if recognised["width"] <= 0 or recognised["height"] <= 0:
@@ -126,7 +126,7 @@ def page_text(
 
 
 def write_page(document: Pdf, page: pikepdf.Page, operators: bytes, font: GlyphlessFont | None) -> None:
-    """Afterwards the page has these contents, with text in the font if there is one."""
+    """Gives the page these contents, with text in the font if there is one."""
     if font is not None:
         page.Resources.Font = Dictionary({_FONT_NAME: font.object})
     page.Contents = document.make_stream(zlib.compress(operators), Filter=Name.FlateDecode)
@@ -140,8 +140,8 @@ def _as_sent(content: bytes, media_type: MediaType) -> bytes:
 
 
 def _sound(content: bytes, media_type: MediaType) -> bytes:
-    """The image with what is missing at its end, or without what is wrong beside its picture, as it was sent; a PNG's
-    data in one chunk, as img2pdf takes time for the square of their number. Raises NotRenderable and NeedsDecoding."""
+    """The image with its missing end, or without the broken chunks beside its picture, as it was sent; a PNG's data is
+    in one chunk, as img2pdf's time grows with the square of their number. Raises NotRenderable and NeedsDecoding."""
     if media_type == "image/jpeg":
         return content if is_whole_jpeg(content) else content + _JPEG_END
     if len(content) > _MAX_PNG_BYTES:
@@ -153,7 +153,7 @@ def _sound(content: bytes, media_type: MediaType) -> bytes:
 
 
 def save(document: Pdf, to: BinaryIO) -> None:
-    """The document, which we have made, is in the file; the same bytes for the same contents."""
+    """Writes the document, which we have made, into the file; the same bytes for the same contents."""
     document.save(
         to,
         min_version=OLDEST_VERSION,
@@ -164,7 +164,7 @@ def save(document: Pdf, to: BinaryIO) -> None:
 
 
 def picture_in(document: Pdf, content: bytes) -> tuple[pikepdf.Object, tuple[float, float]]:
-    """A picture that we have made, as an image of the document, and its size in points by its own resolution."""
+    """A picture that we have made, as an image in the document, and its size in points at its own resolution."""
     with Image.open(io.BytesIO(content)) as image:
         (width, height), dpi = image.size, image.info["dpi"]
     with _with_image(content) as made:
@@ -186,7 +186,7 @@ def _with_image(content: bytes) -> Pdf:
     try:
         pdf = img2pdf.convert(
             _for_img2pdf(content),
-            # The page is given its size later; img2pdf makes none that is very small or large.
+            # The page gets its size later; img2pdf makes no very small or large pages.
             layout_fun=lambda width, height, dpi: (*A4_POINTS, *A4_POINTS),
             rotation=img2pdf.Rotation.none,
             nodate=True,
@@ -200,8 +200,8 @@ def _with_image(content: bytes) -> Pdf:
 
 
 def _for_img2pdf(content: bytes) -> bytes:
-    """The file itself, or a PNG that is shown alike on a white page: without transparency, which img2pdf takes in some
-    forms only, not interlaced, and without a profile for other colours, with which viewers show nothing."""
+    """The file itself, or a PNG that looks the same on a white page: without transparency, some forms of which img2pdf
+    does not take; not interlaced; and without a profile for other colours, with which viewers show nothing."""
     with Image.open(io.BytesIO(content)) as image:
         if image.format != "PNG":
             return content
@@ -221,8 +221,8 @@ def _for_img2pdf(content: bytes) -> bytes:
 
 
 def _shown(content: bytes) -> tuple[int, tuple[float, float]]:
-    """The EXIF orientation, and the size of the page in points: as the file's resolution says or, if it says nothing
-    sensible, as wide as A4, upright or lying. Raises NotRenderable."""
+    """The EXIF orientation, and the size of the page in points: by the file's resolution or, if that is not sensible,
+    as wide as A4, upright or lying. Raises NotRenderable."""
     try:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
@@ -244,12 +244,12 @@ def _shown(content: bytes) -> tuple[int, tuple[float, float]]:
         points = wide, wide * height / width
     # Viewers show no smaller page, and no larger one.
     scale = min(max(1.0, MIN_SIDE_POINTS / min(points)), MAX_SIDE_POINTS / max(points))
-    # Rounded as it will be written: text that is laid over it must not believe in a page that goes over its edge.
+    # Rounded as it will be written: text that is laid over it must not assume a page that reaches beyond its edge.
     return orientation, (round(points[0] * scale, 3), round(points[1] * scale, 3))
 
 
 def _orientation(exif: bytes) -> int:
-    """The orientation that EXIF data asks for; 1 where it asks for none or cannot be read."""
+    """The orientation that EXIF data asks for; 1 if it asks for none or cannot be read."""
     found = Image.Exif()
     try:
         found.load(exif)

@@ -42,7 +42,7 @@ from pagekit.prepared import PreparedPage
 
 FONT_NAME = "/Textdrop"
 OWN_TEXT = 0.9
-"""A page that shows this much of its recognised letters as text of its own is left as it is."""
+"""A page that has this much of its recognised letters as text of its own is left as it is."""
 
 _OLDEST_VERSION = "1.4"
 _BAND_PIXELS, _MAX_BANDS = 32, 1_000
@@ -65,7 +65,7 @@ _MENDED = "The PDF was damaged; the searchable PDF is what could be mended."
 
 
 class _Became(StrEnum):
-    """What became of a page; those that are to be warned of, by what their warnings say."""
+    """What became of a page. Pages that are to be warned of are named by the words of their warnings."""
 
     LAYERED = "layered"
     NOTHING_RECOGNISED = "nothing recognised"
@@ -113,7 +113,7 @@ def _layered(
     drawn: Collection[int],
     own_text: Collection[int],
 ) -> Rendered:
-    """The document itself, with those pages that were drawn replaced by their pictures."""
+    """The document itself, with the pages that were drawn replaced by their pictures."""
     became: dict[_Became, list[int]] = {outcome: [] for outcome in _Became}
     replaced: list[int] = []
     with qpdf.opened_to_rewrite(source) as document:
@@ -139,7 +139,8 @@ def _layered(
 
 
 def _of_pictures(shown: PdfDocument, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO) -> Rendered:
-    """A document of nothing but pictures of the pages and their text; an empty page for each that cannot be drawn."""
+    """A document made only of pictures of the pages and their text, with an empty page for each that cannot be
+    drawn."""
     became: dict[_Became, list[int]] = {outcome: [] for outcome in _Became}
     replaced: list[int] = []
     missing: list[int] = []
@@ -182,15 +183,15 @@ def _rendered(became: dict[_Became, list[int]], replaced: list[int], warnings: l
 
 
 class _Pictures:
-    """Puts pictures of pages in their place."""
+    """Puts pictures in place of pages."""
 
     def __init__(self, document: Pdf) -> None:
         self._document = document
         self._bytes = 0
 
     def put(self, page: pikepdf.Object, picture: PreparedPage) -> None:
-        """Afterwards the page shows the picture, in its own size, and nothing else. Raises NotRenderable if there are
-        too many of them to be held."""
+        """Makes the page show the picture, in its own size, and nothing else. Raises NotRenderable if there are too
+        many pictures to hold."""
         self._bytes += len(picture.content)
         if self._bytes > _MAX_PICTURE_BYTES:
             raise NotRenderable("The PDF is damaged, and has too many pages to be made anew of pictures.")
@@ -213,7 +214,7 @@ class _Layers:
         self._is_used = False
 
     def lay(self, page: pikepdf.Object, recognised: RecognisedPage) -> _Became:
-        """Afterwards the text can be found on the page, unless it has it already or there is none."""
+        """Makes the text findable on the page, unless it is already, or there is none."""
         if not any(line["text"].strip() for block in recognised["blocks"] for line in block["lines"]):
             return _Became.NOTHING_RECOGNISED
         if recognised["width"] <= 0 or recognised["height"] <= 0:
@@ -224,7 +225,7 @@ class _Layers:
             return _Became.DAMAGED
 
     def finish(self) -> None:
-        """Afterwards the document is whole."""
+        """Completes the document."""
         if self._is_used:
             self._font.written()
 
@@ -265,10 +266,12 @@ class _Layers:
 
 
 def _places_of(seen: Iterable[SeenText], to_pixels: Matrix, height: int) -> Callable[[float, float], bool]:
-    """Says whether there is text that can be seen at a place, in pixels. The rectangles around texts are kept by bands
-    of the page, so that only a few need to be compared for each place."""
+    """Returns what says whether there is visible text at a position, in pixels.
+
+    The rectangles around texts are kept by bands of the page, so that only a few need to be compared for each position.
+    """
     bands: dict[int, list[tuple[float, float, float, float]]] = {}
-    # Bands are higher on a page that is said to be millions of pixels high.
+    # Bands are higher on a page that claims to be millions of pixels high.
     band_pixels = max(_BAND_PIXELS, height // _MAX_BANDS)
     for text in seen:
         corners = [to_pixels.applied(x, y) for x, y in text]
@@ -283,7 +286,7 @@ def _places_of(seen: Iterable[SeenText], to_pixels: Matrix, height: int) -> Call
 
 
 def _fonts(page: pikepdf.Object, resources: Any) -> pikepdf.Object:
-    """The dictionary of the page's fonts. It may be one for many pages; a name more does not matter to them."""
+    """The dictionary of the page's fonts. Many pages may share it; one name more does not matter to them."""
     if not isinstance(resources, pikepdf.Dictionary):
         page.Resources = Dictionary()
         resources = page.Resources
@@ -319,7 +322,7 @@ def _numbers(box: Any) -> list[float] | None:
 
 
 def _warnings(document: Pdf) -> list[str]:
-    """What the document's owner should know of it as a whole."""
+    """What the document's owner should know about it as a whole."""
     warnings = []
     if document.is_encrypted:
         warnings.append(_UNPROTECTED)

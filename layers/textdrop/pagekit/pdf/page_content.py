@@ -19,7 +19,7 @@ _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 @dataclass(slots=True)
 class Cleaning:
-    """What to take out of a stream of operators for its unseen text to be gone.
+    """What to take out of a stream of operators to remove its unseen text.
 
     `unseen`: which of its operators that show text, counted from 0; `forms`: which of its operators `Do`, and what to
     take out of the form that each draws.
@@ -73,7 +73,7 @@ def joined(streams: list[pikepdf.Object]) -> bytes | None:
 
 
 def drawn_names(operators: bytes) -> Iterator[str]:
-    """The names of what is drawn, or seems to be."""
+    """The names of everything that is drawn, or seems to be."""
     for found in _DRAWN.finditer(operators):
         yield _ESCAPE.sub(lambda escape: bytes([int(escape[1], 16)]), found[1]).decode("utf-8", "replace")
 
@@ -83,7 +83,7 @@ def cleaned(
 ) -> bytes:
     """The operators of `content` without the unseen text, packed.
 
-    Forms that have some of it stay as they are, for they may be drawn elsewhere too: new ones are put beside them.
+    Forms that contain some of it stay as they are, as they may be drawn elsewhere too: new ones are put beside them.
     """
     kept: list[Any] = []
     shown = drawn = -1
@@ -110,7 +110,7 @@ def cleaned(
 
 
 def _without_letters(instruction: Any, operator: str) -> list[Any]:
-    """What else the operator does: those of one letter move to the next line before they show text."""
+    """What else the operator does: the one-letter operators move to the next line before they show text."""
     if operator in ("Tj", "TJ"):
         return []
     moves: list[Any] = []
@@ -121,7 +121,7 @@ def _without_letters(instruction: Any, operator: str) -> list[Any]:
 
 
 def _cleaned_form(document: pikepdf.Pdf, resources: Any, name: str, cleaning: Cleaning) -> str:
-    """The name, in the resources, of a form like the named one without its unseen text."""
+    """The name in the resources of a form like the named one, but without its unseen text."""
     drawings = resources["/XObject"]
     form = drawings[name]
     operators = cleaned(document, form, form.get("/Resources", resources), cleaning)
@@ -136,8 +136,8 @@ def _cleaned_form(document: pikepdf.Pdf, resources: Any, name: str, cleaning: Cl
 
 
 def free_name(entries: pikepdf.Object | None, value: pikepdf.Object, wanted: str) -> str:
-    """The name under which the value stands in the dictionary or may be put there: the wanted one or, if another has
-    it, one like it."""
+    """The name under which the value is in the dictionary or may be put there: the wanted one or, if something else has
+    that, a similar one."""
     name, number = wanted, 1
     while entries is not None and name in entries and getattr(entries[name], "objgen", None) != value.objgen:
         name, number = f"{wanted}{number}", number + 1

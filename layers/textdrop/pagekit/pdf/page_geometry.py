@@ -1,7 +1,7 @@
 """From the pixels of a page as it was recognised to the space in which a PDF page is drawn, and back.
 
-The OCR service sees a page as a viewer shows it: cropped to its CropBox, turned by its /Rotate. Its pixels are counted
-from the top left, to the right and down.
+The OCR service sees a page as a viewer shows it: cropped to its CropBox and turned by its /Rotate. Its pixels are
+counted from the top left, rightwards and downwards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Matrix(NamedTuple):
         return self.a * x + self.c * y + self.e, self.b * x + self.d * y + self.f
 
     def after(self, first: Matrix) -> Matrix:
-        """One matrix that does what `first` does and then what this does."""
+        """One matrix that does what `first` does and then what this one does."""
         return Matrix(
             first.a * self.a + first.b * self.c,
             first.a * self.b + first.b * self.d,
@@ -61,8 +61,8 @@ class Box(NamedTuple):
 
 
 def visible_box(media_box: Sequence[float] | None, crop_box: Sequence[float] | None) -> Box:
-    """What of the page is shown: the crop box within the media box; corners in any order; what is unusable counts as
-    missing."""
+    """What is shown of the page: the crop box within the media box. Their corners may be in any order; an unusable box
+    counts as missing."""
     media = _box(media_box) or Box(*LETTER)
     crop = _box(crop_box) or media
     shown = (
@@ -83,10 +83,8 @@ def quarter_turns(rotate: object) -> int:
 
 
 def pixels_to_page(box: Box, turns: int, width: int, height: int) -> Matrix:
-    """From pixels of the page as shown, which measures width × height of them, to the page's own space.
-
-    `box` is what is shown of the page, `turns` the quarter turns clockwise it is shown at.
-    """
+    """From pixels of the page as shown, which has width × height of them, to the page's own space. `box` is what is
+    shown of the page, `turns` the quarter turns clockwise at which it is shown."""
     across, up = box.right - box.left, box.top - box.bottom
     match turns:
         case 1:

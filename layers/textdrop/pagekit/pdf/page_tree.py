@@ -1,12 +1,11 @@
-"""The page tree of a PDF: how many pages there are, and which one has a number.
+"""The page tree of a PDF: how many pages there are, and which page has a number.
 
-A tree may be malformed in any way, and its pages may lie anywhere in a gigabyte. Every node above the pages is looked
-at when the tree is read, so that its counts can be checked against each other; the pages themselves are not, where a
-node counts as many pages as it has kids and the first of these is a page. Where counts are wrong, pages are counted.
-What this cannot see is a node that claims to have pages alone, and has some nodes among them with more than one page
-and just as many empty ones to make up for it.
-
-`document.pages` is not used: it reads all pages before it gives the first, and makes copies of pages that appear twice.
+A tree may be malformed in any way, and its pages may lie anywhere in a gigabyte. Every node above the pages is read
+with the tree, so that its counts can be checked against each other. The pages themselves are not, if a node counts as
+many pages as it has kids and the first of these is a page. Where counts are wrong, pages are counted. What this cannot
+see is a node that claims to have only pages, but has some nodes among them with more than one page and just as many
+empty ones to make up for it. `document.pages` is not used: it reads all pages before it gives the first, and copies
+pages that appear twice.
 """
 
 from __future__ import annotations
@@ -28,7 +27,8 @@ NO_PAGES = "The PDF has no pages."
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Pages from number `first` on: kids of a node, from `kid` on. `node` is the way to it: which kid at each level."""
+    """Pages from number `first` on: kids of a node, from `kid` on. `node` is the path to it: which kid at each
+    level."""
 
     first: int
     node: tuple[int, ...]
@@ -37,7 +37,8 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class PageTree:
-    """Where the pages are. It holds no object of the document it was read from, and fits any that is opened later.
+    """Where the pages are. It holds no object of the document from which it was read, and fits any that is opened
+    later.
 
     `counts_are_right`: each node that was read has as many pages as it says.
     """
@@ -47,9 +48,9 @@ class PageTree:
     runs: tuple[_Run, ...]
 
     def find(self, document: pikepdf.Pdf, number: int) -> tuple[pikepdf.Object, list[pikepdf.Object]]:
-        """The page with that number, counted from 1, and the nodes above it, from the root on.
+        """The page with that number, counted from 1, and the nodes above it, from the root down.
 
-        Refusal (`damaged`) if it is not there or is no page after all.
+        Raises Refusal (`damaged`) if it is not there or turns out not to be a page.
         """
         run = self.runs[bisect_right(self.runs, number, key=lambda run: run.first) - 1]
         node = _root(document)
@@ -70,9 +71,9 @@ class PageTree:
 
 
 def read_page_tree(document: pikepdf.Pdf, max_pages: int, *, trusting: bool) -> PageTree:
-    """The tree, with every page inspected unless `trusting`. Refusal: `damaged` or `too_many_pages`.
+    """The tree; every page is inspected unless `trusting`. Raises Refusal: `damaged` or `too_many_pages`.
 
-    A page that is not there counts, if the tree says how many there are and it makes up the number.
+    A missing page counts if the tree says how many pages there are, and it makes up that number.
     """
     root = _root(document)
     tree = _Reading(max_pages, trusting)
@@ -99,7 +100,7 @@ class _Reading:
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def read(self, root: pikepdf.Object) -> None:
-        # Each open node with the way to it, its next kid and the pages before it.
+        # Each open node with the path to it, its next kid and the number of pages before it.
         open_nodes: list[tuple[pikepdf.Object, tuple[int, ...], int, int]] = []
         self._open(root, (), open_nodes)
         while open_nodes:
@@ -119,7 +120,7 @@ class _Reading:
                 self._add(way, kid, 1)
                 if not _is_page(below):
                     if isinstance(below, pikepdf.Dictionary):
-                        # What is left of a node with pages: nobody knows how many.
+                        # The remains of a node with pages: nobody knows how many.
                         raise damaged(f"The PDF is damaged: page {self.pages:,} is missing.")
                     self.first_missing = self.first_missing or self.pages
 
@@ -162,12 +163,12 @@ def too_many_pages(max_pages: int) -> Refusal:
 
 
 def _is_page(node: pikepdf.Object | None) -> bool:
-    """Whether it is a page, and not what is left of a node with pages."""
+    """Whether it is a page, and not the remains of a node with pages."""
     return isinstance(node, pikepdf.Dictionary) and "/Kids" not in node and node.get("/Type") != "/Pages"
 
 
 def _root(document: pikepdf.Pdf) -> pikepdf.Object:
-    """The node that has all pages. A catalog that names a page or a node in the middle is put right."""
+    """The node above all pages. A catalog that names a page, or a node in the middle, is corrected."""
     node = document.Root.get("/Pages")
     seen: set[tuple[int, int]] = set()
     while isinstance(node, pikepdf.Dictionary) and node.objgen not in seen:

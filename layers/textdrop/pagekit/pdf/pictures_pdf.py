@@ -1,4 +1,5 @@
-"""The searchable PDF of images that no PDF holds as they are: each page's picture as it was sent, with its text."""
+"""The searchable PDF of images that a PDF cannot contain as they are: each page's picture as it was sent, with its
+text."""
 
 from __future__ import annotations
 
@@ -27,9 +28,9 @@ _PART_PAGES = 100
 def pictures_pdf(
     source: BinaryIO, media_type: UploadType, pages: Iterable[tuple[int, RecognisedPage | None]], to: BinaryIO
 ) -> Rendered:
-    """As searchable_pdf, with `pages` in ascending order. A page that cannot be read is blank, and warned of.
+    """As searchable_pdf, with `pages` in ascending order. A page that cannot be read is blank, with a warning.
 
-    Memory does not grow with the pages: what has been made is put aside in temporary files, some pages each.
+    Memory does not grow with the number of pages: finished pages are kept in temporary files, some in each.
     """
     try:
         document = PictureDocument(source, media_type, FileLimits(), FileLimits(max_pixels=_MAX_BILEVEL_PIXELS))
@@ -74,7 +75,7 @@ class _Part:
         return self._bytes > _PART_BYTES or len(self.document.pages) >= _PART_PAGES
 
     def add(self, picture: bytes, recognised: RecognisedPage | None) -> tuple[bool, str | None]:
-        """Adds a page. Whether it got text, and a warning about that. Raises NotRenderable."""
+        """Adds a page. Returns whether it got text, and a warning about that. Raises NotRenderable."""
         shown = image_page(picture)
         self._sources.enter_context(shown.document)
         self._bytes += len(picture)
@@ -89,7 +90,7 @@ class _Part:
         self.document.add_blank_page(page_size=A4_POINTS)
 
     def finish(self) -> None:
-        """Afterwards the pages are whole."""
+        """Completes the pages."""
         if self._has_text:
             self._font.written()
 

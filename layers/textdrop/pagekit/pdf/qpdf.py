@@ -1,4 +1,4 @@
-"""qpdf, by way of pikepdf: the one way in which a PDF is opened. Its time and memory are bounded by pagekit.child.
+"""qpdf, through pikepdf: the only way in which a PDF is opened. `pagekit.child` bounds its time and memory.
 
 Importing this module imports pikepdf (60 ms) and sets its limits, which hold for the whole process: a few hundred
 kilobytes of a hostile file can unpack to gigabytes. An import happens once, under a lock, before the first use, which
@@ -45,7 +45,8 @@ _HARMLESS = (
 _BUFFER_BYTES = 16 * 1024
 _SAVE_AGAIN = "Save, print to PDF or scan the document again and upload that."
 
-# No `doc_max_warnings`: with it, qpdf reads all pages when it opens a file. Mending ends after 1,000 of them by itself.
+# No `doc_max_warnings`: with it, qpdf reads all pages when it opens a file. Without it, mending still ends after 1,000
+# of them.
 pikepdf.settings.set_qpdf_limits(
     parser_max_nesting=100,
     parser_max_container_size=1_000_000,
@@ -60,13 +61,13 @@ pikepdf.settings.set_qpdf_limits(
 
 @dataclass(slots=True)
 class Failure:
-    """What reading the file has raised: qpdf keeps it to itself, and goes on as if the file ended there."""
+    """What reading the file has raised: qpdf hides it, and continues as if the file ended there."""
 
     error: Exception | None = None
 
 
 class _Source(io.RawIOBase):
-    """A file that ends once reading it has failed. It has a position of its own: others may read in the same file."""
+    """A file that ends once reading it has failed. It has its own position: others may read the same file."""
 
     def __init__(self, file: BinaryIO, failure: Failure, end: int | None) -> None:
         super().__init__()
@@ -112,11 +113,11 @@ def source(file: BinaryIO, failure: Failure, end: int | None = None) -> BinaryIO
 
 
 def opened(source: BinaryIO) -> pikepdf.Pdf:
-    """The PDF in a source, which is read as long as it is open."""
+    """The PDF in a source, which is read as long as the PDF is open."""
     return pikepdf.open(
         source,
         suppress_warnings=True,
-        # Inherited attributes are looked up where they are: spreading them over the pages reads all of them.
+        # Inherited attributes are looked up where they are: spreading them over the pages would read all of them.
         inherit_page_attributes=False,
         access_mode=pikepdf.AccessMode.stream,
     )
@@ -124,10 +125,9 @@ def opened(source: BinaryIO) -> pikepdf.Pdf:
 
 @contextmanager
 def opened_to_rewrite(file: BinaryIO) -> Iterator[pikepdf.Pdf]:
-    """The PDF, to be written again as a whole.
+    """The PDF, to be rewritten as a whole. If that fails, what reading the file raised is raised first.
 
-    Whatever qpdf makes of a file that fails: what reading it raised is raised. Raises NotRenderable for a PDF that
-    cannot be opened or written.
+    Raises NotRenderable for a PDF that cannot be opened or written.
     """
     failure = Failure()
     try:
@@ -151,7 +151,7 @@ def warnings_of(document: pikepdf.Pdf) -> list[str]:
 
 
 def is_harmless(warning: str) -> bool:
-    """Whether a warning says no more than that something ends elsewhere than it says, cannot be unpacked, or refers to
+    """Whether a warning only says that something ends elsewhere than it claims, cannot be unpacked, or refers to
     nothing."""
     return any(words in warning for words in _HARMLESS)
 
@@ -169,7 +169,7 @@ def needs_password() -> Refusal:
 
 
 def is_protected() -> Refusal:
-    """The refusal of a PDF that is encrypted otherwise."""
+    """The refusal of a PDF that is encrypted with something other than a password."""
     return Refusal(
         Reason.ENCRYPTED,
         "The PDF is encrypted for the holders of certain certificates or by other protection software.",

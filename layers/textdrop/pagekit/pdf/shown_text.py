@@ -1,7 +1,7 @@
-"""The text that a PDF page has of its own: where it can be seen, and what of it is an unseen layer over a scan.
+"""The text that a PDF page has of its own: where it can be seen, and which of it is an unseen layer over a scan.
 
-Operators are followed as far as they move text (PDF 1.7, 8.3 and 9.4), through the forms that the page draws. Widths of
-letters are those that fonts state. What a stamp or a form's field shows is no text of the page.
+Operators are followed as far as they move text (PDF 1.7, 8.3 and 9.4), through the forms that the page draws. Letters
+have the widths that fonts state. What a stamp or a form's field shows is not text of the page.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TextTooLong(Exception):
 
 
 SeenText = tuple[tuple[float, float], ...]
-"""Some letters that can be seen: the corners of what they cover, in the space of the page."""
+"""Some visible letters: the corners of what they cover, in the space of the page."""
 
 
 @dataclass(slots=True)
@@ -90,12 +90,12 @@ class _Walk:
         return False
 
     def follow(self, content: _Content, resources: pikepdf.Object | None, state: _State, depth: int) -> Cleaning:
-        """Adds what the operators show to what is seen; how their unseen text is taken out."""
+        """Adds what the operators show to what is seen. Returns how their unseen text is taken out."""
         cleaning = Cleaning()
         saved: list[_State] = []
         text = line = IDENTITY
         shown = drawn = -1
-        # Unseen text that what follows it stands behind: it stays, so that nothing seen is moved.
+        # Unseen text that determines the position of the text after it: it stays, so that nothing visible is moved.
         leading_up: list[int] = []
         for operands, operator in _instructions(content):
             name = str(operator)
@@ -196,7 +196,7 @@ def _instructions(content: _Content) -> Iterable[tuple[Any, Any]]:
 
 
 def _advance(state: _State, shown: Any) -> tuple[int, float]:
-    """How many letters, blanks apart, are shown, and how far the text moves on."""
+    """How many letters are shown, not counting blanks, and how far the text advances."""
     letters, advance = 0, 0.0
     for part in shown if isinstance(shown, pikepdf.Array) else [shown]:
         if isinstance(part, pikepdf.String):

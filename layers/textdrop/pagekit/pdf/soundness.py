@@ -1,7 +1,7 @@
-"""Whether a part of a PDF that a page is made of is whole: the one place where that is decided.
+"""Whether a part of a PDF that a page is made of is whole: the only place where that is decided.
 
-Pictures in CCITT and JBIG2 cannot be checked but by decoding them, which costs more than all the rest; of them it is
-only seen whether their data is as long as the file says.
+Pictures in CCITT and JBIG2 can only be checked by decoding them, which costs more than all the rest; for them it is
+only checked whether their data is as long as the file says.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _JPEG = ("/DCTDecode", "/DCT")
 _JPEG_2000 = "/JPXDecode"
 _BASE_85 = ("/ASCII85Decode", "/A85")
 _HEXADECIMAL = ("/ASCIIHexDecode", "/AHx")
-# Not checked: what encodes pictures otherwise, and what comes before that, which is rare.
+# Not checked: other encodings of pictures, and filters before them, which are rare.
 _PICTURE_CODES = (*_JPEG, _JPEG_2000, "/CCITTFaxDecode", "/CCF", "/JBIG2Decode")
 _END_OF_JPEG_2000 = b"\xff\xd9"
 _JPEG_2000_END_BYTES = 32
@@ -48,7 +48,8 @@ _COMPONENTS = {
 
 
 class Broken(Exception):
-    """The data does not unpack to its end, or not to what its checksum says. `unpacked_bytes`: what came out before."""
+    """The data does not unpack to its end, or does not match its checksum. `unpacked_bytes`: what came out before
+    that."""
 
     def __init__(self, unpacked_bytes: int = 0) -> None:
         super().__init__()
@@ -71,17 +72,17 @@ class Soundness:
         return self._is_whole[reference]
 
     def refers_to_what_is_left_out(self, reference: tuple[int, int], document: pikepdf.Pdf) -> bool:
-        """Whether an object refers to something that is in the file, and not for qpdf."""
+        """Whether an object refers to something that is in the file, but does not exist for qpdf."""
         if reference not in self._is_left_out:
             self._is_left_out[reference] = self._written.are_left_out(reference, document)
         return self._is_left_out[reference]
 
 
 def is_whole_stream(stream: Any, data: bytes, *, stated_bytes: int) -> bool:
-    """Whether the data of a stream is all there, as far as that can be told without drawing it.
+    """Whether the data of a stream is complete, as far as that can be told without drawing it.
 
-    `stated_bytes` is its length by its own word, 0 where that cannot be compared. A word that is wrong is no damage
-    where the data itself shows that it is whole.
+    `stated_bytes` is its length as it claims, 0 if that cannot be compared. A wrong length is no damage if the data
+    itself shows that it is whole.
     """
     packing = filters(stream)
     try:
@@ -96,7 +97,7 @@ def is_whole_stream(stream: Any, data: bytes, *, stated_bytes: int) -> bool:
 
 
 def is_whole_picture(packing: Sequence[str], data: bytes) -> bool:
-    """Whether a JPEG or JPEG 2000 picture, which may be packed once more, has its end. Raises Broken."""
+    """Whether a JPEG or JPEG 2000 picture, perhaps packed once more, has its end. Raises Broken."""
     for name in packing[:-1]:
         data = _unpacked(name, data)
     if packing[-1] in _JPEG:
@@ -105,14 +106,14 @@ def is_whole_picture(packing: Sequence[str], data: bytes) -> bool:
 
 
 def filters(stream: Any) -> list[str]:
-    """The names of what the data is packed with, the outermost first."""
+    """The names of the filters that the data is packed with, the outermost first."""
     found = stream.get("/Filter")
     names = list(found) if isinstance(found, pikepdf.Array) else [found]
     return [str(name) for name in names if isinstance(name, pikepdf.Name)]
 
 
 def needed_bytes(stream: Any) -> int:
-    """How much the data of a picture must unpack to; 0 for what is none, or where it does not say."""
+    """How much the data of a picture must unpack to; 0 if it is not a picture, or does not say."""
     if stream.get("/Subtype") != "/Image":
         return 0
     width, height, bits = (_number(stream.get(name)) for name in ("/Width", "/Height", "/BitsPerComponent"))
@@ -122,16 +123,16 @@ def needed_bytes(stream: Any) -> int:
 
 
 def inflated_bytes(data: bytes) -> int:
-    """How much the data, packed by Flate, unpacks to; it is thrown away. Raises Broken.
+    """How much the Flate data unpacks to; the result is thrown away. Raises Broken.
 
-    No data at all is no damage: qpdf, among others, says so of contents that are empty.
+    No data at all is no damage: qpdf, among others, writes empty contents so.
     """
     if not data:
         return 0
     unpacker = zlib.decompressobj()
     packed = _without_open_end(data)
     count = 0
-    # In pieces, as what is left of one is copied each time.
+    # In pieces, as the rest of a piece is copied each time.
     for start in range(0, len(packed), _PIECE_BYTES):
         pending: bytes | memoryview = packed[start : start + _PIECE_BYTES]
         while pending and not unpacker.eof:
@@ -146,7 +147,7 @@ def inflated_bytes(data: bytes) -> int:
 
 
 def _without_open_end(data: bytes) -> memoryview:
-    """The data up to its last block, where a checksum follows on one that is not marked as the last."""
+    """The data up to its last block, if a checksum follows on a block that is not marked as the last."""
     end = data[-_END_BYTES:].rstrip(_LINE_ENDS)
     if end[:-_CHECKSUM_BYTES].endswith(_FLUSHED):
         return memoryview(data)[: len(data) - min(len(data), _END_BYTES) + len(end) - _CHECKSUM_BYTES]
@@ -196,7 +197,7 @@ def _unpacked(name: str, data: bytes) -> bytes:
 
 
 def starts_as_picture(packing: Sequence[str], data: bytes) -> bool:
-    """Whether a JPEG or JPEG 2000 picture, which may be packed once more, has its beginning."""
+    """Whether a JPEG or JPEG 2000 picture, perhaps packed once more, has its beginning."""
     for name in packing[:-1]:
         if name in _FLATE:
             with suppress(zlib.error):
@@ -208,7 +209,7 @@ def starts_as_picture(packing: Sequence[str], data: bytes) -> bool:
 
 
 def _components(space: Any) -> int:
-    """How many numbers a pixel has in a colour space; 1 where that cannot be told."""
+    """How many numbers a pixel has in a colour space; 1 if that cannot be told."""
     if isinstance(space, pikepdf.Array) and len(space):
         kind = str(space[0])
         if kind == "/ICCBased" and len(space) > 1 and isinstance(space[1], pikepdf.Stream):

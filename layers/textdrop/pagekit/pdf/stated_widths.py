@@ -1,4 +1,4 @@
-"""What a PDF font says of its letters: how wide each is, and whether it says which character a code means."""
+"""What a PDF font says about its letters: how wide each is, and whether it says which character a code means."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LettersOfFont:
     names_characters: bool
 
     def measured(self, shown: bytes) -> tuple[int, int, float]:
-        """Of a string: the number of letters, how many of them are blanks, and the width in units of the size."""
+        """The number of letters in a string, how many of them are blanks, and the width in units of the size."""
         if self.code_bytes == 1:
             codes: Any = shown
         else:
@@ -35,7 +35,7 @@ class LettersOfFont:
 
 
 def letters_of(font: pikepdf.Object) -> LettersOfFont:
-    """What a font's dictionary says; where it says nothing usable, letters half as wide as the size."""
+    """What a font's dictionary says; if that is not usable, letters are half as wide as the size."""
     kind = font.get("/Subtype")
     maps = isinstance(font.get("/ToUnicode"), pikepdf.Stream)
     if kind == "/Type0":
@@ -84,7 +84,7 @@ def _by_cid(given: Any) -> dict[int, float]:
 
 
 def number(value: Any, otherwise: float = 0.0) -> float:
-    """The value as a number; `otherwise` where it is none."""
+    """The value as a number; `otherwise` if it is not one."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

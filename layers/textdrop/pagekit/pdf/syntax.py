@@ -1,8 +1,8 @@
 """Objects of a PDF as text, in the form in which qpdf writes them.
 
-In that form a string has a backslash before each bracket in it or is hexadecimal, a name has each odd byte escaped (#),
-and tokens are apart: so few patterns are enough. pikepdf's own dictionaries cannot be used for this: they take no names
-that are not UTF-8, which are all the Russian ones that older programs wrote.
+In that form a string is hexadecimal or has a backslash before each bracket in it, a name has each odd byte escaped (#),
+and tokens are separated: so a few patterns suffice. pikepdf's own dictionaries cannot be used for this: they do not
+accept names that are not UTF-8, as all the Russian ones that older programs wrote.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STRING = rb"\([^\\()]*(?:\\.[^\\()]*)*\)|<[0-9a-fA-F]+>"
 _REFERENCE = re.compile(rb"(\d+) (\d+) R")
 _REFERENCE_OR_STRING = re.compile(_STRING + rb"|(?<![^ ])(\d+) (\d+) R(?![^ ])", re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb"|<<|>>|\[|\]|(/[^\s/\[\]<>(){}%]*)", re.DOTALL)
-# A name in a page's content with what follows on it: the operator that it is for, or what shows that it is a tag.
+# A name in a page's content with what follows: the operator that it is for, or what shows that it is a tag.
 _SPACE, _REGULAR = rb"[\x00\t\n\x0c\r ]", rb"[^\x00\t\n\x0c\r /\[\]<>(){}%]"
 _NAME = re.compile(
     rb"/(%b*+)(?:%b*+(?:(?:[-+.\d]++%b++)?([A-Za-z]{2,3}(?!%b)|<<)|(?=(/)%b*+%b*+(?:BDC|DP))))?"
@@ -57,7 +57,7 @@ def text_of(value: Any, *, resolved: bool = False) -> bytes:
 
 
 def entries_of(text: bytes) -> Entries:
-    """The entries of a dictionary; none if it is no dictionary."""
+    """The entries of a dictionary; none if it is not a dictionary."""
     if not text.startswith(b"<<"):
         return {}
     entries: Entries = {}
@@ -110,7 +110,7 @@ def names_in(text: bytes) -> list[bytes]:
 
 
 def named_in(content: bytes, among: Collection[Resource]) -> set[Resource]:
-    """Those resources that occur in operators, or seem to."""
+    """The resources that occur in the operators, or seem to."""
     found: set[Resource] = set()
     start = 0
     while start < len(content):

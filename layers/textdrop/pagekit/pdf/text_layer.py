@@ -1,4 +1,4 @@
-"""The operators that put a page's recognised text, unseen, where it stands in the picture."""
+"""The operators that put a page's recognised text, invisible, where it stands in the picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pagekit.pdf.text_lines import PlacedLine, Stretch, placed_lines
 
 _INVISIBLE = 3
 # The rest of a line's size is in its matrix. So pdfium sees that a slanted line is slanted, and does not take its end
-# and the beginning of the next, which are as high on the page, for one line; and parts lines of the smallest print.
+# and the beginning of the next line, which are at the same height, for one line; and it separates lines of the smallest
+# print.
 _SIZE = 2
 _MIN_WIDTH = 0.01
 _CODE = 4
@@ -37,10 +38,10 @@ def text_layer(
     font_name: str,
     is_left_out: Callable[[float, float], bool],
 ) -> tuple[bytes, int, int]:
-    """The operators, empty if there is nothing to say, and the numbers of letters that stand in them and on the page.
+    """The operators, empty if there is no text, and the numbers of letters in them and on the page.
 
-    `to_page` leads from the page's pixels to the space of the page; words for whose centre, in pixels, `is_left_out`
-    is true are left out.
+    `to_page` leads from the page's pixels to the space of the page. Words for whose centre, in pixels, `is_left_out` is
+    true are left out.
     """
     operators: list[str] = []
     letters = letters_in_all = 0
@@ -59,7 +60,8 @@ def text_layer(
 
 
 def _runs(stretches: list[Stretch]) -> Iterator[list[Stretch]]:
-    """The words, parted where one begins before the end of the one before; each is followed by a blank or touches."""
+    """The words, divided where one begins before the end of the one before; each is followed by a blank or by the
+    next."""
     run: list[Stretch] = []
     for stretch in stretches:
         if run and stretch.start < run[-1].end:
@@ -71,10 +73,10 @@ def _runs(stretches: list[Stretch]) -> Iterator[list[Stretch]]:
 
 
 def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, *, is_last: bool) -> str:
-    """The words as one string. Letters and blanks are as wide as they need to be; each word begins where it should."""
+    """The words as one string. Letters and blanks are as wide as needed, so that each word begins where it should."""
     letters = sum(len(stretch.text) for stretch in run)
     runs_down = abs(line.dy) > abs(line.dx)
-    # Pixels for a thousandth of the size: letters of the line are as wide as usual on the average.
+    # Pixels for a thousandth of the size: on average, letters of the line are as wide as usual.
     unit = max(sum(stretch.end - stretch.start for stretch in run) / letters, _MIN_WIDTH) / USUAL_WIDTH
     pieces: list[str] = []
     place = run[0].start / unit
@@ -91,8 +93,8 @@ def _string(line: PlacedLine, run: list[Stretch], font: GlyphlessFont, *, is_las
         pieces.append(font.encoded(" ", USUAL_WIDTH)[0])
     string = "".join(pieces)
     if runs_down:
-        # pdfium sorts strings that begin at the same height from left to right, which would turn round the order of
-        # lines that run down the page. So their first letters are strings of their own, and no two in a row begin so.
+        # pdfium sorts strings that begin at the same height from left to right, which would reverse lines that run down
+        # the page. So their first letters are separate strings, and no two in a row begin so.
         string = f"{string[:_CODE]}>] TJ [<{string[_CODE:]}"
     scale = line.height / _SIZE
     across, down, up = f"{line.dx * scale:.6g}", f"{line.dy * scale:.6g}", f"{-line.dx * scale:.6g}"

@@ -1,7 +1,7 @@
-"""Where the words of a recognised page stand: lines with a direction, and along each a stretch for every word.
+"""Where the words of a recognised page stand: lines with a direction, and on each a stretch for every word.
 
 Extraction tools, and readers who select text, make lines out of letters that share a base line and a size. So a line's
-words get one base line and one height, those of the whole line, and each the stretch of it that its own box takes.
+words get the same base line and height, those of the whole line, and each the stretch of it that its own box covers.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import NamedTuple
 
 from pagekit.page import Block, Line, RecognisedPage
 
-# Words are separated by this much of the line's height at least, even where their boxes touch.
+# Words are separated by at least this much of the line's height, even if their boxes touch.
 _MIN_GAP = 0.12
-# But a word gives away no more than this much of its own stretch for it.
+# But a word gives up no more than this much of its own stretch for that.
 _MAX_GIVEN_AWAY = 0.25
 _RIGHT_TO_LEFT = ("R", "AL")
-# The blocks of Unicode where they are; others are looked up only where one of these occurs.
+# Characters of these Unicode blocks are only looked up if one of them occurs.
 _RIGHT_TO_LEFT_LETTERS = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
 _SPREAD_OF_A_STRAIGHT_LINE = 0.2
-# Lines that climb more than this are taken for no lines.
+# Lines that climb more than this are not taken for lines.
 _STEEPEST = 0.5
 # Letters of different heights make the centres of a level line's words climb or fall a little.
 _MIN_SLOPE = 0.01
 _MIN_WORDS, _MIN_LINES = 3, 3
 _LEVEL = 0.9999
-# A longer line without words of its own is taken for one word with blanks in it: no line has so many letters.
+# A longer line without words of its own is treated as one word with blanks in it: no line has so many letters.
 _LONGEST_SPREAD = 10_000
 
 
@@ -54,7 +54,7 @@ class Stretch(NamedTuple):
 
 class PlacedLine(NamedTuple):
     """`x` and `y`: where its base line begins; (`dx`, `dy`): the unit vector along which it runs; `height` of its
-    letters, which stand at a right angle to the left of it. Pixels of the page, y pointing down."""
+    letters, which stand at a right angle to its left. In pixels of the page, y pointing down."""
 
     x: float
     y: float
@@ -71,9 +71,9 @@ class _Word(NamedTuple):
 
 
 def placed_lines(page: RecognisedPage) -> Iterator[PlacedLine]:
-    """The page's lines, block by block, as the service put them in order; lines without text are left out.
+    """The page's lines, block by block, in the service's order; lines without text are left out.
 
-    Text is never left out for the want of a box: words without one share the line's, lines without one the block's.
+    Text is never left out for lack of a box: words without one share the line's, lines without one the block's.
     """
     whole = _rectangle(0, 0, page["width"], page["height"])
     slope = _slope_of_page(page)
@@ -101,7 +101,7 @@ def _placed(line: Line, rotate: int, slope: float, substitute: Corners) -> Place
     dx, dy = direction
     top, base = min(span.top for span in spans), max(span.base for span in spans)
     if _runs_right_to_left(words):
-        # The order in which a page shows it: readers turn it round again.
+        # In the order in which a page shows it: readers reverse it again.
         order = sorted(range(len(words)), key=lambda index: spans[index].start)
         spans = [spans[index] for index in order]
         words = [_Word(_as_shown(words[index].text), True, words[index].polygon) for index in order]
@@ -111,7 +111,7 @@ def _placed(line: Line, rotate: int, slope: float, substitute: Corners) -> Place
 
 
 def _words(line: Line) -> list[_Word] | None:
-    """The line's words, and whether a blank stands behind each; None if they are not what the line's text says."""
+    """The line's words, and whether a blank follows each; None if they do not match the line's text."""
     text = " ".join(line["text"].split())
     words: list[_Word] = []
     end = 0
@@ -147,11 +147,11 @@ def _evenly_spread(text: str, polygon: Corners, direction: tuple[float, float]) 
 
 
 def _direction(polygon: Corners, words: list[_Word], rotate: int) -> tuple[float, float]:
-    """The unit vector along which the line runs: that side of its polygon which its words follow.
+    """The unit vector along which the line runs: along that side of its polygon which its words follow.
 
     Polygons should begin at the top left of the text, but those of a turned page may begin at the top left of the page.
-    So where a line has several words, their order decides; else its first side, if that is not simply level; and last
-    the page's turn.
+    So if a line has several words, their order decides; otherwise its first side, unless that is exactly level; and
+    finally the page's turn.
     """
     corners = [*polygon, polygon[0]]
     sides = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in itertools.pairwise(corners)]
@@ -168,13 +168,13 @@ def _direction(polygon: Corners, words: list[_Word], rotate: int) -> tuple[float
 
 
 def _is_slanted(spans: list[_Span]) -> bool:
-    """Whether the words climb or fall so much along the line that no level strip has a part of each."""
+    """Whether the words climb or fall so much along the line that no level strip contains a part of each."""
     common = min(span.base for span in spans) - max(span.top for span in spans)
     return common < _SPREAD_OF_A_STRAIGHT_LINE * median(span.base - span.top for span in spans)
 
 
 def _slope_of_page(page: RecognisedPage) -> float:
-    """How much the lines climb or fall on a page whose boxes are level all the same; 0 where they hardly do."""
+    """How much the lines climb or fall on a page whose boxes are level nevertheless; 0 if they hardly do."""
     lines, along, across = 0, 0.0, 0.0
     for block in page["blocks"]:
         for line in block["lines"]:
@@ -218,7 +218,7 @@ def _slanted(
     for word in words:
         level = _span(word.polygon, direction)
         width, height = level.end - level.start, level.base - level.top
-        # A level box is as wide as the word's width and height together reach, and as high.
+        # A level box is as wide as the word's width and height together extend, and as high.
         inner_width = max(width * cosine - height * sine, width / 2) / (cosine**2 - sine**2)
         inner_height = max(height * cosine - width * sine, height / 4) / (cosine**2 - sine**2)
         x, y = _centre(word.polygon)
@@ -245,7 +245,7 @@ def _span(polygon: Corners, direction: tuple[float, float]) -> _Span:
 
 
 def _stretches(words: list[_Word], spans: list[_Span], height: float, origin: float) -> tuple[Stretch, ...]:
-    """Each word up to the end of its box, or a little less far, so that the next one begins behind a gap."""
+    """Each word up to the end of its box, or a little less, so that the next one begins after a gap."""
     stretches = []
     for index, (word, span) in enumerate(zip(words, spans, strict=True)):
         end = span.end
@@ -255,7 +255,7 @@ def _stretches(words: list[_Word], spans: list[_Span], height: float, origin: fl
             end = min(end, following - gap)
         elif following > span.start and following != math.inf:
             end = following
-        # A word that begins before the one it follows has a place of its own.
+        # A word that begins before the one it follows has its own position.
         if end <= span.start:
             end = span.end
         stretches.append(Stretch(word.text, span.start - origin, end - origin, word.blank_after, _centre(word.polygon)))
@@ -270,12 +270,12 @@ def _runs_right_to_left(words: list[_Word]) -> bool:
 
 
 def _as_shown(text: str) -> str:
-    """A word in the order its letters stand on the page, from the left."""
+    """A word with its letters in the order in which they stand on the page, from the left."""
     return text[::-1] if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text) else text
 
 
 def _strip(around: Corners, number: int, block: Block) -> Corners:
-    """The part of the block's box that a line without a box of its own is put into."""
+    """The strip of the block's box into which a line without a box of its own is put."""
     left, right = min(x for x, _ in around), max(x for x, _ in around)
     top, bottom = min(y for _, y in around), max(y for _, y in around)
     share = (bottom - top) / len(block["lines"])

@@ -1,4 +1,4 @@
-"""What the bytes of a PDF show, beside what can be read in it: where it ends, and how it is encrypted."""
+"""What the bytes of a PDF show, apart from what can be read in it: where it ends, and how it is encrypted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILTER_BUT_PASSWORD = re.compile(rb"/Filter\s*/(?!Standard\b|Crypt\b|\w*Decode\
 
 
 def end_of_pdf(file: BinaryIO) -> int | None:
-    """Where the PDF ends, before rubbish of up to some megabytes; None if its end is missing.
+    """Where the PDF ends, before up to some megabytes of rubbish; None if its end is missing.
 
     The last thing written, again with each later change, is "startxref" and a number.
     """
@@ -39,10 +39,10 @@ def end_of_pdf(file: BinaryIO) -> int | None:
 
 
 def is_encrypted_without_password(file: BinaryIO) -> bool:
-    """Whether a file that cannot be opened names another way of decrypting it than a password.
+    """Whether a file that cannot be opened names a way of decrypting it other than a password.
 
-    The dictionary that says so is never compressed (PDF 1.7, 7.5.7), so it can be looked for in the bytes; it is named
-    at the end of the file or, in one that is made for the web, at the beginning.
+    The dictionary that says so is never compressed (PDF 1.7, 7.5.7), so it can be searched in the bytes. It is named at
+    the end of the file or, in one that is made for the web, at the beginning.
     """
     size = file.seek(0, io.SEEK_END)
     places = [0, max(size - _PIECE_BYTES, _PIECE_BYTES)]
@@ -64,7 +64,7 @@ def _object_start(reference: tuple[int, int]) -> re.Pattern[bytes]:
 
 
 def _end_of(file: BinaryIO, pattern: re.Pattern[bytes]) -> int | None:
-    """Where the last match of a short pattern ends, in a file that may be large: the last one written is the one."""
+    """Where the last match of a short pattern ends, in a file that may be large: the last one written counts."""
     place = file.seek(0, io.SEEK_END)
     while place > 0:
         place = max(place - _PIECE_BYTES, 0)

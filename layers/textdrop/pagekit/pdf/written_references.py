@@ -1,8 +1,8 @@
 """The references in the objects of a PDF as they stand in the file.
 
-qpdf leaves out a reference, without a word, when it knows no object of that number and generation, as a reference to
-nothing means nothing (PDF 1.7, 7.3.10). But it also forgets objects whose number is over a third of the file's size in
-bytes, and viewers do not care for generations: such an object is in the file, and viewers show it.
+qpdf silently leaves out a reference if it knows no object of that number and generation, as a reference to nothing
+means nothing (PDF 1.7, 7.3.10). But it also forgets objects whose number is over a third of the file's size in bytes,
+and viewers ignore generations: such an object is in the file, and viewers show it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ _SIZE_BY_NUMBER = 3
 
 
 class WrittenReferences:
-    """What the objects of one document refer to. `file` is read where they are; `counts_all`: whatever is referred to
-    should be there, as in a file that had to be mended."""
+    """What the objects of one document refer to.
+
+    `file` is read where they are; `counts_all`: whatever is referred to should be there, as in a file that had to be
+    mended.
+    """
 
     def __init__(self, file: BinaryIO, size: int, document: pikepdf.Pdf, *, counts_all: bool) -> None:
         self._file = file
@@ -46,13 +49,13 @@ class WrittenReferences:
         return any(each not in self._table and self._is_there(each[0]) for each in found)
 
     def _is_there(self, number: int) -> bool:
-        """Whether there is an object of this number, or may be, though not for qpdf."""
+        """Whether an object of this number exists, or may exist, though not for qpdf."""
         if self._numbers is None:
             self._numbers = {number for number, _ in self._table}
         return number > self._largest_number or number in self._numbers
 
     def _text(self, reference: tuple[int, int], document: pikepdf.Pdf) -> bytes:
-        """The object up to its data, if it has some; empty if it is not where the table says."""
+        """The object up to its data, if it has data; empty if it is not where the table says."""
         entry = self._table.get(reference)
         if entry is None:
             return b""
@@ -78,7 +81,7 @@ class WrittenReferences:
 
 
 def _objects_of(container: pikepdf.Object) -> list[bytes]:
-    """The objects in an object stream (PDF 1.7, 7.5.7), which qpdf has read before."""
+    """The objects in an object stream (PDF 1.7, 7.5.7), which qpdf has read already."""
     content = container.read_bytes()
     first, count = int(container["/First"]), int(container["/N"])
     places = [first + int(place) for place in content[:first].split()[1 : 2 * count : 2]]

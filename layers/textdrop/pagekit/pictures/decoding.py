@@ -1,7 +1,7 @@
 """Images of one picture, decoded by Pillow and pi-heif within bounds of memory that are checked before decoding.
 
 What each decoder takes was measured; the figures are in docs/decisions/0020-images-are-fitted-in-bounded-memory.md.
-Pillow's own bound on pixels is off: it knows neither the format nor the number of channels.
+Pillow's own bound on pixels is off: it considers neither the format nor the number of channels.
 """
 
 from __future__ import annotations
@@ -34,21 +34,22 @@ from pagekit.pictures.png_bands import can_be_read_in_bands, png_bands
 MAX_FILE_BYTES = 100_000_000
 """An image of one picture is read into memory as a whole."""
 MAX_PIXELS = 300_000_000
-"""Of a JPEG, PNG or TIFF; more takes longer than a page may."""
+"""Pixels of a JPEG, PNG or TIFF; more takes longer than a page may."""
 MAX_BANDED_PNG_PIXELS = 150_000_000
-"""Of a PNG that is unpacked in bands, which takes longer."""
+"""Pixels of a PNG that is unpacked in bands, which takes longer."""
 MAX_DECODED_BYTES = 320_000_000
-"""A file and its decoded picture, while the picture that is sent is made of it."""
+"""Bytes for a file and its decoded picture, while the picture that is sent is made of it."""
 MAX_WORKING_BYTES = 425_000_000
-"""A file, what its decoder works with, and its decoded picture."""
+"""Bytes for a file, its decoder's memory, and its decoded picture."""
 MAX_AVIF_PIXELS = 49_000_000
 MAX_HEIC_PIXELS = 80_000_000
 MAX_JPEG2000_PIXELS = 21_000_000
-"""Of a JPEG 2000 image in the resolution in which it is decoded: half or a quarter of its own if it is larger."""
+"""Pixels of a JPEG 2000 image at the resolution at which it is decoded: half or a quarter of its own if it is
+larger."""
 MAX_WEBP_PIXELS = 24_000_000
 
 _MAX_COEFFICIENT_BYTES_READ = 20 * MAX_DECODED_BYTES
-"""Each scan of a progressive JPEG goes through all coefficients anew, however short it is."""
+"""Each scan of a progressive JPEG passes through all coefficients again, however short it is."""
 _JPEG_SHRINKS = (1, 2, 4, 8)
 _JPEG2000_REDUCTIONS = (0, 1, 2)
 # What shows: text and profiles, which can be bombs, are not needed.
@@ -73,12 +74,12 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture to be read in bands. `rows(top, bottom)` gives these rows of it, in any of Pillow's modes, when it is
-    asked from top to bottom; bands may overlap.
+    """A picture to be read in bands.
 
-    `width` and `height` are the file's; `rows_width` and `rows_height` are smaller if the decoder shrank it. `white` is
-    the value of white in pixels of more than 8 bits. `orientation` is EXIF's, `dpi` what the file says,
-    both before turning.
+    `rows(top, bottom)` gives these rows of it, in any of Pillow's modes; it must be called from top to bottom, and
+    bands may overlap. `width` and `height` are the file's; `rows_width` and `rows_height` are smaller if the decoder
+    shrank it. `white` is the value of white in pixels of more than 8 bits. `orientation` is EXIF's, `dpi` what the file
+    says, both before turning.
     """
 
     width: int
@@ -94,7 +95,7 @@ class Picture:
 
 
 def decoded(content: bytes, media_type: UploadType) -> Picture:
-    """The picture in a file of one; of an animation its first. A JPEG or PNG is one that sound_jpeg or sound_png gave.
+    """The picture in a file with one; the first of an animation. A JPEG or PNG must come from sound_jpeg or sound_png.
 
     Raises Refusal (`damaged` or `image_too_large`).
     """
@@ -116,7 +117,7 @@ def decoded(content: bytes, media_type: UploadType) -> Picture:
 
 
 def opened(content: bytes, media_type: UploadType) -> Image.Image:
-    """The image, of which the header alone has been read. Raises Refusal (`damaged`)."""
+    """The image, of which only the header has been read. Raises Refusal (`damaged`)."""
     form, name = _PLUGINS[media_type]
     try:
         return Image.open(io.BytesIO(content), formats=(form,))
@@ -169,7 +170,7 @@ def too_large(width: int, height: int, most: int) -> Refusal:
     """The refusal of a picture of which at most that many pixels could be read."""
     return Refusal(
         Reason.IMAGE_TOO_LARGE,
-        # Rounded so that an image just over the limit does not read as if it were within.
+        # Rounded so that an image just over the limit does not read as if it were within it.
         f"The image is {width} × {height} pixels, {math.ceil(width * height / 100_000) / 10:,} megapixels; the most of "
         f"its kind is {max(most, 0) // 100_000 / 10:,g}.",
         "Scan it at a lower resolution (300 dpi is plenty for text), scale it down or split it, and upload that.",
@@ -193,9 +194,9 @@ def _decoded_jpeg(content: bytes) -> Picture:
 
 
 def _jpeg_shrink(content: bytes, header: JpegHeader) -> int:
-    """By how much libjpeg has to shrink the image while decoding it, so that there is memory for it.
+    """By how much libjpeg has to shrink the image while decoding it, so that there is enough memory.
 
-    Raises Refusal (`image_too_large`, or `damaged` if it would take for ever).
+    Raises Refusal (`image_too_large`, or `damaged` if decoding would take forever).
     """
     width, height = header.width, header.height
     check_pixels(width, height, MAX_PIXELS)
@@ -212,10 +213,8 @@ def _jpeg_shrink(content: bytes, header: JpegHeader) -> int:
 
 
 def sound_png(content: bytes) -> bytes:
-    """The PNG, without chunks beside its picture whose checksum is wrong.
-
-    Raises Refusal (`damaged` or `image_too_large`).
-    """
+    """The PNG, without chunks beside its picture whose checksum is wrong. Raises Refusal (`damaged` or
+    `image_too_large`)."""
     header = png_header(content)
     check_pixels(header.width, header.height, MAX_PIXELS)
     return content if check_png(content) else mended_png(content)
@@ -223,7 +222,7 @@ def sound_png(content: bytes) -> bytes:
 
 def _decoded_png(content: bytes) -> Picture:
     header = png_header(content)
-    # Without the chunks that are not needed it is there a second time.
+    # The copy without the chunks that are not needed is in memory as well.
     most = (MAX_DECODED_BYTES - 2 * len(content)) // _png_bytes_per_pixel(header)
     if header.width * header.height <= most:
         image = loaded(opened(mended_png(content, _PNG_CHUNKS), "image/png"), "image/png")
@@ -248,7 +247,7 @@ def _png_bytes_per_pixel(header: PngHeader) -> int:
 
 
 def _decoded_heic(content: bytes) -> Picture:
-    """The primary image. libheif turns it as the file says; an orientation that EXIF data repeats has no meaning."""
+    """The primary image. libheif turns it as the file says; an orientation repeated in EXIF data has no meaning."""
     import pi_heif
 
     pi_heif.options.DECODE_THREADS = 1
@@ -292,7 +291,7 @@ def _decoded_jpeg2000(content: bytes) -> Picture:
 
 
 def _webp_size(content: bytes) -> tuple[int, int]:
-    """Width and height by the header (RFC 9649); to open it in Pillow takes the memory of its whole canvas."""
+    """Width and height by the header (RFC 9649); opening it in Pillow takes the memory of its whole canvas."""
     kind, data = content[12:16], content[20:30]
     try:
         if kind == b"VP8X":
@@ -317,7 +316,7 @@ def _white(image: Image.Image) -> float:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The orientation that EXIF data asks for; 1 where it asks for none or cannot be read."""
+    """The orientation that EXIF data asks for; 1 if it asks for none or cannot be read."""
     try:
         asked = image.getexif().get(ExifTags.Base.Orientation)
     except MemoryError:

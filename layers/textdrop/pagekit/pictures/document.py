@@ -1,6 +1,6 @@
 """An image that cannot be sent as it is, as a document of pages that can: mended, converted or scaled.
 
-A TIFF has a page for each of its images; every other file has one, of an animation its first picture.
+A TIFF has a page for each of its images; every other file has one page, in an animation its first picture.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pagekit.prepared import How, Preparation, PreparedPage
 
 
 class PictureDocument:
-    """An image file that has been opened. The file it reads from is not closed by it."""
+    """An image file that has been opened. It does not close the file that it reads."""
 
     def __init__(
         self, file: BinaryIO, media_type: UploadType, limits: FileLimits, bilevel_limits: FileLimits | None = None
     ) -> None:
-        """Opens it, of the type that its content says. Nothing is decoded yet. `bilevel_limits`: for pages of two
-        colours, if they are others.
+        """Opens a file of the type that its content shows. Nothing is decoded yet. `bilevel_limits`: for pages of two
+        colours, if those differ.
 
         Raises Refusal (`damaged`, `file_too_large`, `too_many_pages` or `unsupported_type`) and what reading the file
         raises.
@@ -58,7 +58,7 @@ class PictureDocument:
 
     def _page(self, number: int) -> PreparedPage:
         with warnings.catch_warnings():
-            # Pillow's, of what is odd in a file; whether it can be read is all that matters.
+            # Pillow warns of odd things in a file; all that matters is whether it can be read.
             warnings.simplefilter("ignore")
             if self._tiff is not None:
                 return fitted(decoded_tiff_page(self._tiff, number), self._limits, self._bilevel_limits)
@@ -70,7 +70,7 @@ class PictureDocument:
         """An image has none."""
 
     def close(self) -> None:
-        """Lets go of the content."""
+        """Releases the content."""
         self._content = b""
 
     def _jpeg_or_png(self, media_type: MediaType) -> PreparedPage:

@@ -1,8 +1,8 @@
 """A decoded picture as a page that the OCR service takes: upright, on white, within its pixels and bytes.
 
-Nothing that matters to OCR is lost: what was stored without loss is sent so (PNG) if that is small enough; else as JPEG
-of a quality whose traces are fainter than a scanner's own noise. Only a page that would not fit otherwise is encoded
-more coarsely.
+Nothing that matters to OCR is lost. What was stored without loss is sent so (PNG) if that is small enough; otherwise as
+JPEG, in a quality whose traces are fainter than a scanner's own noise. Only a page that would not fit otherwise is
+encoded more coarsely.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _BoundedFile(io.BytesIO):
 def fitted(picture: Picture, limits: FileLimits, bilevel_limits: FileLimits) -> PreparedPage:
     """The page, the same bytes each time. `bilevel_limits`: for a picture of two colours.
 
-    Raises Refusal where the rest of the picture turns out to be damaged.
+    Raises Refusal if the rest of the picture turns out to be damaged.
     """
     limits = bilevel_limits if picture.is_bilevel else limits
     width, height = _size_within(picture.rows_width, picture.rows_height, limits.max_pixels)
@@ -83,10 +83,10 @@ def fitted(picture: Picture, limits: FileLimits, bilevel_limits: FileLimits) -> 
 
 
 def _size_within(width: int, height: int, max_pixels: int) -> tuple[int, int]:
-    """The size in the same proportions that has at most so many pixels."""
+    """The size with the same proportions and at most so many pixels."""
     if width * height <= max_pixels:
         return width, height
-    # No wider than its one row may have pixels.
+    # No wider than the pixels allow for a single row.
     new_width = min(max(math.floor(width * math.sqrt(max_pixels / (width * height))), 1), max_pixels)
     return new_width, min(max(round(height * new_width / width), 1), max_pixels // new_width)
 
@@ -104,7 +104,8 @@ def _drawn(picture: Picture, width: int, height: int) -> Image.Image:
         last = min(math.ceil(bottom * step) + reach, picture.rows_height)
         band = _plain(picture.rows(first, last), picture.white)
         if is_scaled:
-            # Bilevel becomes grey, so that thin strokes stay. The box is exact, and the filter sees beyond its edges.
+            # Two colours become grey, so that thin strokes stay. The box is exact, and the filter sees beyond its
+            # edges.
             box = (0, top * step - first, picture.rows_width, min(bottom * step, picture.rows_height) - first)
             band = (band.convert("L") if band.mode == "1" else band).resize(
                 (width, bottom - top), Image.Resampling.LANCZOS, box
@@ -132,7 +133,7 @@ def _plain(image: Image.Image, white: float) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image, white: float) -> Image.Image:
-    """The most significant of the bits that are in use."""
+    """The most significant of the bits that are used."""
     if white != 0xFFFF:
         image = image.convert("I").point(lambda value: value * (255 / white))
         return image.convert("L")

@@ -1,8 +1,8 @@
-"""A JPEG whose end marker is missing: whether its picture is whole nevertheless, as some phones write it.
+"""A JPEG without an end marker: whether its picture is whole nevertheless, as some phones write it.
 
-The decoder shows: if what follows the data changes nothing in the picture, nothing of the picture was missing. It is
-decoded with different noise in place of the end. A row, or a part of one, that is missing is made of the noise; of a
-single bit that is missing half of all noise would make the same, but not noise and its inverse.
+The decoder shows it: if what follows the data changes nothing in the picture, nothing of the picture was missing. It is
+decoded with different noise in place of the end. A row, or a part of one, that is missing is filled with the noise. If
+only a single bit is missing half of all noise would give the same, but not both noise and its inverse.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pagekit.images import damaged, has_all_scans
 _END = b"\xff\xd9"
 _RESTART_MARKERS = tuple(bytes((0xFF, marker)) for marker in range(0xD0, 0xD8))
 _NOISE_BYTES = 64
-# What fills up a file that was cut: blocks of zeros or ones. Data does not end so, nor does its last byte matter.
+# What fills up a file that was truncated: blocks of zeros or ones. Data does not end so, and its last byte does not
+# matter.
 _FILLING = b"\0\xff"
 _MIN_FILLING_BYTES = 4
 
@@ -40,7 +41,7 @@ def with_end(content: bytes, shrink: int) -> bytes:
 
 
 def _noise(seed: int, *, inverse: bool = False) -> bytes:
-    """Coded data of no meaning, with every restart marker, so that the decoder reads on at whichever it expects."""
+    """Meaningless coded data, with every restart marker, so that the decoder continues at whichever it expects."""
     chance = random.Random(seed)
     flipped = 0xFF if inverse else 0
     parts = (

@@ -1,7 +1,7 @@
-"""A large PNG read band by band: Pillow decodes one only as a whole.
+"""A large PNG read band by band: Pillow can only decode a PNG as a whole.
 
-A band's rows are made a PNG of their own. As each row may be stored as a difference from the one above, the last row of
-the band before, which is decoded by then, stands above them.
+A band's rows are made into a PNG of their own. As each row may be stored as a difference from the one above, the last
+row of the band before, which is decoded by then, stands above them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ _INPUT_BYTES = 64 * 1024
 
 
 def can_be_read_in_bands(header: PngHeader) -> bool:
-    """Whether png_bands reads it: rows from top to bottom, whose samples Pillow gives as they are."""
+    """Whether png_bands can read it: its rows go from top to bottom, and Pillow gives its samples unchanged."""
     return not header.is_interlaced and not header.has_palette and header.bit_depth == 8
 
 
 def png_bands(content: bytes, header: PngHeader) -> Callable[[int, int], Image.Image]:
-    """What gives the rows of a sound PNG from `top` to `bottom`, from top to bottom; bands may overlap."""
+    """Returns what gives the rows of a sound PNG from `top` to `bottom`; it must be called from top to bottom, and
+    bands may overlap."""
     return _Bands(content, header).rows
 
 

@@ -1,4 +1,4 @@
-"""How fine an image was scanned, as far as what it says of itself can be believed."""
+"""The resolution at which an image was scanned, if what it says about that is believable."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 MIN_DPI, MAX_DPI = 75, 2400
-# 72 and 96 are what programs write that do not know the resolution.
+# 72 and 96 are written by programs that do not know the resolution.
 MEANINGLESS_DPI = (72, 96)
 
 
 def believable_dpi(stated: Any) -> tuple[float, float] | None:
-    """Dots per inch across and down; None if nothing is stated, or nothing that a scanner would."""
+    """Dots per inch across and down; None if the file says nothing, or nothing that a scanner would."""
     if not isinstance(stated, Sequence) or len(stated) != 2:
         return None
     try:

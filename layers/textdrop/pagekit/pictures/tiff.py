@@ -1,10 +1,9 @@
 """TIFF: its pages, and each of them as a TIFF of its own, which a library can decode.
 
-Nothing of a file that others made reaches the decoder but the tags that say how the pixels are stored, checked, and the
-pixels' data: no chain of pages to follow, no tag of absurd size. A page too large for memory is given in bands of its
-strips or rows of tiles.
-
-Sources: TIFF Revision 6.0 (Adobe), its Technical Notes 1 and 2, and the BigTIFF proposal (Aware Systems).
+Of a file that others made, only two things reach the decoder: the tags that say how the pixels are stored, which are
+checked, and the pixels' data. There is no chain of pages to follow and no tag of absurd size. A page too large for
+memory is given in bands of its strips or rows of tiles. Sources: TIFF Revision 6.0 (Adobe), its Technical Notes 1 and
+2, and the BigTIFF proposal (Aware Systems).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _STRIP_OFFSETS, _ORIENTATION, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES = 273, 274
 _ACROSS_DPI, _DOWN_DPI, _PLANAR, _RESOLUTION_UNIT = 282, 283, 284, 296
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
 _JPEG_OFFSET, _JPEG_BYTES, _DNG_VERSION = 513, 514, 50706
-# How pixels are stored, beside the above: fill order, options of T.4 and T.6, predictor, palette, inks, extra samples,
+# How pixels are stored, besides the above: fill order, options of T.4 and T.6, predictor, palette, inks, extra samples,
 # sample format, JPEG's tables, and YCbCr.
 _FILL_ORDER, _T4_OPTIONS = 266, 292
 _COPIED = (_FILL_ORDER, _T4_OPTIONS, 293, 317, 320, 332, 338, 339, 347, 529, 530, 531, 532)
@@ -61,8 +60,8 @@ class _Tag:
 
 @dataclass(frozen=True, slots=True)
 class TiffPage:
-    """How a page's pixels are stored. `offsets` and `byte_counts` are of its strips or tiles, those of one plane of
-    samples after those of another; `unit_rows` is the height of each."""
+    """How a page's pixels are stored. `offsets` and `byte_counts` are those of its strips or tiles, one plane of
+    samples after another; `unit_rows` is the height of each."""
 
     width: int
     height: int
@@ -83,7 +82,8 @@ class TiffPage:
 
     @property
     def is_deep_negative(self) -> bool:
-        """Whether it is grey of more than 8 bits with white as 0, which is extracted as if white were the most."""
+        """Whether it is grey of more than 8 bits with white as 0; it is extracted as if white were the highest
+        value."""
         return self.photometric == WHITE_IS_ZERO and self.bits[0] > 8
 
     @property
@@ -97,7 +97,7 @@ class TiffPage:
         return min(self.unit_rows, self.height) * (-(-self.width * sum(self.bits) // 8))
 
     def indices(self, first: int, last: int) -> list[int]:
-        """Which strips or tiles, plane by plane, are those from row of them `first` up to `last`."""
+        """Which strips or tiles, plane by plane, make up the rows of them from `first` up to `last`."""
         across = 1 if self.tile_width is None else -(-self.width // self.tile_width)
         planes = range(0, self.units * across * self.planes, self.units * across)
         return [index for plane in planes for index in range(plane + first * across, plane + last * across)]
@@ -107,7 +107,7 @@ class Tiff:
     """A TIFF file whose list of pages has been read. `pages`: how many there are.
 
     A page is an image of the file that is not marked as a reduced one or as a mask of another (NewSubfileType,
-    SubfileType); the first is one however it is marked.
+    SubfileType); the first image always counts.
     """
 
     def __init__(self, file: BinaryIO, max_pages: int) -> None:
@@ -126,7 +126,7 @@ class Tiff:
     def page(self, number: int) -> TiffPage:
         """What the page, counted from 1, says of itself.
 
-        Raises Refusal about it alone (`damaged` or `unsupported_type`), and what reading the file raises.
+        Raises Refusal about this page alone (`damaged` or `unsupported_type`), and what reading the file raises.
         """
         tags, _ = self._directory(self._places[number - 1])
         width, height = self._one(tags, _WIDTH), self._one(tags, _HEIGHT)
@@ -161,14 +161,12 @@ class Tiff:
         return page if page.jpeg else self._checked(page)
 
     def jpeg(self, page: TiffPage) -> bytes:
-        """The whole JPEG file that a page is in the way that was given up in 1995, or empty."""
+        """The whole JPEG file of a page that is stored in the way that was abandoned in 1995, or nothing."""
         return self._read(*page.jpeg) if page.jpeg else b""
 
     def extracted(self, page: TiffPage, first: int, last: int, end: bytes = b"") -> io.BytesIO:
-        """The strips or rows of tiles from `first` up to `last`, counted from 0, as a TIFF of their own.
-
-        `end` is put behind the data of each.
-        """
+        """The strips or rows of tiles from `first` up to `last`, counted from 0, as a TIFF of their own. `end` is put
+        after the data of each."""
         chosen = page.indices(first, last)
         out = io.BytesIO()
         out.write((b"II*\0" if self._order == "<" else b"MM\0*") + bytes(4))
@@ -177,7 +175,7 @@ class Tiff:
             offsets.append(out.tell())
             data = self._read(page.offsets[index], page.byte_counts[index])
             if page.compression == JPEG and _JPEG_END not in data[-_PADDING_BYTES:]:
-                # libjpeg would fill in what is missing, as libtiff lets it.
+                # libjpeg would fill in what is missing, and libtiff lets it.
                 raise _rows_missing()
             out.write(data + end)
             out.write(bytes(out.tell() % 2))
@@ -228,7 +226,8 @@ class Tiff:
         return places
 
     def _directory(self, place: int) -> tuple[dict[int, _Tag], int]:
-        """The tags of the image whose directory is there, and where that of the next one is, 0 if there is none."""
+        """The tags of the image whose directory is at this place, and where the next directory is, 0 if there is
+        none."""
         count_form, entry_form, entry_bytes, value_bytes = ("Q", "HHQ", 20, 8) if self._is_big else ("H", "HHI", 12, 4)
         count_bytes = struct.calcsize(count_form)
         head = self._read(place, count_bytes)
@@ -370,7 +369,7 @@ def _check_uncompressed(page: TiffPage, counts: tuple[int, ...]) -> None:
 
 
 def _in_short_strips(page: TiffPage, counts: tuple[int, ...]) -> TiffPage:
-    """The page with all its strips; those that are not compressed are cut into short ones, to be read in bands."""
+    """The page with all its strips, those without compression cut into short ones, to be read in bands."""
     row_bytes = -(-page.width * sum(page.bits) // 8)
     rows = max(_BAND_BYTES // row_bytes, 1)
     is_one_strip = page.planes == 1 and page.tile_width is None and page.units == 1 and page.photometric != _YCBCR

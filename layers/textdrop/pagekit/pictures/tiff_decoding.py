@@ -56,7 +56,7 @@ def _in_bands(tiff: Tiff, page: TiffPage) -> Picture:
 
 
 class _Bands:
-    """Decodes the strips or rows of tiles that rows are in, and keeps the last of them."""
+    """Decodes the strips or rows of tiles that contain the rows, and keeps the last of them."""
 
     def __init__(self, tiff: Tiff, page: TiffPage) -> None:
         self._tiff, self._page = tiff, page
@@ -105,7 +105,7 @@ def _loaded(page: TiffPage, extracted: io.BytesIO) -> Image.Image:
 
 
 def _working_bytes(page: TiffPage, first: int, last: int) -> int:
-    """What it takes to decode these strips or rows of tiles: their data, the pixels, and libtiff's buffer."""
+    """What decoding these strips or rows of tiles takes: their data, the pixels, and libtiff's buffer."""
     pixels = page.width * min((last - first) * page.unit_rows, page.height)
     bytes_per_pixel = 4 if len(page.bits) > 1 or page.bits[0] > 16 else 1 if page.bits[0] <= 8 else 2
     buffer_bytes = 0 if page.compression == UNCOMPRESSED else page.unit_bytes

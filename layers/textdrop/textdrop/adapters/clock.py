@@ -1,4 +1,4 @@
-"""The system's time and chance."""
+"""The system's clock and random numbers."""
 
 from __future__ import annotations
 

@@ -8,10 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 
 class ThreadWorkers:
-    """At most `count` tasks at once, each in a thread; more wait their turn. The threads stay from one use to the next.
-
-    `failed` is called, in the task's thread, with whatever a task raises; it must not raise itself.
-    """
+    """At most `count` tasks at once, each in a thread; more wait. The threads are reused. `failed` is called, in the
+    task's thread, with whatever a task raises; it must not raise itself."""
 
     def __init__(self, count: int, failed: Callable[[BaseException], None]) -> None:
         self._count = count
@@ -52,7 +50,7 @@ class ThreadWorkers:
 
 
 class ParallelThreads:
-    """At most `helpers` threads, shared by all who call; besides, each caller works on its task in its own thread."""
+    """At most `helpers` threads, shared by all callers; each caller also works on its task in its own thread."""
 
     def __init__(self, helpers: int) -> None:
         self._pool = ThreadPoolExecutor(max_workers=helpers, thread_name_prefix="run_parallel")
@@ -62,7 +60,7 @@ class ParallelThreads:
         try:
             task()
         finally:
-            # The task is at its end: whoever has not begun need not.
+            # The task is finished: threads that have not begun need not.
             begun = [future for future in shared if not future.cancel()]
             wait(begun)
         for future in begun:

@@ -224,7 +224,7 @@ class Document:
     requested: tuple[tuple[str, str], ...] = ()  # options that a retry asks for, by the names of metadata
     before: Shown | None = None  # the run that had the upload's names when this run began
     ended_before: Outcome | None = None  # the outcome of the run before, if the ledger has it
-    pages_run: int = 0  # the run whose operations are this one's too, as nothing is recognised anew; 0: its own
+    pages_run: int = 0  # the run whose operations are this one's too, as nothing is recognised again; 0: its own
     held_until: float = 0.0  # a worker that lost the row to a request may be at work until then
     sweep_at: float = 0.0  # while it is being deleted: when no earlier worker can be at work any more
     removed: Removed | None = None  # while it is being deleted

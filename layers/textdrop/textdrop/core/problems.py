@@ -62,7 +62,7 @@ def breakdowns(times: int) -> Problem:
     return Problem(
         Reason.OCR_UNAVAILABLE,
         f"The OCR service answered {times} times that it failed to take the page.",
-        f"{RETRY.capitalize()} later. If it happens again, save the file anew and upload it again, or ask the "
+        f"{RETRY.capitalize()} later. If it happens again, save the file again and upload it again, or ask the "
         "service's support.",
     )
 

@@ -173,7 +173,7 @@ def parse(request: Any) -> Command:
         raise RequestRefused(
             Refused.TOO_NEW,
             f"The request has version {version}; this stack answers version {VERSION}.",
-            "Deploy the stack anew, or use the client of its version.",
+            "Update the stack, or use the client of its version.",
         )
     name = request.get("command")
     if not isinstance(name, str) or name not in _COMMANDS:

@@ -17,7 +17,7 @@ from textdrop.usecases.transitions import transition_document
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the uploads queue. `receipt` is its receipt handle, of the last of so many `receives`."""
+    """One message of the uploads queue. `receipt` is its receipt handle; it was received `receives` times."""
 
     id: str
     body: str
@@ -27,7 +27,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """`held` are new documents, held by us; `resumes` ask to go on with old ones; `failed` messages come again."""
+    """`held` are documents that we now hold; `resumes` ask to continue with existing ones; `failed` messages come
+    again."""
 
     held: tuple[Document, ...]
     resumes: tuple[Resume, ...]
@@ -37,11 +38,11 @@ class Accepted:
 def accept(
     ports: SubmitPorts, messages: Sequence[Message], holder: str, lease_until: float, bucket: str, prefix: str
 ) -> Accepted:
-    """Every upload to the bucket under the prefix that the messages name has a row afterwards, but for junk and those
-    of the failed messages.
+    """Every upload to the bucket under the prefix that the messages name has a row afterwards, except junk and those of
+    the failed messages.
 
-    Events of other uploads are done with: they would take over the names of results of the same key. No source is
-    opened before all rows stand: a file that kills its worker cannot take its neighbours along.
+    Events of other uploads are dropped: those uploads would take over the result names of the same key. No source is
+    opened before all rows are written: a file that kills its worker must not take its neighbours along.
     """
     held: list[Document] = []
     resumes: list[Resume] = []
@@ -80,7 +81,7 @@ def _create(ports: SubmitPorts, source: Source, holder: str, lease_until: float)
 
 
 def _identified(ports: SubmitPorts, source: Source) -> Source:
-    """Without versions, HEAD tells which upload this is, as a listing would later; with them, the event does."""
+    """Without versions, HEAD identifies the upload, as a listing would later; with versions the event does."""
     if source.version_id:
         return source
     try:

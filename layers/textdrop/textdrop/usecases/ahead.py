@@ -1,4 +1,4 @@
-"""Before a document's pages are reserved: which of them need not be sent, so that they use nothing of a cap."""
+"""Before a document's pages are reserved: which of them need not be sent, so that they do not count against a cap."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from textdrop.usecases.transitions import NotOurs
 def settle_ahead(
     ports: SubmitPorts, document: Document, operations: Mapping[int, Operation], source: PageSource, until: float
 ) -> dict[int, Operation] | Later | SourceGone:
-    """The operations with those pages settled that need not be sent: they have text of their own, were sent before, or
-    cannot be sent. After `until` no more are looked at: `Later` if some were settled, as others may be next time. The
-    document is held. Raises NotOurs and StoreUnavailable."""
+    """The operations, with those pages settled that need not be sent: they have text of their own, were sent before, or
+    cannot be sent.
+
+    After `until` no more pages are checked: `Later` if some were settled, as others may be next time. The document is
+    held by us. Raises NotOurs and StoreUnavailable.
+    """
     settled = dict(operations)
     if document.attempts > ports.policy.max_attempts // 2:
-        # A page of it may have killed its workers: each is opened when it is sent, so that all others get by.
+        # A page of it may have killed its workers: each page is opened when it is sent, so that all others get through.
         return settled
     gone: list[SourceGone] = []
     waiting = [

@@ -1,4 +1,4 @@
-"""Asks the service for a running operation, and stores what it brings."""
+"""Asks the service for a running operation, and stores the result."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _ANSWERED = (OcrRejected, OcrCredentialsRefused, OcrUnavailable, OcrOperationUnk
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an ask came to: the row afterwards (None: another worker was first, or it is gone), whether the service
-    answered with an error, so that the operation may have failed, and for how many seconds nothing of the kind should
+    """What an ask came to: the row afterwards (None: another worker was first, or the row is gone); whether the service
+    answered with an error, so that the operation may have failed; and for how many seconds nothing of the kind should
     be asked."""
 
     operation: Operation | None
@@ -47,8 +47,11 @@ class Asked:
 
 
 def ask_result(ports: PollPorts, operation: Operation, status_asked: bool) -> Asked:
-    """Asks once for the result, which is stored before its row says so. Unless `status_asked`, whether its operation
-    failed, a page without one stays running. Raises StoreUnavailable; the row is then as it was."""
+    """Asks once for the result, which is stored before its row says so.
+
+    Unless `status_asked` (whether the operation failed has been asked) a page without a result stays running. Raises
+    StoreUnavailable; the row is then as it was.
+    """
     asked_at = ports.clock.now()
     seen: OperationSeen
     may_have_failed, throttled_seconds = False, 0.0
@@ -56,7 +59,7 @@ def ask_result(ports: PollPorts, operation: Operation, status_asked: bool) -> As
         answer = ports.ocr.result(_id(operation))
     except OcrThrottled as error:
         seen = AskFailed(asked_at, status_asked)
-        # A recognition that used up some resource of the service ends in the very code of a quota.
+        # A recognition that used up some resource of the service ends in the same code as a quota.
         may_have_failed = True
         throttled_seconds = _throttled_seconds(ports, error)
     except OcrAnswerTooLarge as error:
@@ -64,7 +67,7 @@ def ask_result(ports: PollPorts, operation: Operation, status_asked: bool) -> As
     except OcrError as error:
         _log_failed(ports, "ask_failed", operation, error)
         seen = (NotDone if _is_answer(error) else AskFailed)(asked_at, status_asked)
-        # A 499 or 504 in the service's own words may be the operation's, which was cancelled or took too long.
+        # A 499 or 504 in the service's own words may be about the operation, which was cancelled or took too long.
         may_have_failed = error.trace.code != 0 or isinstance(error, _ANSWERED)
         throttled_seconds = _unread_seconds(ports, error)
     else:
@@ -79,7 +82,7 @@ def ask_status(ports: PollPorts, operation: Operation) -> Asked:
     except OcrThrottled as error:
         return Asked(operation, throttled_seconds=_throttled_seconds(ports, error))
     except OcrError as error:
-        # Whether a key may read operations is not documented: the result alone is enough.
+        # It is not documented whether a key may read operations: the result alone is enough.
         _log_failed(ports, "status_failed", operation, error)
         return Asked(operation, throttled_seconds=_unread_seconds(ports, error))
     if not status.error_code:
@@ -106,17 +109,18 @@ def _throttled_seconds(ports: PollPorts, error: OcrThrottled) -> float:
 
 
 def _unread_seconds(ports: PollPorts, error: OcrError) -> float:
-    """For how long nothing is asked as the secret cannot be read, which each ask would try anew, at a price."""
+    """For how long nothing is asked because the secret cannot be read: each ask would try to read it again, at a
+    price."""
     return ports.policy.throttle_pause_seconds if isinstance(error, OcrSecretUnreadable) else 0.0
 
 
 def _is_answer(error: OcrError) -> bool:
-    """Whether an error to an ask is an answer about its page, which runs the page's deadline; no answer does not."""
+    """Whether an error is an answer about the page, so that the page's deadline applies."""
     match error:
         case OcrUnreachable() | OcrUnavailable() | OcrAnswerLost() | OcrCredentialsMissing() | OcrSecretUnreadable():
             return False
         case OcrCredentialsRefused() if error.trace.status == UNAUTHENTICATED:
-            # The key is wrong for everything; the results stay in the service for three days.
+            # The key is wrong for everything; the service keeps the results for three days.
             return False
         case _:
             return True

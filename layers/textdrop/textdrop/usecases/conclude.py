@@ -1,4 +1,4 @@
-"""Fixes the outcome of a document whose pages are final; from then on it is to be delivered."""
+"""Fixes the outcome of a document whose pages are final; then the document is to be delivered."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ CONCLUDE_TRIES = 5
 
 
 def page_finished(ports: PollPorts, operation: Operation) -> Document | None:
-    """A page is final: its document no longer waits for it and, if it was the last, has its outcome; it is returned if
-    it is to be delivered. Raises StoreUnavailable."""
+    """A page is final: its document no longer waits for it and, if it was the last one, has its outcome. The document
+    is returned if it is to be delivered. Raises StoreUnavailable."""
     document = ports.documents.finish_page(operation)
     if document is None or document.unfinished:
         return None
@@ -22,16 +22,16 @@ def page_finished(ports: PollPorts, operation: Operation) -> Document | None:
 
 
 def send_again(ports: PollPorts, operation: Operation) -> None:
-    """A page that an earlier run paid for is to be sent after all: its document is due for submitting, unless a worker
-    has it, which reads the operations before it returns. Raises StoreUnavailable."""
+    """A page that an earlier run paid for has to be sent after all: its document is due for submitting. A worker that
+    has the document now reads the operations before it returns. Raises StoreUnavailable."""
     document = ports.documents.read(operation.document_id)
     if document is not None and document.run == operation.run and document.due_kind is DueKind.RECHECK:
         conclude(ports, document)
 
 
 def conclude(ports: PollPorts, document: Document, operations: Sequence[Operation] = ()) -> Document | None:
-    """A recognizing document has its outcome, if every page is final, and is returned; else it is due as its operations
-    say, which are all of its run's, if they are at hand. Raises StoreUnavailable."""
+    """A recognizing document whose pages are all final has its outcome, and is returned. Otherwise it is due as its
+    operations require. `operations` are all of its run's, if they are at hand. Raises StoreUnavailable."""
     row: Document | None = document
     for _ in range(CONCLUDE_TRIES):
         if row is None or row.state is not DocumentState.RECOGNIZING:

@@ -1,7 +1,7 @@
-"""Takes documents whose outcome is fixed to their end: outputs, files, published names, the notice. Nobody else does.
+"""Brings documents whose outcome is fixed to their end: outputs, files, published names, the notice. Nothing else does.
 
-Every step can be repeated, and is written on the row before it begins; so whoever goes on after a crash knows what may
-have happened.
+Every step can be repeated, and is written on the row before it begins; so whoever continues after a crash knows what
+may have happened.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _HERE = (DocumentState.DELIVERING, DocumentState.DELETING, DocumentState.HELD)
 
 
 def deliver(ports: DeliverPorts, resumes: Sequence[Resume], deadline: float) -> None:
-    """Each of these documents that is still as it was handed out is final afterwards, or comes due again.
+    """Each of these documents that is still as it was when it was handed out is final afterwards, or comes due again.
 
     `deadline` is when this invocation is ended by force.
     """
@@ -63,7 +63,7 @@ def deliver(ports: DeliverPorts, resumes: Sequence[Resume], deadline: float) -> 
 
 
 def _deliver(ports: DeliverPorts, resume: Resume, deadline: float) -> None:
-    """Takes one document as far as it goes. Never raises."""
+    """Brings one document as far as possible. Never raises."""
     held: Document | None = None
     try:
         document = ports.documents.read(resume.document_id)
@@ -109,7 +109,7 @@ def _tell_hold(ports: DeliverPorts, document: Document) -> None:
 
 
 def _is_deleted(ports: DeliverPorts, document_id: str) -> bool:
-    """Whether the document's files may be gone because somebody asked for that. False if it cannot be read."""
+    """Whether the document's files may be gone because a request deleted them. False if that cannot be read."""
     try:
         document = ports.documents.read(document_id)
     except StoreUnavailable:
@@ -118,9 +118,11 @@ def _is_deleted(ports: DeliverPorts, document_id: str) -> bool:
 
 
 def _counted(ports: DeliverPorts, document: Document) -> Document:
-    """The document as it knows what its run was billed for. One that was cancelled, or whose source is gone, is not
-    sent any further: each page that was not sent is failed, so that whoever was about to send it finds none to send.
-    Raises NotOurs and StoreUnavailable."""
+    """The document with what its run was billed for.
+
+    A document that was cancelled, or whose source is gone, sends nothing more: each page that was not sent is failed,
+    so that whoever was about to send it finds nothing to send. Raises NotOurs and StoreUnavailable.
+    """
     if document.billed is not None:
         return document
     operations = ports.documents.read_operations(document.id, document.operations_run)
@@ -147,7 +149,7 @@ def _pages(document: Document) -> Collection[int]:
 
 
 def _finish(ports: DeliverPorts, document: Document, deadline: float) -> None:
-    """The steps that are left of a document that we hold; it is final afterwards.
+    """The remaining steps of a document that we hold; it is final afterwards.
 
     Raises NotOurs when it is no longer ours, and StoreUnavailable, NoTimeLeft, PageMissing and FileMissing.
     """

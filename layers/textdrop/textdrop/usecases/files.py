@@ -1,9 +1,8 @@
-"""Writes a document's own files: text and JSON from its pages, whatever their number, or the error.
+"""Writes a document's own files: text and JSON from its pages, however many there are, or the error.
 
-Never are all pages in memory.
-
-What fits into one segment is written at once. Anything larger is written segment by segment, each an object of its own
-that whoever goes on after a break finds and need not make again; at last they are joined within the store.
+All pages are never in memory at once. What fits into one segment is written at once. Anything larger is written segment
+by segment; each is an object of its own, which whoever continues after an interruption finds and need not make again.
+At last they are joined within the store.
 """
 
 from __future__ import annotations
@@ -86,9 +85,10 @@ def _time_for_segment(ports: DeliverPorts, deadline: float) -> None:
 
 
 def _segment(ports: DeliverPorts, run: int, operations: Sequence[Operation], first: int) -> tuple[int, bytes, bytes]:
-    """As many pages, from this place on, as make a segment, at least one: the last place, and all as text and JSON.
+    """As many pages as make a segment, at least one, starting at this place: the last place, and all as text and JSON.
 
-    Places count the document's pages from 1; they are not the file's numbers where only some of it is recognised.
+    Places count the document's pages from 1; they differ from the file's page numbers if only some of its pages are
+    recognised.
     """
     last, text, json = first - 1, bytearray(), bytearray()
     for operation, page in stored_pages(ports, operations[first - 1 : first - 1 + ports.policy.segment_pages]):
@@ -131,7 +131,7 @@ def _page(ports: DeliverPorts, operation: Operation, bodies: dict[int, bytes | N
 
 
 def _own_text(operation: Operation, body: bytes) -> RecognisedPage:
-    """A page whose text is the file's own is stored as it is shown: no service has answered anything."""
+    """A page whose text is the file's own is stored as we show it: no service has answered anything."""
     try:
         return stored_page(body)
     except ValueError as error:

@@ -1,5 +1,5 @@
-"""What a retry need not pay for again: pages that an earlier run of the document had recognised with the same model and
-languages, or that the service may still bring."""
+"""What a retry need not pay for again: pages that an earlier run of the document has recognised with the same model and
+languages, or whose result the service may still bring."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from textdrop.usecases.side_by_side import side_by_side
 
 
 def keep_recognised(ports: SubmitPorts, document: Document, options: Options, pages: Collection[int]) -> frozenset[int]:
-    """Those of the pages that an earlier run has recognised, whose operations are written for this run, which has no
-    others. A page with its own text is one of them if the options leave such pages as they are. The document is held,
-    and its pages are not known yet. Raises StoreUnavailable."""
+    """Those of the pages that an earlier run has recognised. Their operations are written for this run, which then has
+    no others.
+
+    A page with its own text is one of them if the options use such texts. We hold the document, and its pages are not
+    known yet. Raises StoreUnavailable.
+    """
     kept: dict[int, Operation] = {}
     stored: set[str] | None = None
     for operations in _runs_before(ports, document, options, document.options):
@@ -38,9 +41,11 @@ def keep_recognised(ports: SubmitPorts, document: Document, options: Options, pa
 def keep_running(
     ports: SubmitPorts, document: Document, known: Collection[int], options_before: Options | None
 ) -> list[Operation]:
-    """The operations, now running in this run, of its unfinished pages but those `known` that the service took in an
-    earlier run and may bring the result of: it is asked before any of them is sent again. `options_before` are those of
-    the run before, if they are known. Raises StoreUnavailable."""
+    """The operations, now running in this run, of pages that the service took in an earlier run and may still bring the
+    result of: it is asked before any of them is sent again. Only unfinished pages that are not `known` are considered.
+
+    `options_before` are those of the run before, if they are known. Raises StoreUnavailable.
+    """
     wanted = document.unfinished - frozenset(known)
     if document.options is None or not wanted:
         return []
@@ -53,7 +58,8 @@ def keep_running(
                 kept.setdefault(operation.page, _of_this_run(operation, document))
     running = []
     for operation in kept.values():
-        # Of one that was given up the time is over: without a result it is sent again, after a look at its status.
+        # The deadline of one that was given up has passed: without a result it is sent again, after its status was
+        # read.
         deadline_at = operation.deadline_at if operation.state is OperationState.RUNNING else now
         asked = replace(
             operation,
@@ -74,7 +80,7 @@ def _runs_before(
 ) -> Iterator[list[Operation]]:
     """The operations of each earlier run with the model and languages of these options, the last run's first."""
     listed = {run.run: (run.model, frozenset(run.languages)) for run in ports.ledger.runs(document.id)}
-    # A run of before the ledger has no row there. What followed it without operations of its own had its options.
+    # A run from before the ledger has no row there. A later run without operations of its own had its options.
     of_next = None if options_before is None else _read_with(options_before)
     for run in range(document.run - 1, 0, -1):
         read_with = listed.get(run, of_next)
@@ -89,7 +95,7 @@ def _read_with(options: Options) -> tuple[str, frozenset[str]]:
 
 
 def _may_be_brought(operation: Operation) -> bool:
-    # One that is recognised was not when the pages became known, or what was stored of it is gone.
+    # Either it was not recognised yet when the pages became known, or its stored result is gone.
     if operation.state in (OperationState.RUNNING, OperationState.RECOGNIZED):
         return True
     problem = operation.problem
@@ -109,7 +115,7 @@ def _of_this_run(operation: Operation, document: Document) -> Operation:
 
 
 def _discard_others(ports: SubmitPorts, document: Document, kept: dict[int, Operation]) -> None:
-    """Operations of this run that a pass before kept for options that were others then: it died."""
+    """Operations of this run that an earlier pass, which died, kept for other options."""
     others = [
         operation
         for operation in ports.documents.read_operations(document.id, document.run)
@@ -120,5 +126,5 @@ def _discard_others(ports: SubmitPorts, document: Document, kept: dict[int, Oper
 
 
 def _write(ports: SubmitPorts, operation: Operation) -> None:
-    # One that is there already is of a worker before, and the same.
+    # One that is there already was written by an earlier worker, and is the same.
     ports.documents.write_operation(None, operation)

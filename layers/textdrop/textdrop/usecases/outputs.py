@@ -26,7 +26,7 @@ FETCH_BYTES = 8_000_000
 
 
 def make_outputs(ports: DeliverPorts, document: Document, operations: Sequence[Operation], deadline: float) -> Document:
-    """Makes the outputs that are left of a document that we hold; its row afterwards, which says what became of each.
+    """Makes the remaining outputs of a document that we hold; its row afterwards, which says what became of each.
 
     `deadline` is when this worker is ended by force. Raises NotOurs, NoTimeLeft, StoreUnavailable and PageMissing.
     """
@@ -40,7 +40,8 @@ def make_outputs(ports: DeliverPorts, document: Document, operations: Sequence[O
 def _tried(
     ports: DeliverPorts, document: Document, pages: ParsedPages, output: Output, deadline: float, *, is_first: bool
 ) -> Rendering:
-    """What became of this output. Raises StoreUnavailable, and NoTimeLeft if a pass that begins with it may make it."""
+    """What became of this output. Raises StoreUnavailable, and NoTimeLeft if a pass that begins with it may finish
+    it."""
     for _ in range(TRIES):
         try:
             return _make(ports, document, pages, output, deadline)
@@ -86,7 +87,7 @@ def _tables(ports: DeliverPorts, document: Document, pages: ParsedPages, deadlin
     if not made:
         options = document.options
         if options is None or options.outputs_from == "parameter":
-            return Rendering(Output.TABLES)  # most pages have none, which is news only to whoever asked for this one's
+            return Rendering(Output.TABLES)  # most pages have none, which matters only to whoever asked for this page's
         return Rendering(Output.TABLES, warnings=(ports.renderers.no_tables(options.model),))
     with tempfile.TemporaryFile() as file:
         ports.renderers.workbook(pages.read(deadline, with_tables), file)
@@ -109,7 +110,7 @@ def _searchable_pdf(ports: DeliverPorts, document: Document, pages: ParsedPages,
 
 
 def _fetch(ports: DeliverPorts, document: Document, to: BinaryIO, deadline: float) -> None:
-    """The whole upload: a PDF that is rewritten is read here and there, which would be a request each time.
+    """The whole upload. A PDF that is rewritten is read in many places, each of which would be a request.
 
     Raises NoTimeLeft, ObjectGone, ObjectForbidden and StoreUnavailable.
     """

@@ -17,15 +17,15 @@ from textdrop.usecases.source import PageSource
 from textdrop.usecases.wake import wake
 
 SOURCE_CHECK_SECONDS = 5.0
-"""So often while its pages are sent a document's source is looked for."""
+"""How often a document's source is checked while its pages are sent."""
 
 MAX_WORKERS = 8
-"""So many pages of a document are sent at once, as far as threads are free: more would only wait for slots."""
+"""How many pages of a document are sent at once, if threads are free: more would only wait for slots."""
 
 
 @dataclass(slots=True)
 class _TimeSlice:
-    """What the threads of one turn share, under its lock."""
+    """What the threads of one slice share, under its lock."""
 
     todo: list[int]
     operations: dict[int, Operation]
@@ -40,7 +40,7 @@ class _TimeSlice:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, now: float) -> int | None:
-        """The next page to send; None when this turn sends no more."""
+        """The next page to send; None when this slice sends no more."""
         with self.lock:
             if self.ended or not self.todo:
                 return None
@@ -51,7 +51,7 @@ class _TimeSlice:
             return self.todo.pop()
 
     def wakes(self, now: float, settle_seconds: float) -> bool:
-        """Whether poll is to be woken for what was sent: at once for the first page, then now and then."""
+        """Whether to wake poll for what was sent: at once for the first page, then now and then."""
         with self.lock:
             if now < self.woken_at + settle_seconds:
                 return False
@@ -59,7 +59,7 @@ class _TimeSlice:
             return True
 
     def checks_source(self, now: float) -> bool:
-        """Whether it is time to look for the source; then the others need not."""
+        """Whether it is time to check the source; then the other threads need not."""
         with self.lock:
             if now < self.check_source_at:
                 return False
@@ -67,10 +67,10 @@ class _TimeSlice:
             return True
 
     def note(self, page: int, sent: Settled | Later | Lost | SourceGone, max_failures: int) -> None:
-        """Takes in how it went with a page.
+        """Records how it went with a page.
 
-        One page's failure may be that page's own: the others go on, unless too many fail alike. Whatever else keeps a
-        page from being sent (no slot, no time, a pause) keeps the others too.
+        One page's failure may be that page's own: the others continue, unless too many fail alike. Anything else that
+        keeps a page from being sent (no slot, no time, a pause) keeps the others from it too.
         """
         with self.lock:
             match sent:
@@ -95,16 +95,18 @@ def send_pages(
     deadline: float,
     reserved_on: str = "",
 ) -> tuple[Operation, ...] | Later | Lost | SourceGone:
-    """Sends what is still to be sent, for as long as this turn lasts.
+    """Sends what is still to be sent, for as long as this slice lasts.
 
-    The operations of all pages, as they stand, when every page has an id or is final; `Later` when some are left, with
-    when to go on; `Lost` when the document is no longer ours, `SourceGone` when its upload was deleted. `operations`
-    are those there are; with caps no more are sent than are left of what is reserved on the day `reserved_on`. Raises
-    StoreUnavailable when a page could not be gone on with, after all others that had begun have come to an end.
+    Returns the operations of all pages, as they stand, when every page has an id or is final; `Later` when some are
+    left, with when to continue; `Lost` when the document is no longer ours; `SourceGone` when its upload was deleted.
+    `operations` are those that exist; with caps no more pages are sent than are left of what is reserved on the day
+    `reserved_on`. Raises StoreUnavailable when a page could not be continued with, after all others that had begun have
+    ended.
     """
     left = [page for page in document.unfinished if not _settled(operations.get(page))]
-    # Taken from the end: in order, but a page that gave trouble before waits until the others have been tried. A page
-    # may have killed its worker: then one after another, from one end and from the other, so that all others get by.
+    # Taken from the end, so in order; but a page that made trouble before waits until the others have been tried. If a
+    # page may have killed its worker they are sent one at a time, alternately from both ends, so that all others get
+    # through.
     died = document.attempts > 1
     back = document.attempts % 2 == 0
     left.sort(key=lambda page: (_troubles(operations.get(page)), -page if back else page), reverse=True)
@@ -114,28 +116,30 @@ def send_pages(
         over = len(left) - caps.unused(document, billing.submits(tuple(operations.values())))
         if over > 0:
             left, later = left[over:], [Later(now, failed=False)]
-    # Who has pages already was opened by an earlier pass; a new one has just been.
-    turn = _TimeSlice(
+    # A document with operations was opened by an earlier pass; a new one has just been opened.
+    time_slice = _TimeSlice(
         left,
         dict(operations),
         ends_at=now + ports.policy.slice_seconds,
         check_source_at=now if operations else now + SOURCE_CHECK_SECONDS,
         later=later,
     )
-    task = partial(_send_while_there_are, ports, submits_per_second, document, source, deadline, reserved_on, turn)
+    task = partial(
+        _send_while_there_are, ports, submits_per_second, document, source, deadline, reserved_on, time_slice
+    )
     ports.run_parallel(task, 1 if died else min(MAX_WORKERS, len(left)))
-    if turn.lost:
+    if time_slice.lost:
         return Lost()
-    if turn.source_gone:
+    if time_slice.source_gone:
         return SourceGone()
-    if turn.later:
-        due_at = max(later.due_at for later in turn.later)
-        return Later(due_at, failed=any(later.failed for later in turn.later))
-    if turn.finished_last or any(each.sent and not each.is_sent_here for each in turn.operations.values()):
-        # The last one was ours to conclude by, and those before it may have become final beside us; or what was sent in
+    if time_slice.later:
+        due_at = max(later.due_at for later in time_slice.later)
+        return Later(due_at, failed=any(later.failed for later in time_slice.later))
+    if time_slice.finished_last or any(each.sent and not each.is_sent_here for each in time_slice.operations.values()):
+        # The last page was ours to conclude with, and earlier ones may have become final meanwhile; or what was sent in
         # another run, or for another page, has to be sent after all.
         return tuple(ports.documents.read_operations(document.id, document.run))
-    return tuple(turn.operations.values())
+    return tuple(time_slice.operations.values())
 
 
 def _settled(operation: Operation | None) -> bool:
@@ -153,47 +157,50 @@ def _send_while_there_are(
     source: PageSource,
     deadline: float,
     reserved_on: str,
-    turn: _TimeSlice,
+    time_slice: _TimeSlice,
 ) -> None:
-    """What each thread of the turn does. Raises StoreUnavailable; the others then stop too."""
+    """What each thread of the slice does. Raises StoreUnavailable; the others then stop too."""
     is_first = True
     try:
-        while (page := turn.take(ports.clock.now())) is not None:
-            stopped = _stopped(ports, document, turn, is_first=is_first)
+        while (page := time_slice.take(ports.clock.now())) is not None:
+            stopped = _stopped(ports, document, time_slice, is_first=is_first)
             is_first = False
             if stopped is not None:
-                turn.note(page, stopped, ports.policy.max_failures_in_slice)
+                time_slice.note(page, stopped, ports.policy.max_failures_in_slice)
                 continue
-            row = turn.operations.get(page)
+            row = time_slice.operations.get(page)
             sent = send_page(ports, submits_per_second, document, row, page, source, deadline, reserved_on)
             if isinstance(sent, Settled) and sent.operation.final:
                 row_after = ports.documents.finish_page(sent.operation)
-                turn.finished_last = turn.finished_last or row_after is None or not row_after.unfinished
-            turn.note(page, sent, ports.policy.max_failures_in_slice)
+                time_slice.finished_last = time_slice.finished_last or row_after is None or not row_after.unfinished
+            time_slice.note(page, sent, ports.policy.max_failures_in_slice)
             if (
                 isinstance(sent, Settled)
-                and turn.todo
-                and turn.wakes(ports.clock.now(), ports.policy.tick_settle_seconds)
+                and time_slice.todo
+                and time_slice.wakes(ports.clock.now(), ports.policy.tick_settle_seconds)
             ):
                 wake(ports)
     except BaseException:
-        turn.ended = True
+        time_slice.ended = True
         raise
 
 
-def _stopped(ports: SubmitPorts, document: Document, turn: _TimeSlice, *, is_first: bool) -> Lost | SourceGone | None:
-    """Why no more of the document is to be sent, if somebody cancelled it or deleted its upload: each thread learns of
-    the former before each page but its first. Raises StoreUnavailable."""
+def _stopped(
+    ports: SubmitPorts, document: Document, time_slice: _TimeSlice, *, is_first: bool
+) -> Lost | SourceGone | None:
+    """Why nothing more of the document is to be sent: somebody cancelled it, which each thread checks before each page
+    but its first, or deleted its upload. Raises StoreUnavailable."""
     if not is_first:
         row = ports.documents.read(document.id)
         if row is None or row.rev != document.rev:
             return Lost()
-    if turn.checks_source(ports.clock.now()):
+    if time_slice.checks_source(ports.clock.now()):
         try:
             ports.sources.head(document.source)
         except ObjectDeleted:
             return SourceGone()
         except (ObjectGone, StoreUnavailable):
-            # It was replaced, or may not be read, or the store is down: each page that cannot be opened tells so.
+            # It was replaced, or may not be read, or the store is down: each page that cannot be opened reports that
+            # itself.
             return None
     return None

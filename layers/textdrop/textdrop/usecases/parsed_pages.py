@@ -1,7 +1,7 @@
 """A document's recognised pages for several outputs: each stored page is fetched and parsed once an invocation.
 
-What was parsed is kept in a temporary file (some 20 KB a page of print), so that memory holds a few pages at a time
-whatever their number, and each output reads the pages at its own pace, after the one before it is on the row.
+Parsed pages are kept in a temporary file (about 20 KB for a printed page), so that memory holds only a few pages at a
+time, however many there are. Each output reads the pages at its own pace, after the output before it is on the row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FASTEST = 1
 
 
 class ParsedPages:
-    """The pages of these operations. One `read` at a time: the one before it is over, or is not gone on with."""
+    """The pages of these operations. One `read` at a time: the one before it has ended, or is not continued."""
 
     def __init__(self, ports: DeliverPorts, operations: Sequence[Operation]) -> None:
         self._ports = ports

@@ -16,14 +16,14 @@ from textdrop.usecases.time_left import check_deadline
 
 
 class FileMissing(TextdropError):
-    """A file that a document has written is not there: it was removed, or results now go elsewhere."""
+    """A file that the document has written is not there: it was removed, or results now go elsewhere."""
 
 
 def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest | None:
-    """The upload's own names show the newest upload of the key, whoever finishes last. The newest as last seen; None
-    for a key that is no name for results.
+    """The upload's own names show the newest upload of the key, whoever finishes last.
 
-    Raises NoTimeLeft, StoreUnavailable and, for a file of the document itself, FileMissing.
+    Returns the newest upload as last seen; None if the key cannot be a name for results. Raises NoTimeLeft,
+    StoreUnavailable and, for a file of the document itself, FileMissing.
     """
     source = document.source
     if not keys.can_be_published(source.key, ports.results.prefix):
@@ -50,7 +50,7 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
             if suffix not in shown:
                 changes.append(partial(_hide, ports, source.key + suffix, deadline))
         if newest.has_outputs:
-            # Another document may have had any number of tables, so they are looked for.
+            # Another document may have had any number of tables, so they are listed.
             stale = [source.key + suffix for suffix in _tables(ports, source.key) if suffix not in shown]
             if stale:
                 changes.append(partial(_delete, ports, stale, deadline))
@@ -59,8 +59,8 @@ def publish(ports: DeliverPorts, document: Document, deadline: float) -> Newest 
         except FileMissing:
             if winner is document and run.run == document.run:
                 raise
-            # The newest has not written its files yet, and will publish itself; or it has none any more to show; or a
-            # run before has none any more, with more pages than this one: what the names have stays.
+            # The newest has not written its files yet, and will publish itself; or it has no files to show any more; or
+            # an earlier run, which has more pages than this one, has none any more: the names keep what they have.
             return newest
         again = ports.newest.read(source)
         if again is None:
@@ -78,14 +78,14 @@ def _is_current(ports: DeliverPorts, source: Source) -> bool:
 
 
 def _tables(ports: DeliverPorts, base: str) -> tuple[str, ...]:
-    """The suffixes of the tables' CSV files that there are under a name."""
+    """The suffixes of the tables' CSV files that exist under a name."""
     return keys.tables_of(ports.results.list_keys(base + keys.TABLES), base)
 
 
 def _show(ports: DeliverPorts, winner: Document, run: Shown, suffix: str, name: str, deadline: float) -> None:
     own = keys.own(winner.id, run.run, suffix)
     try:
-        # The run may be one before, and the row know nothing yet of the pages of its last.
+        # It may be an earlier run, and the row may not know the pages of its last run yet.
         pages = max(winner.pages, run.pages_recognized)
         if pages > ports.policy.single_pass_max_pages or suffix == keys.SEARCHABLE_PDF:
             # More than one call may be able to copy in its time.
@@ -94,17 +94,15 @@ def _show(ports: DeliverPorts, winner: Document, run: Shown, suffix: str, name: 
         check_deadline(ports, deadline)
         ports.results.copy(own, name)
     except StoreUnavailable as error:
-        # What is not there will not be there later either: that must end.
+        # What is missing now will not be there later either: this must end.
         if ports.results.exists(own):
             raise
         raise FileMissing(f"{suffix} of {winner.id}") from error
 
 
 def _hide(ports: DeliverPorts, name: str, deadline: float) -> None:
-    """A name that was never there is not deleted: in a bucket with versions that would leave a marker each time.
-
-    Whoever makes it meanwhile sees, as always after copying, whose the name is.
-    """
+    """Deletes only names that exist: in a bucket with versions deleting others would leave a marker each time. Whoever
+    writes such a name meanwhile checks afterwards, as always after copying, whose the name is."""
     check_deadline(ports, deadline)
     if ports.results.exists(name):
         _delete(ports, [name], deadline)
@@ -116,8 +114,8 @@ def _delete(ports: DeliverPorts, names: Sequence[str], deadline: float) -> None:
 
 
 def _same_outcome(ports: DeliverPorts, winner: Document, run: Shown) -> bool:
-    """A delivery that keeps dying becomes a failure, and a retry has files of its own: either may have been published
-    while we copied what was before."""
+    """Whether both are the same run with the same outcome. A delivery that keeps dying becomes a failure, and a retry
+    has files of its own: either may have been published while we copied what was there before."""
     row = ports.documents.read(winner.id)
     return row is None or row.shown is None or (row.shown.run, row.shown.outcome) == (run.run, run.outcome)
 

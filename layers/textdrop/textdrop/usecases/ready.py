@@ -1,4 +1,4 @@
-"""Makes a page ready to be sent, and finds what need not be: a page with text of its own, or recognised before."""
+"""Prepares a page for sending, or finds that it need not be sent: it has text of its own, or was recognised before."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class Ready:
 
 
 def make_ready(ports: SubmitPorts, document: Document, row: Operation, source: PageSource) -> Ready | Sent:
-    """A waiting page of a document that we hold, as it is to be sent; unless nothing of it need be: it has text of its
-    own, or was sent before, maybe for another document. What it is kept from by its source fails it. Raises
-    StoreUnavailable."""
+    """A waiting page of a document that we hold, ready to be sent; or what it became if it need not be sent, because it
+    has text of its own, or was sent before, perhaps for another document.
+
+    A page that its source keeps from being sent fails. Raises StoreUnavailable.
+    """
     options = document.options or Options(languages=(), model="")
     try:
         if options.pages == WITHOUT_TEXT:
@@ -67,7 +69,7 @@ def _keep_own_text(ports: SubmitPorts, document: Document, row: Operation, body:
 def _sent_before(
     ports: SubmitPorts, document: Document, row: Operation, prepared: Preparation, fingerprint: str
 ) -> Settled | Later | Lost | None:
-    """What the page becomes by what was sent before; None: it is to be sent, and that is known by its fingerprint."""
+    """What the page becomes by what was sent before; None if it is to be sent, after its fingerprint was claimed."""
     for _ in range(TRIES):
         sent = ports.sent_pages.read(fingerprint)
         of, sender = _sender(ports, row, sent)
@@ -79,14 +81,14 @@ def _sent_before(
             return Later(now + reuse.wait_seconds(sent, now), failed=False, is_own=True)
         if decision is Reuse.TAKE and of is not None and _has_result(ports, row, of):
             return _settled(ports, row, SentBefore(document.rev, of, prepared))
-        # Claimed by nobody; or what was brought of it is gone, and is paid for again.
+        # Nobody has claimed it; or the result that was brought is gone, and is paid for again.
         if ports.sent_pages.claim(sent, SentPage(fingerprint, row.document_id, row.run, row.page, now)):
             return None
     raise StoreUnavailable("others claim the same page again and again at the same time")
 
 
 def _sender(ports: SubmitPorts, row: Operation, sent: SentPage | None) -> tuple[Operation | None, Document | None]:
-    """The operation that a page was claimed for and, if it is not sent, the document of that."""
+    """The operation for which the page was claimed and, if that was not sent, its document."""
     if sent is None or (sent.document_id, sent.run, sent.page) == (row.document_id, row.run, row.page):
         return None, None
     of = ports.documents.read_operation(sent.document_id, sent.run, sent.page)
@@ -96,7 +98,7 @@ def _sender(ports: SubmitPorts, row: Operation, sent: SentPage | None) -> tuple[
 
 
 def _has_result(ports: SubmitPorts, row: Operation, of: Operation) -> bool:
-    """Whether the page has the other's result, if there is to be one yet."""
+    """Whether the page has a copy of the other's result; True as well while that one is still running."""
     if of.state is not OperationState.RECOGNIZED:
         return True
     body = ports.results.get(keys.page(of.document_id, of.result_run, of.page))

@@ -1,8 +1,8 @@
-"""One run of reconcile: dead letters go back, then the source bucket is looked through for uploads without a row.
+"""One run of reconcile: dead letters go back, then the source bucket is searched for uploads without a row.
 
-What is found is sent to submit in the form of S3's event, so that documents are accepted in one way only.
-The cursor is written after each page of the listing: after a crash another run continues there. Runs side by side do
-the same work twice at worst, until one of them finds that the other has written the cursor, and stops.
+Those are sent to submit in the form of S3's event, so that there is only one way to accept documents. The cursor is
+written after each page of the listing: after a crash another run continues there. Runs side by side do the same work
+twice at worst, until one of them finds that the other has written the cursor, and stops.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from textdrop.usecases.redrive import redrive
 from textdrop.usecases.sums import summed
 
 REDRIVE_SECONDS = 300.0
-"""The most of one run that dead letters get."""
+"""How much of one run may be spent on dead letters."""
 
 RECORD_TRIES = 3
 
 SUMMED_DAYS = 3
 
 PART_SECONDS = 120.0
-"""No part of the listing begins with less time left, but the first: so every run gets on."""
+"""With less time left no part of the listing begins, except the first: so every run makes progress."""
 
 
 def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float | None = None) -> str:
@@ -31,7 +31,7 @@ def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float 
 
     `deadline` is when this invocation is ended by force. With `older_than_seconds` a new listing begins, which takes
     uploads of that age instead of the usual hour. Out of time with work left, it invokes its successor. Raises
-    StoreUnavailable: the next run goes on where this one stopped.
+    StoreUnavailable: the next run continues where this one stopped.
     """
     more = redrive(ports, min(ports.clock.now() + REDRIVE_SECONDS, deadline - PART_SECONDS))
     ended = _search(ports, deadline, older_than_seconds)
@@ -43,7 +43,7 @@ def reconcile(ports: ReconcilePorts, deadline: float, older_than_seconds: float 
 
 
 def _sum_up(ports: ReconcilePorts, deadline: float) -> None:
-    """The sums of the last days have what ended since yesterday, or as much of it as there is time for, so that a
+    """The sums of the last days include what ended since yesterday, or as much of it as there is time for, so that a
     summary finds little to add."""
     now = ports.clock.now()
     try:
@@ -55,10 +55,10 @@ def _sum_up(ports: ReconcilePorts, deadline: float) -> None:
 
 
 def record_source(progress: VersionedRow[ReconcileRun], source: SourceBucket, now: float) -> ReconcileRun:
-    """The row that says since when uploads of this source are taken, which is there afterwards.
+    """The row that says since when uploads of this source are taken; it is stored afterwards.
 
-    Whoever of the stack's functions comes first after a deployment writes it. Raises StoreUnavailable, also when others
-    write the row again and again meanwhile.
+    The first of the stack's functions to run after a deployment writes it. Raises StoreUnavailable, also when others
+    keep writing the row meanwhile.
     """
     for _ in range(RECORD_TRIES):
         stored = progress.read()
@@ -88,7 +88,7 @@ def _search(ports: ReconcilePorts, deadline: float, older_than_seconds: float | 
 
 
 def _send_lost(ports: ReconcilePorts, listed: ListingPage, since: float, current: ReconcileRun) -> int:
-    """Sends submit the uploads of this part that have no row; how many they were."""
+    """Sends submit the uploads of this part that have no row; how many there were."""
     uploads = reconciling.candidates(listed.sources, since, ports.clock.now() - current.older_than_seconds)
     if not uploads:
         return 0

@@ -8,14 +8,14 @@ from textdrop.core.reconciling import DeadLetter
 from textdrop.ports import ReconcilePorts
 
 MAX_FAILURES = 3
-"""So many failures, and the rest of the dead letters waits for the next run."""
+"""After so many failures the rest of the dead letters waits for the next run."""
 
 
 def redrive(ports: ReconcilePorts, until: float) -> bool:
-    """Every dead letter was looked at once; True: the time was up before, and some went back, so that more may.
+    """Every dead letter was handled once. True: the time was up before that, and some went back, so there may be more.
 
-    Sent before it is deleted: a crash between the two leaves it twice, never not at all. One that fails holds up
-    neither the others nor the caller.
+    Each is sent before it is deleted: a crash between the two leaves it twice, never not at all. One that fails holds
+    up neither the others nor the caller.
     """
     seen: set[str] = set()
     redriven = failures = 0

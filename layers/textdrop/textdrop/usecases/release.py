@@ -11,9 +11,12 @@ from textdrop.usecases.reserve import release, waiting
 
 
 def release_held(ports: PollPorts, limits: Caps, until: float) -> int:
-    """The held documents, from the oldest on, are due for submitting, up to the first whose pages the day has no room
-    for, or until that time. One that the month has no room for waits for the next, and one that is larger than a whole
-    cap for a person: neither keeps others from it. How many were released. Raises StoreUnavailable."""
+    """Makes held documents due for submitting, from the oldest on, until the day has no room for one's pages, or until
+    that time. How many were released.
+
+    One for which the month has no room waits for the next month, and one that is larger than a whole cap for a person;
+    neither keeps others waiting. Raises StoreUnavailable.
+    """
     count = 0
     for documents in waiting(ports):
         today = day(ports.clock.now())
@@ -32,5 +35,5 @@ def release_held(ports: PollPorts, limits: Caps, until: float) -> int:
 
 
 def cap_used_percent(ports: PollPorts, limits: Caps) -> float:
-    """How much of the cap that is nearest to its end is used. Raises StoreUnavailable."""
+    """How much of the cap that is nearest to its limit is used. Raises StoreUnavailable."""
     return caps.used_percent(limits, ports.reservations.read(day(ports.clock.now())))

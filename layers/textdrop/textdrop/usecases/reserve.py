@@ -24,15 +24,17 @@ ENTRIES_A_READ = 100
 
 
 def has_room(document: Document, operations: Mapping[int, Operation], now: float) -> bool:
-    """Whether the document has reserved all that is to be sent. `operations` are all of its run's, by page."""
+    """Whether the document has reserved everything that is to be sent. `operations` are all of its run's, by page."""
     return _reservation(document, operations, day(now)) is None
 
 
 def with_unconfirmed(
     ports: TransitionPorts, document: Document, operations: Mapping[int, Operation]
 ) -> dict[int, Operation]:
-    """The operations, by page, of which what earlier workers may have sent counts as unconfirmed from now on. So none
-    of them takes off again what was counted on a day, when it has ended. Raises StoreUnavailable."""
+    """The operations, by page, after what earlier workers may have sent was counted as unconfirmed.
+
+    So a late answer of theirs cannot lower the count of a day that has ended. Raises StoreUnavailable.
+    """
     counted = dict(operations)
     for page in operations:
         while (before := counted[page]).state is OperationState.SUBMITTING:
@@ -48,9 +50,11 @@ def with_unconfirmed(
 
 
 def reserve(ports: SubmitPorts, limits: Caps, held: Document, operations: Mapping[int, Operation]) -> Document:
-    """The document, which we hold, with room today for all that is to be sent; or, if there is none, with what it has
-    left of today, or on its way to be held. `operations` are all of its run's, by page. Raises NotOurs and
-    StoreUnavailable."""
+    """The document, which we hold, with room today for all that is to be sent; or, without room, with what it has left
+    of today, or on its way to be held.
+
+    `operations` are all of its run's, by page. Raises NotOurs and StoreUnavailable.
+    """
     needed = _needed(held, operations)
     asked = _reservation(held, operations, day(ports.clock.now()))
     if asked is None:
@@ -67,7 +71,7 @@ def reserve(ports: SubmitPorts, limits: Caps, held: Document, operations: Mappin
             return answer
         if answer is Answer.LOST:
             raise NotOurs
-        # Others took the room between the look and the write.
+        # Others took the room between the read and the write.
     raise StoreUnavailable("others reserve pages again and again at the same time")
 
 
@@ -83,18 +87,18 @@ def _reservation(document: Document, operations: Mapping[int, Operation], today:
 
 
 def _hold(ports: SubmitPorts, limits: Caps, asked: Reservation, needed: int) -> Hold | None:
-    """Why the document is to be held, as far as a look tells."""
+    """Why the document is to be held, as far as a read can tell; None if there is room."""
     used = ports.reservations.read(asked.day)
     hold = caps.hold(limits, used, asked, needed)
     if hold is None and used.is_new and _others_wait(ports, limits, used, asked.day):
-        # Nobody has sent anything on this day: those who have waited for it come first.
+        # Nobody has sent anything on this day yet: those who have waited for it come first.
         period = Period.DAY if limits.pages_per_day else Period.MONTH
         return Hold(period, needed, cap=limits.most(period))
     return hold
 
 
 def _others_wait(ports: TransitionPorts, limits: Caps, used: Used, today: str) -> bool:
-    """Whether documents are held that have room today."""
+    """Whether held documents have room today."""
     return any(
         caps.certain_hold(limits, used, document, today) is None
         for documents in waiting(ports)
@@ -103,8 +107,8 @@ def _others_wait(ports: TransitionPorts, limits: Caps, used: Used, today: str) -
 
 
 def waiting(ports: TransitionPorts) -> Iterator[Sequence[Document]]:
-    """The documents that are held, and were told so, the oldest first, a hundred at a time. One that was held or
-    released just now may be missing, or among them. Raises StoreUnavailable."""
+    """The documents that are held, and whose message was sent, the oldest first, a hundred at a time. One that was held
+    or released just now may be missing, or among them. Raises StoreUnavailable."""
     since = 0.0
     while True:
         entries = ports.documents.due(DueKind.HELD, ports.clock.now(), ENTRIES_A_READ, since)
@@ -125,8 +129,8 @@ def release(
     by_hand: bool,
     after_live: bool,
 ) -> Document | Hold | Answer:
-    """A held document is due for submitting afterwards, with room for its pages: by hand whatever the caps. Else why it
-    has none, or what has become of that. Raises StoreUnavailable."""
+    """A held document is due for submitting afterwards, with room for its pages; by hand, whatever the caps. Otherwise
+    why it has no room, or what became of it. Raises StoreUnavailable."""
     needed = document.hold.pages if document.hold else 0
     today = day(ports.clock.now())
     rows = {row.page: row for row in ports.documents.read_operations(document.id, document.run)}
@@ -146,8 +150,10 @@ def release(
 
 
 def give_back(ports: DeliverPorts, held: Document, made: int) -> Document:
-    """The document, which we hold, and of whose submits so many were made, has nothing reserved beyond them. Raises
-    NotOurs and StoreUnavailable."""
+    """The document, which we hold and which has made so many submits, has nothing reserved beyond them.
+
+    Raises NotOurs and StoreUnavailable.
+    """
     changes = caps.given_back(held, made)
     if not changes:
         return held

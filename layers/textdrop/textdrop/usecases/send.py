@@ -49,9 +49,9 @@ def send_page(
     deadline: float,
     reserved_on: str = "",
 ) -> Sent:
-    """Sends a page of a document that we hold, if it is still to be sent, and need be.
+    """Sends a page of a document that we hold, if it is still to be sent.
 
-    With caps the page is reserved, for one submit that may be billed, on the day `reserved_on`; on another it is not
+    With caps one submit that may be billed is reserved for the page on the day `reserved_on`; on another day it is not
     sent. Raises StoreUnavailable.
     """
     counted = 0 if operation is None else operation.unconfirmed + (operation.state is OperationState.SUBMITTING)
@@ -101,7 +101,7 @@ def _consider(
     page: int,
     pause: Pause,
 ) -> Operation | Settled | Lost:
-    """The page's row as it is to be sent (waiting, or not there yet), or why it is not."""
+    """The page's row as it is to be sent (waiting, or not there yet), or why it is not sent."""
     seen = Considered(
         holder_rev=document.rev,
         attempts=document.attempts,
@@ -122,13 +122,13 @@ def _consider(
             return Lost() if row.state is OperationState.SUBMITTING else row
         else:
             if after.unconfirmed > row.unconfirmed:
-                # An intent that its worker left behind: the page may have been sent, and billed.
+                # A worker left this intent behind: the page may have been sent, and billed.
                 ports.journal.counted("SubmitsUnconfirmed")
             row = after
 
 
 def _paused(ports: SubmitPorts, pause: Pause) -> Later | None:
-    """Why nothing may be sent now; None when it may, also as the one probe of a pause."""
+    """Why nothing may be sent now; None if it may, perhaps as the one probe of a pause."""
     if not why_paused(pause):
         return None
     now = ports.clock.now()
@@ -144,18 +144,18 @@ def _paused(ports: SubmitPorts, pause: Pause) -> Later | None:
 def _reserve(
     ports: SubmitPorts, submits_per_second: float, last_start: float, lead_seconds: float = 0.0
 ) -> float | None:
-    """When our POST may begin, no sooner than after `lead_seconds`; None when no slot can be had until `last_start`, so
-    that the POST has its whole time."""
+    """When our POST may begin, at least `lead_seconds` from now; None if no slot can be had until `last_start`, after
+    which the POST would lack time."""
     while ports.clock.now() < last_start:
         quota = ports.quota.read()
         now = ports.clock.now()
         earliest, ahead = now + lead_seconds, ports.policy.slot_ahead_seconds
-        # A try that is sure to fail would be a write all the same, and all who wait make it again and again.
+        # A try that is sure to fail would still be a write, which all who wait would make again and again.
         if quota.next_free_at <= earliest + ahead:
             start = ports.quota.reserve(1, interval_seconds(quota, submits_per_second, now), earliest, ahead)
             if start is not None:
                 return start if start <= last_start else None
-        # Everybody who waits looks again at a time of its own, at most twice a second.
+        # Everybody who waits tries again at a time of their own, at most twice a second.
         ports.clock.sleep(0.5 * (0.5 + ports.clock.chance()))
     return None
 
@@ -175,15 +175,15 @@ def _at_slot(ports: SubmitPorts, submits_per_second: float, slot: float | None, 
             return False
         if now <= slot + ports.policy.slot_late_seconds:
             return True
-        # Used late, a slot would let a stalled worker burst beside the others' slots. Where reserving itself takes so
-        # long (a slow table, no processor), the next one has to lie as far ahead, or it would be late as well.
+        # Used late, a slot would let a stalled worker burst beside the others' slots. If reserving itself takes so long
+        # (a slow table, no processor time), the next slot has to lie as far ahead, or it would be late as well.
         lead_seconds = min(lead_seconds + now - slot, ports.policy.slot_ahead_seconds)
         slot = _reserve(ports, submits_per_second, last_start, lead_seconds)
     return False
 
 
 def _exchange(ports: SubmitPorts, document: Document, intent: Operation, body: bytes) -> Settled | Later | Lost | None:
-    """The POST and the writing of its answer. None: throttled; all have slowed down, and the page may be tried
+    """The POST, and the write of its answer. None: throttled; everybody has slowed down, and the page may be tried
     again."""
     error: OcrError | None = None
     seen: OperationSeen
@@ -232,12 +232,12 @@ def _refused(rev: int, error: OcrError) -> tuple[Exchange, OperationSeen]:
         case OcrUnavailable():
             return Exchange.UNAVAILABLE, NotTaken(rev, breakdown=True)
         case _:
-            # An answer that says nothing of whether the page was taken: it may have been.
+            # An answer that does not say whether the page was taken: it may have been.
             return Exchange.UNCONFIRMED, AnswerLost(rev)
 
 
 def _write_answer(ports: SubmitPorts, intent: Operation, seen: OperationSeen) -> bool:
-    """Writes what the POST brought. What was accepted is paid for, so its id is written however often it takes."""
+    """Writes the answer to the POST. What was accepted is paid for, so its id is tried to be written several times."""
     row = intent
     for tried in range(WRITE_TRIES):
         try:
@@ -256,7 +256,7 @@ def _write_answer(ports: SubmitPorts, intent: Operation, seen: OperationSeen) ->
             )
             ports.clock.sleep(0.2 * 2**tried)
     if isinstance(seen, Accepted):
-        # The id is in the log at least; the next holder counts the intent as unconfirmed.
+        # The id is at least in the log; the next holder counts the intent as unconfirmed.
         ports.journal.noted(
             "accepted_unwritten",
             document=intent.document_id,
@@ -277,14 +277,14 @@ def _slow_down(ports: SubmitPorts, retry_after_seconds: float | None) -> None:
     quota = ports.quota.read()
     after = throttled(quota, ports.clock.now(), min(max(retry_after_seconds or 0.0, least), most))
     if after is not None:
-        # Not written: another has reported a throttle meanwhile, which slows down all as well.
+        # If it is not written, another has reported a throttle meanwhile, which slows everybody down as well.
         ports.quota.write(quota, after)
 
 
 def _observe(ports: SubmitPorts, exchange: Exchange, answered_at: float) -> Pause:
-    """Counts the exchange for all documents, as of when it ended: a worker held since then saw no later failure. The
-    pause row afterwards."""
-    # Read again: since the page was considered others may have failed, which an acceptance is to clear.
+    """Counts the exchange for all documents, as of when it ended: a worker that was stopped since then saw no later
+    failure. The pause row afterwards."""
+    # Read again: since the page was considered others may have failed, which an acceptance must clear.
     pause = ports.pause.read()
     for _ in range(WRITE_TRIES):
         after = observed(pause, exchange, answered_at, ports.policy, ports.clock.now())

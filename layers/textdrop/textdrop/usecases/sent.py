@@ -1,4 +1,4 @@
-"""How it went with a page that was to be sent."""
+"""What became of a page that was to be sent."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """The page could not be sent now; its document should be due again at `due_at`. `is_own`: for a reason of its own,
-    which keeps no other page from being sent."""
+    """The page could not be sent now; its document should be due again at `due_at`. `is_own`: the reason is the page's
+    own, and keeps no other page from being sent."""
 
     due_at: float
     failed: bool

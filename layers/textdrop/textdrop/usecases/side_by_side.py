@@ -1,4 +1,4 @@
-"""Calls that do not need each other's answers, made at the same time as far as threads are free."""
+"""Independent calls, made at the same time as far as threads are free."""
 
 from __future__ import annotations
 

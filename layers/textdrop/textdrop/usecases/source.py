@@ -1,4 +1,4 @@
-"""The source of a document that is being sent: opened when a page of it is first needed, shared by threads."""
+"""The source of a document that is being sent: opened when the first page of it is needed, and shared by threads."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pagekit.prepared import PreparedPage
 from textdrop.ports import OpenedDocument
 
 MAX_KEPT_BYTES = 10_000_000
-"""Of pages that were cut ahead, for each document that is being sent."""
+"""The most bytes that pages which were cut ahead may have, for each document that is being sent."""
 
 
 class PageSource:
     """The pages of an uploaded file, cut out one at a time. Use it in a `with`; it closes what it opened.
 
-    A page that was cut ahead of being sent is kept for that, as far as there is room.
+    A page that was cut before it is sent is kept until then, as far as there is room.
     """
 
     def __init__(self, open_again: Callable[[], OpenedDocument], opened: OpenedDocument | None = None) -> None:
-        """`opened` is the file if it has been inspected already; else `open_again` opens it."""
+        """`opened` is the file if it has been inspected already; otherwise `open_again` opens it."""
         self._open_again = open_again
         self._opened = opened
         self._kept: dict[int, PreparedPage] = {}
@@ -37,14 +37,14 @@ class PageSource:
             return self._open().page(number)
 
     def keep(self, number: int, page: PreparedPage) -> None:
-        """The next call for this page gives it again."""
+        """The next call for this page returns it again."""
         with self._lock:
             if number not in self._kept and self._kept_bytes + len(page.content) <= MAX_KEPT_BYTES:
                 self._kept[number] = page
                 self._kept_bytes += len(page.content)
 
     def own_text(self, number: int) -> RecognisedPage | None:
-        """The page's own text, if it has any that is usable. Raises what `page` raises."""
+        """The page's own text, if it has usable text. Raises what `page` raises."""
         with self._lock:
             return self._open().own_text(number)
 

@@ -1,8 +1,7 @@
-"""submit: opens sources and sends pages. Nobody else does either.
+"""submit: opens sources and sends pages. No other function does either.
 
 A *pass* is one worker holding one document: it inspects the source, then sends each page that has no id. It ends in an
-orderly return (the document is due again, or for a recheck, or on its way to delivery) or not at all (the lease
-passes).
+orderly return (the document is due again, or for a recheck, or is to be delivered) or not at all (the lease expires).
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ STILL_SENT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class SubmitSettings:
-    """The stack's parameters that submit works by."""
+    """The stack's parameters for submit."""
 
     languages: str
     model: str
@@ -63,7 +62,7 @@ def submit(
     messages: Sequence[Message],
     deadline: float,
 ) -> list[str]:
-    """Takes in a batch of messages and goes on with every document they name.
+    """Takes in a batch of messages and continues with every document that they name.
 
     `deadline` is when this invocation is ended by force. Returns the ids of the messages that must come again.
     """
@@ -79,9 +78,10 @@ def submit(
         if document.attempts == 0:
             _take_and_start(ports, settings, document, holder, deadline)
     ports.workers.wait()
-    # A document whose last worker died may kill this one too: such go last and alone, not yet held while others are.
-    # One that could not send any more is left to its due time: to be cut off by our own end would be no fault of its.
-    # (A page that takes longer to send than there is time is not begun, and its document returned.)
+    # A document whose last worker died may kill this one too: such documents go last, one at a time, and are not held
+    # before their turn. If one could not send anything in the time left, it waits for its due time: being cut off by
+    # our own end would be no fault of its own. (A page that takes longer to send than there is time for is not begun,
+    # and its document is returned.)
     last_start = deadline - ports.ocr.submit_seconds(0)
     for document in resumed:
         if document.attempts > 0 and ports.clock.now() < last_start:
@@ -91,7 +91,7 @@ def submit(
 
 
 def _hide(ports: SubmitPorts, message: Message) -> None:
-    """Has a failed message come again before its visibility timeout is over; if that fails, it comes then."""
+    """Makes a failed message come again before its visibility timeout is over; if that fails, it comes then."""
     try:
         ports.received.hide(message.receipt, intervals.message_retry_seconds(message.receives, ports.policy))
     except StoreUnavailable as error:
@@ -205,8 +205,8 @@ def _submit_pass(ports: SubmitPorts, settings: SubmitSettings, document: Documen
 def _reserved(
     ports: SubmitPorts, caps: Caps, document: Document, operations: dict[int, Operation], source: PageSource
 ) -> tuple[Document, dict[int, Operation] | Later | SourceGone]:
-    """The document with room for all of its pages that have to be sent, or held; and its operations as they are then.
-    Raises NotOurs and StoreUnavailable."""
+    """The document with room for all of its pages that have to be sent, or held over a cap; and its operations as they
+    are then. Raises NotOurs and StoreUnavailable."""
     if has_room(document, operations, ports.clock.now()):
         return document, operations
     operations = with_unconfirmed(ports, document, operations)
@@ -218,7 +218,7 @@ def _reserved(
 
 def _open(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> OpenedDocument:
     """The source of a document that was inspected earlier, opened again."""
-    # It was found to have few enough pages, whatever the stack's parameter has become.
+    # It was found to have few enough pages; the stack's parameter may have changed since.
     limits = replace(settings.limits, max_pages=max(document.file_pages, settings.limits.max_pages))
     return ports.open_document(ports.sources.head(document.source).open(), limits)
 
@@ -226,10 +226,8 @@ def _open(ports: SubmitPorts, settings: SubmitSettings, document: Document) -> O
 def _inspect(
     ports: SubmitPorts, settings: SubmitSettings, document: Document
 ) -> tuple[Document | None, OpenedDocument | None]:
-    """What the source turns out to be: the row that follows (None: no longer ours), and the file if it is to be sent.
-
-    Whoever gets the file closes it.
-    """
+    """What the source turns out to be: the next row (None: no longer ours), and the file if it is to be sent. Whoever
+    gets the file closes it."""
     source = document.source
     opened: OpenedDocument | None = None
     known: Document | None = None
@@ -257,8 +255,11 @@ def _inspect(
 
 
 def _chosen(settings: SubmitSettings, document: Document, metadata: Mapping[str, str]) -> Options:
-    """The document's options. Where neither a request nor the upload says it, a retry goes by those of the run before:
-    a parameter that was changed since must not make it pay for all pages again. Raises InvalidOptions."""
+    """The document's options.
+
+    If neither a request nor the upload sets an option, a retry uses that of the run before: a parameter that has
+    changed since must not make it pay for all pages again. Raises InvalidOptions.
+    """
     before = document.options
     parameters = (settings.languages, settings.model, settings.outputs, settings.pages)
     if before is not None:
@@ -274,7 +275,7 @@ def _chosen(settings: SubmitSettings, document: Document, metadata: Mapping[str,
 
 
 def _limits(settings: SubmitSettings, chosen: Options) -> FileLimits:
-    """What the file is held against: of one that is read in part, the pages that are chosen are counted later."""
+    """The limits of the file. If only some pages are read, those that are chosen are counted later."""
     if chosen.pages in (page_ranges.ALL, page_ranges.WITHOUT_TEXT):
         return settings.limits
     return replace(settings.limits, max_pages=page_ranges.MAX_FILE_PAGES)

@@ -14,19 +14,19 @@ from textdrop.ports import Clock, Ledger, Sums
 
 RUNS_A_READ = 1_000
 READS_A_CALL = 40
-"""Somebody waits for the answer."""
+"""The most reads in a call: somebody waits for the answer."""
 
 NEW_READS = 10
-"""So many more for what is too new to be stored, for each outcome."""
+"""How many more reads there are for what is too new to be stored, for each outcome."""
 
 READS_A_WRITE = 20
-"""After so many reads what was added is written, so that a call that is cut off has got on."""
+"""After so many reads what was added is written, so that a call that is cut off has made progress."""
 
 ROUNDS = 3
 
 
 class SumPorts(Protocol):
-    """What it takes to sum."""
+    """What summing needs."""
 
     @property
     def clock(self) -> Clock: ...
@@ -40,7 +40,7 @@ class SumPorts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Summed:
-    """The sums of days, of all that ended until then; or, not complete, of less."""
+    """The sums of days, of all that ended until then; of less, if not complete."""
 
     days: tuple[DaySums, ...]
     until: float
@@ -48,12 +48,12 @@ class Summed:
 
 
 def summed(ports: SumPorts, since: float, until: float) -> Summed:
-    """The sums of the days (UTC) from that of `since` to that of `until`, with all that ended until now; what is old
-    enough is written, so that it is read once. Of that, at most READS_A_CALL reads of the index: then the sums are not
-    complete, and the next call goes on. If too much is too new, all of it is left out. What others write at the same
-    time is neither lost nor counted twice.
+    """The sums of the days (UTC) from that of `since` to that of `until`, with all that ended until now. What is old
+    enough is written, so that it is read only once.
 
-    Raises StoreUnavailable; what was written then stays, and is right.
+    A call makes at most READS_A_CALL reads of the index for that; if those do not suffice the sums are not complete,
+    and the next call continues. If too much is too new, all of it is left out. What others write at the same time is
+    neither lost nor counted twice. Raises StoreUnavailable; what was written by then stays, and is right.
     """
     now = ports.clock.now()
     work = _Work(ports, summing.days_between(since, min(until, now)), now)
@@ -81,7 +81,7 @@ class _Work:
         self._new: dict[tuple[str, Outcome], list[Run]] = {}
 
     def read(self) -> bool:
-        """Everything is read that is not summed yet. False: not all of it in this call."""
+        """Reads everything that is not summed yet. False: not all of it in this call."""
         for outcome in Outcome:
             for stretch in summing.open_stretches(self._sums, outcome, self._now):
                 if not self._read(stretch):
@@ -124,7 +124,7 @@ class _Work:
                 return False
 
     def write(self) -> bool:
-        """What is to be replaced is written. False: others have written some of it, which is as theirs now."""
+        """Writes the new sums. False: others have written some of the rows, which now have their sums."""
         won = True
         for day, before in self._stored.items():
             after = self._sums[day]
@@ -138,7 +138,7 @@ class _Work:
         return won
 
     def with_new(self) -> list[DaySums]:
-        """The sums, with the runs that are too new to be written, if all of them were read."""
+        """The sums, with the runs that are too new to be written, if all of those were read."""
         if self.until < self._now:
             return list(self._sums.values())
         sums = dict(self._sums)

@@ -1,7 +1,7 @@
-"""Removes all that there is of a document that is to be deleted: results in every version, operations, its key.
+"""Removes everything kept of a document that is to be deleted: results in every version, operations, its key.
 
-It is done at least twice: at once, and again when no worker of before can be at work any more. So whatever a late one
-writes meanwhile does not stay, and what it sends is in the ledger.
+It is done at least twice: at once, and again when no earlier worker can be at work any more. So whatever a late worker
+still writes does not stay, and what it sends is in the ledger.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from textdrop.usecases.transitions import transition_held, transition_operation
 
 
 def sweep(ports: DeliverPorts, document: Document, deadline: float) -> None:
-    """Nothing is left of the document's results, and nothing more of it is asked for; in the last pass, its operations
-    are gone too, what it has reserved and not used is given back, and the ledger has its last run and no key. Its row
-    says what was removed.
+    """Nothing is left of the document's results, and nothing more of it is asked for. After the last pass its
+    operations are gone too, what it has reserved and not used is given back, and the ledger has its last run and no
+    key.
 
-    The upload itself is not touched. Raises NotOurs, NoTimeLeft and StoreUnavailable.
+    Its row says what was removed. The upload itself is not touched. Raises NotOurs, NoTimeLeft and StoreUnavailable.
     """
     began_at = ports.clock.now()
     is_early = began_at < document.sweep_at
@@ -36,7 +36,7 @@ def sweep(ports: DeliverPorts, document: Document, deadline: float) -> None:
         for operation in ports.documents.read_operations(document.id, run)
     ]
     for operation in operations:
-        # Who may still be sending a page learns whether the service took it: the ledger is to know as well.
+        # A worker that is still sending a page learns whether the service took it; the ledger has to know as well.
         if not operation.final and not (is_early and operation.state is OperationState.SUBMITTING):
             transition_operation(ports, operation, Discarded(problems.deleted()))
     objects = _remove_results(ports, document, deadline)
@@ -53,14 +53,14 @@ def sweep(ports: DeliverPorts, document: Document, deadline: float) -> None:
 
 
 def _remove_results(ports: DeliverPorts, document: Document, deadline: float) -> int:
-    """How many versions of objects were removed: the document's own files, and what of it the upload's names have."""
+    """How many versions of objects were removed: the document's own files, and those of it under the upload's names."""
     remove = partial(ports.results.remove, check_deadline=partial(check_deadline, ports, deadline))
     objects = remove(keys.folder(document.id), lambda key: True, current=True)
     key = document.source.key
     newest = ports.newest.read(document.source) if keys.can_be_published(key, ports.results.prefix) else None
     if newest is None:
         return objects  # nothing was published under these names: what may be there is somebody else's
-    # Another upload may have the names now. What they had before is not kept for anybody: its own files are.
+    # Another upload may have the names now. What they had before is kept for nobody: its own files are there.
     current = not _has_names(ports, document, newest)
     for suffix in keys.SUFFIXES if newest.has_outputs else keys.OF_OUTCOMES:
         objects += remove(key + suffix, (key + suffix).__eq__, current=current)
@@ -81,8 +81,8 @@ def _has_names(ports: DeliverPorts, document: Document, newest: Newest) -> bool:
 
 
 def _close_ledger(ports: DeliverPorts, document: Document) -> int:
-    """The ledger has the document's last run, unless that ended before there was a ledger, and no key of it. How many
-    submits of that run may be billed: by the ledger, as a pass before may have deleted its operations."""
+    """The ledger has the document's last run, unless that ended before there was a ledger, and no key of it. Returns
+    how many submits of that run may be billed, by the ledger, as an earlier pass may have deleted its operations."""
     if document.step is Step.NOTICE and document.billed is None:
         return document.reserved  # what was paid for long ago would count as of today
     operations = ports.documents.read_operations(document.id, document.run)

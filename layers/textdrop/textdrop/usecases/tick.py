@@ -1,8 +1,8 @@
 """One run of poll: asks for what is running, and hands out what is due, to submit and to deliver.
 
-One tick runs at a time (the tick row's lease). It refreshes its schedule from the index of due rows again and again,
-starts what is due on its workers, and ends when nothing is due soon; submit's wake or the schedule starts the next. Out
-of time with work left, it invokes its successor.
+One tick runs at a time (the tick row's lease). It keeps refreshing its schedule from the index of due rows, starts what
+is due on its workers, and ends when nothing is due soon; submit's wake or the schedule starts the next. Out of time
+with work left, it invokes its successor.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RECHECK_REFRESH_SECONDS = 20.0
 PAUSE_REFRESH_SECONDS = 2.0
 MEASURE_SECONDS = 60.0
 IN_FLIGHT_SECONDS = 86_400.0
-"""Nothing is due later than this from now on."""
+"""Nothing is due later than this from now."""
 
 IN_FLIGHT = {
     DueKind.SUBMIT: "DocumentsToSubmit",
@@ -42,25 +42,27 @@ IN_FLIGHT = {
     DueKind.DELIVER: "DocumentsToDeliver",
     DueKind.ASK: "PagesRunning",
 }
-"""The metrics of how many there are of each kind, whenever they are due."""
+"""The metrics that count the rows of each kind, whenever they are due."""
 
 MAX_SLEEP_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class PollSettings:
-    """Rates per second, by the stack's parameters. Results and statuses may each be read so often."""
+    """Rates per second, from the stack's parameters. `reads_per_second` applies to results and to statuses
+    separately."""
 
     reads_per_second: int
     submits_per_second: float
     step_seconds: float
-    """The most that one ask can take, its result stored and its document concluded; none begins with less time left."""
+    """The most that one ask can take, with storing its result and concluding its document; with less time left none
+    begins."""
     caps: Caps = NO_CAPS
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What a worker brought: of an ask what it came to, and the document that is to be delivered now, if any."""
+    """What a worker reports: what an ask came to, and the document that is to be delivered now, if there is one."""
 
     job: Job
     asked: Asked | None = None
@@ -69,8 +71,8 @@ class _Done:
 
 @dataclass(slots=True)
 class _Run:
-    """What one tick knows. Only the tick's own thread touches it; workers put what they bring into `done`: when an ask
-    begins, and what a job came to."""
+    """What one tick knows. Only the tick's own thread touches it; workers only append: to `began` when an ask begins,
+    and to `done` when a job has ended."""
 
     owner: str
     row: Tick
@@ -90,21 +92,22 @@ class _Run:
     began: deque[tuple[Job, float]] = field(default_factory=deque)
     done: deque[_Done] = field(default_factory=deque)
     to_deliver: list[Document] = field(default_factory=list)
-    deliver_at: float = 0.0  # when they are sent, all that there are by then
+    deliver_at: float = 0.0  # when those that there are by then are sent
     asks: int = 0  # how many have begun
 
 
 def tick(ports: PollPorts, settings: PollSettings, deadline: float) -> str:
     """Runs until nothing is due soon, the time is up, or the row is another's. Says which, in a word.
 
-    `deadline` is when this invocation is ended by force. Raises StoreUnavailable when the tick row cannot be had.
+    `deadline` is when this invocation is ended by force. Raises StoreUnavailable when the tick row cannot be read or
+    written.
     """
     owner = ports.clock.token()
     now = ports.clock.now()
     row = ports.tick.take(owner, now, now + ports.policy.tick_lease_seconds)
     if row is None:
         return "busy"
-    # The tick before may have asked until the row was taken, which may be long after it was asked for.
+    # The tick before may have asked until we took the row, which may be long after we requested it.
     taken_at = ports.clock.now()
     jobs = schedule.new(row.typical_seconds, settings.reads_per_second, settings.submits_per_second, taken_at)
     jobs.asks_until = row.lease_until - ports.policy.lease_margin_seconds
@@ -144,7 +147,7 @@ def _renew(ports: PollPorts, run: _Run) -> bool:
     try:
         row = ports.tick.renew(run.owner, now + ports.policy.tick_lease_seconds)
     except StoreUnavailable as error:
-        # The lease lasts for several renewals; without any, another tick takes over and this one learns so.
+        # The lease outlasts several renewals. If none succeeds, another tick takes over and this one learns so.
         ports.journal.failed("renew_failed", error)
         run.renew_at = now + ports.clock.chance()
         return now < run.row.lease_until
@@ -163,7 +166,7 @@ def _refresh(ports: PollPorts, run: _Run, now: float) -> None:
     except StoreUnavailable as error:
         ports.journal.failed("refresh_failed", error)
         run.schedule.due_soon = True
-    # With thousands of rows a refresh takes its time: most of it is for the work itself.
+    # With thousands of rows a refresh takes time; most of the time is for the work itself.
     after = ports.clock.now()
     run.refresh_at = after + max(REFRESH_SECONDS, REFRESH_SHARE * (after - now))
 
@@ -171,7 +174,7 @@ def _refresh(ports: PollPorts, run: _Run, now: float) -> None:
 def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
     soon = now + ports.policy.tick_stay_seconds
     measures = now >= run.measure_at
-    # To be counted, what is due later is read by the same requests: a stack with nothing in flight pays for no more.
+    # To count it, what is due later is read by the same requests: a stack with nothing in flight pays for no more.
     until = now + IN_FLIGHT_SECONDS if measures else soon
     asks = ports.documents.due(DueKind.ASK, now, MAX_DUE_ENTRIES, _asks_since(run, now))
     run.schedule.add_asks(asks, now)
@@ -191,14 +194,15 @@ def _refresh_jobs(ports: PollPorts, run: _Run, now: float) -> None:
     run.refreshed_at = now
     if measures:
         _measure(ports, run, now, (asks, deliveries, run.rechecks, submits))
-        if run.backfill_waits:  # for days, it may be, which is no reason for an alarm
+        if run.backfill_waits:  # perhaps for days, which is no reason for an alarm
             waiting = ports.documents.due(DueKind.BACKFILL, until, MAX_DUE_ENTRIES)
             ports.journal.counted(IN_FLIGHT[DueKind.BACKFILL], len(waiting))
         _refresh_held(ports, run, now)
 
 
 def _refresh_held(ports: PollPorts, run: _Run, now: float) -> None:
-    """Once a minute: how many documents are held, how much of a cap is used; and those that have room are released."""
+    """Once a minute: counts the held documents, measures how much of a cap is used, and releases those that have
+    room."""
     held = ports.documents.due(DueKind.HELD, now, MAX_DUE_ENTRIES)
     if run.caps.is_on:
         ports.journal.counted("CapUsedPercent", cap_used_percent(ports, run.caps))
@@ -223,8 +227,8 @@ def _refresh_held(ports: PollPorts, run: _Run, now: float) -> None:
 
 
 def _backfills(ports: PollPorts, run: _Run, now: float) -> Sequence[DueEntry]:
-    """The documents of backfills that may be handed out, if others are not on their way through submit still: those
-    are due when that must have ended."""
+    """The documents of backfills that may be handed out, if not too many are still on their way through submit: those
+    are due when they must have got through."""
     most = run.schedule.max_backfills()
     waiting = ports.documents.due(DueKind.BACKFILL, now, most)
     run.backfill_waits = bool(waiting)
@@ -234,9 +238,9 @@ def _backfills(ports: PollPorts, run: _Run, now: float) -> Sequence[DueEntry]:
 
 
 def _asks_since(run: _Run, now: float) -> float:
-    """From which due time on the running operations are read, which have that of their acceptance.
+    """From which due time on the running operations are read; theirs is when they were accepted.
 
-    While many run, most are known already, so only those of late are read; and now and then all, as the index may have
+    While many run, most are known already, so only recent ones are read; now and then all are, as the index may have
     lagged behind for longer.
     """
     if not run.schedule.knows_many() or now >= min(run.full_refresh_at, run.measure_at):
@@ -246,8 +250,8 @@ def _asks_since(run: _Run, now: float) -> float:
 
 
 def _measure(ports: PollPorts, run: _Run, now: float, found: Iterable[Sequence[DueEntry]]) -> None:
-    """Once a minute, what alarms and dashboard go by: how long the longest due row has waited, how many there are of
-    each kind, and whether submitting is paused. `found`: of each kind those in flight, oldest first.
+    """Once a minute, what alarms and dashboard need: how long the longest due row has waited, how many rows there are
+    of each kind, and whether submitting is paused. `found`: the rows in flight of each kind, oldest first.
 
     That there is a measure at all shows that the index is read, whatever is in it.
     """
@@ -263,7 +267,7 @@ def _measure(ports: PollPorts, run: _Run, now: float, found: Iterable[Sequence[D
 
 
 def _start_due(ports: PollPorts, run: _Run) -> None:
-    """Starts what is due, as workers are free: documents, then asks."""
+    """Starts what is due as workers are free: documents, then asks."""
     documents = run.schedule.documents_to_start(ports.clock.now(), ports.policy.probe_seconds)
     while ports.workers.free() > 0 and (job := next(documents, None)) is not None:
         _start(ports, run, job, partial(_TASKS[job.entry.kind], ports, job))
@@ -287,7 +291,7 @@ def _start(ports: PollPorts, run: _Run, job: Job, task: Callable[[], _Done]) -> 
 
 
 def _collect(ports: PollPorts, run: _Run) -> None:
-    """Takes in what the workers brought: of an ask, when it began comes before what it came to."""
+    """Takes in what the workers reported: that an ask began comes before what it came to."""
     while run.began:
         run.asks += 1
         run.schedule.began(*run.began.popleft())
@@ -326,7 +330,7 @@ def _send_deliveries(ports: PollPorts, run: _Run) -> None:
 
 
 def _ended(ports: PollPorts, run: _Run) -> bool:
-    """Ends when nothing runs, nothing is due soon, and a refresh that came well after the last wake showed so."""
+    """Ends when nothing runs, nothing is due soon, and a refresh well after the last wake showed so."""
     if run.is_releasing or not run.schedule.is_idle() or run.done or run.to_deliver:
         return False
     if run.refreshed_at < run.row.wake_at + ports.policy.tick_settle_seconds:
@@ -342,8 +346,8 @@ def _ended(ports: PollPorts, run: _Run) -> bool:
 
 
 def _hand_over(ports: PollPorts, run: _Run) -> str:
-    """Out of time: the successor starts at once if there is work left. Nothing is asked any more, and nobody else asks
-    while the workers end what they began."""
+    """Out of time: the successor starts at once if there is work left. This tick asks for nothing any more, and nobody
+    else asks while its workers end what they began."""
     if not _renew(ports, run):
         return "lost"
     run.schedule.asks_until = 0.0
@@ -356,7 +360,8 @@ def _hand_over(ports: PollPorts, run: _Run) -> str:
 
 
 def _sleep_seconds(ports: PollPorts, run: _Run) -> float:
-    """How long nothing will happen: until the next ask, refresh or renewal; but what workers bring is taken in soon."""
+    """How long nothing will happen: until the next ask, refresh or renewal; at most so long that what workers report is
+    taken in soon."""
     next_at = min(run.refresh_at, run.renew_at, run.schedule.next_ask_at())
     if run.to_deliver:
         next_at = min(next_at, run.deliver_at)
@@ -365,8 +370,8 @@ def _sleep_seconds(ports: PollPorts, run: _Run) -> float:
 
 
 def _ask_due(ports: PollPorts, run: _Run, job: Job) -> _Done:
-    """Reads or asks for one operation and, if that was the last of its document, fixes the document's outcome. Nothing
-    is asked when the tick asks no more."""
+    """Reads or asks for one operation and, if it was the last of its document, fixes the document's outcome. Nothing is
+    asked once the tick has stopped asking."""
     operation = job.operation
     if operation is None:
         asked = Asked(ports.documents.read_operation(*job.entry.name))
@@ -379,7 +384,7 @@ def _ask_due(ports: PollPorts, run: _Run, job: Job) -> _Done:
             asked = ask_status(ports, operation)
         else:
             asked = ask_result(ports, operation, job.status_asked)
-    # What was read may be final: whoever made it so may have died before the document was updated.
+    # It may have been final already: whoever made it so may have died before the document was updated.
     to_deliver = None
     if asked.operation is not None and asked.operation.final:
         to_deliver = page_finished(ports, asked.operation)
@@ -389,7 +394,7 @@ def _ask_due(ports: PollPorts, run: _Run, job: Job) -> _Done:
 
 
 def _recheck(ports: PollPorts, job: Job) -> _Done:
-    """Concludes a document, should nobody have done so."""
+    """Concludes a document, if nobody has done so."""
     document = ports.documents.read(job.entry.document_id)
     return _Done(job, to_deliver=None if document is None else conclude(ports, document))
 
@@ -410,7 +415,7 @@ def _hand_to_submit(ports: PollPorts, job: Job) -> _Done:
 
 
 def _handed_out(ports: PollPorts, due: DueEntry) -> Document | None:
-    """The document that a message is to be sent for. Its due time moves on first: a lost message is sent again then."""
+    """The document to send a message for. Its due time is put off first: a lost message is then sent again."""
     document = ports.documents.postpone(due, ports.clock.now() + ports.policy.handed_out_seconds)
     if document is not None:
         ports.journal.noted("handed_out", document=document.id)

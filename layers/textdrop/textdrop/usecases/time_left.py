@@ -1,4 +1,4 @@
-"""Whether what is about to begin still fits into the time that its worker has."""
+"""Whether the next step still fits into the time that its worker has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class NoTimeLeft(TextdropError):
 
 
 def check_deadline(ports: DeliverPorts, deadline: float) -> None:
-    """A result is touched only by a call that ends before the lease: a late one could undo a newer upload's, or what
-    another worker has made of this delivery. Raises NoTimeLeft."""
+    """Results are only touched by calls that end before the lease does: a late one could undo a newer upload's results,
+    or what another worker has made of this delivery. Raises NoTimeLeft."""
     if ports.clock.now() + ports.results.total_seconds > deadline:
         raise NoTimeLeft("no time left to write results")

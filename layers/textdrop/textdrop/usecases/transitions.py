@@ -33,8 +33,10 @@ def transition_reserving(
     changes: Mapping[str, int],
     caps: Caps | None,
 ) -> Document | Answer:
-    """Decides and writes, with what changes in the pages that are reserved, both or neither. The row afterwards; OVER
-    when a cap has no room, LOST when nothing was to be written, or another worker was first."""
+    """Decides and writes, together with the change of the reserved pages: both or neither.
+
+    The row afterwards; OVER when a cap has no room, LOST when nothing was to be written, or another worker was first.
+    """
     decision = states.decide_document(before, seen, ports.clock.now(), ports.policy)
     if decision.row is None:
         return Answer.LOST
@@ -59,7 +61,7 @@ def transition_operation(ports: TransitionPorts, before: Operation, seen: Operat
 
 
 def transition_held(ports: TransitionPorts, held: Document, seen: DocumentSeen) -> Document:
-    """The row afterwards of a document that we hold. Raises NotOurs."""
+    """The next row of a document that we hold, which is written. Raises NotOurs."""
     after = transition_document(ports, held, seen)
     if after is None:
         raise NotOurs
@@ -67,7 +69,8 @@ def transition_held(ports: TransitionPorts, held: Document, seen: DocumentSeen) 
 
 
 def return_later(ports: TransitionPorts, held: Document, *, failed: bool) -> None:
-    """Leaves the document due again, after a backoff if something failed, if it is still ours; else its lease does."""
+    """Makes the document due again, after a backoff if something failed, if it is still ours; otherwise its lease
+    brings it back."""
     wait = intervals.backoff_seconds(held.consecutive_failures, ports.clock.chance(), ports.policy) if failed else 0.0
     try:
         row = ports.documents.read(held.id)

@@ -1,4 +1,4 @@
-"""The wake: the tick is told that there is something to ask for or to hand out."""
+"""The wake: tells the tick that there is something to ask for or to hand out."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from textdrop.ports import WakePorts
 
 
 def wake(ports: WakePorts) -> None:
-    """A running tick will look again before it ends; if none runs, one has been invoked.
-
-    Failing is harmless: the schedule invokes poll once a minute.
-    """
+    """A running tick will refresh again before it ends; if none runs, one has been invoked. Failing is harmless: the
+    schedule invokes poll once a minute."""
     now = ports.clock.now()
     try:
         row = ports.tick.wake(now)

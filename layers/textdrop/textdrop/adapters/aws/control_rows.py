@@ -1,4 +1,4 @@
-"""The rows that hold the whole stack together, in the table: submit quota, pause, tick, reconcile's run."""
+"""The rows that concern the whole stack: submit quota, pause, tick, reconcile's run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 # The next free time has passed, or nobody has reserved yet: slots begin now.
 BEHIND_NOW = "attribute_not_exists(#next_free_at) OR #next_free_at <= :now"
-# The next free time is to come, and near enough: slots begin there.
+# The next free time is in the future, and near enough: slots begin there.
 AHEAD_OF_NOW = "#next_free_at > :now AND #next_free_at <= :latest"
 # No other worker has reported a throttle since we read the row (which may not be there yet).
 SAME_THROTTLES = "#throttles = :before"
 NO_THROTTLES = "attribute_not_exists(#throttles)"
-# Reservations made since we read the row reach no further than what we write; then they may be overwritten.
+# Reservations made since we read the row reach no further than what we write, so they may be overwritten.
 NOT_PAST = "(attribute_not_exists(#next_free_at) OR #next_free_at <= :next_free_at)"
 
 
@@ -44,8 +44,8 @@ class DynamoSubmitQuota:
         return quota
 
     def reserve(self, slots: int, interval_seconds: float, now: float, ahead_seconds: float) -> float | None:
-        # An update expression has no max(): there is one form for each side of now. The row only moves forward, so
-        # that behind → ahead is the only way from one form to the other, and three tries see every case.
+        # An update expression has no max(), so there is one form for each side of now. The row only moves forward, so
+        # behind → ahead is the only change from one form to the other, and three tries cover every case.
         latest, taken = now + ahead_seconds, slots * interval_seconds
         ahead = self._next_free_at > now
         for _ in range(3):
@@ -72,7 +72,7 @@ class DynamoSubmitQuota:
         return self._table.update(QUOTA_KEY, "ADD #next_free_at :taken", AHEAD_OF_NOW, values, returned="ALL_OLD")
 
     def write(self, before: Quota, after: Quota) -> bool:
-        """As the port says, but that `next_free_at` never moves back: slots reserved beside us stay reserved."""
+        """As the port says, except that `next_free_at` never moves back: slots reserved concurrently stay reserved."""
         same = SAME_THROTTLES if before.throttles else f"({SAME_THROTTLES} OR {NO_THROTTLES})"
         new = {name: getattr(after, name) for name in ("factor", "factor_at", "throttled_until", "throttles")}
         new["schema"] = SCHEMA
@@ -109,19 +109,19 @@ class DynamoVersionedRow(Generic[Row]):
         item = items.of_row(self._key, after)
         same = {"rev_before": attribute(before.rev)} if before.rev else None
         written = self._table.put(item, SAME_REV if same else NO_ROW, same)
-        # A rival may have written the very same: then both go on, until the next write.
+        # A rival may have written exactly the same: then both continue, until the next write.
         return written.applied or (written.repeated and items.to_row(self._kind, written.item) == after)
 
 
 # --- the tick ---------------------------------------------------------------------------------------------------------
 
-# No tick runs and none has been asked for; a row that only woke has no state yet.
+# No tick runs, and none was requested; a row that was only woken has no state yet.
 IDLE = "attribute_not_exists(#state) OR #state = :idle"
-# Nobody runs: idle, or asked for, or the one that ran is dead.
+# Nobody runs: it is idle, or was requested, or its owner is dead.
 FREE = "attribute_not_exists(#state) OR #state IN (:idle, :starting) OR #lease_until <= :now"
 # The row is still ours.
 OURS = "#state = :running AND #owner = :ours"
-# The row is still ours, and nobody has found anything to do that we have not seen.
+# The row is still ours, and nobody has called `wake` since we read it.
 OURS_AND_NO_WAKE = f"{OURS} AND #wake = :wake"
 
 
@@ -163,8 +163,8 @@ class DynamoTickRow:
         written = self._table.set(TICK_KEY, new, OURS_AND_NO_WAKE, ours, " REMOVE #owner, #lease_until")
         if written.applied or not written.repeated:
             return written.applied
-        # The first try ended it: idle, and nobody has woken it since. Had a rival taken and ended it in between, what
-        # we asked for would be as true.
+        # The first try ended it: idle, and nobody has woken it since. If a rival took and ended it in between, our
+        # answer is just as true.
         row = items.to_row(Tick, written.item)
         return (row.state, row.wake, row.typical_seconds) == ("idle", wake, typical_seconds)
 
@@ -175,7 +175,7 @@ class DynamoTickRow:
 
 
 def _left_starting(written: Written, lease_until: float) -> bool:
-    # A starting row has no owner; the lease we wrote, to the microsecond, is what tells our first try from a rival's.
-    # Not to know it would cost a minute, until the schedule's tick.
+    # A starting row has no owner. The lease that we wrote, to the microsecond, tells our first try from a rival's.
+    # Without this a minute would be lost, until the schedule's tick.
     row = items.to_row(Tick, written.item)
     return written.applied or (written.repeated and (row.state, row.lease_until) == ("starting", lease_until))

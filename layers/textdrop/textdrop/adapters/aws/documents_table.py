@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The document is where the index saw it: nobody took it, handed it out or finished it since.
 DUE_ENTRY_UNCHANGED = "#due_kind = :kind AND #due_at = :entry_due_at"
-# The page belongs to what the document is doing now (a retry's next run has pages of its own), and is not counted yet.
+# The page belongs to what the document does now (a retry's next run has pages of its own), and is not counted yet.
 UNFINISHED = "#run = :run AND contains(#unfinished, :page)"
 # No other holder wrote an intent, an answer or an unconfirmed submit since we read the operation.
 SAME_SUBMIT = "#state = :before_state AND #holder_rev = :before_holder_rev AND #unconfirmed = :before_unconfirmed"
@@ -69,12 +69,12 @@ class DynamoDocuments:
                 "page": attribute(operation.page),
             },
         )
-        # A page that was finished before is refused, and the row comes back as it is.
+        # A page that was finished before is refused, and the answer has the row as it is.
         document = items.to_document(written.item) if written.item else None
         return document if document is not None and document.run == operation.run else None
 
     def due(self, kind: DueKind, until: float, limit: int, since: float = 0.0) -> list[DueEntry]:
-        if since > until:  # which DynamoDB refuses to be asked for
+        if since > until:  # which DynamoDB refuses
             return []
         found = self._table.query(
             "#due_kind = :kind AND #due_at BETWEEN :since AND :until",
@@ -132,7 +132,7 @@ def document_update(before: Document, after: Document) -> Update:
         raise ValueError("a document is written over itself, with a rev one higher")
     old, new = items.of_document(before), items.of_document(after)
     changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
-    # A hand-out moves the due time and leaves `rev`: what `before` says of it may be old.
+    # Handing out changes the due time but not `rev`: the one in `before` may be old.
     changed |= {"due_kind", "due_at"}
     return Update(
         items.document_key(before.id),
@@ -143,17 +143,17 @@ def document_update(before: Document, after: Document) -> Update:
 
 
 def was_written_before(written: Written, before: Document, after: Document) -> bool:
-    """Whether that change, refused on this try, was made by an earlier one, whose answer was lost."""
+    """Whether that change, refused on this try, was made by an earlier try whose answer was lost."""
     if not (written.repeated and written.item):
         return False
     stored = items.to_document(written.item)
-    if before.unfinished == after.unfinished:  # which shrinks beside us
+    if before.unfinished == after.unfinished:  # which shrinks concurrently
         stored = replace(stored, unfinished=after.unfinished, pages_recognized=after.pages_recognized)
     return stored == after
 
 
 def _change(changed: set[str], new: Mapping[str, Any]) -> str:
-    """The update expression that gives these attributes their new values, and removes those that have none."""
+    """The update expression that sets these attributes to their new values, and removes those without one."""
     set_to = ", ".join(f"#{name} = :{name}" for name in sorted(changed & new.keys()))
     removed = ", ".join(f"#{name}" for name in sorted(changed - new.keys()))
     return f"SET {set_to}" + (f" REMOVE {removed}" if removed else "")
@@ -174,7 +174,7 @@ class DynamoNewestUploads:
     def _set(self, source: Source, newest: Newest, condition: str, compared: Mapping[str, object]) -> Newest:
         new = {"order": newest.order, "document_id": newest.document_id, "schema": items.SCHEMA}
         written = self._table.set(items.newest_key(key_id(source)), new, condition, compared)
-        # The row that a failed condition met is as consistent as the one a write leaves; a repeat meets its own.
+        # A failed condition returns the row as consistently as a write does; a repeat meets its own write.
         return items.to_row(Newest, written.item)
 
     def expect_outputs(self, source: Source) -> None:

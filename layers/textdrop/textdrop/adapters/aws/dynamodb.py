@@ -1,4 +1,5 @@
-"""The table, as the rows need it: consistent reads, queries, conditional writes that say whether they were repeated."""
+"""The table, as the rows need it: consistent reads, queries, and conditional writes that say whether they were
+repeated."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ HISTORY = "history"
 KEYS_A_READ = 100  # the most of BatchGetItem
 KEYS_A_WRITE = 25  # the most of BatchWriteItem
 CONFLICT_WAITS_SECONDS = (0.1,) * 9
-"""While a transaction is at an item, every other write of it is refused: it is tried again after at most so long."""
+"""While a transaction works on an item, every other write of it is refused; it is tried again after at most so long."""
 # What conditions mean everywhere: nobody has made this row; there is one; nobody has written it since we read it.
 NO_ROW = "attribute_not_exists(#pk)"
 EXISTS = "attribute_exists(#pk)"
@@ -37,11 +38,11 @@ _NAME = re.compile(r"#(\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a conditional write brought.
+    """The result of a conditional write.
 
-    `applied`: the condition held. Then `item` is what was asked to be returned, else the row as it is stored ({}: there
-    is none). `repeated`: botocore had tried before; the row may be what the first try, whose answer was lost, made it.
-    Without a try before, a row that looks like ours was written by a rival.
+    `applied`: the condition held; then `item` is what was requested, otherwise the row as it is stored ({}: there is
+    none). `repeated`: botocore had tried before, so the row may be what the first try made, whose answer was lost.
+    Without an earlier try, a row that looks like ours was written by a rival.
     """
 
     applied: bool
@@ -59,7 +60,7 @@ class Update(NamedTuple):
 
 
 class Table:
-    """One DynamoDB table. `clock` is what waits, and by chance, where a transaction is in the way of a write.
+    """One DynamoDB table. `clock` waits for a random time if a transaction is in the way of a write.
 
     In expressions every attribute is named `#attribute` (so that reserved words do no harm) and every value `:name`,
     given as `name` in `values`.
@@ -123,11 +124,11 @@ class Table:
         return written
 
     def update_together(self, updates: Sequence[Update]) -> list[Written]:
-        """Makes all the changes if all their conditions hold, else none of them: then those whose condition failed are
-        not `applied`, and say what is stored. No key twice.
+        """Makes all the changes if all their conditions hold, otherwise none; then those whose condition failed are not
+        `applied`, and say what is stored. No key twice.
 
-        botocore sends its tries with one token, by which DynamoDB knows for ten minutes that a transaction was made: a
-        repeat is then answered as the first try was. Only a later one meets its own writes.
+        botocore sends all tries with one token, by which DynamoDB knows for ten minutes that a transaction was made: a
+        repeat then gets the answer of the first try. Only a later one meets its own writes.
         """
         asked: list[Any] = [
             {
@@ -154,7 +155,7 @@ class Table:
             return self._past_conflicts(write)
 
     def delete(self, key: Key, condition: str, values: Mapping[str, Attribute]) -> None:
-        """There is no item, if the condition held."""
+        """The item does not exist afterwards, if the condition held."""
         with as_store_unavailable("dynamodb.DeleteItem"):
             try:
                 self._client.delete_item(
@@ -167,7 +168,7 @@ class Table:
                 _refused(error)
 
     def _past_conflicts(self, write: Callable[[], list[Written]]) -> list[Written]:
-        """What the write brings, tried again while another transaction is in its way."""
+        """The result of the write, which is tried again while another transaction is in its way."""
         waits, was_repeated = iter(CONFLICT_WAITS_SECONDS), False
         while True:
             try:
@@ -187,14 +188,14 @@ class Table:
         compared: Mapping[str, object] = _NOTHING,
         more: str = "",
     ) -> Written:
-        """Gives the attributes their new values, and does `more`, if the condition holds, to which values are
-        compared."""
+        """Sets the attributes to their new values, and does `more`, if the condition holds; `compared` are its
+        values."""
         values = {name: attribute(value) for name, value in {**new, **compared}.items()}
         return self.update(key, f"SET {', '.join(f'#{name} = :{name}' for name in new)}{more}", condition, values)
 
     def query(self, condition: str, values: Mapping[str, Attribute], due_limit: int = 0) -> Iterator[Mapping[str, Any]]:
-        """All items of one partition that meet the condition, by sort key, read consistently; with a limit those of the
-        index `due`, in answers of at most so many."""
+        """All items of one partition that meet the condition, by sort key, read consistently. With a limit: those of
+        the index `due`, read in answers of at most so many."""
         how = {"IndexName": DUE, "Limit": due_limit} if due_limit else {"ConsistentRead": True}
         with as_store_unavailable("dynamodb.Query"):
             answers = self._client.get_paginator("query").paginate(
@@ -212,9 +213,11 @@ class Table:
         *,
         newest_first: bool,
     ) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
-        """At most `limit` items of one partition of the index `history` that meet the condition, in the order of its
-        sort key, behind the one with the keys `after`; and the keys of the last one that was looked at, None at the
-        end. One request. Raises HistoryMissing."""
+        """At most `limit` items of one partition of the index `history` that meet the condition, by its sort key, after
+        the one with the keys `after`; and the keys of the last one that was read, None at the end.
+
+        One request. Raises HistoryMissing.
+        """
         place: dict[str, Any] = {"ExclusiveStartKey": after} if after else {}
         with as_store_unavailable("dynamodb.Query"):
             try:
@@ -228,7 +231,7 @@ class Table:
                     **_placeholders(condition, values),
                 )
             except ClientError as error:
-                # What else is not valid is a place that was never an item's.
+                # The only other invalid input is a position that never was an item's.
                 if place or code(error) not in ("ValidationException", "ResourceNotFoundException"):
                     raise
                 raise HistoryMissing("dynamodb.Query: there is no index history, or not yet") from error
@@ -240,7 +243,7 @@ class Table:
             yield item["pk"]["S"], item["sk"]["S"]
 
     def read_many(self, keys: Sequence[Key]) -> Iterator[Mapping[str, Any]]:
-        """The items that there are of these keys, in any order; a write of just now may be missing. No key twice."""
+        """The items of these keys, in any order; a write made just now may be missing. No key twice."""
         return self._get_many(keys, {})
 
     def _get_many(self, keys: Sequence[Key], what: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
@@ -251,7 +254,7 @@ class Table:
                 with as_store_unavailable("dynamodb.BatchGetItem"):
                     answer = self._client.batch_get_item(RequestItems=request)
                 yield from answer["Responses"].get(self._name, [])
-                # Throttled in part, or too much for one answer: the rest is asked for again, as long as that brings
+                # Partly throttled, or too much for one answer: the rest is requested again, as long as that brings
                 # something.
                 left: list[Any] = [key for rest in answer.get("UnprocessedKeys", {}).values() for key in rest["Keys"]]
                 if len(left) == len(asked):
@@ -277,7 +280,7 @@ class Table:
 
 
 def _refused(error: ClientError) -> Written:
-    """The answer to a write whose condition failed; any other error goes on."""
+    """The result of a write whose condition failed; any other error is raised again."""
     if code(error) != "ConditionalCheckFailedException":
         raise error
     stored: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # of this error alone
@@ -285,7 +288,7 @@ def _refused(error: ClientError) -> Written:
 
 
 def _cancelled(error: ClientError) -> list[Written]:
-    """The answer to a transaction of which conditions failed; any other error goes on."""
+    """The result of a transaction of which conditions failed; any other error is raised again."""
     reasons = cancellations(error)
     applied = [reason.get("Code") != _CONDITION_FAILED for reason in reasons]
     if all(applied):

@@ -18,8 +18,11 @@ HELD_DETAIL_TYPE = "Document Held"
 
 
 class EventBridgeNotices:
-    """Notices as events on a bus: the detail is the notice, as the topic's subscribers get it. Rules filter by any of
-    its fields, so the attributes are left out; that a document is held is an event of another type."""
+    """Notices as events on a bus: the detail is the notice, as the topic's subscribers get it.
+
+    Rules can filter by any of its fields, so the attributes are left out. The message that a document is held is an
+    event of another type.
+    """
 
     def __init__(self, client: EventBridgeClient, bus_name: str) -> None:
         self._client = client
@@ -38,6 +41,6 @@ class EventBridgeNotices:
                     }
                 ]
             )
-        # 200 with an error inside: the bus has not taken it.
+        # 200 with an error inside: the bus has not accepted it.
         if answer["FailedEntryCount"]:
             raise StoreUnavailable(f"events.PutEvents: {answer['Entries'][0].get('ErrorCode', 'unknown')}")

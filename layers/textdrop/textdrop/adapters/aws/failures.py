@@ -15,7 +15,7 @@ from textdrop.core.errors import StoreUnavailable
 
 @contextmanager
 def as_store_unavailable(call: str) -> Iterator[None]:
-    """Whatever AWS or the way to it answers with, but a result, becomes StoreUnavailable.
+    """Everything but a result, from AWS or on the way to it, becomes StoreUnavailable.
 
     Its message is the call and AWS's error code or the error's kind; never AWS's own words, which may quote a row.
     """
@@ -34,14 +34,14 @@ def code(error: ClientError) -> str:
 
 
 def cancellations(error: ClientError) -> Sequence[Mapping[str, Any]]:
-    """Why a transaction was cancelled: `Code` for each of its items, in order, "None" where nothing was wrong with it,
-    and `Item`, as it is stored, where its condition failed. Of any other error: nothing."""
+    """Why a transaction was cancelled: for each of its items, in order, `Code` ("None" if nothing was wrong with it),
+    and `Item`, as it is stored, if its condition failed. Empty for any other error."""
     reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", ())
     return reasons
 
 
 def is_conflict(error: ClientError) -> bool:
-    """Whether nothing was wrong but that another transaction was at an item. botocore does not try again then."""
+    """Whether the only fault was that another transaction was at work on an item. botocore does not try again then."""
     return code(error) == "TransactionConflictException" or _reasons(error) == {"TransactionConflict"}
 
 
@@ -50,7 +50,7 @@ def _reasons(error: ClientError) -> set[str]:
 
 
 def http_status(error: ClientError) -> int:
-    """The HTTP status; 0 where there is none. The only thing that the answer to a HEAD tells."""
+    """The HTTP status; 0 if there is none. It is all that the answer to a HEAD says."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 

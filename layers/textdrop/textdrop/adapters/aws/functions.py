@@ -1,4 +1,4 @@
-"""Functions, as others and they themselves invoke them."""
+"""The stack's functions, as they invoke each other and themselves."""
 
 from __future__ import annotations
 

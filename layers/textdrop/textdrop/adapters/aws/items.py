@@ -1,9 +1,9 @@
 """Rows as DynamoDB items and back, without loss.
 
-An item has an attribute for each field of its row, under the field's name, `pk`, `sk` and `schema`. Empty texts, sets
-and None are left out, and so is what equals the field's default, unless a condition compares it: a default must never
-change. Numbers are written with all their digits. Text that is no UTF-8 (a key with lone surrogates) is kept as bytes,
-because DynamoDB's strings are UTF-8. What the OCR service describes freely, and counts by name, are kept as JSON.
+An item has an attribute for each field of its row, under the field's name, and `pk`, `sk` and `schema`. Empty texts,
+sets and None are left out; so is what equals the field's default, unless a condition compares it: a default must never
+change. Numbers are written with all their digits. Text that is not UTF-8 (a key with lone surrogates) is kept as bytes,
+because DynamoDB's strings are UTF-8. The service's free descriptions, and counts by name, are kept as JSON.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def sent_page_key(fingerprint: str) -> Key:
 
 
 def history_of(of_month: str, outcome: Outcome) -> str:
-    """The partition of the index `history` that has the runs of a month with an outcome."""
+    """The partition of the index `history` with the runs of a month that have this outcome."""
     return f"{of_month}#{outcome}"
 
 
@@ -122,7 +122,7 @@ def to_due(stored: Mapping[str, Any]) -> DueEntry:
 
 
 def of_run(run: Run) -> Item:
-    """The run's item, with the partition of the index `history` that it is in; its sort key there is `ended_at`."""
+    """The run's item, with its partition of the index `history`; its sort key there is `ended_at`."""
     row = of_row(run_key(run.document_id, run.run), run, without="document_id")
     return {**row, "history": attribute(history_of(month(run.ended_at), run.outcome))}
 
@@ -141,7 +141,7 @@ def of_cursor(of_month: str, outcome: Outcome, cursor: HistoryCursor) -> Item:
 
 
 def to_cursor(keys: Mapping[str, Any]) -> HistoryCursor:
-    """The cursor that these keys are of."""
+    """The cursor of these keys."""
     run = keys["sk"]["S"].removeprefix(RUNS_PREFIX)
     return HistoryCursor(float(keys["ended_at"]["N"]), keys["pk"]["S"], int(run))
 
@@ -157,7 +157,7 @@ def to_sums(stored: Mapping[str, Any]) -> DaySums:
 
 
 def day_attribute(day: str) -> str:
-    """The attribute of a month's row that has the pages of a day of it."""
+    """The attribute of a month's row with the pages of one of its days."""
     return f"day_{day[-2:]}"
 
 
@@ -180,7 +180,8 @@ def to_sent_page(stored: Mapping[str, Any]) -> SentPage:
 
 
 def of_row(key: Key, row: Any, without: str = "") -> Item:
-    """The item of a row, with its key and the version of its schema; `without` the field that is the partition key."""
+    """The item of a row, with its key and the version of its schema; `without` names the field that is the partition
+    key."""
     attributes = {name: value for name, value in _attributes(row).items() if name != without}
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "schema": attribute(SCHEMA), **attributes}
 
@@ -189,7 +190,7 @@ def to_row(kind: type[Row], stored: Mapping[str, Any]) -> Row:
     """The row of an item. Fields that the item lacks have their defaults.
 
     Raises StoreUnavailable for an item that this version cannot read: a newer version wrote it, or it was edited by
-    hand. Its due time brings it back, to a worker that can.
+    hand. Its due time brings it back, to a worker that can read it.
     """
     schema = int(stored.get("schema", {}).get("N", SCHEMA))
     if schema > SCHEMA:
@@ -197,7 +198,7 @@ def to_row(kind: type[Row], stored: Mapping[str, Any]) -> Row:
     try:
         return _read(kind, stored)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        # `from None`: the error may quote what is in the row.
+        # `from None`: the error may quote the row.
         raise StoreUnavailable(f"the row {_name(stored)} cannot be read ({type(error).__name__})") from None
 
 
@@ -236,7 +237,7 @@ def _text(text: str) -> Attribute:
     return {"S": text}
 
 
-# What conditions compare: a missing attribute equals nothing.
+# Conditions compare these, and a missing attribute equals nothing.
 _COMPARED = frozenset({"rev", "run", "holder_rev", "unconfirmed"})
 
 
@@ -259,7 +260,7 @@ _NEEDED = object()
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field of a row: how its attribute is read, and the value that no attribute stands for."""
+    """A field of a row: how its attribute is read, and the value that a missing attribute stands for."""
 
     name: str
     read: Callable[[Any], Any]
@@ -286,7 +287,7 @@ _EMPTY: dict[Any, Any] = {str: "", tuple: (), frozenset: frozenset()}
 
 
 def _reader(hint: Any) -> Callable[[Any], Any]:
-    """How an attribute becomes a value of this type."""
+    """The function that turns an attribute into a value of this type."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):  # `X | None`: None has no attribute
         [inner] = [argument for argument in arguments if argument is not type(None)]

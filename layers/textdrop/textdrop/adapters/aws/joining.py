@@ -1,5 +1,8 @@
-"""Joins objects of a bucket into one, within S3 as far as its rules allow: every part of a multipart upload but the
-last must have 5 MiB (Amazon S3 user guide, "Multipart upload limits"), so what is smaller goes through here."""
+"""Joins objects of a bucket into one, within S3 as far as its rules allow.
+
+Every part of a multipart upload except the last must have 5 MiB (Amazon S3 user guide, "Multipart upload limits"), so
+smaller objects pass through here.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 MIN_PART_BYTES = 5 * 1024 * 1024
 MAX_PART_BYTES = 64 * 1024 * 1024
-"""What S3 surely copies within the time that a call has."""
+"""Bytes that S3 certainly copies within the time of a call."""
 
 
 def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, check_deadline: Callable[[], None]) -> None:
@@ -49,15 +52,15 @@ def join(client: S3Client, bucket: str, keys: Sequence[str], to: str, check_dead
 def plan(objects: Sequence[tuple[str, int]]) -> Iterator[list[Range]]:
     """The parts of a multipart upload that joins objects of these keys and sizes.
 
-    A part of one range of at least 5 MiB is copied within S3; any other is fetched and uploaded. Every part but the
-    last has at least 5 MiB, and none that is fetched has more than twice that.
+    A part that is one range of at least 5 MiB is copied within S3; any other is fetched and uploaded. Every part but
+    the last has at least 5 MiB, and none that is fetched has more than twice that.
     """
     pending: list[Range] = []
     for key, size in objects:
         start = 0
         if pending and size:
             missing = MIN_PART_BYTES - sum(piece.size for piece in pending)
-            # All of a small one: what would be left of it could not be copied anyway.
+            # All of a small object: what would be left of it could not be copied anyway.
             start = size if size <= MIN_PART_BYTES else missing
             pending.append(Range(key, 0, start))
             if sum(piece.size for piece in pending) >= MIN_PART_BYTES:

@@ -21,7 +21,7 @@ class DynamoLedger:
         self._table = table
 
     def put(self, run: Run) -> Run:
-        # The row that a failed condition met is the one that is there: an earlier try's, or an earlier worker's.
+        # A failed condition returns the row that is there: an earlier try's, or an earlier worker's.
         return items.to_run(self._table.put(items.of_run(run), NO_ROW).item)
 
     def runs(self, document_id: str) -> list[Run]:
@@ -47,7 +47,7 @@ class DynamoLedger:
         *,
         newest_first: bool = False,
     ) -> HistoryPage:
-        # DynamoDB refuses bounds that are the wrong way round, and a place outside of them.
+        # DynamoDB refuses bounds in the wrong order, and a position outside of them.
         if after is not None and newest_first and after.ended_at <= until:
             until = after.ended_at
         elif after is not None and not newest_first and after.ended_at >= since:
@@ -77,7 +77,7 @@ class DynamoSums:
         self._table = table
 
     def read(self, since: str, until: str) -> list[DaySums]:
-        if since > until:  # which DynamoDB refuses to be asked for
+        if since > until:  # which DynamoDB refuses
             return []
         found = self._table.query(
             "#pk = :sums AND #sk BETWEEN :since AND :until",

@@ -1,4 +1,4 @@
-"""Reading objects in S3, for all who do: which version is meant, what an answer says of it, and its content."""
+"""Reading objects in S3: which version is meant, what an answer says about it, and its content."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from textdrop.core.errors import ObjectDeleted, ObjectForbidden, ObjectGone
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
 
-# An upload's metadata, up to 2 KB of it, comes as a header an entry, and http.client breaks off after 100 headers: an
-# upload with more entries could never be looked at.
+# An upload's metadata, up to 2 KB, comes as one header for each entry, and http.client gives up after 100 headers: an
+# upload with more entries could never be read.
 http.client._MAXHEADERS = 2_200  # type: ignore[attr-defined]  # the only place where it can be set
 
-# Not found; a delete marker in that version's place.
+# Not found; or a delete marker in that version's place.
 _DELETED = frozenset({404, 405})
 # Another ETag than the upload's.
 _REPLACED = 412
@@ -31,7 +31,7 @@ _FORBIDDEN = frozenset({400, 403})
 
 
 def which(source: Source) -> dict[str, Any]:
-    """The arguments that name this very version: by its id, or as long as the object still has its ETag."""
+    """The arguments that name exactly this version: by its id, or on condition that the object still has its ETag."""
     named: dict[str, Any] = {"Bucket": source.bucket, "Key": source.key}
     if source.version_id:
         named["VersionId"] = source.version_id
@@ -42,8 +42,8 @@ def which(source: Source) -> dict[str, Any]:
 
 @contextmanager
 def as_its_object() -> Iterator[None]:
-    """What an answer says of this very object: ObjectDeleted, ObjectGone if it was replaced, or ObjectForbidden. Other
-    errors stay as they are."""
+    """What an answer says about this very object: ObjectDeleted, ObjectGone if it was replaced, or ObjectForbidden.
+    Other errors are returned as they are."""
     try:
         yield
     except ClientError as error:
@@ -58,7 +58,7 @@ def as_its_object() -> Iterator[None]:
 
 
 def metadata_value(value: str) -> str:
-    """A value of an object's metadata. What is not ASCII S3 gives as encoded words of UTF-8 (RFC 2047); what cannot be
+    """A value of an object's metadata. S3 gives what is not ASCII as encoded words of UTF-8 (RFC 2047); what cannot be
     decoded stays as it came."""
     try:
         parts = decode_header(value)
@@ -68,6 +68,6 @@ def metadata_value(value: str) -> str:
 
 
 def content(body: StreamingBody) -> bytes:
-    """All of it. Its length and checksum are checked, which a `with` around the body itself would leave out."""
+    """The whole content. Its length and checksum are checked, which a `with` around the body itself would skip."""
     with closing(body):
         return body.read()

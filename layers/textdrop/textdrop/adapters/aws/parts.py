@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 PART_BYTES = 8 * 1024 * 1024
-"""What is surely sent within the time that a call has. 10,000 parts at most: 80 GB."""
+"""Bytes that are certainly sent within the time of a call. 10,000 parts at most: 80 GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class Range:
 
     @property
     def header(self) -> str:
-        """As HTTP names it."""
+        """As an HTTP header."""
         return f"bytes={self.start}-{self.start + self.size - 1}"
 
 
 def send(
     client: S3Client, bucket: str, to: str, file: BinaryIO, content_type: str, check_deadline: Callable[[], None]
 ) -> None:
-    """`to` has what the file holds from where it stands on, sent in parts if it is large, so that each call ends within
-    its time. Deadline and errors as for `make`."""
+    """`to` has the rest of the file, from its current position on; a large one is sent in parts, so that each call ends
+    within its time. Deadline and errors as for `make`."""
     first = file.read(PART_BYTES)
     if len(first) == PART_BYTES:
         make(client, bucket, to, content_type, chain([first], iter(lambda: file.read(PART_BYTES), b"")), check_deadline)
@@ -51,7 +51,7 @@ def send(
 def put(
     client: S3Client, bucket: str, to: str, content_type: str, body: bytes, check_deadline: Callable[[], None]
 ) -> None:
-    """`to` is made in one call."""
+    """Makes `to` with one call."""
     check_deadline()
     with as_store_unavailable("s3.PutObject"):
         client.put_object(Bucket=bucket, Key=to, Body=body, ContentType=content_type)
@@ -65,11 +65,10 @@ def make(
     parts: Iterable[bytes | Range],
     check_deadline: Callable[[], None],
 ) -> None:
-    """`to` is made of these parts; a range is copied within S3. `check_deadline` is called before each call that
-    writes.
+    """`to` is made of these parts; a range is copied within S3.
 
-    Raises what it raises, and StoreUnavailable; `to` is then as it was, or, if only the last answer was lost, as it
-    should be.
+    `check_deadline` is called before each call that writes. Raises what it raises, and StoreUnavailable; `to` is then
+    as it was, or, if only the last answer was lost, as it should be.
     """
     check_deadline()
     with as_store_unavailable("s3.CreateMultipartUpload"):
@@ -83,14 +82,14 @@ def make(
         with as_store_unavailable("s3.CompleteMultipartUpload"):
             client.complete_multipart_upload(Bucket=bucket, Key=to, UploadId=upload_id, MultipartUpload={"Parts": made})
     except Exception:
-        # What cannot be taken away now is so by the bucket's lifecycle rule.
+        # What cannot be removed now is removed by the bucket's lifecycle rule.
         with suppress(StoreUnavailable), as_store_unavailable("s3.AbortMultipartUpload"):
             client.abort_multipart_upload(Bucket=bucket, Key=to, UploadId=upload_id)
         raise
 
 
 def _made(client: S3Client, bucket: str, to: str, upload_id: str, number: int, part: bytes | Range) -> str:
-    """Makes one part of the upload; its ETag."""
+    """Makes one part of the upload. Returns its ETag."""
     if isinstance(part, bytes):
         with as_store_unavailable("s3.UploadPart"):
             return client.upload_part(Bucket=bucket, Key=to, UploadId=upload_id, PartNumber=number, Body=part)["ETag"]

@@ -1,4 +1,4 @@
-"""An upload as a file that is read where it is needed: one version of an object, by ranges."""
+"""An upload as a file that is read where needed: one version of an object, by ranges."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 WHOLE_BYTES = 10_000_000
-"""An object of this size, the most that one page may have, or smaller is read by one request."""
+"""An object of this size, the most that one page may have, or less is read by one request."""
 
 BLOCK_BYTES = 256 * 1024
 MAX_BLOCKS_AT_ONCE = 16
-"""4 MB a request: a request costs some 30 ms before its first byte comes, as long as 2 MB take."""
+"""4 MB a request: it takes some 30 ms until a request's first byte comes, as long as 2 MB take."""
 
 KEPT_BLOCKS = 64
-"""16 MB: a page is read once to be looked into and once to be cut, and what pages share is read again and again."""
+"""16 MB: a page is read once to be inspected and once to be cut, and what pages share is read again and again."""
 
-# Places where reading may go on: the table of objects, the list of pages and the pages themselves take turns.
+# Places where reading may continue: the table of objects, the list of pages and the pages themselves alternate.
 _KEPT_RUNS = 8
 # A page is often written behind its picture, and read before it.
 _MOST_SKIPPED = 8
@@ -35,17 +35,17 @@ _BUFFER_BYTES = 16 * 1024
 
 
 def open_range(client: S3Client, source: Source) -> io.BufferedReader:
-    """One version of an object as a file that can be read from any place; it takes at most 25 MB. `source` is complete:
-    it has the size and the version or ETag that a HEAD request gave.
+    """One version of an object as a file that can be read from any position; it takes at most 25 MB.
 
-    Nothing is requested before it is read. Reads raise ObjectGone or ObjectDeleted, ObjectForbidden or
-    StoreUnavailable; they may be repeated. It may be used from several threads, one at a time.
+    `source` is complete: it has the size and the version or ETag from a HEAD request. Nothing is requested before it is
+    read. Reads raise ObjectGone or ObjectDeleted, ObjectForbidden or StoreUnavailable; they may be repeated. Several
+    threads may use it, one at a time.
     """
     return io.BufferedReader(_Ranges(client, source), _BUFFER_BYTES)
 
 
 class _Ranges(io.RawIOBase):
-    """Blocks of the object, each requested when it is first read. Where reading goes on, requests grow."""
+    """Blocks of the object, each requested when it is first read. Where reading continues, requests grow."""
 
     def __init__(self, client: S3Client, source: Source) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class _Ranges(io.RawIOBase):
         self._source = source
         self._position = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        # The block behind each of the last requests, and how many blocks that one brought.
+        # For each of the last requests: the block after it, and how many blocks it brought.
         self._runs: OrderedDict[int, int] = OrderedDict()
         whole = source.size <= WHOLE_BYTES
         self._block_bytes = max(source.size, 1) if whole else BLOCK_BYTES
@@ -82,7 +82,7 @@ class _Ranges(io.RawIOBase):
         filled = 0
         while self._position < end:
             number, start = divmod(self._position, self._block_bytes)
-            # How far this read goes is known: that much is requested at once.
+            # How far this read goes is known, so that much is requested at once.
             block = self._block(number, -(-end // self._block_bytes))
             piece = memoryview(block)[start : start + end - self._position]
             into[filled : filled + len(piece)] = piece
@@ -97,7 +97,7 @@ class _Ranges(io.RawIOBase):
         return self._blocks[number]
 
     def _request(self, number: int, wanted_until: int) -> None:
-        """Gets the block, those behind it that are probably read next, and those skipped since the last request."""
+        """Gets the block, those after it that are probably read next, and those skipped since the last request."""
         wanted_until = max(wanted_until, number + 1)
         number = self._skipped_since(number)
         count = max(2 * self._runs.pop(number, 0), wanted_until - number)
@@ -113,7 +113,7 @@ class _Ranges(io.RawIOBase):
             self._runs.popitem(last=False)
 
     def _skipped_since(self, number: int) -> int:
-        """The block where a request ended shortly before this one, if none in between is known; or this one."""
+        """The block where a request ended shortly before this one, if none in between is known; otherwise this one."""
         for skipped in range(number, number - _MOST_SKIPPED, -1):
             if skipped in self._blocks:
                 break
@@ -133,14 +133,14 @@ class _Ranges(io.RawIOBase):
             if length == end - start and (length == size or told == f"bytes {start}-{end - 1}/{size}"):
                 return content(body)
             if length == size and told is None:
-                # The server knows no ranges, or none of versions, and sends the whole.
+                # The server ignores ranges or versions, and sends the whole.
                 return _part(body, start, end)
             body.close()
         raise StoreUnavailable(f"s3.GetObject: {length} bytes ({told}), {start} to {end} of {size} expected")
 
 
 def _part(body: StreamingBody, start: int, end: int) -> bytes:
-    """The bytes from `start` up to `end` of a body; what comes behind is left unread, and its connection closed."""
+    """The bytes from `start` up to `end` of a body; the rest is left unread, and its connection closed."""
     with closing(body):
         left = start
         while left and (skipped := len(body.read(min(left, BLOCK_BYTES)))):

@@ -1,4 +1,4 @@
-"""Removes objects of a bucket for good: versions and delete markers, where the bucket has any."""
+"""Removes objects of a bucket for good: with all versions and delete markers, if the bucket has any."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef, ObjectIdentifierTypeDef
 
 MAX_KEYS = 1000
-# DeleteObjects names keys in XML, which has no control characters and turns a carriage return into a line feed
-# (Amazon S3 user guide, "Naming objects"): such a key would be refused, or another one deleted.
+# DeleteObjects names keys in XML, which has no control characters and turns a carriage return into a line feed (Amazon
+# S3 user guide, "Naming objects"): such a key would be refused, or another object deleted.
 NOT_IN_XML = re.compile("[\x00-\x1f\ufffe\uffff]")
 
 
@@ -28,11 +28,11 @@ def remove(
     *,
     current: bool,
 ) -> int:
-    """Of the objects whose keys begin with the prefix and are wanted no version is left, and no delete marker; or,
-    unless `current`, none but the current one, if that is an object. How many were removed, markers too.
+    """No version or delete marker is left of the wanted objects whose keys begin with the prefix; unless `current`, a
+    current version that is an object stays. How many were removed, counting markers.
 
     A bucket without versions has one of each object. `check_deadline` is called before each call. Raises what it
-    raises, and StoreUnavailable; some may then be removed.
+    raises, and StoreUnavailable; some may have been removed then.
     """
     versions: list[ObjectIdentifierTypeDef] = []
     markers: list[ObjectIdentifierTypeDef] = []
@@ -43,8 +43,8 @@ def remove(
         for marker in answer.get("DeleteMarkers", []):
             if wanted(marker["Key"]):
                 markers.append({"Key": marker["Key"], "VersionId": marker["VersionId"]})
-    # They are listed newest first. The oldest goes first and markers go last, so that what was replaced or deleted does
-    # not become current in between.
+    # They are listed newest first. The oldest is removed first and markers last, so that nothing that was replaced or
+    # deleted becomes current in between.
     found = [*reversed(versions), *markers]
     together = [one for one in found if not NOT_IN_XML.search(one["Key"])]
     for start in range(0, len(together), MAX_KEYS):
@@ -59,7 +59,7 @@ def remove(
 
 
 def delete_together(client: S3Client, bucket: str, objects: Sequence[ObjectIdentifierTypeDef]) -> None:
-    """None of these, 1,000 at most, exists afterwards. Raises StoreUnavailable."""
+    """None of these (at most 1,000) exists afterwards. Raises StoreUnavailable."""
     with as_store_unavailable("s3.DeleteObjects"):
         answer = client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
     # 200 with errors inside: some were not deleted.
@@ -70,12 +70,12 @@ def delete_together(client: S3Client, bucket: str, objects: Sequence[ObjectIdent
 def _listing(
     client: S3Client, bucket: str, prefix: str, check_deadline: Callable[[], None]
 ) -> Iterator[ListObjectVersionsOutputTypeDef]:
-    """All versions of what begins with the prefix, answer by answer."""
+    """All versions of what begins with the prefix, one answer at a time."""
     place: dict[str, Any] = {}
     while True:
         check_deadline()
         with as_store_unavailable("s3.ListObjectVersions"):
-            # botocore has the keys come URL-encoded, and decodes them: XML could not carry every one.
+            # botocore requests the keys URL-encoded, and decodes them: XML could not carry every key.
             answer = client.list_object_versions(Bucket=bucket, Prefix=prefix, **place)
         yield answer
         if not answer.get("IsTruncated"):

@@ -1,4 +1,4 @@
-"""The pages that documents have reserved within the caps, in the table: a row a month, with its days."""
+"""The pages that documents have reserved within the caps, in the table: one row a month, with its days."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from textdrop.core.documents import Document
 if TYPE_CHECKING:
     from textdrop.adapters.aws.dynamodb import Table
 
-# Nothing of the period is reserved yet, or it has room for what is added.
+# Nothing of the period is reserved yet, or there is room for what is added.
 HAS_ROOM = "(attribute_not_exists(#{name}) OR #{name} <= :room_{name})"
 PAGES = "pages"
 
@@ -33,7 +33,7 @@ class DynamoReservations:
 
     def write(self, before: Document, after: Document, changes: Mapping[str, int], caps: Caps | None) -> Answer:
         updates = [document_update(before, after)]
-        # An item may be in a transaction once: the days of a month are one change.
+        # A transaction may contain an item only once: the days of a month are one change.
         for month, days in _by_month(changes).items():
             rooms = _rooms(days, caps or Caps())
             if any(room < 0 for room in rooms.values()):
@@ -46,7 +46,7 @@ class DynamoReservations:
 
 
 def _by_month(changes: Mapping[str, int]) -> Mapping[str, dict[str, int]]:
-    """How the attributes of each month's row change: of its days, and of the month."""
+    """How the attributes of each month's row change: those of its days, and of the month."""
     months: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for day, change in changes.items():
         months[day[:7]][items.day_attribute(day)] = change
@@ -54,7 +54,7 @@ def _by_month(changes: Mapping[str, int]) -> Mapping[str, dict[str, int]]:
 
 
 def _rooms(days: Mapping[str, int], caps: Caps) -> Mapping[str, int]:
-    """How many pages each attribute may have to which some are added, if it has a cap."""
+    """For each attribute to which pages are added, and that has a cap: the most pages it may have before."""
     most = {name: caps.pages_per_month if name == PAGES else caps.pages_per_day for name in days}
     return {name: most[name] - change for name, change in days.items() if change > 0 and most[name]}
 

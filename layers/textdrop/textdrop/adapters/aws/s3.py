@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class S3Sources:
-    """Uploads in S3. A bucket is named by each source."""
+    """Uploads in S3. Each source names its bucket."""
 
     def __init__(self, client: S3Client) -> None:
         self._client = client
@@ -35,7 +35,7 @@ class S3Sources:
             raise ObjectDeleted("no object has this key: it is not UTF-8")
         current = self._head_if_current(source) if source.version_id else None
         head = current or self._head(which(source))
-        # `version_id` stays as it was: it is a part of who the document is.
+        # `version_id` stays as it was: it is part of the document's identity.
         seen = replace(
             source,
             etag=head["ETag"].strip('"'),
@@ -50,7 +50,7 @@ class S3Sources:
         """The upload, if its version is the key's current one. Raises ObjectDeleted if the key has none."""
         try:
             head = self._head({"Bucket": source.bucket, "Key": source.key})
-        except ObjectForbidden:  # a newer one, it may be, of which nothing need be known
+        except ObjectForbidden:  # perhaps a newer one, of which nothing need be known
             return None
         return head if head.get("VersionId") == source.version_id else None
 
@@ -68,7 +68,7 @@ def _is_utf8(key: str) -> bool:
 
 
 class S3Results:
-    """The results bucket in S3, or what of it is below a prefix, which each key begins with there."""
+    """The results bucket in S3, or the part of it below a prefix, with which all its keys begin."""
 
     def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
         self._client = client
@@ -88,7 +88,7 @@ class S3Results:
             try:
                 answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)
             except ClientError as error:
-                # By the status: S3's own words for a key with control characters are no XML that can be read.
+                # By the status: for a key with control characters S3's own answer is not readable XML.
                 if http_status(error) != 404 or code(error) == "NoSuchBucket":
                     raise
                 return None
@@ -96,7 +96,7 @@ class S3Results:
 
     def copy(self, key: str, to: str) -> None:
         with as_store_unavailable("s3.CopyObject"):
-            # A copy takes the content type along. The source is given as a dict, which botocore encodes as it must be.
+            # A copy keeps the content type. The source is given as a dict, which botocore encodes correctly.
             source: CopySourceTypeDef = {"Bucket": self.bucket, "Key": self.prefix + key}
             self._client.copy_object(Bucket=self.bucket, Key=self.prefix + to, CopySource=source)
 
@@ -126,7 +126,7 @@ class S3Results:
 
     def delete(self, keys: Sequence[str]) -> None:
         existing = [self.prefix + key for key in keys if _is_utf8(key)]
-        # One by itself needs no list, and S3 bills no DELETE, as it does a POST.
+        # A single one needs no list, and S3 does not bill DELETE, as it bills POST.
         together = [key for key in existing if not NOT_IN_XML.search(key)] if len(existing) > 1 else []
         for start in range(0, len(together), MAX_KEYS):
             objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in together[start : start + MAX_KEYS]]

@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def read_secret(client: SecretsManagerClient, arn: str) -> str:
-    """The secret's text as it is now; "" for a secret that holds bytes. Raises StoreUnavailable."""
+    """The secret's current text; "" for a secret that holds bytes. Raises StoreUnavailable."""
     with as_store_unavailable("secretsmanager.GetSecretValue"):
         return client.get_secret_value(SecretId=arn).get("SecretString", "")

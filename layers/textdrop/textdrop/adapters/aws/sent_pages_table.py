@@ -42,6 +42,6 @@ class DynamoSentPages:
 
     def forget(self, fingerprints: Sequence[str], document_id: str) -> None:
         named = {"document_id": attribute(document_id)}
-        # One by one: BatchWriteItem takes no condition, and a transaction with one that fails deletes none.
+        # One at a time: BatchWriteItem takes no condition, and a transaction in which one fails deletes none.
         for fingerprint in dict.fromkeys(fingerprints):
             self._table.delete(items.sent_page_key(fingerprint), OF_DOCUMENT, named)

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
-# Messages may hold the characters of XML 1.0 only (Amazon SQS and SNS API references); a key can hold any. In the body,
+# Messages may only hold the characters of XML 1.0 (Amazon SQS and SNS API references); a key can hold any. In the body,
 # which is JSON, control characters are escaped already.
 _NOT_SENT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class SnsNotices:
-    """Notices on an SNS topic. What SNS cannot carry of a text becomes U+FFFD."""
+    """Notices on an SNS topic. Characters that SNS cannot carry become U+FFFD."""
 
     def __init__(self, client: SNSClient, topic_arn: str) -> None:
         self._client = client

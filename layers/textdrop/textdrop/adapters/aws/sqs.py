@@ -1,4 +1,4 @@
-"""The queues of uploads and of deliveries, and the queue of what was given up."""
+"""The queues of uploads and of deliveries, and the dead letter queue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WAIT_SECONDS = 2  # long enough to ask all of the queue's servers, short enough 
 
 
 class SqsQueue:
-    """One queue. One call a message: they are few, and many are sent faster than they are taken."""
+    """One queue, with one call a message: there are few, and many are sent faster than they are received."""
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client
@@ -91,5 +91,5 @@ def _letter(message: MessageTypeDef) -> DeadLetter:
             former_ids=tuple(history.get("former_message_ids", "").split()),
             cause=history.get("cause", ""),
         )
-    except (KeyError, ValueError):  # it has no history, or none of ours
+    except (KeyError, ValueError):  # it has no history, or not one of ours
         return letter

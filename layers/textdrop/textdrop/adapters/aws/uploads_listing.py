@@ -20,7 +20,7 @@ NO_VERSION = "null"
 class S3UploadListing:
     """The source bucket in S3, under the prefix.
 
-    ListObjectVersions lists a bucket without versions too: each object as its one version, named "null".
+    ListObjectVersions lists a bucket without versions too: each object as its only version, named "null".
     """
 
     def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
@@ -33,7 +33,7 @@ class S3UploadListing:
             try:
                 answer = self._list(cursor)
             except ClientError as error:
-                # A cursor that S3 no longer takes must not end all reconciling: from the beginning, then.
+                # A cursor that S3 no longer accepts must not end all reconciling: start again from the beginning.
                 if not cursor.key or code(error) != "InvalidArgument":
                     raise
                 answer = self._list(Cursor())
@@ -50,7 +50,7 @@ class S3UploadListing:
             place["KeyMarker"] = cursor.key
         if cursor.version_id:
             place["VersionIdMarker"] = cursor.version_id
-        # botocore has the keys come URL-encoded, and decodes them: XML could not carry every one.
+        # botocore requests the keys URL-encoded, and decodes them: XML could not carry every key.
         return self._client.list_object_versions(Bucket=self._bucket, Prefix=self._prefix, **place)
 
     def _source(self, version: ObjectVersionTypeDef) -> Source:

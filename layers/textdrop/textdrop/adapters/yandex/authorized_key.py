@@ -1,6 +1,6 @@
-"""An authorized key of a service account: the file as Yandex Cloud gives it out, and the tokens that it signs.
+"""An authorized key of a service account: the file as Yandex Cloud issues it, and the tokens that it signs.
 
-`cryptography` is imported only where such a key is used: it takes some 50 ms of a cold start, which an API key saves.
+`cryptography` is imported only if such a key is used: it takes some 50 ms of a cold start, which an API key saves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 LIFETIME_SECONDS = 3600
-"""Of a signed token, and the most that IAM takes."""
+"""The most that a signed token may last: IAM accepts no more."""
 
 _ADVICE = (
     "make an authorized key of a service account with the role ai.vision.user and put its file, "
@@ -27,7 +27,7 @@ _ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedKey:
-    """Two are equal when they came from equal files. None of the private key shows in its repr."""
+    """Two are equal when they came from equal files. Its repr shows nothing of the private key."""
 
     id: str
     service_account_id: str
@@ -36,9 +36,10 @@ class AuthorizedKey:
 
 
 def authorized_key(fields: Mapping[str, Any]) -> AuthorizedKey:
-    """The key in a key file's JSON. `private_key` may have text before its PEM; fields that are not known are ignored.
+    """The key in a key file's JSON.
 
-    Raises OcrCredentialsMissing, which names the field that is wrong and holds nothing of the file.
+    `private_key` may have text before its PEM; unknown fields are ignored. Raises OcrCredentialsMissing, which names
+    the field that is wrong and contains nothing of the file.
     """
     pem = _text(fields, "private_key")
     if "-----BEGIN " not in pem:
@@ -47,7 +48,7 @@ def authorized_key(fields: Mapping[str, Any]) -> AuthorizedKey:
 
 
 def signed_token(key: AuthorizedKey, audience: str, now: float) -> str:
-    """A JWT (RFC 7519) that proves to `audience`, from `now` (epoch seconds) for an hour, that we hold the key.
+    """A JWT (RFC 7519) that proves to `audience` that we hold the key, valid for an hour from `now` (epoch seconds).
 
     Signed with PS256 (RFC 7518, section 3.5): RSASSA-PSS with SHA-256, its MGF1 and a salt of the hash's length.
     """

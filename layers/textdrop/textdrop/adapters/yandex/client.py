@@ -1,6 +1,6 @@
 """The OCR service as textdrop uses it: `ports.Ocr` over its REST interface.
 
-What each answer means is in `failures.failure`; what can go wrong on the way, in `transport`.
+`failures.failure` says what each answer means, `transport` what can go wrong on the way.
 """
 
 from __future__ import annotations
@@ -38,9 +38,12 @@ from textdrop.core.errors import (
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """In seconds. `connect_seconds`: from resolving the host's name to the end of the TLS handshake. `read_seconds`: of
-    silence, while sending or receiving. The totals hold for all of a call, whatever else happens; a submit's is for all
-    but its body, which may take another second for each `submit_bytes_per_second`."""
+    """In seconds.
+
+    `connect_seconds`: from resolving the host's name to the end of the TLS handshake. `read_seconds`: of silence, while
+    sending or receiving. The totals limit a whole call, whatever happens in it; a submit's does not include its body,
+    which may take another second for each `submit_bytes_per_second`.
+    """
 
     connect_seconds: float = 5.0
     read_seconds: float = 20.0
@@ -53,16 +56,15 @@ _DEFAULT_TIMEOUTS = Timeouts()
 
 
 class YandexOcr:
-    """One for a process; its threads share it.
+    """One for each process, shared by its threads.
 
-    `submit_seconds` and `ask_total_seconds` are the most that a submit and an ask take on the network, from
-    resolving the host's name to the last byte, a repeat after a 401 included: no request begins or continues after it.
-    Only two things could add to that: a slow reading of the secret, and the parsing of a large result.
+    `submit_seconds` and `ask_total_seconds` are the most that a submit and an ask take on the network, from resolving
+    the host's name to the last byte, including a repeat after a 401; no request begins or continues after that. Only
+    reading the secret slowly, and parsing a large result, could add to it.
 
     After a 401 the credentials are read again and a token is renewed, and the request is repeated once, within the same
-    total, if they changed: a refused submit was not accepted, so at most one submit of the two is. Nothing else is ever
-    repeated.
-    No error, and nothing in a trace, holds a credential; errors carry the Trace of their exchange.
+    total, if they changed: a refused submit was not accepted, so at most one of the two submits is. Nothing else is
+    ever repeated. No error or trace contains a credential; errors carry the Trace of their exchange.
     """
 
     def __init__(
@@ -76,9 +78,8 @@ class YandexOcr:
         max_answer_bytes: int = 10_000_000,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`folder_id` only for a user's token, as a service account's folder is implied. `now`
-        gives epoch seconds, for a Retry-After that is a
-        date. Raises SettingsError."""
+        """`folder_id` is only for a user's token, as a service account's folder is implied. `now` gives epoch seconds,
+        for a Retry-After that is a date. Raises SettingsError."""
         if not (folder_id.isascii() and folder_id.isprintable()) or " " in folder_id:
             raise SettingsError("the folder id of the OCR service must be letters and digits")
         self._timeouts = timeouts
@@ -106,15 +107,16 @@ class YandexOcr:
         return b"".join([b'{"content": "', base64.b64encode(content), b'", ', rest])
 
     def submit_seconds(self, body_bytes: int) -> float:
-        """The most that a submit of a body of so many bytes takes."""
+        """The longest that a submit of a body of so many bytes takes."""
         return self._timeouts.submit_total_seconds + body_bytes / self._timeouts.submit_bytes_per_second
 
     def submit(self, body: bytes, client_request_id: str) -> Submitted:
-        """Send a prepared page. Never twice: the service bills each.
+        """Sends a prepared page. Never twice: the service bills each.
 
-        Accepted only when an id came. Not accepted: OcrUnreachable, OcrSecretUnreadable, OcrUnavailable, OcrThrottled,
+        Accepted only if an id came. Not accepted: OcrUnreachable, OcrSecretUnreadable, OcrUnavailable, OcrThrottled,
         OcrCredentialsRefused, OcrCredentialsMissing, OcrRejected. It may have been accepted: OcrAnswerLost, also for
-        an answer of success that is cut, over the limit or without an id; a page that was not sent whole never was.
+        a successful answer that is truncated, over the limit or without an id. A page that was not sent whole was not
+        accepted.
         """
         answer, trace = self._exchange(
             "POST",
@@ -146,11 +148,11 @@ class YandexOcr:
         raise OcrAnswerLost(f"a submit was answered without a usable id ({answer.ending.value})", trace)
 
     def result(self, operation_id: str) -> Recognition | NotReady:
-        """The result of an operation, whole and readable. OcrOperationUnknown is NotReady: the caller knows its age.
+        """The result of an operation, whole and readable; NotReady also if the service does not know the operation.
 
-        Raises OcrAnswerTooLarge over `max_answer_bytes` or a bound of what `recognition` reads: never again. All else
-        may be asked for again later: OcrAnswerMalformed where it cannot be understood, OcrAnswerLost where it did not
-        come whole, and what `failures.failure` has for an ask.
+        Raises OcrAnswerTooLarge over `max_answer_bytes` or a bound of `recognition`: never ask again. All other errors
+        allow another ask: OcrAnswerMalformed if it cannot be understood, OcrAnswerLost if it did not come whole, and
+        what `failures.failure` gives for an ask.
         """
         answer, trace = self._exchange(
             "GET",
@@ -194,12 +196,11 @@ class YandexOcr:
             return recognition.read_page(body)
 
     def clock_offset_seconds(self) -> float | None:
-        """The service's time minus ours, by the Date of the last answer that had one; None: there was none."""
+        """The service's time minus ours, by the Date of the last answer that had one; None if there was none."""
         return self._clock_offset
 
     def connect_ahead(self) -> None:
-        """Call where a submit is likely: its connection is made meanwhile, which takes two ways to the service and
-        back."""
+        """Call this if a submit is likely: its connection is made meanwhile, which takes two round trips."""
         self._transport.connect_ahead(self._ocr)
 
     def new_connections(self) -> None:

@@ -28,17 +28,17 @@ _WHAT_TO_DO = (
     f"with the scope {SCOPE}, or the file of the account's authorized key, as downloaded"
 )
 _KEPT_SECONDS = 60.0
-"""A token that is still good, and could not be renewed, is used for so long before the next try."""
+"""If a token that is still good could not be renewed, it is used for so long before the next try."""
 
 _NOTHING = iam.Token("", -math.inf, -math.inf)
 
 
 class Credentials:
-    """The Authorization header for the OCR service. One for a process, shared by its threads, across invocations.
+    """The Authorization header for the OCR service. One for each process, shared by its threads, across invocations.
 
-    `read_secret` returns the secret's text, "" where it has none; it raises StoreUnavailable where it cannot be read,
-    and bounds its own time. It is called by one thread at a time: once at first, then after a refusal, at most once
-    in `refused_seconds`, and while there are no credentials, at most once in `missing_seconds`.
+    `read_secret` returns the secret's text, "" if it has none; it raises StoreUnavailable if it cannot be read, and
+    bounds its own time. It is called by one thread at a time: once at first; after a refusal, at most once in
+    `refused_seconds`; and while there are no credentials, at most once in `missing_seconds`.
 
     An authorized key is exchanged for a token by one thread at a time: at first, when the token is to be renewed,
     after a refusal of the token at most once in `refused_seconds`, after a refusal of the key at most once in
@@ -74,10 +74,10 @@ class Credentials:
         self._error_until = -math.inf
 
     def authorization(self, deadline: float = math.inf) -> str:
-        """The header's value, by `deadline` (monotonic seconds), but that reading the secret takes its own time.
+        """The header's value, by `deadline` (monotonic seconds), plus the time that reading the secret takes.
 
         Raises OcrCredentialsMissing, which says what to do: there are none, or IAM refuses the key. StoreUnavailable:
-        the secret could not be read. OcrSecretUnreadable: not by the deadline, as another thread is still at it.
+        the secret could not be read. OcrSecretUnreadable: another thread has not finished reading it by the deadline.
         OcrThrottled, OcrUnreachable: there is no token, or not by the deadline.
         """
         with self._locked(deadline):
@@ -98,8 +98,8 @@ class Credentials:
     def refresh(self, refused: str, deadline: float = math.inf) -> bool:
         """After a 401 for `refused`: True if there is another header to try now. Never raises.
 
-        The secret is not read again when that was just done, by whichever thread, nor a token renewed when one just
-        was for a refusal. Where it cannot be done, what was known stays.
+        The secret is not read again if any thread has just done so, and no token is renewed if one was just renewed
+        for a refusal. If either fails, what was known stays.
         """
         old = ("", refused)
         try:
@@ -120,7 +120,7 @@ class Credentials:
             return False
 
     def _read(self) -> None:
-        """Afterwards the secret's credentials are those to use, with the token that they had if they are the same."""
+        """Uses the secret's credentials from now on, keeping their token if they are the same."""
         try:
             secret = self._read_secret()
         finally:
@@ -159,10 +159,10 @@ class Credentials:
 
     @contextmanager
     def _locked(self, deadline: float) -> Iterator[None]:
-        """One thread at a time. Raises OcrSecretUnreadable when the others are not done by `deadline`."""
+        """One thread at a time. Raises OcrSecretUnreadable if the others are not done by `deadline`."""
         left = min(max(deadline - time.monotonic(), 0.0), threading.TIMEOUT_MAX)
         if not self._lock.acquire(timeout=left):
-            # An exchange with IAM is over sooner, and all who wait share its failure.
+            # An exchange with IAM takes less time, and all who wait share its failure.
             raise OcrSecretUnreadable("another thread is still reading the credentials, so nothing was sent")
         try:
             yield
@@ -171,10 +171,8 @@ class Credentials:
 
 
 def credentials_in(secret: str) -> iam.Token | AuthorizedKey:
-    """What a secret's text holds: an API key, as the token that it is, or an authorized key.
-
-    Raises OcrCredentialsMissing; no error holds any of the secret.
-    """
+    """What a secret's text holds: an API key (as its token) or an authorized key. Raises OcrCredentialsMissing; no
+    error contains anything of the secret."""
     try:
         fields = json.loads(secret) if secret.strip() else {}
     except (ValueError, RecursionError):

@@ -57,7 +57,7 @@ _STATUS_OF_CODE = {
 
 @dataclass(frozen=True, slots=True)
 class ServiceError:
-    """An error in the service's own words. `code` is 0 where only a status was given, `status` never is."""
+    """An error in the service's own words. `code` is 0 if only a status was given; `status` is never 0."""
 
     code: int
     status: int
@@ -91,7 +91,7 @@ def bounded(message: Any) -> str:
 def failure(
     status: int, error: ServiceError | None, trace: Trace, *, submitting: bool, retry_after_seconds: float | None = None
 ) -> OcrError:
-    """What an answer that is no success means. `error` is the service's own body, None where there was none to read.
+    """What an answer that is no success means. `error` is the service's own body, None if there was no readable one.
 
     | answer                                     | submit                | ask                   |
     | 429, or code 8                             | OcrThrottled          | OcrThrottled          |
@@ -105,10 +105,10 @@ def failure(
     | anything else: a redirect, 1xx             | OcrAnswerLost         | OcrAnswerMalformed    |
 
     408: gateways in front of a service also send it while the request is still being worked on, so it says nothing.
-    404, 405 and 410 on a submit: with the service's own body it refuses this request; without, the base URL is not
+    404, 405 and 410 on a submit: with the service's own body it refuses this request; without it, the base URL is not
     the OCR service's, which is no fault of the document: OcrUnavailable, and all wait until the setting is corrected.
-    Code 9 on an ask: the operation is in no state to be read, so it says as much as a 404. A client of the service met
-    it, with the status 400, for a result that was not ready. To a status the same: it tells of no failure either way.
+    Code 9 on an ask: the operation cannot be read in its state, so it means the same as a 404. A client of the service
+    met it, with the status 400, for a result that was not ready. The same holds for an ask for the status.
     """
     code = error.code if error else 0
     trace = replace(trace, code=code, message=error.message if error else "")
@@ -136,7 +136,7 @@ def failure(
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that Retry-After asks for, as such or as an HTTP date, from 0 to an hour. `now` in epoch seconds."""
+    """The seconds that Retry-After asks for, as a number or an HTTP date, from 0 to an hour. `now` in epoch seconds."""
     value = headers.get("retry-after", "").strip()
     try:
         seconds = float(value)
@@ -149,7 +149,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def date(headers: Mapping[str, str]) -> float | None:
-    """When the answer was made, by its Date, in epoch seconds; None where it has none that can be read."""
+    """When the answer was made, by its Date, in epoch seconds; None if it has no readable one."""
     return _http_date(headers.get("date", ""))
 
 

@@ -1,4 +1,4 @@
-"""IAM: an authorized key's signed token in, a token that the OCR service takes out."""
+"""IAM: turns an authorized key's signed token into one that the OCR service accepts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from textdrop.core.errors import (
 BASE_URL = "https://iam.api.cloud.yandex.net"
 
 TOTAL_SECONDS = 5.0
-"""The most that an exchange takes, from resolving the host's name to the last byte."""
+"""The longest that an exchange takes, from resolving the host's name to the last byte."""
 
 RENEW_SECONDS = 3600.0
 """A token lives for up to 12 hours; the service's documentation asks to take a new one every hour."""
@@ -45,7 +45,7 @@ class Token:
 
 
 def tokens_url(base_url: str) -> str:
-    """Where tokens are given out, which is also the audience of what is signed. Raises SettingsError."""
+    """The address where tokens are issued; it is also the audience of what is signed. Raises SettingsError."""
     return f"{service_url(base_url)}/iam/v1/tokens"
 
 
@@ -53,9 +53,9 @@ def token(url: str, key: AuthorizedKey, *, deadline: float, now: float) -> Token
     """A fresh token for the key, by `deadline` (monotonic seconds) or in TOTAL_SECONDS, from `url` as `tokens_url`
     gives it. `now` in epoch seconds. One exchange, on a connection of its own.
 
-    No request with the token has begun, so none of the errors leaves a submit in doubt. OcrCredentialsMissing: IAM
-    refuses the key. OcrThrottled. OcrUnreachable: all else, also an answer that was lost or cannot be understood; to
-    ask again costs nothing. Nothing of the key, of what it signed or of the token is in an error.
+    No request with the token has begun, so none of the errors leaves a submit in doubt. Raises OcrCredentialsMissing if
+    IAM refuses the key; OcrThrottled; OcrUnreachable for anything else, including an answer that was lost or cannot be
+    understood: asking again costs nothing. No error contains anything of the key, of what it signed or of the token.
     """
     jwt = signed_token(key, url, now)
     transport = Transport(
@@ -77,7 +77,7 @@ def token(url: str, key: AuthorizedKey, *, deadline: float, now: float) -> Token
         raise OcrUnreachable(f"no token from IAM ({kind}), so nothing was sent to the OCR service") from error
     finally:
         transport.new_connections()
-    # Should IAM repeat what was signed, its signature is removed: without it that is no credential.
+    # If IAM repeats what was signed, the signature is removed: without it that is no credential.
     value = single(answer.body.replace(jwt.rpartition(".")[2].encode(), b"[signature]"))
     if not answer.is_success:
         raise _refusal(answer, value, now)
@@ -92,10 +92,11 @@ def token(url: str, key: AuthorizedKey, *, deadline: float, now: float) -> Token
 
 
 def times(expires: Any, now: float) -> tuple[float, float]:
-    """When to renew, and when the token ends.
+    """When to renew the token, and when it ends.
 
-    Renewed after an hour, or nine tenths of its life where that is shorter. By a clock that is wrong, or without a
-    usable `expires`, a life may seem to be none: not more often than every 10 s for that, as a 401 renews too.
+    It is renewed after an hour, or after nine tenths of its life if that is shorter. With a wrong clock, or without a
+    usable `expires`, the life may seem to be over already: it is renewed at most every 10 s for that, as a 401 renews
+    it too.
     """
     try:
         at = datetime.fromisoformat(expires)
@@ -107,7 +108,8 @@ def times(expires: Any, now: float) -> tuple[float, float]:
 
 
 def _refusal(answer: Answer, value: Any, now: float) -> OcrError:
-    """An answer that is no success. As `failures.failure` reads one to a submit, but that nothing is in doubt."""
+    """The error for an answer that is no success: as `failures.failure` reads one to a submit, except that nothing is
+    in doubt."""
     retry_after = retry_after_seconds(answer.headers, now)
     error = failure(
         answer.status, service_error(value), answer.trace(), submitting=True, retry_after_seconds=retry_after

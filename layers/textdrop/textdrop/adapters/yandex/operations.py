@@ -1,4 +1,4 @@
-"""An Operation of the service, out of its JSON: the answer to a submit, and to a question about one."""
+"""The service's Operation, read from its JSON: the answer to a submit, and to a request for one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ID = re.compile(r"[!-~]{1,256}")  # printable, no blanks: it becomes part of ad
 
 
 def described(value: Any) -> OperationDescription | None:
-    """The operation as the service describes it; None when the value is no object with a usable id.
+    """The operation as the service describes it; None if the value is not an object with a usable id.
 
     `metadata` nested deeper than 16 levels is left out: it could be neither stored nor shown.
     """
@@ -35,9 +35,9 @@ def described(value: Any) -> OperationDescription | None:
 
 
 def status(value: Any, asked_id: str, trace: Trace) -> OperationStatus | None:
-    """The state of the operation `asked_id`; None when the value does not tell it.
+    """The state of the operation `asked_id`; None if the value does not say.
 
-    A code that is neither a number nor empty counts as UNKNOWN (2): there was an error, of a kind we cannot name.
+    A code that is neither a number nor empty counts as UNKNOWN (2): there was an error of an unknown kind.
     """
     operation = mapping(value)
     known = any(name in operation for name in ("id", "done", "error"))

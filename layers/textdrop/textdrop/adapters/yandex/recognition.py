@@ -1,7 +1,8 @@
-"""What the service recognised, out of a result's bytes: JSON Lines, read as tolerantly as its documentation is vague.
+"""What the service recognised, read from a result's bytes: JSON Lines, read as tolerantly as its documentation is
+vague.
 
 Two generations of fields are read: `textAnnotation` with `lines[].text`, and snake_case with `lines[].alternatives[]`.
-Text is never dropped in silence: where one form of it is missing, the other is used.
+Text is never silently dropped: if one form of it is missing, the other is used.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ MAX_PAGES = 10
 
 _NO_TRACE = Trace()
 _NO_BOX: Polygon = [[0, 0] for _ in range(4)]
-"""All zeros, and the same one wherever there is none: a result may have very many words and cells without a box."""
+"""All zeros; one shared object, as a result may have very many words and cells without a box."""
 _ROTATIONS = {"ANGLE_90": 90, "ANGLE_180": 180, "ANGLE_270": 270}
 _LAYOUTS = frozenset(
     ["text", "header", "section_header", "footer", "footnote", "picture", "caption", "title", "list", "unknown"]
 )
 _COORDINATES = {str(pixels): pixels for pixels in range(10_000)}
-"""Nearly all of a page, in the service's spelling."""
+"""Nearly all coordinates on a page, in the service's spelling."""
 _ANNOTATION_FIELDS = ("fullText", "full_text", "blocks", "tables", "entities", "width", "height")
 
 
 def read_page(body: bytes, trace: Trace = _NO_TRACE) -> RecognisedPage:
     """The page in the result of a request for one page.
 
-    Should the service answer with several pages all the same, they are put one below the other as one page, so that
-    no text is lost: texts joined by a line end, points moved down by the heights of the pages before.
-    Raises OcrAnswerMalformed when there is none, or one is missing, and OcrAnswerTooLarge.
+    If the service answers with several pages all the same, they are put below each other as one page, so that no text
+    is lost: texts are joined by a line end, and points moved down by the heights of the pages before. Raises
+    OcrAnswerMalformed if there is no page, or one is missing, and OcrAnswerTooLarge.
     """
     pages = read_pages(body, trace)
     if not pages:
@@ -42,11 +43,11 @@ def read_page(body: bytes, trace: Trace = _NO_TRACE) -> RecognisedPage:
 
 
 def read_pages(body: bytes, trace: Trace = _NO_TRACE) -> list[RecognisedPage]:
-    """The pages in a result, by their numbers; none when it is empty or names none: it is not ready.
+    """The pages in a result, by number; none if it is empty or has no page, as it is not ready then. A page that was
+    sent twice counts once.
 
-    A page sent twice alike counts once. Raises OcrAnswerTooLarge over the bounds of `values`, or MAX_PAGES;
-    OcrAnswerMalformed when the body is cut short, cannot be understood or leaves out a page between others; where the
-    service says in it that it failed, the error for what it says.
+    Raises OcrAnswerTooLarge over the bounds of `values`, or MAX_PAGES; OcrAnswerMalformed if the body is truncated,
+    cannot be understood or lacks a page between others; and if the service reports a failure in it, the error for that.
     """
     numbered: list[tuple[int, RecognisedPage]] = []
     for number, annotation in _annotations(body, trace):
@@ -58,8 +59,11 @@ def read_pages(body: bytes, trace: Trace = _NO_TRACE) -> list[RecognisedPage]:
 
 
 def has_words(body: bytes, trace: Trace = _NO_TRACE) -> bool | None:
-    """Whether there are words on the pages that `read_pages` finds, at a fraction of its cost; None if it finds none.
-    Raises what it raises."""
+    """Whether there are words on the pages that `read_pages` finds, at a fraction of its cost; None if it finds no
+    page.
+
+    Raises what `read_pages` raises.
+    """
     found = _annotations(body, trace)
     return any(_has_words(annotation) for _, annotation in found) if found else None
 
@@ -75,7 +79,8 @@ def _has_words(annotation: dict[str, Any]) -> bool:
 
 
 def _annotations(body: bytes, trace: Trace) -> list[tuple[int, dict[str, Any]]]:
-    """The numbers and the annotations of the pages in a result, as they came. Whatever they hold, `_page` reads it."""
+    """The numbers and annotations of the pages in a result, as they came. `_page` can read them whatever they
+    contain."""
     found = []
     for document in documents(body, trace):
         for message in document if isinstance(document, list) else [document]:
@@ -117,7 +122,7 @@ def _numbered_annotation(message: Any, trace: Trace) -> tuple[int, dict[str, Any
 
 
 def _has_text_or_none(annotation: dict[str, Any]) -> bool:
-    """Whether its text can be read, or there is none. Text of another type would make a page pass as a blank one."""
+    """Whether its text can be read, or there is none. Text of another type would make a page look blank."""
     full_text, blocks = either(annotation, "fullText", "full_text"), annotation.get("blocks")
     if full_text and isinstance(full_text, str):
         return True
@@ -176,7 +181,7 @@ def _best_alternative(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _table(table: dict[str, Any]) -> Table:
-    """A table. Counts that are missing are those of its cells."""
+    """A table. Missing counts are derived from its cells."""
     cells = [_cell(cell) for cell in objects(table.get("cells"))]
     rows = max(integer(either(table, "rowCount", "row_count")), 0)
     columns = max(integer(either(table, "columnCount", "column_count")), 0)
@@ -202,7 +207,7 @@ def _cell(cell: dict[str, Any]) -> Cell:
 def _points(shape: dict[str, Any]) -> Polygon:
     box = mapping(either(shape, "boundingBox", "bounding_box"))
     try:
-        # Half of the time of reading a page would go into its coordinates.
+        # Half of the time of reading a page would be spent on its coordinates.
         return [[_COORDINATES[point["x"]], _COORDINATES[point["y"]]] for point in box["vertices"]]
     except (KeyError, TypeError):
         return [[integer(point.get("x")), integer(point.get("y"))] for point in objects(box.get("vertices"))]
@@ -211,20 +216,20 @@ def _points(shape: dict[str, Any]) -> Polygon:
 def _text_polygon(shape: dict[str, Any]) -> Polygon:
     """The box of a block, line or word, clockwise from its first point.
 
-    The service starts at the top left of the text and goes counter-clockwise (TL, BL, BR, TR), so the rest is
-    reversed, unless it is clockwise already. A polygon of other than four points becomes the rectangle around it.
+    The service starts at the top left of the text and continues counter-clockwise (TL, BL, BR, TR), so the rest is
+    reversed, unless it is clockwise already. A polygon that does not have four points becomes the rectangle around it.
     """
     points = _points(shape)
     if len(points) != 4:
         return _rectangle(points)
     first, second, third, fourth = points
-    # The sign of the area within, by its diagonals; y points down.
+    # The sign of the enclosed area, from its diagonals; y points down.
     clockwise = (third[0] - first[0]) * (fourth[1] - second[1]) > (fourth[0] - second[0]) * (third[1] - first[1])
     return points if clockwise else [first, fourth, third, second]
 
 
 def _rectangle(points: Polygon) -> Polygon:
-    """The upright rectangle around points that begin anywhere; all zeros when there are none."""
+    """The upright rectangle around points in any order; all zeros if there are none."""
     if not points:
         return _NO_BOX
     left, right = min(x for x, _ in points), max(x for x, _ in points)

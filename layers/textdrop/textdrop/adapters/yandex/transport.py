@@ -1,8 +1,8 @@
 """HTTP exchanges with the OCR service: one request, one answer, within a total time and a size.
 
-By the transport adapter of `requests`, without its Session: that would keep cookies and read the body of a redirect
-which it does not follow. Proxies and other settings of the environment are not used either: a proxy's answer could not
-be distinguished from the service's. Nothing is ever sent twice.
+This uses the transport adapter of `requests` without its Session, which would keep cookies and read the body of a
+redirect that it does not follow. Proxies and other settings of the environment are not used either: a proxy's answer
+could not be told from the service's. Nothing is ever sent twice.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer whose status and headers came. `headers` by name in any case; `body` is decoded, b"" unless whole.
-    `sent_whole`: it came to a whole request. A service may answer before it has read one, and close."""
+    """An answer whose status and headers came.
+
+    `headers` are found by name in any case; `body` is decoded, b"" unless whole. `sent_whole`: the request had been
+    sent whole. A service may answer before it has read all of one, and close the connection.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -74,9 +77,9 @@ class Transport:
     def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, deadline: float, max_bytes: int
     ) -> Answer:
-        """Send one request, once, and read its answer by `deadline` (monotonic seconds), up to `max_bytes` of body.
+        """Sends one request, once, and reads its answer by `deadline` (monotonic seconds), up to `max_bytes` of body.
 
-        Raises OcrUnreachable: the request was not sent whole. OcrAnswerLost: it was. In both cases no status came.
+        If no status came it raises OcrUnreachable if the request was not sent whole, and OcrAnswerLost if it was.
         """
         current.begin(deadline=deadline, read_seconds=self._read_seconds, max_bytes=max_bytes + _HEADER_BYTES)
         try:
@@ -94,8 +97,11 @@ class Transport:
         return Answer(response.status_code, response.headers, content, ending, current.sent_whole)
 
     def connect_ahead(self, url: str) -> None:
-        """A connection to that host is made in a thread of its own, and used by the next exchange that begins after it
-        is there. Should it fail, exchanges make their own, and tell why they cannot."""
+        """A connection to that host is made in a thread of its own; the next exchange that begins once it is there uses
+        it.
+
+        If that fails, exchanges make their own connection, and report why they cannot.
+        """
         threading.Thread(target=self._connect, args=(url,), daemon=True).start()
 
     def _connect(self, url: str) -> None:
@@ -104,13 +110,13 @@ class Transport:
             self._adapter.connect(url, self._connect_seconds)
 
     def new_connections(self) -> None:
-        """From now on every exchange begins on a connection made from now on."""
+        """Every exchange from now on begins on a new connection."""
         self._adapter.close()
 
 
 def service_url(base_url: str) -> str:
-    """A base URL such as `https://ocr.api.cloud.yandex.net`, to put a method's path behind; SettingsError for any other
-    text."""
+    """A base URL such as `https://ocr.api.cloud.yandex.net`, to which a method's path is added. Raises SettingsError
+    for any other text."""
     # The URL itself is in no error: somebody may have put credentials into it.
     wrong = "a base URL of the OCR service must be http(s)://host[:port][/path], without user, query or fragment"
     base_url = base_url.strip()
@@ -128,7 +134,7 @@ def service_url(base_url: str) -> str:
 
 
 def _innermost(error: BaseException) -> str:
-    """The kind of what the libraries wrapped."""
+    """The kind of the error that the libraries wrapped."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return type(error).__name__
@@ -154,7 +160,7 @@ def _body(response: BaseHTTPResponse, max_bytes: int) -> tuple[bytes, Ending]:
 
 
 def _unzipped(zipped: bytes, max_bytes: int) -> tuple[bytes, Ending]:
-    """Not left to urllib3, which takes a cut stream for a whole one."""
+    """Not left to urllib3, which takes a truncated stream for a whole one."""
     if not zipped:
         return b"", Ending.WHOLE
     inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)

@@ -1,4 +1,5 @@
-"""Values out of JSON that somebody else wrote: whatever comes, a plain value, OcrAnswerTooLarge or OcrAnswerMalformed.
+"""Values from JSON that somebody else wrote: whatever comes, the result is a plain value, OcrAnswerTooLarge or
+OcrAnswerMalformed.
 
 proto3 JSON writes 64-bit integers as strings and leaves out what is zero or empty, so a value that is missing, null,
 absurd or of another type is read as the empty one.
@@ -14,16 +15,16 @@ from typing import Any
 from textdrop.core.errors import OcrAnswerMalformed, OcrAnswerTooLarge, OcrError, Trace
 
 MAX_COUNTS = {b"{": 360_000, b"[": 150_000, b",": 700_000}
-"""Objects, lists and commas of a body that is read; see docs/decisions/0023. A page of 10 MB has 330,000,
-100,000 and 560,000."""
+"""Objects, lists and commas in a body that is read; see docs/decisions/0023. A page of 10 MB has 330,000, 100,000 and
+560,000."""
 MAX_BACKSLASHES = 700_000
-"""The decoder takes each escape in a string, and what is between two of them, for a string of its own."""
+"""The decoder treats each escape in a string, and what is between two of them, as a string of its own."""
 MAX_DEPTH = 64
-"""Objects and lists within each other; a real result has 12."""
+"""Nested objects and lists; a real result has 12 levels."""
 MAX_DOCUMENTS = 100
-"""JSON values of a body; a real result has one for a page."""
+"""JSON values in a body; a real result has one for each page."""
 SINGLE_BYTES = 100_000
-"""The most read of a body of one small value: an operation, an error, a token; real ones have under a few thousand."""
+"""The most bytes of a body of one small value: an operation, an error, a token; real ones have under a few thousand."""
 
 _LARGEST_INTEGER = 2**31 - 1
 _NO_TRACE = Trace()
@@ -41,11 +42,11 @@ _LONE_CHARACTERS = len(r"\udfff")
 
 
 def documents(body: bytes, trace: Trace = _NO_TRACE) -> list[Any]:
-    """The JSON values that stand in `body` one after another, with or without line ends between them.
+    """The JSON values that follow each other in `body`, with or without line ends in between.
 
-    None of them holds NaN, an infinity, an integer over 64 bits or text that cannot be encoded as UTF-8; bytes that
-    are no UTF-8 are replaced. Raises OcrAnswerTooLarge, before anything is parsed, for a body whose values would take
-    too much memory or nest too deeply; OcrAnswerMalformed when anything else is in the body, or a value is cut short.
+    None of them contains NaN, an infinity, an integer over 64 bits or text that cannot be encoded as UTF-8; bytes that
+    are not UTF-8 are replaced. Raises OcrAnswerTooLarge, before anything is parsed, for a body whose values would take
+    too much memory or nest too deeply; OcrAnswerMalformed if anything else is in the body, or a value is truncated.
     """
     _require_bounded(body, trace)
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
@@ -69,7 +70,7 @@ def documents(body: bytes, trace: Trace = _NO_TRACE) -> list[Any]:
 
 
 def single(body: bytes) -> Any:
-    """The one small JSON value of a body; None where there is not exactly one, or it is over SINGLE_BYTES."""
+    """The one small JSON value of a body; None if there is not exactly one, or it is over SINGLE_BYTES."""
     try:
         values = documents(body) if len(body) <= SINGLE_BYTES else []
     except OcrError:
@@ -116,12 +117,13 @@ def items(value: Any) -> list[Any]:
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list. What else is in it holds nothing that could be read."""
+    """The objects in a list. Anything else in it contains nothing that could be read."""
     return [item for item in items(value) if isinstance(item, dict)]
 
 
 def either(record: dict[str, Any], *names: str) -> Any:
-    """The first of these fields that is there and not null: one field has a name in each generation of the service."""
+    """The first of these fields that is present and not null: each generation of the service has its own name for a
+    field."""
     for name in names:
         value = record.get(name)
         if value is not None:
@@ -130,7 +132,7 @@ def either(record: dict[str, Any], *names: str) -> Any:
 
 
 def within_depth(value: Any, depth: int) -> bool:
-    """Whether no value stands deeper than this, so that others can store and write it."""
+    """Whether no value is nested deeper than this, so that others can store and write it."""
     if isinstance(value, dict):
         value = list(value.values())
     if not isinstance(value, list):
@@ -144,7 +146,7 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def _require_bounded(body: bytes, trace: Trace) -> None:
-    """Raises OcrAnswerTooLarge. What stands in strings does not count."""
+    """Raises OcrAnswerTooLarge. What is inside strings does not count."""
     if body.count(b"\\") > MAX_BACKSLASHES:
         raise OcrAnswerTooLarge(f"the OCR service's answer holds too many escapes ({len(body)} bytes)", trace)
     # Of nearly all strings only the quotes are left, and go at once.
@@ -155,7 +157,7 @@ def _require_bounded(body: bytes, trace: Trace) -> None:
     brackets = marks.translate(_AS_LISTS, b",")
     for _ in range(MAX_DEPTH):
         brackets = brackets.replace(b"[]", b"")
-    # What was cut short leaves its open brackets, and is for the decoder to refuse.
+    # A truncated body leaves its brackets open; the decoder refuses it.
     if b"[]" in brackets or brackets.count(b"[") > MAX_DEPTH:
         raise OcrAnswerTooLarge(f"the OCR service's answer is nested too deeply ({len(body)} bytes)", trace)
 

@@ -1,4 +1,4 @@
-"""Documents in flight, from the index of what is due, in few reads."""
+"""Documents in flight, from the index of what is due, with few reads."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from textdrop.core.requests import Filter
 from textdrop.ports import ControlPorts
 
 KINDS = (DueKind.BACKFILL, DueKind.SUBMIT, DueKind.RECHECK, DueKind.DELIVER, DueKind.HELD)
-"""In the order in which a document goes through them: so one that goes on meanwhile is met twice rather than never.
-Only what is released meanwhile goes back, and may be missed."""
+"""The order in which a document passes through them: one that moves on meanwhile is found twice rather than never. Only
+a document that is released meanwhile moves back, and may be missed."""
 
 OF_HELD = (DueKind.DELIVER, DueKind.HELD)
 """What held documents are due for: the message that they are held, then nothing."""
@@ -26,7 +26,7 @@ _SEEN_CHARACTERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Documents, where to go on (None: that was all), and how many rows were looked at."""
+    """Documents, where to continue (None: that was all), and how many rows were read."""
 
     documents: tuple[Document, ...]
     cursor: ActiveCursor | None
@@ -41,11 +41,11 @@ def active(
     states: Collection[DocumentState] = IN_FLIGHT,
     kinds: Sequence[DueKind] = KINDS,
 ) -> Found:
-    """At most `limit` documents of those states that are chosen, behind the cursor, by what they are due for (`kinds`,
-    in the order of KINDS) and when. Each is found once in a call. Fewer than `limit`, or none, may be found though
-    there are more.
+    """At most `limit` documents in the chosen states, after the cursor, by what they are due for (`kinds`, in the order
+    of KINDS) and when.
 
-    Raises StoreUnavailable.
+    Each is found once in a call. Fewer than `limit`, or none, may be found though there are more. Raises
+    StoreUnavailable.
     """
     place = cursor or ActiveCursor(kinds[0])
     found: dict[str, Document] = {}

@@ -1,4 +1,4 @@
-"""backfill: what is in the source bucket already is taken in, behind all live uploads, a page of its listing a call."""
+"""backfill: takes up what is in the source bucket already, behind all live uploads, one page of its listing a call."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from textdrop.usecases.wake import wake
 
 
 def backfill(ports: ControlPorts, settings: ControlSettings, asked: Backfill) -> dict[str, Any]:
-    """Each object of this page of the listing has a document, by its current version, but for junk and folder markers;
-    in a dry run nothing is written, and some files are opened to tell how many pages there are.
+    """Each object on this page of the listing has a document, for its current version, except junk and folder markers.
+    In a dry run nothing is written, and some files are opened to estimate the pages.
 
-    Raises RequestRefused for a prefix that is not the stack's, and StoreUnavailable; then some may be taken in.
+    Raises RequestRefused for a prefix that is not the stack's, and StoreUnavailable; then some may have been taken up.
     """
     prefix = asked.prefix or ports.source.prefix
     if not prefix.startswith(ports.source.prefix):
@@ -71,7 +71,7 @@ def _is_ignored(source: Source) -> bool:
 
 
 def _create(ports: ControlPorts, identifier: str, source: Source, made: list[str]) -> None:
-    # Without the time of an event: how long it was in the bucket before is no delay of ours.
+    # Without the time of an event: the time that it was in the bucket before is no delay of ours.
     seen = Backfilled(identifier, replace(source, event_at=0.0))
     decision = states.decide_document(None, seen, ports.clock.now(), ports.policy)
     if decision.row is not None and ports.documents.create(decision.row):

@@ -1,4 +1,4 @@
-"""cancel: documents in flight are not sent any further."""
+"""cancel: sends nothing more of documents in flight."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ WITHOUT_OUTCOME = frozenset({DocumentState.ACCEPTED, DocumentState.RECOGNIZING, 
 
 
 def cancel(ports: ControlPorts, settings: ControlSettings, asked: Cancel) -> dict[str, Any]:
-    """The documents have the outcome cancelled, or would have it in a dry run. Raises StoreUnavailable; of a single
-    document it is told beside the others."""
+    """The documents have the outcome cancelled, or would have it in a dry run.
+
+    Raises StoreUnavailable; if only a single document fails, the answer says so.
+    """
 
     def found() -> tuple[Sequence[Document], cursors.ActiveCursor | None]:
         page = active(ports, asked.chosen, MAX_LISTED, asked.cursor, WITHOUT_OUTCOME)

@@ -1,4 +1,4 @@
-"""Requests that change documents: which ones, and what becomes of each."""
+"""Requests that change documents: which documents, and what becomes of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from textdrop.usecases.wake import wake
 
 TRIES = 3
 MAX_AT_ONCE = 10
-"""More documents than these in a request are taken after all live uploads, which would wait behind thousands."""
+"""If a request has more documents than this they are taken after all live uploads, which would wait behind
+thousands."""
 
 UNKNOWN = "No document is known of it."
 
@@ -27,7 +28,7 @@ Refusal = Callable[[Document], str]
 """Why a document is not to be changed; "" if it is."""
 
 Write = Callable[[Document], Document | None]
-"""Changes a document; as it is then, or None if another was first."""
+"""Changes a document; returns it as it is then, or None if another worker was first."""
 
 WHY_NOT_FINAL = {
     DocumentState.ACCEPTED: "It is in flight: wait for its outcome, or cancel it first.",
@@ -67,7 +68,7 @@ def asked_for(
     references: Sequence[Reference] | None,
     found: Callable[[], tuple[Sequence[Document], EndedCursor | ActiveCursor | None]],
 ) -> tuple[list[Named], EndedCursor | ActiveCursor | None]:
-    """The documents that a request names, or else a page of those that `found` brings, and where to go on."""
+    """The documents that a request names, or else one page of those that `found` gives, and where to continue."""
     if references is not None:
         return named(ports, references), None
     rows, cursor = found()
@@ -81,12 +82,12 @@ def change(
     write: Write,
     dry_run: bool,
 ) -> Change:
-    """Each of the documents is changed, once, by `write`, unless it is refused, or others change it
-    again and again. In a dry run nothing is written, and they are as they were. What is due now is handed out.
+    """Each of the documents is changed once, by `write`, unless it is refused or others keep changing it. In a dry run
+    nothing is written, and they are as they were. What is due now is handed out.
 
-    Raises StoreUnavailable before anything is changed; of a single document it is told beside the others.
+    Raises StoreUnavailable before anything is changed; if only a single document fails, the answer says so.
     """
-    paused = ports.pause.read()  # before anything is changed, so that whatever is changed is answered
+    paused = ports.pause.read()  # before anything is changed, so that every change is in an answer
     became: dict[int, tuple[Document, Document] | Unchanged] = {}
     first: dict[str, int] = {}
     for index, each in enumerate(asked):

@@ -1,4 +1,4 @@
-"""check: whether the stack can work, as far as it can tell from within."""
+"""check: whether the stack can work, as far as it can tell from the inside."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _ADVICE: tuple[tuple[type[OcrError], str], ...] = (
     (OcrAnswerMalformed, "Check that the address OcrBaseUrl is the OCR service's."),
 )
 _ANSWERED = (OcrOperationUnknown, OcrRejected, OcrThrottled)
-"""The service refused to bring what is not there, or so many requests: it took the key."""
+"""The service refused to give what is not there, or refused so many requests; but it accepted the key."""
 
 
 def check(ports: ControlPorts, settings: ControlSettings) -> dict[str, Any]:
-    """What can be told. Raises StoreUnavailable."""
+    """What can be found out. Raises StoreUnavailable."""
     began_at = ports.clock.now()
     refused = _error(lambda: ports.ocr.result(NO_OPERATION))
     latency = ports.clock.now() - began_at

@@ -1,4 +1,4 @@
-"""delete: all that there is of documents is to go."""
+"""delete: removes everything that is kept of documents."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ from textdrop.usecases.transitions import transition_document
 
 
 def delete(ports: ControlPorts, settings: ControlSettings, asked: Delete) -> dict[str, Any]:
-    """The documents are being deleted, or would be in a dry run. Without an outcome a filter chooses what is in flight,
-    and then what ended. Raises StoreUnavailable; of a single document it is told beside the others."""
+    """The documents are being deleted, or would be in a dry run. Without an outcome a filter chooses first what is in
+    flight, then what ended.
+
+    Raises StoreUnavailable; if only a single document fails, the answer says so.
+    """
 
     def found() -> tuple[Sequence[Document], EndedCursor | ActiveCursor | None]:
         if asked.chosen.outcome is None and not isinstance(asked.cursor, EndedCursor):
@@ -43,10 +46,10 @@ def delete(ports: ControlPorts, settings: ControlSettings, asked: Delete) -> dic
 
 
 def _kept_until(ports: ControlPorts, row: Document) -> str | None:
-    """When the OCR service has deleted its last result, at the latest; None: it has none."""
+    """The latest time by which the OCR service has deleted its last result; None if it has none."""
     now = ports.clock.now()
     try:
-        # Of its first run the row itself tells.
+        # For its first run the row itself says so.
         runs = ports.ledger.runs(row.id) if row.run > 1 else ()
     except StoreUnavailable:  # it is being deleted all the same
         return timestamp(now + ports.policy.result_kept_seconds)

@@ -1,4 +1,4 @@
-"""Documents that ended, from the ledger's index, newest first, in few reads."""
+"""Documents that ended, from the ledger's index, newest first, with few reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textdrop.core.requests import Filter
 from textdrop.ports import ControlPorts
 
 HISTORY_BEGAN_AT = 1_793_491_200.0
-"""2026-11-01: no ledger has a row from before."""
+"""2026-11-01: no ledger has an older row."""
 
 READS_A_CALL = 10
 ROWS_A_CALL = 1_000
@@ -23,7 +23,7 @@ RUNS_A_READ = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Documents, where to go on (None: that was all), and how many rows were looked at."""
+    """Documents, where to continue (None: that was all), and how many rows were read."""
 
     documents: tuple[Document, ...]
     cursor: EndedCursor | None
@@ -32,7 +32,7 @@ class Found:
 
 @dataclass(slots=True)
 class _Outcome:
-    """How far the runs of one outcome in the month are read: `runs` are read and not looked at."""
+    """How far the runs of one outcome in the month have been read: `runs` were read, but not yet considered."""
 
     after: HistoryCursor | None = None
     runs: deque[Run] = field(default_factory=deque)
@@ -44,11 +44,10 @@ class _Outcome:
 
 
 def ended(ports: ControlPorts, chosen: Filter, limit: int, cursor: EndedCursor | None) -> Found:
-    """At most `limit` documents that are chosen, behind the cursor, whose times are no wider than those chosen. Each is
-    found once, by its last run; one that is run again, or being deleted, is not. Fewer than `limit`, or none, may be
-    found though there are more.
+    """At most `limit` of the chosen documents, after the cursor, whose times are no wider than those chosen.
 
-    Raises StoreUnavailable.
+    Each is found once, by its last run; one that is being run again, or deleted, is not found. Fewer than `limit`, or
+    none, may be found though there are more. Raises StoreUnavailable.
     """
     first = beginning(chosen, ports.clock.now())
     if cursor is None:
@@ -67,7 +66,7 @@ def ended(ports: ControlPorts, chosen: Filter, limit: int, cursor: EndedCursor |
                     reads += 1
                     _read(ports, month, outcome, place, cursor, chosen, limit)
             if any(not place.runs and not place.is_read for place in places.values()):
-                break  # the newest of what is not read may be newer than what is
+                break  # the newest run that was not read may be newer than those that were
             newest = max((place for place in places.values() if place.runs), key=_newest, default=None)
             if newest is None:
                 break
@@ -91,7 +90,7 @@ def ended(ports: ControlPorts, chosen: Filter, limit: int, cursor: EndedCursor |
 
 
 def beginning(chosen: Filter, now: float) -> EndedCursor:
-    """The place before all that is chosen and has ended by now."""
+    """The position before everything that is chosen and has ended by now."""
     until = now if chosen.until is None else min(chosen.until, now)
     return EndedCursor(ledger.month(until), max(chosen.since or 0.0, HISTORY_BEGAN_AT), until)
 
@@ -113,7 +112,7 @@ def _read(
     place.runs.extend(page.runs)
     place.is_read = page.after is None
     if not page.runs:
-        place.after = page.after  # there may be more behind it
+        place.after = page.after  # there may be more after it
 
 
 def _newest(place: _Outcome) -> float:

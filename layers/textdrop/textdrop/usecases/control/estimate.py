@@ -1,4 +1,5 @@
-"""What uploads that were not taken yet have to be read, and what that costs and takes, judged by some of them."""
+"""How many pages uploads without a document have, and what reading them costs and takes, estimated from some of
+them."""
 
 from __future__ import annotations
 
@@ -21,10 +22,10 @@ SAMPLES_A_CALL = 3
 """So many files with pages are opened, and so many images."""
 
 PAGES_A_FILE = 8
-"""So many pages of a file are looked at, whether they need be sent."""
+"""So many pages of each file are checked for whether they need be sent."""
 
 SAMPLING_SECONDS = 10.0
-"""After that nothing more is opened or looked at: a hostile file takes tens of seconds of the call's 60."""
+"""After so long no more is opened or checked: a hostile file takes tens of seconds of the call's 60."""
 
 NO_TYPE = "none"
 PAGED = (".pdf", ".tif", ".tiff")
@@ -46,9 +47,12 @@ def estimate(
     *,
     may_open: bool,
 ) -> dict[str, Any]:
-    """What there is of new uploads by the ends of their names, and about how many pages they have to be paid for, that
-    were sent before, or that have text of their own: as those that were opened have on average, and one to be paid for
-    if none was. `requested` options are taken as if each upload named them. Nothing is written."""
+    """New uploads by the ends of their names; and about how many of their pages would be paid for, were sent before, or
+    have text of their own.
+
+    The averages of the files that were opened stand for all; if none was, each file counts as one page to be paid for.
+    `requested` options are taken as if each upload named them. Nothing is written.
+    """
     types = Counter(_type(source.key) for source in new)
     paged, images = ([source for source in new if _type(source.key) in ends] for ends in (PAGED, IMAGES))
     until = ports.clock.now() + SAMPLING_SECONDS
@@ -89,7 +93,7 @@ def _type(key: str) -> str:
 
 
 def _spread(some: Sequence[T], most: int) -> list[T]:
-    """At most so many of them, at equal distances."""
+    """At most so many of them, evenly spaced."""
     count = min(most, len(some))
     return [some[(2 * index + 1) * len(some) // (2 * count)] for index in range(count)]
 
@@ -111,7 +115,8 @@ def _sampled(
 def _pages(
     ports: ControlPorts, settings: ControlSettings, source: Source, requested: Mapping[str, str], until: float
 ) -> Pages:
-    """The pages of a file; one to be paid for if it cannot be opened, and none if it is refused after that."""
+    """The pages of a file. It counts as one page to be paid for if it cannot be opened, and as none if it is refused
+    once it is open."""
     with suppress(ObjectGone, StoreUnavailable, Refusal):
         seen = ports.sources.head(source)
         opened = ports.open_document(seen.open(), FileLimits(max_pages=page_ranges.MAX_FILE_PAGES))
@@ -138,7 +143,7 @@ def _pages(
 def _kinds(
     ports: ControlPorts, document: str, chosen: Options, opened: OpenedDocument, pages: Sequence[int], until: float
 ) -> Pages:
-    """The pages by what becomes of them, as of those that there is time to look at."""
+    """The pages by what becomes of them, as for those that there is time to check."""
     looked_at: Counter[str] = Counter()
     may_be_unsent = chosen.reuse or chosen.pages == page_ranges.WITHOUT_TEXT
     for page in _spread(pages, PAGES_A_FILE) if may_be_unsent else ():

@@ -17,9 +17,11 @@ MOVING = (DueKind.SUBMIT, DueKind.BACKFILL, DueKind.RECHECK, DueKind.DELIVER)
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """Entries of the index by kind, at most 5,000 of each (`at_most`: there may be more). `rows` are documents: the
-    first due of each kind but those that are held over a cap, and the last due for submitting, which are those that a
-    worker has."""
+    """Entries of the index by kind, at most 5,000 of each (`at_most`: there may be more).
+
+    `rows` are documents: the first due of each kind, except those held over a cap; and the last due for submitting,
+    which are those that a worker has.
+    """
 
     counts: Mapping[DueKind, int]
     at_most: bool
@@ -28,7 +30,7 @@ class InFlight:
 
 
 def in_flight(ports: ControlPorts) -> InFlight:
-    """What there is now. Raises StoreUnavailable."""
+    """What is in flight now. Raises StoreUnavailable."""
     until = ports.clock.now() + EVER_SECONDS
     entries = {kind: ports.documents.due(kind, until, MAX_COUNTED + 1) for kind in DueKind}
     counts = {kind: min(len(found), MAX_COUNTED) for kind, found in entries.items()}

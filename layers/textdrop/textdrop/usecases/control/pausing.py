@@ -1,4 +1,4 @@
-"""pause and resume: nothing is sent to the OCR service until a request says so."""
+"""pause and resume: nothing is sent to the OCR service until a request resumes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pause(ports: ControlPorts) -> dict[str, Any]:
 
 
 def resume(ports: ControlPorts) -> dict[str, Any]:
-    """Sending goes on; if the OCR service itself has paused it, with a probe. Raises StoreUnavailable."""
+    """Sending continues; with a probe, if the OCR service itself has paused it. Raises StoreUnavailable."""
     row = _write(ports, resumed_by_operator)
     wake(ports)
     return {"pause": control.pause(row)}

@@ -23,9 +23,10 @@ class Named:
 
 
 def named(ports: ControlPorts, references: Sequence[Reference]) -> list[Named]:
-    """What they name, in order. One row is read consistently; of several a write of just now may be missing.
+    """The documents of these references, in order. One row is read consistently; for several a very recent write may be
+    missing.
 
-    A key names the document of its current version; if it has none any more, the newest that was published of it.
+    A key names the document of its current version; if it has none any more, its newest one that was published.
     """
     ids: dict[Reference, str] = {}
     calls: list[Callable[[], None]] = [partial(_identify, ports, each, ids) for each in dict.fromkeys(references)]
@@ -46,7 +47,7 @@ def _identify(ports: ControlPorts, reference: Reference, ids: dict[Reference, st
 def _document_of(ports: ControlPorts, bucket: str, key: str) -> str:
     """The id of the key's document; "" if none is known."""
     if bucket == ports.source.name and key.startswith(ports.source.prefix):
-        # The key itself comes first of those that begin with it, and its newest version first of all.
+        # Of the keys that begin with it the key itself comes first, and its newest version before its others.
         current = [source for source in ports.uploads(key).after(Cursor()).current if source.key == key]
         if current:
             return document_id(current[0])

@@ -1,4 +1,4 @@
-"""release: held documents are sent whatever the caps."""
+"""release: sends held documents whatever the caps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ HELD = frozenset({DocumentState.HELD})
 
 def release(ports: ControlPorts, settings: ControlSettings, asked: Release) -> dict[str, Any]:
     """The held documents are due for submitting, or would be in a dry run; and how many pages are then sent, whatever
-    the caps. Raises StoreUnavailable; of a single document it is told beside the others."""
+    the caps.
+
+    Raises StoreUnavailable; if only a single document fails, the answer says so.
+    """
 
     def found() -> tuple[Sequence[Document], cursors.ActiveCursor | None]:
         page = active(ports, asked.chosen, MAX_LISTED, asked.cursor, HELD, OF_HELD)
@@ -37,7 +40,7 @@ def release(ports: ControlPorts, settings: ControlSettings, asked: Release) -> d
             return None
         return after if isinstance(after, Document) else None
 
-    # All reserve in the row of this month: at the same time they would only be in each other's way.
+    # All of them reserve in the row of this month: in parallel they would only get in each other's way.
     in_turn = replace(ports, run_parallel=lambda work, most: work())
     done = change(in_turn, documents, _refusal, released, asked.dry_run)
     pages: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""render: the files of documents with text are made again; nothing is paid for."""
+"""render: makes the files of documents with text again; nothing is paid for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from textdrop.usecases.transitions import transition_document
 
 
 def render(ports: ControlPorts, settings: ControlSettings, asked: Render) -> dict[str, Any]:
-    """The documents are delivered again. Raises StoreUnavailable; of a single one it is told beside the others."""
+    """The documents are delivered again. Raises StoreUnavailable; if only a single document fails, the answer says
+    so."""
     documents = named(ports, asked.documents)
 
     def rendered(row: Document) -> Document | None:

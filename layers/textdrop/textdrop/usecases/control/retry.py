@@ -18,13 +18,13 @@ from textdrop.usecases.control.settings import ControlSettings
 from textdrop.usecases.transitions import transition_document
 
 COUNTED_DOCUMENTS = 20
-"""Of so many documents a call, operations are read to tell which pages are to be paid for."""
+"""The operations of so many documents a call are read, to tell which pages are to be paid for."""
 
 
 def retry(ports: ControlPorts, settings: ControlSettings, asked: Retry) -> dict[str, Any]:
     """The documents are in their next run, or would be in a dry run; and about how many pages are to be paid for.
 
-    Raises StoreUnavailable; of a single document it is told beside the others.
+    Raises StoreUnavailable; if only a single document fails, the answer says so.
     """
     requested = dict(asked.requested)
 
@@ -68,7 +68,7 @@ def _refusal(row: Document, requested: dict[str, str]) -> str:
 
 
 def _options(row: Document, requested: dict[str, str]) -> Options | None:
-    """The options of the next run; None if those of the last are not known. Raises InvalidOptions."""
+    """The options of the next run; None if those of the last run are not known. Raises InvalidOptions."""
     now = row.options
     if now is None:
         return None
@@ -88,8 +88,8 @@ def _comparable(chosen: Options) -> tuple[object, ...]:
 def _pages_to_pay(
     ports: ControlPorts, before: Document, wanted: Options | None, max_pages: int, may_read: bool
 ) -> tuple[int, bool]:
-    """About how many pages the next run pays for, and whether operations were read: those that the last run did not
-    recognise with these languages and this model. A document that was never inspected counts as a page."""
+    """About how many pages the next run pays for (those that the last run did not recognise with these languages and
+    this model), and whether operations were read. A document that was never inspected counts as one page."""
     now = before.options
     if wanted is None or now is None or not before.file_pages:
         return 1, False

@@ -1,4 +1,4 @@
-"""The stack's parameters that control answers by."""
+"""The stack's parameters that control needs for its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textdrop.ports import ControlPorts
 
 @dataclass(frozen=True, slots=True)
 class ControlSettings:
-    """As the functions that work by them have them."""
+    """The same values as the functions that work with them."""
 
     languages: str
     model: str

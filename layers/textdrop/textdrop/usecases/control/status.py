@@ -1,4 +1,4 @@
-"""status: how documents are."""
+"""status: how documents are doing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textdrop.usecases.control.settings import ControlSettings, shown
 
 
 def status(ports: ControlPorts, settings: ControlSettings, asked: Status) -> dict[str, Any]:
-    """The documents, and of which references none is known. Raises StoreUnavailable."""
+    """The documents, and the references that are not known. Raises StoreUnavailable."""
     paused = ports.pause.read()
     found: list[dict[str, Any]] = []
     missing: list[str] = []

@@ -1,4 +1,4 @@
-"""summary: what became of documents, what it cost, and what is in flight."""
+"""summary: what became of documents, what they cost, and what is in flight."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ DAYS = 30
 
 
 def summary(ports: ControlPorts, settings: ControlSettings, asked: Summary) -> dict[str, Any]:
-    """The sums of whole days (UTC), the last one until now. Not complete: some that ended is not in them yet, and
-    another call goes on. Raises RequestRefused and StoreUnavailable."""
+    """The sums of whole days (UTC), the last one until now. If they are not complete, some that ended are missing, and
+    another call continues.
+
+    Raises RequestRefused and StoreUnavailable.
+    """
     now = ports.clock.now()
     place = asked.cursor or _days(asked, now)
     sums = summed(ports, place.since, place.until)
@@ -40,7 +43,7 @@ def summary(ports: ControlPorts, settings: ControlSettings, asked: Summary) -> d
 
 
 def caps_used(ports: ControlPorts, settings: ControlSettings) -> dict[str, Any] | None:
-    """How much of the caps is used now; None: there are none. Raises StoreUnavailable."""
+    """How much of the caps is used now; None without caps. Raises StoreUnavailable."""
     if not settings.caps.is_on:
         return None
     now = ports.clock.now()
@@ -59,9 +62,11 @@ def _days(asked: Summary, now: float) -> DaysCursor:
 
 
 def _active(flying: InFlight) -> dict[str, Any]:
-    """Documents in flight by state. Of those due for submitting, the first are accepted: only the last ones, some of
-    which a worker has, are looked at. Of those due for delivery the first are looked at: it may be yet to be told that
-    they are held."""
+    """Documents in flight by state.
+
+    The first of those due for submitting are accepted, so only the last ones, some of which a worker has, are read. Of
+    those due for delivery the first are read: their message that they are held may still be due.
+    """
     recognizing = sum(row.state is DocumentState.RECOGNIZING for row in flying.submitting)
     untold = sum(row.state is DocumentState.HELD and row.due_kind is DueKind.DELIVER for row in flying.rows)
     counts = flying.counts
