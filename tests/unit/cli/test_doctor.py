@@ -197,10 +197,10 @@ OLDEST = {"document": "0" * 32, "key": "a.png", "waiting_seconds": 30_000}
         (
             changed(alarms=[Aws.alarm("a", AlarmActions=[])]),
             "alarms' actions",
-            "1 of 1 alarms tell nobody",
+            "1 of 1 alarms notify nobody",
             "AlarmEmail",
         ),
-        (changed(alarms=[Aws.alarm("a", ActionsEnabled=False)]), "alarms' actions", "tell nobody", "AlarmEmail"),
+        (changed(alarms=[Aws.alarm("a", ActionsEnabled=False)]), "alarms' actions", "notify nobody", "AlarmEmail"),
         (
             changed(subscriptions={"arn:aws:sns:eu-central-1:1:alarms": [("PendingConfirmation", "me@example.com")]}),
             "subscriptions",

@@ -326,9 +326,9 @@ def test_a_stack_without_control_is_none_for_the_client(
     ("answer", "what"),
     [
         ({"version": 2, "ok": True, "answer": {}}, "answers in version 2"),
-        ({"version": 1, "ok": True}, "is no answer"),
-        ({"version": 1, "ok": False, "error": {"code": "conflict"}}, "is no answer"),
-        ([], "is no answer"),
+        ({"version": 1, "ok": True}, "cannot be understood"),
+        ({"version": 1, "ok": False, "error": {"code": "conflict"}}, "cannot be understood"),
+        ([], "cannot be understood"),
         ({"version": 1, "ok": True, "answer": {"pause": {"why": 3}}}, "The field pause.why is not a text"),
     ],
 )

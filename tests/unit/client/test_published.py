@@ -64,7 +64,7 @@ def test_that_a_document_is_held_is_told_apart_from_how_one_has_ended(body: str)
     value, back = json.loads(HELD), written(held)
     back["cost"].pop("unpriced")
     assert back == {name: each for name, each in value.items() if name != "schema"}
-    with pytest.raises(NotReadable, match=r"tells that archive/maps\.pdf is held") as refused:
+    with pytest.raises(NotReadable, match=r"says that archive/maps\.pdf is held") as refused:
         Notice.from_message(body)
     assert "read_message" in refused.value.advice
     assert read_message(EVENT) == Notice.from_message(EVENT)

@@ -83,7 +83,7 @@ UNKNOWN = [letter * 45 for letter in "abcdef"]
         ({"languages": "xx yy"}, 'The language "xx", "yy" is not known.', {*ALL_LANGUAGES, '"*"'}),
         ({"languages": ""}, "No language is named.", {*ALL_LANGUAGES, '"*"'}),
         ({"languages": " , "}, "No language is named.", {*ALL_LANGUAGES, '"*"'}),
-        ({"languages": "* ru"}, '"*" stands beside other languages.', {*ALL_LANGUAGES, '"*"'}),
+        ({"languages": "* ru"}, '"*" cannot be combined with other languages.', {*ALL_LANGUAGES, '"*"'}),
         ({"languages": "ru-RU"}, 'The language "ru-ru" is not known.', {*ALL_LANGUAGES, '"*"'}),
         (  # the first five, and forty characters of each
             {"languages": " ".join(UNKNOWN)},

@@ -68,7 +68,8 @@ def test_of_very_many_pages_the_first_are_named() -> None:
             replace(DOCUMENT, warned_pages=(WarnedPages(PageWarning.LOW_RESOLUTION, 2, "1, 3"),), attachments=12),
             [
                 "2 pages (1, 3) had less than 150 dots per inch for the OCR service: small letters may be read wrong.",
-                "The upload has 12 files attached, which were not read: save what is attached and upload it separately.",
+                "The upload has 12 files attached, which were not read: save what is attached and upload it "
+                "separately.",
             ],
         ),
     ],

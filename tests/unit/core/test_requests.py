@@ -220,7 +220,7 @@ def test_a_version_of_later_is_too_new_whatever_else_it_says() -> None:
         ),
         (
             {"command": "retry", "documents": ["a"], "since": "2026-11-29"},
-            "The parameter since stands beside documents.",
+            "The parameter since cannot be combined with documents.",
             "Name documents, or choose by filters.",
         ),
         (

@@ -167,7 +167,7 @@ def test_options_that_do_not_go_with_the_documents_own_begin_no_run(world: World
     world.run()
     told = why(world.ask("retry", documents=["x.png"], options={"model": "handwritten"}))
     assert told.startswith(
-        'The options do not go with the document\'s own. The model "handwritten" reads only ru and en'
+        'The options cannot be combined with the document\'s own. The model "handwritten" reads only ru and en'
     )
     assert world.ask("retry", documents=["x.png"], options={"model": "handwritten", "languages": "ru"})["began"]
 

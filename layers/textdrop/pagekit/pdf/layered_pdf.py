@@ -194,7 +194,7 @@ class _Pictures:
         many pictures to hold."""
         self._bytes += len(picture.content)
         if self._bytes > _MAX_PICTURE_BYTES:
-            raise NotRenderable("The PDF is damaged, and has too many pages to be made anew of pictures.")
+            raise NotRenderable("The PDF is damaged, and has too many pages to be made again from pictures.")
         image, (width, height) = picture_in(self._document, picture.content)
         for entry in set(page.keys()) - {"/Type", "/Parent"}:
             del page[entry]

@@ -99,7 +99,7 @@ def release(
     wait = take.waits(wait, timeout)
     chosen = _chosen(documents, {"prefix": prefix, "all": all_})
     if prefix and all_:
-        raise WrongUse("--all is given beside --prefix.", "Use one or the other.")
+        raise WrongUse("--all cannot be combined with --prefix.", "Use one or the other.")
     prefix = prefix if chosen is not None else prefix or ""
     with Progress(shell.terminal()) as progress:
         would = shell.textdrop.release(

@@ -242,7 +242,7 @@ def _alarms(cloudwatch: Any, stack: Stack, topics: list[str]) -> Iterator[Findin
     silent = [alarm for alarm in alarms if not alarm.get("AlarmActions") or not alarm.get("ActionsEnabled", True)]
     if silent:
         mend = "Set AlarmEmail in samconfig.toml, then make deploy."
-        yield Finding("alarms' actions", WRONG, f"{len(silent)} of {len(alarms)} alarms tell nobody", mend)
+        yield Finding("alarms' actions", WRONG, f"{len(silent)} of {len(alarms)} alarms notify nobody", mend)
     elif alarms:
         yield Finding("alarms' actions", OK, "each tells somebody")
 

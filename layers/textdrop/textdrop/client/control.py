@@ -57,8 +57,8 @@ def _parsed(payload: bytes) -> dict[str, Any]:
             if whole:
                 return dict(answer)
     except (ValueError, KeyError, TypeError):
-        raise NotReadable("The control function answered something that is no answer.", _UPDATE) from None
+        raise NotReadable("The control function's answer cannot be understood.", _UPDATE) from None
     if version != VERSION:
         said = f"The control function answers in version {str(version)[:20]}; this client reads version {VERSION}."
         raise NotReadable(said, _UPDATE)
-    raise NotReadable("The control function answered something that is no answer.", _UPDATE)
+    raise NotReadable("The control function's answer cannot be understood.", _UPDATE)

@@ -153,7 +153,7 @@ class Notice:
         told = read_message(body)
         if isinstance(told, HeldNotice):
             raise NotReadable(
-                f"This message tells that {told.source.key} is held, not how it has ended.",
+                f"This message says that {told.source.key} is held, not how it has ended.",
                 "Read messages with read_message, or let the queue have those with an outcome alone.",
             )
         return told

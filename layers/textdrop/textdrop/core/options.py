@@ -202,7 +202,7 @@ def _check_languages(codes: tuple[str, ...]) -> None:
         raise InvalidOptions("No language is named.", advice)
     if ANY_LANGUAGE in codes and len(codes) > 1:
         raise InvalidOptions(
-            '"*" stands beside other languages.',
+            '"*" cannot be combined with other languages.',
             f'Name either "*" alone, or languages of: {" ".join(allowed[1:])}.',
         )
     single = [code for code in codes if code in SINGLE_LANGUAGES]

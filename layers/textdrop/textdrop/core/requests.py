@@ -283,7 +283,8 @@ class _Parameters:
             beside = [name for name in _FILTERS if self.has(name)]
             if beside:
                 raise _bad(
-                    f"The parameter {beside[0]} stands beside documents.", "Name documents, or choose by filters."
+                    f"The parameter {beside[0]} cannot be combined with documents.",
+                    "Name documents, or choose by filters.",
                 )
             return self.references()
         if not given:

@@ -32,7 +32,7 @@ def backfill(ports: ControlPorts, settings: ControlSettings, asked: Backfill) ->
     if not prefix.startswith(ports.source.prefix):
         raise RequestRefused(
             Refused.BAD_REQUEST,
-            f"The stack takes uploads below {ports.source.prefix} alone.",
+            f"The stack only takes uploads below {ports.source.prefix}.",
             f"Give a prefix that begins with {ports.source.prefix}.",
         )
     listed = ports.uploads(prefix).after(asked.cursor or Cursor())

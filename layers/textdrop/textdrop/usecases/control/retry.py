@@ -61,7 +61,7 @@ def _refusal(row: Document, requested: dict[str, str]) -> str:
     try:
         wanted = _options(row, requested)
     except InvalidOptions as refusal:
-        return f"The options do not go with the document's own. {refusal.what} {refusal.advice}"
+        return f"The options cannot be combined with the document's own. {refusal.what} {refusal.advice}"
     if row.outcome is Outcome.SUCCEEDED and (not requested or (wanted is not None and _same(wanted, row.options))):
         return "It succeeded, with these options: name options that change something, or render its outputs again."
     return ""
