@@ -333,6 +333,7 @@ def test_a_cursor_of_another_command_is_refused(command: dict[str, Any], cursor:
         ["ended"],
         ["other", 1],
         ["ended", "2026-13", 1, 2, {}],
+        ["ended", "2026-00", 1, 2, {}],
         ["ended", "2026", 1, 2, {}],
         ["ended", "26-1-11", 1, 2, {}],
         ["ended", "2026-\uff11\uff11", 1, 2, {}],

@@ -48,8 +48,9 @@ def test_everything_is_taken_once_in_pages_of_any_size(versioned: bool, limit: i
     answers = pages_of(world, limit=limit)
     assert total(answers, "listed", "new", "known") == [23, 23, 0]
     assert all(answer["new"] <= limit for answer in answers)
-    again = pages_of(world, limit=limit)
-    assert total(again, "listed", "new", "known") == [23, 0, 23], "it is safe to repeat"
+    for dry_run in (True, False):
+        again = pages_of(world, limit=limit, dry_run=dry_run)
+        assert total(again, "listed", "new", "known", "pages") == [23, 0, 23, 0], "it is safe to repeat"
     world.run()
     assert Counter(world.ocr.billed.values()) == {1: 23}
     assert {row.outcome for row in world.documents.rows.values()} == {Outcome.SUCCEEDED}

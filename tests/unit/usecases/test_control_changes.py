@@ -211,12 +211,13 @@ def test_of_a_document_that_could_not_be_delivered_the_pages_that_were_recognise
 
 
 def test_only_so_many_documents_have_their_operations_counted(world: World) -> None:
-    made = [world.upload(f"{number}.pdf", b"pages:3 bad:2 %d" % number) for number in range(30)]
+    made = [world.upload(f"{number}.png", b"damaged %d" % number) for number in range(20)]  # which have none
+    made += [world.upload(f"{number}.pdf", b"pages:3 bad:2 %d" % number) for number in range(30)]
     world.run()
     before = len(world.faults.of("documents.read_operations"))
     answer = world.ask("retry", documents=[each.id for each in made], options={"pages": "1-2"}, dry_run=True)
     assert len(world.faults.of("documents.read_operations")) - before == 20
-    assert answer["pages"] == 20 * 1 + 10 * 0
+    assert answer["pages"] == 20 + 20 * 1 + 10 * 0
 
 
 @pytest.mark.parametrize(
@@ -378,6 +379,16 @@ def test_outputs_are_made_again_and_nothing_is_paid(world: World) -> None:
     assert len(world.notices_of(document)) == 2
 
 
-def test_what_has_no_text_is_not_rendered(world: World) -> None:
-    run_each(world, {"x.png": b"damaged"})
-    assert why(world.ask("render", documents=["x.png"])) == "It has no text to make outputs of: it is failed."
+@pytest.mark.parametrize(("body", "outcome"), [(b"damaged", "failed"), (b"", "skipped")])
+def test_what_has_no_text_is_not_rendered(world: World, body: bytes, outcome: str) -> None:
+    run_each(world, {"x.png": body})
+    assert why(world.ask("render", documents=["x.png"])) == f"It has no text to make outputs of: it is {outcome}."
+
+
+def test_the_pages_of_a_document_that_was_rendered_are_those_of_the_run_before(world: World) -> None:
+    run_each(world, {"x.pdf": b"pages:3"})
+    world.ask("render", documents=["x.pdf"], outputs="markdown")
+    world.run()
+    assert world.ask("retry", documents=["x.pdf"], options={"pages": "1-2"}, dry_run=True)["pages"] == 0
+    [shown] = world.ask("status", documents=["x.pdf"], pages=True)["documents"]
+    assert [(each["pages"], each["text_from"]) for each in shown["page_states"]] == [("1-3", "earlier_run")]

@@ -9,10 +9,12 @@ import pytest
 
 from textdrop.core import control
 from textdrop.core.caps import Caps
-from textdrop.core.documents import Document, DocumentState, DueKind, Hold, Outcome, Period, Removed, Source
+from textdrop.core.documents import Billed, Document, DocumentState, DueKind, Hold, Outcome, Period, Removed, Source
 from textdrop.core.errors import OcrCredentialsRefused, Trace
+from textdrop.core.ledger import Run
 from textdrop.core.observations import DeleteAsked, RetryAsked
 from textdrop.core.pause import Pause
+from textdrop.core.policy import Policy
 from textdrop.core.reconciling import SourceBucket
 from unit.usecases.operated import NOON, ids, operated
 from world import World
@@ -238,6 +240,13 @@ DELIVERED = {"state": DocumentState.DELIVERING, "due_kind": DueKind.DELIVER}
 )
 def test_what_a_document_waits_for_is_told_in_words(fields: dict[str, Any], words: str | None) -> None:
     assert control.waiting_for(replace(ROW, **fields), Pause(), Caps()) == words
+
+
+def test_the_service_may_keep_what_an_earlier_run_may_have_sent() -> None:
+    row = replace(ROW, run=2, state=DocumentState.FINAL, outcome=Outcome.SKIPPED, billed=Billed(), outcome_at=NOON)
+    run = Run(row.id, 1, Outcome.CANCELLED, NOON - 60.0, NOON - 90.0, NOON - 86_400.0, unconfirmed=1)
+    kept = [control.kept_by_service_until(row, [each], NOON, Policy()) for each in (run, replace(run, unconfirmed=0))]
+    assert kept == ["2026-12-01T12:00:00.000Z", None]
 
 
 CAPS = Caps(pages_per_day=500, pages_per_month=1_200)

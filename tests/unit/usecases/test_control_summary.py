@@ -13,6 +13,7 @@ from textdrop.core.documents import Document, DocumentState, DueKind, Source
 from textdrop.core.ledger import DaySums
 from textdrop.core.pause import Pause
 from textdrop.core.prices import Prices
+from textdrop.core.results import timestamp
 from textdrop.usecases import sums
 from textdrop.usecases.control import in_flight
 from unit.usecases.operated import NOON, operated, run_each
@@ -89,6 +90,8 @@ def test_whole_days_are_summed_and_told(world: World) -> None:
     assert answer["documents"]["succeeded"] == 1
     assert [day["day"] for day in world.ask("summary", since="2026-11-29")["days"]] == ["2026-11-29", "2026-11-30"]
     assert world.ask("summary")["since"] == "2026-10-31T00:00:00.000Z"
+    assert world.ask("summary")["until"] == timestamp(world.clock.now())
+    assert world.ask("summary", until="2099-01-01")["since"] == "2026-10-31T00:00:00.000Z"
     assert world.ask("summary", since="2027-11-29")["days"][0]["day"] == "2026-11-30"
 
 
@@ -123,6 +126,8 @@ def test_amounts_of_another_currency_are_not_added_up() -> None:
     day = DaySums("2026-11-29", models=counts, costs={"page": {"RUB": "0.1", "KZT": "0.7"}})
     answer = control.sums([day], Prices(currency="KZT", noted=""))
     assert answer["cost"] == {"amount": None, "currency": "KZT", "prices_of": None, "unpriced": ["page"]}
+    free = replace(day, costs={"page": {"RUB": "0", "KZT": "0.7"}})
+    assert control.sums([free], Prices(currency="KZT", noted=""))["cost"]["amount"] == "0.7"
 
 
 # --- in flight --------------------------------------------------------------------------------------------------------
@@ -154,6 +159,11 @@ def test_what_is_in_flight_is_counted_by_state_and_the_oldest_named(world: World
     assert world.ask("check")["due"] == {
         **{"ask": 0, "submit": 5, "backfill": 5, "held": 0, "recheck": 1, "deliver": 5}
     }
+
+
+def test_what_was_never_held_has_waited_since_it_came_on_whatever_day_its_pages_are_sent(world: World) -> None:
+    due(world, 50_000, DueKind.SUBMIT, state=DocumentState.RECOGNIZING, reserved_on="2026-11-29")
+    assert world.ask("summary")["oldest"]["waiting_seconds"] == 50_000.0
 
 
 def test_pages_with_the_service_are_counted(world: World) -> None:

@@ -459,6 +459,15 @@ def test_what_somebody_else_has_under_names_that_were_never_published_is_left_al
     assert world.file("x.png.md") == b"somebody's", "no output was ever asked for"
 
 
+def test_an_upload_whose_key_begins_with_a_name_of_the_deleted_one_has_its_results_still(world: World) -> None:
+    document = world.upload("x.png", b"page")
+    world.upload("x.png.txt", b"other")
+    world.run()
+    delete(world, document)
+    world.run()
+    assert world.results.keys()[-2:] == ["x.png.txt.ocr.json", "x.png.txt.txt"]
+
+
 def test_a_late_older_upload_that_copied_for_the_newest_leaves_nothing_of_it(world: World) -> None:
     late = world.upload("x.png", b"old")
     older = world.queue.pop()

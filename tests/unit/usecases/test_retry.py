@@ -371,14 +371,21 @@ def retry_now(world: World, document: Document) -> Outcome | None:
     return world.row(document).outcome
 
 
-@pytest.mark.parametrize("throttled", [False, True])
-def test_a_retry_waits_for_a_worker_that_is_still_sending_and_pays_nothing_twice(world: World, throttled: bool) -> None:
+@pytest.mark.parametrize(("throttled", "runs"), [(False, 2), (True, 2), (False, 3)])
+def test_a_retry_waits_for_a_worker_that_is_still_sending_and_pays_nothing_twice(
+    world: World, throttled: bool, runs: int
+) -> None:
     """The cancel and its delivery come while a page is on its way to the service, and so does the retry, or when the
-    service has not taken the page and it is to be sent again."""
+    service has not taken the page and it is to be sent again; or the retry is cancelled and retried in its turn."""
     document = world.upload("book.pdf", b"pages:3")
     submit = world.ocr.submit
 
     def retry_meanwhile() -> None:
+        for _ in range(2, runs):
+            world.transition(document, RetryAsked())
+            world.transition(document, Cancelled(cancelled()))
+            world.poll()
+            world.deliver()
         world.transition(document, RetryAsked())
         world.poll()
         world.submit()
@@ -405,7 +412,7 @@ def test_a_retry_waits_for_a_worker_that_is_still_sending_and_pays_nothing_twice
     assert (world.faults.left(), len(world.ocr.accepted)) == (0, 1)
     world.run()
     assert sorted(_page(each.content) for each in world.ocr.accepted) == [1, 2, 3]
-    assert shown(world, document) == (2, Outcome.SUCCEEDED, 3, 1, Billed(2))
+    assert shown(world, document) == (runs, Outcome.SUCCEEDED, 3, 1, Billed(2))
     assert (world.row(document).outcome_at or 0.0) - began_at < 120.0, "it waits for the page, and not for the lease"
 
 
