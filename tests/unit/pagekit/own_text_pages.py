@@ -155,6 +155,7 @@ def signed(document: Pdf, page: Any) -> None:
 
 
 UNDERLINED = b"0.6 w 60 777 m 290 777 l S 60 761.5 m 120 761.5 l S"
+SQUARES = b"".join(b"60 %d m 300 %d l S %d 300 m %d 540 l S " % (y, y, y - 240, y - 240) for y in range(300, 541, 12))
 FRAME = b"1 w 40 40 515 762 re S"
 DARK_HEAD = b"0.1 0.2 0.5 rg 0 800 595 42 re f 1 g " + shown("Общество любителей старины", 60, 815, 16) + b" 0 g"
 TINTED = b"1 0.98 0.85 rg 0 0 595 842 re f 0 g"
@@ -173,6 +174,7 @@ TELLS_ALL: dict[str, bytes] = {
     "sideways": sideways(),
     "underlined": one(*BODY, UNDERLINED),
     "framed": one(*BODY, FRAME),
+    "beside squares": one(*BODY, SQUARES),
     "light letters on a dark ground": one(*BODY, DARK_HEAD),
     "on tinted paper": one(TINTED, *BODY),
     "text outside the page": one(*BODY, OUTSIDE),

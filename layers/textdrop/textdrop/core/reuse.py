@@ -51,7 +51,7 @@ def decide(
     if sent is None:
         return Reuse.CLAIM
     if (sent.document_id, sent.run, sent.page) == (mine.document_id, mine.run, mine.page):
-        # In the other half it gets its slot and is sent: a submit is no longer at work than that.
+        # The other half is left for its slot and its submit: no worker is at one page for so long.
         return Reuse.SEND if now < sent.claimed_at + policy.reuse_wait_seconds / 2 else Reuse.CLAIM
     if of is not None and of.state is OperationState.RECOGNIZED and not of.own_text:
         return Reuse.TAKE

@@ -24,8 +24,8 @@ READABLE = {
     "істерінің сипаттамасын дайындауға міндетті.",
     "polish": "Wykonawca zobowiązuje się sporządzić opis akt archiwalnych Zamawiającego, a Zamawiający przyjmie tę "
     "pracę i zapłaci za nią w terminie: źdźbło, ćma, łąka, żółw.",
-    "vietnamese": "Bên thuê có nghĩa vụ trả đủ tiền thuê nhà đúng thời hạn đã được hai bên thỏa thuận trong hợp đồng, và "
-    "phải giữ gìn nhà cửa sạch sẽ cho đến ngày trả lại.",
+    "vietnamese": "Bên thuê có nghĩa vụ trả đủ tiền thuê nhà đúng thời hạn đã được hai bên thỏa thuận trong hợp đồng, "
+    "và phải giữ gìn nhà cửa sạch sẽ cho đến ngày trả lại.",
     "french": "Élève à l'école de la République, l'été dernier il a été très étonné: où étaient passés les pâtés de sa "
     "grand-mère? Ça ne s'était jamais vu, ni à Noël, ni à Pâques.",
     "german": "Die Straße über den Fluß führte zur GmbH & Co. KG, größer als früher; dort hörte man hübsche Mädchen "
