@@ -43,6 +43,7 @@ def test_put_keeps_the_tree_and_is_safe_to_repeat(run: Run, stack: FakeStack, fo
             "uploaded  inbox/letter.pdf",
         ],
     )
+    assert done.stderr.startswith("1 of 3 files\n")
     assert keys(stack) == ["inbox/archive/2019/a.png", "inbox/archive/b.png", "inbox/letter.pdf"]
     (folder / "letter.pdf").write_bytes(b"%PDF another")
     assert sorted(run("textdrop put letter.pdf archive --to inbox").stdout.splitlines())[1:] == [
@@ -61,6 +62,12 @@ def test_put_and_wait_ends_with_1_where_one_failed(run: Run, stack: FakeStack, f
     assert "archive/b.png: failed: failed_in_ocr" in done.stderr
     assert "0 of 2 done, 2 received" in done.stderr
     assert run("textdrop put letter.pdf --wait").exit_code == 0
+
+
+def test_put_and_wait_ends_with_1_where_one_was_not_uploaded(run: Run, stack: FakeStack, folder: Path) -> None:
+    (folder / "archive" / "gone.png").symlink_to("nowhere")
+    done = run("textdrop put archive --wait")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (1, "2 documents: 2 succeeded.")
 
 
 def test_put_gives_one_json_document(run: Run, stack: FakeStack, folder: Path) -> None:
@@ -118,6 +125,10 @@ def test_get_fetches_a_tree_and_is_safe_to_repeat(run: Run, stack: FakeStack, fo
     ]
     assert run("textdrop get inbox/ results").stdout == "0 files fetched (0 bytes), 3 there already: results\n"
     assert run("textdrop get '' all --only text").stdout.startswith("3 files fetched")
+    none = run("textdrop get imbox/ results")
+    assert (none.exit_code, 'no such results of uploads whose keys begin with "imbox/"' in none.stderr) == (0, True)
+    (folder / "empty").mkdir()
+    assert "There is no file in that." in run("textdrop put empty").stderr
 
 
 def test_get_refuses_names_that_lead_elsewhere_one_by_one(run: Run, stack: FakeStack, folder: Path) -> None:
@@ -224,7 +235,9 @@ def test_wait(run: Run, stack: FakeStack) -> None:
     assert run("textdrop wait").exit_code == 2
     assert run("textdrop wait a/1.png --prefix a/").exit_code == 2
     stack.control.add("c.png", None, state="accepted")
+    stack.control.documents[f"{3:032x}"]["waiting_for"] = "a free slot"
     late = run("textdrop wait c.png --timeout 0 --json")
+    assert "c.png: writing; waits for a free slot\n" in late.stderr
     assert (late.exit_code, json.loads(late.stdout)["error"]["kind"]) == (1, "WaitTimedOut")
 
 
@@ -271,6 +284,20 @@ def test_retry_asks_with_the_numbers(run: Run, stack: FakeStack) -> None:
     assert done.stdout.splitlines()[-1] == "2 documents: 2 succeeded."
     assert [each["run"] for each in stack.control.documents.values()] == [1, 2, 2]
     assert {request.get("outcome") for request in stack.control.requests if request.get("reason")} == {"failed"}
+
+
+@pytest.mark.parametrize("line", ["retry --outcome failed", "cancel --prefix a", "delete --prefix a"])
+def test_what_is_found_is_counted_before_it_asks(run: Run, stack: FakeStack, line: str) -> None:
+    assert run(f"textdrop {line}").stderr == ""
+    stack.control.add("a.png", None if line.startswith("cancel") else "failed")
+    assert run(f"textdrop {line}", asks=True, typed="n\n").stderr.startswith("1 document")
+
+
+def test_of_what_failed_and_what_is_not_known_the_exit_code_is_that_of_the_unknown(run: Run, stack: FakeStack) -> None:
+    stack.control.add("a.png")
+    stack.control.endings["a.png"] = ("partial", "failed_in_ocr")
+    assert run("textdrop render a.png nowhere.png --wait").exit_code == 2
+    assert run("textdrop render a.png --wait").exit_code == 1
 
 
 def test_retry_with_other_options(run: Run, stack: FakeStack) -> None:

@@ -145,13 +145,14 @@ def test_an_error_is_two_sentences_and_with_json_a_document(run: Run, stack: Fak
     assert run("textdrop list --limit 0").exit_code == 2
 
 
-def test_ctrl_c_says_what_goes_on(run: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("call", ["on_list", "on_status"])
+def test_ctrl_c_says_what_goes_on(run: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     stack.control.add("a.png", None)
 
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stack.control, "on_status", interrupted)
+    monkeypatch.setattr(stack.control, call, interrupted)
     done = run("textdrop wait --prefix a")
     assert done.exit_code == 130
     assert done.stderr == "\nInterrupted. Documents are read on; textdrop wait shows them.\n"
@@ -319,6 +320,12 @@ def test_a_name_that_is_no_utf_8_does_not_break_the_document(run: Run, tmp_path:
     done = run(f"textdrop put {tmp_path} --json")
     assert done.exit_code == 1
     assert json.loads(done.stdout)["files"][0]["error"] == "The file's name is not UTF-8."
+
+
+def test_of_a_name_that_is_no_utf_8_no_document_is_known(run: Run, stack: FakeStack) -> None:
+    done = run(os.fsdecode(b"textdrop status \xff.pdf"))
+    assert (done.exit_code, done.stderr) == (2, "textdrop: No document is known of ?.pdf.\n")
+    assert stack.control.requests[-1]["documents"] == ["?.pdf"]
 
 
 def test_a_folder_that_is_a_file_is_wrong_use(run: Run, tmp_path: Path) -> None:

@@ -48,10 +48,7 @@ def retry(
     if chosen is None and outcome is None:
         filters["outcome"] = "failed"
     reading = take.options(model, languages, outputs, pages, reuse)
-    with Progress(shell.terminal()) as progress:
-        would = shell.textdrop.retry(
-            chosen, **filters, options=reading, dry_run=True, progress=lambda all_: progress.show(words.changed(all_))
-        )
+    would = _would(shell, partial(shell.textdrop.retry, chosen, **filters, options=reading))
     if would.documents:
         shell.confirm(f"Read {words.changed(would)}, again?", yes)
     done = _done(shell, would, partial(shell.textdrop.retry, options=reading))
@@ -71,7 +68,7 @@ def cancel(
     """
     shell: Shell = context.obj
     chosen = _chosen(documents, {"prefix": prefix})
-    would = shell.textdrop.cancel(chosen, prefix=prefix, dry_run=True)
+    would = _would(shell, partial(shell.textdrop.cancel, chosen, prefix=prefix))
     if would.documents:
         left = sum(each.pages.total - each.pages.finished for each in would.documents)
         shell.confirm(f"Cancel {words.changed(would)}, with {words.count(left, 'page')} not read yet?", yes)
@@ -101,10 +98,7 @@ def release(
     if prefix and all_:
         raise WrongUse("--all cannot be combined with --prefix.", "Use one or the other.")
     prefix = prefix if chosen is not None else prefix or ""
-    with Progress(shell.terminal()) as progress:
-        would = shell.textdrop.release(
-            chosen, prefix=prefix, dry_run=True, progress=lambda all_: progress.show(words.changed(all_))
-        )
+    would = _would(shell, partial(shell.textdrop.release, chosen, prefix=prefix))
     if dry_run:
         _tell(shell, would, "Would be read whatever the caps")
         _answer(shell, would)
@@ -136,7 +130,7 @@ def delete(
     wait = take.waits(wait, timeout)
     filters = {"prefix": prefix, "outcome": outcome, "since": since, "until": until}
     chosen = _chosen(documents, filters)
-    would = shell.textdrop.delete(chosen, **filters, dry_run=True)
+    would = _would(shell, partial(shell.textdrop.delete, chosen, **filters))
     if would.documents:
         uploads = "rows, results and the uploaded files" if upload else "rows and results, not the uploaded files"
         shell.confirm(f"Remove {words.changed(would)}: {uploads}? This cannot be undone.", yes)
@@ -198,6 +192,17 @@ def _chosen(documents: Sequence[str] | None, filters: Mapping[str, object]) -> S
     if not documents and not any(filters.values()):
         raise WrongUse("No documents are named.", _CHOOSE)
     return documents or None
+
+
+def _would(shell: Shell, change: Callable[..., Changes]) -> Changes:
+    """What the change would be; how far the count is, is shown."""
+    with Progress(shell.terminal()) as progress:
+
+        def look(found: Changes) -> None:
+            if found.documents:
+                progress.show(words.changed(found))
+
+        return change(dry_run=True, progress=look)
 
 
 def _done(shell: Shell, would: Changes, change: Callable[..., Changes]) -> Changes:

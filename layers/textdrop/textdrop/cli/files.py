@@ -55,7 +55,7 @@ def put(
             if isinstance(each.error, (NoAccess, StackNotFound)):
                 raise each.error
             done.append(each)
-            progress.show(f"{count(len(done), 'file')} seen to", len(done))
+            progress.show(f"{len(done):,} of {count(each.of, 'file')}", len(done), each.of)
             if each.error:
                 shell.note(f"not uploaded: {each.path}: {each.error}")
             else:
@@ -63,7 +63,9 @@ def put(
     refused = [each for each in done if each.error]
     documents = [each.document for each in done if each.document]
     code = SOME_FAILED if refused else FINE
-    shell.say(f"{count(len(documents), 'file')} in the bucket" + (f", {len(refused)} not" if refused else "") + ".")
+    if not done:
+        shell.note("There is no file in that.")
+    shell.say(f"{count(len(documents), 'file')} in the bucket" + (f", {len(refused):,} not" if refused else "") + ".")
     if wait and documents:
         _, unknown = shell.textdrop.status([each.document for each in done if each.document and each.there_already])
         for each in done:
@@ -113,6 +115,8 @@ def get(
             if each.error:
                 shell.note(f"not fetched: {each.key!r}: {each.error}")
             progress.show(f"{count(len(fetched), 'file')} in {folder}", len(fetched))
+    if not fetched and not refused:
+        shell.note(f'There are no such results of uploads whose keys begin with "{prefix}", or not yet.')
     there = sum(each.there_already for each in fetched)
     new = sum(each.size for each in fetched if not each.there_already)
     shell.say(

@@ -14,11 +14,13 @@ from textdrop.cli import parameters as take
 from textdrop.cli import words
 from textdrop.cli.progress import Progress
 from textdrop.cli.shell import FINE, NOT_DONE, SOME_FAILED, Shell, WrongUse
-from textdrop.client.errors import ControlRefused
+from textdrop.client.errors import ControlRefused, WaitTimedOut
 from textdrop.client.models import HELD, Document, Summary
 
 REFRESH_SECONDS = 5.0
 _SAMPLE = 100
+_SHOWN = 10
+_READ_ON = "Documents are read on; textdrop wait shows them."
 
 
 def status(
@@ -166,6 +168,7 @@ def wait(
     shell: Shell = context.obj
     if bool(documents) == (prefix is not None):
         raise WrongUse("Nothing is named to wait for, or too much.", "Name documents, or a --prefix.")
+    shell.going_on = _READ_ON
     chosen: Sequence[Any] = documents or list(shell.textdrop.list("active", prefix=prefix))
     found, failed = wait_for(shell, chosen, timeout) if chosen else ([], [])
     if not chosen:
@@ -179,7 +182,7 @@ def wait_for(
 ) -> tuple[list[Document], list[Document]]:
     """The documents when all are done, told one by one, or, without a time to wait, held; and those that failed in
     whole or part, or are held."""
-    shell.going_on = "Documents are read on; textdrop wait shows them."
+    shell.going_on = _READ_ON
     told: set[str] = set()
     with Progress(shell.terminal()) as progress:
 
@@ -190,7 +193,13 @@ def wait_for(
                     told.add(document.id)
                     shell.say(words.row(document))
 
-        found = list(shell.textdrop.wait(chosen, timeout, look))
+        try:
+            found = list(shell.textdrop.wait(chosen, timeout, look))
+        except WaitTimedOut as error:
+            for document in error.waiting[:_SHOWN]:
+                waits = f"; waits for {document.waiting_for}" if document.waiting_for else ""
+                shell.note(f"{document.key}: {document.progress}{waits}")
+            raise
     failed = [document for document in found if document.outcome in words.FAILED]
     for document in failed:
         shell.note(f"{document.key}: {document.what or document.progress} {document.advice or ''}".rstrip())

@@ -128,7 +128,7 @@ class Textdrop:
         wanted = uploads.metadata_of(self.stack, options, metadata)
         files = uploads.files_of(named, where if where == "" or where.endswith("/") else f"{where}/")
         for done in uploads.put_files(self._s3, self.stack, files, wanted, again):
-            yield replace(done, document=self._own(done.document)) if done.document else done
+            yield replace(done, document=self._own(done.document) if done.document else None, of=len(files))
 
     def get(self, prefix: str, folder: Path | str, only: Sequence[str] = ()) -> Iterator[downloads.Fetched]:
         """What becomes of each result of the uploads below the prefix, as a tree in the folder: see downloads.fetch."""
@@ -421,7 +421,8 @@ def _unknown(reference: str) -> ControlRefused:
 
 
 def _reference(reference: Reference) -> str:
-    return reference.id if isinstance(reference, Document) else reference
+    """Keys are UTF-8: what a shell gives that is not is no document's."""
+    return reference.id if isinstance(reference, Document) else reference.encode(errors="replace").decode()
 
 
 def _in_calls(references: Sequence[Reference]) -> Iterator[list[str]]:

@@ -26,13 +26,15 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # what a header's name may have
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """What became of one file: its document, and whether it was there already; or why it was not uploaded."""
+    """What became of one file, of so many: its document, and whether it was there already; or why it was not
+    uploaded."""
 
     path: Path
     key: str
     document: Document | None = None
     there_already: bool = False
     error: TextdropClientError | None = None
+    of: int = 1
 
 
 def metadata_of(stack: Stack, options: Options | None, metadata: Mapping[str, str] | None) -> dict[str, str]:
