@@ -162,10 +162,9 @@ EACH = {name: replace(way, alike_most=sys.maxsize) for name, way in DELIVERIES.i
 @pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize(
     ("error", "when"),
-    [(killed, "after"), (unavailable, "before"), (unavailable, "after"), (unavailable, "lost")],
+    [(killed, "before"), (killed, "after"), (unavailable, "before"), (unavailable, "after"), (unavailable, "lost")],
 )
 def test_the_promises_hold_whatever_call_fails(name: str, error: Callable[[], BaseException], when: str) -> None:
-    """Who is killed before a call was killed after the one before it."""
     way = EACH[name]
     for nth, call in way.calls():
         if call.startswith("ocr.") and error is unavailable:

@@ -11,7 +11,7 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
@@ -424,20 +424,27 @@ def test_however_the_file_is_encrypted(kind: dict[str, Any]) -> None:
     assert cut(encrypted) == cut(plain)
 
 
-def in_new_processes(content: bytes, limits: FileLimits = LIMITS) -> list[list[PreparedPage]]:
-    """All pages, from the last on, as two processes make them: sets of names have another order in each."""
+@pytest.fixture(scope="module")
+def children() -> Iterator[list[Child]]:
+    """Two processes: sets of names have another order in each."""
+    children = [Child(), Child()]
+    yield children
+    for child in children:
+        child.close()
+
+
+def in_each(children: list[Child], content: bytes, limits: FileLimits = LIMITS) -> list[list[PreparedPage]]:
+    """All pages, from the last on, as each process makes them."""
     found = []
-    for _ in range(2):
-        child = Child()
+    for child in children:
         document = open_document(io.BytesIO(content), limits, child)
         found.append([document.page(number) for number in range(document.facts.pages, 0, -1)])
         document.close()
-        child.close()
     return found
 
 
-def test_in_whatever_process() -> None:
-    assert [[page.content for page in pages] for pages in in_new_processes(book())] == [
+def test_in_whatever_process(children: list[Child]) -> None:
+    assert [[page.content for page in pages] for pages in in_each(children, book())] == [
         [by_itself(name) for name in reversed(ALL)]
     ] * 2
 
@@ -451,8 +458,8 @@ def test_in_whatever_process() -> None:
     ],
     ids=["broken data", "broken table", "too large"],
 )
-def test_a_page_that_is_drawn_is_drawn_the_same(content: bytes) -> None:
-    one, other = in_new_processes(content, FileLimits(max_bytes=80_000, max_pixels=40_000))
+def test_a_page_that_is_drawn_is_drawn_the_same(children: list[Child], content: bytes) -> None:
+    one, other = in_each(children, content, FileLimits(max_bytes=80_000, max_pixels=40_000))
     assert one == other
     assert one[-1].preparation.how is How.DRAWN
 
@@ -463,11 +470,11 @@ def test_an_image_that_can_be_sent_is_its_own_bytes(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "group4", "jpeg"])
-def test_a_page_of_a_tiff_depends_on_its_image_alone(compression: str) -> None:
+def test_a_page_of_a_tiff_depends_on_its_image_alone(children: list[Child], compression: str) -> None:
     mode = "1" if compression == "group4" else "RGB"
     images = [making.noise(side, 50).convert(mode) for side in (60, 70, 80)]
     whole = making.encoded(images[0], "TIFF", save_all=True, append_images=images[1:], compression=compression)
     alone = [making.encoded(image, "TIFF", compression=compression) for image in images]
-    one, other = in_new_processes(whole)
+    one, other = in_each(children, whole)
     assert one == other == [opened(content).page(1) for content in reversed(alone)]
     assert len({page.content for page in one}) == len(images)
