@@ -225,7 +225,7 @@ def test_a_version_of_later_is_too_new_whatever_else_it_says() -> None:
         ),
         (
             {"command": "retry", "documents": ["a"], "prefix": "b/"},
-            "The parameter prefix stands beside documents.",
+            "The parameter prefix cannot be combined with documents.",
             "Name documents, or choose by filters.",
         ),
         (
