@@ -450,6 +450,15 @@ def test_what_a_deleted_document_has_not_sent_is_given_back_in_the_last_sweep() 
     assert reserved(world) == {TODAY: 1}
 
 
+def test_what_may_have_been_sent_of_a_deleted_document_is_not_given_back() -> None:
+    world = capped(per_day=9)
+    document = world.upload("x.png", b"page")
+    world.faults.fail("ocr.submit", OcrAnswerLost("reset"))
+    world.submit()
+    delete(world, document)
+    assert reserved(world) == {TODAY: 1}
+
+
 def test_what_is_given_back_has_room_for_others_on_the_same_day() -> None:
     world = capped(per_day=4)
     document = stopped(world)
@@ -575,6 +584,15 @@ def test_with_caps_turned_off_or_raised_what_has_room_then_is_released(per_day: 
     assert sent_on(world) == {TODAY: sent}
     assert reserved(world) == {TODAY: sent if per_day else 2}
     assert (world.row(larger).outcome is Outcome.SUCCEEDED) == (sent == 5)
+
+
+def test_what_a_tick_releases_at_its_end_it_hands_out_too() -> None:
+    world = capped(per_day=1)
+    uploads(world, 2)
+    work(world)
+    to_midnight(world)
+    world.poll()
+    assert len(world.queue) == 1
 
 
 def test_with_caps_turned_off_in_the_middle_of_a_document_its_pages_are_sent_on_any_day() -> None:
