@@ -158,7 +158,9 @@ def test_own_text_is_what_this_process_would_find_and_other_pages_are_prepared_w
         assert found == here.own_text(number)
         assert (found is not None) == (number % 2 == 1)
         if found is None:
+            asked = len(child.asked)
             assert there.page(number) == here.page(number)
+            assert len(child.asked) == asked
     # Some are found out at a time.
     assert len(child.asked) < 1 + 6
     # In any order, and again.

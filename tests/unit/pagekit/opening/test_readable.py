@@ -51,6 +51,7 @@ UNREADABLE = {
     "spaced": " ".join(RUSSIAN.replace(" ", "")),
     "without blanks": "".join(filter(str.isalpha, RUSSIAN)).lower(),
     "replaced": RUSSIAN.replace("а", "\ufffd"),
+    "a few replaced": RUSSIAN.replace("б", "\ufffd"),
     "private": RUSSIAN.replace("а", "\ue001"),
     "hebrew": "החוזה נחתם בעיר ירושלים ביום הראשון של חודש מרץ והצדדים מתחייבים לשלם את מלוא הסכום במועד שנקבע בו " * 2,
     "chinese": "合同双方应当按照约定履行各自的义务并在规定的期限内支付全部款项" * 5,
