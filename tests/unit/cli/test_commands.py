@@ -490,7 +490,9 @@ def test_backfill_asks_with_its_estimate_and_is_safe_to_repeat(run: Run, stack: 
 
 
 @pytest.mark.usefixtures("old")
-def test_an_estimate_knows_what_need_not_be_paid_for_and_the_caps(run: Run, stack: FakeStack) -> None:
+def test_an_estimate_knows_what_need_not_be_paid_for_and_the_caps(
+    run: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stack.control.kinds = (2, 3, 1)
     stack.control.caps = {
         "day": {"cap": 10, "pages_used": 8, "percent": 80.0, "turns_at": "2026-11-30T00:00:00.000Z"},
@@ -507,6 +509,13 @@ def test_an_estimate_knows_what_need_not_be_paid_for_and_the_caps(run: Run, stac
     assert "Read 3 objects, about 18 pages (6 paid for, 9 reused, 3 skipped), 0.79 RUB?" in asked
     stack.control.caps["day"]["pages_used"] = 0
     assert run("textdrop estimate old/").stdout.endswith("Caps: all have room now\n")
+    stack.control.kinds = (2, 0, 1)
+    assert "About 9 pages (6 paid for, 0 reused, 3 skipped)" in run("textdrop estimate old/").stdout
+    real = stack.control.on_backfill
+    monkeypatch.setattr(
+        stack.control, "on_backfill", lambda **given: real(**given) | {"models": {"page": 2, "table": 4}}
+    )
+    assert "\nBy model: 4 page, 8 table\n" in run("textdrop estimate old/").stdout
 
 
 @pytest.mark.parametrize("line", ["put a.pdf", "retry a.pdf --yes", "render a.pdf", "delete a.pdf --yes"])

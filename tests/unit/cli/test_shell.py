@@ -195,15 +195,23 @@ def test_local_takes_the_variables_of_the_local_stack(
     settings = {"AWS_ENDPOINT_URL": "https://127.0.0.1:4566", "AWS_ACCESS_KEY_ID": "it's", "AWS_REGION": "eu-central-2"}
     write_env(tmp_path / ".local" / "env", settings)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "environ", {**os.environ, "AWS_PROFILE": "mine", "NO_PROXY": "example.com"})
+    monkeypatch.setattr(
+        os, "environ", {**os.environ, "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine", "NO_PROXY": "example.com"}
+    )
     seen = []
 
     def connect(shell: Shell) -> Textdrop:
-        seen.append(({name: os.environ.get(name) for name in (*settings, "AWS_PROFILE", "NO_PROXY")}, shell.profile))
+        seen.append(
+            (
+                {name: os.environ.get(name) for name in (*settings, "AWS_PROFILE", "AWS_SESSION_TOKEN", "NO_PROXY")},
+                shell.profile,
+            )
+        )
         return Textdrop(session=stack)
 
     Shell(local=True, profile="mine", connect=connect).textdrop  # noqa: B018  # it connects
-    assert seen == [({**settings, "AWS_PROFILE": None, "NO_PROXY": "example.com,127.0.0.1,localhost"}, None)]
+    of_the_shell = {"AWS_PROFILE": None, "AWS_SESSION_TOKEN": None, "NO_PROXY": "example.com,127.0.0.1,localhost"}
+    assert seen == [({**settings, **of_the_shell}, None)]
     assert "PATH" not in shell.local_settings(tmp_path)
 
 
