@@ -338,3 +338,21 @@ def test_an_answer_of_another_form_is_refused(
     monkeypatch.setattr(stack.invoker, "_control", lambda request: answer)
     with pytest.raises(NotReadable, match=what):
         textdrop.pause()
+
+
+def test_a_price_that_is_known_in_part_alone_is_not_known(
+    textdrop: Textdrop, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        stack.control.add(f"{number}.png", "failed")
+    stack.control.page_size = 1
+    real, parts = stack.control.on_retry, iter([("0.13", []), (None, ["table"]), (None, ["markdown", "table"])])
+
+    def on_retry(**given: Any) -> dict[str, Any]:
+        amount, unpriced = next(parts)
+        return real(**given) | {"cost": {"amount": amount, "currency": "RUB", "unpriced": unpriced}}
+
+    monkeypatch.setattr(stack.control, "on_retry", on_retry)
+    cost = textdrop.retry(outcome="failed", dry_run=True).cost
+    assert cost is not None
+    assert (cost.amount, cost.unpriced) == (None, ("table", "markdown"))

@@ -71,6 +71,20 @@ def test_without_versions_a_newer_upload_of_the_key_is_not_deleted(clock: Clock)
         assert stack.s3.get_object(Bucket=UPLOADS, Key="a.png")["Body"].read() == b"another"
 
 
+def test_without_versions_what_comes_right_before_it_is_deleted_stays(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_stack(versioned=False) as stack:
+        given: Any = stack
+        textdrop = Textdrop(session=given, sleep=clock.sleep, clock=clock)
+        old = textdrop.put(b"one", "a.png").wait()
+        etag = stack.s3.head_object(Bucket=UPLOADS, Key="a.png")["ETag"]
+        asked: list[dict[str, Any]] = []
+        monkeypatch.setattr(stack.s3, "delete_object", lambda **given: asked.append(given))
+        old.delete(upload=True)
+        assert asked == [{"Bucket": UPLOADS, "Key": "a.png", "IfMatch": etag}]  # S3 refuses it for another
+
+
 @pytest.mark.parametrize("change", ["content", "size", "options", "again"])
 def test_what_has_changed_is_uploaded_again(textdrop: Textdrop, stack: FakeStack, tmp_path: Path, change: str) -> None:
     file = tmp_path / "a.png"
