@@ -39,6 +39,7 @@ from textdrop.core.errors import (
 from textdrop.core.events import resume_body
 from textdrop.core.observations import Cancelled, DeleteAsked, RetryAsked
 from textdrop.core.pause import Pause
+from textdrop.core.policy import Policy
 from textdrop.ports import SubmitPorts
 from textdrop.usecases import submit
 from textdrop.usecases.ahead import settle_ahead
@@ -294,13 +295,18 @@ def test_no_deadline_runs_while_a_document_is_held(by_hand: bool) -> None:
     assert world.row(document).outcome is Outcome.SUCCEEDED
 
 
-def test_of_a_document_that_was_held_for_days_a_source_that_may_not_be_read_is_tried_again() -> None:
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_of_a_document_that_was_held_a_source_that_may_not_be_read_is_tried_for_a_day(by_hand: bool) -> None:
     world = capped(per_day=1)
-    document = world.upload("x.pdf", b"pages:2")
+    world.reservations.days[TODAY] = 1
+    document = world.upload("x.png", b"page")
     work(world)
-    world.clock.advance(3 * DAY_SECONDS)
-    release_by_hand(world, document)
-    world.faults.fail("sources.head", ObjectForbidden("403"))
+    if by_hand:
+        world.clock.advance(3 * DAY_SECONDS)
+        release_by_hand(world, document)
+    else:
+        to_midnight(world)
+    world.faults.fail("sources.head", lambda: ObjectForbidden("403"), times=Policy().max_backfill_failures + 2)
     work(world)
     assert world.row(document).outcome is Outcome.SUCCEEDED
 

@@ -191,8 +191,9 @@ def refused(row: Document, seen: see.Refused, now: float, policy: Policy) -> Doc
 
 def is_forbidden_too_long(row: Document, now: float, policy: Policy) -> bool:
     """Whether to give up a source that may not be read. In a backfill the number of tries decides, as the document
-    keeps others waiting, and may itself have waited for days before its first try."""
-    if row.due_kind is DueKind.BACKFILL:
+    keeps others waiting, and may itself have waited for days before its first try. One that was held comes after live
+    uploads too, and has the time."""
+    if row.due_kind is DueKind.BACKFILL and not row.released_at:
         return row.consecutive_failures >= policy.max_backfill_failures
     return now - row.waits_since > policy.forbidden_seconds
 
