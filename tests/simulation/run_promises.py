@@ -105,9 +105,9 @@ def shown_of(history: History, row: Document) -> Document:
 
 def newest_of(history: History, key: str) -> list[Document]:
     """The document of the newest upload of a key that has one; of those that were deleted, one that had been the
-    newest, unless its upload is gone too, and an older one took the names. Of one second, those with an event are the
-    newer ones: a listing knows nothing finer, so of several without one, where there are no versions, it may be any
-    (decision 0008).
+    newest, unless another upload is the key's current one: that took the names if it was delivered afterwards. Of one
+    second, those with an event are the newer ones: a listing knows nothing finer, so of several without one, where
+    there are no versions, it may be any (decision 0008).
     """
     rows = history.world.documents.rows
     known = [rows[upload.document.id] for upload in history.uploads_of[key] if upload.document.id in rows]
@@ -125,15 +125,16 @@ def newest_of(history: History, key: str) -> list[Document]:
 
     highest = max(map(order, known), default=None)
     newest = [row for row in known if order(row) == highest]
-    if newest and all(row.state is DocumentState.DELETED and _has_no_upload(history, row) for row in newest):
+    if newest and all(row.state is DocumentState.DELETED and _is_not_current(history, row) for row in newest):
         named = history.world.newest.rows[key_id(history.sources[newest[0].id])]
         return [rows[named.document_id]]
     return newest
 
 
-def _has_no_upload(history: History, row: Document) -> bool:
+def _is_not_current(history: History, row: Document) -> bool:
     source = history.sources[row.id]
-    return bool(source.version_id) and history.world.uploads.find(source.key, source.version_id) is None
+    current = history.world.uploads.find(source.key)
+    return current is None or (current.version_id, current.etag) != (source.version_id, source.etag)
 
 
 def own_files(history: History, row: Document) -> dict[str, bytes | None]:
