@@ -76,7 +76,9 @@ def fill(whole: WholeStack, count: int) -> dict[str, bytes]:
     with step(f"{count} objects into the bucket"), ThreadPoolExecutor(8) as putting:
         everything = (objects | outside).items()
         list(putting.map(lambda each: s3.put_object(Bucket=BUCKET, Key=each[0], Body=each[1]), everything))
-    whole.shell(f"cd '{STATE / 'tmp'}'\n" + command("README.md", "existing bucket").replace("my-archive", BUCKET))
+    whole.shell(
+        f"cd '{STATE / 'tmp'}'\n" + command("docs/parameters.md", "existing bucket").replace("my-archive", BUCKET)
+    )
     return objects
 
 

@@ -133,12 +133,12 @@ def test_reconcile_is_started_once_and_seen_to_be_over(shell: Shell) -> None:
         row = account.dynamodb.get_item(TableName=account.table_name, Key=key, ConsistentRead=True)
         return int(row["Item"]["rev"]["N"]) if "Item" in row else 0
 
-    for start in (command("README.md", "reconcile"), command("docs/operations.md", "reconcile")):
+    for start in (command("docs/operations.md", "search at once"), command("docs/operations.md", "reconcile")):
         before, began_at = rev(), time.time()
         assert json.loads(shell.run(start))["StatusCode"] == 202
 
         def is_over(began_at: float = began_at) -> bool:
-            row = json.loads(shell.run(command("README.md", "is reconcile over")))
+            row = json.loads(shell.run(command("docs/operations.md", "is reconcile over")))
             return row is not None and float(row["began"] or 0.0) > began_at and float(row["ended"] or 0.0) > began_at
 
         shell.whole.wait(is_over, OVER_SECONDS, "reconcile is not over")
@@ -175,8 +175,8 @@ def slow() -> Iterator[tuple[HttpServer, list[http_server.Request]]]:
 
 @pytest.mark.parametrize(
     "start",
-    [command("README.md", "reconcile"), command("docs/operations.md", "reconcile")],
-    ids=["README", "operations"],
+    [command("docs/operations.md", "search at once"), command("docs/operations.md", "reconcile")],
+    ids=["search at once", "alarm"],
 )
 def test_a_command_that_starts_something_asks_once_even_if_no_answer_comes(
     slow: tuple[HttpServer, list[http_server.Request]], tmp_path: Path, start: str

@@ -53,7 +53,9 @@ def adopting(whole: WholeStack, samples: Mapping[str, Sample]) -> Iterator[Whole
         document, table = former.notice("before.png").body["document"], former.account.table_name
         former.wait(lambda: former.state(document) == "final", 10, "the row is not final")
     fill(whole, page)
-    whole.shell(f"cd '{STATE / 'tmp'}'\n" + command("README.md", "existing bucket").replace("my-archive", BUCKET))
+    whole.shell(
+        f"cd '{STATE / 'tmp'}'\n" + command("docs/parameters.md", "existing bucket").replace("my-archive", BUCKET)
+    )
     places = {"SourceBucketName": BUCKET, "SourcePrefix": PREFIX, "TableName": table}
     places |= {"ResultsBucketName": BUCKET, "ResultsPrefix": RESULTS_PREFIX}
     with deployed(whole, ADOPTING, **places) as adopted:

@@ -1,4 +1,4 @@
-"""The package, deployed with nothing but the commands that the README prints for it."""
+"""The package, deployed with nothing but the commands that docs/parameters.md prints for it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ MOST_WRONG = 0.05
 
 @pytest.fixture
 def commands(whole: WholeStack, tmp_path: Path) -> Iterator[str]:
-    """The README's commands behind `make package`, for a stack beside the other; it is gone afterwards."""
+    """The page's commands behind `make package`, for a stack beside the other; it is gone afterwards."""
     package.package(whole.state_folder / "build" / "template.yaml", tmp_path / "dist")
-    section = command("README.md", "package").removeprefix("make package\n")
+    section = command("docs/parameters.md", "package").removeprefix("make package\n")
     whole.shell(f"aws s3 mb s3://{BUCKET}")
     yield section.replace('"<a bucket of yours>"', BUCKET).replace("--stack-name textdrop", f"--stack-name {STACK}")
     whole.shell(f"aws cloudformation delete-stack --stack-name {STACK}")

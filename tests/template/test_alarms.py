@@ -250,7 +250,7 @@ def test_a_stack_at_work_has_eight_more(drill: Drill) -> None:
         *("DocumentsToSubmit", "DocumentsInService", "DocumentsToDeliver", "PagesRunning", "Asks"),
         "UploadToNotice",
     }
-    assert "metrics of a stack at work, eight," in (ROOT / "README.md").read_text("utf-8")
+    assert "the eight metrics of a stack at work," in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_alarms_say_what_to_do(template: Template) -> None:

@@ -36,7 +36,7 @@ NOT_RUN = {
 }
 """Commands that no test runs, and why."""
 
-README = (TOP / "README.md").read_text("utf-8")
+PARAMETERS = (TOP / "docs" / "parameters.md").read_text("utf-8")
 RESULTS = (TOP / "docs" / "results.md").read_text("utf-8")
 
 
@@ -70,7 +70,7 @@ def test_there_is_one_version_number() -> None:
 
 def test_the_parameters_are_the_templates() -> None:
     parameters = cloudformation.load()["Parameters"]
-    rows = re.findall(r"^\| `([A-Z]\w+)` \| (?:`(.*?)`|empty) \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z]\w+)` \| (?:`(.*?)`|empty) \|", PARAMETERS, re.MULTILINE)
     assert dict(rows) == {name: str(each["Default"]) for name, each in parameters.items()}
 
 
