@@ -126,9 +126,9 @@ def test_get_fetches_a_tree_and_is_safe_to_repeat(run: Run, stack: FakeStack, fo
     assert run("textdrop get inbox/ results").stdout == "0 files fetched (0 bytes), 3 there already: results\n"
     assert run("textdrop get '' all --only text").stdout.startswith("3 files fetched")
     none = run("textdrop get imbox/ results")
-    assert (none.exit_code, 'no such results of uploads whose keys begin with "imbox/"' in none.stderr) == (0, True)
+    assert (none.exit_code, 'no such results yet of uploads whose keys begin with "imbox/"' in none.stderr) == (0, True)
     (folder / "empty").mkdir()
-    assert "There is no file in that." in run("textdrop put empty").stderr
+    assert "There are no files." in run("textdrop put empty").stderr
 
 
 def test_get_refuses_names_that_lead_elsewhere_one_by_one(run: Run, stack: FakeStack, folder: Path) -> None:
@@ -155,7 +155,7 @@ def test_status(run: Run, stack: FakeStack) -> None:
         "  2 pages, 0 read, 2 paid for, 2 failed; 0.26 RUB",
         "  The OCR service failed to recognise the page. textdrop retry a.png",
     ]
-    assert done.stderr == "textdrop: No document is known of nowhere.png.\n"
+    assert done.stderr == "textdrop: There is no document known as nowhere.png.\n"
     assert json.loads(run("textdrop status a.png --json").stdout)["documents"][0]["pages"]["total"] == 2
     stack.control.documents[f"{0:032x}"].update(key="", state="deleted", removed={"objects": 4, "rows": 1})
     gone = run(f"textdrop status {0:032x}").stdout.splitlines()
@@ -181,10 +181,10 @@ def test_put_says_of_what_it_would_wait_for_in_vain(run: Run, stack: FakeStack, 
 def test_status_with_details(run: Run, stack: FakeStack) -> None:
     stack.control.add("a.png", None)
     done = run("textdrop status nowhere.png a.png --details")
-    assert (done.exit_code, done.stderr) == (2, "textdrop: No document is known of nowhere.png.\n")
+    assert (done.exit_code, done.stderr) == (2, "textdrop: There is no document known as nowhere.png.\n")
     assert done.stdout.splitlines()[-3:] == [
         "  pages 1-2: recognized (reused)",
-        "  run 1: goes on; 2 pages paid for, 0 kept; 0.26 RUB",
+        "  run 1: in progress; 2 pages paid for, 0 kept; 0.26 RUB",
         "  2026-11-29 12:00:00Z  received",
     ]
 
@@ -203,7 +203,7 @@ def test_list(run: Run, stack: FakeStack) -> None:
     assert (len(answer["documents"]), answer["more"]) == (3, True)
     assert run("textdrop list --prefix none/").stderr == "None.\n"
     wrong = run("textdrop list --since yesterday")
-    assert (wrong.exit_code, '"yesterday" is no time' in wrong.stderr) == (2, True)
+    assert (wrong.exit_code, '"yesterday" is not a time' in wrong.stderr) == (2, True)
 
 
 def test_summary(run: Run, stack: FakeStack) -> None:
@@ -274,7 +274,7 @@ def test_retry_asks_with_the_numbers(run: Run, stack: FakeStack) -> None:
         stack.control.add(f"{number}.png", "failed", "failed_in_ocr" if number else "damaged")
     refused = run("textdrop retry --reason failed_in_ocr")
     assert refused.exit_code == 2
-    assert "Read 2 documents, about 4 pages, 0.53 RUB, again? There is no terminal" in refused.stderr
+    assert "Read again 2 documents, about 4 pages, 0.53 RUB? There is no terminal" in refused.stderr
     assert "Add --yes" in refused.stderr
     declined = run("textdrop retry --reason failed_in_ocr", asks=True, typed="n\n")
     assert (declined.exit_code, "Nothing was done." in declined.stderr) == (1, True)
@@ -333,7 +333,7 @@ def test_cancel(run: Run, stack: FakeStack) -> None:
 
 HELD = [
     "a/large.pdf: held. It waits for the next day (UTC): the cap of 10 pages a day has no room for 1 page.",
-    "What is held is read in its turn, or now, whatever the caps, by textdrop release.",
+    "Held documents are read in their turn; textdrop release reads them now, whatever the caps.",
 ]
 
 
@@ -441,7 +441,7 @@ def test_delete_leaves_the_upload_unless_told(run: Run, stack: FakeStack, folder
         "  letter.pdf",
         "Being removed: 1 document.",
         "The OCR service's own copies expire by 2026-12-02 12:00:00Z.",
-        "A last sweep comes after about 16 minutes; textdrop status then says deleted.",
+        "A last sweep follows after about 16 minutes; textdrop status then says deleted.",
     ]
     assert keys(stack) == ["b.png", "letter.pdf"]
     gone = run("textdrop delete b.png --upload --yes --wait")
@@ -469,9 +469,9 @@ def old(stack: FakeStack) -> None:
 
 
 ESTIMATE = [
-    "3 objects seen: 3 new (3.0 KB), 0 known already",
+    "3 objects seen: 3 new (3.0 KB), 0 already known",
     "New: 3 .pdf",
-    "About 9 pages, by 2 PDFs of 3 looked into; 1.19 RUB; 1 s at the quota",
+    "About 9 pages, judging by 2 PDFs of 3; 1.19 RUB; 1 s at the quota",
 ]
 
 
@@ -484,7 +484,7 @@ def test_backfill_asks_with_its_estimate_and_is_safe_to_repeat(run: Run, stack: 
     assert "Read 3 objects, about 9 pages, 1.19 RUB?" in refused.stderr
     assert not stack.control.documents
     done = run("textdrop backfill old/", asks=True, typed="y\n")
-    assert done.stdout.splitlines()[-1] == "3 objects taken, 0 known already. textdrop watch shows them."
+    assert done.stdout.splitlines()[-1] == "3 objects taken, 0 already known. textdrop watch shows them."
     assert len(stack.control.documents) == 3
     assert run("textdrop backfill old/").stdout.startswith("3 objects seen: 0 new")
 
@@ -499,7 +499,7 @@ def test_an_estimate_knows_what_need_not_be_paid_for_and_the_caps(
         "month": None,
     }
     assert run("textdrop estimate old/ --pages without-text --reuse").stdout.splitlines()[2:] == [
-        "About 18 pages (6 paid for, 9 reused, 3 skipped), by 2 PDFs of 3 looked into; 0.79 RUB; 1 s at the quota",
+        "About 18 pages (6 paid for, 9 reused, 3 skipped), judging by 2 PDFs of 3; 0.79 RUB; 1 s at the quota",
         "Caps: 4 pages have no room now; all are read in 2 days (UTC), if nothing else is",
     ]
     assert stack.control.requests[-1]["options"] == {"pages": "without-text", "reuse": "yes"}
@@ -522,7 +522,7 @@ def test_an_estimate_knows_what_need_not_be_paid_for_and_the_caps(
 def test_a_time_to_wait_without_waiting_is_wrong_use(run: Run, line: str) -> None:
     ended = run(f"textdrop {line} --timeout 5")
     assert (ended.exit_code, ended.stdout) == (2, "")
-    assert "--timeout says how long to wait, and nothing is waited for." in ended.stderr
+    assert "--timeout has no effect without --wait." in ended.stderr
 
 
 @pytest.mark.usefixtures("old")
@@ -538,10 +538,11 @@ def test_a_backfill_that_breaks_off_says_how_to_continue(run: Run, stack: FakeSt
     done = run("textdrop backfill old/ --yes --region eu-central-1")
     assert done.exit_code == 130
     assert (
-        done.stderr.splitlines()[-1] == "Interrupted. To go on: textdrop backfill old/ --from 2 --region eu-central-1"
+        done.stderr.splitlines()[-1]
+        == "Interrupted. To continue: textdrop backfill old/ --from 2 --region eu-central-1"
     )
     stack.control.on_backfill = real  # type: ignore[method-assign]
-    assert run("textdrop backfill old/ --from 2 --yes").stdout.startswith("1 object taken, 0 known")
+    assert run("textdrop backfill old/ --from 2 --yes").stdout.startswith("1 object taken, 0 already known")
     assert len(stack.control.documents) == 3
 
 
@@ -558,4 +559,4 @@ def test_a_backfill_that_is_refused_in_its_midst_says_how_to_continue(run: Run, 
     stack.control.page_size = 1
     done = run("textdrop backfill old/ --yes")
     assert done.exit_code == 2
-    assert "It broke off after 2 objects. To go on: textdrop backfill old/ --from 2" in done.stderr
+    assert "It was interrupted after 2 objects. To continue: textdrop backfill old/ --from 2" in done.stderr

@@ -119,23 +119,23 @@ def test_a_sound_stack(run: Run) -> None:
         f"ok               {line}"
         for line in (
             "credentials: arn:aws:iam::1:user/anna",
-            "this clock: as AWS's, within 60 s",
+            "this clock: within 60 s of AWS's",
             "stack: textdrop, uploads in textdrop-uploads, results in textdrop-results",
             "control: textdrop-control",
             "versions: stack and client 0.1.0",
-            "OCR service: takes the stack's credentials, answered in 0.12 s",
+            "OCR service: accepts the stack's credentials, answered in 0.12 s",
             "endpoint ocr: https://ocr.example",
-            "OCR service's clock: as the functions', within 60 s",
+            "OCR service's clock: within 60 s of the functions'",
             "table: textdrop-table has the index history",
             "pause: none",
-            "oldest document: none waits for long",
+            "oldest document: none has waited long",
             "dead letters: none",
             "queue uploads: the oldest message has waited for 20 s",
             "queue deliver: no message for a while",
             "queue deliver alone: no message for a while",
             "alarms: none of 1 is in alarm",
-            "alarms' actions: each tells somebody",
-            "subscriptions: 1, none waits to be confirmed",
+            "alarms' actions: each notifies somebody",
+            "subscriptions: 1, and none is unconfirmed",
         )
     ] + ["Nothing wrong was found."]
 
@@ -235,7 +235,7 @@ def test_held_documents_are_told_and_nothing_is_wrong(run: Run, stack: FakeStack
     stack.control.check["due"] = {"submit": 1, "held": 3}
     done = run("textdrop doctor")
     assert done.exit_code == 0
-    assert "ok               held documents: 3 documents, as a cap has no room for their pages" in done.stdout
+    assert "ok               held documents: 3 documents, because a cap has no room for their pages" in done.stdout
     assert "-> textdrop list --outcome held, then textdrop release to have them read now" in done.stdout
 
 

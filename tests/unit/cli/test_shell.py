@@ -138,9 +138,9 @@ def test_without_typer_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 def test_an_error_is_two_sentences_and_with_json_a_document(run: Run, stack: FakeStack) -> None:
     done = run("textdrop wait nowhere.pdf --json")
     assert done.exit_code == 2
-    assert done.stderr.startswith("textdrop: No document is known of nowhere.pdf.\n          Check the key")
+    assert done.stderr.startswith("textdrop: There is no document known as nowhere.pdf.\n          Check the key")
     error = json.loads(done.stdout)["error"]
-    assert (error["kind"], error["what"]) == ("not_found", "No document is known of nowhere.pdf.")
+    assert (error["kind"], error["what"]) == ("not_found", "There is no document known as nowhere.pdf.")
     assert run("textdrop frobnicate").exit_code == 2
     assert run("textdrop list --limit 0").exit_code == 2
 
@@ -155,12 +155,12 @@ def test_ctrl_c_says_what_goes_on(run: Run, stack: FakeStack, monkeypatch: pytes
     monkeypatch.setattr(stack.control, call, interrupted)
     done = run("textdrop wait --prefix a")
     assert done.exit_code == 130
-    assert done.stderr == "\nInterrupted. Documents are read on; textdrop wait shows them.\n"
+    assert done.stderr == "\nInterrupted. Reading continues; textdrop wait shows it.\n"
 
 
 @pytest.mark.parametrize(
     ("going_on", "code", "says"),
-    [("", 0, ""), ("Say it again.", 1, "Nobody reads the answer any more. Say it again.\n")],
+    [("", 0, ""), ("Say it again.", 1, "The output is no longer read. Say it again.\n")],
     ids=["is no error", "is told what was begun"],
 )
 def test_a_reader_that_leaves_early(tmp_path: Path, going_on: str, code: int, says: str) -> None:
@@ -332,7 +332,7 @@ def test_a_name_that_is_no_utf_8_does_not_break_the_document(run: Run, tmp_path:
 
 def test_of_a_name_that_is_no_utf_8_no_document_is_known(run: Run, stack: FakeStack) -> None:
     done = run(os.fsdecode(b"textdrop status \xff.pdf"))
-    assert (done.exit_code, done.stderr) == (2, "textdrop: No document is known of ?.pdf.\n")
+    assert (done.exit_code, done.stderr) == (2, "textdrop: There is no document known as ?.pdf.\n")
     assert stack.control.requests[-1]["documents"] == ["?.pdf"]
 
 

@@ -67,7 +67,7 @@ def test_only_what_is_not_done_is_looked_at_again(textdrop: Textdrop, stack: Fak
     done, flying = stack.control.add("a.png"), stack.control.add("b.png", None)
     textdrop.wait([done["document"], flying["document"]])
     assert [len(request["documents"]) for request in stack.control.requests] == [2, 1]
-    with pytest.raises(ControlRefused, match=r"known of nowhere\.png"):
+    with pytest.raises(ControlRefused, match=r"known as nowhere\.png"):
         textdrop.wait(["nowhere.png"])
 
 
@@ -146,7 +146,7 @@ def test_references_go_a_hundred_a_call(textdrop: Textdrop, stack: FakeStack) ->
 
 
 def test_what_is_not_there(textdrop: Textdrop) -> None:
-    with pytest.raises(ControlRefused, match=r"No document is known of nowhere\.pdf") as raised:
+    with pytest.raises(ControlRefused, match=r"There is no document known as nowhere\.pdf") as raised:
         textdrop.document("nowhere.pdf")
     assert raised.value.code == "not_found"
 

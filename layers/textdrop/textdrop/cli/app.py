@@ -40,7 +40,7 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 class _Commands(TyperGroup):
-    """With --json a command line that is wrong is told as a JSON document too."""
+    """With --json a wrong command line is reported as a JSON document too."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.meta["textdrop.json"] = "--json" in args
@@ -91,7 +91,7 @@ def _root(
 ) -> None:
     """Put files in, get their text: the command of a textdrop stack.
 
-    Exit codes: 0 fine; 1 some documents failed, or were not taken; 2 wrong use, no access, or no such stack.
+    Exit codes: 0 fine; 1 some documents failed, or were not accepted; 2 wrong use, no access, or no such stack.
     """
     context.ensure_object(Shell)
 
@@ -103,13 +103,13 @@ for _name, _function, _example in COMMANDS:
 
 def run() -> None:
     """Run the command; ends the process."""
-    if isinstance(sys.stdout, TextIOWrapper):  # keys have characters that a terminal, or a file on Windows, has not
+    if isinstance(sys.stdout, TextIOWrapper):  # keys may have characters that stdout cannot encode
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            # Uploads that have begun would be waited for, be they gigabytes.
+            # A normal exit would wait for uploads that have begun, even for gigabytes.
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(INTERRUPTED)

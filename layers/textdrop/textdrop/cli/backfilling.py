@@ -16,7 +16,7 @@ from textdrop.client.models import Backfill, Options
 Prefix = Annotated[
     str | None,
     typer.Argument(
-        metavar="PREFIX", parser=take.key_start, help="What the keys begin with, such as scans/2019/; all without it."
+        metavar="PREFIX", parser=take.key_start, help="What the keys begin with, such as scans/2019/; default: all."
     ),
 ]
 
@@ -24,14 +24,14 @@ Prefix = Annotated[
 def backfill(
     context: typer.Context,
     prefix: Prefix = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would read and cost.")] = False,
-    cursor: Annotated[str | None, typer.Option("--from", metavar="CURSOR", help="Where it broke off.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would read and cost.")] = False,
+    cursor: Annotated[str | None, typer.Option("--from", metavar="CURSOR", help="Where it was interrupted.")] = None,
     yes: take.Yes = False,
 ) -> None:
-    """Read what was in the bucket before.
+    """Read what is in the bucket already.
 
-    It is taken behind what is uploaded now. The command is safe to repeat: what has been read, or is about to be, is
-    not taken again.
+    New uploads come first. The command can safely be repeated: what has been read, or is about to be, is not read
+    again.
     """
     shell: Shell = context.obj
     shell.going_on = "Nothing was begun."
@@ -44,7 +44,7 @@ def backfill(
         shell.note(line)
     shell.confirm(f"Read {words.count(would.new, 'object')}, {words.pages_of(would)}, {words.price(would.cost)}?", yes)
     done = _gone_through(shell, prefix, cursor, dry_run=False)
-    shell.say(f"{words.count(done.new, 'object')} taken, {done.known:,} known already. textdrop watch shows them.")
+    shell.say(f"{words.count(done.new, 'object')} taken, {done.known:,} already known. textdrop watch shows them.")
     shell.answer(done)
 
 
@@ -56,10 +56,10 @@ def estimate(
     pages: take.Pages = None,
     reuse: take.Reuse = None,
 ) -> None:
-    """Tell what a backfill would read, cost and take.
+    """Estimate the pages, price and time of a backfill.
 
-    Some files are opened and some of their pages looked at; nothing is written or paid for. Options tell what it would
-    be if the uploads named them.
+    Some files are opened and some of their pages checked; nothing is written or paid for. With options the estimate is
+    as if the uploads named them.
     """
     shell: Shell = context.obj
     options = take.options(model, languages, None, pages, reuse)
@@ -71,26 +71,26 @@ def estimate(
 def _gone_through(
     shell: Shell, prefix: str | None, cursor: str | None, *, dry_run: bool, options: Options | None = None
 ) -> Backfill:
-    """All pages of the listing. Where it breaks off, the command that goes on is told."""
+    """All pages of the listing, added up. If it is interrupted, the command that continues it is printed."""
     found = Backfill()
-    if not dry_run:  # a call that is interrupted may have begun some
-        shell.going_on = f"To go on: {_again(shell, prefix, cursor)}"
+    if not dry_run:  # an interrupted call may have begun some
+        shell.going_on = f"To continue: {_again(shell, prefix, cursor)}"
     try:
         with Progress(shell.terminal()) as progress:
             for found in shell.textdrop.backfill(prefix, options=options, dry_run=dry_run, cursor=cursor):
                 cursor = found.cursor
                 progress.show(f"{words.count(found.listed, 'object')} seen, {found.new:,} new")
-                shell.going_on = "Nothing was begun." if dry_run else f"To go on: {_again(shell, prefix, cursor)}"
+                shell.going_on = "Nothing was begun." if dry_run else f"To continue: {_again(shell, prefix, cursor)}"
     except TextdropClientError:
         if not dry_run:
             seen = words.count(found.listed, "object")
-            shell.note(f"It broke off after {seen}. To go on: {_again(shell, prefix, cursor)}")
+            shell.note(f"It was interrupted after {seen}. To continue: {_again(shell, prefix, cursor)}")
         raise
     return found
 
 
 def _again(shell: Shell, prefix: str | None, cursor: str | None) -> str:
-    """The command that goes on there, with the same stack."""
+    """The command that continues there, with the same stack."""
     import shlex
 
     parts = ["textdrop", "backfill", *([prefix] if prefix else []), *(["--from", cursor] if cursor else [])]

@@ -38,8 +38,8 @@ def retry(
 ) -> None:
     """Read documents again, paying only for pages without a result.
 
-    Named ones, or all that --outcome, --reason, --prefix, --since and --until choose; the outcome is failed unless you
-    name one. Documents that have succeeded are only read with another --model, --languages, --outputs or --pages.
+    Name documents, or choose them with --outcome, --reason, --prefix, --since and --until; without --outcome those that
+    failed. Documents that have succeeded are read again only with another --model, --languages, --outputs or --pages.
     """
     shell: Shell = context.obj
     wait = take.waits(wait, timeout)
@@ -50,7 +50,7 @@ def retry(
     reading = take.options(model, languages, outputs, pages, reuse)
     would = _would(shell, partial(shell.textdrop.retry, chosen, **filters, options=reading))
     if would.documents:
-        shell.confirm(f"Read {words.changed(would)}, again?", yes)
+        shell.confirm(f"Read again {words.changed(would)}?", yes)
     done = _done(shell, would, partial(shell.textdrop.retry, options=reading))
     _tell(shell, done, "Being read again")
     _answer(shell, done, wait, timeout)
@@ -64,7 +64,7 @@ def cancel(
 ) -> None:
     """Stop reading documents.
 
-    No more of their pages are sent. Those that the OCR service has are paid for, and kept for a retry.
+    No more of their pages are sent. Those that the OCR service already has are paid for, and kept for a retry.
     """
     shell: Shell = context.obj
     chosen = _chosen(documents, {"prefix": prefix})
@@ -82,15 +82,15 @@ def release(
     documents: take.Documents = None,
     prefix: take.Prefix = None,
     all_: Annotated[bool, typer.Option("--all", help="All that are held.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would read and cost.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would read and cost.")] = False,
     yes: take.Yes = False,
     wait: take.Wait = False,
     timeout: take.Timeout = None,
 ) -> None:
     """Read held documents now, whatever the caps.
 
-    Documents are held when the day's or the month's cap of pages has no room for theirs. They are read by themselves
-    when the next day or month (UTC) has room; those that are larger than a whole cap wait for this command.
+    Documents are held when the day's or the month's cap of pages has no room for theirs. They are read without
+    this command once the next day or month (UTC) has room; those that are larger than a whole cap wait for it.
     """
     shell: Shell = context.obj
     wait = take.waits(wait, timeout)
@@ -116,15 +116,17 @@ def delete(
     outcome: take.Outcome = None,
     since: take.Since = None,
     until: take.Until = None,
-    upload: Annotated[bool, typer.Option("--upload", help="The uploaded file too, with your own permission.")] = False,
+    upload: Annotated[
+        bool, typer.Option("--upload", help="The uploaded file too, with your own AWS permissions.")
+    ] = False,
     yes: take.Yes = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the last sweep, some 16 minutes.")] = False,
     timeout: take.Timeout = None,
 ) -> None:
-    """Remove results and all else that is kept of documents.
+    """Remove results and everything else that is kept of documents.
 
-    Named ones, or all that --prefix or --outcome chooses, and of those --since and --until. The uploaded files stay,
-    unless you add --upload.
+    Name documents, or choose them with --prefix or --outcome, and by time with --since and --until. The uploaded files
+    stay, unless you add --upload.
     """
     shell: Shell = context.obj
     wait = take.waits(wait, timeout)
@@ -144,7 +146,7 @@ def delete(
         found, _ = wait_for(shell, done.documents, timeout)
         done = replace(done, documents=tuple(found))
     elif done.documents:
-        shell.say("A last sweep comes after about 16 minutes; textdrop status then says deleted.")
+        shell.say("A last sweep follows after about 16 minutes; textdrop status then says deleted.")
     shell.answer(done)
     raise typer.Exit(code)
 
@@ -156,9 +158,9 @@ def render(
     wait: take.Wait = False,
     timeout: take.Timeout = None,
 ) -> None:
-    """Make outputs again, or others, paying nothing.
+    """Make outputs again, or other outputs, free of charge.
 
-    They are made of the pages that have been read.
+    They are made from the pages that have been read.
     """
     shell: Shell = context.obj
     wait = take.waits(wait, timeout)
@@ -176,7 +178,7 @@ def pause(context: typer.Context) -> None:
 
 
 def resume(context: typer.Context) -> None:
-    """Go on sending after a pause."""
+    """Continue sending after a pause."""
     _paused(context.obj, context.obj.textdrop.resume())
 
 
@@ -186,16 +188,16 @@ def _paused(shell: Shell, pause: Pause) -> None:
 
 
 def _chosen(documents: Sequence[str] | None, filters: Mapping[str, object]) -> Sequence[str] | None:
-    """The references, or None where filters choose. Raises WrongUse for neither and for both."""
+    """The references, or None if the filters choose. Raises WrongUse if there are neither, or both."""
     if documents and any(filters.values()):
-        raise WrongUse("Documents are named, and options to choose others.", "Use one or the other.")
+        raise WrongUse("Documents are named, and also chosen by options.", "Use one or the other.")
     if not documents and not any(filters.values()):
         raise WrongUse("No documents are named.", _CHOOSE)
     return documents or None
 
 
 def _would(shell: Shell, change: Callable[..., Changes]) -> Changes:
-    """What the change would be; how far the count is, is shown."""
+    """What the change would be. The count so far is shown."""
     with Progress(shell.terminal()) as progress:
 
         def look(found: Changes) -> None:
@@ -206,10 +208,11 @@ def _would(shell: Shell, change: Callable[..., Changes]) -> Changes:
 
 
 def _done(shell: Shell, would: Changes, change: Callable[..., Changes]) -> Changes:
-    """What came of changing the documents that a dry run has found, and those alone: it is what was agreed to."""
+    """What came of changing the documents that a dry run has found. It changes no others, as only these were agreed
+    to."""
     if not would.documents:
         return replace(would, dry_run=False)
-    shell.going_on = "What is done stays done; the same command goes on with the rest."
+    shell.going_on = "What is done stays done; the same command continues with the rest."
     with Progress(shell.terminal()) as progress:
         total = len(would.documents)
         done = change(would.documents, progress=lambda all_: progress.show(words.changed(all_), total=total))
@@ -217,7 +220,7 @@ def _done(shell: Shell, would: Changes, change: Callable[..., Changes]) -> Chang
 
 
 def _answer(shell: Shell, done: Changes, wait: bool = False, timeout: float | None = None) -> NoReturn:
-    """Waits for the documents if that is asked for, prints the answer and exits."""
+    """Waits for the documents if that was asked for, prints the answer and exits."""
     code = _code(done)
     if wait and done.documents:
         found, failed = wait_for(shell, done.documents, timeout)
@@ -228,7 +231,7 @@ def _answer(shell: Shell, done: Changes, wait: bool = False, timeout: float | No
 
 
 def _code(done: Changes) -> int:
-    """The exit code: some documents are not known, or were left as they are, or neither."""
+    """The exit code: whether some documents are not known, or some were left as they are."""
     if any(each.document is None for each in done.unchanged):
         return NOT_DONE
     return SOME_FAILED if done.unchanged else FINE

@@ -10,7 +10,7 @@ from textdrop.cli.shell import FINE, SOME_FAILED, Shell
 
 
 def doctor(context: typer.Context) -> None:
-    """Look for what is wrong, and tell the command that mends it."""
+    """Find what is wrong, and the command that mends it."""
     from textdrop.cli.examining import WRONG, Typed, examined
 
     shell: Shell = context.obj

@@ -1,4 +1,4 @@
-"""The checks of `textdrop doctor`. What this shell may not see is "could not check", which is no failure."""
+"""The checks of `textdrop doctor`. What this shell may not see is "could not check", which is not a failure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 OK, WRONG, UNKNOWN = "ok", "wrong", "could not check"
 CLOCK_SECONDS = 60.0
-"""AWS refuses requests that are 5 minutes off (Signature Version 4), and tokens of the OCR service a minute ahead."""
+"""AWS refuses requests that are 5 minutes off (Signature Version 4); the OCR service refuses tokens a minute ahead."""
 OLD_MESSAGE_SECONDS = 3_600.0
 OLD_DOCUMENT_SECONDS = 6 * 3_600.0
 _QUEUES = {"uploads": "UploadsQueueUrl", "deliver": "DeliverQueueUrl", "deliver alone": "DeliverAloneQueueUrl"}
@@ -39,14 +39,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """How commands begin that reach this very stack."""
+    """How commands for this stack begin."""
 
     textdrop: str = "textdrop"
     aws: str = "aws"
 
 
 def examined(textdrop: Textdrop, typed: Typed) -> Iterator[Finding]:
-    """What each check finds, as it is found. What cannot be known without the stack is left out without it."""
+    """What each check finds, one after another. If there is no stack, checks that need it are left out."""
     yield from _credentials(textdrop)
     try:
         stack = textdrop.stack
@@ -98,7 +98,7 @@ def _credentials(textdrop: Textdrop) -> Iterator[Finding]:
 
 def _clock(name: str, offset: float, whose: str, mend: str) -> Finding:
     if abs(offset) <= CLOCK_SECONDS:
-        return Finding(name, OK, f"as {whose}, within {CLOCK_SECONDS:.0f} s")
+        return Finding(name, OK, f"within {CLOCK_SECONDS:.0f} s of {whose}")
     return Finding(name, WRONG, f"{duration(abs(offset))} {'ahead of' if offset > 0 else 'behind'} {whose}", mend)
 
 
@@ -135,7 +135,7 @@ def _of_check(check: Check, stack: Stack, typed: Typed) -> Iterator[Finding]:
     store = f"{put} --secret-id {shlex.quote(secret)} --secret-string file://key.json"
     if check.ocr.ok:
         took = f", answered in {check.ocr.latency_seconds:.2f} s" if check.ocr.latency_seconds is not None else ""
-        yield Finding("OCR service", OK, f"takes the stack's credentials{took}")
+        yield Finding("OCR service", OK, f"accepts the stack's credentials{took}")
     else:
         yield Finding("OCR service", WRONG, check.ocr.what or "it did not answer", check.ocr.advice or store)
     for endpoint in check.endpoints:
@@ -167,10 +167,10 @@ def _of_check(check: Check, stack: Stack, typed: Typed) -> Iterator[Finding]:
         what = f"{oldest.key} has waited for {duration(oldest.waiting_seconds)}"
         yield Finding("oldest document", WRONG, what, f"{typed.textdrop} status {oldest.document} --details")
     else:
-        yield Finding("oldest document", OK, "none waits for long")
+        yield Finding("oldest document", OK, "none has waited long")
     held = check.due.get("held", 0)
     if held:
-        what = f"{count(held, 'document')}, as a cap has no room for their pages"
+        what = f"{count(held, 'document')}, because a cap has no room for their pages"
         mend = f"{typed.textdrop} list --outcome held, then {typed.textdrop} release to have them read now"
         yield Finding("held documents", OK, what, mend)
 
@@ -200,7 +200,7 @@ def _dead_letters(sqs: Any, stack: Stack, typed: Typed) -> Iterator[Finding]:
 
 
 def _ages(cloudwatch: Any, stack: Stack, typed: Typed) -> Iterator[Finding]:
-    """By CloudWatch: SQS itself does not tell the age of the oldest message."""
+    """From CloudWatch, as SQS itself does not report the age of the oldest message."""
     until = datetime.now(UTC)
     for title, output in _QUEUES.items():
         queue = stack.outputs.get(output, "").rpartition("/")[2]
@@ -226,7 +226,7 @@ def _ages(cloudwatch: Any, stack: Stack, typed: Typed) -> Iterator[Finding]:
 
 
 def _alarms(cloudwatch: Any, stack: Stack, topics: list[str]) -> Iterator[Finding]:
-    """Of the stack's alarms; the topics that they tell are added to `topics`."""
+    """What the stack's alarms show. The topics that they notify are added to `topics`."""
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack.name}-")
     alarms = [alarm for page in pages for alarm in page.get("MetricAlarms", [])]
     told = {action for alarm in alarms for action in alarm.get("AlarmActions", []) if ":sns:" in action}
@@ -244,7 +244,7 @@ def _alarms(cloudwatch: Any, stack: Stack, topics: list[str]) -> Iterator[Findin
         mend = "Set AlarmEmail in samconfig.toml, then make deploy."
         yield Finding("alarms' actions", WRONG, f"{len(silent)} of {len(alarms)} alarms notify nobody", mend)
     elif alarms:
-        yield Finding("alarms' actions", OK, "each tells somebody")
+        yield Finding("alarms' actions", OK, "each notifies somebody")
 
 
 def _subscriptions(sns: Any, topics: Sequence[str], typed: Typed) -> Iterator[Finding]:
@@ -257,12 +257,10 @@ def _subscriptions(sns: Any, topics: Sequence[str], typed: Typed) -> Iterator[Fi
                     continue
                 pending += 1
                 to = f"--protocol {each['Protocol']} --notification-endpoint {shlex.quote(each['Endpoint'])}"
-                mend = (
-                    f"{typed.aws} sns subscribe --topic-arn {arn} {to}, and click the link in the mail that then comes"
-                )
+                mend = f"{typed.aws} sns subscribe --topic-arn {arn} {to}, and click the link in the mail that follows"
                 yield Finding("subscriptions", WRONG, f"{each['Endpoint']} has not confirmed", mend)
     if not pending:
-        yield Finding("subscriptions", OK, f"{confirmed}, none waits to be confirmed")
+        yield Finding("subscriptions", OK, f"{confirmed}, and none is unconfirmed")
 
 
 def _is_pending(subscription: dict[str, Any]) -> bool:

@@ -29,21 +29,21 @@ def put(
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Comes back in results and notices; may be repeated.")
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Upload what is there already too, and pay for it.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Upload even what is already there, and pay for it.")] = False,
     wait: take.Wait = False,
     timeout: take.Timeout = None,
 ) -> None:
     """Upload files and folders to be read.
 
-    A folder keeps its name and its tree. What is in the bucket already, unchanged, is not uploaded again.
+    A folder keeps its name and its tree. What is already in the bucket, unchanged, is not uploaded again.
     """
     shell: Shell = context.obj
     wait = take.waits(wait, timeout)
     entries = [each.partition("=") for each in metadata or []]
     if any(not name or not is_set for name, is_set, _ in entries):
-        raise WrongUse("--metadata takes NAME=VALUE.", "Such as --metadata case=7-114.")
+        raise WrongUse("--metadata takes NAME=VALUE.", "For example --metadata case=7-114.")
     done: list[Put] = []
-    shell.going_on = "What is uploaded is read on; the same command goes on with the rest."
+    shell.going_on = "What is uploaded will be read; the same command uploads the rest."
     with Progress(shell.terminal()) as progress:
         for each in shell.textdrop.put_tree(
             paths,
@@ -64,13 +64,13 @@ def put(
     documents = [each.document for each in done if each.document]
     code = SOME_FAILED if refused else FINE
     if not done:
-        shell.note("There is no file in that.")
+        shell.note("There are no files.")
     shell.say(f"{count(len(documents), 'file')} in the bucket" + (f", {len(refused):,} not" if refused else "") + ".")
     if wait and documents:
         _, unknown = shell.textdrop.status([each.document for each in done if each.document and each.there_already])
         for each in done:
             if each.document and each.document.id in unknown:
-                before = "If it was there before the stack, only textdrop backfill has it read."
+                before = "If it was there before the stack, only textdrop backfill reads it."
                 shell.note(f"{each.key} is in the bucket, but not received yet. {before}")
         documents, failed = wait_for(shell, documents, timeout)
         code = SOME_FAILED if failed else code
@@ -93,14 +93,15 @@ def get(
             help='What the uploads\' keys begin with, such as contracts/; "" for all.',
         ),
     ],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to fetch into; it is made.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to fetch into; it is created.")],
     only: Annotated[
         list[str] | None, typer.Option(metavar="KIND", help=f"{', '.join(KINDS)}; may be repeated.")
     ] = None,
 ) -> None:
     """Fetch results as a tree of files.
 
-    A file's path is its key behind the prefix's last "/". What is there already, unchanged, is not fetched again.
+    A file's path is the part of its key after the prefix's last "/". What is already there, unchanged, is not fetched
+    again.
     """
     shell: Shell = context.obj
     unknown = [kind for kind in only or [] if kind not in KINDS]
@@ -116,7 +117,7 @@ def get(
                 shell.note(f"not fetched: {each.key!r}: {each.error}")
             progress.show(f"{count(len(fetched), 'file')} in {folder}", len(fetched))
     if not fetched and not refused:
-        shell.note(f'There are no such results of uploads whose keys begin with "{prefix}", or not yet.')
+        shell.note(f'There are no such results yet of uploads whose keys begin with "{prefix}".')
     there = sum(each.there_already for each in fetched)
     new = sum(each.size for each in fetched if not each.there_already)
     shell.say(

@@ -20,7 +20,7 @@ from textdrop.client.models import HELD, Document, Summary
 REFRESH_SECONDS = 5.0
 _SAMPLE = 100
 _SHOWN = 10
-_READ_ON = "Documents are read on; textdrop wait shows them."
+_READ_ON = "Reading continues; textdrop wait shows it."
 
 
 def status(
@@ -29,9 +29,9 @@ def status(
         list[str],
         typer.Argument(metavar="DOCUMENT", help=take.NAMED),
     ],
-    details: Annotated[bool, typer.Option("--details", help="Pages' states, timeline, and runs too.")] = False,
+    details: Annotated[bool, typer.Option("--details", help="Also show the pages' states, timeline and runs.")] = False,
 ) -> None:
-    """Tell how far documents are, or what became of them."""
+    """Show how far documents are, or what became of them."""
     shell: Shell = context.obj
     found: list[Document] = []
     missing: list[str] = []
@@ -48,7 +48,7 @@ def status(
     for document in found:
         shell.say(words.told(document))
     for asked in missing:
-        shell.note(f"textdrop: No document is known of {asked}.")
+        shell.note(f"textdrop: There is no document known as {asked}.")
     shell.answer({"documents": found, "missing": missing})
     raise typer.Exit(NOT_DONE if missing else FINE)
 
@@ -60,11 +60,11 @@ def list_(
     prefix: take.Prefix = None,
     since: take.Since = None,
     until: take.Until = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="The most to list.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="How many to list at most.")] = 100,
 ) -> None:
     """List documents that have ended, or those in flight.
 
-    The newest are first; --outcome active lists what is in flight, --outcome held what a cap has no room for.
+    The newest come first. --outcome active lists what is in flight, --outcome held what a cap has no room for.
     """
     shell: Shell = context.obj
     documents = shell.textdrop.list(outcome, reason, prefix, since, until)
@@ -83,7 +83,7 @@ def list_(
 def summary(context: typer.Context, since: take.Since = None, until: take.Until = None) -> None:
     """Sum up outcomes, pages, cost, and what is in flight.
 
-    Of whole days in UTC: the last 30, unless --since says otherwise.
+    For whole days in UTC: the last 30, unless --since says otherwise.
     """
     shell: Shell = context.obj
     found = shell.textdrop.summary(since, until)
@@ -93,24 +93,24 @@ def summary(context: typer.Context, since: take.Since = None, until: take.Until 
 
 def watch(
     context: typer.Context,
-    forever: Annotated[bool, typer.Option("--forever", help="Go on when nothing is in flight.")] = False,
+    forever: Annotated[bool, typer.Option("--forever", help="Continue when nothing is in flight.")] = False,
 ) -> None:
-    """Show how fast it goes, until nothing is in flight.
+    """Show progress and speed until nothing is in flight.
 
-    What is held over a cap is told, and not waited for.
+    Documents that are held over a cap are counted, but not waited for.
     """
     shell: Shell = context.obj
-    shell.going_on = "Documents are read on; textdrop summary shows them."
+    shell.going_on = "Reading continues; textdrop summary shows it."
     submits_per_second = shell.textdrop.check().submits_per_second
     start = time.monotonic()
     before: Summary | None = None
     with Progress(shell.terminal()) as progress:
         while True:
-            # Sums are of whole days, so what had ended before is subtracted.
+            # Sums are for whole days, so what had ended before is subtracted.
             found: Summary = shell.textdrop.summary(since=datetime.now(UTC) if before is None else before.since)
             before = before or found
             ended = _since(before, found)
-            # What is being deleted counts as in flight there, for a quarter of an hour, and is not listed.
+            # The summary counts what is being deleted as in flight, for a quarter of an hour; the list leaves it out.
             listed = list(islice(shell.textdrop.list("active"), _SAMPLE)) if found.active.documents else []
             flying = [document for document in listed if document.state != HELD]  # these are listed last
             if not flying and not forever:
@@ -126,7 +126,7 @@ def watch(
 
 
 def _since(before: Summary, now: Summary) -> dict[str, int]:
-    """How many more documents have ended than before, by outcome. A retry takes one from its former outcome."""
+    """How many more documents have ended than before, by outcome. A retry subtracts one from its former outcome."""
     more = {outcome: number - before.documents.get(outcome, 0) for outcome, number in now.documents.items()}
     return {outcome: number for outcome, number in more.items() if number > 0}
 
@@ -146,7 +146,7 @@ def _watched(found: Summary, since: Mapping[str, int], seconds: float, left_seco
 
 
 def _left(flying: Sequence[Document], found: Summary, submits_per_second: float | None) -> float | None:
-    """Seconds that the pages in flight take at the quota, by those of some documents in flight."""
+    """Seconds that the pages in flight take at the quota, estimated from some of the documents in flight."""
     known = [document.pages for document in flying if document.pages.total]
     if not submits_per_second or not known:
         return None
@@ -162,12 +162,12 @@ def wait(
 ) -> None:
     """Wait until documents are done.
 
-    With --prefix all that are in flight below it when this begins. The exit code is 1 if one failed in whole or part,
-    or was cancelled. Held documents are not waited for, unless --timeout says for how long.
+    With --prefix: all that are in flight below it when this begins. The exit code is 1 if one failed in whole or part,
+    or was cancelled. Held documents are waited for only with --timeout.
     """
     shell: Shell = context.obj
     if bool(documents) == (prefix is not None):
-        raise WrongUse("Nothing is named to wait for, or too much.", "Name documents, or a --prefix.")
+        raise WrongUse("Either documents or a --prefix has to be named.", "Name one of the two.")
     shell.going_on = _READ_ON
     chosen: Sequence[Any] = documents or list(shell.textdrop.list("active", prefix=prefix))
     found, failed = wait_for(shell, chosen, timeout) if chosen else ([], [])
@@ -180,7 +180,7 @@ def wait(
 def wait_for(
     shell: Shell, chosen: Sequence[Any], timeout: float | None = None
 ) -> tuple[list[Document], list[Document]]:
-    """The documents when all are done, told one by one, or, without a time to wait, held; and those that failed in
+    """The documents when all are done (without a `timeout`: done or held), printed one by one; and those that failed in
     whole or part, or are held."""
     shell.going_on = _READ_ON
     told: set[str] = set()
@@ -207,6 +207,6 @@ def wait_for(
     for document in held:
         shell.note(f"{document.key}: held. It waits for {document.waiting_for}.")
     if held:
-        shell.note("What is held is read in its turn, or now, whatever the caps, by textdrop release.")
+        shell.note("Held documents are read in their turn; textdrop release reads them now, whatever the caps.")
     shell.say(f"{words.count(len(found), 'document')}: {words.outcomes(found)}.")
     return found, failed + held

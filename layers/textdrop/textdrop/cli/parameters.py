@@ -16,15 +16,15 @@ def _time(text: str) -> datetime:
     try:
         return point_in_time(text)
     except (ValueError, OverflowError):
-        message = f'"{text}" is no time: write 2h, 3d, 2026-11-01 or 2026-11-01T12:30:00Z.'
+        message = f'"{text}" is not a time: write 2h, 3d, 2026-11-01 or 2026-11-01T12:30:00Z.'
         raise typer.BadParameter(message) from None
 
 
 def key_start(text: str) -> str:
-    """What keys begin with. An address would be taken for that, and none begins with it."""
+    """What keys begin with. An s3:// address is refused: no key begins with one, so it would match nothing."""
     if text.startswith("s3://"):
         below = text.removeprefix("s3://").partition("/")[2] or "inbox/"
-        raise typer.BadParameter(f"Name what comes behind the bucket alone, such as {below}")
+        raise typer.BadParameter(f"Name only what follows the bucket, such as {below}")
     return text
 
 
@@ -60,7 +60,7 @@ To = Annotated[
     typer.Option(metavar="FOLDER", parser=_folder, help="The folder of the bucket to put them in."),
 ]
 Since = Annotated[datetime | None, typer.Option(help=_SINCE, parser=_time, metavar="TIME")]
-Until = Annotated[datetime | None, typer.Option(help="Likewise.", parser=_time, metavar="TIME")]
+Until = Annotated[datetime | None, typer.Option(help="The end; written like --since.", parser=_time, metavar="TIME")]
 Model = Annotated[
     str | None, typer.Option(metavar="MODEL", help="Recognition model, such as page, table or handwritten.")
 ]
@@ -78,7 +78,7 @@ Pages = Annotated[
 Reuse = Annotated[
     bool | None,
     typer.Option(
-        "--reuse/--no-reuse", help="Take pages that were read before, of any document, or pay for them again."
+        "--reuse/--no-reuse", help="Use results of pages that were read before, in any document, or pay for them again."
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -87,9 +87,9 @@ Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="Wait no 
 
 
 def waits(wait: bool, timeout: float | None) -> bool:
-    """Whether to wait. Raises WrongUse for a time to wait without waiting."""
+    """Whether to wait. Raises WrongUse if there is a time to wait but no --wait."""
     if timeout is not None and not wait:
-        raise WrongUse("--timeout says how long to wait, and nothing is waited for.", "Add --wait.")
+        raise WrongUse("--timeout has no effect without --wait.", "Add --wait.")
     return wait
 
 

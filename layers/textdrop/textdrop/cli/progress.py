@@ -1,4 +1,4 @@
-"""How far something is, beside the answer: a bar on a terminal, elsewhere a line every few seconds."""
+"""Progress, separate from the answer: a bar on a terminal, elsewhere a line every few seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LINE_SECONDS = 5.0
 
 
 class Progress:
-    """Shows what it is told, on stderr, while it is entered."""
+    """Shows on stderr what `show` is given, within a `with` block."""
 
     def __init__(self, terminal: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._terminal = terminal
@@ -29,7 +29,7 @@ class Progress:
             from rich.progress import Progress as Bar
 
             columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-            # What is printed meanwhile stands above the bar, if it is for the same terminal.
+            # What is printed meanwhile appears above the bar, if it goes to the same terminal.
             console = Console(stderr=True, force_terminal=True)
             self._bar = Bar(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())
             self._bar.start()
@@ -37,7 +37,7 @@ class Progress:
         return self
 
     def show(self, words: str, done: int = 0, total: int = 0) -> None:
-        """So far it is; without a total it is not known how far."""
+        """Show these words and how much is done; without a total the share is not known."""
         if self._bar is not None:
             self._bar.update(self._task, description=words, completed=done, total=total or None)
             return

@@ -1,4 +1,4 @@
-"""What every command works with: the options that all have, the connection, what is printed, and what is asked."""
+"""What every command uses: the options that all have, the connection, printing and asking."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def _connect(shell: Shell) -> Any:
 
 @dataclass
 class Shell:
-    """The choices made by options, and the ways to the stack and to the person. Tests give their own ways."""
+    """What the options have chosen, and how to reach the stack and the person. Tests replace `connect`, `asks`,
+    `terminal`."""
 
     stack: str = "textdrop"
     profile: str | None = None
@@ -38,7 +39,8 @@ class Shell:
     asks: Callable[[], bool] = field(default=lambda: sys.stdin.isatty())
     terminal: Callable[[], bool] = field(default=lambda: sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
     going_on: str = ""
-    """What to say where the command breaks off: what goes on without it, and how to go on; "" if it only tells."""
+    """What to say if the command is interrupted: what continues without it, and how to continue it; "" if it changes
+    nothing."""
 
     @cached_property
     def textdrop(self) -> Any:
@@ -51,13 +53,13 @@ class Shell:
         return self.connect(self)
 
     def say(self, lines: str | Iterable[str]) -> None:
-        """Print the lines where the answer is expected, unless that is JSON."""
+        """Print the lines on stdout, unless the answer is JSON."""
         if not self.json:
             for line in [lines] if isinstance(lines, str) else lines:
                 print(_printable(line), flush=True)
 
     def note(self, line: str) -> None:
-        """Print a line beside the answer."""
+        """Print a line on stderr."""
         print(_printable(line), file=sys.stderr, flush=True)
 
     def answer(self, value: Any) -> None:
@@ -68,7 +70,7 @@ class Shell:
             text = json.dumps(written(value), ensure_ascii=False, indent=2)
             try:
                 text.encode(sys.stdout.encoding)
-            except UnicodeEncodeError:  # a file's name that is no UTF-8, or a terminal that is not
+            except UnicodeEncodeError:  # a file's name that is not UTF-8, or a terminal that is not
                 text = json.dumps(written(value), indent=2)
             print(text, flush=True)
 
@@ -77,17 +79,17 @@ class Shell:
         self.answer({"error": {"kind": kind, "what": what, "advice": advice}})
 
     def named(self) -> list[str]:
-        """The options that name this stack, for a command that is to be given again."""
+        """The options that name this stack, for a command that is to be repeated."""
         stack = ["--stack", self.stack] if self.stack != "textdrop" else []
         return [*stack, *self.session_named(), *(["--local"] if self.local else [])]
 
     def session_named(self) -> list[str]:
-        """Those of them that the aws command has too."""
+        """Those of these options that the aws command has too."""
         given = {"--profile": self.profile, "--region": self.region}
         return [part for option, value in given.items() if value for part in (option, value)]
 
     def confirm(self, question: str, yes: bool) -> None:
-        """Returns if the person agrees; otherwise the command is over."""
+        """Returns if the person agrees; otherwise the command ends."""
         if yes:
             return
         if not self.asks():
@@ -105,7 +107,8 @@ class Shell:
 
 
 def _printable(line: str) -> str:
-    """The line without what a terminal would obey, or could not show: keys may have any characters."""
+    """The line, with characters escaped that control a terminal or that it cannot show: keys may have any
+    characters."""
     if line.isprintable():
         return line
     return "".join(each if each.isprintable() or each == "\xa0" else ascii(each)[1:-1] for each in line)
@@ -115,7 +118,7 @@ class WrongUse(TextdropClientError):
     """The command cannot be carried out as it was given."""
 
 
-NOT_LOCAL = "Start it with make up, or leave --local out."
+NOT_LOCAL = "Start it with make up, or leave out --local."
 
 
 def local_settings(folder: Path) -> dict[str, str]:
@@ -142,18 +145,19 @@ def local_settings(folder: Path) -> dict[str, str]:
 EVERYWHERE: Mapping[str, tuple[Any, Any]] = {
     "stack": (
         str,
-        typer.Option("--stack", metavar="NAME", envvar="TEXTDROP_STACK", help="The stack's name (textdrop)."),
+        typer.Option("--stack", metavar="NAME", envvar="TEXTDROP_STACK", help="The stack's name; default: textdrop."),
     ),
     "profile": (str, typer.Option("--profile", metavar="NAME", help="A profile of your AWS settings.")),
     "region": (str, typer.Option("--region", metavar="REGION", help="The stack's AWS region.")),
     "local": (bool, typer.Option("--local", envvar="TEXTDROP_LOCAL", help="The local stack of a checkout (make up).")),
     "json": (bool, typer.Option("--json", help="Print one JSON document.")),
 }
-"""The options that are taken before the command and behind it, and which of Shell's fields they set."""
+"""The options that are accepted before and after the command's name, and which of Shell's fields they set."""
 
 
 def everywhere(function: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options of every command, which end up in its Shell, and with errors as exit codes."""
+    """The command, with the options that every command has (they are stored in its Shell) and with errors as exit
+    codes."""
     hints = get_type_hints(function, include_extras=True)
     signature = inspect.signature(function)
     own = [each.replace(annotation=hints[each.name]) for each in signature.parameters.values()]
@@ -183,7 +187,7 @@ def everywhere(function: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:  # as of `textdrop list | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if shell.going_on:
-                shell.note(f"Nobody reads the answer any more. {shell.going_on}")
+                shell.note(f"The output is no longer read. {shell.going_on}")
                 raise typer.Exit(SOME_FAILED) from None
 
     wrapped.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
@@ -192,7 +196,7 @@ def everywhere(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _told(shell: Shell, error: TextdropClientError) -> int:
-    """The error is printed; the exit code."""
+    """Prints the error, and gives the exit code."""
     shell.note(f"textdrop: {error.what}")
     if error.advice:
         shell.note(f"          {error.advice}")

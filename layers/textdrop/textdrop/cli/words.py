@@ -1,4 +1,4 @@
-"""Documents, numbers and times as people read them, and times as they write them."""
+"""Documents, numbers and times as people read them; and times as they write them."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def row(document: Document) -> str:
 
 
 def told(document: Document) -> Iterator[str]:
-    """A document by itself, with all that was asked of it."""
-    yield document.key or document.asked or document.id  # what was deleted has no key any more
+    """One document, with everything that was asked for."""
+    yield document.key or document.asked or document.id  # a deleted document has no key any more
     waiting = f"; waits for {document.waiting_for}" if document.waiting_for else ""
     yield f"  {document.progress}{waiting}"
     yield f"  document {document.id}, run {document.run}, received {moment(document.accepted_at)}"
@@ -99,7 +99,7 @@ def told(document: Document) -> Iterator[str]:
         why = state.reason or _TEXT_FROM.get(state.text_from or "", "")
         yield f"  {pages_are}" + (f" ({why})" if why else "")
     for run in document.runs or ():
-        ending = ": ".join(filter(None, [run.outcome or "goes on", run.reason]))
+        ending = ": ".join(filter(None, [run.outcome or "in progress", run.reason]))
         more = [f", {number:,} {word}" for word in ("reused", "skipped") if (number := getattr(run, word))]
         of = f"{count(run.paid, 'page')} paid for, {run.kept:,} kept{''.join(more)}"
         yield f"  run {run.run}: {ending}; {of}; {price(run.cost)}"
@@ -109,7 +109,7 @@ def told(document: Document) -> Iterator[str]:
 
 def summed(summary: Summary) -> Iterator[str]:
     """A summary, for people."""
-    behind = "" if summary.complete else " (not all is summed up yet: ask again)"
+    behind = "" if summary.complete else " (some sums are missing yet: ask again)"
     yield f"{moment(summary.since)} to {moment(summary.until)}{behind}"
     ended = {outcome: number for outcome, number in summary.documents.items() if number}
     yield f"Ended:      {_numbers(ended) or 'nothing'}"
@@ -147,13 +147,13 @@ def in_flight(summary: Summary) -> str:
 
 
 def changed(changes: Changes) -> str:
-    """How many documents and pages, and their price where there is one."""
+    """How many documents and pages, and their price if there is one."""
     words = count(len(changes.documents), "document")
     return f"{words}, about {count(changes.pages, 'page')}, {price(changes.cost)}" if changes.cost else words
 
 
 def pages_of(found: Backfill) -> str:
-    """About how many pages, and of which kind if not all are to be paid for."""
+    """About how many pages, and how many of each kind if some are not to be paid for."""
     kinds = {"paid for": found.pages_paid, "reused": found.pages_reused, "skipped": found.pages_skipped}
     some = f" ({_numbers(kinds)})" if found.pages_reused or found.pages_skipped else ""
     return f"about {count(found.pages, 'page')}{some}"
@@ -163,13 +163,13 @@ def estimated(found: Backfill) -> Iterator[str]:
     """What a backfill would read."""
     types = ", ".join(f"{number:,} {_ENDS.get(name, name)}" for name, number in found.types.items())
     new = f"{found.new:,} new ({size(found.bytes)})"
-    yield f"{count(found.listed, 'object')} seen: {new}, {found.known:,} known already"
+    yield f"{count(found.listed, 'object')} seen: {new}, {found.known:,} already known"
     if found.ignored or found.older_versions:
         yield f"Left out: {found.ignored:,} not documents, {count(found.older_versions, 'older version')}"
     if types:
         unreadable = f"; {found.unreadable:,} of them will be skipped" if found.unreadable else ""
         yield f"New: {types}{unreadable}"
-    looked_into = [
+    opened = [
         f"{count(sampled, one)} of {number:,}"
         for one, sampled, number in (
             ("PDF", found.pdfs_sampled, found.pdfs),
@@ -177,7 +177,7 @@ def estimated(found: Backfill) -> Iterator[str]:
         )
         if number
     ]
-    sampled = f", by {' and '.join(looked_into)} looked into" if looked_into else ""
+    sampled = f", judging by {' and '.join(opened)}" if opened else ""
     pages = pages_of(found)
     price_is = f"{price(found.cost)}; {duration(found.seconds)} at the quota"
     yield f"{pages[:1].upper()}{pages[1:]}{sampled}; {price_is}"
@@ -198,8 +198,7 @@ def outcomes(documents: Sequence[Document]) -> str:
 
 
 def far(documents: Sequence[Document]) -> tuple[str, int, int]:
-    """How far documents are together, in words, and as a part of a whole: of pages for one document, else of
-    documents."""
+    """How far these documents are, in words and as a count of a total: pages for a single document, else documents."""
     if len(documents) == 1:
         [document] = documents
         return f"{document.key}: {document.progress}", document.pages.finished, document.pages.total

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 THREADS = 8
 """How many files are uploaded or fetched at once."""
 CONTROL_SECONDS = 90.0
-"""Control is ended after a minute, so an answer that is not there by then does not come."""
+"""Control is ended after a minute, so after that no answer can come."""
 
 _DENIED = {
     "AccessDenied",
@@ -37,7 +37,7 @@ _SIGN_IN = "Sign in (aws sso login, aws configure), or name another --profile."
 
 
 def session(profile: str | None, region: str | None) -> boto3.Session:
-    """A session of the shell's own settings. Raises NoAccess."""
+    """A session with the shell's own settings. Raises NoAccess."""
     import boto3
 
     with translated("the AWS settings of this shell"):
@@ -47,7 +47,7 @@ def session(profile: str | None, region: str | None) -> boto3.Session:
 def client(session: boto3.Session, service: str) -> Any:
     """A client of the session; its address and certificate may come from the environment. Raises NoAccess.
 
-    Clients may be used by several threads, and are to be made by one.
+    Several threads may use a client, but only one may make clients.
     """
     from botocore.config import Config
 
@@ -64,7 +64,7 @@ def client(session: boto3.Session, service: str) -> Any:
 
 @contextmanager
 def translated(what: str, permission: str = "") -> Iterator[None]:
-    """What botocore raises within becomes an error of the client's: `what` is what was wanted, such as "the stack"."""
+    """Errors of botocore become errors of this client. `what` is what was wanted, such as "the stack"."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -75,13 +75,13 @@ def translated(what: str, permission: str = "") -> Iterator[None]:
 
 
 def code(failure: Exception) -> str:
-    """The code of an answer of AWS that is an error; "" of other failures."""
+    """The code of AWS's error; "" for other failures."""
     answer = getattr(failure, "response", None) or {}
     return str(answer.get("Error", {}).get("Code", ""))
 
 
 def meaning(failure: Exception, what: str, permission: str = "") -> TextdropClientError:
-    """The error of the client's that a failure of botocore stands for."""
+    """The error of this client for a failure of botocore."""
     from botocore.exceptions import (
         CredentialRetrievalError,
         NoCredentialsError,
@@ -99,7 +99,7 @@ def meaning(failure: Exception, what: str, permission: str = "") -> TextdropClie
     if isinstance(failure, NoRegionError):
         return NoAccess("No AWS region is named.", "Name it: --region eu-central-1, or set AWS_REGION.")
     if isinstance(failure, ProfileNotFound):
-        return NoAccess(f"{_sentence(failure)}", "Name one that there is: aws configure list-profiles.")
+        return NoAccess(f"{_sentence(failure)}", "Name an existing one; aws configure list-profiles shows them.")
     if isinstance(failure, signed_out) or code(failure) in _CREDENTIALS:
         return NoAccess(f"This shell's AWS credentials cannot be used: {_sentence(failure)}", _SIGN_IN)
     if code(failure) in _DENIED:

@@ -36,19 +36,19 @@ if TYPE_CHECKING:
 REFERENCES_A_CALL = 100
 FIRST_REFRESH_SECONDS = 1.0
 MAX_REFRESH_SECONDS = 5.0
-"""The most between two looks at documents that are waited for."""
+"""The longest time between two looks at documents that are waited for."""
 
 Reference = str | Document
 """A document's id, a key below the source bucket, s3://bucket/key, or a document seen before."""
 Time = datetime | timedelta | str
-"""A point in time, which is the shell's without a zone; a timedelta is so long ago; a text is RFC 3339, in UTC without
-a zone."""
+"""A point in time: a datetime (in the shell's zone, if it has none), a timedelta (that long ago), or a text of RFC 3339
+(in UTC, if it has no zone)."""
 
 
 class Textdrop:
-    """A stack of textdrop, with the shell's own AWS credentials or those of a profile or a ready session.
+    """A stack of textdrop, used with the shell's own AWS credentials, those of a profile, or those of a given session.
 
-    Whatever is asked of it may raise TextdropClientError, and may be asked again.
+    Every method may raise TextdropClientError, and may be called again.
     """
 
     def __init__(
@@ -69,12 +69,12 @@ class Textdrop:
 
     @cached_property
     def session(self) -> boto3.Session:
-        """The session that all clients are of."""
+        """The session of all AWS clients."""
         return self._given or access.session(*self._settings)
 
     @cached_property
     def stack(self) -> Stack:
-        """The stack as it was when it was first asked for. Raises StackNotFound."""
+        """The stack, as it was at the first use. Raises StackNotFound."""
         return described(access.client(self.session, "cloudformation"), self.name)
 
     @cached_property
@@ -98,8 +98,8 @@ class Textdrop:
     ) -> Document:
         """The document of a file, or of bytes, uploaded under the key; without a key, under the file's name.
 
-        A file that the key already has, with the same metadata, is not uploaded, unless `again`. Bytes always are.
-        """
+        A file that the key already has, with the same metadata, is not uploaded, unless `again`. Bytes are always
+        uploaded."""
         wanted = uploads.metadata_of(self.stack, options, metadata)
         if isinstance(source, bytes):
             if key is None:
@@ -119,9 +119,9 @@ class Textdrop:
         metadata: Mapping[str, str] | None = None,
         again: bool = False,
     ) -> Iterator[uploads.Put]:
-        """What becomes of each of the files, and of those in the folders, as they are done; several go up at once.
+        """What becomes of each file, and of each file in the folders, as they are done; several are uploaded at once.
 
-        Keys are below `to`, or where the stack takes uploads; a folder keeps its name and tree.
+        Keys are below `to` (default: the prefix of the stack's uploads); a folder keeps its name and tree.
         """
         named = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
         where = self.stack.source_prefix if to is None else to
@@ -153,7 +153,7 @@ class Textdrop:
         return self._document(answer["documents"][0])
 
     def status(self, references: Sequence[Reference]) -> tuple[tuple[Document, ...], tuple[str, ...]]:
-        """The documents as they are now, in that order, and the references of which control knows none."""
+        """The documents as they are now, in that order, and the references that control does not know."""
         found: list[Document] = []
         missing: list[str] = []
         for some in _in_calls(references):
@@ -170,10 +170,10 @@ class Textdrop:
         since: Time | None = None,
         until: Time | None = None,
     ) -> Iterator[Document]:
-        """Documents, the newest first, by their last runs. Without an outcome all that ended; "active": in flight;
-        "held": of those, over a cap."""
+        """Documents, the newest first, by their last runs. Without an outcome: all that ended; "active": those in
+        flight; "held": those of them that are held over a cap."""
         filters = _filters(outcome, reason, prefix, since, until)
-        seen: set[str] = set()  # what moves on meanwhile may be in two answers
+        seen: set[str] = set()  # a document that changes meanwhile may be in two answers
         for answer in self._pages("list", filters):
             for document in map(self._document, answer["documents"]):
                 if document.id not in seen:
@@ -181,7 +181,7 @@ class Textdrop:
                     yield document
 
     def summary(self, since: Time | None = None, until: Time | None = None) -> Summary:
-        """What became of documents since then (30 days ago), and what is in flight."""
+        """What became of documents since then (default: 30 days ago), and what is in flight."""
         answer: dict[str, Any] = {}
         for answer in self._pages("summary", _filters(None, None, None, since, until)):
             if answer.get("complete", True):
@@ -199,10 +199,10 @@ class Textdrop:
         progress: Callable[[Sequence[Document]], None] | None = None,
     ) -> tuple[Document, ...]:
         """The documents when all are done, in that order. `progress` is called with them after each look. Without a
-        `timeout`, also when those that are not done are held, which may be for days.
+        `timeout` it also ends when those that are not done are held, because that may last for days.
 
-        Raises WaitTimedOut after `timeout` seconds, and ControlRefused (not_found) for a reference of which nothing is
-        known, unless it was uploaded here and may not have been taken yet.
+        Raises WaitTimedOut after `timeout` seconds, and ControlRefused (not_found) for an unknown reference, unless it
+        was uploaded here and may not have been accepted yet.
         """
         until = None if timeout is None else self._clock() + timeout
         found, missing = self.status([each for each in references if isinstance(each, str)])
@@ -225,15 +225,15 @@ class Textdrop:
                 raise WaitTimedOut(
                     f"After {timeout:g} s {len(waiting)} of {len(seen)} {documents} had not ended"
                     + (f", {held} of them held over a cap." if held else "."),
-                    "They are read on: wait again, or look at their status.",
+                    "Reading continues: wait again, or check their status.",
                     waiting,
                 )
             self.sleep(seconds if left is None else min(seconds, left))
             seconds = min(1.5 * seconds, MAX_REFRESH_SECONDS)
 
     def _refreshed(self, seen: Sequence[Document]) -> Sequence[Document]:
-        """Those that were not done, as they are now. Of several, control may show one as it was before the last write:
-        then what is known already is kept."""
+        """The documents, with those that were not done as they are now. If there are several, control may show one as
+        it was before its last write: then what was known is kept."""
         found, _ = self.status([document for document in seen if not document.done])
         now = {document.id: document for document in found}
         fresh = [now.get(document.id, document) for document in seen]
@@ -254,8 +254,8 @@ class Textdrop:
         dry_run: bool = False,
         progress: Callable[[Changes], None] | None = None,
     ) -> Changes:
-        """The documents, or all that the filters choose, are in their next run; only pages without a result are paid
-        for. `progress` is called with all so far after each call."""
+        """The documents, or all that the filters choose, have begun their next run; only pages without a result are
+        paid for. After each call `progress` gets all changes so far."""
         filters = _filters(outcome, reason, prefix, since, until)
         given = {"options": options.given() or None if options else None, "dry_run": dry_run or None}
         return self._change("retry", "began", documents, filters, given, progress)
@@ -268,7 +268,7 @@ class Textdrop:
         dry_run: bool = False,
         progress: Callable[[Changes], None] | None = None,
     ) -> Changes:
-        """The documents, or all in flight below the prefix, are sent no further."""
+        """No more pages are sent of the documents, or of all in flight below the prefix."""
         filters = {"prefix": prefix}
         return self._change("cancel", "cancelled", documents, filters, {"dry_run": dry_run or None}, progress)
 
@@ -280,7 +280,7 @@ class Textdrop:
         dry_run: bool = False,
         progress: Callable[[Changes], None] | None = None,
     ) -> Changes:
-        """The documents, or all below the prefix, which are held, are sent whatever the caps, and paid for."""
+        """The held documents, or all held ones below the prefix, are sent whatever the caps, and paid for."""
         filters = {"prefix": prefix}
         return self._change("release", "released", documents, filters, {"dry_run": dry_run or None}, progress)
 
@@ -299,7 +299,7 @@ class Textdrop:
         """Rows and results of the documents, or of all that the filters choose, are being removed.
 
         With `upload` the uploaded versions are removed first, with the caller's own permission: what is still in the
-        bucket could be taken for new again.
+        bucket could be taken for a new upload.
         """
         filters = _filters(outcome, None, prefix, since, until)
         given = {"dry_run": dry_run or None}
@@ -311,7 +311,7 @@ class Textdrop:
             missing: tuple[str, ...] = ()
         else:
             chosen, missing = self.status(documents)
-        # What was deleted before names no upload any more.
+        # A document that was deleted before names no upload any more.
         for _ in at_once(partial(uploads.delete_version, self._s3), [each for each in chosen if each.key]):
             pass
         ids = [document.id for document in chosen]
@@ -319,7 +319,7 @@ class Textdrop:
         return changes or Changes()
 
     def render(self, documents: Sequence[Reference], outputs: str | None = None) -> Changes:
-        """The documents' outputs are being made again of the pages there are; nothing is paid for."""
+        """The documents' outputs are being made again from the recognised pages; nothing is paid for."""
         return self._change("render", "began", documents, {}, {"outputs": outputs}, None)
 
     def pause(self) -> Pause:
@@ -327,7 +327,7 @@ class Textdrop:
         return read(Pause, self.ask("pause")["pause"])
 
     def resume(self) -> Pause:
-        """Sending goes on, unless it is paused for another reason than by hand."""
+        """Sending continues, unless it is paused for another reason than by an operator."""
         return read(Pause, self.ask("resume")["pause"])
 
     def backfill(
@@ -338,9 +338,9 @@ class Textdrop:
         dry_run: bool = False,
         cursor: str | None = None,
     ) -> Iterator[Backfill]:
-        """What was found below the prefix of the source bucket so far, after each page of its listing; what has no
-        document gets one, to be read after live uploads. With `dry_run` nothing is written, and `options` are taken as
-        if each upload named them."""
+        """What was found below the prefix of the source bucket so far, after each page of its listing. Uploads without
+        a document get one, to be read after live uploads. With `dry_run` nothing is written, and `options` apply as if
+        each upload named them."""
         given = {"prefix": prefix, "options": options.given() or None if options else None, "dry_run": dry_run or None}
         sum_: Backfill | None = None
         for answer in self._pages("backfill", given, cursor):
@@ -349,7 +349,7 @@ class Textdrop:
             yield sum_
 
     def estimate(self, prefix: str | None = None, options: Options | None = None) -> Backfill:
-        """What a backfill of the prefix would read, cost and take, with these options. Nothing is written."""
+        """What a backfill of the prefix would read and cost, and how long it would take. Nothing is written."""
         *_, found = self.backfill(prefix, options=options, dry_run=True)
         return found
 
@@ -381,7 +381,7 @@ class Textdrop:
         else:
             answers = self._pages(command, {**filters, **given})
         all_ = Changes(dry_run=bool(given.get("dry_run")))
-        found: dict[str, Document] = {}  # what moves on meanwhile may be in two answers
+        found: dict[str, Document] = {}  # a document that changes meanwhile may be in two answers
         for answer in answers:
             cost = read(Cost, answer["cost"]) if answer.get("cost") else None
             found |= {document.id: document for document in map(self._document, answer.get(changed, []))}
@@ -404,24 +404,24 @@ class Textdrop:
 
 
 def _are_held(before: Sequence[Document], now: Sequence[Document]) -> bool:
-    """Whether all that are not done are held, now and at the look before: control may show one as it was a moment ago,
-    before it was released."""
+    """Whether all that are not done are held, now and at the look before. One look is not enough: control may show a
+    document as it was a moment ago, before it was released."""
     pairs = zip(before, now, strict=True)
     return all(new.done or (old.state, new.state) == (HELD, HELD) for old, new in pairs)
 
 
 def _is_behind(new: Document, old: Document) -> bool:
-    """A document that is being deleted is nothing else any more, and runs count up."""
+    """Whether `new` is older than `old`: runs count up, and a deletion is never undone."""
     return new.run < old.run or (old.state == "deleting" and new.state not in ("deleting", "deleted"))
 
 
 def _unknown(reference: str) -> ControlRefused:
-    advice = "Check the key, and that the upload is in the stack's bucket; textdrop backfill takes what is there."
-    return ControlRefused("not_found", f"No document is known of {reference}.", advice)
+    advice = "Check the key, and that the upload is in the stack's bucket; textdrop backfill reads what is there."
+    return ControlRefused("not_found", f"There is no document known as {reference}.", advice)
 
 
 def _reference(reference: Reference) -> str:
-    """Keys are UTF-8: what a shell gives that is not is no document's."""
+    """The reference as control expects it. Keys are UTF-8, so what is not names no document."""
     return reference.id if isinstance(reference, Document) else reference.encode(errors="replace").decode()
 
 
@@ -444,7 +444,7 @@ def _time(at: Time) -> str:
 
 
 def _sum(one: Cost | None, other: Cost | None) -> Cost | None:
-    """Both prices together; without an amount where one has none."""
+    """Both prices together; without an amount if one has none."""
     if one is None or other is None:
         return one or other
     known = one.amount is not None and other.amount is not None
@@ -470,7 +470,7 @@ def _counts(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 
 def _within_caps(found: Backfill) -> Backfill:
-    """With how many of the pages are over the caps, and how many days it takes."""
+    """The same, with how many pages are over the caps, and how many days they take."""
     from textdrop.core import caps, room
 
     if found.caps is None:

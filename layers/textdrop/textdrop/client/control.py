@@ -24,7 +24,7 @@ def ask(
 ) -> dict[str, Any]:
     """What control answers to the command. Parameters that are None are left out.
 
-    Where control could not reach AWS, it is asked again after 1, 2 and 4 s: every command may be repeated. Raises
+    If control could not reach AWS, it is asked again after 1, 2 and 4 s: every command may be repeated. Raises
     ControlRefused, NotReadable, NoAccess and Unreachable.
     """
     given = {name: value for name, value in parameters.items() if value is not None}

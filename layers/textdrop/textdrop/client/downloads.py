@@ -17,7 +17,7 @@ from textdrop.client.stack import Stack
 from textdrop.client.threads import at_once
 
 OWN = ".textdrop/"
-"""Below this are the documents' own files, which nobody fetches as a tree."""
+"""Below this are the documents' own files, which are never fetched as a tree."""
 KINDS: Mapping[str, str] = {
     "text": r"\.txt$",
     "json": r"\.ocr\.json$",
@@ -26,13 +26,13 @@ KINDS: Mapping[str, str] = {
     "pdf": r"\.searchable\.pdf$",
     "tables": r"\.tables\.xlsx$|\.tables/[^/]*\.csv$",
 }
-"""What can be fetched alone, and how the names end."""
+"""The kinds of files that can be chosen, and how their names end."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What became of one file: where it is now, and whether it was there already; or why it was not fetched."""
+    """What became of one file: where it is now, and whether it was already there; or why it was not fetched."""
 
     key: str
     path: Path | None = None
@@ -44,9 +44,9 @@ class Fetched:
 def fetch(s3: Any, stack: Stack, prefix: str, folder: Path, only: Sequence[str] = ()) -> Iterator[Fetched]:
     """What becomes of each result of the uploads whose keys begin with the prefix, in the order in which they are done.
 
-    A file's path in the folder is its key behind the prefix's last "/". One that is there already, as it is in the
-    bucket, is not fetched; others appear whole or not at all. `only` names some of KINDS. A key that would lead out of
-    the folder, or cannot be a file here, is refused by itself. Raises TextdropClientError.
+    A file's path in the folder is the part of its key after the prefix's last "/". A file that is already there, as in
+    the bucket, is not fetched; others appear whole or not at all. `only` names some of KINDS. A key that would lead out
+    of the folder, or cannot be a file here, is refused; the others are fetched. Raises TextdropClientError.
     """
     ends = re.compile("|".join(KINDS[kind] for kind in only))
     behind = stack.results_prefix + prefix[: prefix.rfind("/") + 1]
@@ -95,7 +95,7 @@ def path_of(folder: Path, name: str) -> Path:
 
 
 def _is_there(path: Path, found: Mapping[str, Any]) -> bool:
-    """Whether the file is the object: the same size, and the same MD5, or the same time where the ETag is no MD5."""
+    """Whether the file is the object: the same size, and the same MD5, or the same time if the ETag is not an MD5."""
     if not path.is_file() or path.stat().st_size != found["Size"]:
         return False
     etag = found["ETag"].strip('"')

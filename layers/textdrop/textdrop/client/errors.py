@@ -1,13 +1,13 @@
 """Every error of the client, as one tree. Each says what is wrong in one sentence, and what to do in another.
 
 TextdropClientError
-├── NoAccess         no credentials, or they may not do this
+├── NoAccess         no credentials, or they do not allow this
 ├── StackNotFound    there is no such stack here, or it lacks what the client needs
 ├── Unreachable      AWS could not be reached, or failed, several times
-├── ControlRefused   control understood, and does not do it; `code` says why
+├── ControlRefused   control understood, and refuses; `code` says why
 ├── UploadRefused    this cannot be uploaded as it is; nothing of it was sent
-├── WaitTimedOut     the documents were not all done in time; they are read on
-├── NoText           the document has no such file, or not yet
+├── WaitTimedOut     not all documents were done in time; reading them continues
+├── NoText           the document does not have this file, or not yet
 └── NotReadable      a notice, file or answer that this client does not understand
 """
 
@@ -29,7 +29,7 @@ class TextdropClientError(Exception):
 
 
 class NoAccess(TextdropClientError):
-    """There are no credentials, or they may not do this."""
+    """There are no credentials, or they do not allow this."""
 
 
 class StackNotFound(TextdropClientError):
@@ -37,11 +37,11 @@ class StackNotFound(TextdropClientError):
 
 
 class Unreachable(TextdropClientError):
-    """AWS could not be reached, or failed, several times. What was asked may have been done: ask again."""
+    """AWS could not be reached, or failed, several times. What was asked may have been done. It can be asked again."""
 
 
 class ControlRefused(TextdropClientError):
-    """The stack's control function does not do it. `code`: bad_request, not_found, conflict, unavailable or too_new."""
+    """The stack's control function refuses. `code`: bad_request, not_found, conflict, unavailable or too_new."""
 
     def __init__(self, code: str, what: str, advice: str) -> None:
         super().__init__(what, advice)
@@ -53,7 +53,7 @@ class UploadRefused(TextdropClientError):
 
 
 class WaitTimedOut(TextdropClientError):
-    """Some documents were not done in time: `waiting`, as last seen. They are read on."""
+    """Some documents were not done in time: `waiting`, as last seen. Reading them continues."""
 
     def __init__(self, what: str, advice: str, waiting: tuple[Document, ...]) -> None:
         super().__init__(what, advice)
@@ -61,8 +61,8 @@ class WaitTimedOut(TextdropClientError):
 
 
 class NoText(TextdropClientError):
-    """The document has no such file, or not yet."""
+    """The document does not have this file, or not yet."""
 
 
 class NotReadable(TextdropClientError):
-    """A notice, a file or an answer is of a form that this client does not know."""
+    """A notice, a file or an answer has a form that this client does not know."""

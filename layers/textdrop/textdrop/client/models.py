@@ -1,4 +1,4 @@
-"""What the control function answers, typed; `Document` is also the handle by which a document is followed."""
+"""What the control function answers, typed. `Document` is also the handle for following a document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textdrop.client.connection import Textdrop
 
 UPLOADED = "uploaded"
-"""The state of a document that was uploaded here and of which control knows nothing yet."""
+"""The state of a document that was uploaded here and that control does not know yet."""
 HELD = "held"
 """The state of a document whose pages have no room under a cap."""
 DONE = ("final", "deleted")
@@ -26,9 +26,9 @@ READ = ("succeeded", "partial")
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """How many pages of a document are to be read, have a text, failed, came to an end, were paid for, may have been
-    paid for without an answer, were kept from an earlier run, were read before for another document or as another
-    page, and were skipped, as they have text of their own."""
+    """How many pages of a document are to be read, have a text, failed, are finished, were paid for, may have been paid
+    for because the answer was lost, were kept from an earlier run, were reused from another document or page, and were
+    skipped because they have text of their own."""
 
     total: int = 0
     recognized: int = 0
@@ -43,8 +43,8 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """Some pages of a document, such as "1-3, 7", how far they are, and where their text is from: service, earlier_run,
-    reused or file."""
+    """Some pages of a document, such as "1-3, 7": their state, and where their text is from (service, earlier_run,
+    reused or file)."""
 
     pages: str
     state: str
@@ -82,8 +82,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a document is held: the cap of pages a `period`, day or month, has no room for so many. One that is larger
-    than a whole cap waits for a person, who releases or cancels it."""
+    """Why a document is held: the cap of the `period`, day or month, has no room for its `pages`. A document that is
+    larger than a whole cap waits for a person, who releases or cancels it."""
 
     period: str
     pages: int = 0
@@ -92,10 +92,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as it was last seen: one version of one uploaded object. Frozen; each look gives a new one.
+    """A document as it was last seen: one version of one uploaded object. Frozen: each look returns a new one.
 
     `state`: uploaded, accepted, recognizing, held, delivering, final, deleting or deleted. `page_states`, `timeline`
-    and `runs` are there when they were asked for.
+    and `runs` are None unless they were asked for.
     """
 
     id: str = named("document")
@@ -128,7 +128,7 @@ class Document:
 
     @property
     def done(self) -> bool:
-        """Nothing goes on with it."""
+        """Whether nothing more happens to it."""
         return self.state in DONE
 
     @property
@@ -155,7 +155,7 @@ class Document:
 
     @property
     def error(self) -> ErrorFile | None:
-        """Why there is no text; None where there is one, or where it is not done."""
+        """Why there is no text; None if there is one, or if the document is not done."""
         if self.files is None or self.files.error is None:
             return None
         return ErrorFile.from_json(json.loads(self.read("error")))
@@ -179,20 +179,20 @@ class Document:
         return found[0] if found else self
 
     def wait(self, timeout: float | None = None) -> Document:
-        """The document when it is done, or raises WaitTimedOut after that many seconds. Without a time to wait, also
-        when it is held."""
+        """The document when it is done; without a `timeout` also when it is held. Raises WaitTimedOut after `timeout`
+        seconds."""
         return self._textdrop.wait([self], timeout)[0]
 
     def retry(self, options: Options | None = None) -> Document:
-        """The document in its next run. Raises ControlRefused where a rule forbids it."""
+        """The document in its next run. Raises ControlRefused if a rule forbids it."""
         return self._textdrop.retry([self], options=options).only()
 
     def cancel(self) -> Document:
-        """The document, which is sent no further. Raises ControlRefused where it is too late."""
+        """The document, of which no more pages are sent. Raises ControlRefused if it is too late."""
         return self._textdrop.cancel([self]).only()
 
     def release(self) -> Document:
-        """The document, which was held, and is sent whatever the caps. Raises ControlRefused where it is not held."""
+        """The document, which was held and is now sent whatever the caps. Raises ControlRefused if it is not held."""
         return self._textdrop.release([self]).only()
 
     def delete(self, *, upload: bool = False) -> Document:
@@ -206,7 +206,7 @@ class Document:
     @property
     def _textdrop(self) -> Textdrop:
         if self.textdrop is None:
-            raise NotReadable("This document was read from JSON alone.", "Get it from a Textdrop.")
+            raise NotReadable("This document was read from JSON and has no connection.", "Get it from a Textdrop.")
         connection: Textdrop = self.textdrop
         return connection
 
@@ -218,8 +218,8 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a document is to be read; what is None comes from the stack. Written as the metadata ocr-*. `reuse`: pages
-    that were read before, of any document, are not paid for again."""
+    """How a document is to be read; what is None comes from the stack. Written as the metadata ocr-*. With `reuse`
+    pages that were read before, in any document, are not paid for again."""
 
     languages: str | None = None
     model: str | None = None
@@ -245,8 +245,8 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a command did, or with `dry_run` would do: the documents that changed, those that did not, and of a retry
-    or a release about how many pages are to be paid for and their price."""
+    """What a command did, or with `dry_run` would do: the documents that changed, those that did not, and for a retry
+    or a release about how many pages are to be paid for, and their price."""
 
     documents: tuple[Document, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
@@ -255,7 +255,7 @@ class Changes:
     dry_run: bool = False
 
     def only(self) -> Document:
-        """The one document that it was about. Raises ControlRefused if it did not change."""
+        """The one document that it concerned. Raises ControlRefused if it did not change."""
         if not self.documents:
             why = self.unchanged[0].why if self.unchanged else "Nothing was changed."
             raise ControlRefused("conflict", why, "Look at its status.")
@@ -264,7 +264,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Why nothing is sent: "" if it is, operator, or what the OCR service answered."""
+    """Why nothing is sent: "operator", or what the OCR service answered; "" if sending is not paused."""
 
     why: str = ""
     since: datetime | None = None
@@ -285,7 +285,7 @@ class Active:
 
     @property
     def documents(self) -> int:
-        """All that are in flight, but for those that are held."""
+        """How many are in flight, without those that are held."""
         return self.accepted + self.recognizing + self.delivering + self.backfill
 
 
@@ -323,7 +323,8 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """The most pages of a day or month (UTC), how many of them are used, also in percent, and when the next begins."""
+    """The most pages of a day or month (UTC), how many of them are used, also in percent, and when the next period
+    begins."""
 
     cap: int
     pages_used: int = 0
@@ -333,7 +334,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The caps that there are; None: any number of pages."""
+    """The stack's caps; None: no cap."""
 
     day: Cap | None = None
     month: Cap | None = None
@@ -371,12 +372,13 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """What was found in the source bucket so far, and with `dry_run` what it would cost. `unreadable` are those of the
-    new whose names are no documents', `types` the new by the ends of their names. Of about so many `pages` those that
-    are paid for, also by model (`models`), reused, and skipped; by so many of the files that were opened
-    (`pdfs_sampled`, `images_sampled`). `pages_over_cap` have no room under the `caps` now, which have room for all in
-    so many `days`, if nothing else is read. `seconds`: how long all takes at the quota. `cursor`: how to go on if it
-    breaks off; None: it is over."""
+    """What was found in the source bucket so far, and with `dry_run` what it would cost.
+
+    `types`: the new objects by the endings of their names; `unreadable`: how many of them are not documents by their
+    names. `pages`: about how many pages they have, and how many of those are paid for (also by model: `models`), reused
+    and skipped, estimated from the files that were opened (`pdfs_sampled`, `images_sampled`). `pages_over_cap`: how
+    many have no room under the `caps` now; all have room within `days`, if nothing else is read. `seconds`: how long
+    all takes at the quota. `cursor`: how to continue if it is interrupted; None: it is complete."""
 
     listed: int = 0
     new: int = 0
@@ -433,7 +435,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What control finds out about its own stack."""
+    """What control has checked of its own stack."""
 
     version: str
     ocr: ServiceCheck

@@ -1,5 +1,5 @@
-"""What textdrop writes for its users, as docs/schemas describes it: notices, results and errors, and that a document is
-held."""
+"""What textdrop writes for its users, as docs/schemas describes it: notices, results, errors, and the message that a
+document is held."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class TableFiles:
-    """The tables of a document as CSV files: how many, and what all their keys begin with."""
+    """The tables of a document as CSV files: how many there are, and what their keys begin with."""
 
     bucket: str
     key: str
@@ -80,7 +80,7 @@ class PagesOfWarning:
 
 @dataclass(frozen=True, slots=True)
 class NoticePages:
-    """How many pages were to be recognised, and what became of them."""
+    """How many pages had to be recognised, and what became of them."""
 
     total: int
     recognized: int
@@ -91,8 +91,8 @@ class NoticePages:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """A price by the list of prices of that month, or by the stack's own (None); `amount` is a decimal number, None
-    where a model has no known price: `unpriced` names it where there are several."""
+    """A price, by the list prices of that month, or by the stack's own (None). `amount` is a decimal number; None if a
+    model has no known price: `unpriced` names it if there are several."""
 
     amount: str | None = None
     currency: str = ""
@@ -116,7 +116,7 @@ class Billing:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A document has come to its outcome. Sent at least once: drop repeats by `id`."""
+    """A document has reached its outcome. Sent at least once: drop repeats by `id`."""
 
     id: str
     document: str
@@ -140,7 +140,7 @@ class Notice:
 
     @classmethod
     def from_json(cls, value: Any) -> Notice:
-        """The notice that a JSON object is. Raises NotReadable."""
+        """The notice in a JSON object. Raises NotReadable."""
         check_schema(value, "notice", VERSION)
         return read(cls, value)
 
@@ -161,8 +161,9 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class HeldNotice:
-    """A document waits, as its `pages` have no room under the cap of the `period`, which ends at `turns_at`; it has no
-    outcome yet. Sent at least once: drop repeats by `id`. `cost` is what the pages cost when they are sent."""
+    """A document waits, because its `pages` have no room under the cap of the `period`, which ends at `turns_at`; it
+    has no outcome yet. Sent at least once: drop repeats by `id`. `cost` is what the pages will cost when they are
+    sent."""
 
     id: str
     document: str
@@ -183,14 +184,14 @@ class HeldNotice:
 
     @classmethod
     def from_json(cls, value: Any) -> HeldNotice:
-        """The message that a JSON object is. Raises NotReadable."""
+        """The message in a JSON object. Raises NotReadable."""
         check_schema(value, "held", VERSION)
         return read(cls, value)
 
 
 def read_message(body: str) -> Notice | HeldNotice:
-    """What a message of a queue tells: how a document has ended, or that it is held; raw, in SNS's envelope, or as an
-    event of EventBridge. Raises NotReadable."""
+    """What a queue's message says: how a document has ended, or that it is held. Raw, in SNS's envelope, or as an event
+    of EventBridge. Raises NotReadable."""
     try:
         value = json.loads(body)
         if isinstance(value, dict) and value.get("Type") == "Notification":
@@ -245,7 +246,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; a place that a cell covers has no cell of its own."""
+    """A table; a place that another cell covers has no cell of its own."""
 
     rows: int
     columns: int
@@ -263,7 +264,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why there is no text. `service` is the exchange with the OCR service, if it came of one."""
+    """Why there is no text. `service` is the exchange with the OCR service, if that is the cause."""
 
     reason: str
     what: str
@@ -273,7 +274,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a result: its text, where that is from and where it stands, or its problem."""
+    """A page of a result: its text, where that is from and its position, or its problem."""
 
     number: int
     status: str
@@ -294,7 +295,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """When the document came, and its run began and ended."""
+    """When the document was accepted, and when its run began and ended."""
 
     accepted_at: datetime
     outcome_at: datetime
@@ -305,7 +306,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The file `<key>.ocr.json`: all that was recognised."""
+    """The file `<key>.ocr.json`: everything that was recognised."""
 
     id: str
     run: int
@@ -323,7 +324,7 @@ class Result:
 
     @classmethod
     def from_json(cls, value: Any) -> Result:
-        """The result that a JSON object is. Raises NotReadable."""
+        """The result in a JSON object. Raises NotReadable."""
         check_schema(value, "result", VERSION)
         return read(cls, value)
 
@@ -363,6 +364,6 @@ class ErrorFile:
 
     @classmethod
     def from_json(cls, value: Any) -> ErrorFile:
-        """The error that a JSON object is. Raises NotReadable."""
+        """The error in a JSON object. Raises NotReadable."""
         check_schema(value, "error", VERSION)
         return read(cls, value)

@@ -1,7 +1,7 @@
 """From JSON to frozen dataclasses and back, by the types of their fields.
 
-Fields that a class does not have are ignored, as later versions may add some. A field is named in JSON as in Python,
-unless its metadata say otherwise (`named`).
+Fields that a class does not have are ignored, as later versions may add some. A field has the same name in JSON as in
+Python, unless its metadata say otherwise (`named`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def named(name: str) -> Any:
 
 
 def not_json() -> Any:
-    """A field, None at first, that JSON does not have and that takes no part in comparisons."""
+    """A field, None by default, that is not in JSON and is ignored in comparisons."""
     return field(default=None, repr=False, compare=False, metadata={"json": ""})
 
 
@@ -45,7 +45,7 @@ def check_schema(value: Any, name: str, version: int) -> None:
 
 
 def written(value: Any) -> Any:
-    """The value as JSON has it: what `read` takes."""
+    """The value as JSON, which `read` accepts."""
     if is_dataclass(value) and not isinstance(value, type):
         named = {_name(each): written(getattr(value, each.name)) for each in fields(value)}
         return {name: one for name, one in named.items() if name}
@@ -114,7 +114,7 @@ def _object_reader(cls: Any) -> Reader:
 
 
 def _plain_reader(kind: Any) -> Reader:
-    # True is an int to Python, and not to JSON; 1 may stand for 1.0.
+    # True is an int in Python, but not in JSON; 1 may mean 1.0.
     kinds = (int, float) if kind is float else (kind,)
     words = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 

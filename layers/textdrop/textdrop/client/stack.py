@@ -31,7 +31,7 @@ def described(cloudformation: Any, name: str) -> Stack:
     try:
         [found] = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except (ClientError, BotoCoreError) as failure:
-        # AWS answers so where there is no such stack (CloudFormation API reference, DescribeStacks).
+        # AWS answers this if there is no such stack (CloudFormation API reference, DescribeStacks).
         if code(failure) == "ValidationError":
             region = cloudformation.meta.region_name
             raise StackNotFound(

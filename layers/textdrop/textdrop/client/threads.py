@@ -15,9 +15,9 @@ _WAITING = 4 * THREADS
 
 
 def at_once(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """What the work gives for each item, in the order in which it is done. Items are taken as they are needed.
+    """The results for the items, in the order in which they are done. Items are taken as they are needed.
 
-    Who stops early (closes the iterator) leaves what is being worked on to its end, and nothing else is begun.
+    If the iterator is closed early, work that has begun is finished, and no other begins.
     """
     pool = ThreadPoolExecutor(THREADS)
     left = iter(items)

@@ -1,4 +1,4 @@
-"""Files into the source bucket, and which documents they become."""
+"""Uploading files into the source bucket, and which documents they become."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from textdrop.client.threads import at_once
 from textdrop.core.junk import is_junk
 
 PART_BYTES = 8 * 1024 * 1024
-"""Above this a file goes up in parts of this size, as the aws command does it, so that ETags can be compared."""
+"""Larger files are uploaded in parts of this size, as the aws command does, so that ETags can be compared."""
 MAX_KEY_BYTES = 1_024
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # what a header's name may have (RFC 9110, 5.6.2)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # the characters of a header's name (RFC 9110, 5.6.2)
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """What became of one file, of so many: its document, and whether it was there already; or why it was not
-    uploaded."""
+    """What became of one of `of` files: its document, and whether it was already there; or why it was not uploaded."""
 
     path: Path
     key: str
@@ -38,16 +37,16 @@ class Put:
 
 
 def metadata_of(stack: Stack, options: Options | None, metadata: Mapping[str, str] | None) -> dict[str, str]:
-    """The metadata of an upload with these options. Raises UploadRefused where textdrop or S3 would not take them."""
+    """The metadata of an upload with these options. Raises UploadRefused if textdrop or S3 would not accept them."""
     from textdrop.core import options as rules
     from textdrop.core.errors import InvalidOptions
 
     chosen = {f"{rules.PREFIX}{name}": value for name, value in (options or Options()).given().items()}
-    # S3 leaves out spaces around a value: with them, what is there would never be the same.
+    # S3 removes spaces around a value, so with them an upload would never equal what is there.
     wanted = {name.lower(): value.strip() for name, value in (metadata or {}).items()} | chosen
     for name, value in wanted.items():
         if not _NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
-            raise UploadRefused(f'The metadata "{name}" has characters that S3 does not take.', "Write it in ASCII.")
+            raise UploadRefused(f'The metadata "{name}" has characters that S3 does not accept.', "Write it in ASCII.")
     given = stack.parameters
     try:
         rules.resolve(
@@ -64,7 +63,7 @@ def metadata_of(stack: Stack, options: Options | None, metadata: Mapping[str, st
 
 
 def check_key(stack: Stack, key: str) -> None:
-    """Raises UploadRefused where S3 does not take the key, or the stack takes no uploads under it."""
+    """Raises UploadRefused if S3 does not accept the key, or the stack takes no uploads under it."""
     try:
         size = len(key.encode())
     except UnicodeEncodeError:
@@ -72,7 +71,7 @@ def check_key(stack: Stack, key: str) -> None:
     if not 0 < size <= MAX_KEY_BYTES or key.endswith("/"):
         raise UploadRefused(f"A key has from 1 to {MAX_KEY_BYTES} bytes and does not end in /.", "Choose another key.")
     if is_junk(key):
-        raise UploadRefused(f"{key} is named as what systems leave beside documents.", "Name it otherwise.")
+        raise UploadRefused(f"{key} has a name that is ignored as junk.", "Choose another name.")
     if not key.startswith(stack.source_prefix):
         raise UploadRefused(
             f"The stack takes only uploads below {stack.source_prefix}, and the key is {key}.",
@@ -92,8 +91,8 @@ def put_bytes(s3: Any, stack: Stack, key: str, body: bytes, metadata: Mapping[st
 
 
 def put_file(s3: Any, stack: Stack, path: Path, key: str, metadata: Mapping[str, str], again: bool = False) -> Put:
-    """The file is in the bucket under the key, with that metadata. It is not sent where the key has the very same
-    already, unless `again`. Raises the client's errors."""
+    """The file is in the bucket under the key, with that metadata. If the key already has the same content and metadata
+    it is not sent, unless `again`. Raises the client's errors."""
     check_key(stack, key)
     try:
         size = path.stat().st_size
@@ -112,15 +111,15 @@ def put_file(s3: Any, stack: Stack, path: Path, key: str, metadata: Mapping[str,
         raise UploadRefused(f"{path} cannot be read: {failure.strerror}.", "Make it readable.") from failure
     head = _head(s3, stack, key)
     if head is None:
-        raise UploadRefused(f"{key} was removed right after it was uploaded.", "See who removes it, and put it again.")
+        raise UploadRefused(f"{key} was removed right after it was uploaded.", "Find out by whom, and upload it again.")
     return Put(path, key, _document(stack, key, head))
 
 
 def put_files(
     s3: Any, stack: Stack, files: Sequence[tuple[Path, str]], metadata: Mapping[str, str], again: bool = False
 ) -> Iterator[Put]:
-    """What becomes of each file and its key, in the order in which they are done; several go up at once. What is wrong
-    with one stops no other."""
+    """What becomes of each file and its key, in the order in which they are done; several are uploaded at once. If one
+    fails the others continue."""
 
     def put(file: tuple[Path, str]) -> Put:
         path, key = file
@@ -133,10 +132,11 @@ def put_files(
 
 
 def files_of(paths: Iterable[Path], to: str) -> list[tuple[Path, str]]:
-    """Each file and its key below `to`: its name, or its path in the folder that was named, with that folder's name.
+    """Each file and its key below `to`: the file's name or, in a folder that was named, its path with that folder's
+    name.
 
-    What operating systems leave in folders is left out, and so are pipes and devices. Raises UploadRefused where a path
-    is not there, or two files would have the same key.
+    Junk of operating systems, pipes and devices are left out. Raises UploadRefused if a path does not exist, or two
+    files would have the same key.
     """
     found: dict[str, Path] = {}
     for path in paths:
@@ -158,8 +158,8 @@ def files_of(paths: Iterable[Path], to: str) -> list[tuple[Path, str]]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """The files in the folder and below it, also by links, but for those that lead back up; and what is none that can
-    be read there: folders that cannot be listed, and links to nothing."""
+    """The files in the folder and below it. Links are followed, except those that lead back up. Folders that cannot be
+    listed, and links to nothing, are included, so that they are reported."""
     unlisted: list[OSError] = []
     for name, folders, files in os.walk(folder, onerror=unlisted.append, followlinks=True):
         here = Path(name)
@@ -173,8 +173,8 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def is_same(path: Path, size: int, head: Mapping[str, Any]) -> bool:
-    """Whether the object that HEAD tells of has the file's very content, by its ETag or, where that is none of the
-    content (KMS), by its checksum."""
+    """Whether the object that HEAD describes has exactly the file's content, by its ETag or, if that is not made from
+    the content (KMS), by its checksum."""
     if head["ContentLength"] != size:
         return False
     etag, checksum = head["ETag"].strip('"'), head.get("ChecksumSHA256", "")
@@ -185,8 +185,8 @@ def is_same(path: Path, size: int, head: Mapping[str, Any]) -> bool:
 
 
 def digest(file: Any, algorithm: str, in_parts: bool) -> str:
-    """As S3 writes the digest of an object: MD5 in hex, SHA-256 in base64; of parts, that of their digests and how many
-    they are (S3 user guide, "Checking object integrity")."""
+    """The digest of an object as S3 writes it: MD5 in hex, SHA-256 in base64; for parts, the digest of their digests
+    and the number of parts (S3 user guide, "Checking object integrity")."""
     file.seek(0)
     parts = [_hashed(algorithm, part) for part in iter(lambda: file.read(PART_BYTES), b"")] if in_parts else []
     bare = _hashed(algorithm, b"".join(parts)) if in_parts else hashlib.file_digest(file, _plain(algorithm)).digest()
@@ -203,7 +203,7 @@ def _hashed(algorithm: str, data: bytes) -> bytes:
 
 
 def _head(s3: Any, stack: Stack, key: str) -> dict[str, Any] | None:
-    """What HEAD tells of the key's current version; None where there is none."""
+    """HEAD's answer for the key's current version; None if there is none."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -220,7 +220,7 @@ def _version(answer: Mapping[str, Any]) -> str:
 
 
 def source_of(bucket: str, key: str, answer: Mapping[str, Any]) -> Any:
-    """The upload that an answer of S3 tells of, as the functions see it."""
+    """The upload that S3's answer describes, as the functions see it."""
     from textdrop.core.documents import Source
 
     at = answer.get("LastModified")
@@ -237,10 +237,10 @@ def _document(stack: Stack, key: str, answer: Mapping[str, Any]) -> Document:
 
 
 def delete_version(s3: Any, document: Document) -> bool:
-    """The uploaded version of the document is gone; False where it was already, or another upload took its place.
-    What was deleted has no key any more, and nothing is removed.
+    """The uploaded version of the document is gone. False if it was gone already, or another upload has replaced it;
+    and for a deleted document, which has no key any more.
 
-    Without versions an object is removed only if it is still this document's: the key may have a newer upload.
+    Without versions the object is removed only if it is still this document's: the key may have a newer upload.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
