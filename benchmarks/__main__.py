@@ -1,7 +1,8 @@
 """All figures: `make bench`, or some of them: `make bench ONLY="latency cost"`.
 
-Each benchmark prints a table of what it measured beside what it should reach, as docs/performance.md keeps it. Ends
-with 1 where one falls short. With BESIDE, the path of another checkout, each is first measured there, by its own.
+Each benchmark prints a table of what it measured and what it should reach, in the form of docs/performance.md. The exit
+code is 1 if one falls short. With BESIDE, the path of another checkout, each is measured there first, with that
+checkout's own benchmark.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""A backlog of 500 images against a quota of 5 a second: how much of it is used, what is refused, what is paid for.
+"""A backlog of 500 images with a quota of 5 a second: how much of it is used, what is refused, what is paid for.
 
-All are uploaded before the first is taken. *Use of the quota*: accepted submits ÷ (rate × time from the first to the
-last of them), by the OCR service's own clock and count. The default quota is 10 a second, which takes both cores of a
-small machine: AWS in this process needs some 95 ms of processor time a document, the functions some 80.
-"""
+All images are uploaded before the first is taken. *Use of the quota*: accepted submits ÷ (rate × time from the first to
+the last of them), by the OCR service's own clock and count. The default quota of 10 a second would need both cores of a
+small machine: AWS in this process needs some 95 ms of processor time a document, the functions some 80."""
 
 from __future__ import annotations
 
@@ -39,7 +38,7 @@ class Backlog:
 
 
 def run(documents: int, rate: int, say: Say) -> Backlog:
-    """Uploads so many, and has them taken at `rate` a second until all are final."""
+    """Uploads that many images, and has them taken at `rate` a second until all are final."""
     with functions.deployed(RECOGNITION_SECONDS, rate) as at:
         for number, content in enumerate(scans.images(documents, IMAGE_BYTES)):
             at.upload(f"inbox/2026/scan-{number:05d}.jpg", content)
@@ -80,5 +79,5 @@ def measure(say: Say) -> list[Figure]:
 
 
 def use_percent(accepted_at: Sequence[float], rate: float) -> float:
-    """Acceptances after the first, of those that the rate allows until the last."""
+    """Acceptances after the first, as a share of those that the rate allows until the last."""
     return 100 * (len(accepted_at) - 1) / (rate * (accepted_at[-1] - accepted_at[0]))

@@ -1,10 +1,10 @@
-"""What AWS would bill for the requests that were really sent: DynamoDB's units, S3's tiers, SQS's and SNS's requests.
+"""What AWS would bill for the requests that were actually sent: DynamoDB's units, S3's tiers, SQS's and SNS's requests.
 
-DynamoDB's units follow the documented rules (developer guide, "Read and write operations"): a write takes a unit for
-each begun KB of the larger of the item before and after, also when its condition fails, twice as many in a transaction;
-each change of an index entry as many as that has, twice where its key changes; a consistent read a unit for each begun
-4 KB, any other half, and so for each item of several that are got at once. An item's size is that of its names and
-values.
+DynamoDB's units follow the documented rules (developer guide, "Read and write operations"): a write takes one unit
+for each begun KB of the item before or after it, whichever is larger, even if its condition fails; in a transaction
+twice as many. A change of an index entry takes one unit for each begun KB of the entry, and twice that if its key
+changes. A consistent read takes one unit for each begun 4 KB, any other read half of that; if several items are read at
+once, for each item. An item's size is that of its names and values.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ WRITES = ("PutItem", "UpdateItem", TRANSACTION)
 DUE_KEYS, HISTORY_KEYS = ("due_kind", "due_at"), ("history", "ended_at")
 CHUNK_BYTES = 64 * 1024
 LATENCY_SECONDS = {"dynamodb": 0.005, "sqs": 0.010, "sns": 0.020, "s3": 0.030, "lambda": 0.030}
-"""What a request takes within a region, rounded up from what is usually seen: none is answered earlier here."""
+"""The time of a request within a region, rounded up from usual values: no request is answered earlier here."""
 
 
 class BilledAws(AwsOverHttp):
-    """AWS over HTTP that counts. `counts`: units and requests; DynamoDB's also by the kind of row."""
+    """AWS over HTTP that counts requests. `counts`: units and requests; DynamoDB's also by the kind of row."""
 
     def __init__(self, served: Callable[[str], None]) -> None:
         """`served` is called with the service of each request that took effect."""
@@ -45,13 +45,13 @@ class BilledAws(AwsOverHttp):
         super().__init__()
 
     def count(self, what: str, units: float = 1) -> None:
-        """So much more was used."""
+        """Adds to what was used."""
         with self._counting:
             self.counts[what] += units
 
     def answer(self, asked: Request) -> Answer:
         began = time.monotonic()
-        with self._counting:  # so that the item before a write is the one that it changes
+        with self._counting:  # so that the item seen before a write is the one that it changes
             action = asked.headers.get("x-amz-target", "").rpartition(".")[2]
             before = self._items(action, asked.body)
             answer = super().answer(asked)
@@ -106,20 +106,20 @@ class BilledAws(AwsOverHttp):
 
     @staticmethod
     def _items(action: str, body: bytes) -> list[Stored | None]:
-        """What is stored now of the items that a request writes."""
+        """The items that a request writes, as they are stored now."""
         table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION]
         found = [table.get_item(written["TableName"], dict(_key(written))) for written in _written(action, body)]
         return [None if item is None else item.to_json()["Attributes"] for item in found]
 
 
 def write_units(before: Stored | None, after: Stored | None) -> int:
-    """What a write of the table itself takes, whether or not it was applied."""
+    """The units of a write to the table itself, whether or not it was applied."""
     return max(1, math.ceil(max(size(before), size(after)) / 1024))
 
 
 def index_units(before: Stored | None, after: Stored | None) -> int:
-    """What the entries in the indexes take besides. `due` has keys only, so its entry changes with them alone, and is
-    small; `history` has the whole of the item."""
+    """The units of the entries in the indexes, in addition. `due` has only keys, so its entry changes only with them,
+    and is small; `history` has the whole item."""
     old, new = _entry(before, DUE_KEYS), _entry(after, DUE_KEYS)
     due = 0 if old == new else (old is not None) + (new is not None)
     old, new = _entry(before, HISTORY_KEYS), _entry(after, HISTORY_KEYS)
@@ -131,7 +131,7 @@ def index_units(before: Stored | None, after: Stored | None) -> int:
 
 
 def read_units(items: Iterable[Stored | None], consistent: bool) -> float:
-    """What reading these items by one request takes."""
+    """The units of reading these items with one request."""
     units = max(1, math.ceil(sum(map(size, items)) / 4096))
     return units if consistent else units / 2
 
@@ -166,7 +166,7 @@ def _number_bytes(text: str) -> int:
 
 
 def s3_request(method: str, url: str) -> str:
-    """Which price a request to S3 has. A DELETE is free; deleting several by one POST is taken for a POST."""
+    """The price of a request to S3. A DELETE is free; deleting several objects with one POST counts as a POST."""
     if method == "DELETE":
         return "s3.delete"
     named = parse_qs(urlsplit(url).query, keep_blank_values=True)
@@ -181,7 +181,7 @@ def _entry(item: Stored | None, keys: Sequence[str]) -> tuple[Any, ...] | None:
 
 
 def _written(action: str, body: bytes) -> list[Mapping[str, Any]]:
-    """What a request asks for each item that it writes."""
+    """The write of each item in a request."""
     if action not in WRITES:
         return []
     asked = json.loads(body)

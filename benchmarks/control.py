@@ -1,9 +1,9 @@
-"""What control's summary and list read of 1,000,000 documents that ended in 30 days: requests, and read units computed
-from the items' sizes by DynamoDB's rules.
+"""What control's summary and list read with 1,000,000 documents that ended within 30 days: requests, and read units
+computed from the items' sizes by DynamoDB's rules.
 
-The ledger is computed as it is asked for, in the order of its index; rows have keys of 60 characters, a retry none.
-Nothing is in flight. The units of reads of the index `due`, of sums, pause and rows are counted too, of writes those of
-the sums. Seconds are this machine's, without the network.
+The ledger is generated when it is read, in the order of its index; rows have keys of 60 characters, and there are no
+retries. Nothing is in flight. The units of reading the index `due`, sums, pause and rows are counted too; of the writes
+only those of the sums. Seconds are this machine's, without the network.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Used:
     write_units: float = 0.0
 
     def read(self, stored: Sequence[Any], *, consistent: bool = False) -> None:
-        """One Query or GetItem that brought these items."""
+        """One Query or GetItem that returned these items."""
         self.requests += 1
         self.read_units += billing.read_units(stored, consistent)
 
@@ -84,7 +84,7 @@ def run(number: int) -> Run:
 
 @cache
 def _like(number: int) -> Run:
-    """One whose other fields are those of every hundredth run."""
+    """A run whose other fields are those of every hundredth run."""
     ended = ledger.run_of(row(number), FIRST, Prices())
     return ended if ended.outcome is Outcome.SUCCEEDED else replace(ended, reason="failed_in_ocr")
 
@@ -95,7 +95,7 @@ def _id(number: int) -> str:
 
 @dataclass
 class CountedLedger:
-    """A million runs, evenly over the days; each read is billed as the index's would be."""
+    """A million runs, spread evenly over the days; each read is billed like one of the index."""
 
     used: Used
 
@@ -135,7 +135,7 @@ class CountedLedger:
 
 @dataclass
 class CountedSums:
-    """The days' sums, billed as the table's."""
+    """The days' sums, billed like the table's rows."""
 
     used: Used
     rows: dict[str, DaySums] = field(default_factory=dict)
@@ -154,7 +154,7 @@ class CountedSums:
 
 @dataclass
 class CountedDocuments:
-    """The documents' rows, billed as the table's; nothing is due."""
+    """The documents' rows, billed like the table's; nothing is due."""
 
     used: Used
 

@@ -2,16 +2,16 @@
 
 A whole `backlog` at the default 10 a second is counted, from the uploads' events to the last notice and the end of the
 tick: requests as they were sent, DynamoDB's units by its rules (`billing`), Lambda's time by this machine, log lines
-byte by byte. Stated, not counted: the empty receives of both queues, five long polls of 20 s each; what is sent to the
-OCR service over the internet, as base64, which its protocol asks for. No free tier. Left out are the uploader's own
-requests, storage, KMS (cents for a million), and the OCR service's bill, which is larger.
+byte by byte. Two things are calculated, not counted: the empty receives of both queues, five long polls of 20 s
+each; and the data sent to the OCR service over the internet, in base64, as its protocol requires. No free tier. Left
+out are the uploader's own requests, storage, KMS (cents for a million), and the OCR service's bill, which is larger.
 
-The least beside each position is what the promises need, of one page, if nothing ever waited or collided:
+The least beside each position is what the promises need for one page, if nothing ever waited or collided:
 
-- DynamoDB writes, an index entry's change being one more, two where its time changes: row made 2, pages known 1, page
+- DynamoDB writes (a changed index entry counts one more, or two if its time changes): row made 2, pages known 1, page
   claimed for reuse 1, intent 1, id stored 2, document left to its recheck 3, page final 2, page out of the set 1,
   outcome fixed 3, delivery taken 3, steps 1 + 1, the run's row in the ledger 2, final 2, newest of its key 1, slot 1:
-  27. Caps, which the stack has none of unless it is told, would be 4 more: the month and the document in a transaction.
+  27. Caps, which are off by default, would be 4 more: the month and the document in a transaction.
 - DynamoDB reads: pause, quota, who has the page's claim, the operation when it is first asked for, document and
   operations for the delivery, the newest of its key after publishing: 7.
 - S3 writes: the result, text and JSON, and both under the upload's name: 5; reads: HEAD and GET of the upload, the
@@ -69,7 +69,7 @@ def measure(say: Say) -> list[Figure]:
 
 
 def _single(say: Say) -> float:
-    """Dollars for one upload on a stack that is warm, and has learnt how long recognitions take."""
+    """Dollars for one upload on a warm stack that has learnt how long recognitions take."""
     with functions.deployed(RECOGNITION_SECONDS) as at, at.called():
         for number, content in enumerate(scans.images(1 + WARM_UPS, IMAGE_BYTES)):
             before = used.amounts(at)

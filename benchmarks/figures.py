@@ -1,4 +1,4 @@
-"""What a benchmark measured, beside what it should reach; and how it is printed and kept."""
+"""What a benchmark measured and what it should reach; and how it is printed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row. `value` and `beside` (the limit, or a baseline of the same run) are as people read them.
+    """One row. `value` and `beside` (the limit, or a baseline of the same run) are for people to read.
 
-    `reached` is None for what is shown only.
+    `reached` is None if the figure is only shown.
     """
 
     name: str
@@ -43,6 +43,6 @@ def table(figures: Sequence[Figure], measured_on: str) -> str:
 
 
 def machine() -> str:
-    """What these figures were measured on, as far as it matters."""
+    """What these figures were measured on."""
     cores = [line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("processor")]
     return f"{len(cores)} shared {platform.machine()} cores, Python {platform.python_version()}"

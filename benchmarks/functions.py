@@ -1,7 +1,7 @@
-"""submit, poll and deliver as built, in AWS's own Lambda runtime, called as queues, schedule and invocations call them.
+"""submit, poll and deliver as built, in AWS's own Lambda runtime, invoked by queues, schedule and each other.
 
 AWS is moto in this process, which counts what would be billed (`billing`). The OCR service is the local one; it answers
-a full page of 300 words for any content, after times that are lognormal around a median, and enforces its quota.
+with a full page of 300 words for any content, after lognormal times around a median, and enforces its quota.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _LETTERS = "абвгдежзийклмнопрстуфхцчшщыьэюяabcdef
 class Environments:
     """Execution environments of one function, as many as calls run at once. Each serves one call after another.
 
-    `calls` and `seconds` are what Lambda bills, starts included, by the begun millisecond. `running` is how many calls
-    are under way.
+    `calls` and `seconds` are what Lambda bills, including starts, by the begun millisecond. `running`: how many calls
+    are in progress.
     """
 
     def __init__(self, start: Callable[[], Function]) -> None:
@@ -61,7 +61,7 @@ class Environments:
         self._changing = threading.Lock()
 
     def invoke(self, event: object) -> Any:
-        """The handler's answer. Raises RuntimeError where it has none."""
+        """The handler's answer. Raises RuntimeError if there is none."""
         with self._changing:
             self.running += 1
             if not self._idle:
@@ -81,7 +81,7 @@ class Environments:
         return answer.value
 
     def end(self) -> None:
-        """The next call is a cold start. None may be running."""
+        """The next call is a cold start. No call may be running."""
         for function in self._idle:
             function.stop()
             self._all.remove(function)
@@ -93,7 +93,7 @@ class Environments:
         return max(sum(map(_peak_megabytes, _with_children(each.process_id()))) for each in self._all)
 
     def processor_seconds(self) -> float:
-        """What its processes and their children have used so far."""
+        """The processor time that its processes and their children have used so far."""
         processes = [process for each in self._all for process in _with_children(each.process_id())]
         return sum(map(_ticks, processes)) / os.sysconf("SC_CLK_TCK")
 
@@ -104,7 +104,7 @@ def _with_children(process: int) -> list[int]:
 
 
 def _ticks(process: int) -> int:
-    """Its own processor time, and that of children of it that have ended."""
+    """Its own processor time, and that of its children that have ended."""
     stat = Path(f"/proc/{process}/stat").read_text("utf-8")
     return sum(map(int, stat.rpartition(") ")[2].split()[11:15]))
 
@@ -115,7 +115,7 @@ def _peak_megabytes(process: int) -> float:
 
 
 class _Queue:
-    """A queue that has a function called, as its event source in the template says."""
+    """A queue that invokes a function as its event source in the template says."""
 
     def __init__(self, url: str, name: str, function: str, environments: Environments) -> None:
         events = [event["Properties"] for event in cloudformation.functions()[function]["Events"].values()]
@@ -125,7 +125,7 @@ class _Queue:
         self.batch_size: int = source["BatchSize"]
         self.concurrency = cloudformation.default(source["ScalingConfig"]["MaximumConcurrency"]["Ref"])
         self.sent = threading.Semaphore(0)
-        """Released for each message that may have come."""
+        """Released for each message that may have arrived."""
 
 
 class Functions:
@@ -166,7 +166,7 @@ class Functions:
         return not any(function.running for function in self.by_name().values())
 
     def upload(self, key: str, content: bytes) -> None:
-        """Puts the object, and its event into the queue. The uploader's requests are not counted, S3's event is."""
+        """Puts the object, and its event into the queue. The uploader's requests are not counted; S3's event is."""
         _, body = self.application.upload(key, content)
         self._sqs.send_message(QueueUrl=self._uploads.url, MessageBody=body)
         self.aws.count("sqs.request")
@@ -174,8 +174,8 @@ class Functions:
 
     @contextmanager
     def called(self) -> Iterator[None]:
-        """Meanwhile submit and deliver are called for what is in their queues, and poll by the schedule and whenever it
-        is invoked."""
+        """Within the block submit and deliver are called for what is in their queues, and poll by the schedule and
+        whenever it is invoked."""
         self._run(self._schedule)
         for queue in (self._uploads, *self._deliveries):
             for _ in range(queue.concurrency):
@@ -188,7 +188,7 @@ class Functions:
                 thread.join()
 
     def until(self, holds: Callable[[], bool], seconds: float) -> None:
-        """Returns once it holds. Raises TimeoutError, and what a function failed with."""
+        """Returns once the condition is true. Raises TimeoutError, or the error of a function that failed."""
         limit = time.monotonic() + seconds
         while not holds():
             if self._failures:
@@ -249,7 +249,7 @@ class _FullPages(dict[str, dict[str, Any]]):
 
 
 def page_text(seed: int) -> str:
-    """A page of 300 words in lines and blocks, unlike that of any other seed; its result has about 80 KB."""
+    """A page of 300 words in lines and blocks, different for each seed; its result has about 80 KB."""
     chance = random.Random(seed)
     words = ["".join(chance.choices(_LETTERS, k=chance.randint(2, 10))) for _ in range(WORDS_A_PAGE)]
     lines = [" ".join(words[at : at + WORDS_A_LINE]) for at in range(0, WORDS_A_PAGE, WORDS_A_LINE)]
@@ -259,13 +259,13 @@ def page_text(seed: int) -> str:
 
 @cache
 def annotation(seed: int) -> dict[str, Any]:
-    """That page as the service tells of it."""
+    """That page as the service describes it."""
     return text_annotation(set_text(page_text(seed), A4_WIDTH, A4_HEIGHT))
 
 
 @contextmanager
 def deployed(recognition_seconds: float, rate: int = 10) -> Iterator[Functions]:
-    """Functions that have run nothing yet, with a quota of `rate` submits a second. None is left afterwards."""
+    """Functions that have not run yet, with a quota of `rate` submits a second. They are gone afterwards."""
     settings = Settings(engine="table", submits_per_second=rate, api_keys=(API_KEY,))
     engine = TableEngine(_FullPages(), seconds=recognition_seconds, spread=SPREAD, seed=SEED)
     service = Service(settings, engine, keys=[], clock=time.time, wait=time.sleep)

@@ -1,10 +1,10 @@
-"""What a stack costs a month that nobody uploads to, by the template with its defaults, at list prices, no free tier.
+"""What a stack without uploads costs a month, with the template's defaults, at list prices, without a free tier.
 
 Alarms, secrets, schedules and event sources come from template.yaml itself; a type of resource that this does not know
-is an error. What a tick takes that finds nothing is counted on the real function (`functions`). A month has 730 hours.
-Stated, not counted: the dashboard is one of the first three of its account, which are free; an SQS event source keeps
-five long polls of 20 s open; reconcile's daily run takes 2 s in an empty bucket; the table's key is asked for every
-five minutes; a gigabyte of storage is not there.
+is an error. What a tick uses that finds nothing is counted on the real function (`functions`). A month has 730 hours.
+Assumed, not counted: the dashboard is one of the first three of its account, which are free; an SQS event source keeps
+five long polls of 20 s open; reconcile's daily run takes 2 s in an empty bucket; the table's key is requested every
+five minutes; there is less than a gigabyte of storage.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ FREE_WHILE_IDLE = {
 
 
 def month(template: Mapping[str, Any]) -> dict[str, float]:
-    """Dollars by position for what the template makes by itself, without what its functions do.
+    """Dollars by position for the template's resources, without what its functions do.
 
-    Resources under a condition count as the parameters' defaults have it.
+    Resources with a condition count if it is true with the parameters' defaults.
     """
     found = dict.fromkeys(("alarms", "secret", "queues' receives"), 0.0)
     for name, resource in template["Resources"].items():
@@ -93,7 +93,7 @@ def runs_a_month(template: Mapping[str, Any], function: str) -> float:
 def measure(say: Say) -> list[Figure]:
     template = cloudformation.load()
     with functions.deployed(recognition_seconds=3.0) as at:
-        at.poll.invoke({})  # a cold start, which comes once
+        at.poll.invoke({})  # a cold start, which happens once
         before = used.amounts(at)
         at.poll.invoke({})
         tick = used.dollars(before, used.amounts(at))

@@ -1,8 +1,8 @@
-"""What each function imports at a cold start, beside what any function with boto3 and one client does.
+"""How long each function's imports take at a cold start, compared with any function with boto3 and one client.
 
 In AWS's own Lambda runtime, with the layers as built, bytecode included: from the start of the runtime to its first
-request for an event. Baseline and function take turns, so that both meet the same machine; judged is the ratio of their
-medians. No millisecond here is one of Lambda's, where a function has a share of a processor by its memory.
+request for an event. Baseline and function take turns, so that both run under the same conditions; the ratio of their
+medians is judged. These milliseconds are not Lambda's, where a function has a share of a processor by its memory.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def measure(say: Say) -> list[Figure]:
 
 
 def _init(code: Path, layers: list[Path]) -> float:
-    """Milliseconds. The first call only has the runtime begin; it needs not succeed."""
+    """Milliseconds. The first call only makes the runtime start; it does not have to succeed."""
     function = Function(
         code,
         layers,

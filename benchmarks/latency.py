@@ -1,13 +1,12 @@
-"""One image at a time, from its upload to its notice, less its recognition: warm and cold.
+"""One image at a time, from its upload to its notice, without its recognition: warm and cold.
 
-*Less the recognition*: the time that this very operation took in the local OCR service, from its acceptance to the
-moment from which its result could be read. What is left is the way to the service, how late the result was asked for,
+*Without the recognition*: the time that this operation took in the local OCR service, from its acceptance until its
+result could be read, is subtracted. What is left is the way to the service, the delay until the result was asked for,
 and the delivery. Events, invocations and notices arrive at once here; each request of the functions takes as long as
 within a region of AWS (`billing`).
 
-Warm: between two uploads lies a random wait of up to 4 s, so that some meet a running tick and others start one. Cold:
-every process of the functions is ended before each upload.
-"""
+Warm: between two uploads there is a random wait of up to 4 s, so that some meet a running tick and others start one.
+Cold: every process of the functions is ended before each upload."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ WAIT_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What one upload took, in seconds, in order, without the service's own time."""
+    """The parts of one upload's time in seconds, in order, without the service's own time."""
 
     sending: float
     asking: float
@@ -40,7 +39,7 @@ class Latency:
 
     @property
     def whole(self) -> float:
-        """From the upload to the notice, less the recognition."""
+        """From the upload to the notice, without the recognition."""
         return self.sending + self.asking + self.delivering
 
 

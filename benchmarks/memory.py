@@ -1,9 +1,7 @@
-"""Peak memory of submit, poll and deliver in AWS's own Lambda runtime, beside 60 % of the size that each is deployed
-with.
+"""Peak memory of submit, poll and deliver in AWS's own Lambda runtime, compared with 60 % of each one's memory size.
 
-VmHWM of the function's processes, runtime and all. Two loads: five JPEGs of just under 10 MB, all different, and one
-PDF of 1,000 scans and 300 MB, each page with 300 words.
-"""
+VmHWM of the function's processes, including the runtime. Two loads: five JPEGs of just under 10 MB, all different, and
+one PDF of 1,000 scans and 300 MB, each page with 300 words."""
 
 from __future__ import annotations
 
@@ -41,7 +39,7 @@ def measure(say: Say) -> list[Figure]:
 
 
 def _peaks(uploads: Mapping[str, bytes]) -> dict[str, float]:
-    """The most that a process of each function held until all uploads were final, in MB of 2^20 bytes."""
+    """The most memory that a process of each function held until all uploads were final, in MB of 2^20 bytes."""
     with functions.deployed(RECOGNITION_SECONDS, SUBMITS_PER_SECOND) as at:
         for key, content in uploads.items():
             at.upload(key, content)

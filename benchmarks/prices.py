@@ -1,4 +1,4 @@
-"""The list prices that figures are counted with."""
+"""The list prices that figures are computed with."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ DOLLARS = {
     "transfer.out_gigabyte": 0.09,  # to the internet
 }
 """AWS list prices in us-east-1 (N. Virginia), in US dollars, without any free tier. Noted on 2026-11-25 from AWS's
-pricing pages and, where those name no figure without a script, from others who quote them; DynamoDB's are on demand,
-standard table class, since the price cut of November 2024. Other regions differ: eu-central-1 is up to about a fifth
-dearer."""
+pricing pages and, if those show no figure without a script, from others who quote them. DynamoDB's prices are on
+demand, standard table class, since the price cut of November 2024. Other regions differ: eu-central-1 is up to about a
+fifth dearer."""

@@ -1,7 +1,7 @@
-"""Processor time of each output, a page: of a PDF of 100 scans and 132 MB with 300 words on each page.
+"""Processor time a page of each output, for a PDF of 100 scans and 132 MB with 300 words on each page.
 
-The renderers get pages that are read already, and files in memory; of a searchable PDF the time is taken off in which
-pikepdf reads and writes the same PDF as it is.
+The renderers get pages that are already recognised, and files in memory. From the time of a searchable PDF the time is
+subtracted in which pikepdf reads and writes the same PDF unchanged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scans made up of noise: no two alike, and no smaller than what is asked for, as noise cannot be packed."""
+"""Scans of noise: no two are alike, and none is smaller than asked for, because noise cannot be compressed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUALITY = 95
 
 
 def jpeg(noise: random.Random, mode: str, side: int) -> bytes:
-    """A square picture of that many pixels a side, in Pillow's mode."""
+    """A square picture with that many pixels a side, in this mode of Pillow's."""
     content = io.BytesIO()
     pixels = noise.randbytes(side * side * len(mode))
     Image.frombytes(mode, (side, side), pixels).save(content, "JPEG", quality=QUALITY)
@@ -22,7 +22,7 @@ def jpeg(noise: random.Random, mode: str, side: int) -> bytes:
 
 
 def images(count: int, size: int) -> Iterator[bytes]:
-    """So many JPEGs of just under `size` bytes."""
+    """That many JPEGs of just under `size` bytes."""
     side = int(2_000 * (size / len(jpeg(random.Random(0), "RGB", 2_000))) ** 0.5)
     for number in range(count):
         while len(content := jpeg(random.Random(number), "RGB", side)) > size:
@@ -31,7 +31,7 @@ def images(count: int, size: int) -> Iterator[bytes]:
 
 
 def book(pages: int, page_bytes: int) -> bytes:
-    """A PDF of so many grey scans of about `page_bytes` each."""
+    """A PDF of that many grey scans of about `page_bytes` each."""
     noise, written = random.Random(0), io.BytesIO()
     side = max(8, int(500 * (page_bytes / len(jpeg(noise, "L", 500))) ** 0.5))
     with pikepdf.new() as document:

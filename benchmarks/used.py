@@ -1,4 +1,4 @@
-"""What functions have used of each position of an AWS bill, and what that costs at list prices."""
+"""How much of each position of an AWS bill functions have used, and what that costs at list prices."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ PRICES = {
 REPORT_BYTES = 350
 """Lambda's own lines of an invocation: START, END and REPORT."""
 LINE_BYTES = 26
-"""CloudWatch Logs counts so many for each event besides its text."""
+"""CloudWatch Logs counts this many bytes for each event, in addition to its text."""
 
 
 def amounts(at: Functions) -> dict[str, float]:
-    """What has been used of each position up to now."""
+    """How much of each position has been used up to now."""
     functions = at.by_name()
     calls = sum(function.calls for function in functions.values())
     logged = sum(len(line.encode()) + LINE_BYTES for line in at.log()) + calls * REPORT_BYTES

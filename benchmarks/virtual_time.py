@@ -1,8 +1,8 @@
 """The use cases in an AWS account, in virtual time: how late notices are, and how much of the quotas is used.
 
-Nothing here depends on the machine: the same code and seed give the same figures. What everything takes is assumed
-(`virtual_time_account`), and the functions' own work takes no time, but where a figure says so. To be compared are two
-versions of the code, or a version with what the quotas allow. Some scenarios alone, in seconds:
+Nothing here depends on the machine: the same code and seed give the same figures. All durations are assumed
+(`virtual_time_account`), and the functions' own work takes no time unless a figure says so. Compare two versions of the
+code, or a version with what the quotas allow. To run only some scenarios, in seconds:
 `PYTHONPATH=.:layers/textdrop:tests .venv/bin/python -m benchmarks.virtual_time one_at_a_time backlogs`.
 """
 
@@ -30,7 +30,7 @@ BULK = 300
 LIVE_AT_LEAST = 60
 FAST = Setting(parameters={"SubmitsPerSecond": 50, "SubmitConcurrency": 20})
 PROCESSOR_SECONDS = 0.0012 / 0.58
-"""Of each call: signing, TLS and parsing on a whole core, by the share of one that 1,024 MB have."""
+"""Processor time of each call: signing, TLS and parsing on a whole core, divided by the share that 1,024 MB have."""
 
 
 def measure(say: Say, names: Collection[str] = ()) -> list[Figure]:
@@ -45,7 +45,7 @@ def measure(say: Say, names: Collection[str] = ()) -> list[Figure]:
 
 
 def one_at_a_time(accounts: list[Account]) -> list[Figure]:
-    """Each upload some seconds after the notice of the one before it; less its recognition, as `latency` has it."""
+    """Each upload some seconds after the notice of the one before it; without its recognition, as in `latency`."""
     account = _account(accounts, Setting())
     gaps = random.Random(f"gaps {account.setting.seed}")
 
@@ -72,7 +72,7 @@ def one_at_a_time(accounts: list[Account]) -> list[Figure]:
 
 
 def backlogs(accounts: list[Account]) -> list[Figure]:
-    """One-page documents uploaded at once. With the slow recognition ticks hand over while all reads are used."""
+    """One-page documents uploaded at once. With the slow recognition, ticks hand over while all reads are used."""
     faster = Setting(parameters={"SubmitsPerSecond": 200, "SubmitConcurrency": 80}, reads_per_second=200)
     slow = _account(accounts, Setting())
     slow_over = _backlog(slow, 500, "500 at 10 a second", 3)
@@ -89,13 +89,13 @@ def backlogs(accounts: list[Account]) -> list[Figure]:
 
 
 def with_processor(accounts: list[Account]) -> list[Figure]:
-    """The backlog at 50 a second once more, where each call takes its processor time."""
+    """The backlog at 50 a second again, with processor time for each call."""
     account = _account(accounts, replace(FAST, processor_seconds=PROCESSOR_SECONDS))
     return [_backlog(account, 2000, "2,000 at 50 a second with 0.58 of a core a function")]
 
 
 def failures(accounts: list[Account]) -> list[Figure]:
-    """Operations that the service failed, among others: from then to the notice."""
+    """Operations that the service failed, among others: from the failure to the notice."""
     found = []
     for told_by, error_in_result in (("the result", True), ("its status alone", False)):
         account = _account(accounts, Setting())
@@ -140,9 +140,10 @@ def long_document(accounts: list[Account]) -> list[Figure]:
 
 
 def small_account(accounts: list[Account]) -> list[Figure]:
-    """Ten concurrent executions: uploads with all outputs, which take 6 s to make, and live ones without beside them.
+    """Ten concurrent executions: uploads with all outputs, which take 6 s to make, and live ones without outputs at the
+    same time.
 
-    The former come at half the quota, so that nobody waits for a slot.
+    The former come at half the quota, so that nothing waits for a slot.
     """
     setting = Setting(account_concurrency=10, making_seconds=6.0)
 
@@ -180,7 +181,7 @@ def small_account(accounts: list[Account]) -> list[Figure]:
 
 
 def most_asks(accounts: Iterable[Account]) -> list[Figure]:
-    """Over all runs, ticks and their successors: what began within one second."""
+    """The asks that began within one second, over all runs, ticks and their successors."""
     found = []
     for quota in sorted({account.setting.reads_per_second for account in accounts}):
         for call, name in (("ocr.result", "results"), ("ocr.status", "statuses")):
@@ -194,7 +195,7 @@ def most_asks(accounts: Iterable[Account]) -> list[Figure]:
 
 
 def most_in_a_second(times: Sequence[float]) -> int:
-    """The most of these times, in order, that lie within one second of each other."""
+    """The largest number of these times, which are in order, within one second."""
     return max((place + 1 - bisect.bisect_right(times, at - 1.0) for place, at in enumerate(times)), default=0)
 
 

@@ -1,7 +1,7 @@
 """textdrop in an AWS account, with the OCR service, in virtual time: the use cases on the fakes of tests/.
 
-How long everything takes is `MILLISECONDS`, and how AWS calls the functions is below it; both are assumptions, said
-where they stand. What function is called by what is `Account.__init__` alone; its limits are the template's.
+`MILLISECONDS` says how long everything takes, and below it is how AWS calls the functions; both are assumptions, which
+are explained there. Only `Account.__init__` says what calls which function; the limits are the template's.
 """
 
 from __future__ import annotations
@@ -100,36 +100,36 @@ MILLISECONDS: Mapping[str, float] = {
     "an asynchronous call to its function": 30.0,
     "a cold start": 700.0,
 }
-"""Medians of what each call takes, within one region of AWS and from there to the OCR service's, and of what AWS itself
-takes in between (a cold start with its imports and first connections). Assumptions: what is usual for small items and
-for objects of 100 KB, and within that chosen so that one upload at a time took about 0.98 s beside its recognition when
-poll itself delivered. They stay as they are, so that versions of the code can be compared."""
+"""Median times of each call, within one region of AWS and from there to the OCR service, and of AWS's own work in
+between (a cold start with its imports and first connections). They are assumptions: usual values for small items and
+objects of 100 KB, chosen so that one upload at a time took about 0.98 s in addition to its recognition when poll itself
+delivered. They stay as they are, so that versions of the code can be compared."""
 
 SPREAD = 0.3
 """The sigma of their lognormal distribution."""
 
 HOSTS = {"ocr.result": "ocr", "ocr.submit": "ocr", "ocr.status": "operation"}
 IDLE_CONNECTION_SECONDS = 20.0
-"""Each invocation has connections of its own to each host, and uses none again that was idle for longer
+"""Each invocation has its own connections to each host, and does not use one again that was idle for longer than this
 (`adapters.yandex`)."""
 
 # --- how AWS calls functions (Lambda's developer guide) ---------------------------------------------------------------
 
 FIRST_POLLERS, MORE_POLLERS_A_SECOND = 5, 5.0
-"""A queue's messages are taken by five pollers at once, and by up to 300 more each minute while messages are left."""
+"""Five pollers take a queue's messages at once, and up to 300 more each minute while messages are left."""
 
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 300.0
-"""A call that finds no free concurrency is made again, each time after twice as long. Documented of asynchronous calls;
-of a queue's messages is only known that Lambda backs off."""
+"""A call that finds no free concurrency is made again, each time after twice as long. That is documented for
+asynchronous calls; for a queue's messages it is only known that Lambda backs off."""
 
 SCHEDULE_SECONDS = 60.0
 
 
 class Latencies(Faults):
-    """Each call of a port takes its time: half of it before its effect, half after.
+    """Each call of a port takes its time, half of it before its effect and half after.
 
-    `begun` are all calls with the times at which they began. What `at_effect` has for a call is done at its effect.
-    With `processor_seconds` each call first takes so much of its invocation's one processor.
+    `begun`: all calls with the times at which they began. `at_effect`: what to do at a call's effect. With
+    `processor_seconds` each call first uses its invocation's one processor for that long.
     """
 
     def __init__(self, scheduler: Scheduler, chance: random.Random, processor_seconds: float) -> None:
@@ -141,7 +141,7 @@ class Latencies(Faults):
         self._processor_seconds = processor_seconds
 
     def seconds(self, what: str) -> float:
-        """How long it takes this time."""
+        """How long this call takes."""
         return self._chance.lognormvariate(math.log(MILLISECONDS[what] / 1000), SPREAD)
 
     def before(self, call: str) -> None:
@@ -169,7 +169,7 @@ class Latencies(Faults):
         self._scheduler.sleep(invocation.processor_free_at - self._scheduler.now)
 
     def connect_ahead(self) -> None:
-        """What submit does at the beginning of an invocation: a connection is there when it has been made."""
+        """What submit does at the beginning of an invocation; the connection exists when that is over."""
         seconds = self.seconds("a connection to the OCR service")
         self._scheduler.me().invocation.idle_connections["ocr"].append(self._scheduler.now + seconds)
 
@@ -183,14 +183,14 @@ class Latencies(Faults):
 
 
 Handler = Callable[[Any, float], object]
-"""Takes an event, and until when it may run."""
+"""Takes an event, and the time until which it may run."""
 
 
 @dataclass(frozen=True)
 class Function:
-    """`new_process` makes what one execution environment has: ports of its own, and the handler that uses them.
+    """`new_process` makes what one execution environment has: its own ports, and the handler that uses them.
 
-    `max_age_seconds`: an asynchronous call that could not be made for so long is dropped.
+    `max_age_seconds`: an asynchronous call that could not be made for that long is dropped.
     """
 
     name: str
@@ -200,7 +200,7 @@ class Function:
 
 
 class Lambda:
-    """Execution environments, one for each call that runs, kept for the calls to come; so many calls at once.
+    """Execution environments, one for each call that runs, reused for later calls; at most so many calls at once.
 
     `ended` counts what came of the calls of each function: "ran", "throttled" (and made again), "dropped" (an
     asynchronous call that waited too long) and "ended by force"; `seconds`, how long those of each function ran.
@@ -216,8 +216,8 @@ class Lambda:
         self._idle: dict[str, list[Handler]] = {}
 
     def invoke(self, function: Function, asked: object, ended: Callable[[bool], None]) -> bool:
-        """Runs the function; `ended` is called afterwards, with whether it came to an end by itself. False: nothing
-        runs, as the account's concurrency is used up."""
+        """Runs the function; `ended` is called afterwards, with whether it ended normally. False: nothing runs, because
+        the account's concurrency is used up."""
         if self._running >= self._concurrency:
             self.ended[function.name, "throttled"] += 1
             return False
@@ -273,7 +273,7 @@ class Lambda:
 class Queue:
     """A queue and its event source mapping: batches of messages for a function, so many at once.
 
-    What a function did not come to an end with is received again when its visibility timeout has passed.
+    Messages that a function did not finish are received again after the visibility timeout.
     """
 
     def __init__(
@@ -300,7 +300,7 @@ class Queue:
         self._looks_again = False
 
     def send(self, body: str) -> None:
-        """A message is in the queue now."""
+        """Puts a message into the queue."""
         self._made += 1
         self._arrive([Message(f"m{self._made}", body)])
 
@@ -311,7 +311,7 @@ class Queue:
     def _take(self) -> None:
         while self._waiting and self._taken < self._pollers():
             self._taken += 1
-            # Received at once; the function has it a little later.
+            # It is received at once; the function gets it a little later.
             count = min(self._batch_size, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(count)]
             at = self._scheduler.now + self._latencies.seconds("a message to its function")
@@ -352,9 +352,10 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How the stack, the account and the OCR service are in one run.
+    """The stack, the account and the OCR service of one run.
 
-    `parameters` of the template that have not their defaults. `making_seconds`: what a searchable PDF takes.
+    `parameters`: those of the template that do not have their defaults. `making_seconds`: how long a searchable PDF
+    takes.
     """
 
     seed: int = 1
@@ -369,7 +370,7 @@ class Setting:
 
 @dataclass(slots=True)
 class Upload:
-    """An upload and when there was a notice of it first (0: not yet), in epoch seconds."""
+    """An upload, and the time of its first notice (0: none yet), in epoch seconds."""
 
     key: str
     uploaded_at: float
@@ -386,7 +387,7 @@ class Times:
 
 
 class Account(World):
-    """The world, with functions that are called as the template says."""
+    """The whole account, with functions that are called as the template says."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -410,7 +411,7 @@ class Account(World):
         step_seconds = Timeouts().ask_total_seconds + CALL_SECONDS + bootstrap.STEP_SPARE_SECONDS
         self.poll_settings = PollSettings(setting.reads_per_second, rate, step_seconds)
 
-        # What is called by what.
+        # What calls what.
         self.functions = Lambda(self.scheduler, self.latencies, setting.account_concurrency)
         self._submits = self._queue("UploadsQueue", self._function("submit", self._new_submit))
         self._poll = self._function("poll", self._new_poll)
@@ -427,7 +428,7 @@ class Account(World):
         return Function(name, new_process, properties["Timeout"], max_age_seconds)
 
     def _queue(self, name: str, function: Function) -> Queue:
-        """The queue of this name in the template, whose messages that function takes."""
+        """The queue of this name in the template, whose messages that function receives."""
         events = [event["Properties"] for event in _properties(function.name)["Events"].values()]
         [mapping] = [event for event in events if event.get("Queue") == {"Fn::GetAtt": [name, "Arn"]}]
         return Queue(
@@ -491,21 +492,21 @@ class Account(World):
     # --- what users do ------------------------------------------------------------------------------------------------
 
     def serve(self, *users: Callable[[Account], None]) -> None:
-        """Lets the users do what they do, each in a thread, until there is a notice of each upload.
+        """Runs the users' actions, each in a thread, until there is a notice of each upload.
 
-        Raises RuntimeError when that has not come within a day.
+        Raises RuntimeError if that takes longer than a day.
         """
         for user in users:
             self._users += 1
             self.scheduler.start(partial(self._use, user), Invocation())
         self._schedule()
-        # A page of several threads is cut under a lock, by one that may wait for the source meanwhile.
+        # Threads cut pages under a lock, and the one that holds it may wait for the source meanwhile.
         locks = SimpleNamespace(Lock=partial(VirtualLock, self.scheduler))
         with patch.object(source, "threading", locks):
             self.scheduler.run()
 
     def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> str:
-        """Puts an object, whose event comes a little later. The document's id."""
+        """Puts an object, whose event comes a little later; the document's id."""
         stored = self.uploads.put(key, body, metadata)
         document_id = self.document_of(stored).id
         self.uploads_made[document_id] = Upload(key, self.scheduler.now)
@@ -541,7 +542,7 @@ class Account(World):
             self.scheduler.call_at(self.scheduler.now + SCHEDULE_SECONDS, self._schedule)
 
     def _accepted(self) -> None:
-        """The recognition takes as long for this content as in any other run of this seed."""
+        """The recognition of this content takes as long as in any other run with this seed."""
         accepted = self.ocr.accepted[-1]
         seconds = self.recognition_seconds.get(accepted.content)
         if seconds is None:
@@ -571,11 +572,11 @@ def _properties(function: str) -> dict[str, Any]:
 
 
 def _open(upload: BinaryIO, limits: FileLimits) -> FakeDocument:
-    """Reads the upload once, as is done with images and small files; pages are cut in no time."""
+    """Reads the upload once, as for images and small files; cutting pages takes no time."""
     with upload:
         return FakeDocument(BytesIO(upload.read()), limits)
 
 
 def _raise(error: BaseException) -> None:
-    """No task of the use cases may raise: it ends the run."""
+    """No task of the use cases may raise: an error ends the run."""
     raise error

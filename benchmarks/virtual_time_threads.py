@@ -1,7 +1,7 @@
 """Threads in virtual time: one runs at a time, and time passes only when all of them wait.
 
-A port's call is a wait of its latency, so all that a thread does between two calls takes no time at all. What is due at
-the same time happens in the order in which it was asked for: the same seed gives the same run, whatever the machine.
+A port's call waits for its latency; what a thread does between two calls takes no time. What is due at the same time
+happens in the order in which it was requested: the same seed gives the same run, whatever the machine.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from fakes.running import FakeClock
 
 @dataclass(eq=False)
 class Invocation:
-    """One run of a function. `dead`: it was ended by force, and nothing of it does anything more.
+    """One run of a function. `dead`: it was killed, and none of its threads does anything more.
 
-    `idle_connections` are its connections to each host of the OCR service, each as when it was last used.
-    `processor_free_at` is until when its processor is taken.
+    `idle_connections`: its connections to each host of the OCR service, by the times at which they were last used.
+    `processor_free_at`: the time until which its processor is busy.
     """
 
     dead: bool = False
@@ -33,7 +33,7 @@ class Invocation:
 
 @dataclass(eq=False)
 class Thread:
-    """A thread of an invocation. `answer_seconds`: what the call that it is in takes after its effect."""
+    """A thread of an invocation. `answer_seconds`: how long its current call takes after its effect."""
 
     invocation: Invocation
     carrier: _Carrier
@@ -41,7 +41,7 @@ class Thread:
 
 
 class _Carrier:
-    """A thread of this process, which carries one virtual thread after another: to begin one takes long."""
+    """A thread of this process, which runs one virtual thread after another, because starting a thread takes long."""
 
     idle: list[_Carrier]
 
@@ -64,7 +64,7 @@ _Carrier.idle = []
 
 
 class Scheduler:
-    """Virtual time, `now`, and all that is to happen in it. `current` is the thread that runs."""
+    """Virtual time, `now`, and everything that will happen in it. `current` is the thread that runs."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -77,8 +77,8 @@ class Scheduler:
         self._main.acquire()
 
     def run(self) -> None:
-        """Lets everything happen until nothing is due any more. Raises what a thread or an action raised, and
-        RuntimeError if a thread would wait for ever."""
+        """Runs until nothing is due any more. Raises what a thread or an action raised, and RuntimeError if a thread
+        would wait forever."""
         self._hand_on(self._main)
         if self._failure is not None:
             raise self._failure
@@ -86,11 +86,11 @@ class Scheduler:
             raise RuntimeError("a thread waits for what never comes")
 
     def call_at(self, at: float, action: Callable[[], None]) -> None:
-        """The action, which must not wait, is done at that time."""
+        """Schedules the action, which must not wait, for that time."""
         heapq.heappush(self._due, (at, next(self._asked), action))
 
     def start(self, body: Callable[[], None], invocation: Invocation | None = None) -> None:
-        """Begins a thread, of the invocation whose thread runs if no other is given."""
+        """Starts a thread; without an invocation, in that of the thread that runs."""
         carrier = _Carrier.idle.pop() if _Carrier.idle else _Carrier()
         thread = Thread(invocation or self.me().invocation, carrier)
 
@@ -117,7 +117,8 @@ class Scheduler:
         return self.current
 
     def sleep(self, seconds: float) -> None:
-        """Lets so much time pass for the thread that runs. Raises KilledError if its invocation has died meanwhile."""
+        """Lets that much time pass for the thread that runs. Raises KilledError if its invocation has died
+        meanwhile."""
         me = self.me()
         at = self.now + max(0.0, seconds)
         if self._due and self._due[0][0] <= at:
@@ -136,7 +137,7 @@ class Scheduler:
             raise KilledError
 
     def wake(self, thread: Thread) -> None:
-        """A parked thread goes on, now."""
+        """A parked thread continues now."""
         heapq.heappush(self._due, (self.now, next(self._asked), thread))
 
     def _hand_on(self, mine: threading.Lock) -> None:
@@ -146,7 +147,7 @@ class Scheduler:
             mine.acquire()
 
     def _next(self) -> threading.Lock:
-        """What whoever runs next waits for; actions that are due before are done."""
+        """What the next thread waits for; actions that are due before are done."""
         while self._due and self._failure is None:
             at, _, due = heapq.heappop(self._due)
             self.now = max(self.now, at)
@@ -177,7 +178,7 @@ class VirtualClock(FakeClock):
 
 
 class VirtualLock:
-    """A lock whose holder may wait in virtual time; who waits for it gets it in turn."""
+    """A lock whose holder may wait in virtual time; those who wait for it get it in turn."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
@@ -200,7 +201,7 @@ class VirtualLock:
 
 
 class _Pool:
-    """At most `count` threads, which do one job after another as they were asked for."""
+    """At most `count` threads, which do one job after another, in the order of the requests."""
 
     def __init__(self, scheduler: Scheduler, count: int) -> None:
         self.jobs: deque[Callable[[], None]] = deque()
@@ -220,7 +221,7 @@ class _Pool:
 
 
 class VirtualWorkers:
-    """What `adapters.threads.ThreadWorkers` is."""
+    """Like `adapters.threads.ThreadWorkers`."""
 
     def __init__(self, scheduler: Scheduler, count: int, failed: Callable[[BaseException], None]) -> None:
         self._scheduler = scheduler
@@ -255,7 +256,7 @@ class VirtualWorkers:
 
 
 class VirtualCrew:
-    """What `adapters.threads.ParallelThreads` is."""
+    """Like `adapters.threads.ParallelThreads`."""
 
     def __init__(self, scheduler: Scheduler, helpers: int) -> None:
         self._scheduler = scheduler
@@ -282,7 +283,7 @@ class VirtualCrew:
         try:
             task()
         finally:
-            # The task is at its end: whoever has not begun need not.
+            # The task has ended: workers that have not begun need not begin.
             left -= self._pool.jobs.count(job)
             while job in self._pool.jobs:
                 self._pool.jobs.remove(job)

@@ -29,7 +29,7 @@ CloudFormationLoader.add_multi_constructor("!", _intrinsic)
 
 def load(path: Path = TEMPLATE) -> dict[str, Any]:
     """The template's body; its intrinsic functions stay as they are."""
-    # A safe loader with constructors that make nothing but dicts.
+    # A safe loader, whose constructors make only dicts.
     body: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=CloudFormationLoader)
     return body
 

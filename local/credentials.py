@@ -1,4 +1,4 @@
-"""Credentials of the real OCR service, out of the environment of whoever starts the local stack."""
+"""Credentials of the real OCR service, from the environment of whoever starts the local stack."""
 
 import json
 from collections.abc import Mapping
@@ -10,13 +10,14 @@ KEY_FILE = "YANDEX_KEY_FILE"
 
 
 class CredentialsNotUsable(Exception):
-    """What is in the environment cannot be used; the message says what to do, and holds none of it but a path."""
+    """What the environment has cannot be used. The message says what to do, and contains nothing of it except a
+    path."""
 
 
 def of_the_real_service(environment: Mapping[str, str]) -> dict[str, Any] | None:
-    """What the credentials secret is to hold for the real service; None where the environment names no credentials.
+    """The content of the credentials secret for the real service; None if the environment names no credentials.
 
-    An authorized key's file is taken as it is. Variables that are empty count as not set. Raises CredentialsNotUsable.
+    An authorized key's file is taken as it is. Empty variables count as not set. Raises CredentialsNotUsable.
     """
     api_key, path = environment.get(API_KEY, "").strip(), environment.get(KEY_FILE, "").strip()
     if api_key and path:
@@ -33,7 +34,7 @@ def _key_file(path: Path) -> dict[str, Any]:
     except OSError as failure:
         raise CredentialsNotUsable(f"{wanted} cannot be read: {failure.strerror}") from None
     except (ValueError, RecursionError):
-        # `from None`: the decoder's error holds the file.
+        # `from None`: the decoder's error contains the file.
         raise CredentialsNotUsable(f"{wanted} is not JSON") from None
     if not isinstance(fields, dict):
         raise CredentialsNotUsable(f"{wanted} is not a JSON object")

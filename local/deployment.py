@@ -55,7 +55,7 @@ def fingerprint(parameters: Mapping[str, str]) -> str:
 
 def build(state: Path) -> Path:
     """Build the template for this machine's emulator; the path of the built template."""
-    for leftover in (ROOT / "functions").glob("*/__pycache__"):  # it would be shipped with the function
+    for leftover in (ROOT / "functions").glob("*/__pycache__"):  # it would be deployed with the function
         shutil.rmtree(leftover)
     built = state / "build"
     python = servers.layer_python()
@@ -64,13 +64,15 @@ def build(state: Path) -> Path:
     environment = servers.plain_environment() | {"LAYER_PYTHON": python, "UV": str(UV)}
     environment["LAYER_INTERPRETER"] = str(servers.MINISTACK / "bin" / "python")
     environment["LAYER_PROCESSORS"] = PROCESSORS[architecture()]
-    environment["SAM_CLI_BETA_BUILD_PERFORMANCE"] = "1"  # links a cached layer; else its thousands of files are copied
+    environment["SAM_CLI_BETA_BUILD_PERFORMANCE"] = (
+        "1"  # links a cached layer instead of copying its thousands of files
+    )
     _run(command, environment | {"AWS_DEFAULT_REGION": servers.REGION}, state, "build")
     return built / "template.yaml"
 
 
 def deploy(state: Path, template: Path, parameters: Mapping[str, str], client_environment: Mapping[str, str]) -> None:
-    """Deploy the built template; the stack stands, as the parameters say, when this returns.
+    """Deploy the built template. Afterwards the stack is as the parameters say.
 
     On an update, a parameter that is not named keeps its former value, even if its default has changed.
     """
@@ -129,9 +131,10 @@ def find_layers_where_built(
     timeout_seconds: int | None = None,
     stack: str = STACK,
 ) -> None:
-    """From now on the function's processes find their layers in these folders, and have these variables beside its own.
+    """From now on the function's processes find their layers in these folders, and have these variables besides its
+    own.
 
-    The emulator unpacks layers again for each process that starts, which takes it more time than all else.
+    Otherwise the emulator unpacks the layers for each process that starts, which takes longer than anything else.
     """
     function = f"{stack}-{name}"
     known = functions.get_function_configuration(FunctionName=function)
@@ -156,7 +159,8 @@ def session() -> boto3.Session:
 
 
 def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, Any], name: str = STACK) -> dict[str, str]:
-    """Do by API what the deployment leaves: fill the secret, start the queue's poller, have a local queue of notices.
+    """Do with the API what the deployment leaves undone: fill the secret, start the queue's poller, have a local queue
+    of notices.
 
     Returns the stack's outputs and `NoticesQueueUrl`. May be repeated.
     """
@@ -167,8 +171,8 @@ def finish(endpoint: str, certificate_file: Path, credentials: Mapping[str, Any]
     secrets = aws.client("secretsmanager", endpoint_url=endpoint, verify=verify)
     secrets.put_secret_value(SecretId=outputs["CredentialsSecretArn"], SecretString=json.dumps(dict(credentials)))
     functions = aws.client("lambda", endpoint_url=endpoint, verify=verify)
-    # Make MaximumConcurrency of event sources a number: the emulator keeps a parameter's text and then polls no queue.
-    # boto3 shows a number in either case, so it is set again whatever it is.
+    # Make MaximumConcurrency of event sources a number: the emulator keeps a parameter's text, and then polls no queue.
+    # boto3 shows a number in both cases, so it is always set again.
     for source in functions.list_event_source_mappings()["EventSourceMappings"]:
         if "ScalingConfig" in source:
             functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig=source["ScalingConfig"])

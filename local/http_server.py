@@ -1,4 +1,4 @@
-"""An HTTP server on 127.0.0.1 that a function answers: in a service's place, or on the way to it."""
+"""An HTTP server on 127.0.0.1 whose answers come from a function: it replaces a service, or is a proxy to it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "expect", "content-length"})
-"""Headers that go no further than from one end of a connection to the other; in lower case."""
+"""Headers that apply to one connection only and are not passed on; in lower case."""
 IDLE_SECONDS = 75
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What came; names of headers are in lower case."""
+    """A request; names of headers are in lower case."""
 
     method: str
     path: str
@@ -32,14 +32,14 @@ class Request:
 
 
 Answer = tuple[int, Mapping[str, str], bytes]
-"""Status, headers and body. Where the headers give a length that is more, that is told: to a HEAD, which has no body,
-and before a body that is cut short, with the connection."""
+"""Status, headers and body. A larger length in the headers is sent as it is: for a HEAD, which has no body, and for a
+body that is cut short together with the connection."""
 
 
 class HttpServer:
     """Running, over TLS if it has a certificate and its key; port 0 is any that is free. `answer` is called in many
-    threads at once; where it gives None, the connection is cut. `errors` are those of `answer`. A client that goes away
-    is no error."""
+    threads at once; if it returns None, the connection is cut. `errors` are those of `answer`. A client that goes away
+    is not an error."""
 
     def __init__(
         self, answer: Callable[[Request], Answer | None], tls: tuple[Path, Path] | None = None, port: int = 0
@@ -51,7 +51,7 @@ class HttpServer:
             scheme = "https"
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
-            # The handshake is made by the thread that serves the connection, when it first reads.
+            # The thread that serves the connection does the handshake, at its first read.
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.port = int(self._http.server_address[1])
         self.url = f"{scheme}://127.0.0.1:{self.port}"
@@ -85,10 +85,12 @@ class _Server(ThreadingHTTPServer):
             self._connections.discard(request)
 
     def end_connections(self) -> None:
-        """Those that clients keep alive."""
+        """The connections that clients keep alive."""
         for connection in self._connections.copy():
-            with suppress(OSError):  # the client was faster
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # under the TLS, which another thread reads
+            with suppress(OSError):  # the client closed it first
+                socket.socket.shutdown(
+                    connection, socket.SHUT_RDWR
+                )  # below TLS, because another thread reads from that
 
     def handle_error(self, request: object, client_address: object) -> None:
         error = sys.exception()
@@ -114,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_expect_100(self) -> bool:
         goes_on = super().handle_expect_100()
-        self.wfile.flush()  # else the client waits for it
+        self.wfile.flush()  # otherwise the client waits for it
         return goes_on
 
     def log_message(self, format: str, *args: object) -> None:

@@ -1,7 +1,7 @@
 """What the functions and the OCR service of a local stack log: `python -m local.logs`, one readable line an event.
 
 The last lines first, then each new one, until Ctrl-C. The emulator hands out a function's lines when its invocation
-ends, so they come after what the OCR service logged meanwhile; each has the time at which it was written.
+ends, so they come after what the OCR service logged meanwhile; each shows the time at which it was written.
 """
 
 import argparse
@@ -25,9 +25,9 @@ FUNCTIONS = ("submit", "poll", "deliver")
 REFRESH_SECONDS = 1.0
 HISTORY_LINES = 20
 HISTORY_SECONDS = 900
-# Events of two invocations may come in another order than their times.
+# Events of two invocations may not come in the order of their times.
 OVERLAP_MILLISECONDS = 10_000
-# What the line says elsewhere, and what is the same in every line of a function.
+# Fields that the line shows in another place, and those that are the same in every line of a function.
 HIDDEN = {"level", "location", "message", "timestamp", "service", "cold_start", "xray_trace_id"}
 HIDDEN |= {"function_arn", "function_memory_size", "function_name", "function_request_id"}
 
@@ -42,8 +42,8 @@ class Line:
 
 
 def function_line(who: str, at: float, message: str) -> Line:
-    """A function's event, logged at `at` (epoch seconds) by the account's word. What is of no known form stays as it
-    is; metrics and what Lambda says of an invocation have no text."""
+    """A function's event, logged at `at` (epoch seconds, as CloudWatch says). An unknown form stays as it is; metrics
+    and Lambda's own lines about an invocation have no text."""
     message = message.rstrip()
     if message.startswith(("START ", "END ", "REPORT ", '{"_aws"')):
         return Line(at, who, "")
@@ -72,7 +72,7 @@ def shown(line: Line) -> str:
 
 
 def ocr_lines(path: Path, since: float) -> Iterator[list[Line]]:
-    """At each step the new whole lines of the OCR service's log, which may begin anew or not be there yet."""
+    """At each step the new whole lines of the OCR service's log, which may be started again, or not exist yet."""
     position, at = 0, since
     while True:
         lines = []
@@ -84,7 +84,7 @@ def ocr_lines(path: Path, since: float) -> Iterator[list[Line]]:
                 if line.endswith(b"\n"):
                     position += len(line)
                     lines.append(ocr_line(line.decode("utf-8", "replace").rstrip("\n"), at))
-                    at = lines[-1].at  # a traceback stays behind the line before it
+                    at = lines[-1].at  # a traceback stays after the line before it
         yield [line for line in lines if line.at >= since]
 
 
@@ -149,11 +149,11 @@ def main(arguments: list[str]) -> int:
     except stack.NotUsable as problem:
         print(f"logs: {problem}", file=sys.stderr)
     except (BotoCoreError, ClientError) as failure:
-        print(f"logs: the local stack answers no more ({type(failure).__name__})", file=sys.stderr)
+        print(f"logs: the local stack no longer answers ({type(failure).__name__})", file=sys.stderr)
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else it complains once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise it complains once more at the end
         return 0
     return 1
 

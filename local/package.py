@@ -1,4 +1,4 @@
-"""`make package`: what `sam build` has built becomes a folder that the aws command deploys alone."""
+"""`make package`: what `sam build` has built becomes a folder that the aws command can deploy without sam."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def write_zip(folder: Path, path: Path) -> None:
 
 
 def main() -> None:
-    """Make `dist` of what stands in `.aws-sam`, and list it."""
+    """Make `dist` from what is in `.aws-sam`, and list it."""
     folder = ROOT / "dist"
     package(ROOT / ".aws-sam" / "build" / "template.yaml", folder)
     for path in sorted(folder.iterdir()):

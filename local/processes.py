@@ -1,7 +1,7 @@
 """Background processes of the local stack, known by a mark in their environment.
 
-A record of process ids goes stale (a crash, a restart, an id used again), and a crashed server's children are in no
-record. A mark that every child inherits is right at any time: what carries it is ours, nothing else is.
+A record of process ids becomes wrong (a crash, a restart, a reused id), and does not have the children of a crashed
+server. A mark that every child inherits is always right: what has it is ours, and nothing else is.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 MARK = "TEXTDROP_LOCAL_PROCESS"
 TERM_SECONDS = 5.0
 
-# Children are meant to outlive this process. Kept, since a Popen object that goes away before its process complains.
+# Children are meant to outlive this process. They are kept, because a Popen object that is deleted first complains.
 _started: list[subprocess.Popen[bytes]] = []
 
 
@@ -43,7 +43,7 @@ def find(mark: str) -> list[int]:
 def start(
     mark: str, command: Sequence[str | Path], *, log: Path, environment: Mapping[str, str], cwd: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a command under the mark, in a session of its own, its output in `log` (written anew)."""
+    """Start a command under the mark, in a session of its own, its output in `log` (overwritten)."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -60,7 +60,7 @@ def start(
 
 
 def stop(mark: str) -> None:
-    """End what carries the mark: the first process is asked, then those it leaves behind, then all are killed."""
+    """End what has the mark: the first process is asked to end, then those that it leaves, then all are killed."""
     first = find(mark)[:1]
     _signal(first, signal.SIGTERM)
     _wait(lambda: not set(first) & set(find(mark)))
@@ -80,7 +80,7 @@ def _wait(is_over: Callable[[], bool]) -> None:
     limit = time.monotonic() + TERM_SECONDS
     while time.monotonic() < limit:
         over = is_over()
-        for child in _started:  # a zombie would be waited for in vain, or complain when this process ends
+        for child in _started:  # waiting for a zombie would never end, and it would complain when this process ends
             child.poll()
         if over:
             return

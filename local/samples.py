@@ -1,7 +1,7 @@
 """Writes the sample documents of the demo: `python -m local.samples --into DIR`.
 
-They are drawn by this module, the same each time: pages of which the true text is known, and files that must be
-refused. Their names have what names have: spaces, a plus sign, Cyrillic.
+This module draws them, the same each time: pages whose true text is known, and files that must be refused. Their names
+have what real names have: spaces, a plus sign, Cyrillic.
 """
 
 from __future__ import annotations
@@ -136,11 +136,11 @@ _PRICES_ROW = 58
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A sample document and what must become of it: `outcome` and `reason` (None: none) by their words in the
-    results, and `text`, the true text of the page ("" where there is none).
+    """A sample document and what must become of it: `outcome` and `reason` (None: none) as the results name them, and
+    `text`, the true text of the page ("" if there is none).
 
-    `metadata` is what it is uploaded with; with the outcome `succeeded` each output that it asks for is made.
-    `table`: the rows of the table on the page, whose text is in `text` too.
+    It is uploaded with `metadata`; with the outcome `succeeded` each output that this asks for is made. `table`: the
+    rows of the table on the page, whose text is in `text` too.
     """
 
     path: Path
@@ -224,7 +224,7 @@ def _with_table(page: Image.Image) -> Image.Image:
 
 
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    # Pillow's own font draws Cyrillic as boxes.
+    # Pillow's own font has no Cyrillic letters.
     return ImageFont.truetype(io.BytesIO(resources.files("font_roboto").joinpath("files", name).read_bytes()), size)
 
 
@@ -250,7 +250,7 @@ def _photo(page: Image.Image) -> bytes:
     scene.paste(Image.merge("RGB", (page, page, page.point(lambda v: v * 15 // 16))), (150, 100))
     corners = (30, 10, 0, height, width, height - 15, width - 40, 25)
     scene = scene.transform(scene.size, Image.Transform.QUAD, corners, Image.Resampling.BICUBIC)
-    # The middle of a gradient that is turned: its corners stay empty.
+    # Only the middle of the turned gradient, because its corners are empty.
     light = Image.linear_gradient("L").rotate(60, Image.Resampling.BICUBIC).crop((60, 60, 196, 196)).resize(scene.size)
     light = light.point(lambda value: 130 + value * 125 // 255)
     scene = ImageChops.multiply(scene, Image.merge("RGB", (light, light, light)))

@@ -13,7 +13,7 @@ from local import certificate, processes
 
 ROOT = Path(__file__).resolve().parent.parent
 MINISTACK = ROOT / ".local" / "venv" / "ministack"
-# In older regions the aws command (version 1) goes round AWS_ENDPOINT_URL, to addresses of SQS that it has by heart.
+# In older regions the aws command (version 1) ignores AWS_ENDPOINT_URL, and uses built-in addresses of SQS.
 REGION = "eu-central-2"
 TEST_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 OCR_API_KEY = "local-test-key"
@@ -36,7 +36,7 @@ def _answers(url: str, context: ssl.SSLContext | None = None) -> bool:
 
 
 def emulator_is_up(port: int, certificate_file: Path) -> bool:
-    """Whether this stack's AWS emulator answers on the port under this very certificate."""
+    """Whether this stack's AWS emulator, the one with this certificate, answers on the port."""
     if not certificate_file.exists():
         return False
     context = ssl.create_default_context(cafile=str(certificate_file))
@@ -52,8 +52,8 @@ def start_emulator(mark: str, port: int, *, tmp: Path, certificate_file: Path, l
     """Start MiniStack over TLS with IAM enforced; it answers when this returns.
 
     Served by hypercorn directly: MiniStack's own command would also take 127.0.0.1:443 when run as root, so that two
-    stacks could not stand side by side. Functions run in this environment: it is kept small, and names no certificate
-    authority, since MiniStack then gives its functions one that knows its own certificate.
+    stacks could not run at once. Functions run in this environment, so it is kept small. It names no certificate
+    authority, because MiniStack then gives its functions one that knows its own certificate.
     """
     tmp.mkdir(parents=True, exist_ok=True)
     certificate_file.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def start_ocr(
     command += options
     environment = plain_environment() | {"TMPDIR": str(tmp)}
     child = processes.start(mark, command, log=log, environment=environment, cwd=ROOT)
-    # Its own word: on the port another stack's service may answer.
+    # The service's own message, because another stack's service may answer on the port.
     processes.wait_ready(child, port_file.exists, name="the OCR service", log=log, timeout_seconds=300)
 
 

@@ -1,8 +1,8 @@
 """Makes the project's virtual environments, each exactly as its hashed requirement file says.
 
-Run by local/setup.sh with the Python that the environments are to have; needs nothing but the standard library. An
-environment is left alone while its stamp holds: same requirement file, same Python, same place. One without a stamp was
-not finished, and is made from scratch.
+local/setup.sh runs it with the Python that the environments will have; it needs only the standard library. An
+environment stays as it is while its stamp is valid: same requirement file, same Python, same place. One without a stamp
+was not finished, and is made from scratch.
 """
 
 import fcntl
@@ -59,7 +59,7 @@ def is_current(name: str, folder: Path) -> bool:
 
 
 def has_this_python(folder: Path) -> bool:
-    """Whether an existing environment runs on this very Python, so that it can be brought up to date in place."""
+    """Whether an existing environment runs on exactly this Python, so that it can be updated in place."""
     python = folder / "bin" / "python"
     if not python.exists():
         return False
@@ -83,7 +83,7 @@ def run(*command: str | Path) -> None:
 
 
 def make(name: str, folder: Path) -> None:
-    """Make the environment, or bring it to what its requirement file says; the stamp is written last."""
+    """Make the environment, or update it to its requirement file; the stamp is written last."""
     stamp = folder / "textdrop.stamp"
     fresh = not stamp.exists() or not has_this_python(folder)
     stamp.unlink(missing_ok=True)
@@ -97,7 +97,7 @@ def make(name: str, folder: Path) -> None:
             run(UV, "venv", "--quiet", "--clear", "--no-project", "--python", sys.executable, folder)
         python = folder / "bin" / "python"
         run(UV, "pip", "sync", "--quiet", "--require-hashes", "--python", python, requirements)
-        if name == "dev":  # textdrop itself, as it stands in the checkout, and its command
+        if name == "dev":  # textdrop itself, from the checkout, and its command
             own = ("--no-deps", "--no-build-isolation", "--editable", ROOT)
             run(UV, "pip", "install", "--quiet", "--python", python, *own)
     stamp.write_text(fingerprint(name, folder), encoding="ascii")

@@ -2,7 +2,7 @@
 
 `up` starts both servers on 127.0.0.1, builds and deploys the real template over TLS with IAM enforced, and writes `env`
 for a shell to source. On a running stack it starts what is missing and deploys what changed. `down` ends it all. State,
-logs and the build stand in one folder, `.local` unless --state names another, so that stacks can stand side by side.
+logs and the build are in one folder (`.local`, or as --state says), so that several stacks can run at once.
 """
 
 import argparse
@@ -43,7 +43,7 @@ class NotUsable(Exception):
 
 @dataclass
 class Record:
-    """What is running, kept in `state.json`; `ocr` is how the OCR service was started, `deployed` a fingerprint of what
+    """What is running, kept in `state.json`. `ocr`: how the OCR service was started; `deployed`: a fingerprint of what
     was deployed."""
 
     emulator_port: int = 0
@@ -77,7 +77,7 @@ class Folder:
         return self.root / "logs" / f"{name}.log"
 
     def read(self) -> Record:
-        """The record, or an empty one where there is none that can be read."""
+        """The record, or an empty one if none can be read."""
         try:
             return Record(**json.loads(self.record.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
@@ -112,10 +112,10 @@ def up(
     ocr_options: Sequence[str] = (),
     chosen: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """The stack stands, as the sources are now, when this returns: the variables of its `env` file.
+    """The stack is up and matches the sources; returns the variables of its `env` file.
 
-    With `real_credentials`, the credentials secret's content, it is deployed against the real OCR service, else against
-    the local one with the engine ("tesseract" or "table") and `ocr_options`, more of its command line. `chosen`: the
+    With `real_credentials`, the credentials secret's content, it uses the real OCR service; otherwise the local one,
+    with the engine ("tesseract" or "table") and `ocr_options`, further options of its command line. `chosen`: the
     template's parameters that are not at their defaults.
     """
     folder = Folder(state)
@@ -148,7 +148,7 @@ def up(
 
 
 def check_space(state: Path) -> None:
-    """NotUsable when the disk has too little room: files would then stand still without a word."""
+    """NotUsable when the disk has too little room, because files would then wait without an explanation."""
     free = shutil.disk_usage(state).free
     if free < NEEDED_BYTES:
         raise NotUsable(
@@ -164,12 +164,12 @@ def start_servers(
     say: Callable[[str], None],
     ocr_options: Sequence[str] = (),
 ) -> None:
-    """The AWS emulator runs, and the OCR service with the engine and its options, or none without one; on their former
-    ports if they can. The record says where. One that runs goes on, whatever became of its own sources."""
+    """The AWS emulator runs, and (with an engine) the OCR service with that engine and its options; on their former
+    ports if possible. The record says where. A server that runs already stays, even if its own sources have changed."""
     is_up = processes.find(folder.mark("aws")) and servers.emulator_is_up(record.emulator_port, folder.certificate)
     if not is_up:
         check_space(folder.root)
-        for server in SERVERS:  # the OCR service too: it keeps files in the folder that goes
+        for server in SERVERS:  # the OCR service too, because it keeps files in the folder that is removed
             processes.stop(folder.mark(server))
         with suppress(FileNotFoundError):
             shutil.rmtree(folder.tmp)
@@ -218,10 +218,10 @@ def _make_authorized_key(path: Path) -> None:
 
 
 def on_free_port(usual: int, start: Callable[[int], None]) -> int:
-    """Start a server on the usual port or, where that is taken, on any; the port.
+    """Start a server on the usual port or, if that is taken, on any; the port.
 
-    A port may be taken between the choice and the start, as by a stack that starts at the same time; then another is
-    chosen. Raises ProcessFailed where the server does not start for another reason.
+    A port may be taken between the choice and the start, for example by another stack; then another is chosen. Raises
+    ProcessFailed if the server does not start for another reason.
     """
     for _ in range(PORT_TRIES):
         port = processes.free_port(usual)
@@ -249,7 +249,8 @@ def _deploy(
 
 
 def write_env(path: Path, env: Mapping[str, str]) -> None:
-    """Write the file for a shell to source. A profile would go before the test credentials, a proxy before loopback."""
+    """Write the file for a shell to source. A profile would override the test credentials, and a proxy would intercept
+    loopback."""
     lines = ["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"]
     for name, value in env.items():
         quoted = value.replace("'", "'\\''")
@@ -273,7 +274,7 @@ def read_env(state: Path) -> dict[str, str]:
 
 
 def down(state: Path) -> bool:
-    """Nothing of the stack runs and only its logs and its build are left, when this returns; whether anything ran."""
+    """Afterwards nothing of the stack runs, and only its logs and its build are left; whether anything ran."""
     folder = Folder(state)
     if not folder.root.exists():
         return False
@@ -324,8 +325,8 @@ def in_flight(env: Mapping[str, str]) -> str:
 
 
 def client(env: Mapping[str, str]) -> "Textdrop":
-    """The client of the running stack that the variables name. To this process AWS is that stack from now on: a
-    profile, an endpoint or a proxy of the user's own changes nothing."""
+    """The client of the running stack that the variables name. From now on AWS is that stack for this process, whatever
+    profile, endpoint or proxy the user has."""
     from textdrop.client import Textdrop
 
     for name in [name for name in os.environ if name.startswith("AWS_")]:

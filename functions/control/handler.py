@@ -1,4 +1,4 @@
-"""control: a request in, an answer out. Who may invoke the function may ask for everything."""
+"""control: a request in, an answer out. Whoever may invoke the function may send any request."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from textdrop.usecases.control.summary import summary
 @metrics.log_metrics
 @redact_errors
 def handler(event: Any, context: bootstrap.LambdaContext) -> dict[str, Any]:
-    """The answer to the request. A request that is wrong, or that AWS keeps from being followed, is answered too."""
+    """The answer to the request. It is also given to a wrong request, and when AWS prevents what was asked for."""
     ports, settings = bootstrap.control()
     return answer(ports, settings, event)
 
 
 def answer(ports: ControlPorts, settings: ControlSettings, request: Any) -> dict[str, Any]:
-    """The answer to the request, whatever it is. Raises nothing that is foreseen."""
+    """The answer to the request, whatever it is. Raises no expected error."""
     try:
         command = requests.parse(request)
         found = _followed(ports, settings, command)
@@ -45,7 +45,7 @@ def answer(ports: ControlPorts, settings: ControlSettings, request: Any) -> dict
         return control.refused(
             RequestRefused(
                 Refused.UNAVAILABLE,
-                "The table has no index history yet: an older stack has made it.",
+                "The table has no index history yet, because an older stack made it.",
                 "Wait until the index is made, or add it, as docs/operations.md shows (Over an older stack).",
             )
         )

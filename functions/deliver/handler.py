@@ -16,14 +16,14 @@ from textdrop.usecases.deliver import deliver
 @metrics.log_metrics
 @redact_errors
 def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> None:
-    """Delivers the documents that the messages name, unless they have moved on since they were handed out."""
+    """Delivers the documents that the messages name, unless these have changed since they were handed out."""
     deadline = bootstrap.deadline(context)
     deliver(bootstrap.deliver(), resumes(event), deadline)
 
 
 def resumes(event: Mapping[str, Any]) -> list[Resume]:
     """The documents that a batch of messages names. A message that cannot be read is dropped: it is in the log, and
-    what it may have meant comes due again."""
+    the document that it may have named comes due again."""
     found: list[Resume] = []
     for record in event["Records"]:
         try:

@@ -1,4 +1,4 @@
-"""poll: one tick, whether the schedule, the wake or the tick before asked for it."""
+"""poll: one tick, started by the schedule, a wake or the previous tick."""
 
 from __future__ import annotations
 

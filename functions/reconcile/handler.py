@@ -14,9 +14,10 @@ from textdrop.usecases.reconcile import reconcile
 @logger.inject_lambda_context
 @redact_errors
 def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str, str]:
-    """Looks through the bucket, or goes on where the last run stopped.
+    """Searches the bucket, continuing where the last run stopped.
 
-    `{"older_than_seconds": 0}`, by hand, begins from the start and takes uploads of that age instead of the usual hour.
+    The event `{"older_than_seconds": 0}`, sent by hand, begins from the start and takes uploads of that age instead of
+    the usual hour.
     """
     deadline = bootstrap.deadline(context)
     ports = bootstrap.reconcile()
@@ -26,7 +27,7 @@ def handler(event: dict[str, Any], context: bootstrap.LambdaContext) -> dict[str
 
 
 def asked_age_seconds(event: Mapping[str, Any]) -> float | None:
-    """How old uploads are to be, as the event says; None: as usual. Raises MessageMalformed."""
+    """The age that uploads must have, by the event; None: the usual one. Raises MessageMalformed."""
     given = event.get("older_than_seconds")
     if given is None:
         return None

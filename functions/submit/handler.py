@@ -37,5 +37,5 @@ def messages(event: Mapping[str, Any]) -> list[Message]:
 
 
 def batch_failures(failed: Iterable[str]) -> dict[str, Any]:
-    """The answer to the queue: these messages must come again, all others are done with."""
+    """The answer to the queue: these messages must come again, all others are done."""
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,7 +1,6 @@
 """`python -m local.demo [FILE ...]`: files go into the local stack, and their text comes out.
 
-Without files, samples made for it go in. A stack that is not running is started, and ended afterwards; a running one
-stays.
+Without files it uses samples. A stack that is not running is started, and ended afterwards; a running one stays.
 """
 
 import argparse
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     except (stack.NotUsable, processes.ProcessFailed, deployment.DeploymentFailed, TextdropClientError) as failure:
         _complain(str(failure))
     except (BotoCoreError, ClientError) as failure:
-        _complain(f"the local stack did not do what it was asked: {failure}")
+        _complain(f"the local stack failed: {failure}")
     except KeyboardInterrupt:
         print("\ndemo: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def with_stack(state: Path, chosen: list[Path], real_credentials: Mapping[str, Any] | None) -> int:
-    """Run the demo on the stack, which is running or not afterwards as it was before; the exit code."""
+    """Run the demo on the stack, and leave it running only if it was running before; the exit code."""
     real = real_credentials is not None
     was_up = stack.is_up(state)
     try:
@@ -72,22 +71,22 @@ def with_stack(state: Path, chosen: list[Path], real_credentials: Mapping[str, A
     finally:
         if not was_up:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would leave servers behind
+                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would leave servers running
             _say("stack: ending, as it was not running before ...")
             stack.down(state)
 
 
 def running_stack(state: Path, *, real: bool) -> dict[str, str] | None:
-    """The variables of a running stack that has all it needs; None when something is to be started.
+    """The variables of a running stack that has everything it needs; None when something has to be started.
 
-    NotUsable when it works with the real OCR service and should not, or the other way round.
+    NotUsable when it uses the real OCR service and should not, or the other way round.
     """
     env = stack.read_env(state)
     port = urlsplit(env["OCR_BASE_URL"]).port if env["OCR_BASE_URL"].startswith("http://127.0.0.1:") else None
     if not real and port is None:
         raise stack.NotUsable(
             "the running stack uses the real OCR service, where pages are billed, and neither YANDEX_API_KEY nor "
-            "YANDEX_KEY_FILE is set. Set the one that you have to go on, or end the stack with `make down`."
+            "YANDEX_KEY_FILE is set. Set the one that you have, or end the stack with `make down`."
         )
     if real and port is not None:
         raise stack.NotUsable(
@@ -98,7 +97,7 @@ def running_stack(state: Path, *, real: bool) -> dict[str, str] | None:
 
 
 def demonstrate(state: Path, env: Mapping[str, str], chosen: list[Path], *, real: bool, stays: bool) -> int:
-    """Upload, follow and report; the exit code. `stays`: the stack runs on afterwards."""
+    """Upload, follow and report; the exit code. `stays`: the stack stays up afterwards."""
     (state / "demo").mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=state / "demo"))
     expected = {} if chosen else {sample.path: sample for sample in samples.write_samples(home / "samples")}
@@ -113,21 +112,23 @@ def demonstrate(state: Path, env: Mapping[str, str], chosen: list[Path], *, real
         bucket, env_file = env["RESULTS_BUCKET"], _near(stack.Folder(state).env)
         for told in view.left(uploads, bucket, folder, env_file, stays):
             _say(told)
-    _say(f"\n{good} of {len(uploads)} " + ("came to an outcome." if chosen else "ended as expected."))
+    _say(f"\n{good} of {len(uploads)} " + ("reached an outcome." if chosen else "ended as expected."))
     if good < len(uploads) and not stays:
-        _say("To look into it: `make up`, then the same again. The stack then stays, and `make logs` tells more.")
+        _say(
+            "To investigate: `make up`, then the same command again. The stack then stays, and `make logs` shows more."
+        )
     _say(f"Results   {_near(home)}/results/" + (f"\n          s3://{bucket}/{folder}" if stays else ""))
     ended = [upload for upload in uploads if upload.files] or uploads
     example = next((upload for upload in ended if run.TEXT in upload.files), ended[0])
     suffix = run.TEXT if run.TEXT in example.files else ".error.json"
-    _say("To go on by hand:")
+    _say("To continue by hand:")
     for command in view.carry_on(_near(example.path), suffix, env_file, stays):
         _say(f"  {command}")
     return ENDED if good == len(uploads) else UNEXPECTED
 
 
 def read(textdrop: Textdrop, uploads: Sequence[Upload], expected: Mapping[Path, Sample], folder: Path) -> int:
-    """Tell of each upload until all are done, or nothing advances, with the results in the folder; how many ended as
+    """Report each upload until all are done, or nothing advances, with the results in the folder; how many ended as
     they should."""
     good = 0
     with view.Screen(Console()) as screen:
@@ -148,8 +149,8 @@ def read(textdrop: Textdrop, uploads: Sequence[Upload], expected: Mapping[Path, 
 
 
 def planned(paths: Sequence[Path], folder: str, expected: Mapping[Path, Sample]) -> list[Upload]:
-    """The uploads of these files below a folder of the bucket: samples with their metadata, the user's own with all
-    outputs and the stack's own model, since others may cost more."""
+    """The uploads of these files below a folder of the bucket: samples with their metadata, the user's files with all
+    outputs and the stack's own model, because others may cost more."""
     return [
         Upload(name, folder + name, path, expected[path].metadata if path in expected else OWN_METADATA)
         for name, path in zip(run.names(paths), paths, strict=True)
@@ -157,7 +158,7 @@ def planned(paths: Sequence[Path], folder: str, expected: Mapping[Path, Sample])
 
 
 def _near(path: Path) -> Path:
-    """The path as seen from here, where it is below."""
+    """The path, relative to this folder if it is below."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 

@@ -1,4 +1,4 @@
-"""One run: files go in, each is followed until it is done, and its results come to a local folder and are judged."""
+"""One run: files are uploaded, each is followed until it is done, and its results are fetched and judged."""
 
 import json
 import os
@@ -13,7 +13,8 @@ from textdrop.client import Document, Textdrop, TextdropClientError
 
 REFRESH_SECONDS = 1.0
 STILL_SECONDS = 420.0
-"""Over the longest backoff (300 s) and poll's schedule (60 s) together: what goes on at all has advanced by then."""
+"""Longer than the longest backoff (300 s) and poll's schedule (60 s) together, so what is not stuck has advanced by
+then."""
 MOST_WRONG = 0.05
 """Share of a sample's characters that may be wrong for it to count as read."""
 TEXT = ".txt"
@@ -21,15 +22,15 @@ ENDINGS = {"text": TEXT, "searchable-pdf": ".searchable.pdf", "markdown": ".md",
 
 
 class FilesNotUsable(Exception):
-    """Something named is no file that can be uploaded; the message has a line for each."""
+    """Something that was named cannot be uploaded; the message has a line for each."""
 
 
 @dataclass(slots=True)
 class Upload:
     """One file on its way, uploaded with its metadata. Times are in seconds of one monotonic clock.
 
-    `document` is as last seen, and None if it could not be uploaded because of `error`. Once it is done `files` are the
-    local copies of its results by their endings, and `notes` what there is to know of them.
+    `document` is as last seen; None if it could not be uploaded because of `error`. Once it is done, `files` are the
+    local copies of its results by their endings, and `notes` what to know about them.
     """
 
     name: str
@@ -46,11 +47,11 @@ class Upload:
 
     @property
     def done(self) -> bool:
-        """It has come to an outcome."""
+        """It has reached an outcome."""
         return self.document is not None and self.document.done
 
     def see(self, document: Document | None, now: float) -> None:
-        """The document is so now; None: nothing more is known of it."""
+        """The document as it is now; None: nothing more is known about it."""
         before, self.seen_at = self.document, now
         if document is None:
             return
@@ -60,7 +61,7 @@ class Upload:
 
 
 def check(paths: Sequence[Path]) -> None:
-    """Raises FilesNotUsable, which tells of all that is wrong."""
+    """Raises FilesNotUsable, which names everything that is wrong."""
     problems = {path: _problem(path) for path in paths}
     wrong = [f"{path}: {problem}" for path, problem in problems.items() if problem]
     if wrong:
@@ -71,7 +72,7 @@ def _problem(path: Path) -> str:
     if path.is_dir():
         return f"is a folder; name the files in it, such as {path / '*'}"
     if not path.is_file():
-        return "is no regular file" if path.exists() else "there is no such file"
+        return "is not a regular file" if path.exists() else "there is no such file"
     return "" if os.access(path, os.R_OK) else "may not be read"
 
 
@@ -106,8 +107,8 @@ def follow(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Upload]:
-    """Each upload as soon as it is done; `show` gets the others, at first and after each look. Over when all are done,
-    or when none has advanced for STILL_SECONDS."""
+    """Each upload as soon as it is done. `show` gets the others, at first and after each look. Ends when all are done,
+    or none has advanced for STILL_SECONDS."""
     under_way = {upload.document.id: upload for upload in uploads if upload.document}
     show(list(under_way.values()))
     while under_way:
@@ -125,7 +126,7 @@ def follow(
 
 
 def fetch(textdrop: Textdrop, upload: Upload, folder: Path) -> None:
-    """The document's results are in the folder, each called like the upload with an ending."""
+    """The document's results are in the folder, each named like the upload with an ending."""
     fetched = list(textdrop.get(f"{upload.key}.", folder))
     paths = [each.path for each in fetched if each.path]
     upload.files = {str(path.relative_to(folder)).removeprefix(upload.name): path for path in sorted(paths)}
@@ -134,7 +135,7 @@ def fetch(textdrop: Textdrop, upload: Upload, folder: Path) -> None:
 
 
 def judge(upload: Upload, sample: Sample | None) -> tuple[bool, str]:
-    """Whether a document ended as it should, and a remark on that. The user's own (no sample) may have any outcome."""
+    """Whether a document ended as it should, and a remark on that. A file of the user's own may have any outcome."""
     document = upload.document
     if document is None or not document.done:
         return False, ""

@@ -1,4 +1,5 @@
-"""What the demo prints, as lines. Text of documents and names of files are shown without what could move a terminal."""
+"""What the demo prints, as lines. Texts of documents and names of files are shown without characters that control a
+terminal."""
 
 import shlex
 import unicodedata
@@ -17,24 +18,24 @@ TEXT_LINES, NOTES = 3, 3
 LINE_SECONDS, PATIENCE_SECONDS = 5.0, 10.0
 NAME_WIDTH, LINE_WIDTH = 34, 100
 INDENT = "    "
-# Control and format characters (escape sequences, direction marks), surrogates, and what no font knows.
+# Control and format characters (escape sequences, direction marks), surrogates, private-use and unassigned characters.
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 
 
 def printable(text: str) -> str:
-    """One line of it that is safe to print: tabs and breaks are spaces, hidden characters are gone."""
+    """The text as one line that is safe to print: tabs and breaks become spaces, hidden characters are dropped."""
     spaced = " ".join(text.split())
     return "".join(character for character in spaced if unicodedata.category(character) not in _HIDDEN)
 
 
 def line(upload: Upload, rest: str) -> str:
-    """One document's line: name, seconds since it is in the bucket, and what there is to tell."""
+    """One document's line: name, seconds since it was uploaded, and what there is to say."""
     seconds = upload.seen_at - upload.uploaded_at
     return f"  {printable(upload.name):<{NAME_WIDTH}}  {seconds:>6.1f} s  {printable(rest)}"
 
 
 def words(upload: Upload) -> str:
-    """How far one that is not done is, and what it waits for if it has not advanced for a while."""
+    """How far an upload is that is not done, and what it waits for if it has not advanced for a while."""
     assert upload.document is not None
     progress, waits_for = upload.document.progress, upload.document.waiting_for
     if upload.document.state == UPLOADED:
@@ -45,8 +46,8 @@ def words(upload: Upload) -> str:
 
 
 def ended(upload: Upload, remark: str) -> list[str]:
-    """How one ended: its line; what was wrong and what to do, or the first lines of its text; the endings of its files,
-    and what is missing in them."""
+    """How an upload ended: its line; what was wrong and what to do, or the first lines of its text; the endings of its
+    files, and what they lack."""
     wrong = upload.error or upload.document
     ending = upload.document.progress if upload.document else "not uploaded"
     lines = [printable(each) for each in (wrong.what, wrong.advice) if each] if wrong else []
@@ -61,8 +62,8 @@ def ended(upload: Upload, remark: str) -> list[str]:
 
 
 class Screen:
-    """Shows what is under way while it is entered: on a terminal a line a file, in place, below all that is printed;
-    elsewhere a line when one has changed, at most every LINE_SECONDS a file."""
+    """Shows what is under way, within a `with` block: on a terminal a line for each file, updated in place below what
+    is printed; elsewhere a line for each change, at most every LINE_SECONDS for each file."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, transient=True, auto_refresh=False) if console.is_interactive else None
@@ -92,15 +93,15 @@ class Screen:
 
 
 def left(uploads: Sequence[Upload], bucket: str, folder: str, env_file: Path, stays: bool) -> list[str]:
-    """What becomes of those that are not done when they are left, and where their results appear: below the folder in
-    the bucket."""
+    """What becomes of uploads that are not done at the end, and where their results appear: below the folder in the
+    bucket."""
     told = [line(upload, words(upload)) for upload in uploads if upload.document and not upload.done]
     if not told:
         return []
     if not stays:
-        return ["Not done, and lost, as the stack ends with the demo (`make up` first starts one that stays):", *told]
+        return ["Not done, and lost, because the stack ends with the demo (run `make up` first to keep it):", *told]
     return [
-        "Not done; the stack goes on with them:",
+        "Not done yet; the stack continues with them:",
         *told,
         f"Their results will appear below s3://{bucket}/{folder}. To wait for them, and to get them:",
         f"  . {shlex.quote(str(env_file))}",
@@ -110,7 +111,7 @@ def left(uploads: Sequence[Upload], bucket: str, folder: str, env_file: Path, st
 
 
 def carry_on(example: Path, suffix: str, env_file: Path, running: bool) -> list[str]:
-    """Commands that go on from here by hand, each as it can be pasted into a shell.
+    """Commands for going on by hand, ready to be pasted into a shell.
 
     They upload the example, whose result will be its name with the suffix.
     """

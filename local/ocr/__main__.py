@@ -16,7 +16,7 @@ log = logging.getLogger("local.ocr")
 
 
 def parse(arguments: list[str]) -> tuple[Settings, Path | None]:
-    """The settings that a command line means, and where to write the port."""
+    """The settings of a command line, and where to write the port."""
     given = Settings()
     parser = argparse.ArgumentParser(
         prog="python -m local.ocr",
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
     if port_file:
         part = port_file.with_name(f".{port_file.name}.{os.getpid()}")
         part.write_text(f"{running.port}\n", encoding="ascii")
-        part.replace(port_file)  # whoever sees the file sees all of it
+        part.replace(port_file)  # so the file is never seen half written
     stop.wait()
     running.stop()
     if port_file:
@@ -70,5 +70,5 @@ if __name__ == "__main__":
     code = main(sys.argv[1:])
     logging.shutdown()
     sys.stderr.flush()
-    # A recognition in mid-page runs in a library's code that cannot be interrupted: leave without waiting for it.
+    # A recognition runs in a library's code that cannot be interrupted: exit without waiting for it.
     os._exit(code)

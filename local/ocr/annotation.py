@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """The lines of a block; `layout` is what the service's layout types are called: TEXT, TITLE, SECTION_HEADER."""
+    """The lines of a block; `layout` is one of the service's layout types: TEXT, TITLE, SECTION_HEADER."""
 
     lines: tuple[Line, ...]
     layout: str = "TEXT"
@@ -44,13 +44,14 @@ class Block:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """ISO 639-1, the one of more letters first."""
+        """ISO 639-1, the one with more letters first."""
         return scripts.languages([word.text for line in self.lines for word in line.words])
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; places count from 0. `block`: which of the page's blocks is its text, None if it has none."""
+    """A cell of a table; rows and columns count from 0. `block`: which of the page's blocks is its text, None if it has
+    none."""
 
     row: int
     column: int
@@ -72,7 +73,7 @@ class Table:
 class Page:
     """A page as read; width, height and boxes are of the page as sent.
 
-    `rotate`: by how many degrees clockwise the upright page was turned to be the page as sent.
+    `rotate`: by how many degrees clockwise the page as sent is turned from upright.
     """
 
     width: int
@@ -183,13 +184,13 @@ def _table(table: Table, read: Sequence[Block], blocks: list[dict[str, Any]]) ->
 
 
 def _clockwise(box: Box) -> dict[str, Any]:
-    """Top left, top right, bottom right, bottom left: so the service's tables and cells run."""
+    """Top left, top right, bottom right, bottom left: the order of the service's tables and cells."""
     first, *others = _polygon(box)["vertices"]
     return {"vertices": [first, *reversed(others)]}
 
 
 def _polygon(box: Box) -> dict[str, Any]:
-    """Top left, bottom left, bottom right, top right: so the service's blocks, lines and words run."""
+    """Top left, bottom left, bottom right, top right: the order of the service's blocks, lines and words."""
     left, top, right, bottom = box
     corners = ((left, top), (left, bottom), (right, bottom), (right, top))
     return {"vertices": [{"x": str(x), "y": str(y)} for x, y in corners]}

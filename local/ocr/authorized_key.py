@@ -1,4 +1,4 @@
-"""Authorized keys of service accounts, in the file's form as downloaded: made, and the public part read."""
+"""Authorized keys of service accounts, in the form of the downloaded file: makes them, and reads their public part."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 MARK = "PLEASE DO NOT REMOVE THIS LINE! Yandex.Cloud SA Key ID <{}>"
-"""Stands before the private key's PEM in every downloaded file, as RFC 7468 allows."""
+"""Comes before the private key's PEM in every downloaded file, as RFC 7468 allows."""
 
 _ID_CHARACTERS = string.ascii_lowercase + string.digits
 
@@ -46,7 +46,7 @@ def generate() -> dict[str, str]:
 
 
 def write(path: Path, fields: Mapping[str, str]) -> None:
-    """The file is new and its owner's alone. Raises FileExistsError, so that no key is ever lost."""
+    """The file is new, and only its owner can read it. Raises FileExistsError, so that no key is ever lost."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
         json.dump(fields, file, indent=3)
         file.write("\n")

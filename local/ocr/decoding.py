@@ -12,15 +12,15 @@ from local.ocr.submission import MAX_PIXELS, PDF
 
 PDF_DPI = 300
 POINTS_PER_INCH = 72
-# A raster is no larger than the largest image allowed, whatever a page's box says, and no side absurd.
+# A raster is at most as large as the largest image allowed, whatever a page's box says, and no side is extreme.
 MAX_SIDE = 12_000
 
-# pdfium is not made for threads.
+# pdfium is not thread-safe.
 _pdfium = threading.Lock()
 
 
 class DecodingError(Exception):
-    """The content cannot be decoded; the message says why, without anything of the content."""
+    """The content cannot be decoded; the message says why, and quotes nothing of the content."""
 
 
 def decode(content: bytes, mime_type: str) -> Image.Image:
@@ -44,7 +44,7 @@ def _image(content: bytes) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """Sixteen bits are divided, not clipped; what is transparent stands on white."""
+    """Sixteen bits are divided, not clipped; transparent parts become white."""
     if image.mode.startswith("I"):
         return image.convert("I").point(lambda value: value / 256).convert("L")
     if image.has_transparency_data:
@@ -63,11 +63,11 @@ def _raster(content: bytes) -> Image.Image:
             bitmap = page.render(scale=_scale(width, height), grayscale=True)
             image: Image.Image = bitmap.to_pil()
             return image.convert("L")
-    except Exception as failure:  # pdfium's own error, or any that its damaged data leads to
+    except Exception as failure:  # pdfium's own error, or any that damaged data leads to
         raise DecodingError(f"the PDF cannot be rasterised ({type(failure).__name__})") from failure
 
 
 def _scale(width: float, height: float) -> float:
-    """Pixels a point: 300 dpi, less where that would be too many."""
+    """Pixels a point: 300 dpi, or less if that would be too many."""
     by_area = math.sqrt(MAX_PIXELS / (width * height)) * 0.999
     return min(PDF_DPI / POINTS_PER_INCH, by_area, MAX_SIDE / max(width, height))

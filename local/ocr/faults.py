@@ -1,4 +1,5 @@
-"""The faults that the service was told to have: whom they strike and how often; by count or by rate, seeded."""
+"""The faults that the service was told to have: which requests they strike and how often, by count or by seeded
+rate."""
 
 import logging
 import random
@@ -19,13 +20,13 @@ GENERAL_FIELDS = {
     "rate": Value("a number from 0 to 1", lambda value: is_number(value, 1), 1),
     "sha256": Value("64 hexadecimal digits in small letters", lambda value: _SHA256.fullmatch(str(value)) is not None),
 }
-"""Of a request for a fault, besides `kind`, `target` and its kind's parameters. It strikes so many times (`count`),
-with a probability (`rate`), or both; requests of one `target`, and of one content alone if that is given by its
-SHA-256."""
+"""Fields of a request for a fault, besides `kind`, `target` and its kind's parameters. A fault strikes that many times
+(`count`), with a probability (`rate`), or both. It strikes requests of its `target`, and only those for one content if
+that is given by its SHA-256."""
 
 
 class FaultRequestError(Exception):
-    """A fault was asked for that cannot be; the message names what is allowed."""
+    """A fault was asked for that is not possible; the message names what is allowed."""
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Fault:
     random: random.Random
 
     def strikes(self, target: str, sha256: str | None) -> bool:
-        """Whether it strikes this request; if so, it is used up by that much."""
+        """Whether it strikes this request; if so, that is counted."""
         if target != self.target or self.sha256 not in (None, sha256):
             return False
         if self.remaining == 0 or self.random.random() >= self.rate:
@@ -63,13 +64,13 @@ class Faults:
         self._added = 0
 
     def add(self, request: object) -> None:
-        """Put a fault in force, after those there are. Raises FaultRequestError."""
+        """Put a fault in force, after the existing ones. Raises FaultRequestError."""
         with self._lock:
             self._faults.append(_read_fault(request, random.Random(f"{self._seed}:{self._added}")))
             self._added += 1
 
     def clear(self) -> None:
-        """Afterwards no fault is in force, none has struck, and the seed begins anew."""
+        """Afterwards no fault is in force, none has struck, and the seed starts again."""
         with self._lock:
             self._faults.clear()
             self._struck.clear()
@@ -86,7 +87,7 @@ class Faults:
             return dict(self._struck)
 
     def before(self, target: str, sha256: str | None, wait: Wait) -> Answer | None:
-        """The answer of the first fault that answers in the service's stead; None when the service answers."""
+        """The answer of the first fault that answers instead of the service; None if the service answers."""
         for fault in self._strike(target, sha256, lambda kind: kind.before is not None):
             assert fault.kind.before is not None
             answer = fault.kind.before(fault.parameters, target, wait)
@@ -95,7 +96,7 @@ class Faults:
         return None
 
     def course(self, sha256: str) -> Course:
-        """What is to become of the operation for a content just accepted."""
+        """What will become of the operation for a content that was just accepted."""
         course = Course()
         for fault in self._strike(SUBMIT, sha256, lambda kind: kind.operation is not None):
             assert fault.kind.operation is not None
@@ -103,18 +104,18 @@ class Faults:
         return course
 
     def kill_token(self) -> bool:
-        """Whether a token just asked for is never to work."""
+        """Whether a token that was just asked for will never work."""
         return any([*self._strike(IAM, None, lambda kind: kind.token)])
 
     def after(self, target: str, sha256: str | None, answer: Answer, wait: Wait) -> Answer:
-        """The answer as the faults leave it."""
+        """The answer after the faults have changed it."""
         for fault in self._strike(target, sha256, lambda kind: kind.after is not None):
             assert fault.kind.after is not None
             answer = fault.kind.after(fault.parameters, answer, wait)
         return answer
 
     def _strike(self, target: str, sha256: str | None, acts: Callable[[Kind], bool]) -> Iterator[Fault]:
-        """One by one, so that a fault behind one that answers is not used up."""
+        """One by one, so that a fault after one that answers is not used up."""
         with self._lock:
             faults = list(self._faults)
         for fault in faults:

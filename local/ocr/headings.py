@@ -1,4 +1,4 @@
-"""Marks titles and section headers by the size of their letters, as far as one page shows it."""
+"""Marks titles and section headers by the size of their letters on one page."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,23 +9,24 @@ from local.ocr.annotation import Block, Line, Word
 
 ASCENDERS, DESCENDERS = frozenset("bdfhijkltбёйф"), frozenset("gjpqyдруфцщ,;()")
 ASCENDER, DESCENDER = 0.37, 0.3
-"""How far letters stand out above and below the small ones, in heights of these: of usual type, and Roboto's."""
+"""How far letters extend above and below the small ones, in heights of small letters: of usual fonts, and of Roboto."""
 SECTION_HEADER, TITLE = "SECTION_HEADER", "TITLE"
 TEXT_SHARE = 0.8
-"""At least so many of a page's letters are its text, however the engine measures them: in a poor picture the same
-letters come out up to a quarter higher in one line than in another."""
+"""At least this share of a page's letters is its text, however the engine measures them: in a poor picture the same
+letters seem up to a quarter higher in one line than in another."""
 LARGER, LARGER_PIXELS = 1.15, 2.0
-"""A heading's letters are so many times as high as the text's, as 14 points over 12 are, and by more than rounding."""
+"""A heading's letters are this many times as high as the text's (as with 14 and 12 points), and by more than
+rounding."""
 MUCH_LARGER = 1.5
-"""Letters so many times as high as the median are a heading's, though they may be more than a fifth of all: a cover."""
+"""Letters this many times as high as the median are a heading's, even if they are more than a fifth of all: a cover."""
 SAME = 1.08
 MOST_LINES = 3
-"""What has more lines is a paragraph in large letters."""
+"""A block with more lines is a paragraph in large letters."""
 
 
 def letter_height(line: Line) -> float:
-    """How high its small letters are, in pixels, or would be: the median of its words; 0 where all are signs. The
-    engine's own measure is now and then that of the line beside."""
+    """How high its small letters are or would be, in pixels: the median of its words; 0 if all are signs. (The engine's
+    own measure is sometimes that of a neighbouring line.)"""
     return median([_of_word(word) for word in line.words if any(map(str.isalnum, word.text))] or [0.0])
 
 
@@ -36,7 +37,7 @@ def _of_word(word: Word) -> float:
 
 
 def least_height(blocks: Sequence[Block]) -> float:
-    """How high the letters of a page's headings are at least, in pixels."""
+    """The least height of the letters of a page's headings, in pixels."""
     lines = (line for block in blocks for line in block.lines)
     heights = sorted(height for line in lines for height in [letter_height(line)] * len(_text(line)))
     if not heights:
@@ -46,8 +47,8 @@ def least_height(blocks: Sequence[Block]) -> float:
 
 
 def marked(blocks: Sequence[Block], least_height: float) -> list[Block]:
-    """The blocks, each heading as a block of its own. The one heading in the largest letters is the title; where there
-    are several such, none is."""
+    """The blocks, with each heading as a separate block. The heading in the largest letters is the title; if there are
+    several such, none is."""
     parts = [part for block in blocks for part in _parts(block, least_height)]
     sizes = [_size(part) for part in parts if part.layout == SECTION_HEADER]
     largest = [size for size in sizes if size * SAME >= max(sizes)]
@@ -58,7 +59,7 @@ def marked(blocks: Sequence[Block], least_height: float) -> list[Block]:
 
 
 def _parts(block: Block, least_height: float) -> Iterator[Block]:
-    """The block, cut where lines of a heading begin and end."""
+    """The block, split where lines of a heading begin and end."""
     rest: list[Line] = []
     for is_larger, lines in _runs(block.lines, least_height):
         if is_larger and len(lines) <= MOST_LINES and _are_words(lines):
@@ -73,7 +74,8 @@ def _parts(block: Block, least_height: float) -> Iterator[Block]:
 
 
 def _runs(lines: Sequence[Line], least_height: float) -> Iterator[tuple[bool, list[Line]]]:
-    """Lines that follow each other and are as high as a heading's, or not; larger ones of one size only."""
+    """Runs of lines that are as high as a heading's, and runs that are not; within a heading all lines have one
+    size."""
     for is_larger, group in groupby(lines, lambda line: letter_height(line) >= least_height):
         run: list[Line] = []
         for line in group:
@@ -85,8 +87,8 @@ def _runs(lines: Sequence[Line], least_height: float) -> Iterator[tuple[bool, li
 
 
 def _are_words(lines: Sequence[Line]) -> bool:
-    """Whether it is more letters than digits and signs, and no sentence's rest: a price in large letters is no heading,
-    nor is an initial."""
+    """Whether it has more letters than digits and signs, and is not the rest of a sentence: a price or an initial in
+    large letters is not a heading."""
     text = "".join(map(_text, lines))
     letters = [letter for letter in text if letter.isalpha()]
     return len(letters) > max(1, len(text) / 2) and not letters[0].islower()

@@ -1,4 +1,4 @@
-"""The IAM endpoint: a JWT signed with an authorized key for an IAM token.
+"""The IAM endpoint: exchanges a JWT, signed with an authorized key, for an IAM token.
 
 The rules are the service's own: PS256 over header and claims, `kid` the key's id, `iss` the service account's, `aud`
 the address of the endpoint, `exp` at most an hour after `iat`.
@@ -17,7 +17,7 @@ from local.ocr.authorized_key import PublicKey
 from local.ocr.protocol import UNAUTHENTICATED, RefusedError
 
 MOST_LIFE_SECONDS = 3600
-# By how much the clocks of caller and service may differ; how much the service allows is not documented.
+# How much the clocks of caller and service may differ; the real service's limit is not documented.
 CLOCK_SKEW_SECONDS = 60
 
 # RFC 7518, 3.5: the salt is as long as the hash, for the mask too.
@@ -25,9 +25,9 @@ _PADDING = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=hashes.SHA
 
 
 def check_jwt(jwt: object, keys: Iterable[PublicKey], audiences: Collection[object], now: float) -> PublicKey:
-    """The key that signed a JWT which is in order at `now` (epoch seconds).
+    """The key that signed a JWT which is valid at `now` (epoch seconds).
 
-    Raises RefusedError, its reason naming the part that is wrong. The signature is checked before any claim is read.
+    Raises RefusedError, whose reason names the wrong part. The signature is checked before any claim is read.
     """
     try:
         head, claims, signature = str(jwt).split(".")

@@ -40,7 +40,7 @@ Wait = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Value:
-    """What a field of a fault may be: `allowed` says in words what `allows` takes. `default` stands where none is
+    """What a field of a fault may be: `allowed` says in words what `allows` accepts. `default` applies if none is
     given."""
 
     allowed: str
@@ -52,10 +52,9 @@ class Value:
 class Course:
     """What becomes of an operation.
 
-    It takes `extra_seconds` longer and, if `error` is set, ends in it. `error_in_result`: getRecognition tells the
-    error, else it says "not ready" for ever. `result_late_seconds`: so long after it is done the result cannot be read
-    yet.
-    """
+    It takes `extra_seconds` longer and, if `error` is set, ends in it. `error_in_result`: getRecognition reports the
+    error; otherwise it says "not ready" forever. `result_late_seconds`: for that long after it is done the result
+    cannot be read."""
 
     extra_seconds: float = 0.0
     error: Mapping[str, Any] | None = None
@@ -108,20 +107,20 @@ def _longer(parameters: Parameters, course: Course) -> Course:
 
 
 def _error_behind(parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    """As getRecognition sends it behind a page."""
+    """As getRecognition sends it after a page."""
     error = error_answer(RESULT, parameters["code"], parameters["message"])
     return replace(answer, body=answer.body + error.body + b"\n")
 
 
 def _empty_words(parameters: Parameters, answer: Answer, _wait: Wait) -> Answer:
-    """In another page behind those there are, at three bytes a word."""
+    """In another page after the existing ones, at three bytes a word."""
     words = ",".join(["{}"] * parameters["words"])
     page = f'{{"result":{{"textAnnotation":{{"blocks":[{{"lines":[{{"words":[{words}]}}]}}]}},"page":"1"}}}}\n'
     return replace(answer, body=answer.body + page.encode())
 
 
 def _rewritten(answer: Answer, change: Callable[[Any], Any]) -> Answer:
-    """With another JSON document; a body that holds none, because another fault has been at it, stays as it is."""
+    """With another JSON document. A body that has none, because another fault has changed it, stays as it is."""
     try:
         document = json.loads(answer.body)
     except ValueError:
@@ -182,13 +181,13 @@ _STATUS = {"status": Value("500, 502, 503 or 504", lambda value: is_whole(value)
 _FAILED = _error(INTERNAL, "recognition failed")
 
 KINDS: dict[str, Kind] = {
-    # The request waits, then is served; it is served, and the answer waits.
+    # The request waits before it is served; or it is served, and its answer waits.
     "slow": Kind(_SUBMIT_FIRST, _SECONDS, before=lambda given, _target, wait: wait(given["seconds"])),
     "slow_answer": Kind(_SUBMIT_FIRST, _SECONDS, after=_slow_after),
-    # The connection is cut without an answer: before anything is done; after the submit was accepted.
+    # The connection is cut without an answer: before anything is done, or after the submit was accepted.
     "lost_request": Kind(_SUBMIT_FIRST, before=lambda *_: Answer(0, b"", cut=True)),
     "lost_answer": Kind(_SUBMIT_FIRST, after=lambda _, answer, _wait: replace(answer, cut=True)),
-    # For a result that is not ready, in place of the 404 (as one client of the service has met it).
+    # For a result that is not ready, instead of the 404 (as a client of the service has seen it).
     "400": Kind((RESULT, STATUS), _BODY, before=partial(_refuse, FAILED_PRECONDITION, "operation is not done", 400)),
     "401": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, UNAUTHENTICATED, "The token is invalid", 401)),
     "403": Kind(_SUBMIT_FIRST, _BODY, before=partial(_refuse, PERMISSION_DENIED, "Permission denied", 403)),
@@ -204,7 +203,7 @@ KINDS: dict[str, Kind] = {
         _error(INVALID_ARGUMENT, "invalid image"),
         before=lambda given, target, _wait: error_answer(target, given["code"], given["message"]),
     ),
-    # The recognition takes so much longer; with None it never ends.
+    # The recognition takes that much longer; with None it never ends.
     "slow_recognition": Kind((SUBMIT,), {"seconds": _seconds(30.0, or_none=True)}, operation=_longer),
     "late_result": Kind(
         (SUBMIT,),
@@ -222,13 +221,13 @@ KINDS: dict[str, Kind] = {
     # 200 with a proxy's page.
     "html_body": Kind(_RESULT_FIRST, after=lambda _, answer, _wait: replace(proxy_answer(200), headers=answer.headers)),
     "wrong_types": Kind(_RESULT_FIRST, after=lambda _, answer, _wait: _rewritten(answer, _of_wrong_types)),
-    # Over all limits, by a field nobody knows.
+    # Over all limits, by an unknown field.
     "large_body": Kind(
         _RESULT_FIRST,
         {"bytes": Value("a whole number from 0 to 100000000", lambda value: is_whole(value, 100_000_000), 11_000_000)},
         after=lambda given, answer, _: _rewritten(answer, lambda told: {**told, "unknownField": "x" * given["bytes"]}),
     ),
-    # Within the limit of bytes, over that of values.
+    # Within the limit of bytes, over the limit of values.
     "empty_words": Kind(
         (RESULT,),
         {"words": Value("a whole number from 0 to 3000000", lambda value: is_whole(value, 3_000_000), 500_000)},

@@ -60,8 +60,8 @@ _ID_CHARACTERS = string.ascii_lowercase + string.digits
 class Answer:
     """One HTTP answer.
 
-    `cut`: the connection is closed without a byte of it. `sent_bytes`: the connection is closed after so many bytes of
-    the body, though its length said more; None sends it whole.
+    `cut`: the connection is closed without a byte of it. `sent_bytes`: the connection is closed after that many bytes
+    of the body, although its length said more; None sends the whole body.
     """
 
     status: int
@@ -83,7 +83,7 @@ class RefusedError(Exception):
 
 
 def json_answer(value: object, status: int = 200) -> Answer:
-    """An answer with a JSON body, Cyrillic as it is."""
+    """An answer with a JSON body, with Cyrillic unescaped."""
     return Answer(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
@@ -92,7 +92,7 @@ def error_answer(
 ) -> Answer:
     """An error in the shape of the method: getRecognition streams, so it wraps its error; the others do not.
 
-    `status`: another HTTP status than the one that belongs to the gRPC code.
+    `status`: an HTTP status other than that of the gRPC code.
     """
     status = HTTP_OF_GRPC[code] if status is None else status
     error: dict[str, Any] = {"code": code, "message": message, "details": []}
@@ -130,7 +130,7 @@ def trace_headers() -> dict[str, str]:
 def operation_json(
     operation_id: str, created_at: float, modified_at: float, *, done: bool, error: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The Operation. A finished one that went well carries neither `response` nor `error`: so it was seen live."""
+    """The Operation. A finished one without error has neither `response` nor `error`, as seen at the real service."""
     value: dict[str, Any] = {
         "id": operation_id,
         "description": "OCR async recognition",

@@ -1,6 +1,6 @@
 """Counts requests against a quota a second. The service does not document how it counts; a token bucket is assumed."""
 
-# What ten additions of a tenth may lack of one.
+# How much ten additions of a tenth may fall short of one.
 ROUNDING = 1e-6
 
 

@@ -19,29 +19,29 @@ from local.ocr.words import FoundBlock, ReadingError, Recogniser, confidence, pa
 LATIN = ("eng",)
 # Russian alone reads mixed text with 28 % of the characters wrong.
 LATIN_AND_CYRILLIC = ("eng", "rus")
-# What turns the page as sent upright again; Pillow's transpositions are counter-clockwise.
+# The transposition that turns the page as sent upright; Pillow's are counter-clockwise.
 UPRIGHT = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 ON_ITS_SIDE_FIRST, ON_ITS_HEAD_FIRST = (90, 270, 180), (180, 90, 270)
 
-# Mean confidence of words, in percent: right way up even noisy pages have 80 and more, other turns 0 to 65, and what is
-# no text, photographs or specks, 0 to 59.
+# Mean confidence of words, in percent: the right way up even noisy pages have 80 and more, other turns 0 to 65, and
+# photographs or specks, which are not text, 0 to 59.
 SURE_READING = 75.0
-# A page read less surely is one all the same when so much of it is in words that are: text of seven pixels has 0.24 and
-# more, a page upside down or in letters not asked for 0.02 to 0.16, photographs and specks nothing.
+# A page with a lower mean still counts as read if this share of it is in words that are read surely: text of seven
+# pixels has 0.24 and more, a page upside down or in letters not asked for 0.02 to 0.16, photographs and specks nothing.
 SURE_WORD, READABLE_SHARE = 80.0, 0.2
-# Of a block on such a page: no word of what the engine takes a picture for has as much.
+# For a block on such a page: no word that the engine sees in a picture has as much.
 READABLE_WORD = 50.0
-# Smaller words are read twice as large, which halves the errors, unless they are read so surely as they are. So is a
-# small page that is read badly; on a larger one letters are large enough, and specks would take minutes.
+# Smaller words are read at twice the size, which halves the errors, unless they are read this surely already. The same
+# for a small page that is read badly; on a larger page letters are large enough, and specks would take minutes.
 SMALL_PIXELS, SMALL_BUT_SURE = 14, 90.0
 ENLARGED, MOST_ENLARGED_PIXELS = 2.0, 800_000
-# Larger words are read in the size that suits the engine best: a capital I of 60 pixels and more passes for a rule.
+# Larger words are read in the size that suits the engine best: it takes a capital I of 60 pixels or more for a rule.
 LARGE_PIXELS, BEST_PIXELS = 50, 36
-# A page that takes more processor time, a photograph or noise, is not tried in yet another turn.
+# A page that takes more processor time (a photograph or noise) is not tried in another turn.
 TURNING_SECONDS = 10
-# A page whose darkest and lightest point are nearer than this has nothing to read.
+# A page whose darkest and lightest points differ by less than this has nothing to read.
 LEAST_CONTRAST = 16
-# Rules of tables are at most so wide, each side of the middle, and this much white is put around a cell.
+# Rules of tables are at most this wide, each side of the middle, and this much white is put around a cell.
 RULE_PIXELS, CELL_MARGIN = 4, 20
 RULES = frozenset("|¦_")
 
@@ -57,8 +57,8 @@ class Reader:
     def read(self, image: Image.Image, languages: Collection[str] = (), *, tables: bool = False) -> Page:
         """The page of a grey bitmap; one that is blank or cannot be read has no blocks.
 
-        `languages`, ISO 639-1, are those that are asked for: without one in Cyrillic no such letter is read; "*", and
-        none, are any. Latin letters are always read. `tables`: a ruled table is looked for. Raises ReadingError.
+        `languages`, ISO 639-1, are those that are asked for: without one in Cyrillic no Cyrillic letter is read; "*",
+        or none, means any. Latin letters are always read. `tables`: a ruled table is looked for. Raises ReadingError.
         """
         darkest, lightest = image.getextrema()
         if not isinstance(darkest, int) or not isinstance(lightest, int):
@@ -87,9 +87,9 @@ class Reader:
 class _Reading:
     """One try at a page; boxes are those of the upright page.
 
-    `turn`: by how many degrees clockwise the upright page was turned to be the page as sent. `confidence` is in
-    percent, and 0 when the words stand on their side: the engine reads such words well without telling, and their
-    blocks badly; another turn reads all as it should be.
+    `turn`: by how many degrees clockwise the page as sent is turned from upright. `confidence` is in percent, and 0
+    when the words stand on their side: the engine reads such words well without saying so, but their blocks badly;
+    another turn reads everything right.
     """
 
     blocks: tuple[FoundBlock, ...]
@@ -118,7 +118,7 @@ class _Reading:
 
 
 def _best(recogniser: Recogniser, image: Image.Image) -> _Reading:
-    """The reading in the turn of which the engine is surest. A page that is read well as it lies is read once."""
+    """The reading in the turn that the engine is surest of. A page that is read well as it is, is read once."""
     started = time.thread_time()
     best = _try(recogniser, image, 0)
     scale = 1.0
@@ -139,7 +139,7 @@ def _best(recogniser: Recogniser, image: Image.Image) -> _Reading:
 
 
 def _try(recogniser: Recogniser, image: Image.Image, turn: int, scale: float = 1.0) -> _Reading:
-    """`scale`: how many times as large the page is read; boxes stay those of the page as it is."""
+    """`scale`: by how much the page is enlarged for reading; boxes are those of the page as it is."""
     page = _turned(image, turn)
     if scale != 1:
         page = page.resize((round(page.width * scale), round(page.height * scale)), Image.Resampling.BICUBIC)
@@ -163,8 +163,8 @@ def _scaled(block: FoundBlock, scale: float) -> FoundBlock:
 def _with_table(
     recogniser: Recogniser, image: Image.Image, page: Page, blocks: Sequence[Block], xs: list[int], ys: list[int]
 ) -> Page:
-    """The upright page with its blocks and a ruled table: what stands in a cell is a block of its own, as with the
-    service. Cells without a word are read by themselves: the engine passes over lonely digits."""
+    """The upright page with its blocks and a ruled table. The content of a cell is a separate block, as with the
+    service. Cells without a word are read one by one, because the engine overlooks single digits."""
     box = (xs[0], ys[0], xs[-1], ys[-1])
     others = headings.marked(_parts(blocks, lambda word: not _holds(box, word)), headings.least_height(blocks))
     ordered = [block for block in others if block.box[1] < box[1]]
@@ -213,7 +213,7 @@ def _holds(box: Box, word: Word) -> bool:
 
 
 def _parts(blocks: Sequence[Block], keeps: Callable[[Word], bool]) -> list[Block]:
-    """What is left of the blocks with these words alone, and without what the engine takes a rule for."""
+    """The blocks with only these words, and without what the engine has read in a rule."""
     parts = []
     for block in blocks:
         kept = (

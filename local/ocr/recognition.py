@@ -1,4 +1,4 @@
-"""What an engine is: it takes a submission and says, at once or later, how and when its recognition ends."""
+"""The interface of an engine: it takes a submission and says, at once or later, how and when its recognition ends."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Outcome:
 
 
 Finish = Callable[[Outcome, float], None]
-"""Called once with the outcome and after how many seconds from the call it is to be seen."""
+"""Called once, with the outcome and the seconds from the call until it can be seen."""
 
 
 class Engine(Protocol):
@@ -27,7 +27,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Afterwards nothing new begins."""
+        """Afterwards no recognition begins."""
         ...
 
 

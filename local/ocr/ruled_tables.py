@@ -1,19 +1,18 @@
-"""Finds the ruled table of a page that lies straight: one whose rules run from edge to edge, so that no cell spans
-others."""
+"""Finds the ruled table of a straight page: one whose rules run from edge to edge, so that no cell spans others."""
 
 import re
 
 from PIL import Image
 
 INK = 128
-"""What is darker is ink."""
+"""Darker pixels are ink."""
 LEAST_SHARE = 12
-"""A rule is longer than the longer side divided by this, and so than any letter is high."""
+"""A rule is longer than the longer side divided by this, and so longer than any letter is high."""
 
 
 def find(image: Image.Image) -> tuple[list[int], list[int]] | None:
-    """Where the vertical and the horizontal rules of a grey bitmap stand, the table's edges among them; None where
-    they make no two rows and two columns."""
+    """The positions of the vertical and the horizontal rules of a grey bitmap, including the table's edges; None if
+    they do not make two rows and two columns."""
     ink = image.point(lambda value: 255 if value < INK else 0)
     least = max(image.size) // LEAST_SHARE
     xs, ys = _rules(ink.transpose(Image.Transpose.TRANSPOSE), least), _rules(ink, least)
@@ -21,7 +20,7 @@ def find(image: Image.Image) -> tuple[list[int], list[int]] | None:
 
 
 def _rules(ink: Image.Image, least: int) -> list[int]:
-    """The rows in which ink runs for so long; adjacent ones are one rule."""
+    """The rows in which ink runs that far; adjacent rows are one rule."""
     width, pixels = ink.width, ink.tobytes()
     rules: list[list[int]] = []
     for y in range(ink.height):

@@ -1,7 +1,7 @@
 """Settles which script each word is in: engines mix up Latin and Cyrillic letters that look alike.
 
-A word's own letters decide where any of them exists in one script alone; a word of look-alikes only follows its line.
-The parts of a word with a hyphen are settled each for itself.
+A word's own letters decide if one of them exists in only one script; a word of nothing but look-alikes follows its
+line. The parts of a word with a hyphen are settled separately.
 """
 
 import re
@@ -14,11 +14,11 @@ TO_LATIN = str.maketrans(CYRILLIC_LOOK_ALIKES, LATIN_LOOK_ALIKES)
 LETTERS = re.compile(r"[^\W\d_]+")
 
 WRITTEN_IN_CYRILLIC = frozenset(("ba", "be", "bg", "cv", "kk", "ky", "ru", "sah", "sr", "tg", "tt"))
-"""Languages, ISO 639-1, of those that the service knows."""
+"""Languages, ISO 639-1, among those that the service knows."""
 
 
 def wants_cyrillic(languages: Collection[str]) -> bool:
-    """Whether a page on which these languages are asked for may have Cyrillic letters; "*", and none, are any."""
+    """Whether a page with these languages may have Cyrillic letters; "*", or none, means any language."""
     return not languages or "*" in languages or not WRITTEN_IN_CYRILLIC.isdisjoint(languages)
 
 
@@ -33,21 +33,21 @@ def is_latin(character: str) -> bool:
 
 
 def settle_line(words: list[str]) -> list[str]:
-    """The words of a line, each run of letters in one script; a run as sure of both scripts stays as it is."""
+    """The words of a line, each run of letters in one script; a run that fits both scripts equally stays as it is."""
     text = "".join(words)
     line = _leaning(text) or sum(map(is_cyrillic, text)) - sum(map(is_latin, text))
     return [LETTERS.sub(lambda run: _settle(run[0], line), word) for word in words]
 
 
 def languages(words: list[str]) -> tuple[str, ...]:
-    """The languages of settled words, ISO 639-1: `ru` for Cyrillic, `en` for Latin, the one of more letters first."""
+    """The languages of settled words, ISO 639-1: `ru` for Cyrillic, `en` for Latin, the one with more letters first."""
     letters = "".join(words)
     counts = {"ru": sum(map(is_cyrillic, letters)), "en": sum(map(is_latin, letters))}
     return tuple(sorted((code for code in counts if counts[code]), key=lambda code: -counts[code]))
 
 
 def _leaning(text: str) -> int:
-    """Letters that are surely Cyrillic, less those that are surely Latin."""
+    """The number of letters that are surely Cyrillic, minus those that are surely Latin."""
     cyrillic = sum(is_cyrillic(letter) and letter not in CYRILLIC_LOOK_ALIKES for letter in text)
     latin = sum(is_latin(letter) and letter not in LATIN_LOOK_ALIKES for letter in text)
     return cyrillic - latin

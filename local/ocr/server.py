@@ -1,4 +1,4 @@
-"""Puts the service on a port of 127.0.0.1, over HTTP/1.1 with connections kept alive; tests too `start` it here."""
+"""Puts the service on a port of 127.0.0.1, over HTTP/1.1 with connections kept alive; tests `start` it here too."""
 
 import json
 import threading
@@ -36,11 +36,11 @@ class OcrServer:
         self.port, self.url = self._http.port, self._http.url
 
     def add_fault(self, **request: Any) -> None:
-        """As POST /_admin/faults; raises local.ocr.faults.FaultRequestError."""
+        """Like POST /_admin/faults; raises local.ocr.faults.FaultRequestError."""
         self._service.add_fault(request)
 
     def stop(self) -> None:
-        """Afterwards the port is free, every connection closed, nothing new begins. May be called again."""
+        """Afterwards the port is free, every connection is closed, and nothing new begins. May be called again."""
         self._stopping.set()
         self._http.stop()
         self._engine.close()
@@ -54,8 +54,8 @@ def start(
 ) -> OcrServer:
     """Start a service on 127.0.0.1 and return once it listens. `clock` gives epoch seconds.
 
-    `wait` returns after so many seconds, for the faults that are slow; without it they really wait, at most until
-    the server stops.
+    `wait` returns after the given seconds, for slow faults; without it they really wait, at most until the server
+    stops.
 
     Raises OSError (port taken, no such file), ValueError (a file of another form), local.ocr.tessdata.TessdataError.
     """

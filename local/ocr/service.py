@@ -50,7 +50,7 @@ IAM_TOKEN_SECONDS = 12 * 3600
 
 @dataclass
 class Operation:
-    """An accepted submit. It is done when `finished_at` (epoch seconds) is known and has come.
+    """An accepted submit. It is done when `finished_at` (epoch seconds) is known and has passed.
 
     `read_at` is when its result was first given out.
     """
@@ -76,7 +76,7 @@ class Operation:
 
 @dataclass
 class Request:
-    """A request while it is served; which content and which operation it is about is filled in once that is known."""
+    """A request while it is served; its content and operation are filled in once they are known."""
 
     target: str
     sha256: str | None = None
@@ -84,7 +84,7 @@ class Request:
 
 
 class Service:
-    """One OCR service. Safe to call from many threads; `wait` sleeps for the faults that are slow.
+    """One OCR service. Safe to call from many threads; `wait` sleeps for slow faults.
 
     `keys`: the authorized keys for which the IAM endpoint issues tokens.
     """
@@ -102,7 +102,7 @@ class Service:
         self._engine = engine
         self._keys = tuple(keys)
         self._tokens: dict[str, float] = {}
-        """Until when each IAM token works."""
+        """The time until which each IAM token works."""
         self._clock = clock
         self._wait = wait
         self._lock = threading.Lock()
@@ -115,7 +115,7 @@ class Service:
         self._reset()
 
     def _reset(self) -> None:
-        """Caller holds the lock, or is alone."""
+        """The caller holds the lock, or is the only one."""
         self._quotas = {target: TokenBucket(self._per_second[target]) for target in QUOTA_TARGETS}
         self._operations: dict[str, Operation] = {}
         self._asked: Counter[str] = Counter()
@@ -144,7 +144,7 @@ class Service:
         return self._ask(Request(RESULT), headers, operation_id, self._result)
 
     def issue_token(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        """POST iam/v1/tokens: an IAM token for a JWT that is in order, or why not."""
+        """POST iam/v1/tokens: an IAM token for a valid JWT, or why not."""
 
         def act(_request: Request) -> Answer:
             with self._lock:
@@ -195,7 +195,7 @@ class Service:
             ]
 
     def reset(self) -> None:
-        """Afterwards no operation, count or fault is left, and the quotas are full. Tokens go on working."""
+        """Afterwards no operation, count or fault is left, and the quotas are full. Tokens keep working."""
         with self._lock:
             self._reset()
         self._faults.clear()
@@ -205,7 +205,7 @@ class Service:
         self._faults.add(request)
 
     def administer(self, method: str, name: str, body: bytes) -> Answer:
-        """The admin endpoint: what was counted, faults to have, and to have none but those for one content."""
+        """The admin endpoint: shows what was counted, sets faults, and clears all faults but those for one content."""
         match method, name:
             case "GET", "stats":
                 return json_answer(self.stats())
@@ -221,7 +221,7 @@ class Service:
         return json_answer({"error": "no such admin request, allowed: GET stats, POST faults, POST calm"}, 404)
 
     def _answer(self, request: Request, act: Callable[[Request], Answer]) -> Answer:
-        """What every request has in common: the error's shape, the count of refusals, the faults on the answer, the
+        """What is common to every request: the error's shape, the count of refusals, faults on the answer, and the
         log."""
         target = request.target
         try:

@@ -1,4 +1,4 @@
-"""What the local OCR service can be told: quotas (the documented ones by default), how engines behave."""
+"""The settings of the local OCR service: quotas (the documented ones by default), and how engines behave."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +11,19 @@ class Settings:
     """All settings of one server."""
 
     engine: str = "tesseract"
-    """`tesseract` reads, `table` answers from a table after a set time."""
+    """`tesseract` really reads; `table` answers from a table after a set time."""
     port: int = 0
-    """Of 127.0.0.1; 0 takes a free one."""
+    """On 127.0.0.1; 0 means any free one."""
     api_keys: tuple[str, ...] = (DEFAULT_API_KEY,)
     authorized_keys: tuple[Path, ...] = ()
-    """Files of authorized keys whose public part the IAM endpoint accepts JWTs by."""
+    """Files of authorized keys; with their public parts the IAM endpoint checks JWTs."""
 
     submits_per_second: float = 10
     status_reads_per_second: float = 50
     result_reads_per_second: float = 50
 
     seed: int = 0
-    """Of faults by rate and of the table engine's times."""
+    """For faults by rate and for the table engine's times."""
     seconds: float = 3.0
     """Table engine: the median time of a recognition."""
     spread: float = 0.0

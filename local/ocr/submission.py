@@ -80,7 +80,7 @@ def _refused(reason: str, message: str) -> RefusedError:
 
 
 def _check_file(content: bytes, mime_type: str) -> None:
-    """What the file's head shows. What only decoding shows ends the operation instead, with an error of its own."""
+    """Checks what the file's head shows. What only decoding shows ends the operation, with its own error."""
     real_type = next((name for name, magic in MAGIC.items() if content.startswith(magic)), mime_type)
     if real_type != mime_type:
         raise _refused("mime_type", f"content is {real_type}, but mimeType says {mime_type}")
@@ -92,7 +92,7 @@ def _check_file(content: bytes, mime_type: str) -> None:
 
 
 def image_size(content: bytes) -> tuple[int, int]:
-    """Width and height in pixels as the head of an image says; (0, 0) when it says none, or is that of a PDF."""
+    """Width and height in pixels from the head of an image; (0, 0) if it has none, or for a PDF."""
     if content.startswith(MAGIC[PDF]):
         return 0, 0
     try:
@@ -103,7 +103,7 @@ def image_size(content: bytes) -> tuple[int, int]:
 
 
 def _pdf_pages(content: bytes) -> int:
-    """0 for what cannot be opened: damaged or encrypted, in any way; recognition says what is wrong."""
+    """0 if it cannot be opened, damaged or encrypted in any way; recognition says what is wrong."""
     import pikepdf  # only when a PDF comes: it takes 61 ms to import
 
     try:

@@ -10,7 +10,7 @@ from local.ocr.protocol import result_line
 from local.ocr.recognition import Finish, Outcome, failed
 from local.ocr.submission import MARKDOWN_MODELS, Submission, image_size
 
-# A4 at 300 dpi: what a PDF, or a content whose size is not known, is said to measure.
+# A4 at 300 dpi: the size reported for a PDF, or for a content of unknown size.
 A4_WIDTH, A4_HEIGHT = 2480, 3508
 MARGIN, LINE_HEIGHT, CHARACTER_WIDTH = 100, 40, 16
 
@@ -55,7 +55,7 @@ class TableEngine:
 
 
 def set_text(text: str, width: int, height: int) -> Page:
-    """The text set line under line in characters of one width; an empty line begins a block."""
+    """The text, line under line, in characters of one width; an empty line begins a block."""
     blocks: list[Block] = []
     lines: list[Line] = []
     top = MARGIN

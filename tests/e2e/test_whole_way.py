@@ -140,12 +140,12 @@ def test_the_demo_shows_the_way_on_a_running_stack_and_leaves_it(
     )
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "    | Record of acceptance\n" in demo.stdout
-    assert "2 of 2 came to an outcome." in demo.stdout
+    assert "2 of 2 reached an outcome." in demo.stdout
     assert demo.stdout.count("    files: .md .ocr.json .searchable.pdf .txt\n") == 2
     assert demo.stdout.count("    warning: No tables were found by the model ") == 2
     assert whole.shell("aws sqs list-queues") == queues
 
-    commands = demo.stdout.partition("To go on by hand:\n")[2].splitlines()
+    commands = demo.stdout.partition("To continue by hand:\n")[2].splitlines()
     assert commands[-1].strip() == "make down"
     shown = whole.shell(f"cd '{ROOT}'\n" + "\n".join(commands[:-1]))
     assert '"outcome\\": \\"succeeded' in shown

@@ -52,7 +52,7 @@ def test_all_that_is_wrong_with_files_is_told_at_once_and_nothing_is_started(
         "missing.pdf: there is no such file",
         f"{tmp_path}: is a folder; name the files in it, such as *",
         "dangling: there is no such file",
-        "pipe: is no regular file",
+        "pipe: is not a regular file",
     ]
     assert "needs quotes of its own" in said[-1]
     assert not state.exists()
@@ -142,7 +142,7 @@ class Slow:
         self.now += seconds
 
     def followed(self) -> list[Upload]:
-        """The uploads that came to an outcome."""
+        """The uploads that reached an outcome."""
         one = [upload("uploaded")]
         return list(run.follow(cast(Any, self), one, lambda _: None, self.sleep, lambda: self.now))
 
@@ -337,14 +337,14 @@ def test_a_demo_that_is_left_says_what_becomes_of_its_files(
     file = "  a.png" + " " * 34 + "0.0 s  uploaded"
     assert said == [
         [
-            "Not done; the stack goes on with them:",
+            "Not done yet; the stack continues with them:",
             file,
             f"Their results will appear below s3://{RESULTS}/{folder}. To wait for them, and to get them:",
             f"  . {tmp_path}/env",
             f"  textdrop wait --prefix {folder}",
             f"  textdrop get {folder} results",
         ],
-        ["Not done, and lost, as the stack ends with the demo (`make up` first starts one that stays):", file],
+        ["Not done, and lost, because the stack ends with the demo (run `make up` first to keep it):", file],
     ]
 
 

@@ -172,7 +172,7 @@ def test_a_table_without_the_index_is_told_how_to_get_it(world: World) -> None:
     world.faults.fail("ledger.history", lambda: HistoryMissing("dynamodb.Query"))
     error = world.ask_control({"command": "list"})["error"]
     assert error["code"] == "unavailable"
-    assert error["what"] == "The table has no index history yet: an older stack has made it."
+    assert error["what"] == "The table has no index history yet, because an older stack made it."
     assert error["advice"].startswith("Wait until the index is made, or add it, as docs/operations.md shows")
 
 
