@@ -14,7 +14,7 @@ SIMULATION = HISTORIES=$(HISTORIES) SEED=$(SEED) WORKERS=$(WORKERS) PYTHONPATH=.
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
 
-setup: ## make the virtual environments, or bring them up to date
+setup: ## make or update the virtual environments
 	@sh local/setup.sh
 
 demo: setup ## upload samples (or FILES="a.pdf scans/*.jpg") to the local stack and show their text
@@ -26,20 +26,20 @@ up: setup ## start the local stack and deploy into it; on a running one, deploy 
 down: ## end the local stack
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m local.stack down
 
-status: ## tell what of the local stack runs, and what is in flight
+status: ## show what runs of the local stack, and what is in flight
 	@[ ! -x $(BIN)/python ] && echo "nothing is set up: make demo, or make up" || $(BIN)/python -m local.stack status
 
 logs: setup ## follow the logs of the functions and the OCR service on the local stack, until Ctrl-C
 	@$(BIN)/python -m local.logs
 
-test: setup ## everything that is checked: lint, types, import rules, template, all tests
+test: setup ## run all checks: lint, types, import rules, template, all tests
 	@$(MAKE) --no-print-directory --jobs=2 lint types imports template checkov
 	@$(BIN)/python -m pytest --numprocesses=2
 
 simulate: setup ## random histories with faults: HISTORIES=100000 SEED=1 WORKERS=2
 	@$(SIMULATION)
 
-mistakes: setup ## plant each known mistake, one at a time, and see the simulation find it
+mistakes: setup ## plant each known mistake, one at a time, and check that the simulation finds it
 	@$(SIMULATION).mistakes
 
 crashes: setup ## fail every pair of calls of submit and deliver
@@ -51,10 +51,10 @@ mutation: setup ## change one module in many small ways and count the changes th
 pips: ## build the dependencies' layers with older versions of pip, which are downloaded: PYTHON=python3.9 PIPS="21.0 24.0"
 	@tests/pips.sh
 
-soak: setup ## for real: a local stack whose calls fail and whose processes are killed: DOCUMENTS=500 SEED=1
+soak: setup ## test a local stack whose calls fail and whose processes are killed: DOCUMENTS=500 SEED=1
 	@DOCUMENTS=$(DOCUMENTS) SEED=$(SEED) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -m soak
 
-bill: setup ## UPLOADS=1000 at once against a cap of half as many pages a day, which then turns
+bill: setup ## UPLOADS=1000 at once with a cap of half as many pages a day, then the next day
 	@UPLOADS=$(UPLOADS) PYTHONPATH=.:layers/textdrop:tests $(BIN)/python -u -m bill
 
 archive: setup ## as an operator: a bucket with OBJECTS=1000 is backfilled, watched, retried, cancelled, deleted and fetched
@@ -85,7 +85,7 @@ imports: setup
 template: setup
 	@AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
 
-checkov: setup ## look for what the template should not have; reasons for what it has stand in its Metadata
+checkov: setup ## check the template's security; reasons for exceptions are in its Metadata
 	@sh local/setup.sh checkov
 	@PYTHONPATH=.:tests $(BIN)/python -m template.resolved .local/checkov
 	@.local/venv/checkov/bin/checkov --directory .local/checkov --framework cloudformation --compact --quiet --skip-download
@@ -101,12 +101,12 @@ build: setup ## build for AWS into .aws-sam, with bytecode if a python3.13 is at
 deploy: build ## build and deploy to the AWS account that the shell is signed in to; asks for parameters the first time
 	@$(SAM) deploy --no-fail-on-empty-changeset $$([ -f samconfig.toml ] && echo --confirm-changeset || echo --guided --stack-name textdrop)
 
-package: build ## build into dist what deploys with the aws command alone, for both processors
+package: build ## build into dist what the aws command can deploy without sam, for both processors
 	@$(BIN)/python -m local.package
 
-requirements: setup ## compile the requirement files anew from pyproject.toml; UPGRADE=1 takes the newest versions
+requirements: setup ## compile the requirement files from pyproject.toml again; UPGRADE=1 takes the newest versions
 	@$(BIN)/python local/requirements/compile.py $(if $(UPGRADE),--upgrade)
 
-clean: down ## remove all that is made here: environments, state, builds, caches
+clean: down ## remove everything that was made here: environments, state, builds, caches
 	@rm -rf .venv .local .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
