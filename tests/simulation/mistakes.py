@@ -57,7 +57,7 @@ from textdrop.usecases import (
 from textdrop.usecases.sent import SourceGone
 from textdrop.usecases.source import PageSource
 
-HISTORIES_MOST = 5_000
+HISTORIES_MOST = 10_000
 
 Wrong = Callable[..., Any]
 Planted = AbstractContextManager[object]
